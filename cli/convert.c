@@ -1,0 +1,374 @@
+/* convert.c - convis convert: a movie, map, spike file, list of cells or model into another format; spikes into the
+ * image that they show. */
+#include "cli.h"
+#include <convis/io.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+static const cli_page PAGE = {
+    "convert", "IN OUT [OPTION]...",
+    "What happens follows from the two names:\n"
+    "  maps to maps       anything 'convis run' takes as input, to .npy .npz .h5 .inr .csv .png .mp4\n"
+    "  spikes to spikes   .spk .csv .npz .h5, to .spk .csv .npy .npz .h5\n"
+    "  spikes to maps     .mp4 .png .inr, and .npy .npz .h5 with --reconstruct: the image that spikes show, in spikes\n"
+    "                     per second and cell\n"
+    "  cells to cells     .txt ('layer unit x_deg y_deg') .h5 .npz, to .txt .h5 .npz\n"
+    "  .xml to .xml       a VirtualRetina file, as this program understands and writes it\n"
+    "A map of an .h5 or .npz that holds spikes too is named: results.h5:probes/opl.\n",
+    "  convis convert movie.mp4 movie.npy --size 128x128\n"
+    "  convis convert spikes.spk spikes.h5 --units units.txt\n"
+    "  convis convert spikes.h5 seen.mp4 --weights 1,-1 --fps 60\n"
+    "  convis convert spikes.h5 units.txt\n",
+    2, 2
+};
+
+enum { WEIGHTS = 64, CHUNK_BYTES = 16*1000*1000 };
+
+struct convert {
+    const char *in, *out, *units_file, *name, *kernel, *shape, *numerics, *weights, *channel;
+    cli_size size;
+    double   fps, dt;
+    int64_t  from, frames, normalise;
+    int      reconstruct, quiet;
+    convis_reconstruction_options r;
+    double   weight[WEIGHTS];
+    convis_provenance origin;
+    convis_context *context;
+    convis_spike *spikes;   int64_t count;
+    convis_unit  *units;    int64_t unit_count;
+};
+
+static int is(const char *file, const char *const *extensions)
+{
+    const char *e = cli_extension(file);
+    for (; *extensions; extensions++)
+        if (!strcasecmp(e, *extensions)) return 1;
+    return 0;
+}
+
+static const char *const XML[] = { "xml", NULL }, *const CELLS[] = { "txt", "units", NULL };
+static const char *const CONTAINER[] = { "h5", "hdf5", "npz", NULL }, *const ONLY_SPIKES[] = { "spk", "csv", NULL };
+static const char *const SPIKES_OUT[] = { "spk", "csv", "npy", "npz", "h5", "hdf5", NULL };
+
+/* ---- Cells ---- */
+
+/* Cells of a .h5 or .npz: four arrays. An id need not be in order, and lengths must agree. */
+static int read_unit_arrays(struct convert *v, const char *file)
+{
+    static const char *const FIELDS[] = { "id", "layer", "x", "y" };
+    const char *prefix = strcasecmp(cli_extension(file), "npz") ? "units/" : "unit_";
+    convis_array a[4] = { { 0 } };
+    char name[4096];
+    int good = 1;
+    for (int k = 0; k < 4 && good; k++) {
+        snprintf(name, sizeof name, "%s:%s%s", file, prefix, FIELDS[k]);
+        good = !convis_array_read(v->context, name, a + k) && a[k].dims == 1 && a[k].dim[0] == a[0].dim[0];
+    }
+    if (good && (v->units = malloc((size_t)(a[0].dim[0] + 1)*sizeof *v->units))) {
+        v->unit_count = a[0].dim[0];
+        for (int64_t u = 0; u < v->unit_count; u++)
+            v->units[u] = (convis_unit){ (int32_t)a[0].data[u], (int32_t)a[1].data[u], a[2].data[u], a[3].data[u] };
+    }
+    for (int k = 0; k < 4; k++) convis_array_free(a + k);
+    return v->units != NULL;
+}
+
+static int read_unit_lines(struct convert *v, const char *file)
+{
+    convis_unit *units = NULL;
+    int64_t count;
+    if (convis_units_read(v->context, file, &units, &count)) return cli_report(v->context);
+    v->units = malloc((size_t)(count + 1)*sizeof *units);
+    if (v->units && count) memcpy(v->units, units, (size_t)count*sizeof *units);
+    v->unit_count = v->units ? count : 0;
+    convis_units_free(&units);
+    return v->units ? 0 : cli_fail("out of memory");
+}
+
+/* From --units; else from IN where it holds them. Returns 1 after a sentence. */
+static int find_units(struct convert *v, int needed)
+{
+    const char *file = v->units_file ? v->units_file : v->in;
+    if (is(file, CONTAINER)) {
+        if (!read_unit_arrays(v, file) && (needed || v->units_file)) return cli_fail("%s: holds no list of cells", file);
+        return 0;
+    }
+    if (v->units_file || is(file, CELLS)) return read_unit_lines(v, file);
+    return needed ? cli_fail("%s: does not say where the cells are; --units FILE gives lines 'layer unit x_deg y_deg'", v->in) : 0;
+}
+
+static int by_id(const void *a, const void *b)
+{
+    const convis_unit *p = a, *q = b;
+    return (p->id > q->id) - (p->id < q->id);
+}
+
+/* A .spk has no layers; the cells' list knows them. */
+static int set_layers(struct convert *v)
+{
+    if (!v->units || !v->units_file) return 0;
+    convis_unit *sorted = malloc((size_t)(v->unit_count + 1)*sizeof *sorted);
+    if (!sorted) return cli_fail("out of memory");
+    memcpy(sorted, v->units, (size_t)v->unit_count*sizeof *sorted);
+    qsort(sorted, (size_t)v->unit_count, sizeof *sorted, by_id);
+    int missing = 0;
+    for (int64_t k = 0; k < v->count && !missing; k++) {
+        convis_unit key = { v->spikes[k].unit, 0, 0, 0 };
+        const convis_unit *u = bsearch(&key, sorted, (size_t)v->unit_count, sizeof key, by_id);
+        if (u) v->spikes[k].layer = u->layer;
+        else missing = cli_fail("%s: unit %d spikes in %s and is not in this list", v->units_file, (int)key.id, v->in);
+    }
+    free(sorted);
+    return missing;
+}
+
+/* ---- Spikes to spikes, cells to cells ---- */
+
+static int write_spikes(struct convert *v)
+{
+    convis_spike_writer *w = NULL;
+    if (convis_spike_writer_open(v->context, v->out, v->units, v->unit_count, &v->origin, &w)) return cli_report(v->context);
+    convis_status s = convis_spike_writer_write(w, v->spikes, v->count);
+    double seconds = v->count ? v->spikes[v->count-1].time : 0;
+    convis_status end = convis_spike_writer_close(&w, seconds, !s);
+    return s || end ? cli_report(v->context) : 0;
+}
+
+static int convert_cells(struct convert *v)
+{
+    if (find_units(v, 1)) return 1;
+    if (!is(v->out, CELLS))
+        return is(v->out, CONTAINER) ? write_spikes(v) : cli_usage("convert", "%s: cells are written as .txt, .h5 or .npz", v->out);
+    return convis_units_write(v->context, v->out, v->units, v->unit_count) ? cli_report(v->context) : 0;
+}
+
+/* ---- Spikes to maps ---- */
+
+typedef struct sink { struct convert *v; convis_map_writer *writer; int64_t width, height; cli_progress bar; } sink;
+
+static convis_status write_frame(void *user, const convis_real *frame, int64_t index)
+{
+    sink *s = user;
+    if (!s->writer || cli_interrupted) return CONVIS_EIO;    /* its sentence was said already, or follows */
+    cli_progress_show(&s->bar, index, "");
+    return convis_map_writer_write(s->writer, convis_view((convis_real *)frame, convis_movie_shape(1, s->height, s->width)));
+}
+
+/* A result that keeps its model knows which layers are ON and which OFF; ON brightens, OFF darkens. */
+static void weights_of_model(struct convert *v)
+{
+    convis_recipe *recipe = NULL;
+    char path[64], value[64];
+    int k = 0;
+    if (is(v->in, CONTAINER) && strcasecmp(cli_extension(v->in), "npz") && !convis_recipe_open(v->context, v->in, &recipe))
+        for (; k < WEIGHTS; k++) {
+            snprintf(path, sizeof path, "ganglion_%d.sign", k);
+            if (convis_recipe_get(recipe, path, value, sizeof value)) break;
+            v->weight[k] = atof(value) < 0 ? -1 : 1;
+        }
+    convis_recipe_free(&recipe);
+    v->r.weights = v->weight;
+    v->r.layers = k;
+}
+
+static int reconstruct(struct convert *v)
+{
+    if (find_units(v, 1) || set_layers(v)) return 1;
+    if (!v->weights) weights_of_model(v);
+    if (v->fps > 0) v->r.fps = v->fps;
+    v->r.from = (double)v->from/v->r.fps;
+    if (v->frames) v->r.to = (double)(v->from + v->frames)/v->r.fps;
+    v->r.width = v->size.width;
+    v->r.height = v->size.height;
+    sink s = { .v = v };
+    convis_reconstruction *r = NULL;
+    double seconds = v->count ? v->spikes[v->count-1].time : 0;
+    if (convis_reconstruction_open(v->context, v->units, v->unit_count, &v->r, write_frame, &s, &r)) return cli_report(v->context);
+    convis_reconstruction_size(r, &s.width, &s.height);
+    v->origin.dt = 1/v->r.fps;
+    int failed = 0;
+    if (convis_map_writer_open(v->context, v->out, "reconstruction", convis_movie_shape(1, s.height, s.width), &v->origin, &s.writer))
+        failed = cli_report(v->context);
+    cli_progress_begin(&s.bar, (int64_t)ceil(seconds*v->r.fps), v->quiet);
+    if (!failed) convis_reconstruction_write(r, v->spikes, v->count);
+    convis_status status = convis_reconstruction_close(&r, seconds);     /* reports an earlier error again */
+    cli_progress_end(&s.bar);
+    if (!failed && cli_interrupted) failed = cli_fail("interrupted");
+    if (!failed && status) failed = cli_report(v->context);
+    if (s.writer && convis_map_writer_close(&s.writer, !failed) && !failed) failed = cli_report(v->context);
+    return failed;
+}
+
+/* ---- Maps to maps ---- */
+
+static convis_status copy(struct convert *v, convis_movie *movie, convis_map_writer *writer, const convis_movie_info *info)
+{
+    int64_t pixels = info->width*info->height, steps = 0, got;
+    int64_t chunk = CHUNK_BYTES/(pixels*(int64_t)sizeof(convis_real)) + 1;
+    if (info->steps > 0 && chunk > info->steps) chunk = info->steps;
+    convis_real *frames = malloc((size_t)(chunk*pixels)*sizeof *frames);
+    if (!frames) { cli_fail("out of memory"); return CONVIS_ENOMEM; }
+    cli_progress bar;
+    cli_progress_begin(&bar, info->steps, v->quiet);
+    convis_status status;
+    for (;;) {
+        status = convis_movie_read(movie, frames, chunk, &got);
+        if (!status && got && !cli_interrupted)
+            status = convis_map_writer_write(writer, convis_view(frames, convis_movie_shape(got, info->height, info->width)));
+        if (status || !got || cli_interrupted) break;
+        cli_progress_show(&bar, steps += got, "");
+    }
+    cli_progress_end(&bar);
+    free(frames);
+    if (cli_interrupted) cli_fail("interrupted");
+    else if (status) cli_report(v->context);
+    return cli_interrupted ? CONVIS_EIO : status;
+}
+
+/* Every frame once, unless --dt asks for steps of a model; then each lasts as long as the movie says. */
+static int convert_maps(struct convert *v)
+{
+    convis_movie_options o = CONVIS_MOVIE_DEFAULTS;
+    char name[4096];
+    o.dt = v->dt > 0 ? v->dt : .001;
+    o.repeat = v->dt > 0 ? 0 : 1;
+    o.still = v->dt > 0 ? 0 : 1;
+    o.fps = v->fps;
+    o.from = v->from;
+    o.frames = v->frames;
+    o.width = v->size.width;
+    o.height = v->size.height;
+    if (v->channel) {
+        const char *const names[] = { "luminance", "red", "green", "blue" };
+        int k = 0;
+        while (k < 4 && strcmp(names[k], v->channel)) k++;
+        if (k == 4) return cli_usage("convert", "--channel: '%s', expected luminance, red, green or blue", v->channel);
+        o.channel = k - 1;
+    }
+    convis_movie *movie = NULL;
+    convis_map_writer *writer = NULL;
+    convis_movie_info info;
+    int n = v->name ? snprintf(name, sizeof name, "%s:%s", v->in, v->name) : snprintf(name, sizeof name, "%s", v->in);
+    if (n < 0 || (size_t)n >= sizeof name) return cli_fail("%s: the name is too long", v->in);
+    if (convis_movie_open(v->context, name, &o, &movie)) return cli_report(v->context);
+    convis_movie_info_get(movie, &info);
+    v->origin.dt = v->dt > 0 ? v->dt : v->fps > 0 ? 1/v->fps : info.fps > 0 ? 1/info.fps : 0;
+    const char *slash = v->name ? strrchr(v->name, '/') : NULL;
+    int failed = 0;
+    if (convis_map_writer_open(v->context, v->out, slash ? slash + 1 : v->name ? v->name : "map",
+                               convis_movie_shape(1, info.height, info.width), &v->origin, &writer)) failed = cli_report(v->context);
+    if (!failed) failed = copy(v, movie, writer, &info) != CONVIS_OK;
+    if (writer && convis_map_writer_close(&writer, !failed) && !failed) failed = cli_report(v->context);
+    convis_movie_close(&movie);
+    return failed;
+}
+
+/* ---- Models ---- */
+
+static int convert_model(struct convert *v)
+{
+    convis_recipe *recipe = NULL;
+    const char *text;
+    if (!is(v->out, XML)) return cli_usage("convert", "%s: a model is written as .xml", v->out);
+    int failed = 0;
+    if (convis_recipe_open(v->context, v->in, &recipe)) failed = cli_report(v->context);
+    for (int k = 0; !failed && (text = convis_recipe_warning(recipe, k)); k++) cli_warn("%s", text);
+    if (!failed && convis_recipe_save(recipe, v->out)) failed = cli_report(v->context);
+    convis_recipe_free(&recipe);
+    return failed;
+}
+
+/* ---- Which? ---- */
+
+static int choose(struct convert *v)
+{
+    int container = is(v->in, CONTAINER);
+    if (is(v->in, XML) || (container && is(v->out, XML))) return convert_model(v);
+    if (is(v->in, CELLS) || is(v->out, CELLS)) return convert_cells(v);
+    int spikes = is(v->in, ONLY_SPIKES);
+    if (spikes || (container && !v->name)) {
+        convis_status s = convis_spikes_read(v->context, v->in, &v->spikes, &v->count);
+        if (s && (spikes || v->reconstruct)) return cli_report(v->context);
+        spikes = !s;
+    }
+    if (!spikes && v->reconstruct) return cli_fail("%s: holds no spikes to reconstruct an image from", v->in);
+    if (!spikes) return convert_maps(v);
+    if (v->reconstruct || !is(v->out, SPIKES_OUT)) return reconstruct(v);
+    return find_units(v, 0) || set_layers(v) || write_spikes(v);
+}
+
+/* Words and lists of the reconstruction's options. */
+static int check(struct convert *v)
+{
+    if (v->kernel && strcmp(v->kernel, "box") && strcmp(v->kernel, "exponential"))
+        return cli_usage("convert", "--kernel: '%s', expected exponential or box", v->kernel);
+    if (v->shape && strcmp(v->shape, "disc") && strcmp(v->shape, "square"))
+        return cli_usage("convert", "--spot-shape: '%s', expected disc or square", v->shape);
+    if (v->numerics && strcmp(v->numerics, "virtualretina") && strcmp(v->numerics, "converged"))
+        return cli_usage("convert", "--numerics: '%s', expected virtualretina or converged", v->numerics);
+    if (v->normalise > 2) return cli_usage("convert", "--normalise: expected 0, 1 or 2");
+    v->r.box = v->kernel && !strcmp(v->kernel, "box");
+    v->r.square = v->shape && !strcmp(v->shape, "square");
+    v->r.virtualretina = v->numerics && !strcmp(v->numerics, "virtualretina");
+    v->r.normalise = (int)v->normalise;
+    const char *at = v->weights;
+    while (at && *at) {
+        char word[32];
+        size_t n = strcspn(at, ",");
+        snprintf(word, sizeof word, "%.*s", (int)(n < sizeof word ? n : sizeof word - 1), at);
+        if (v->r.layers == WEIGHTS || !cli_number(word, v->weight + v->r.layers))
+            return cli_usage("convert", "--weights: '%s', expected a number for each layer, such as 1,-1", v->weights);
+        v->r.layers++;
+        at += n + (at[n] == ',');
+    }
+    v->r.weights = v->weight;
+    return CLI_GO;
+}
+
+int cli_convert(int argc, char **argv)
+{
+    struct convert v = { .normalise = 2, .r = CONVIS_RECONSTRUCTION_DEFAULTS };
+    cli_list words = { 0 };
+    const cli_option options[] = {
+        { 0, "units",     "FILE",    CLI_TEXT,     &v.units_file, "the cells: .txt, .h5 or .npz (those of IN)" },
+        { 0, "name",      "DATASET", CLI_TEXT,     &v.name,      "of .h5 and .npz: which map, as IN:DATASET" },
+        { 0, "size",      "WxH",     CLI_SIZE,     &v.size,      "scale to this size; of a reconstruction (all cells fit)" },
+        { 0, "fps",       "F",       CLI_POSITIVE, &v.fps,       "frames per second (the movie's; of a reconstruction 60)" },
+        { 0, "dt",        "SECONDS", CLI_POSITIVE, &v.dt,        "a movie in steps of a model, each frame held for its duration" },
+        { 0, "from",      "FRAME",   CLI_WHOLE,    &v.from,      "first frame, from 0" },
+        { 0, "frames",    "N",       CLI_COUNT,    &v.frames,    "how many frames (all)" },
+        { 0, "channel",   "NAME",    CLI_TEXT,     &v.channel,   "of colour: luminance (default), red, green or blue" },
+        { 'r', "reconstruct", NULL,  CLI_FLAG,     &v.reconstruct, "spikes into maps where OUT could hold either" },
+        { 0, "weights",   "W,W",     CLI_TEXT,     &v.weights,   "of layers in a reconstruction: 1,-1 lets OFF spikes darken, 0 leaves a\nlayer out (the signs that the model in IN has; else 1)" },
+        { 0, "ppd",       "P",       CLI_POSITIVE, &v.r.ppd,     "pixels per degree (all cells fit)" },
+        { 0, "tau",       "SECONDS", CLI_POSITIVE, &v.r.tau,     "in which a spike fades (0.02)" },
+        { 0, "kernel",    "KIND",    CLI_TEXT,     &v.kernel,    "how: exponential, or a box that lasts tau" },
+        { 0, "spot",      "PIXELS",  CLI_POSITIVE, &v.r.spot,    "radius of a spike's spot (what covers the gaps between cells)" },
+        { 0, "spot-shape", "KIND",   CLI_TEXT,     &v.shape,     "disc or square" },
+        { 0, "fovea",     "DEGREES", CLI_POSITIVE, &v.r.fovea,   "radius beyond which spots of --spot grow" },
+        { 0, "scaling",   "K",       CLI_POSITIVE, &v.r.scaling, "how: by 1 + K (r - fovea), the log-polar scheme" },
+        { 0, "density",   "D",       CLI_POSITIVE, &v.r.density, "cells per degree in the fovea, for --normalise 1 (from their distances)" },
+        { 0, "normalise", "N",       CLI_WHOLE,    &v.normalise, "2: spikes/s of the cells at each pixel; 1: spots sum to the area of\ntheir cell; 0: to 1" },
+        { 0, "numerics",  "KIND",    CLI_TEXT,     &v.numerics,  "virtualretina: the roundings of its ReconstructRetina; converged" },
+        { 'q', "quiet",   NULL,      CLI_FLAG,     &v.quiet,     "no progress bar" },
+        { 0 }
+    };
+    int done = cli_parse(&PAGE, options, argc, argv, &words);
+    if (done != CLI_GO || (done = check(&v)) != CLI_GO) return done;
+    v.in = words.at[0];
+    v.out = words.at[1];
+    if (!strcmp(v.in, v.out)) return cli_usage("convert", "IN and OUT are the same file");
+    cli_catch_signals();
+    if (!(v.context = cli_open(NULL, 1))) return 1;
+    char *command = cli_command_line(argc, argv);
+    v.origin.command = command;
+    v.origin.input = v.in;
+    int failed = choose(&v);
+    free(command);
+    free(v.units);
+    convis_spikes_free(&v.spikes);
+    convis_close(&v.context);
+    return failed;
+}

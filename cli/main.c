@@ -1,0 +1,68 @@
+/* main.c - convis: which command? */
+#include "cli.h"
+#include <errno.h>
+#include <string.h>
+
+const cli_command CLI_COMMANDS[] = {
+    { "run",      "show a movie to a model and keep what comes out: spikes, currents, rates", cli_run },
+    { "describe", "list models and layers, and what can be set and read in each",             cli_describe },
+    { "stim",     "make a stimulus: gratings, bars, checkers, chirps, impulses",              cli_stim },
+    { "plot",     "draw rasters, maps, traces and mosaics as PNG, SVG or PDF",                cli_plot },
+    { "convert",  "turn a movie, array or spike file into another format",                    cli_convert },
+    { "devices",  "list what this machine can compute on",                                    cli_devices },
+    { "bench",    "measure how fast this machine simulates a retina",                         cli_bench },
+    { 0 }
+};
+
+static const cli_command *find(const char *name)
+{
+    for (const cli_command *c = CLI_COMMANDS; c->name; c++)
+        if (!strcmp(c->name, name)) return c;
+    return NULL;
+}
+
+static void overview(FILE *out)
+{
+    fputs("convis - simulate models of early vision: a movie goes in, spikes come out\n\n"
+          "Usage: convis COMMAND [ARGUMENT]...\n\n", out);
+    for (const cli_command *c = CLI_COMMANDS; c->name; c++) fprintf(out, "  %-10s%s\n", c->name, c->summary);
+    fputs("\n  convis COMMAND --help     the options of a command, with examples\n"
+          "  convis --version          the version\n\n"
+          "Examples:\n"
+          "  convis run retina movie.mp4 -o spikes.h5      a retina watches a movie\n"
+          "  convis plot spikes.h5 -o raster.png           and its spikes are drawn\n"
+          "  convis describe retina                        what can be set, what can be read\n", out);
+}
+
+static int unknown(const char *name)
+{
+    char hint[192];
+    cli_nearest n = cli_nearest_to(name);
+    for (const cli_command *c = CLI_COMMANDS; c->name; c++) cli_nearest_offer(&n, c->name);
+    return cli_usage(NULL, "no command '%s'%s", name, cli_nearest_hint(&n, hint, sizeof hint));
+}
+
+static int command(int argc, char **argv)
+{
+    if (argc < 2) { overview(stderr); return 2; }
+    const char *word = argv[1];
+    if (!strcmp(word, "--help") || !strcmp(word, "-h")) { overview(stdout); return 0; }
+    if (!strcmp(word, "--version") || !strcmp(word, "-V")) { printf("convis %s\n", convis_version()); return 0; }
+    if (!strcmp(word, "help")) {
+        if (argc < 3) { overview(stdout); return 0; }
+        const cli_command *c = find(argv[2]);
+        return c ? c->run(2, (char *[]){ argv[2], "--help", NULL }) : unknown(argv[2]);
+    }
+    const cli_command *c = find(word);
+    return c ? c->run(argc - 1, argv + 1) : unknown(word);
+}
+
+int main(int argc, char **argv)
+{
+    signal(SIGPIPE, SIG_IGN);                            /* a closed pipe and a full quota are errors to report, */
+    signal(SIGXFSZ, SIG_IGN);                            /* not ways to die */
+    int status = command(argc, argv);
+    if ((fflush(stdout) || ferror(stdout)) && status == 0)
+        status = cli_fail("standard output: %s", strerror(errno ? errno : EIO));
+    return status;
+}

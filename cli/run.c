@@ -1,0 +1,297 @@
+/* run.c - convis run: a movie in, spikes and maps out.
+ *
+ * The order of things: arguments, recipe and its settings, movie, model, outputs (so that what cannot be written is
+ * known before the work), the loop, the end. Whatever fails says one sentence and leaves no output. */
+#include "run.h"
+#include <stdlib.h>
+#include <string.h>
+
+static const cli_page PAGE = {
+    "run", "MODEL INPUT [-o OUT]... [--probe PATH=FILE]... [OPTION]...",
+    "MODEL is a built-in model ('convis describe' lists them), a VirtualRetina .xml or a saved .h5.\n"
+    "INPUT is a movie or an image of any kind, a numbered sequence ('f%04d.png') or pattern ('dir/*.pgm'),\n"
+    ".npy, .npz, .h5, .inr, a stimulus ('stim:grating?direction=45'), or - for raw float32 frames on standard input.\n"
+    "Frames of arrays are steps of the model unless --fps says otherwise; a movie's frames last as long as it says.\n"
+    "\n"
+    "-o takes the spikes: .spk (VirtualRetina's text), .csv (unit,time,layer), .npy, .npz or .h5 (everything needed to\n"
+    "run it again); - prints .csv lines as they happen. Of a model without spikes, -o takes its last layer's output.\n"
+    "--probe takes any layer's output as a map: .npy, .npz, .h5, .inr, .csv, .png or .mp4; - prints raw float32 frames.\n"
+    "Spike counts of a model with a cell per pixel are the output of its spiking layer, so --probe writes them too.\n",
+    "  convis run retina movie.mp4 -o spikes.h5\n"
+    "  convis run retina.xml stimulus.npy --probe opl=opl.npy -o spikes.spk --units units.txt\n"
+    "  convis run primate 'stim:grating?direction=45' --size 256x256 --set opl.center.tau=0.008 -o spikes.csv\n"
+    "  camera | convis run retina - --size 128x128 --probe ganglion_0=- | robot\n",
+    2, 2
+};
+
+/* ---- Arguments ---- */
+
+static int parse(struct run *r, int argc, char **argv)
+{
+    cli_list words = { 0 };
+    const cli_option options[] = {
+        { 'o', "output",       "OUT",       CLI_TEXTS,    &r->outs,     "write the spikes here; may be given again" },
+        { 'p', "probe",        "PATH=FILE", CLI_TEXTS,    &r->probe_texts, "write the output PATH of the model here; may be given again" },
+        { 's', "set",          "PATH=VALUE", CLI_TEXTS,   &r->sets,     "change a setting or parameter ('convis describe MODEL' lists them)" },
+        { 0, "dt",             "SECONDS",   CLI_POSITIVE, &r->dt,       "duration of a step of the model" },
+        { 0, "numerics",       "KIND",      CLI_TEXT,     &r->numerics, "virtualretina (as the original program computes) or\nconverged (the same model solved well)" },
+        { 0, "initial",        "LUMINANCE", CLI_TEXT,     &r->initial,  "before the first frame; auto: half of the model's range" },
+        { 0, "units",          "FILE",      CLI_TEXT,     &r->units_file, "place cells by lines 'layer unit x_deg y_deg'" },
+        { 0, "seed",           "N",         CLI_SEED,     &r->seed,     "of all noise (0)" },
+        { 0, "frame-repeat",   "N",         CLI_COUNT,    &r->movie_options.repeat, "steps that each frame is held, whatever the movie says" },
+        { 0, "fps",            "F",         CLI_POSITIVE, &r->movie_options.fps, "frames per second of arrays, sequences and raw frames" },
+        { 0, "from",           "FRAME",     CLI_WHOLE,    &r->movie_options.from, "first frame of the input, from 0" },
+        { 0, "frames",         "N",         CLI_COUNT,    &r->movie_options.frames, "how many frames of the input (all)" },
+        { 0, "size",           "WxH",       CLI_SIZE,     &r->size,     "size of raw frames and stimuli; others are scaled to it" },
+        { 0, "channel",        "NAME",      CLI_TEXT,     &r->channel,  "of colour: luminance (default), red, green or blue" },
+        { 0, "device",         "NAME",      CLI_TEXT,     &r->device,   "auto, cpu, cpu:ISA ('convis devices' lists them)" },
+        { 0, "threads",        "N",         CLI_INT,      &r->threads,  "how many threads compute (0: all cores)" },
+        { 0, "chunk",          "N",         CLI_COUNT,    &r->chunk,    "steps computed at once; changes memory, never results" },
+        { 0, "load-state",     "FILE",      CLI_TEXT,     &r->load_state, "continue from the state of an earlier run" },
+        { 0, "save-state",     "FILE",      CLI_TEXT,     &r->save_state, "keep the state after the last step" },
+        { 0, "save-xml",       "FILE",      CLI_TEXT,     &r->save_xml, "write the model with its settings as VirtualRetina's .xml" },
+        { 'q', "quiet",        NULL,        CLI_FLAG,     &r->quiet,    "no progress bar and no summary" },
+        { 0 }
+    };
+    int done = cli_parse(&PAGE, options, argc, argv, &words);
+    if (done != CLI_GO) return done;
+    r->model_name = words.at[0];
+    r->input = words.at[1];
+    r->movie_options.width = r->size.width;
+    r->movie_options.height = r->size.height;
+    r->from_stdin = !strcmp(r->input, "-");
+    if (r->from_stdin && !r->size.width)
+        return cli_usage("run", "raw frames on standard input need --size WxH");
+    if (r->channel) {
+        const char *const names[] = { "luminance", "red", "green", "blue" };
+        int k = 0;
+        while (k < 4 && strcmp(names[k], r->channel)) k++;
+        if (k == 4) return cli_usage("run", "--channel: '%s', expected luminance, red, green or blue", r->channel);
+        r->movie_options.channel = k - 1;
+    }
+    if (r->numerics && strcmp(r->numerics, "virtualretina") && strcmp(r->numerics, "converged"))
+        return cli_usage("run", "--numerics: '%s', expected virtualretina or converged", r->numerics);
+    double luminance;
+    if (r->initial && strcmp(r->initial, "auto") && !cli_number(r->initial, &luminance))
+        return cli_usage("run", "--initial: '%s', expected a number or auto", r->initial);
+    char path[128];
+    const char *value;
+    for (int k = 0; k < r->sets.count; k++)
+        if (!cli_split(r->sets.at[k], path, sizeof path, &value))
+            return cli_usage("run", "--set: '%s', expected PATH=VALUE", r->sets.at[k]);
+    return run_outputs_check(r);
+}
+
+/* ---- Recipe and model ---- */
+
+static void warnings(struct run *r)
+{
+    const char *text;
+    while ((text = convis_recipe_warning(r->recipe, r->warnings))) cli_warn("%s", text), r->warnings++;
+}
+
+static int set_recipe(struct run *r, const char *path, const char *value)
+{
+    return value && convis_recipe_set(r->recipe, path, value) ? cli_report(r->context) : 0;
+}
+
+/* --set goes to the recipe; what it has no setting for waits for the model to be built. */
+static int set_all(struct run *r)
+{
+    char path[128], dt[40];
+    const char *value;
+    if (r->dt > 0) {
+        snprintf(dt, sizeof dt, "%.17g", r->dt);
+        if (set_recipe(r, "dt", dt)) return 1;
+    }
+    if (set_recipe(r, "numerics", r->numerics) || set_recipe(r, "initial", r->initial)) return 1;
+    for (int k = 0; k < r->sets.count; k++) {
+        cli_split(r->sets.at[k], path, sizeof path, &value);
+        convis_status status = convis_recipe_set(r->recipe, path, value);
+        if (status == CONVIS_ENAME) r->later.at[r->later.count++] = r->sets.at[k];
+        else if (status) return cli_report(r->context);
+    }
+    return 0;
+}
+
+static int no_such_setting(struct run *r, const char *path)
+{
+    char hint[192];
+    convis_setting setting;
+    convis_item item;
+    cli_nearest n = cli_nearest_to(path);
+    for (int k = 0; convis_recipe_list(r->recipe, k, &setting); k++) cli_nearest_offer(&n, setting.path);
+    for (int k = 0; convis_list(r->model, CONVIS_PARAMETER, k, &item); k++) cli_nearest_offer(&n, item.path);
+    return cli_fail("--set: the model '%s' has no '%s'%s", r->model_name, path, cli_nearest_hint(&n, hint, sizeof hint));
+}
+
+static int set_model(struct run *r)
+{
+    char path[128];
+    const char *text;
+    double value;
+    for (int k = 0; k < r->later.count; k++) {
+        cli_split(r->later.at[k], path, sizeof path, &text);
+        if (convis_get(r->model, path, &value)) return no_such_setting(r, path);
+        if (!cli_number(text, &value)) return cli_fail("--set %s: '%s', expected a number", path, text);
+        if (convis_set(r->model, path, value)) return cli_report(r->context);
+        if (r->save_xml) cli_warn("%s holds no '%s': it is no setting of VirtualRetina's format", r->save_xml, path);
+    }
+    return 0;
+}
+
+static int set_units(struct run *r)
+{
+    convis_unit *units;
+    int64_t count;
+    if (convis_units_read(r->context, r->units_file, &units, &count)) return cli_report(r->context);
+    convis_status status = convis_recipe_units(r->recipe, units, count);
+    convis_units_free(&units);
+    return status ? cli_report(r->context) : 0;
+}
+
+static double setting(const struct run *r, const char *path)
+{
+    char text[64];
+    double value;
+    return !convis_recipe_get(r->recipe, path, text, sizeof text) && cli_number(text, &value) ? value : 0;
+}
+
+static int open_model(struct run *r)
+{
+    if (!(r->context = cli_open(r->device, r->threads))) return 1;
+    if (convis_recipe_open(r->context, r->model_name, &r->recipe)) return cli_report(r->context);
+    warnings(r);
+    int failed = set_all(r);
+    if (failed) return failed;
+    if (r->units_file && set_units(r)) return 1;
+    if (convis_recipe_get(r->recipe, "numerics", r->numerics_used, sizeof r->numerics_used)) r->numerics_used[0] = 0;
+
+    r->movie_options.dt = setting(r, "dt");
+    r->movie_options.ppd = setting(r, "ppd");
+    if (convis_movie_open(r->context, r->input, &r->movie_options, &r->movie)) return cli_report(r->context);
+    convis_movie_info_get(r->movie, &r->info);
+
+    if (convis_recipe_build(r->recipe, r->info.width, r->info.height, &r->model)) return cli_report(r->context);
+    warnings(r);
+    if (set_model(r)) return 1;
+    if (convis_seed(r->model, r->seed)) return cli_report(r->context);
+    if (r->save_xml && convis_recipe_save(r->recipe, r->save_xml)) return cli_report(r->context);
+    return 0;
+}
+
+/* ---- Memory ---- */
+
+/* About 64 MB for the frames and the outputs kept of a chunk; not more than a second or so of work; a frame at a time
+ * in a closed loop, where the next frame may depend on the answer to this one. */
+static int64_t default_chunk(const struct run *r)
+{
+    if (r->from_stdin) return 1;
+    int64_t a_step = r->info.width*r->info.height*(int64_t)sizeof(convis_real)*(2 + r->probe_count + r->wants_spikes);
+    int64_t chunk = 64*1000*1000/a_step;
+    if (chunk > 1000) chunk = 1000;
+    return chunk < 1 ? 1 : chunk;
+}
+
+static int plan(struct run *r)
+{
+    if (!r->chunk) r->chunk = default_chunk(r);
+    if (r->info.steps > 0 && r->chunk > r->info.steps) r->chunk = r->info.steps;
+    int64_t pixels = r->info.width*r->info.height;
+    if (r->chunk > INT64_MAX/(int64_t)sizeof(convis_real)/pixels || r->chunk > INT32_MAX)
+        return cli_fail("--chunk: %lld steps of %lld x %lld pixels do not fit into memory",
+                        (long long)r->chunk, (long long)r->info.width, (long long)r->info.height);
+    convis_shape shape = convis_movie_shape(r->chunk, r->info.height, r->info.width);
+    if (convis_plan(r->model, shape)) return cli_report(r->context);
+    if (r->load_state && convis_state_load(r->model, r->load_state)) return cli_report(r->context);
+    r->frames = malloc((size_t)convis_elements(shape)*sizeof *r->frames);
+    if (!r->frames) return cli_fail("out of memory: a chunk of %lld steps takes %.0f MB; a smaller --chunk takes less",
+                                    (long long)r->chunk, 1e-6*(double)convis_elements(shape)*sizeof *r->frames);
+    return 0;
+}
+
+/* ---- The loop ---- */
+
+/* Of the work so far, or of all of it once r->took is known. */
+static const char *speed(const struct run *r, char *text, size_t size)
+{
+    double seconds = r->took > 0 ? r->took : cli_seconds() - r->begun;
+    double done = (double)r->steps*(double)(r->info.width*r->info.height);
+    snprintf(text, size, "%.3g Mpx/s", seconds > 0 ? 1e-6*done/seconds : 0);
+    return text;
+}
+
+/* The next chunk, through the model and to the outputs. A failure's sentence is on the context. */
+static convis_status step(struct run *r, int64_t *got)
+{
+    convis_status status = convis_movie_read(r->movie, r->frames, r->chunk, got);
+    if (status || !*got || cli_interrupted) return status;
+    status = convis_run(r->model, convis_view(r->frames, convis_movie_shape(*got, r->info.height, r->info.width)));
+    if (status) return status;
+    r->steps += *got;
+    return run_outputs_write(r);
+}
+
+static int work(struct run *r)
+{
+    char text[32];
+    cli_progress bar;
+    convis_status status;
+    int64_t got = 0;
+    cli_progress_begin(&bar, r->info.steps, r->quiet);
+    r->begun = cli_seconds();
+    do {
+        cli_progress_show(&bar, r->steps, speed(r, text, sizeof text));
+        status = step(r, &got);
+    } while (!status && got && !cli_interrupted);
+    r->took = cli_seconds() - r->begun;
+    cli_progress_end(&bar);
+    if (cli_interrupted) return cli_fail("interrupted");
+    if (status) return cli_report(r->context);
+    return r->steps ? 0 : cli_fail("%s: it has no frames", r->input);
+}
+
+/* ---- The end ---- */
+
+static void summary(const struct run *r)
+{
+    double seconds = (double)r->steps*convis_dt(r->model);
+    char spikes[96] = "", text[32];
+    int threads = convis_thread_count(r->context);
+    if (r->wants_spikes)
+        snprintf(spikes, sizeof spikes, ", %lld spikes of %lld cells (%.3g Hz)", (long long)r->spike_count, (long long)r->units,
+                 r->units ? (double)r->spike_count/(double)r->units/seconds : 0);
+    cli_say("%s%s%s%s: %lld steps of %g ms (%.6g s) at %lldx%lld%s; took %.3g s, %s on %s, %d thread%s",
+            r->model_name, r->numerics_used[0] ? ", " : "", r->numerics_used, r->numerics_used[0] ? " numerics" : "",
+            (long long)r->steps, 1e3*convis_dt(r->model), seconds, (long long)r->info.width, (long long)r->info.height, spikes,
+            r->took, speed(r, text, sizeof text), convis_device_name(r->context), threads, threads == 1 ? "" : "s");
+}
+
+int cli_run(int argc, char **argv)
+{
+    struct run *r = calloc(1, sizeof *r);
+    if (!r) return cli_fail("out of memory");
+    r->movie_options = (convis_movie_options)CONVIS_MOVIE_DEFAULTS;
+    int status = parse(r, argc, argv);
+    if (status == CLI_GO) {
+        cli_catch_signals();
+        r->command = cli_command_line(argc, argv);
+        status = open_model(r);
+        if (!status) status = run_outputs_choose(r);
+        if (!status) status = plan(r);
+        if (!status) status = run_outputs_open(r);
+        if (!status) status = work(r);
+        int closed = run_outputs_close(r, !status);
+        if (!status) status = closed;
+        if (!status && r->save_state && convis_state_save(r->model, r->save_state)) status = cli_report(r->context);
+        if (!status && !r->quiet) summary(r);
+    }
+    free(r->frames);
+    free(r->command);
+    convis_movie_close(&r->movie);
+    convis_model_free(&r->model);
+    convis_recipe_free(&r->recipe);
+    convis_close(&r->context);
+    free(r);
+    return status;
+}

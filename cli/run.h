@@ -1,0 +1,50 @@
+/* run.h - one `convis run`: what was asked for, what is open, what was done. run.c carries it; outputs.c writes. */
+#ifndef CONVIS_CLI_RUN_H
+#define CONVIS_CLI_RUN_H
+#include "cli.h"
+#include <convis/io.h>
+
+/* A map that is wanted: --probe PATH=FILE, or -o of a model that does not spike. */
+struct run_probe {
+    char path[128];
+    const char *file;                                    /* "-": raw float32 frames on standard output */
+    convis_map_writer *writer;
+};
+
+struct run {
+    /* asked for */
+    const char *model_name, *input, *numerics, *initial, *units_file, *channel, *device;
+    const char *load_state, *save_state, *save_xml;
+    cli_list outs, probe_texts, sets, later;             /* later: settings that only the built model knows */
+    cli_size size;
+    double   dt;
+    int64_t  chunk;
+    uint64_t seed;
+    int      threads, quiet, from_stdin;
+    convis_movie_options movie_options;
+
+    /* open */
+    convis_context *context;
+    convis_recipe  *recipe;
+    convis_movie   *movie;
+    convis_movie_info info;
+    convis_model   *model;
+    convis_real    *frames;
+    char   *command, *model_text, numerics_used[32];
+    int     warnings, wants_spikes;
+    struct run_probe probe[CLI_LIST_MAX];
+    int     probe_count;
+    convis_spike_writer *spikes[CLI_LIST_MAX];           /* beside outs; NULL for "-" */
+    int     spike_files;
+
+    /* done */
+    int64_t steps, units, spike_count;
+    double  begun, took;
+};
+
+int run_outputs_check (struct run *);                    /* CLI_GO, or 2: what cannot be right whatever the model */
+int run_outputs_choose(struct run *);                    /* before the plan: which outputs the model shall keep */
+int run_outputs_open  (struct run *);                    /* after it */
+convis_status run_outputs_write(struct run *);           /* of the last convis_run; a failure's sentence is on the context */
+int run_outputs_close (struct run *, int keep);
+#endif

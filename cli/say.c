@@ -1,0 +1,166 @@
+/* say.c - sentences to the user: errors, suggestions, JSON. */
+#include "cli.h"
+#include <ctype.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- Sentences on standard error ---- */
+
+static void sentence(const char *kind, const char *format, va_list ap)
+{
+    fprintf(stderr, "convis: %s", kind);
+    vfprintf(stderr, format, ap);
+    fputc('\n', stderr);
+}
+
+int cli_fail(const char *format, ...)
+{
+    va_list ap;
+    va_start(ap, format);
+    sentence("", format, ap);
+    va_end(ap);
+    return 1;
+}
+
+int cli_usage(const char *name, const char *format, ...)
+{
+    va_list ap;
+    va_start(ap, format);
+    sentence("", format, ap);
+    va_end(ap);
+    fprintf(stderr, "Try 'convis %s%s--help'.\n", name ? name : "", name ? " " : "");
+    return 2;
+}
+
+void cli_warn(const char *format, ...)
+{
+    va_list ap;
+    va_start(ap, format);
+    sentence("warning: ", format, ap);
+    va_end(ap);
+}
+
+void cli_say(const char *format, ...)
+{
+    va_list ap;
+    va_start(ap, format);
+    sentence("", format, ap);
+    va_end(ap);
+}
+
+int cli_report(const convis_context *c) { return cli_fail("%s", convis_message(c)); }
+
+convis_context *cli_open(const char *device, int threads)
+{
+    convis_context *c = NULL;
+    if (convis_open(&c, device ? device : "auto") || convis_threads(c, threads)) {
+        cli_report(c);
+        convis_close(&c);
+    }
+    return c;
+}
+
+/* ---- Words ---- */
+
+const char *cli_extension(const char *file)
+{
+    const char *slash = strrchr(file, '/'), *dot = strrchr(file, '.');
+    return dot && dot != file && (!slash || dot > slash + 1) ? dot + 1 : "";
+}
+
+static int plain(const char *word)
+{
+    if (!*word) return 0;
+    for (; *word; word++)
+        if (!isalnum((unsigned char)*word) && !strchr("_-+=:,./@%", *word)) return 0;
+    return 1;
+}
+
+char *cli_command_line(int argc, char **argv)
+{
+    size_t size = sizeof "convis";
+    for (int k = 0; k < argc; k++) size += 4*strlen(argv[k]) + 3;        /* a quote becomes '\'' */
+    char *line = malloc(size), *p = line;
+    if (!line) return NULL;
+    p += sprintf(p, "convis");
+    for (int k = 0; k < argc; k++) {
+        *p++ = ' ';
+        if (plain(argv[k])) { p = stpcpy(p, argv[k]); continue; }
+        *p++ = '\'';
+        for (const char *s = argv[k]; *s; s++)
+            if (*s == '\'') p = stpcpy(p, "'\\''");
+            else *p++ = *s;
+        *p++ = '\'';
+    }
+    *p = 0;
+    return line;
+}
+
+/* ---- The nearest name: edit distance, a swap of neighbours counting as one ---- */
+
+enum { LONGEST = 127 };
+
+static int smaller(int a, int b) { return a < b ? a : b; }
+
+static int distance(const char *a, const char *b)
+{
+    int m = (int)strnlen(a, LONGEST), n = (int)strnlen(b, LONGEST), row[3][LONGEST + 1];
+    int *before = row[0], *last = row[1], *now = row[2];
+    for (int j = 0; j <= n; j++) last[j] = j;
+    for (int i = 1; i <= m; i++) {
+        now[0] = i;
+        for (int j = 1; j <= n; j++) {
+            now[j] = smaller(smaller(last[j], now[j-1]) + 1, last[j-1] + (a[i-1] != b[j-1]));
+            if (i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1]) now[j] = smaller(now[j], before[j-2] + 1);
+        }
+        int *oldest = before;
+        before = last; last = now; now = oldest;
+    }
+    return last[n];
+}
+
+cli_nearest cli_nearest_to(const char *typed) { return (cli_nearest){ typed, "", 1000 }; }
+
+void cli_nearest_offer(cli_nearest *n, const char *name)
+{
+    int d = distance(n->typed, name), length = (int)strlen(n->typed);
+    int begun = length >= 2 && !strncmp(name, n->typed, (size_t)length);     /* "--frame" of "--frame-repeat" */
+    if (begun) d = smaller(d, 2);
+    if (d >= n->distance || (d > 1 + length/4 && !begun)) return;
+    n->distance = d;
+    snprintf(n->best, sizeof n->best, "%s", name);
+}
+
+const char *cli_nearest_hint(const cli_nearest *n, char *text, size_t size)
+{
+    if (n->best[0]) snprintf(text, size, "; did you mean '%s'?", n->best);
+    else *text = 0;
+    return text;
+}
+
+/* ---- JSON ---- */
+
+void cli_json_text(FILE *out, const char *text)
+{
+    if (!text) { fputs("null", out); return; }
+    fputc('"', out);
+    for (const unsigned char *s = (const unsigned char *)text; *s; s++)
+        if (*s == '"' || *s == '\\') fprintf(out, "\\%c", *s);
+        else if (*s == '\n') fputs("\\n", out);
+        else if (*s < 0x20) fprintf(out, "\\u%04x", *s);
+        else fputc(*s, out);
+    fputc('"', out);
+}
+
+void cli_json_number(FILE *out, double value)
+{
+    if (!isfinite(value)) { fputs("null", out); return; }
+    char text[32];
+    for (int digits = 6; digits <= 17; digits++) {       /* the shortest that reads back as the same number */
+        snprintf(text, sizeof text, "%.*g", digits, value);
+        if (strtod(text, NULL) == value) break;
+    }
+    fputs(text, out);
+}

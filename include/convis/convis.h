@@ -1,0 +1,190 @@
+/* convis.h - simulate and fit filter-based models of early vision.
+ *
+ * Read top to bottom: status, tensors, context, model, parameters, running, state, units and spikes,
+ * published models. A movie goes in, currents, rates or spikes come out:
+ *
+ *      convis_context *c;  convis_open(&c, "auto");
+ *      convis_recipe  *r;  convis_recipe_open(c, "retina", &r);
+ *      convis_model   *m;  convis_recipe_build(r, 128, 128, &m);
+ *      convis_keep(m, "ganglion_0");
+ *      convis_plan(m, convis_movie_shape(100, 128, 128));
+ *      while (...) { convis_run(m, frames);  convis_output(m, "ganglion_0", &currents); ... }
+ *
+ * <convis/io.h> reads and writes movies, arrays, spikes and figures; <convis/layer.h> and
+ * <convis/kernel.h> are for those who write layers.
+ * Every call that can fail returns a convis_status; the sentence that explains it is convis_message(context).
+ * The library never prints, aborts or exits. */
+#ifndef CONVIS_H
+#define CONVIS_H
+#include <stddef.h>
+#include <stdint.h>
+#ifdef __cplusplus
+extern "C" {
+#endif
+#pragma GCC visibility push(default)
+
+#define CONVIS_VERSION "0.1.0"
+const char *convis_version(void);                        /* of the library loaded, not of this header */
+
+/* The number type of movies, states and parameters: float, or double in the build that checks gradients. */
+#ifdef CONVIS_DOUBLE
+typedef double convis_real;
+#else
+typedef float convis_real;
+#endif
+
+/* ---- Status ------------------------------------------------------------------------------------------ */
+
+#define CONVIS_STATUS_LIST(X)                                             \
+    X(CONVIS_OK,        0, "success")                                     \
+    X(CONVIS_EINVAL,   -1, "a value is out of range")                     \
+    X(CONVIS_ESHAPE,   -2, "two shapes do not fit together")              \
+    X(CONVIS_ENOMEM,   -3, "out of memory")                               \
+    X(CONVIS_ENAME,    -4, "nothing has that name")                       \
+    X(CONVIS_ESTATE,   -5, "the call was made in the wrong order")        \
+    X(CONVIS_EDEVICE,  -6, "the device or its driver failed")             \
+    X(CONVIS_ENOTSUP,  -7, "not supported")                               \
+    X(CONVIS_EIO,      -8, "reading or writing failed")                   \
+    X(CONVIS_EFORMAT,  -9, "the file is not what it claims to be")
+#define CONVIS_STATUS_ENUM(name, value, text) name = value,
+typedef enum convis_status { CONVIS_STATUS_LIST(CONVIS_STATUS_ENUM) CONVIS_STATUS_END_ = 1 } convis_status;
+const char *convis_strerror(convis_status);              /* "two shapes do not fit together" */
+
+/* ---- Tensors: views of host memory in five dimensions, this order, strides in elements. They own nothing. */
+
+enum { CONVIS_B, CONVIS_C, CONVIS_T, CONVIS_Y, CONVIS_X, CONVIS_DIMS };   /* batch, channel, time, y, x */
+typedef struct convis_shape  { int64_t dim[CONVIS_DIMS]; } convis_shape;
+typedef struct convis_tensor { convis_real *data; convis_shape shape; int64_t stride[CONVIS_DIMS]; } convis_tensor;
+
+convis_shape  convis_movie_shape(int64_t t, int64_t y, int64_t x);        /* (1, 1, t, y, x) */
+int64_t       convis_elements(convis_shape);
+convis_tensor convis_view (convis_real *data, convis_shape);              /* contiguous */
+convis_tensor convis_slice(convis_tensor, int dim, int64_t from, int64_t to);   /* no copy */
+
+/* ---- Context: a device, its threads, an allocator, the last error. One per thread of the caller. ------- */
+
+typedef struct convis_context convis_context;
+typedef struct convis_allocator {                        /* both get user; release accepts NULL */
+    void *(*obtain)(void *user, size_t bytes);
+    void  (*release)(void *user, void *memory);
+    void  *user;
+} convis_allocator;
+
+/* device: "auto", "cpu", or "cpu:ISA" with ISA one of those convis_isa lists ("baseline", "avx2", "avx512").
+ * On failure *context is NULL when there was no memory at all; else it is open only to ask convis_message. */
+convis_status convis_open     (convis_context **context, const char *device);
+convis_status convis_open_with(convis_context **context, const char *device, const convis_allocator *);
+void          convis_close    (convis_context **context);                 /* accepts NULL; leaves NULL */
+const char   *convis_message  (const convis_context *);  /* "opl.center.tau: -1 s is below the smallest value 0 s" */
+convis_status convis_threads  (convis_context *, int threads);            /* 0: as many as there are cores */
+int           convis_thread_count(const convis_context *);
+const char   *convis_device_name (const convis_context *);                /* "cpu:avx2" */
+const char   *convis_isa(int index, int *usable);        /* instruction sets of this build, best first; NULL at the end */
+
+/* ---- Model: named layers in the order in which the signal meets them. -------------------------------- */
+
+typedef struct convis_model convis_model;
+typedef struct convis_layer_type convis_layer_type;      /* a layer's table: <convis/layer.h> */
+typedef struct convis_node { int id; } convis_node;      /* a place in the model; 0 is its input */
+typedef struct convis_edge { convis_node from; int delay; } convis_edge;  /* delay: frames that the hand-over costs */
+
+/* Building needs no checks: the first error sticks, later calls do nothing, convis_plan reports it.
+ * dt: seconds per frame. Layer names may contain dots ("opl.center") and must be unique. */
+convis_status convis_model_new (convis_context *, double dt, convis_model **);
+void          convis_model_free(convis_model **);                         /* accepts NULL; leaves NULL */
+convis_node   convis_input(convis_model *);
+convis_node   convis_add  (convis_model *, const convis_layer_type *, const char *name, convis_node in);
+convis_node   convis_join (convis_model *, const convis_layer_type *, const char *name, const convis_edge *in, int count);
+void          convis_alias(convis_model *, const char *alias, const char *path);   /* "center" for "opl.center" */
+double        convis_dt(const convis_model *);
+convis_context *convis_model_context(const convis_model *);
+const convis_layer_type *const *convis_layer_types(void);                 /* the built-in layers, NULL at the end */
+
+/* convis_keep asks for a layer's output over the whole chunk ("opl", "bipolar.adaptation"); before convis_plan.
+ * convis_plan infers shapes from one chunk of input, and allocates everything; convis_run never does. */
+convis_status convis_keep(convis_model *, const char *path);
+convis_status convis_plan(convis_model *, convis_shape chunk);
+
+/* ---- Parameters, states and outputs have paths: "opl.center.tau", "bipolar.adaptation". --------------- */
+
+convis_status convis_set(convis_model *, const char *path, double value);          /* bounds are checked */
+convis_status convis_get(const convis_model *, const char *path, double *value);
+/* Array parameters (positions of cells, kernels): copied in; before convis_plan they may change size. */
+convis_status convis_set_array(convis_model *, const char *path, const double *values, int64_t count);
+
+typedef enum convis_kind { CONVIS_LAYER, CONVIS_PARAMETER, CONVIS_STATE, CONVIS_OUTPUT, CONVIS_ALIAS } convis_kind;
+typedef struct convis_item {
+    char        path[128];
+    const char *unit, *doc;
+    const char *target;                                  /* of an alias; the type's name for a layer */
+    double      value, initial, min, max;                /* a scalar parameter; initial is its default */
+    int         differentiable, whole;                   /* whole: only whole numbers */
+    int64_t     count;                                   /* elements (a state or output: once planned) */
+    convis_shape shape;                                  /* an output: one frame, dim[CONVIS_T] = 1 */
+    convis_real *data;                                   /* a state's memory, or an array parameter's; else NULL */
+} convis_item;
+/* The index-th item of that kind. Returns 0 past the last. */
+int convis_list(const convis_model *, convis_kind, int index, convis_item *);
+
+/* ---- Running. Consecutive chunks of any sizes give, bit for bit, what one call on the whole movie gives. */
+
+convis_status convis_run   (convis_model *, convis_tensor in);            /* at most as many frames as planned */
+convis_status convis_output(convis_model *, const char *path, convis_tensor *);    /* of the last run; kept outputs only */
+convis_status convis_output_shape(const convis_model *, const char *path, convis_shape *frame);  /* once planned */
+int64_t       convis_frame (const convis_model *);                        /* frames since the last reset */
+convis_status convis_seed  (convis_model *, uint64_t seed);               /* of all noise; 0 unless set */
+
+/* ---- State is explicit. ------------------------------------------------------------------------------ */
+
+/* Back to the first frame. `past` is the constant input assumed before it (luminance; 0 unless set). */
+convis_status convis_past (convis_model *, double past);
+convis_status convis_reset(convis_model *);
+convis_status convis_push (convis_model *);              /* a copy of the state onto a stack (allocates) ... */
+convis_status convis_pop  (convis_model *);              /* ... and back */
+size_t        convis_state_size(const convis_model *);   /* bytes; 0 before convis_plan */
+convis_status convis_state_get(const convis_model *, void *bytes);        /* state_size bytes */
+convis_status convis_state_put(convis_model *, const void *bytes, size_t size);
+/* A file for another process to continue from, exactly; the seed goes with it. */
+convis_status convis_state_save(const convis_model *, const char *file);
+convis_status convis_state_load(convis_model *, const char *file);
+
+/* ---- Units and spikes. ------------------------------------------------------------------------------- */
+
+typedef struct convis_unit  { int32_t id, layer; double x, y; } convis_unit;        /* degrees from the map's centre */
+typedef struct convis_spike { double time; int32_t unit, layer; } convis_spike;     /* seconds; unit is the unit's id */
+
+/* The cells of every spiking layer, in order of layer and place. Dense layers (a cell per pixel) list theirs too. */
+convis_status convis_units (const convis_model *, const convis_unit **, int64_t *count);   /* once planned */
+/* Spikes of the last run, ordered by time, then unit. Ask for them by convis_record_spikes before convis_plan. */
+convis_status convis_record_spikes(convis_model *, int on);
+convis_status convis_spikes(const convis_model *, const convis_spike **, int64_t *count);
+
+/* ---- Published models: a recipe is a model whose input size is not yet known. ------------------------- */
+
+typedef struct convis_recipe convis_recipe;
+/* name: a built-in model (convis_recipe_name lists them), or a file: VirtualRetina .xml, saved .h5. */
+convis_status convis_recipe_open (convis_context *, const char *name, convis_recipe **);
+void          convis_recipe_free (convis_recipe **);
+const char   *convis_recipe_name (int index, const char **doc);           /* NULL past the last */
+/* Settings by path, as text: "opl.center.sigma" "0.05", "numerics" "converged", "ganglion_0.cells" "dense".
+ * ENAME when the recipe has no such setting (a path of the built model may still have it: convis_set). */
+convis_status convis_recipe_set  (convis_recipe *, const char *path, const char *value);
+convis_status convis_recipe_get  (const convis_recipe *, const char *path, char *value, size_t size);
+typedef struct convis_setting { char path[128]; char value[64]; const char *unit, *doc, *xml; } convis_setting;
+int           convis_recipe_list (const convis_recipe *, int index, convis_setting *);    /* 0 past the last */
+/* Replace the arrays of cells by these (copied); layer counts the spiking layers from 0. */
+convis_status convis_recipe_units(convis_recipe *, const convis_unit *, int64_t count);
+/* The model for movies of this size in pixels. Parameters, aliases, units and past are set; plan it next. */
+convis_status convis_recipe_build(convis_recipe *, int64_t width, int64_t height, convis_model **);
+convis_status convis_recipe_save (const convis_recipe *, const char *file);      /* .xml: VirtualRetina's format */
+/* The same text as convis_recipe_save writes; free with convis_recipe_text_free. */
+convis_status convis_recipe_text (const convis_recipe *, char **text);
+void          convis_recipe_text_free(const convis_recipe *, char **text);
+/* The sentences that opening or building had to say (unknown attributes with their line ...). NULL past the last. */
+const char   *convis_recipe_warning(const convis_recipe *, int index);
+
+#pragma GCC visibility pop
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,144 @@
+/* io.h - movies and arrays in; spikes, maps and figures out.
+ *
+ * Every reader streams: memory does not depend on the length of the movie. Every writer works aside and renames
+ * when it is closed well, so a good file is never replaced by half a one. */
+#ifndef CONVIS_IO_H
+#define CONVIS_IO_H
+#include <convis/convis.h>
+#ifdef __cplusplus
+extern "C" {
+#endif
+#pragma GCC visibility push(default)
+
+/* ---- Movies in ---------------------------------------------------------------------------------------
+ * name: any movie or image FFmpeg reads, a numbered sequence ("frame.%04d.pgm") or glob ("dir/f*.pgm", in order of
+ * the numbers in the names), .npy, .npz ("file.npz", "file.npz:key"), .h5 ("file.h5:dataset"), .inr,
+ * "stim:KIND?key=value&...", or "-": raw float32 frames on standard input (size obligatory).
+ * Arrays are (T, Y, X), (Y, X) or (1, 1, T, Y, X), of any number type. Colour becomes luminance (Rec. 709) unless
+ * `channel` picks one. Pixels of movies and images are 0..255 whatever their depth; arrays are used as they are. */
+typedef struct convis_movie convis_movie;
+typedef struct convis_movie_options {
+    double  dt;              /* seconds per step of the model; obligatory */
+    double  fps;             /* frames per second of arrays, sequences and raw frames; 0: frames are steps */
+    double  ppd;             /* pixels per degree, for stim:; 0: 20 */
+    int64_t repeat;          /* steps that each frame is held (--frame-repeat); 0: by its true duration */
+    int64_t from, frames;    /* first frame of the source, and how many; frames 0: to the end */
+    int64_t width, height;   /* of raw frames and stimuli; else the size to which frames are scaled; 0: as they are */
+    int     channel;         /* -1: luminance; 0, 1, 2: red, green, blue */
+    int64_t still;           /* steps that a photograph lasts; 0: one second */
+} convis_movie_options;
+#define CONVIS_MOVIE_DEFAULTS { 0, 0, 0, 0, 0, 0, 0, 0, -1, 0 }
+
+typedef struct convis_movie_info {
+    int64_t width, height;
+    int64_t steps;           /* of dt; -1 when only the end will tell */
+    double  fps;             /* of the source; 0 when frames are steps */
+    char    format[32];      /* "npy", "h264", ... */
+} convis_movie_info;
+
+convis_status convis_movie_open (convis_context *, const char *name, const convis_movie_options *, convis_movie **);
+void          convis_movie_info_get(const convis_movie *, convis_movie_info *);
+/* The next steps (got < steps: the movie ended), (t, y, x) contiguous. A frame is held from its own time stamp to the
+ * next one's; step k shows the frame visible at k dt: no drift. NaN in a frame is an error that names the frame. */
+convis_status convis_movie_read (convis_movie *, convis_real *frames, int64_t steps, int64_t *got);
+void          convis_movie_close(convis_movie **);
+
+/* Arrays whole, for stimuli of known size, responses and positions. free with convis_array_free. */
+typedef struct convis_array { double *data; int dims; int64_t dim[8]; } convis_array;
+convis_status convis_array_read(convis_context *, const char *name, convis_array *);   /* .npy .npz .h5 .inr */
+void          convis_array_free(convis_array *);
+
+/* Lines "layer unit x_deg y_deg ..." ('#' begins a comment). Units in file order; free with convis_units_free. */
+convis_status convis_units_read(convis_context *, const char *file, convis_unit **, int64_t *count);
+convis_status convis_units_write(convis_context *, const char *file, const convis_unit *, int64_t count);
+void          convis_units_free(convis_unit **);
+/* .spk (VirtualRetina "unit time"), .csv ("unit,time,layer"), .h5, .npz as convis_results writes them. */
+convis_status convis_spikes_read(convis_context *, const char *file, convis_spike **, int64_t *count);
+void          convis_spikes_free(convis_spike **);
+
+/* ---- Results out -------------------------------------------------------------------------------------
+ * Spikes: .spk .csv .npy .npz .h5. Maps: .npy .npz .h5 .inr .csv .png .mp4. The extension decides. */
+typedef struct convis_provenance {   /* what a .h5 keeps so that a result can be rerun */
+    const char *command, *model, *input, *numerics, *device;   /* model: the recipe's text; NULLs are left out */
+    double      dt;
+    uint64_t    seed;
+} convis_provenance;
+
+typedef struct convis_spike_writer convis_spike_writer;
+convis_status convis_spike_writer_open (convis_context *, const char *file, const convis_unit *, int64_t units,
+                                        const convis_provenance *, convis_spike_writer **);
+convis_status convis_spike_writer_write(convis_spike_writer *, const convis_spike *, int64_t count);
+/* seconds: the recording's length. Renames into place; on an earlier failure, or keep = 0, leaves nothing. */
+convis_status convis_spike_writer_close(convis_spike_writer **, double seconds, int keep);
+
+typedef struct convis_map_writer convis_map_writer;
+/* name: the probe's path, the data set's name in .h5 and .npz; frame: (B, C, 1, Y, X).
+ * Several writers may name one .h5 file: they share it, and it appears when the last is closed. */
+convis_status convis_map_writer_open (convis_context *, const char *file, const char *name, convis_shape frame,
+                                      const convis_provenance *, convis_map_writer **);
+convis_status convis_map_writer_write(convis_map_writer *, convis_tensor frames);
+convis_status convis_map_writer_close(convis_map_writer **, int keep);
+
+/* ---- Figures -----------------------------------------------------------------------------------------
+ * By gnuplot; with keep_script the script and its data stay beside the figure. */
+typedef struct convis_plot_options {
+    const char *kind;        /* "raster", "maps", "traces", "mosaic"; NULL: what suits the file */
+    double      from, to;    /* seconds; to = 0: the end */
+    const char *title;       /* NULL: none */
+    const char *pixels;      /* traces: "x,y x,y ..."; NULL: the centre and the liveliest */
+    const char *name;        /* data set in .h5 or .npz; NULL: the first that fits */
+    double      dt;          /* seconds per frame where the file does not say */
+    int         width, height, keep_script;
+} convis_plot_options;
+#define CONVIS_PLOT_DEFAULTS { NULL, 0, 0, NULL, NULL, NULL, 0, 0, 0, 0 }
+convis_status convis_plot(convis_context *, const char *file, const char *figure, const convis_plot_options *);
+
+/* ---- Reconstruction ----------------------------------------------------------------------------------
+ * The image that spikes show: each draws a spot at its cell's place, which lasts as long as a kernel in time.
+ * Frames are in spikes per second of the cells that cover a pixel, each cell times its layer's weight: 1 and -1 for
+ * ON and OFF let ON spikes brighten and OFF spikes darken; 0 leaves a layer out. */
+typedef struct convis_reconstruction convis_reconstruction;
+typedef struct convis_reconstruction_options {
+    int64_t width, height;   /* of the image in pixels, its centre at 0, 0 degrees; 0: all cells are in it */
+    double  ppd;             /* pixels per degree; 0: all cells are in width x height, or in 128 pixels */
+    double  fps;             /* frames per second */
+    double  from, to;        /* seconds; to = 0: the end */
+    double  tau;             /* seconds that a spike lasts (box) or in which it fades (exponential) */
+    double  spot;            /* radius in pixels, in the fovea; 0: what covers the gaps between neighbouring cells */
+    double  fovea, scaling;  /* log-polar: spots grow with 1 + scaling (r - fovea), degrees; scaling 0: uniform */
+    double  density;         /* cells per degree in the fovea, for normalise 1; 0: from the distance to neighbours */
+    int     box, square;     /* box: not exponential in time. square: spots are no discs */
+    int     normalise;       /* 0: a spike's spot sums to 1; 1: to the area of its cell; 2: divided by the cells at each pixel */
+    int     virtualretina;   /* roundings of ReconstructRetina: frame k holds spikes up to k/fps, cells half a pixel further */
+    const double *weights;   /* of layer 0, 1 ...; NULL: 1 */
+    int     layers;          /* how many weights there are; layers beyond weigh 1 */
+} convis_reconstruction_options;
+#define CONVIS_RECONSTRUCTION_DEFAULTS { 0, 0, 0, 60, 0, 0, 0.02, 0, 0, 0, 0, 0, 0, 2, 0, NULL, 0 }
+/* Gets frame 0, 1, ... (y, x), in order; what it returns other than CONVIS_OK ends the reconstruction. */
+typedef convis_status (*convis_frame_sink)(void *user, const convis_real *frame, int64_t index);
+
+convis_status convis_reconstruction_open (convis_context *, const convis_unit *, int64_t units,
+                                          const convis_reconstruction_options *, convis_frame_sink, void *user,
+                                          convis_reconstruction **);
+void          convis_reconstruction_size (const convis_reconstruction *, int64_t *width, int64_t *height);
+/* Spikes in order of time, in chunks of any size. Frames go to the sink as soon as no later spike can change them. */
+convis_status convis_reconstruction_write(convis_reconstruction *, const convis_spike *, int64_t count);
+/* seconds: the recording's length; the remaining frames go to the sink. Accepts NULL; leaves NULL. */
+convis_status convis_reconstruction_close(convis_reconstruction **, double seconds);
+
+/* ---- Stimuli -----------------------------------------------------------------------------------------
+ * "stim:KIND?key=value&key=value": what kinds there are, and what each can be told. */
+typedef struct convis_stim_info { const char *name, *doc; } convis_stim_info;
+typedef struct convis_stim_param {
+    const char *name, *unit, *doc;
+    double value, min, max;          /* default and bounds */
+    int whole, text;                 /* whole: only whole numbers; text: a path, not a number */
+} convis_stim_param;
+int convis_stim_list(int index, convis_stim_info *);                                /* 0 past the last */
+int convis_stim_param_list(const char *kind, int index, convis_stim_param *);
+
+#pragma GCC visibility pop
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,262 @@
+/* kernel.h - the dialect in which the upper half of a layer file is written.
+ *
+ * The same text is compiled by the C compiler (once per instruction set), by NVRTC for CUDA and by the OpenCL
+ * compiler. A kernel is a function over pixels and frames:
+ *
+ *      CONVIS_KERNEL4(leaky_forward, PARAM p, IN x, OUT y, STATE s)
+ *      {
+ *          real b = -convis_expm1(-dt/p[0]);
+ *          CONVIS_SCAN(i, t) { s[i] += b*(x[t*n + i] - s[i]);  y[t*n + i] = s[i]; }
+ *      }
+ *      CONVIS_EXPORT(leaky, CONVIS_ENTRY(leaky_forward))
+ *
+ * CONVIS_SCAN visits every pixel i and frame t: on a processor frames outside and pixels inside, so that the inner
+ * loop vectorises; on a GPU a thread per pixel. A body touches only [i] of a state and [t*n + i] of a movie.
+ * CONVIS_GROUPS visits groups of CONVIS_GROUP consecutive pixels (1 on a GPU), for bodies that need a few passes over
+ * the same pixels; `count` is how many of the group exist. Known inside: n (elements a frame), nt (frames), dt (s),
+ * frame (number of the first frame), key0, key1 (of this layer's noise).
+ * Compilers must not contract a*b + c, so that every target gives the same bits. */
+#ifndef CONVIS_KERNEL_H
+#define CONVIS_KERNEL_H
+
+#if defined(__OPENCL_C_VERSION__) || defined(__OPENCL_VERSION__)
+#  pragma OPENCL FP_CONTRACT OFF
+#  define CONVIS_GPU 1
+   typedef float real;
+   typedef int   integer;
+   typedef uint  u32;
+#  define CONVIS_GLOBAL __global
+#  define CONVIS_ENTRY_POINT __kernel void
+#  define CONVIS_INLINE static inline
+#  define CONVIS_FIRST ((integer)get_global_id(0))
+#  define CONVIS_STEP  ((integer)get_global_size(0))
+#  define convis_bits(x)    as_uint(x)
+#  define convis_float(u)   as_float(u)
+#  define convis_mulhi(a, b) mul_hi((u32)(a), (u32)(b))
+#  define convis_sqrt(x)    sqrt(x)
+#elif defined(__CUDACC__) || defined(__CUDACC_RTC__)
+#  define CONVIS_GPU 1
+   typedef float real;
+   typedef int   integer;
+   typedef unsigned int u32;
+#  define restrict __restrict__
+#  define CONVIS_GLOBAL
+#  define CONVIS_ENTRY_POINT extern "C" __global__ void
+#  define CONVIS_INLINE static __device__ inline
+#  define CONVIS_FIRST ((integer)(blockIdx.x*blockDim.x + threadIdx.x))
+#  define CONVIS_STEP  ((integer)(gridDim.x*blockDim.x))
+#  define convis_bits(x)    __float_as_uint(x)
+#  define convis_float(u)   __uint_as_float(u)
+#  define convis_mulhi(a, b) __umulhi(a, b)
+#  define convis_sqrt(x)    sqrtf(x)
+#else
+#  include <convis/layer.h>
+#  include <math.h>
+#  include <string.h>
+   typedef convis_real real;
+   typedef long        integer;
+   typedef uint32_t    u32;
+#  define CONVIS_GLOBAL
+#  define CONVIS_INLINE static inline __attribute__((always_inline))
+CONVIS_INLINE u32   convis_bits(float x)   { u32 u;   memcpy(&u, &x, 4); return u; }
+CONVIS_INLINE float convis_float(u32 u)    { float x; memcpy(&x, &u, 4); return x; }
+CONVIS_INLINE u32   convis_mulhi(u32 a, u32 b) { return (u32)((uint64_t)a*b >> 32); }
+#  ifdef CONVIS_DOUBLE
+#    define convis_sqrt(x) sqrt(x)
+#  else
+#    define convis_sqrt(x) sqrtf(x)
+#  endif
+#endif
+
+#define R(x) ((real)(x))                     /* a literal in the number type of the build */
+#define PARAM CONVIS_GLOBAL const real *restrict
+#define IN    CONVIS_GLOBAL const real *restrict
+#define OUT   CONVIS_GLOBAL real *restrict
+#define STATE CONVIS_GLOBAL real *restrict
+#define TAPE  CONVIS_GLOBAL real *restrict
+
+/* ---- Kernels, loops, export ---- */
+
+#ifdef CONVIS_GPU
+#  define CONVIS_TAIL int n, int nt, real dt, u32 frame, u32 key0, u32 key1
+#  define CONVIS_KERNEL2(name, a, b)                   CONVIS_ENTRY_POINT name(a, b, CONVIS_TAIL)
+#  define CONVIS_KERNEL3(name, a, b, c)                CONVIS_ENTRY_POINT name(a, b, c, CONVIS_TAIL)
+#  define CONVIS_KERNEL4(name, a, b, c, d)             CONVIS_ENTRY_POINT name(a, b, c, d, CONVIS_TAIL)
+#  define CONVIS_KERNEL5(name, a, b, c, d, e)          CONVIS_ENTRY_POINT name(a, b, c, d, e, CONVIS_TAIL)
+#  define CONVIS_KERNEL6(name, a, b, c, d, e, f)       CONVIS_ENTRY_POINT name(a, b, c, d, e, f, CONVIS_TAIL)
+#  define CONVIS_KERNEL7(name, a, b, c, d, e, f, g)    CONVIS_ENTRY_POINT name(a, b, c, d, e, f, g, CONVIS_TAIL)
+#  define CONVIS_KERNEL8(name, a, b, c, d, e, f, g, h) CONVIS_ENTRY_POINT name(a, b, c, d, e, f, g, h, CONVIS_TAIL)
+#  define CONVIS_KERNEL9(name, a, b, c, d, e, f, g, h, k) CONVIS_ENTRY_POINT name(a, b, c, d, e, f, g, h, k, CONVIS_TAIL)
+#  define CONVIS_KERNEL11(name, a, b, c, d, e, f, g, h, k, l, m) \
+    CONVIS_ENTRY_POINT name(a, b, c, d, e, f, g, h, k, l, m, CONVIS_TAIL)
+#  define CONVIS_PIXELS(i)  for (integer i = CONVIS_FIRST; i < n; i += CONVIS_STEP)
+#  define CONVIS_FRAMES(t)  for (integer t = 0; t < nt; t++)
+#  define CONVIS_SCAN(i, t) CONVIS_PIXELS(i) CONVIS_FRAMES(t)
+#  define CONVIS_GROUP 1
+#  define CONVIS_GROUPS(g, count) CONVIS_PIXELS(g) for (int count = 1; count; count = 0)
+#  define CONVIS_ENTRY(name)
+#  define CONVIS_EXPORT(layer, entries)
+#else
+#  define CONVIS_TAIL integer i0, integer i1, integer n, int nt, real dt, u32 frame, u32 key0, u32 key1
+#  define CONVIS_SPAN_ g->i0, g->i1, g->n, g->nt, g->dt, g->frame, g->key0, g->key1
+   /* A body that is not inlined keeps what `restrict` promises; the trampoline unpacks the buffers. Not every body
+    * needs every argument of the tail, hence `unused`. */
+#  define CONVIS_KERNEL_(name, params, args)                                                                 \
+    static __attribute__((noinline)) void name##_body params;                                               \
+    static void name(void *const *v, const convis_span *g) { name##_body args; }                            \
+    static __attribute__((noinline)) void name##_body params
+#  pragma GCC diagnostic ignored "-Wunused-parameter"
+#  define CONVIS_KERNEL2(name, a, b)          CONVIS_KERNEL_(name, (a, b, CONVIS_TAIL), (v[0], v[1], CONVIS_SPAN_))
+#  define CONVIS_KERNEL3(name, a, b, c)       CONVIS_KERNEL_(name, (a, b, c, CONVIS_TAIL), (v[0], v[1], v[2], CONVIS_SPAN_))
+#  define CONVIS_KERNEL4(name, a, b, c, d)    CONVIS_KERNEL_(name, (a, b, c, d, CONVIS_TAIL), \
+        (v[0], v[1], v[2], v[3], CONVIS_SPAN_))
+#  define CONVIS_KERNEL5(name, a, b, c, d, e) CONVIS_KERNEL_(name, (a, b, c, d, e, CONVIS_TAIL), \
+        (v[0], v[1], v[2], v[3], v[4], CONVIS_SPAN_))
+#  define CONVIS_KERNEL6(name, a, b, c, d, e, f) CONVIS_KERNEL_(name, (a, b, c, d, e, f, CONVIS_TAIL), \
+        (v[0], v[1], v[2], v[3], v[4], v[5], CONVIS_SPAN_))
+#  define CONVIS_KERNEL7(name, a, b, c, d, e, f, h) CONVIS_KERNEL_(name, (a, b, c, d, e, f, h, CONVIS_TAIL), \
+        (v[0], v[1], v[2], v[3], v[4], v[5], v[6], CONVIS_SPAN_))
+#  define CONVIS_KERNEL8(name, a, b, c, d, e, f, h, k) CONVIS_KERNEL_(name, (a, b, c, d, e, f, h, k, CONVIS_TAIL), \
+        (v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7], CONVIS_SPAN_))
+#  define CONVIS_KERNEL9(name, a, b, c, d, e, f, h, k, l) CONVIS_KERNEL_(name, (a, b, c, d, e, f, h, k, l, CONVIS_TAIL), \
+        (v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7], v[8], CONVIS_SPAN_))
+#  define CONVIS_KERNEL11(name, a, b, c, d, e, f, h, k, l, m, o) CONVIS_KERNEL_(name, (a, b, c, d, e, f, h, k, l, m, o, CONVIS_TAIL), \
+        (v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7], v[8], v[9], v[10], CONVIS_SPAN_))
+#  define CONVIS_PIXELS(i)  for (integer i = i0; i < i1; i++)
+#  define CONVIS_FRAMES(t)  for (integer t = 0; t < nt; t++)
+#  define CONVIS_SCAN(i, t) CONVIS_FRAMES(t) CONVIS_PIXELS(i)
+#  define CONVIS_GROUP 64
+#  define CONVIS_GROUPS(g, count) for (integer g = i0; g < i1; g += CONVIS_GROUP) \
+        for (int count = (int)(i1 - g < CONVIS_GROUP ? i1 - g : CONVIS_GROUP); count; count = 0)
+#  define CONVIS_ENTRY(name) { #name, name },
+#  define CONVIS_CAT_(a, b) convis_##a##_##b
+#  define CONVIS_CAT(a, b)  CONVIS_CAT_(a, b)
+#  define CONVIS_EXPORT(layer, entries)                               \
+    extern const convis_kernel CONVIS_CAT(layer, CONVIS_ISA)[];       \
+    const convis_kernel CONVIS_CAT(layer, CONVIS_ISA)[] = { entries { 0, 0 } };
+#endif
+
+/* ---- Mathematics: our own, so that it vectorises and gives the same bits on every target ---- */
+
+CONVIS_INLINE real convis_min(real a, real b) { return a < b ? a : b; }
+CONVIS_INLINE real convis_max(real a, real b) { return a > b ? a : b; }
+
+#if defined(CONVIS_DOUBLE) && !defined(CONVIS_GPU)
+CONVIS_INLINE real convis_exp(real x)   { return exp(x); }
+CONVIS_INLINE real convis_expm1(real x) { return expm1(x); }
+CONVIS_INLINE real convis_log(real x)   { return log(x); }
+#else
+
+/* x = k ln 2 + r, |r| <= ln 2 / 2; a minimax polynomial for exp r. Relative error < 2e-7 on [-87, 88], clamped outside.
+ * Adding and subtracting 1.5 2^23 rounds to the nearest whole number on every target. */
+CONVIS_INLINE real convis_exp(real x)
+{
+    x = convis_min(convis_max(x, -87.0f), 88.0f);
+    real k = (x*1.44269504f + 12582912.0f) - 12582912.0f;
+    real r = (x - k*0.693359375f) - k*-2.12194440e-4f;
+    real p = 1.9875691500e-4f;
+    p = p*r + 1.3981999507e-3f;
+    p = p*r + 8.3334519073e-3f;
+    p = p*r + 4.1665795894e-2f;
+    p = p*r + 1.6666665459e-1f;
+    p = p*r + 5.0000001201e-1f;
+    p = (p*r)*r + r + 1.0f;
+    return p*convis_float((u32)((int)k + 127) << 23);
+}
+
+/* exp(x) - 1 without cancellation near 0: a Taylor polynomial for |x| < 1/4. */
+CONVIS_INLINE real convis_expm1(real x)
+{
+    real p = x*(1.0f + x*(0.5f + x*(1.6666667e-1f + x*(4.1666667e-2f + x*(8.3333333e-3f + x*(1.3888889e-3f
+           + x*1.9841270e-4f))))));
+    return x < 0.25f && x > -0.25f ? p : convis_exp(x) - 1.0f;
+}
+
+/* Natural logarithm of a normal positive number: x = m 2^e, sqrt(1/2) <= m < sqrt(2). Error < 1e-7 relative. */
+CONVIS_INLINE real convis_log(real x)
+{
+    u32 u = convis_bits(x) - 0x3f3504f3u;
+    real e = (real)((int)u >> 23);
+    real m = convis_float((u & 0x007fffffu) + 0x3f3504f3u) - 1.0f;
+    real z = m*m, p = 7.0376836292e-2f;
+    p = p*m - 1.1514610310e-1f;
+    p = p*m + 1.1676998740e-1f;
+    p = p*m - 1.2420140846e-1f;
+    p = p*m + 1.4249322787e-1f;
+    p = p*m - 1.6668057665e-1f;
+    p = p*m + 2.0000714765e-1f;
+    p = p*m - 2.4999993993e-1f;
+    p = p*m + 3.3333331174e-1f;
+    p = (p*m)*z + e*-2.12194440e-4f - 0.5f*z;
+    return (m + p) + e*0.693359375f;
+}
+#endif
+
+/* cos and sin of 2 pi u for 0 <= u < 1: u = k/4 + f, |f| <= 1/8, then Taylor polynomials in f. */
+CONVIS_INLINE void convis_circle(real u, real *c, real *s)
+{
+    int  k = (int)(u*4 + R(0.5));
+    real f = (u - (real)k*R(0.25))*R(6.283185307179586), z = f*f;
+    real sine   = f*(1 + z*(R(-1.6666666666666666e-1) + z*(R(8.333333333333333e-3) + z*(R(-1.984126984126984e-4)
+                + z*R(2.7557319223985893e-6)))));
+    real cosine = 1 + z*(R(-0.5) + z*(R(4.1666666666666664e-2) + z*(R(-1.388888888888889e-3)
+                + z*(R(2.48015873015873e-5) - z*R(2.755731922398589e-7)))));
+    real a = k & 1 ? sine : cosine, b = k & 1 ? cosine : sine;
+    *c = (k + 1) & 2 ? -a : a;
+    *s = k & 2 ? -b : b;
+}
+
+/* ---- Noise: Philox 4x32, 10 rounds (Salmon et al. 2011), a function of key and counter only ---- */
+
+CONVIS_INLINE void convis_philox(u32 key0, u32 key1, u32 c0, u32 c1, u32 c2, u32 c3, u32 *out)
+{
+    for (int round = 0; round < 10; round++) {
+        u32 hi0 = convis_mulhi(0xD2511F53u, c0), lo0 = 0xD2511F53u*c0;
+        u32 hi1 = convis_mulhi(0xCD9E8D57u, c2), lo1 = 0xCD9E8D57u*c2;
+        c0 = hi1 ^ c1 ^ key0;
+        c2 = hi0 ^ c3 ^ key1;
+        c1 = lo1;
+        c3 = lo0;
+        key0 += 0x9E3779B9u;
+        key1 += 0xBB67AE85u;
+    }
+    out[0] = c0; out[1] = c1; out[2] = c2; out[3] = c3;
+}
+
+/* Uniform in (0, 1): the middle of one of 2^24 cells. */
+CONVIS_INLINE real convis_uniform(u32 bits) { return ((real)(int)(bits >> 8) + R(0.5))*R(5.9604644775390625e-8); }
+
+/* Two standard normals from two words (Box and Muller 1958); |z| < 5.9. */
+CONVIS_INLINE void convis_normal_pair(u32 a, u32 b, real *z0, real *z1)
+{
+    real r = convis_sqrt(-2*convis_log(convis_uniform(a))), c, s;
+    convis_circle(convis_uniform(b) - R(2.98023223876953125e-8), &c, &s);
+    *z0 = r*c;
+    *z1 = r*s;
+}
+
+/* A standard normal for each pixel of a group at a frame; `stream` tells several uses in one layer apart.
+ * Pixel i draws word (i/16) mod 4 of block 16 (i/64) + i mod 16, so that a group of 64 needs 16 blocks, side by side. */
+#ifdef CONVIS_GPU
+CONVIS_INLINE void convis_normals(real *z, integer g, u32 frame, u32 stream, u32 key0, u32 key1)
+{
+    u32 w[4];
+    real a, b;
+    int word = ((int)g >> 4) & 3;
+    convis_philox(key0, key1, ((u32)g >> 6)*16 + ((u32)g & 15), frame, stream, 0, w);
+    convis_normal_pair(word < 2 ? w[0] : w[2], word < 2 ? w[1] : w[3], &a, &b);
+    z[0] = word & 1 ? b : a;
+}
+#else
+CONVIS_INLINE void convis_normals(real *restrict z, integer g, u32 frame, u32 stream, u32 key0, u32 key1)
+{
+    for (int l = 0; l < 16; l++) {
+        u32 w[4];
+        convis_philox(key0, key1, (u32)(g >> 6)*16 + (u32)l, frame, stream, 0, w);
+        convis_normal_pair(w[0], w[1], &z[l],      &z[l + 16]);
+        convis_normal_pair(w[2], w[3], &z[l + 32], &z[l + 48]);
+    }
+}
+#endif
+
+#endif

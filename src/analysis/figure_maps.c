@@ -1,0 +1,138 @@
+/* figure_maps.c - frames of a map over time as a strip with one colour bar. */
+#include "figure.h"
+#include <math.h>
+#include <string.h>
+
+enum { FRAMES = 7, SIDE = 640 };         /* frames of a strip; pixels of a frame's longer side that a picture shows */
+
+/* Pixels are averaged in blocks where the map is larger than what is drawn. */
+typedef struct strip {
+    const convis_recording_film *film;
+    FILE   *out;
+    int64_t at[FRAMES], block, width, height;
+    int     count, next;
+    double  least, most, *sum;
+} strip;
+
+static void choose_frames(strip *s)
+{
+    const convis_recording_film *m = s->film;
+    s->count = (int)(m->count < FRAMES ? m->count : FRAMES);
+    for (int k = 0; k < s->count; k++)
+        s->at[k] = m->first + (s->count > 1 ? (int64_t)llround((double)k*(double)(m->count - 1)/(s->count - 1)) : 0);
+    int64_t side = m->width > m->height ? m->width : m->height;
+    s->block = (side + SIDE - 1)/SIDE;
+    s->width = (m->width + s->block - 1)/s->block;
+    s->height = (m->height + s->block - 1)/s->block;
+}
+
+static int keep_frame(void *user, const convis_real *frame, int64_t index)
+{
+    strip *s = user;
+    if (index != s->at[s->next]) return 1;
+    const convis_recording_film *m = s->film;
+    for (int64_t y = 0; y < s->height; y++) {
+        for (int64_t x = 0; x < s->width; x++) {
+            double sum = 0;
+            int64_t n = 0;
+            for (int64_t j = y*s->block; j < (y + 1)*s->block && j < m->height; j++)
+                for (int64_t i = x*s->block; i < (x + 1)*s->block && i < m->width; i++, n++) sum += (double)frame[j*m->width + i];
+            float value = (float)(sum/(double)n);
+            if ((double)value < s->least) s->least = (double)value;
+            if ((double)value > s->most) s->most = (double)value;
+            fwrite(&value, sizeof value, 1, s->out);
+        }
+    }
+    return ++s->next < s->count;
+}
+
+/* Values of both signs get a palette that is white at zero, the same on either side; luminance stays grey. */
+static void write_colors(FILE *s, const strip *p, double height)
+{
+    double low = p->least, high = p->most, reach = fmax(-low, high);
+    int both = low < 0 && high > 0 && fmin(-low, high) > .02*reach;
+    if (!(low < high)) {                                 /* all one value, or nothing finite: a range around it */
+        if (!isfinite(low)) low = 0;
+        high = low + (fabs(low) > 0 ? .5*fabs(low) : 1);
+        low -= high - low;
+        both = 0;
+    }
+    if (both) { low = -reach; high = reach; }
+    convis_figure_palette(s, p->film->picture ? "grey" : both ? "diverging" : "viridis");
+    fprintf(s, "set cbrange [%.9g:%.9g]\nset cbtics %.9g scale 0.4 offset -0.8,0 font small\n", low, high,
+            convis_figure_step(high - low, height > 60 ? 6 : 4));
+}
+
+static void write_time(convis_figure *f, const strip *p, int k, double y)
+{
+    const convis_recording_film *m = p->film;
+    double span = (double)m->count*(m->dt > 0 ? m->dt : 1);
+    if (m->dt > 0)
+        fprintf(f->script, "set label 1 '%.4g %s'", (double)p->at[k]*m->dt*convis_figure_time_scale(span), convis_figure_time_unit(span));
+    else
+        fprintf(f->script, "set label 1 '%s%lld'", k ? "" : "frame ", (long long)p->at[k]);
+    fprintf(f->script, " at graph 0.5,screen %.5f center\n", y/f->height);
+}
+
+/* Only the first panel has numbers on its axes: pixels of the map, not of the averaged picture. */
+static void write_axes(convis_figure *f, const strip *p, double x, double y, double w, double h)
+{
+    FILE *s = f->script;
+    fprintf(s, "set xtics ('0' 0, '%lld' %lld) offset 0,0.4 font small\nset ytics ('0' 0, '%lld' %lld) offset 0.6,0 font small\n",
+            (long long)p->film->width - 1, (long long)p->width - 1, (long long)p->film->height - 1, (long long)p->height - 1);
+    fprintf(s, "set label 2 'x (pixels)' at screen %.5f,%.5f center font small\n", (x + w/2)/f->width, (y - 19)/f->height);
+    fprintf(s, "set label 3 'y (pixels)' at screen %.5f,%.5f center rotate by 90 font small\n", (x - 24)/f->width, (y + h/2)/f->height);
+}
+
+static void write_script(convis_figure *f, const strip *p)
+{
+    double left = 36, right = 66, below = 30, gap = 6, above = f->options->title ? 40 : 20;
+    double width = p->count < 4 ? 180*p->count + left + right : 720;
+    if (f->options->width) width = f->options->width/2.;
+    double w = (width - left - right - gap*(p->count - 1))/p->count, h = w*(double)p->height/(double)p->width;
+    convis_figure_begin(f, width, fmax(h + above + below, 100));
+    double room = f->height - above - below;
+    if (h > room) { w *= room/h; h = room; }             /* the height asked for is the tighter one */
+    FILE *s = f->script;
+    int endian = 1;
+    double bottom = below + (room - h)/2;
+    fputs("set multiplot\nset border 15 linewidth 0.5\nset tics scale 0.4\nunset xtics\nunset ytics\nunset colorbox\n", s);
+    convis_figure_title(f, left);
+    write_colors(s, p, h);
+    /* Row 0 is on top. */
+    fprintf(s, "set xrange [-0.5:%lld - 0.5]\nset yrange [%lld - 0.5:-0.5]\n", (long long)p->width, (long long)p->height);
+    for (int k = 0; k < p->count; k++) {
+        double x = left + k*(w + gap);
+        convis_figure_panel(f, x, x + w, bottom, bottom + h);
+        write_time(f, p, k, bottom + h + 7);
+        if (k == 0) write_axes(f, p, x, bottom, w, h);
+        if (k == p->count - 1) {
+            fprintf(s, "set colorbox user origin screen %.5f,%.5f size screen %.5f,%.5f\n", (x + w + 10)/f->width, bottom/f->height,
+                    7/f->width, h/f->height);
+            fputs("set label 4 ", s);
+            convis_figure_quote(s, p->film->label);
+            fprintf(s, " at screen %.5f,%.5f center rotate by 90 noenhanced\n", (x + w + 52)/f->width, (bottom + h/2)/f->height);
+        }
+        fprintf(s, "plot 'maps.bin' binary skip=%lld array=(%lld,%lld) format='%%float32' endian=%s with image\n",
+                (long long)k*(long long)(p->width*p->height)*(long long)sizeof(float), (long long)p->width, (long long)p->height,
+                *(const char *)&endian ? "little" : "big");
+        if (k == 0) fputs("unset xtics\nunset ytics\nunset label\n", s);
+    }
+    fputs("unset multiplot\n", s);
+}
+
+convis_status convis_figure_maps(convis_figure *f)
+{
+    convis_recording_film film;
+    strip p = { &film, NULL, { 0 }, 1, 0, 0, 0, 0, INFINITY, -INFINITY, NULL };
+    convis_status s = convis_recording_film_open(f, &film);
+    if (s) return s;
+    choose_frames(&p);
+    p.out = convis_figure_data(f, "maps.bin");
+    if (!p.out) return CONVIS_EIO;
+    s = convis_recording_film_each(f, &film, keep_frame, &p);
+    convis_status end = convis_figure_done(f, p.out, "maps.bin");
+    if (!s) s = end;
+    if (!s) write_script(f, &p);
+    return s;
+}

@@ -1,0 +1,15 @@
+/* context.h - what the library's own files know of a context. */
+#ifndef CONVIS_CONTEXT_H
+#define CONVIS_CONTEXT_H
+#include <convis/layer.h>
+
+struct convis_context {
+    convis_allocator allocator;
+    int  threads;
+    int  isa;                     /* index into convis_isa's list */
+    char device[32];
+    char message[1024];
+};
+
+int convis_cpu_usable(const char *isa);      /* src/device/cpu.c: can this processor run it? */
+#endif

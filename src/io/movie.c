@@ -1,0 +1,287 @@
+/* movie.c - turns a source's frames, at their own times, into steps of the model.
+ *
+ * Step k shows the frame visible at time k dt: the last whose start is not after k dt. Times come from whole numbers
+ * (k, and the frame's number or time stamp), never from sums, so nothing drifts. Frames count as started a
+ * thousandth of a step early: where dt is the frame interval, rounding neither skips nor doubles a frame. */
+#include "frames.h"
+#include <math.h>
+#include <string.h>
+
+struct convis_movie {
+    convis_context *context;
+    convis_frames *source;
+    char   *name;
+    double  dt, fps, tolerance;      /* fps: 0 where frames are steps; time stamps come before it */
+    int64_t repeat, from, limit;     /* limit: frames of the selection, INT64_MAX when open-ended */
+    int64_t still;                   /* steps of a photograph; 0: it is a movie */
+    int64_t width, height, steps;
+    convis_resample *resample;       /* NULL: frames are shown at the source's size */
+    convis_real *decoded, *shown, *ahead;
+    int64_t step, index, fetched;    /* next step; frame shown, from the selection's first; frames got so far */
+    int     own_times, begun, stamped, ended, has_ahead;         /* own_times: nothing overrides the source's time stamps */
+    double  origin, shown_start, ahead_start, interval, end;     /* time stamps; all but origin count from it */
+    convis_status failed;            /* an error sticks */
+};
+
+/* ---- Arithmetic of time ---- */
+
+static int64_t frame_at(const convis_movie *m, int64_t step)
+{
+    if (m->repeat) return step/m->repeat;
+    if (m->fps > 0) return (int64_t)fmin(((double)step*m->dt + m->tolerance)*m->fps, 9e18);
+    return step;
+}
+
+/* The first step at which `frames` frames are over; -1 when it is beyond counting. */
+static int64_t steps_of(const convis_movie *m, int64_t frames)
+{
+    const double guess = m->repeat ? (double)frames*(double)m->repeat : m->fps > 0 ? (double)frames/m->fps/m->dt : (double)frames;
+    if (!(guess < 4e15)) return -1;
+    if (m->repeat || !(m->fps > 0)) return frames*(m->repeat ? m->repeat : 1);
+    int64_t k = (int64_t)guess;
+    while (k > 0 && frame_at(m, k - 1) >= frames) k--;
+    while (frame_at(m, k) < frames) k++;
+    return k;
+}
+
+/* ---- Getting frames ---- */
+
+static convis_status check_finite(const convis_movie *m, const convis_real *frame, int64_t number)
+{
+    const int64_t width = m->source->width, n = width*m->source->height;
+    int bad = 0;
+    for (int64_t i = 0; i < n; i++) bad |= !(frame[i] - frame[i] == 0);          /* NaN and infinity alike */
+    if (!bad) return CONVIS_OK;
+    int64_t i = 0;
+    while (isfinite((double)frame[i])) i++;
+    return convis_fail(m->context, CONVIS_EFORMAT, "%s: frame %lld has the value %s at x = %lld, y = %lld, expected finite numbers",
+                       m->name, (long long)number, isnan((double)frame[i]) ? "NaN" : "infinity", (long long)(i%width), (long long)(i/width));
+}
+
+/* A frame of the selection and its time stamp (or the time of the end). 1: got it, 0: the end, -1: an error. */
+static int fetch(convis_movie *m, convis_real *frame, double *start)
+{
+    convis_real *into = m->resample ? m->decoded : frame;
+    *start = -1;
+    if (m->fetched == m->limit && !m->stamped) return 0;
+    const int got = m->source->next(m->source, into, start);
+    if (got < 0) return -1;
+    if (got == 0 && m->source->count >= 0 && m->limit < INT64_MAX && m->fetched < m->limit) {
+        convis_fail(m->context, CONVIS_EFORMAT, "%s: ends after %lld frames, expected %lld", m->name,
+                    (long long)(m->from + m->fetched), (long long)m->source->count);
+        return -1;
+    }
+    if (got == 0 || m->fetched == m->limit) return 0;        /* of the frame after the selection only the time was wanted */
+    if (check_finite(m, into, m->from + m->fetched)) return -1;
+    if (m->resample) convis_resample_run(m->resample, into, frame);
+    m->fetched++;
+    return 1;
+}
+
+static int skip(convis_movie *m, int64_t frames)
+{
+    if (frames <= 0) return 1;
+    if (m->source->skip) return m->source->skip(m->source, frames) < 0 ? -1 : 1;
+    for (int64_t k = 0; k < frames; k++) {
+        double start;
+        const int got = m->source->next(m->source, m->decoded, &start);
+        if (got <= 0) return got;
+    }
+    return 1;
+}
+
+static int begin(convis_movie *m)
+{
+    m->begun = 1;
+    const int skipped = skip(m, m->from);
+    if (skipped < 0) return -1;
+    const int got = skipped ? fetch(m, m->shown, &m->origin) : 0;
+    if (got == 0) {
+        convis_fail(m->context, CONVIS_EINVAL, "%s: has no frame %lld", m->name, (long long)m->from);
+        return -1;
+    }
+    m->stamped = got == 1 && m->origin >= 0 && m->own_times;
+    m->interval = m->dt;
+    return got;
+}
+
+/* ---- Which frame a step shows: 1, or 0 when the movie is over, or -1 ---- */
+
+static int show_by_number(convis_movie *m, int64_t step)
+{
+    const int64_t want = m->still ? (step < m->still ? 0 : 1) : frame_at(m, step);
+    if (want > m->index + 1 && m->source->skip && want - m->index - 1 <= m->limit - m->fetched) {
+        const int64_t pass = want - m->index - 1;
+        if (skip(m, pass) < 0) return -1;
+        m->index += pass;  m->fetched += pass;
+    }
+    while (m->index < want) {
+        double start;
+        if (m->still || m->ended) return 0;
+        const int got = fetch(m, m->shown, &start);
+        if (got <= 0) { m->ended = got == 0; return got; }
+        m->index++;
+    }
+    return 1;
+}
+
+static int show_by_stamp(convis_movie *m, int64_t step)
+{
+    const double now = (double)step*m->dt + m->tolerance;
+    for (;;) {
+        if (!m->has_ahead && !m->ended) {
+            double start;
+            const int got = fetch(m, m->ahead, &start);
+            if (got < 0) return -1;
+            start = start >= 0 ? fmax(start - m->origin, m->shown_start) : m->shown_start + m->interval;
+            if (got) { m->ahead_start = start;  m->has_ahead = 1; }
+            else     { m->end = start;  m->ended = 1; }
+        }
+        if (!m->has_ahead || m->ahead_start > now) break;
+        convis_real *swap = m->shown;
+        m->shown = m->ahead;  m->ahead = swap;
+        m->interval = m->ahead_start - m->shown_start;
+        m->shown_start = m->ahead_start;
+        m->has_ahead = 0;
+    }
+    return m->has_ahead || now < m->end;
+}
+
+convis_status convis_movie_read(convis_movie *m, convis_real *frames, int64_t steps, int64_t *got)
+{
+    const size_t n = (size_t)(m->width*m->height);
+    *got = 0;
+    if (m->failed) return m->failed;
+    for (; *got < steps; m->step++, ++*got) {
+        int there = m->begun ? 1 : begin(m);
+        if (there == 1) there = m->stamped ? show_by_stamp(m, m->step) : show_by_number(m, m->step);
+        if (there < 0) return m->failed = CONVIS_EIO;
+        if (there == 0) break;
+        memcpy(frames + (size_t)*got*n, m->shown, n*sizeof *frames);
+    }
+    return CONVIS_OK;
+}
+
+/* ---- Opening ---- */
+
+static convis_status check_options(convis_context *c, const char *name, const convis_movie_options *o)
+{
+    const struct { const char *what; double value; } from_zero[] = {
+        { "fps", o->fps }, { "ppd", o->ppd }, { "repeat", (double)o->repeat }, { "from", (double)o->from },
+        { "frames", (double)o->frames }, { "width", (double)o->width }, { "height", (double)o->height }, { "still", (double)o->still } };
+    if (!(o->dt > 0) || !isfinite(o->dt))
+        return convis_fail(c, CONVIS_EINVAL, "%s: dt is %g, expected seconds per step above 0", name, o->dt);
+    for (size_t k = 0; k < sizeof from_zero/sizeof *from_zero; k++)
+        if (!(from_zero[k].value >= 0) || !isfinite(from_zero[k].value))
+            return convis_fail(c, CONVIS_EINVAL, "%s: %s is %g, expected 0 or more", name, from_zero[k].what, from_zero[k].value);
+    if (o->channel < -1 || o->channel > 2)
+        return convis_fail(c, CONVIS_EINVAL, "%s: channel is %d, expected 0, 1 or 2 (red, green, blue) or -1 (luminance)", name, o->channel);
+    return CONVIS_OK;
+}
+
+static convis_status choose_size(convis_movie *m, const convis_movie_options *o)
+{
+    const double w = (double)m->source->width, h = (double)m->source->height;
+    m->width  = o->width  ? o->width  : o->height ? (int64_t)fmax(1, round(w*(double)o->height/h)) : m->source->width;
+    m->height = o->height ? o->height : o->width  ? (int64_t)fmax(1, round(h*(double)o->width/w))  : m->source->height;
+    return convis_frames_size_check(m->context, m->name, m->width, m->height);
+}
+
+/* A photograph lasts as long as asked; else as long as a repeated frame; else a second. */
+static int64_t still_steps(const convis_movie *m, const convis_movie_options *o)
+{
+    if (!m->source->still) return 0;
+    if (o->still) return o->still;
+    if (o->repeat) return o->repeat;
+    const double second = round(1/m->dt);
+    return second < 1 ? 1 : second < 4e15 ? (int64_t)second : (int64_t)4e15;
+}
+
+static convis_status choose_timing(convis_movie *m, const convis_movie_options *o)
+{
+    const convis_frames *s = m->source;
+    m->dt = o->dt;  m->from = o->from;  m->repeat = o->repeat;
+    m->limit = o->frames ? o->frames : INT64_MAX;
+    m->tolerance = 1e-3*m->dt;
+    m->still = still_steps(m, o);
+    m->steps = -1;
+    if (m->still) {
+        if (o->from) return convis_fail(m->context, CONVIS_EINVAL, "%s: a photograph has no frame %lld", m->name, (long long)o->from);
+        m->limit = 1;  m->steps = m->still;
+        return CONVIS_OK;
+    }
+    if (s->count >= 0) {
+        if (o->from >= s->count && s->count > 0)
+            return convis_fail(m->context, CONVIS_EINVAL, "%s: has %lld frames, numbered from 0, so there is no frame %lld",
+                               m->name, (long long)s->count, (long long)o->from);
+        if (m->limit > s->count - o->from) m->limit = s->count - o->from;
+    }
+    m->fps = o->fps > 0 ? o->fps : s->fps;
+    if (m->fps > 0) m->tolerance = 1e-3*fmin(m->dt, 1/m->fps);
+    if (s->count >= 0 && (m->steps = steps_of(m, m->limit)) < 0)
+        return convis_fail(m->context, CONVIS_EINVAL, "%s: would take more steps of %g s than can be counted", m->name, m->dt);
+    m->own_times = !m->repeat && !(o->fps > 0);
+    return CONVIS_OK;
+}
+
+static convis_status prepare(convis_movie *m, const convis_movie_options *o)
+{
+    const convis_frames *s = m->source;
+    convis_status status;
+    if ((status = convis_frames_size_check(m->context, m->name, s->width, s->height)) || (status = choose_size(m, o))
+        || (status = choose_timing(m, o))) return status;
+    const size_t frame = (size_t)(m->width*m->height)*sizeof(convis_real);
+    if (m->width != s->width || m->height != s->height) {
+        status = convis_resample_open(m->context, s->width, s->height, m->width, m->height, &m->resample);
+        if (status) return status;
+    }
+    m->decoded = convis_obtain(m->context, (size_t)(s->width*s->height)*sizeof(convis_real));
+    m->shown   = convis_obtain(m->context, frame);
+    m->ahead   = convis_obtain(m->context, frame);
+    return m->decoded && m->shown && m->ahead ? CONVIS_OK : CONVIS_ENOMEM;
+}
+
+convis_status convis_movie_open(convis_context *c, const char *name, const convis_movie_options *options, convis_movie **out)
+{
+    static const convis_movie_options defaults = CONVIS_MOVIE_DEFAULTS;
+    const convis_movie_options *o = options ? options : &defaults;
+    *out = NULL;
+    convis_status status = check_options(c, name && *name ? name : "input", o);
+    if (status) return status;
+    convis_movie *m = convis_obtain(c, sizeof *m);
+    if (!m) return CONVIS_ENOMEM;
+    m->context = c;
+    status = convis_frames_open(c, name, o, 0, &m->source);
+    if (!status) {
+        m->name = convis_obtain(c, strlen(name) + 1);
+        status = m->name ? CONVIS_OK : CONVIS_ENOMEM;
+    }
+    if (!status) {
+        strcpy(m->name, strcmp(name, "-") ? name : "standard input");
+        status = prepare(m, o);
+    }
+    if (status) { convis_movie_close(&m); return status; }
+    *out = m;
+    return CONVIS_OK;
+}
+
+void convis_movie_info_get(const convis_movie *m, convis_movie_info *info)
+{
+    *info = (convis_movie_info){ m->width, m->height, m->steps, m->source->fps, { 0 } };
+    memcpy(info->format, m->source->format, sizeof info->format);
+    info->format[sizeof info->format - 1] = 0;
+}
+
+void convis_movie_close(convis_movie **movie)
+{
+    if (!movie || !*movie) return;
+    convis_movie *m = *movie;
+    convis_frames_close(&m->source);
+    convis_resample_close(m->context, &m->resample);
+    convis_release(m->context, m->decoded);
+    convis_release(m->context, m->shown);
+    convis_release(m->context, m->ahead);
+    convis_release(m->context, m->name);
+    convis_release(m->context, m);
+    *movie = NULL;
+}

@@ -1,0 +1,98 @@
+/* results.c - picks the writer by the file's extension, and checks what is asked of it. */
+#include "sinks.h"
+#include <errno.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+
+/* ".npy"; devices and pipes have no extension, and get text. */
+static const char *extension(const char *path)
+{
+    const char *slash = strrchr(path, '/'), *dot = strrchr(slash ? slash : path, '.');
+    struct stat s;
+    if (dot) return dot;
+    return !strncmp(path, "/dev/", 5) || (!stat(path, &s) && !S_ISREG(s.st_mode) && !S_ISDIR(s.st_mode)) ? ".csv" : "";
+}
+
+/* ---- Spikes ---- */
+
+convis_status convis_spike_writer_open(convis_context *c, const char *path, const convis_unit *units, int64_t count,
+                                       const convis_provenance *provenance, convis_spike_writer **writer)
+{
+    static const struct { const char *extension; convis_spike_opener *open; } FORMATS[] = {
+        { ".spk", convis_spk_spikes }, { ".csv", convis_csv_spikes }, { ".npy", convis_npy_spikes },
+        { ".npz", convis_npz_spikes }, { ".h5", convis_hdf5_spikes }, { ".hdf5", convis_hdf5_spikes } };
+    *writer = NULL;
+    for (size_t k = 0; k < sizeof FORMATS/sizeof *FORMATS; k++)
+        if (!strcasecmp(extension(path), FORMATS[k].extension)) return FORMATS[k].open(c, path, units, count, provenance, writer);
+    return convis_fail(c, CONVIS_ENOTSUP, "%s: no format for spikes ends in '%s', expected .spk, .csv, .npy, .npz or .h5", path, extension(path));
+}
+
+convis_status convis_spike_writer_write(convis_spike_writer *w, const convis_spike *spikes, int64_t count)
+{
+    return w->write(w, spikes, count);
+}
+
+convis_status convis_spike_writer_close(convis_spike_writer **writer, double seconds, int keep)
+{
+    convis_spike_writer *w = *writer;
+    *writer = NULL;
+    return w ? w->finish(w, seconds, keep) : CONVIS_OK;
+}
+
+/* ---- Maps ---- */
+
+convis_status convis_map_writer_open(convis_context *c, const char *path, const char *name, convis_shape frame,
+                                     const convis_provenance *provenance, convis_map_writer **writer)
+{
+    static const struct {
+        const char *extension;
+        convis_status (*open)(convis_context *, const char *, const char *, convis_shape, const convis_provenance *, convis_map_writer **);
+    } FORMATS[] = {
+        { ".npy", convis_npy_maps }, { ".npz", convis_npz_maps }, { ".h5", convis_hdf5_maps }, { ".hdf5", convis_hdf5_maps },
+        { ".inr", convis_inr_maps }, { ".csv", convis_csv_maps }, { ".png", convis_ffmpeg_maps }, { ".mp4", convis_ffmpeg_maps } };
+    int64_t all = sizeof(float);
+    *writer = NULL;
+    for (int d = 0; d < CONVIS_DIMS; d++)
+        if (frame.dim[d] < 1 || __builtin_mul_overflow(all, frame.dim[d], &all) || (d == CONVIS_T && frame.dim[d] != 1))
+            return convis_fail(c, CONVIS_ESHAPE, "%s: a frame of shape (%lld, %lld, %lld, %lld, %lld), expected (B, C, 1, Y, X)", path,
+                               (long long)frame.dim[0], (long long)frame.dim[1], (long long)frame.dim[2], (long long)frame.dim[3], (long long)frame.dim[4]);
+    /* The name becomes that of a data set, or of a member of a .npz. */
+    if (!name || !*name || *name == '.' || strlen(name) > 200 || strpbrk(name, "/\\:\n\r\t"))
+        return convis_fail(c, CONVIS_EINVAL, "%s: the data set '%.40s', expected a name without slashes and colons", path, name ? name : "");
+    for (size_t k = 0; k < sizeof FORMATS/sizeof *FORMATS; k++)
+        if (!strcasecmp(extension(path), FORMATS[k].extension)) return FORMATS[k].open(c, path, name, frame, provenance, writer);
+    return convis_fail(c, CONVIS_ENOTSUP, "%s: no format for maps ends in '%s', expected .npy, .npz, .h5, .inr, .csv, .png or .mp4", path, extension(path));
+}
+
+convis_status convis_map_writer_write(convis_map_writer *w, convis_tensor frames)
+{
+    for (int d = 0; d < CONVIS_DIMS; d++)
+        if (d != CONVIS_T && frames.shape.dim[d] != w->frame.dim[d])
+            return convis_fail(w->context, CONVIS_ESHAPE, "dimension %d of the frames to write: %lld, expected %lld", d,
+                               (long long)frames.shape.dim[d], (long long)w->frame.dim[d]);
+    return w->write(w, frames);
+}
+
+convis_status convis_map_writer_close(convis_map_writer **writer, int keep)
+{
+    convis_map_writer *w = *writer;
+    *writer = NULL;
+    return w ? w->finish(w, keep) : CONVIS_OK;
+}
+
+void convis_plane(convis_tensor frames, int64_t b, int64_t c, int64_t t, float *to)
+{
+    const int64_t *stride = frames.stride;
+    const convis_real *from = frames.data + b*stride[CONVIS_B] + c*stride[CONVIS_C] + t*stride[CONVIS_T];
+    for (int64_t y = 0; y < frames.shape.dim[CONVIS_Y]; y++)
+        for (int64_t x = 0; x < frames.shape.dim[CONVIS_X]; x++)
+            *to++ = (float)from[y*stride[CONVIS_Y] + x*stride[CONVIS_X]];
+}
+
+convis_status convis_one_channel(convis_context *c, const char *path, convis_shape frame)
+{
+    const int64_t channels = frame.dim[CONVIS_B]*frame.dim[CONVIS_C];
+    return channels == 1 ? CONVIS_OK
+         : convis_fail(c, CONVIS_ENOTSUP, "%s: %lld channels, expected 1 (.npy, .npz and .h5 take more)", path, (long long)channels);
+}

@@ -1,0 +1,67 @@
+/* blur.h - separable recursive blurs of a map: rows first, then columns.
+ *
+ * DIFFUSION is the blur of the `converged` numerics: STEPS implicit steps of u_t = D(x) u_xx along each axis, each a
+ * tridiagonal solve, (1 + 2 L_i) u_i - L_i (u_{i-1} + u_{i+1}) = x_i with L_i = sigma_i^2 / (2 STEPS) and reflecting
+ * ends. Whatever sigma, also one that varies from pixel to pixel: constants stay, a point keeps its mean, and the
+ * variance is exactly sigma^2 (where sigma is uniform). The kernel is a STEPS-fold two-sided exponential.
+ * DERICHE and DERICHE_RADIAL are what VirtualRetina computes, borders and flaws included (SPEC 2a, 2b). */
+#ifndef CONVIS_BLUR_H
+#define CONVIS_BLUR_H
+#include <convis/layer.h>
+
+enum convis_blur_method { CONVIS_BLUR_NONE, CONVIS_BLUR_DIFFUSION, CONVIS_BLUR_DERICHE, CONVIS_BLUR_DERICHE_RADIAL };
+enum { CONVIS_BLUR_STEPS = 4 };
+
+typedef struct convis_blur_spec {
+    int    method;
+    double sigma;              /* degrees */
+    double ppd;                /* pixels per degree */
+    double radius, scaling;    /* log-polar: sigma grows by 1 + scaling (r - radius) outside the fovea; scaling 0: uniform */
+    int    steps;              /* DIFFUSION; 0: CONVIS_BLUR_STEPS */
+} convis_blur_spec;
+
+/* The rows that every layer with a blur has in its table, and what they say. `at` is the place of "sigma". */
+#define CONVIS_BLUR_FIELDS                                                                                              \
+    { "sigma",   "deg",   0, 0, 1e3, 0, "standard deviation of the blur; 0: none" },                                   \
+    { "ppd",     "1/deg", 20, 1e-3, 1e5, CONVIS_FIXED, "pixels per degree" },                                           \
+    { "method",  "1",     1, 0, 3, CONVIS_WHOLE | CONVIS_PLAN, "0: none; 1: diffusion; 2, 3: VirtualRetina's, uniform and radial" }, \
+    { "fovea",   "deg",   0, 0, 1e3, CONVIS_FIXED, "radius within which sigma is as given" },                           \
+    { "scaling", "1/deg", 0, 0, 1e3, CONVIS_FIXED | CONVIS_PLAN, "growth of sigma outside it; 0: uniform" }
+enum { CONVIS_BLUR_FIELD_COUNT = 5 };
+static inline convis_blur_spec convis_blur_spec_of(const double *param, int at)
+{
+    return (convis_blur_spec){ (int)param[at + 2], param[at], param[at + 1], param[at + 3], param[at + 4], 0 };
+}
+static inline int convis_blur_varies(convis_blur_spec s) { return s.method == CONVIS_BLUR_DERICHE_RADIAL || s.scaling > 0; }
+
+/* Coefficients; arrays follow the struct in the memory that holds it. */
+typedef struct convis_blur convis_blur;
+
+/* Bytes of a convis_blur for maps of w x h: the layer's constants_size (or a part of it). */
+size_t convis_blur_size(int64_t w, int64_t h, int varying);
+/* Bytes of scratch that one call needs for so many threads. */
+size_t convis_blur_scratch(int64_t w, int64_t h, int threads);
+/* varying: room was made for coefficients that differ from pixel to pixel. */
+void convis_blur_prepare(convis_blur *, convis_context *, int64_t w, int64_t h, int varying, const convis_blur_spec *);
+/* Blur `planes` maps, in to out (which may be the same), by all threads of the pass. Ends at a barrier. */
+void convis_blur_run(const convis_pass *, const convis_blur *, const convis_real *in, convis_real *out, int64_t planes, void *scratch);
+
+/* The part that is compiled once per instruction set; the baseline is its plain twin. */
+typedef struct convis_blur_kernels {
+    const char *isa;
+    /* Rows y0..y1 (columns x0..x1) of one map. */
+    void (*rows)(const convis_blur *, const convis_real *in, convis_real *out, int64_t y0, int64_t y1, void *scratch);
+    void (*columns)(const convis_blur *, const convis_real *in, convis_real *out, int64_t x0, int64_t x1, void *scratch);
+} convis_blur_kernels;
+
+struct convis_blur {
+    const convis_blur_kernels *kernels;
+    int64_t w, h;
+    int     method, steps, varying;
+    /* One coefficient a place along the line, or with `varying` one a pixel: map layout for columns; for rows the
+     * transposed layout [x][y], so that both passes read them in the order they walk. */
+    convis_real *row[6], *column[6];
+    convis_real end_forward, end_backward;   /* DERICHE: steady response to a constant 1 */
+};
+enum { CONVIS_BLUR_LANES = 64 };             /* no instruction set treats more lines at once */
+#endif

@@ -1,0 +1,192 @@
+/* blur_lines.c - the recursions of blur.h along many lines at once; compiled once per instruction set.
+ *
+ * Lines are independent, so a strip of them fills vector registers: neighbouring columns as they lie, rows after a
+ * transposition into scratch memory that stays in the first-level cache. The order of operations on each line is the
+ * same for every width, hence the same bits. */
+#include "blur.h"
+#include <string.h>
+
+#if defined(__AVX512F__)
+enum { VECTOR_BYTES = 64 };
+#elif defined(__AVX__)
+enum { VECTOR_BYTES = 32 };
+#else
+enum { VECTOR_BYTES = 16 };
+#endif
+typedef convis_real real;
+typedef real vector __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(real)), may_alias));
+enum { WIDTH = VECTOR_BYTES/sizeof(real), VECTORS = 4, LANES = WIDTH*VECTORS };
+
+#define INLINE static inline __attribute__((always_inline))
+
+INLINE vector load(const real *p)          { return *(const vector *)(const void *)p; }
+INLINE void   store(real *p, vector v)     { *(vector *)(void *)p = v; }
+INLINE vector all(real x)                  { return x - (vector){ 0 }; }
+/* The coefficient of place i for vector j of the strip. */
+INLINE vector coefficient(const real *c, int varying, int64_t stride, int64_t i, int j)
+{
+    return varying ? load(c + i*stride + j*WIDTH) : all(c[i]);
+}
+
+#define EACH for (int j = 0; j < VECTORS; j++)
+
+/* ---- Diffusion: forward elimination f_i = m_i x_i + c_i f_{i-1}, back substitution u_i = f_i + c_i u_{i+1} ---- */
+
+INLINE void diffuse(const real *in, int64_t in_stride, real *s, int64_t stride, int64_t length, int steps,
+                    const real *m, const real *c, int varying, int64_t c_stride)
+{
+    for (int k = 0; k < steps; k++) {
+        const real *x = k ? s : in;
+        int64_t x_stride = k ? stride : in_stride;
+        vector f[VECTORS];
+        EACH f[j] = all(0);
+        for (int64_t i = 0; i < length; i++)
+            EACH {
+                f[j] = coefficient(m, varying, c_stride, i, j)*load(x + i*x_stride + j*WIDTH) + coefficient(c, varying, c_stride, i, j)*f[j];
+                store(s + i*stride + j*WIDTH, f[j]);
+            }
+        for (int64_t i = length - 2; i >= 0; i--)
+            EACH {
+                f[j] = load(s + i*stride + j*WIDTH) + coefficient(c, varying, c_stride, i, j)*f[j];
+                store(s + i*stride + j*WIDTH, f[j]);
+            }
+    }
+}
+
+/* ---- Deriche, uniform: CImg's borders (SPEC 2a). c = a0 a1 a2 a3 b1 b2, one number each ---- */
+
+INLINE void deriche(const convis_blur *b, const real *in, int64_t in_stride, real *s, int64_t stride, int64_t length, real *f)
+{
+    const real *const *c = (const real *const *)b->column;
+    vector a0 = all(c[0][0]), a1 = all(c[1][0]), a2 = all(c[2][0]), a3 = all(c[3][0]), b1 = all(c[4][0]), b2 = all(c[5][0]);
+    vector x1[VECTORS], x2[VECTORS], y1[VECTORS], y2[VECTORS];
+    EACH { x1[j] = load(in + j*WIDTH); y1[j] = y2[j] = x1[j]*all(b->end_forward); }
+    for (int64_t i = 0; i < length; i++)
+        EACH {
+            vector x = load(in + i*in_stride + j*WIDTH), y = a0*x + a1*x1[j] + b1*y1[j] + b2*y2[j];
+            store(f + i*LANES + j*WIDTH, y);
+            x1[j] = x; y2[j] = y1[j]; y1[j] = y;
+        }
+    EACH { x1[j] = x2[j] = load(in + (length - 1)*in_stride + j*WIDTH); y1[j] = y2[j] = x1[j]*all(b->end_backward); }
+    for (int64_t i = length - 1; i >= 0; i--)
+        EACH {
+            vector x = load(in + i*in_stride + j*WIDTH), y = a2*x1[j] + a3*x2[j] + b1*y1[j] + b2*y2[j];
+            store(s + i*stride + j*WIDTH, load(f + i*LANES + j*WIDTH) + y);
+            x2[j] = x1[j]; x1[j] = x; y2[j] = y1[j]; y1[j] = y;
+        }
+}
+
+/* ---- Deriche, radially varying, as VirtualRetina has it (SPEC 2b): coefficients at the output pixel; the backward
+ * pass multiplies the present and the next pixel, where a correct one takes the next two ---- */
+
+INLINE void deriche_radial(const real *in, int64_t in_stride, real *s, int64_t stride, int64_t length, real *const *c,
+                           int64_t c_stride, real *f)
+{
+    vector x1[VECTORS], y1[VECTORS], y2[VECTORS], half = all((real)0.5);
+    EACH { x1[j] = load(in + j*WIDTH); y1[j] = y2[j] = x1[j]*half; }
+    for (int64_t i = 0; i < length; i++)
+        EACH {
+            vector x = load(in + i*in_stride + j*WIDTH);
+            vector y = coefficient(c[0], 1, c_stride, i, j)*x + coefficient(c[1], 1, c_stride, i, j)*x1[j]
+                     + coefficient(c[4], 1, c_stride, i, j)*y1[j] + coefficient(c[5], 1, c_stride, i, j)*y2[j];
+            store(f + i*LANES + j*WIDTH, y);
+            x1[j] = x; y2[j] = y1[j]; y1[j] = y;
+        }
+    EACH { x1[j] = load(in + (length - 1)*in_stride + j*WIDTH); y1[j] = y2[j] = x1[j]*half; }
+    for (int64_t i = length - 1; i >= 0; i--)
+        EACH {
+            vector x = load(in + i*in_stride + j*WIDTH);
+            vector y = coefficient(c[2], 1, c_stride, i, j)*x + coefficient(c[3], 1, c_stride, i, j)*x1[j]
+                     + coefficient(c[4], 1, c_stride, i, j)*y1[j] + coefficient(c[5], 1, c_stride, i, j)*y2[j];
+            store(s + i*stride + j*WIDTH, load(f + i*LANES + j*WIDTH) + y);
+            x1[j] = x; y2[j] = y1[j]; y1[j] = y;
+        }
+}
+
+/* ---- One strip of LANES lines, whatever the method. c: this strip's coefficients, c_stride 0 when uniform ---- */
+
+static void strip(const convis_blur *b, const real *in, int64_t in_stride, real *out, int64_t stride, int64_t length,
+                  real *const *c, int64_t c_stride, real *forward)
+{
+    if (b->method == CONVIS_BLUR_DERICHE) deriche(b, in, in_stride, out, stride, length, forward);
+    else if (b->method == CONVIS_BLUR_DERICHE_RADIAL) deriche_radial(in, in_stride, out, stride, length, c, c_stride, forward);
+    else if (c_stride) diffuse(in, in_stride, out, stride, length, b->steps, c[0], c[1], 1, c_stride);
+    else diffuse(in, in_stride, out, stride, length, b->steps, c[0], c[1], 0, 0);
+}
+
+/* Coefficients of the lines from `line` on. Rows and columns that are missing in a last, narrow strip repeat its
+ * first ones: their results are never looked at. */
+static int64_t place_coefficients(const convis_blur *b, real *const *from, int64_t line, int64_t lines, int64_t length,
+                                  int64_t count, real **c, real *copy)
+{
+    for (int k = 0; k < 6; k++) c[k] = from[k];
+    if (!b->varying) return 0;
+    int used = b->method == CONVIS_BLUR_DIFFUSION ? 2 : 6;
+    if (count == LANES) {
+        for (int k = 0; k < used; k++) c[k] = from[k] + line;
+        return lines;
+    }
+    for (int k = 0; k < used; k++, copy += length*LANES) {
+        for (int64_t i = 0; i < length; i++)
+            for (int64_t l = 0; l < LANES; l++) copy[i*LANES + l] = from[k][i*lines + line + (l < count ? l : 0)];
+        c[k] = copy;
+    }
+    return LANES;
+}
+
+/* `in` transposed into `s` ([x][lane]), and back. Blocks of WIDTH x WIDTH keep both sides within few cache lines. */
+static void transpose_in(const real *in, int64_t w, int64_t count, real *s)
+{
+    for (int64_t x0 = 0; x0 < w; x0 += WIDTH) {
+        int64_t x1 = x0 + WIDTH < w ? x0 + WIDTH : w;
+        for (int64_t l = 0; l < LANES; l++) {
+            const real *row = in + (l < count ? l : 0)*w;
+            for (int64_t x = x0; x < x1; x++) s[x*LANES + l] = row[x];
+        }
+    }
+}
+
+static void transpose_out(const real *s, int64_t w, int64_t count, real *out)
+{
+    for (int64_t x0 = 0; x0 < w; x0 += WIDTH) {
+        int64_t x1 = x0 + WIDTH < w ? x0 + WIDTH : w;
+        for (int64_t l = 0; l < count; l++)
+            for (int64_t x = x0; x < x1; x++) out[l*w + x] = s[x*LANES + l];
+    }
+}
+
+static void rows(const convis_blur *b, const convis_real *in, convis_real *out, int64_t y0, int64_t y1, void *scratch)
+{
+    real *s = scratch, *forward = s + b->w*LANES, *copy = forward + b->w*LANES, *c[6];
+    for (int64_t y = y0; y < y1; y += LANES) {
+        int64_t count = y1 - y < LANES ? y1 - y : LANES;
+        int64_t stride = place_coefficients(b, b->row, y, b->h, b->w, count, c, copy);
+        transpose_in(in + y*b->w, b->w, count, s);
+        strip(b, s, LANES, s, LANES, b->w, c, stride, forward);
+        transpose_out(s, b->w, count, out + y*b->w);
+    }
+}
+
+static void columns(const convis_blur *b, const convis_real *in, convis_real *out, int64_t x0, int64_t x1, void *scratch)
+{
+    real *s = scratch, *forward = s + b->h*LANES, *copy = forward + b->h*LANES, *c[6];
+    for (int64_t x = x0; x < x1; x += LANES) {
+        int64_t count = x1 - x < LANES ? x1 - x : LANES;
+        int64_t stride = place_coefficients(b, b->column, x, b->w, b->h, count, c, copy);
+        if (count == LANES) {
+            strip(b, in + x, b->w, out + x, b->w, b->h, c, stride, forward);
+            continue;
+        }
+        for (int64_t y = 0; y < b->h; y++)
+            for (int64_t l = 0; l < LANES; l++) s[y*LANES + l] = in[y*b->w + x + (l < count ? l : 0)];
+        strip(b, s, LANES, s, LANES, b->h, c, stride, forward);
+        for (int64_t y = 0; y < b->h; y++) memcpy(out + y*b->w + x, s + y*LANES, (size_t)count*sizeof *out);
+    }
+}
+
+#define CAT_(a, b) a##b
+#define CAT(a, b) CAT_(a, b)
+#define STR_(x) #x
+#define STR(x) STR_(x)
+extern const convis_blur_kernels CAT(convis_blur_lines_, CONVIS_ISA);
+const convis_blur_kernels CAT(convis_blur_lines_, CONVIS_ISA) = { STR(CONVIS_ISA), rows, columns };

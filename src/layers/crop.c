@@ -1,0 +1,69 @@
+/* crop.c - a window of every frame.
+ *
+ *      y[t][j][i] = x[t][top + j][left + i]
+ *
+ * Adjoint: dy put back into a frame of zeros. */
+#include <convis/kernel.h>
+#ifndef CONVIS_HOST
+
+/* k: elements of a frame of the input, its width, left, top, width of the window. */
+CONVIS_KERNEL3(crop_forward, PARAM k, IN x, OUT y)
+{
+    integer m = (integer)k[0], w = (integer)k[1], left = (integer)k[2], top = (integer)k[3], width = (integer)k[4];
+    CONVIS_SCAN(i, t) y[t*n + i] = x[t*m + (top + i/width)*w + left + i%width];
+}
+
+CONVIS_EXPORT(crop, CONVIS_ENTRY(crop_forward))
+
+#else
+#include <convis/layer.h>
+
+enum { LEFT, TOP, WIDTH, HEIGHT };
+static const convis_field params[] = {
+    { "left",   "px", 0, 0, 1e6, CONVIS_WHOLE | CONVIS_PLAN, "first column" },
+    { "top",    "px", 0, 0, 1e6, CONVIS_WHOLE | CONVIS_PLAN, "first row" },
+    { "width",  "px", 1, 1, 1e6, CONVIS_WHOLE | CONVIS_PLAN, "columns" },
+    { "height", "px", 1, 1, 1e6, CONVIS_WHOLE | CONVIS_PLAN, "rows" },
+    { 0 }
+};
+static const convis_field states[] = { { 0 } };
+
+static convis_status plan(convis_pass *p)
+{
+    const int64_t *d = p->in_shape[0].dim;
+    if (d[CONVIS_B]*d[CONVIS_C] != 1 || d[CONVIS_Y]*d[CONVIS_X] > 1 << 24)
+        return convis_fail(p->context, CONVIS_ESHAPE, "%s: crops one map of one channel, of at most 2^24 pixels", p->path);
+    if (p->param[LEFT] + p->param[WIDTH] > (double)d[CONVIS_X] || p->param[TOP] + p->param[HEIGHT] > (double)d[CONVIS_Y])
+        return convis_fail(p->context, CONVIS_ESHAPE, "%s: a window of %gx%g pixels at (%g, %g) does not fit into %lldx%lld", p->path,
+            p->param[WIDTH], p->param[HEIGHT], p->param[LEFT], p->param[TOP], (long long)d[CONVIS_X], (long long)d[CONVIS_Y]);
+    p->out_shape = convis_movie_shape(1, (int64_t)p->param[HEIGHT], (int64_t)p->param[WIDTH]);
+    p->constants_size = 8*sizeof(convis_real);
+    return CONVIS_OK;
+}
+
+static convis_status prepare(convis_pass *p)
+{
+    convis_real *k = p->constants;
+    k[0] = (convis_real)convis_elements(p->in_shape[0]);
+    k[1] = (convis_real)p->in_shape[0].dim[CONVIS_X];
+    k[2] = (convis_real)p->param[LEFT];
+    k[3] = (convis_real)p->param[TOP];
+    k[4] = (convis_real)p->param[WIDTH];
+    return CONVIS_OK;
+}
+
+static double past(const convis_pass *p, const double *x, double *state) { (void)p; (void)state; return x[0]; }
+
+static void forward(convis_pass *p)
+{
+    convis_launch(p, "crop_forward", convis_elements(p->out_shape), p->frames,
+                  (void *[]){ p->constants, (void *)(uintptr_t)p->in[0], p->out });
+}
+
+CONVIS_LAYER_KERNELS(crop)
+const convis_layer_type convis_crop = {
+    .abi = CONVIS_LAYER_ABI, .name = "crop", .doc = "a window of every frame",
+    .params = params, .states = states, .inputs = 1, .kernels = crop_kernels, .source = convis_crop_source,
+    .plan = plan, .prepare = prepare, .past = past, .forward = forward,
+};
+#endif

@@ -1,0 +1,36 @@
+/* difference.c - one input less another: centre minus surround.
+ *
+ *      y[t] = x0[t] - x1[t]
+ *
+ * Adjoint: dx0 = dy; dx1 = -dy. */
+#include <convis/kernel.h>
+#ifndef CONVIS_HOST
+
+CONVIS_KERNEL4(difference_forward, PARAM p, IN x0, IN x1, OUT y)
+{
+    CONVIS_SCAN(i, t) y[t*n + i] = x0[t*n + i] - x1[t*n + i];
+}
+
+CONVIS_EXPORT(difference, CONVIS_ENTRY(difference_forward))
+
+#else
+#include <convis/layer.h>
+
+static const convis_field params[] = {
+    { "settled", "1", 1, 0, 1, CONVIS_WHOLE, "1: its past follows from its inputs'; 0: it was 0" }, { 0 }
+};
+static const convis_field states[] = { { 0 } };
+
+static double past(const convis_pass *p, const double *x, double *state)
+{
+    (void)state;
+    return p->param[0] > 0 ? x[0] - x[1] : 0;
+}
+
+CONVIS_LAYER_KERNELS(difference)
+const convis_layer_type convis_difference = {
+    .abi = CONVIS_LAYER_ABI, .name = "difference", .doc = "first input less the second",
+    .params = params, .states = states, .inputs = 2, .kernels = difference_kernels, .source = convis_difference_source,
+    .pointwise = "difference_forward", .past = past,
+};
+#endif

@@ -1,0 +1,159 @@
+/* eye.c - a window that microsaccades move over every frame (VirtualRetina's generator; SPEC 9).
+ *
+ * The window rests for a random time, then jumps: amplitude, duration and direction are drawn, the direction around that
+ * of the way back to the middle; it moves with constant speed and overshoots by one step, as the original does. Normal
+ * numbers come from this layer's noise at the frame where they are drawn.
+ * - exact = 0: the corner is rounded up to whole pixels; the standard deviation of the amplitude is .04 degrees whatever
+ *   was asked (quirk 9).
+ * - exact = 1: the window moves by fractions of a pixel (bilinear), and the amplitude varies as asked. */
+#include <convis/kernel.h>
+#ifndef CONVIS_HOST
+
+/* k: elements of a frame of the input, its width, its height, width of the window. corner: left and top per frame. */
+CONVIS_KERNEL4(eye_forward, PARAM k, PARAM corner, IN x, OUT y)
+{
+    integer m = (integer)k[0], w = (integer)k[1], h = (integer)k[2], width = (integer)k[3];
+    CONVIS_SCAN(i, t) {
+        real cx = corner[2*t] + (real)(i%width), cy = corner[2*t + 1] + (real)(i/width);
+        integer l = (integer)cx, j = (integer)cy, right = l + 1 < w ? 1 : 0, down = j + 1 < h ? w : 0, at = t*m + j*w + l;
+        real fx = cx - (real)l, fy = cy - (real)j;
+        real above = (1 - fx)*x[at] + fx*x[at + right], below = (1 - fx)*x[at + down] + fx*x[at + down + right];
+        y[t*n + i] = (1 - fy)*above + fy*below;
+    }
+}
+
+CONVIS_EXPORT(eye, CONVIS_ENTRY(eye_forward))
+
+#else
+#include <convis/layer.h>
+
+enum { WIDTH, HEIGHT, PPD, PERIOD, PERIOD_SD, AMPLITUDE, AMPLITUDE_SD, DURATION, DURATION_SD, ANGULAR_NOISE, EXACT };
+static const convis_field params[] = {
+    { "width",         "px",    1, 1, 1e6, CONVIS_WHOLE | CONVIS_PLAN, "columns of the window" },
+    { "height",        "px",    1, 1, 1e6, CONVIS_WHOLE | CONVIS_PLAN, "rows" },
+    { "ppd",           "1/deg", 20, 1e-3, 1e5, CONVIS_FIXED, "pixels per degree" },
+    { "period",        "s",     0.2, 0, 1e4, CONVIS_FIXED, "mean rest between saccades" },
+    { "period_sd",     "s",     0.04, 0, 1e4, CONVIS_FIXED, "its standard deviation" },
+    { "amplitude",     "deg",   0.5, 0, 1e3, CONVIS_FIXED, "mean length of a saccade" },
+    { "amplitude_sd",  "deg",   0.04, 0, 1e3, CONVIS_FIXED, "its standard deviation" },
+    { "duration",      "s",     0.025, 0, 1e4, CONVIS_FIXED, "mean duration of a saccade" },
+    { "duration_sd",   "s",     0.004, 0, 1e4, CONVIS_FIXED, "its standard deviation" },
+    { "angular_noise", "1",     0.3, 0, 1, CONVIS_FIXED, "half range of the direction, in half turns" },
+    { "exact",         "1",     1, 0, 1, CONVIS_WHOLE, "1: moves by fractions of a pixel; 0: VirtualRetina's" },
+    { 0 }
+};
+enum { X, Y, REST, MOVES, SPEED_X, SPEED_Y, BEGUN, PATH_SIZE };
+static const convis_field states[] = { { "path", "px", 0, 0, 0, 0, "position, rest, remaining moves, speed" }, { 0 } };
+static const convis_field outputs[] = { { "position", "px", 0, 0, 0, 0, "left and top of the window" }, { 0 } };
+
+static convis_status plan(convis_pass *p)
+{
+    const int64_t *d = p->in_shape[0].dim;
+    if (d[CONVIS_B]*d[CONVIS_C] != 1 || d[CONVIS_Y]*d[CONVIS_X] > 1 << 24)
+        return convis_fail(p->context, CONVIS_ESHAPE, "%s: moves over one map of one channel, of at most 2^24 pixels", p->path);
+    if (p->param[WIDTH] > (double)d[CONVIS_X] || p->param[HEIGHT] > (double)d[CONVIS_Y])
+        return convis_fail(p->context, CONVIS_ESHAPE, "%s: a window of %gx%g pixels does not fit into %lldx%lld", p->path,
+                           p->param[WIDTH], p->param[HEIGHT], (long long)d[CONVIS_X], (long long)d[CONVIS_Y]);
+    p->out_shape = convis_movie_shape(1, (int64_t)p->param[HEIGHT], (int64_t)p->param[WIDTH]);
+    p->state_shape[0] = convis_movie_shape(1, 1, PATH_SIZE);
+    p->extra_shape[0] = convis_movie_shape(1, 1, 2);
+    p->constants_size = 8*sizeof(convis_real);
+    p->scratch_size = (PATH_SIZE + 2)*sizeof(convis_real);
+    return CONVIS_OK;
+}
+
+static convis_status prepare(convis_pass *p)
+{
+    convis_real *k = p->constants;
+    k[0] = (convis_real)convis_elements(p->in_shape[0]);
+    k[1] = (convis_real)p->in_shape[0].dim[CONVIS_X];
+    k[2] = (convis_real)p->in_shape[0].dim[CONVIS_Y];
+    k[3] = (convis_real)p->param[WIDTH];
+    return CONVIS_OK;
+}
+
+static double past(const convis_pass *p, const double *x, double *state) { (void)p; (void)state; return x[0]; }
+
+/* Where the window rests: border pixels inside the input. */
+static void middle(const convis_pass *p, double *x, double *y)
+{
+    *x = ((double)p->in_shape[0].dim[CONVIS_X] - p->param[WIDTH])/2;
+    *y = ((double)p->in_shape[0].dim[CONVIS_Y] - p->param[HEIGHT])/2;
+}
+
+static double rest_steps(const convis_pass *p, double normal)
+{
+    double steps = (p->param[PERIOD] + p->param[PERIOD_SD]*normal)/p->dt;
+    return steps > 0 ? floor(steps) : 0;
+}
+
+/* One step of the path at absolute frame `frame`. */
+static void move(const convis_pass *p, convis_real *s, int64_t frame)
+{
+    const double *a = p->param;
+    double rest_x, rest_y;
+    u32 w[8];
+    real amplitude_z, duration_z, period_z, unused;
+    convis_philox((u32)p->key, (u32)(p->key >> 32), (u32)frame, (u32)(frame >> 32), 0, 0, w);
+    convis_philox((u32)p->key, (u32)(p->key >> 32), (u32)frame, (u32)(frame >> 32), 1, 0, w + 4);
+    convis_normal_pair(w[0], w[1], &amplitude_z, &duration_z);
+    convis_normal_pair(w[2], w[3], &period_z, &unused);
+    middle(p, &rest_x, &rest_y);
+    if (!(s[BEGUN] > 0)) {
+        convis_normal_pair(w[5], w[6], &unused, &amplitude_z);      /* the first rest has a number of its own */
+        s[X] = (convis_real)rest_x;
+        s[Y] = (convis_real)rest_y;
+        s[REST] = (convis_real)rest_steps(p, (double)amplitude_z);
+        s[BEGUN] = 1;
+        s[MOVES] = -1;
+        convis_normal_pair(w[0], w[1], &amplitude_z, &duration_z);
+    }
+    if (s[REST] > 0) { s[REST] -= 1; return; }
+    if (s[MOVES] < 0) {
+        double sd = a[EXACT] > 0 ? a[AMPLITUDE_SD] : 0.04, length = (a[AMPLITUDE] + sd*(double)amplitude_z)*a[PPD];
+        double duration = a[DURATION] + a[DURATION_SD]*(double)duration_z;
+        if (duration < p->dt) duration = p->dt;
+        double back_x = rest_x - (double)s[X], back_y = rest_y - (double)s[Y];
+        double angle = atan2(back_y, back_x) + a[ANGULAR_NOISE]*3.14159265358979323846*(1 - 2*(double)convis_uniform(w[4]));
+        double speed = (length > 0 ? length : 0)/duration;
+        s[SPEED_X] = (convis_real)(speed*cos(angle)*p->dt);
+        s[SPEED_Y] = (convis_real)(speed*sin(angle)*p->dt);
+        s[MOVES] = (convis_real)floor(duration/p->dt);
+    }
+    if (s[MOVES] == 0) s[REST] = (convis_real)rest_steps(p, (double)period_z);
+    s[X] += s[SPEED_X];
+    s[Y] += s[SPEED_Y];
+    s[MOVES] -= 1;
+}
+
+static convis_real within(double at, double room, int exact)
+{
+    if (!exact) at = ceil(at);
+    return (convis_real)(at < 0 ? 0 : at > room ? room : at);
+}
+
+/* The path is short work: thread 0 walks it, frame by frame, and all copy the window. */
+static void forward(convis_pass *p)
+{
+    convis_real *s = p->state[0], *corner = p->scratch;
+    int64_t m = convis_elements(p->in_shape[0]), n = convis_elements(p->out_shape);
+    int exact = p->param[EXACT] > 0;
+    for (int t = 0; t < p->frames; t++) {
+        if (p->thread == 0) {
+            move(p, s, p->frame + t);
+            corner[0] = within((double)s[X], (double)p->in_shape[0].dim[CONVIS_X] - p->param[WIDTH], exact);
+            corner[1] = within((double)s[Y], (double)p->in_shape[0].dim[CONVIS_Y] - p->param[HEIGHT], exact);
+            if (p->extra[0]) memcpy(p->extra[0] + 2*t, corner, 2*sizeof *corner);
+        }
+        convis_barrier(p);
+        convis_launch(p, "eye_forward", n, 1, (void *[]){ p->constants, corner, (void *)(uintptr_t)(p->in[0] + t*m), p->out + t*n });
+    }
+}
+
+CONVIS_LAYER_KERNELS(eye)
+const convis_layer_type convis_eye = {
+    .abi = CONVIS_LAYER_ABI, .name = "eye", .doc = "a window moved by microsaccades",
+    .params = params, .states = states, .outputs = outputs, .inputs = 1, .kernels = eye_kernels, .source = convis_eye_source,
+    .plan = plan, .prepare = prepare, .past = past, .forward = forward,
+};
+#endif

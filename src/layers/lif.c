@@ -1,0 +1,202 @@
+/* lif.c - noisy leaky integrate and fire, exact between and at spikes (VirtualRetina's nLIF; SPEC 8).
+ *
+ *      V' = J + a E_a + noise - g V,   g = leak + a            spike when V reaches 1; then V = 0 for the refractory time
+ *
+ * J, a and the noise are constant over a step, so V(s) = E + (V - E) exp(-g s) with E = (J + a E_a + noise)/g, and the
+ * next spike comes after ln((E - V)/(E - 1))/g, if E > 1: any number of spikes in a step, each at its own time.
+ * y[t] counts the spikes of step t. Refractory time: refractory + refractory_sd N(0,1), at least 0.
+ * Adaptation: each spike adds delta to a; at the start of each step a decays by exp(-dt/tau).
+ * Noise: a current of standard deviation s held for a step.
+ * - exact = 0, as VirtualRetina: s = sigma sqrt(2 g/dt), which leaves V with sigma sqrt(tanh(x)/x), x = g dt/2; J is the input.
+ * - exact = 1: s = sigma g/sqrt(tanh(x)), which leaves V with sigma; J is the mean of the previous and present input.
+ *
+ * Adjoint by a surrogate: dy/dV = 1/(1 + k|V - 1|)^2 (Zenke & Ganguli 2018) at the end of the step, with k = slope;
+ * dV carried by exp(-g dt) (1 - y). The tape keeps V, the remaining refractory time, J with noise, and a. */
+#include <convis/kernel.h>
+
+enum { LEAK, SIGMA, REFRACTORY, REFRACTORY_SD, RANDOM_INIT, DELTA, TAU, REVERSAL, SLOPE, EXACT };
+enum { NOISE_CURRENT, NOISE_REFRACTORY, NOISE_START, NOISE_MORE = 8 };        /* streams of this layer's noise */
+
+/* ---- What kernel and host share: the life of a cell after the first spike of a step ---- */
+
+/* Time until V reaches 1; beyond any step when it does not. */
+CONVIS_INLINE real lif_delay(real E, real v, real per_g)
+{
+    real above = E > 1 ? E - 1 : R(1.0), gap = E > 1 && v < 1 ? E - v : above;
+    return E > 1 || v >= 1 ? convis_log(gap/above)*per_g : R(1e30);
+}
+
+/* Refractory time after the k-th spike of a step, k >= 1. */
+CONVIS_INLINE real lif_later_refractory(real mean, real sd, integer i, u32 frame, int k, u32 key0, u32 key1)
+{
+    u32 w[4];
+    real z, unused;
+    if (!(sd > 0)) return mean;
+    convis_philox(key0, key1, (u32)i, frame, NOISE_MORE + (u32)k, 1, w);
+    convis_normal_pair(w[0], w[1], &z, &unused);
+    return convis_max(mean + sd*z, R(0.0));
+}
+
+#ifndef CONVIS_HOST
+
+/* One group of pixels for one frame. What a pixel still has to live through after its first spike and a refractory
+ * time shorter than the step is rare, and done one pixel at a time at the end. */
+CONVIS_INLINE void lif_group(PARAM p, IN x, OUT y, STATE v, STATE wait, STATE a, STATE before, OUT tape_v, OUT tape_wait,
+                             OUT tape_j, OUT tape_a, integer g0, integer count, integer n, integer t, real dt, u32 frame, u32 key0, u32 key1,
+                             int noisy, int spread, int adapting, int exact)
+{
+    real z[CONVIS_GROUP], z_refractory[CONVIS_GROUP], current[CONVIS_GROUP];
+    real leak = p[LEAK], refractory = p[REFRACTORY], decay = adapting ? convis_exp(-dt/p[TAU]) : R(1.0);
+    real scale_const = exact ? p[SIGMA]*leak*convis_sqrt((1 + convis_exp(-leak*dt))/-convis_expm1(-leak*dt))
+                             : p[SIGMA]*convis_sqrt(2*leak/dt);
+    if (noisy)  convis_normals(z, g0, frame, NOISE_CURRENT, key0, key1);
+    if (spread) convis_normals(z_refractory, g0, frame, NOISE_REFRACTORY, key0, key1);
+    int again = 0;
+    for (integer l = 0; l < count; l++) {
+        integer i = g0 + l;
+        real J = x[t*n + i], conductance = leak;
+        if (exact) { real now = J; J = R(0.5)*(before[i] + now); before[i] = now; }
+        if (noisy) {
+            real scale = scale_const;
+            if (adapting) {
+                conductance = leak + a[i];
+                scale = exact ? p[SIGMA]*conductance*convis_sqrt((1 + convis_exp(-conductance*dt))/-convis_expm1(-conductance*dt))
+                              : p[SIGMA]*convis_sqrt(2*conductance/dt);
+            }
+            J += scale*z[l];
+        }
+        if (adapting) {
+            a[i] *= decay;
+            conductance = leak + a[i];
+            J += a[i]*p[REVERSAL];
+        }
+        if (tape_v) {
+            tape_v[t*n + i] = v[i];
+            tape_wait[t*n + i] = wait[i];
+            tape_j[t*n + i] = J;
+            tape_a[t*n + i] = a[i];
+        }
+        real per_g = 1/conductance, E = J*per_g, still = convis_min(wait[i], dt);
+        real at = still + lif_delay(E, v[i], per_g);
+        int  fires = wait[i] < dt && at <= dt;
+        real rest = refractory;
+        if (spread) rest = convis_max(refractory + p[REFRACTORY_SD]*z_refractory[l], R(0.0));
+        real end = E + (v[i] - E)*convis_exp(conductance*(still - dt));
+        v[i] = fires ? R(0.0) : wait[i] < dt ? end : v[i];
+        wait[i] = fires ? rest - (dt - at) : convis_max(wait[i] - dt, R(0.0));
+        y[t*n + i] = fires ? R(1.0) : R(0.0);
+        if (adapting) a[i] += fires ? p[DELTA] : R(0.0);
+        current[l] = J;
+        again |= wait[i] < 0;
+    }
+    if (again)
+        for (integer l = 0; l < count; l++) {
+            integer i = g0 + l;
+            for (int k = 1; wait[i] < 0; k++) {             /* -wait is what is left of the step, V = 0 */
+                real left = -wait[i], conductance = adapting ? leak + a[i] : leak, per_g = 1/conductance;
+                real J = adapting ? current[l] + p[DELTA]*p[REVERSAL]*(real)k : current[l], E = J*per_g;
+                real delay = lif_delay(E, R(0.0), per_g);
+                wait[i] = R(0.0);
+                if (delay > left) { v[i] = E - E*convis_exp(-conductance*left); break; }
+                y[t*n + i] += 1;
+                if (adapting) a[i] += p[DELTA];
+                wait[i] = lif_later_refractory(refractory, p[REFRACTORY_SD], i, frame, k, key0, key1) - (left - delay);
+            }
+        }
+}
+
+/* buffers: p, x, y, v, wait, a, before, then the four maps of the tape, which lie one after the other. */
+CONVIS_KERNEL11(lif_forward, PARAM p, IN x, OUT y, STATE v, STATE wait, STATE a, STATE before, TAPE tape_v, TAPE tape_wait,
+                TAPE tape_j, TAPE tape_a)
+{
+    int noisy = p[SIGMA] > 0, spread = p[REFRACTORY_SD] > 0, adapting = p[TAU] > 0, exact = p[EXACT] > 0;
+    CONVIS_FRAMES(t) {
+        u32 f = frame + (u32)t;
+        if (f == 0 && p[RANDOM_INIT] > 0)
+            CONVIS_PIXELS(i) {
+                u32 w[4];
+                convis_philox(key0, key1, (u32)i, 0, NOISE_START, 0, w);
+                v[i] = convis_uniform(w[0]);
+            }
+        CONVIS_GROUPS(g, count) {
+            /* The usual cells get a loop of their own, free of what they do not have. */
+            if (noisy && !spread && !adapting && exact)
+                lif_group(p, x, y, v, wait, a, before, tape_v, tape_wait, tape_j, tape_a, g, count, n, t, dt, f, key0, key1, 1, 0, 0, 1);
+            else if (!noisy && !spread && !adapting && !exact)
+                lif_group(p, x, y, v, wait, a, before, tape_v, tape_wait, tape_j, tape_a, g, count, n, t, dt, f, key0, key1, 0, 0, 0, 0);
+            else
+                lif_group(p, x, y, v, wait, a, before, tape_v, tape_wait, tape_j, tape_a, g, count, n, t, dt, f, key0, key1,
+                          noisy, spread, adapting, exact);
+        }
+    }
+}
+
+CONVIS_EXPORT(lif, CONVIS_ENTRY(lif_forward))
+
+#else
+
+static const convis_field params[] = {
+    { "leak",          "Hz", 50, 1e-3, 1e5, 0, "membrane leak (g_L)" },
+    { "sigma",         "1",  0, 0, 1e3, 0, "standard deviation of V by noise, were there no threshold" },
+    { "refractory",    "s",  0.003, 0, 10, 0, "mean refractory time" },
+    { "refractory_sd", "s",  0, 0, 10, CONVIS_FIXED, "its standard deviation" },
+    { "random_init",   "1",  0, 0, 1, CONVIS_WHOLE, "1: V starts uniform in [0, 1]; 0: at 0" },
+    { "delta",         "Hz", 0, 0, 1e5, 0, "adaptation conductance that a spike adds" },
+    { "adaptation_tau", "s", 0, 0, 1e3, 0, "its decay; 0: no adaptation" },
+    { "reversal",      "1",  0, -1e3, 1e3, 0, "its reversal potential (E_a)" },
+    { "slope",         "1",  10, 0, 1e4, CONVIS_FIXED, "sharpness of the surrogate gradient" },
+    { "exact",         "1",  1, 0, 1, CONVIS_WHOLE, "1: noise and hand-over without dependence on dt; 0: VirtualRetina's" },
+    { 0 }
+};
+static const convis_field states[] = {
+    { "V",      "1",  0, 0, 0, 0, "membrane potential; threshold 1" },
+    { "wait",   "s",  0, 0, 0, 0, "refractory time that remains" },
+    { "a",      "Hz", 0, 0, 0, 0, "adaptation conductance" },
+    { "before", "Hz", 0, 0, 0, 0, "previous input" },
+    { 0 }
+};
+
+static double past(const convis_pass *p, const double *x, double *state) { (void)p; state[3] = x[0]; return 0; }
+
+/* Each cell that fired lives its step once more from the tape, now with a sink for the times; every operation is the
+ * kernel's, so the counts agree. */
+static void spikes(convis_pass *p, void *sink)
+{
+    int64_t n = convis_elements(p->out_shape);
+    convis_real dt = (convis_real)p->dt, refractory = (convis_real)p->param[REFRACTORY], sd = (convis_real)p->param[REFRACTORY_SD];
+    convis_real leak = (convis_real)p->param[LEAK], delta = (convis_real)p->param[DELTA], reversal = (convis_real)p->param[REVERSAL];
+    int adapting = p->param[TAU] > 0;
+    u32 key0 = (u32)p->key, key1 = (u32)(p->key >> 32);
+    for (int t = 0; t < p->frames; t++)
+        for (int64_t i = 0; i < n; i++) {
+            int count = (int)p->out[t*n + i];
+            if (!count) continue;
+            convis_real J = p->tape[2][t*n + i], a = p->tape[3][t*n + i], wait = p->tape[1][t*n + i];
+            real per_g = 1/(leak + a), at = convis_min(wait, dt) + lif_delay(J*per_g, p->tape[0][t*n + i], per_g);
+            convis_emit(sink, i, t, (double)at);
+            if (count == 1) continue;
+            u32 frame = (u32)p->frame + (u32)t;
+            real rest = refractory;
+            if (sd > 0) {
+                real z[CONVIS_GROUP];
+                convis_normals(z, (integer)(i/CONVIS_GROUP*CONVIS_GROUP), frame, NOISE_REFRACTORY, key0, key1);
+                rest = convis_max(refractory + sd*z[i%CONVIS_GROUP], R(0.0));
+            }
+            real left = dt - at - rest;
+            for (int k = 1; k < count; k++) {
+                if (adapting) a += delta;
+                per_g = 1/(leak + a);
+                real E = (adapting ? J + delta*reversal*(real)k : J)*per_g, delay = lif_delay(E, R(0.0), per_g);
+                convis_emit(sink, i, t, (double)(dt - left) + (double)delay);
+                left = left - delay - lif_later_refractory(refractory, sd, (integer)i, frame, k, key0, key1);
+            }
+        }
+}
+
+CONVIS_LAYER_KERNELS(lif)
+const convis_layer_type convis_lif = {
+    .abi = CONVIS_LAYER_ABI, .name = "lif", .doc = "noisy leaky integrate and fire; counts the spikes of each step",
+    .params = params, .states = states, .inputs = 1, .tape = 4, .kernels = lif_kernels, .source = convis_lif_source,
+    .pointwise = "lif_forward", .past = past, .spikes = spikes,
+};
+#endif

@@ -1,0 +1,95 @@
+/* lowpass.c - exponential low pass and cascade: n + 1 equal one-pole filters in a row, with a gain.
+ *
+ *      s_0[t] = c s_0[t-1] + b gain x[t]                  c = exp(-dt/tau_1), b = 1 - c
+ *      s_j[t] = c s_j[t-1] + b s_{j-1}[t]                 j = 1..n
+ *      y[t]   = s_n[t]                                    tau_1 = tau/n for n > 0 (a gamma of order n, peak at tau), else tau
+ *
+ * That is VirtualRetina's Exp and ExpCascade (SPEC 1), as a chain because its expanded polynomial loses all digits for
+ * n > 5. It treats what it hears as constant over each frame, which is right for the frames of a movie (hold = 1), but
+ * costs half a step at every later filter. There, what is heard moves linearly from frame to frame,
+ *
+ *      s[t] = c s[t-1] + (b - d) x[t-1] + d x[t]          d = 1 - b tau_1/dt
+ *
+ * exactly; hold = 1 does so from the second pole on, hold = 2 from the first, hold = 0 never.
+ *
+ * Adjoint, g_j the gradient arriving at s_j[t], D_j that carried from t + 1, u = x or s_{j-1}:
+ *      g_n = dy[t] + D_n;  g_{j-1} += d g_j;  into u[t-1]: (b - d) g_j;  D_j = c g_j
+ *      dtau += g_j (dc/dtau s_j[t-1] + d(b-d)/dtau u[t-1] + dd/dtau u[t]);  dgain += g_0 x[t] b
+ * The tape keeps s_j[t-1]; x[t-1] is the previous frame of x. */
+#include <convis/kernel.h>
+#ifndef CONVIS_HOST
+
+/* d above; for short steps by its series, as the difference cancels. */
+CONVIS_INLINE real ramp_share(real r, real b)
+{
+    real series = r*(R(0.5) - r*(R(1.6666666666666666e-1) - r*(R(4.1666666666666664e-2) - r*R(8.333333333333333e-3))));
+    return r < R(0.1) ? series : 1 - b/r;
+}
+
+CONVIS_KERNEL6(lowpass_forward, PARAM p, IN x, OUT y, STATE s, STATE before, TAPE tape)
+{
+    real tau = p[1] > 0 ? p[0]/p[1] : p[0], gain = p[2];
+    int  stages = (int)p[1] + 1, hold = (int)p[3];
+    real r = tau > 0 ? dt/tau : R(1e9), b = tau > 0 ? -convis_expm1(-r) : R(1.0), d = ramp_share(r, b);
+    if (hold < 2 && stages == 1 && !tape) {
+        CONVIS_SCAN(i, t) {
+            s[i] += b*(gain*x[t*n + i] - s[i]);
+            y[t*n + i] = s[i];
+        }
+        return;
+    }
+    CONVIS_FRAMES(t) {
+        if (tape)
+            for (int j = 0; j < stages; j++) CONVIS_PIXELS(i) tape[(t*stages + j)*n + i] = s[j*n + i];
+        /* Down the chain with what each stage heard before, then up with what it hears now. */
+        for (int j = stages - 1; j > 0; j--)
+            CONVIS_PIXELS(i) s[j*n + i] += hold ? (b - d)*s[(j - 1)*n + i] - b*s[j*n + i] : -b*s[j*n + i];
+        if (hold == 2) {
+            CONVIS_PIXELS(i) {
+                s[i] += (b - d)*before[i] - b*s[i] + d*(gain*x[t*n + i]);
+                before[i] = gain*x[t*n + i];
+            }
+        } else {
+            CONVIS_PIXELS(i) s[i] += b*(gain*x[t*n + i] - s[i]);
+        }
+        for (int j = 1; j < stages; j++)
+            CONVIS_PIXELS(i) s[j*n + i] += (hold ? d : b)*s[(j - 1)*n + i];
+        CONVIS_PIXELS(i) y[t*n + i] = s[(stages - 1)*n + i];
+    }
+}
+
+CONVIS_EXPORT(lowpass, CONVIS_ENTRY(lowpass_forward))
+
+#else
+#include <convis/layer.h>
+
+static const convis_field params[] = {
+    { "tau",  "s", 0.010, 0, 1e3, 0, "time constant; 0: none" },
+    { "n",    "1", 0, 0, 32, CONVIS_WHOLE | CONVIS_PLAN, "order: n + 1 poles at tau/n" },
+    { "gain", "1", 1, -1e6, 1e6, 0, "factor on the input" },
+    { "hold", "1", 1, 0, 2, CONVIS_WHOLE, "0: each stage hears constant frames; 1: only the first; 2: none" },
+    { 0 }
+};
+static const convis_field states[] = {
+    { "s",      "1", 0, 0, 0, 0, "the poles' outputs" },
+    { "before", "1", 0, 0, 0, 0, "previous input, times gain" },
+    { 0 }
+};
+
+static convis_status plan(convis_pass *p)
+{
+    p->state_shape[0] = p->out_shape;
+    p->state_shape[0].dim[CONVIS_B] *= (int64_t)p->param[1] + 1;
+    p->tape_shape[0] = p->state_shape[0];
+    return CONVIS_OK;
+}
+
+static double past(const convis_pass *p, const double *x, double *state) { return state[0] = state[1] = p->param[2]*x[0]; }
+
+CONVIS_LAYER_KERNELS(lowpass)
+const convis_layer_type convis_lowpass = {
+    .abi = CONVIS_LAYER_ABI, .name = "lowpass", .doc = "exponential low pass, or a cascade of them",
+    .params = params, .states = states, .inputs = 1, .tape = 1, .kernels = lowpass_kernels, .source = convis_lowpass_source,
+    .pointwise = "lowpass_forward", .plan = plan, .past = past,
+};
+#endif

@@ -1,0 +1,301 @@
+/* model.c - building a model: adding, naming, parameters by path, listing. */
+#include "model.h"
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+convis_status convis_model_new(convis_context *c, double dt, convis_model **model)
+{
+    *model = NULL;
+    if (!(dt > 0 && dt <= 1e6)) return convis_fail(c, CONVIS_EINVAL, "dt: %g s, expected a positive time step", dt);
+    convis_model *m = convis_obtain(c, sizeof *m);
+    if (!m) return CONVIS_ENOMEM;
+    m->context = c;
+    m->dt = dt;
+    *model = m;
+    return CONVIS_OK;
+}
+
+static void free_layer(convis_context *c, model_layer *l)
+{
+    for (int k = 0; k < CONVIS_MAX_PARAMS; k++) convis_release(c, l->array[k]);
+    for (int k = 0; k < CONVIS_MAX_STATES; k++) convis_release(c, l->pass.state[k]);
+    for (int k = 0; k < CONVIS_MAX_TAPE; k++)   convis_release(c, l->pass.tape[k]);
+    for (int k = 0; k < CONVIS_MAX_OUTPUTS; k++) convis_release(c, l->extra[k].base);
+    convis_release(c, l->out.base);
+    convis_release(c, l->p);
+    convis_release(c, l->pass.constants);
+    convis_release(c, l->pass.scratch);
+}
+
+void convis_model_free(convis_model **model)
+{
+    convis_model *m = model ? *model : NULL;
+    if (!m) return;
+    convis_context *c = m->context;
+    for (int j = 0; j < m->count; j++) free_layer(c, &m->layers[j]);
+    while (m->stack) { snapshot *s = m->stack; m->stack = s->below; convis_release(c, s); }
+    convis_release(c, m->layers);
+    convis_release(c, m->aliases);
+    convis_release(c, m->segments);
+    convis_release(c, m->input.base);
+    convis_release(c, m->units);
+    convis_release(c, m->spikes);
+    convis_release(c, m);
+    *model = NULL;
+}
+
+double convis_dt(const convis_model *m) { return m->dt; }
+convis_context *convis_model_context(const convis_model *m) { return m->context; }
+convis_node convis_input(convis_model *m) { (void)m; return (convis_node){ 0 }; }
+
+/* ---- Building: the first error sticks ---- */
+
+static convis_node stick(convis_model *m, convis_status status, const char *format, ...)
+{
+    va_list ap;
+    va_start(ap, format);
+    vsnprintf(m->sentence, sizeof m->sentence, format, ap);
+    va_end(ap);
+    m->status = status;
+    return (convis_node){ -1 };
+}
+
+static int rows(const convis_field *table) { int k = 0; while (table && table[k].name) k++; return k; }
+
+/* Room for one more element, doubling; the old block stays valid on failure. */
+static int grow(convis_context *c, void **block, int count, int *room, size_t size)
+{
+    if (count < *room) return 1;
+    int more = *room ? 2**room : 8;
+    void *larger = convis_obtain(c, (size_t)more*size);
+    if (!larger) return 0;
+    if (count) memcpy(larger, *block, (size_t)count*size);
+    convis_release(c, *block);
+    *block = larger;
+    *room = more;
+    return 1;
+}
+
+static const convis_kernel *choose_kernels(const convis_context *c, const convis_layer_type *type)
+{
+    for (const convis_kernels *const *k = type->kernels; k && *k; k++)
+        for (int isa = c->isa; convis_isa(isa, NULL); isa++)
+            if (!strcmp((*k)->isa, convis_isa(isa, NULL))) return (*k)->list;
+    return NULL;
+}
+
+const convis_kernel *convis_find_kernel(const convis_kernel *list, const char *name)
+{
+    for (; list && list->name; list++) if (!strcmp(list->name, name)) return list;
+    return NULL;
+}
+
+convis_node convis_join(convis_model *m, const convis_layer_type *type, const char *name, const convis_edge *in, int count)
+{
+    if (m->status) return (convis_node){ -1 };
+    if (m->planned) return stick(m, CONVIS_ESTATE, "%s: a layer cannot be added after the model was planned", name);
+    if (type->abi != CONVIS_LAYER_ABI)
+        return stick(m, CONVIS_EINVAL, "%s: its table has ABI %u, this library expects %d", name, type->abi, CONVIS_LAYER_ABI);
+    if (!*name || strlen(name) >= NAME_SIZE)
+        return stick(m, CONVIS_EINVAL, "'%s': a layer's name has 1 to %d characters", name, NAME_SIZE - 1);
+    if (count != type->inputs) return stick(m, CONVIS_ESHAPE, "%s: %d inputs, %s expects %d", name, count, type->name, type->inputs);
+    for (int j = 0; j < m->count; j++)
+        if (!strcmp(m->layers[j].name, name)) return stick(m, CONVIS_ENAME, "%s: two layers have that name", name);
+    for (int j = 0; j < count; j++)
+        if (in[j].from.id < 0 || in[j].from.id > m->count || in[j].delay < 0 || in[j].delay > 64)
+            return stick(m, CONVIS_EINVAL, "%s: input %d is no earlier layer, or its delay is not 0 to 64 frames", name, j);
+    if (rows(type->params) > CONVIS_MAX_PARAMS || rows(type->states) > CONVIS_MAX_STATES || rows(type->outputs) > CONVIS_MAX_OUTPUTS
+        || type->inputs > CONVIS_MAX_INPUTS || type->tape > CONVIS_MAX_TAPE || (!type->pointwise && !type->forward))
+        return stick(m, CONVIS_EINVAL, "%s: the table of %s is too long or names no kernel", name, type->name);
+    if (!grow(m->context, (void **)&m->layers, m->count, &m->room, sizeof *m->layers))
+        return stick(m, CONVIS_ENOMEM, "%s: out of memory", name);
+
+    model_layer *l = &m->layers[m->count];
+    *l = (model_layer){ .type = type, .params = rows(type->params), .states = rows(type->states),
+                  .extras = rows(type->outputs), .dirty = 1, .kernels = choose_kernels(m->context, type) };
+    snprintf(l->name, sizeof l->name, "%s", name);
+    for (int j = 0; j < count; j++) l->in[j] = in[j];
+    for (int k = 0; k < l->params; k++) l->param[k] = type->params[k].flags & CONVIS_ARRAY ? 0 : type->params[k].value;
+    if (type->pointwise && !(l->pointwise = convis_find_kernel(l->kernels, type->pointwise)))
+        return stick(m, CONVIS_ENOTSUP, "%s: %s has no kernel '%s' for %s", name, type->name, type->pointwise, m->context->device);
+    m->count++;
+    return (convis_node){ m->count };
+}
+
+convis_node convis_add(convis_model *m, const convis_layer_type *type, const char *name, convis_node in)
+{
+    convis_edge edge = { in, 0 };
+    return convis_join(m, type, name, &edge, 1);
+}
+
+void convis_alias(convis_model *m, const char *name, const char *path)
+{
+    if (m->status) return;
+    if (!grow(m->context, (void **)&m->aliases, m->alias_count, &m->alias_room, sizeof *m->aliases)) {
+        stick(m, CONVIS_ENOMEM, "%s: out of memory", name);
+        return;
+    }
+    model_alias *a = &m->aliases[m->alias_count++];
+    snprintf(a->name, sizeof a->name, "%s", name);
+    snprintf(a->path, sizeof a->path, "%s", path);
+}
+
+/* ---- Paths ---- */
+
+/* "opl.center.tau" is layer "opl.center", member "tau": the longest layer name that fits. member is "" for the layer. */
+static model_layer *find_layer(const convis_model *m, const char *path, const char **member)
+{
+    model_layer *best = NULL;
+    size_t longest = 0;
+    for (int j = 0; j < m->count; j++) {
+        size_t length = strlen(m->layers[j].name);
+        if (length < longest || strncmp(path, m->layers[j].name, length)) continue;
+        if (path[length] == '\0' || path[length] == '.') { best = &m->layers[j]; longest = length; }
+    }
+    if (best) *member = path + longest + (path[longest] == '.');
+    return best;
+}
+
+static const char *resolve(const convis_model *m, const char *path)
+{
+    for (int k = 0; k < m->alias_count; k++) if (!strcmp(m->aliases[k].name, path)) return m->aliases[k].path;
+    return path;
+}
+
+static int find_row(const convis_field *table, const char *name)
+{
+    for (int k = 0; table && table[k].name; k++) if (!strcmp(table[k].name, name)) return k;
+    return -1;
+}
+
+static model_layer *find_parameter(const convis_model *m, const char *path, int *row)
+{
+    const char *member;
+    model_layer *l = find_layer(m, resolve(m, path), &member);
+    if (l && (*row = find_row(l->type->params, member)) >= 0) return l;
+    if (l) convis_fail(m->context, CONVIS_ENAME, "'%s': %s (a %s) has no parameter '%s'", path, l->name, l->type->name, member);
+    else   convis_fail(m->context, CONVIS_ENAME, "'%s': the model has no such parameter", path);
+    return NULL;
+}
+
+buffer *convis_find_output(const convis_model *m, const char *path, model_layer **owner)
+{
+    const char *member;
+    model_layer *l = find_layer(m, resolve(m, path), &member);
+    int row = -1;
+    if (l && *member && (row = find_row(l->type->outputs, member)) < 0) l = NULL;
+    if (!l) {
+        convis_fail(m->context, CONVIS_ENAME, "'%s': the model has no such output", path);
+        return NULL;
+    }
+    if (owner) *owner = l;
+    return row < 0 ? &l->out : &l->extra[row];
+}
+
+/* ---- Parameters ---- */
+
+convis_status convis_set(convis_model *m, const char *path, double value)
+{
+    int k = 0;
+    if (m->status) return convis_fail(m->context, m->status, "%s", m->sentence);
+    model_layer *l = find_parameter(m, path, &k);
+    if (!l) return CONVIS_ENAME;
+    const convis_field *f = &l->type->params[k];
+    if (f->flags & CONVIS_ARRAY) return convis_fail(m->context, CONVIS_EINVAL, "%s: an array, not a number", path);
+    if (!(value >= f->min && value <= f->max))
+        return convis_fail(m->context, CONVIS_EINVAL, "%s: %g %s, expected %g to %g", path, value, f->unit, f->min, f->max);
+    if (f->flags & CONVIS_WHOLE && value != floor(value))
+        return convis_fail(m->context, CONVIS_EINVAL, "%s: %g, expected a whole number", path, value);
+    if (f->flags & CONVIS_PLAN && m->planned && value != l->param[k])
+        return convis_fail(m->context, CONVIS_ESTATE, "%s: sizes depend on it, so set it before the model is planned", path);
+    l->param[k] = value;
+    l->dirty = 1;
+    return CONVIS_OK;
+}
+
+convis_status convis_get(const convis_model *m, const char *path, double *value)
+{
+    int k = 0;
+    model_layer *l = find_parameter(m, path, &k);
+    if (!l) return CONVIS_ENAME;
+    *value = l->param[k];
+    return CONVIS_OK;
+}
+
+convis_status convis_set_array(convis_model *m, const char *path, const double *values, int64_t count)
+{
+    int k = 0;
+    if (m->status) return convis_fail(m->context, m->status, "%s", m->sentence);
+    model_layer *l = find_parameter(m, path, &k);
+    if (!l) return CONVIS_ENAME;
+    if (!(l->type->params[k].flags & CONVIS_ARRAY)) return convis_fail(m->context, CONVIS_EINVAL, "%s: a number, not an array", path);
+    if (count < 0 || (m->planned && count != (int64_t)l->param[k]))
+        return convis_fail(m->context, CONVIS_ESHAPE, "%s: %lld values, planned for %lld", path, (long long)count, (long long)l->param[k]);
+    const convis_field *f = &l->type->params[k];
+    for (int64_t j = 0; j < count; j++)
+        if (!(values[j] >= f->min && values[j] <= f->max))
+            return convis_fail(m->context, CONVIS_EINVAL, "%s[%lld]: %g %s, expected %g to %g", path, (long long)j, values[j],
+                               f->unit, f->min, f->max);
+    if (!m->planned || !l->array[k]) {
+        double *copy = convis_obtain(m->context, (size_t)(count + 1)*sizeof *copy);
+        if (!copy) return CONVIS_ENOMEM;
+        convis_release(m->context, l->array[k]);
+        l->array[k] = copy;
+    }
+    if (count) memcpy(l->array[k], values, (size_t)count*sizeof *values);
+    l->param[k] = (double)count;
+    l->dirty = 1;
+    return CONVIS_OK;
+}
+
+/* ---- Listing ---- */
+
+static void describe_output(const buffer *b, convis_item *item)
+{
+    item->shape = b->shape;
+    item->count = b->n;
+}
+
+int convis_list(const convis_model *m, convis_kind kind, int index, convis_item *item)
+{
+    *item = (convis_item){ 0 };
+    if (index < 0) return 0;
+    if (kind == CONVIS_ALIAS) {
+        if (index >= m->alias_count) return 0;
+        snprintf(item->path, sizeof item->path, "%s", m->aliases[index].name);
+        item->target = m->aliases[index].path;
+        return 1;
+    }
+    for (int j = 0; j < m->count; j++) {
+        const model_layer *l = &m->layers[j];
+        int here = kind == CONVIS_LAYER ? 1 : kind == CONVIS_PARAMETER ? l->params : kind == CONVIS_STATE ? l->states : 1 + l->extras;
+        if (index >= here) { index -= here; continue; }
+        const convis_field *table = kind == CONVIS_PARAMETER ? l->type->params : kind == CONVIS_STATE ? l->type->states
+                                  : kind == CONVIS_OUTPUT && index ? l->type->outputs - 1 : NULL;
+        const convis_field *f = table ? &table[index] : NULL;
+        item->unit   = f ? f->unit : "";
+        item->doc    = f ? f->doc : l->type->doc;
+        item->target = l->type->name;
+        if (f) snprintf(item->path, sizeof item->path, "%.90s.%.30s", l->name, f->name);
+        else   snprintf(item->path, sizeof item->path, "%s", l->name);
+        if (kind == CONVIS_PARAMETER) {
+            item->value = l->param[index];
+            item->initial = f->value;
+            item->min = f->min;
+            item->max = f->max;
+            item->whole = (f->flags & CONVIS_WHOLE) != 0;
+            item->differentiable = !(f->flags & (CONVIS_FIXED | CONVIS_WHOLE));
+            item->count = f->flags & CONVIS_ARRAY ? (int64_t)l->param[index] : 1;
+        } else if (kind == CONVIS_STATE) {
+            item->initial = f->value;
+            item->count = m->planned ? l->state_n[index] : 0;
+            item->data = l->pass.state[index];
+        } else if (kind == CONVIS_OUTPUT) {
+            describe_output(index ? &l->extra[index - 1] : &l->out, item);
+        }
+        return 1;
+    }
+    return 0;
+}

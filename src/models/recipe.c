@@ -1,0 +1,271 @@
+/* recipe.c - models by name or file, their settings as text, and the way to a built model and back to a file. */
+#include "recipe.h"
+#include "../io/format.h"
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+enum { LARGEST_FILE = 64 << 20 };
+
+/* ---- Opening ---- */
+
+static const char *extension(const char *name)
+{
+    const char *dot = strrchr(name, '.'), *slash = strrchr(name, '/');
+    return dot && (!slash || dot > slash) ? dot : "";
+}
+
+static convis_status not_found(convis_context *c, const char *name)
+{
+    char list[256] = "", quoted[64], hint[64] = "";
+    int best = 4;
+    for (const struct convis_builtin *b = convis_builtins; b->name; b++) {
+        size_t n = strlen(list);
+        snprintf(list + n, sizeof list - n, "%s%s", n ? ", " : "", b->name);
+        int d = convis_distance(b->name, name);
+        if (d < best) { best = d; snprintf(hint, sizeof hint, "; did you mean %s?", b->name); }
+    }
+    return convis_fail(c, CONVIS_ENAME, "model '%s': expected a built-in model (%s), a .xml or a .h5 file%s", convis_quoted(quoted, name), list, hint);
+}
+
+/* The whole of a file; pipes too, so its size is not known before its end. */
+static convis_status slurp(convis_context *c, const char *path, char **text, size_t *size)
+{
+    FILE *f = fopen(path, "rb");
+    if (!f) return convis_fail(c, CONVIS_EIO, "%s: %s", path, strerror(errno));
+    size_t room = 1 << 16;
+    convis_status status = CONVIS_OK;
+    *size = 0;
+    *text = convis_obtain(c, room);
+    if (!*text) status = CONVIS_ENOMEM;
+    while (!status) {
+        *size += fread(*text + *size, 1, room - *size, f);
+        if (ferror(f)) status = convis_fail(c, CONVIS_EIO, "%s: %s", path, strerror(errno));
+        if (status || *size < room) break;
+        char *more = room < LARGEST_FILE ? convis_obtain(c, 2*room) : NULL;
+        if (!more) {
+            status = room < LARGEST_FILE ? CONVIS_ENOMEM
+                   : convis_fail(c, CONVIS_EFORMAT, "%s: more than %d MB, expected a retina's description", path, LARGEST_FILE >> 20);
+            break;
+        }
+        memcpy(more, *text, *size);
+        convis_release(c, *text);
+        *text = more;
+        room *= 2;
+    }
+    fclose(f);
+    if (status) { convis_release(c, *text); *text = NULL; }
+    return status;
+}
+
+static convis_status open_file(convis_context *c, const char *name, convis_recipe *r)
+{
+    const char *ext = extension(name);
+    char *text = NULL;
+    size_t size = 0;
+    convis_status status;
+    if (!strcasecmp(ext, ".yaml") || !strcasecmp(ext, ".yml"))
+        return convis_fail(c, CONVIS_ENOTSUP, "%s: models in YAML are not supported by this version, expected .xml or .h5", name);
+    if (!strcasecmp(ext, ".h5") || !strcasecmp(ext, ".hdf5")) {
+        status = convis_hdf5_model_text(c, name, &text);
+        size = !status && text ? strlen(text) : 0;
+    }
+    else if (!strcasecmp(ext, ".xml") || access(name, F_OK) == 0) status = slurp(c, name, &text, &size);
+    else return not_found(c, name);
+    if (!status) status = convis_xml_read(c, name, text ? text : "", size, &r->retina, &r->warnings);
+    convis_release(c, text);
+    return status;
+}
+
+convis_status convis_recipe_open(convis_context *c, const char *name, convis_recipe **recipe)
+{
+    convis_recipe *r = *recipe = convis_obtain(c, sizeof *r);
+    if (!r) return CONVIS_ENOMEM;
+    r->context = c;
+    const struct convis_builtin *b = convis_builtins;
+    while (b->name && strcmp(b->name, name)) b++;
+    convis_status status = b->name ? b->make(c, &r->retina) : open_file(c, name, r);
+    r->opened = r->warnings.count;
+    if (status) convis_recipe_free(recipe);
+    return status;
+}
+
+void convis_recipe_free(convis_recipe **recipe)
+{
+    if (!recipe || !*recipe) return;
+    convis_recipe *r = *recipe;
+    convis_context *c = r->context;
+    convis_retina_clear(c, &r->retina);
+    convis_warnings_free(c, &r->warnings);
+    convis_release(c, r);
+    *recipe = NULL;
+}
+
+const char *convis_recipe_name(int index, const char **doc)
+{
+    if (index < 0) return NULL;
+    for (const struct convis_builtin *b = convis_builtins; b->name; b++)
+        if (index-- == 0) { if (doc) *doc = b->doc; return b->name; }
+    return NULL;
+}
+
+/* ---- Settings ---- */
+
+convis_status convis_recipe_set(convis_recipe *r, const char *path, const char *value)
+{
+    return convis_retina_set(r->context, &r->retina, path, value);
+}
+
+convis_status convis_recipe_get(const convis_recipe *r, const char *path, char *value, size_t size)
+{
+    return convis_retina_get(r->context, &r->retina, path, value, size);
+}
+
+int convis_recipe_list(const convis_recipe *r, int index, convis_setting *s) { return convis_retina_list(&r->retina, index, s); }
+
+/* Each spiking layer gets its own of the list, and none is left with its array: they are part of the description
+ * from here on, so a saved model has them too. */
+convis_status convis_recipe_units(convis_recipe *r, const convis_unit *unit, int64_t count)
+{
+    convis_context *c = r->context;
+    struct convis_ganglion *g = r->retina.ganglion;
+    convis_unit *list[CONVIS_GANGLIONS] = { NULL };
+    int64_t many[CONVIS_GANGLIONS] = { 0 };
+    int spiking = 0, layer_of[CONVIS_GANGLIONS];
+    for (int k = 0; k < r->retina.ganglions; k++) if (g[k].spikes) layer_of[spiking++] = k;
+    if (count < 0 || (count && !unit)) return convis_fail(c, CONVIS_EINVAL, "units: a list of %lld, expected 0 or more", (long long)count);
+    if (!spiking) return convis_fail(c, CONVIS_EINVAL, "units: this model has no layer that spikes, expected one");
+    for (int64_t k = 0; k < count; k++) {
+        const convis_unit *u = &unit[k];
+        if (u->layer < 0 || u->layer >= spiking)
+            return convis_fail(c, CONVIS_EINVAL, "unit %d: spiking layer %d, expected 0 to %d (this model has %d spiking layer%s)", u->id,
+                               u->layer, spiking - 1, spiking, spiking == 1 ? "" : "s");
+        if (u->id < 0 || !(fabs(u->x) <= 1e6) || !(fabs(u->y) <= 1e6))
+            return convis_fail(c, CONVIS_EINVAL, "unit %d: at (%g, %g) deg, expected an id from 0 and finite positions", u->id, u->x, u->y);
+        many[u->layer]++;
+    }
+    convis_status status = CONVIS_OK;
+    for (int s = 0; s < spiking && !status; s++) {
+        list[s] = convis_obtain(c, (size_t)(many[s] + 1)*sizeof **list);
+        if (!list[s]) status = CONVIS_ENOMEM;
+        many[s] = 0;
+    }
+    for (int64_t k = 0; k < count && !status; k++) list[unit[k].layer][many[unit[k].layer]++] = unit[k];
+    for (int s = 0; s < spiking; s++) {
+        struct convis_ganglion *own = &g[layer_of[s]];
+        if (status) { convis_release(c, list[s]); continue; }
+        convis_release(c, own->unit);
+        own->unit = list[s];
+        own->units = many[s];
+    }
+    return status;
+}
+
+/* ---- Building ---- */
+
+/* What the user should know of the cells and the map before the numbers surprise. */
+static convis_status inspect(convis_recipe *r, int64_t width, int64_t height)
+{
+    convis_context *c = r->context;
+    const struct convis_retina *d = &r->retina;
+    struct convis_warnings *w = &r->warnings;
+    struct convis_retina_map map;
+    struct convis_cells cells;
+    int64_t seen_x = convis_retina_offered(d, width), seen_y = convis_retina_offered(d, height);
+    if (seen_x < 1 || seen_y < 1)
+        return convis_fail(c, CONVIS_ESHAPE, "eye.amplitude: %g deg takes %.0f pixels from an input of %lld x %lld, expected less", d->eye_amplitude,
+                           4*d->eye_amplitude*d->ppd, (long long)width, (long long)height);
+    convis_status status = convis_retina_map(c, d, seen_x, seen_y, &map);
+    int arrays = 0, dense = 0;
+    for (int k = 0; k < d->ganglions && !status; k++) {
+        const struct convis_ganglion *g = &d->ganglion[k];
+        if (!g->spikes) continue;
+        dense |= !g->unit && g->cells == CONVIS_CELLS_DENSE;
+        arrays |= g->unit || g->cells != CONVIS_CELLS_DENSE;
+        if (g->unit) continue;
+        double ax = g->cells == CONVIS_CELLS_CIRCULAR ? g->diameter : g->size_x, ay = g->cells == CONVIS_CELLS_CIRCULAR ? ax : g->size_y;
+        if ((ax > map.array_x[k] || ay > map.array_y[k]) && (g->cells == CONVIS_CELLS_SQUARE || g->cells == CONVIS_CELLS_CIRCULAR))
+            status = convis_warn(c, w, "ganglion_%d.cells: the array was cut to %.4g x %.4g deg, which keeps its cells clear of the edges", k,
+                                 map.array_x[k], map.array_y[k]);
+        if (!status && d->log_polar && g->cells == CONVIS_CELLS_SQUARE)
+            status = convis_warn(c, w, "ganglion_%d.cells: a square array does not thin out with the log-polar scheme; a circular one does", k);
+    }
+    if (!status && (map.size_x < seen_x || map.size_y < seen_y))
+        status = convis_warn(c, w, "the retina sees the central %lld x %lld of %lld x %lld pixels, all that its arrays need", (long long)map.size_x,
+                             (long long)map.size_y, (long long)seen_x, (long long)seen_y);
+    if (status || !arrays || dense) return status;       /* dense cells are many and nothing about them surprises */
+    if ((status = convis_retina_cells(c, d, &map, NULL, 0, (uint64_t)d->cell_seed, &cells))) return status;
+    for (int k = 0; k < d->ganglions && !status; k++)
+        if (d->ganglion[k].spikes && !cells.count[k] && !d->ganglion[k].unit)
+            status = convis_warn(c, w, "ganglion_%d.cells: no cell fits into the %lld x %lld pixels that are clear of the edges; "
+                                       "a larger input or dense cells have some", k, (long long)map.zone_x, (long long)map.zone_y);
+    if (!status && cells.outside)
+        status = convis_warn(c, w, "units: %lld lie outside the map of %lld x %lld pixels and see its border", (long long)cells.outside,
+                             (long long)map.size_x, (long long)map.size_y);
+    convis_cells_free(c, &cells);
+    return status;
+}
+
+convis_status convis_recipe_build(convis_recipe *r, int64_t width, int64_t height, convis_model **model)
+{
+    *model = NULL;
+    while (r->warnings.count > r->opened) convis_release(r->context, r->warnings.text[--r->warnings.count]);
+    if (width < 1 || height < 1 || width > 1 << 20 || height > 1 << 20)
+        return convis_fail(r->context, CONVIS_ESHAPE, "input: %lld x %lld pixels, expected 1 to %d each way", (long long)width, (long long)height, 1 << 20);
+    convis_status status = convis_retina_check(r->context, &r->retina);
+    if (!status) status = inspect(r, width, height);
+    if (!status) status = convis_retina_build(r->context, &r->retina, NULL, 0, width, height, model);
+    return status;
+}
+
+/* ---- Saving ---- */
+
+convis_status convis_recipe_text(const convis_recipe *r, char **text)
+{
+    *text = NULL;
+    convis_status status = convis_retina_check(r->context, &r->retina);      /* nothing is written that could not be read */
+    return status ? status : convis_xml_write(r->context, &r->retina, text);
+}
+
+void convis_recipe_text_free(const convis_recipe *r, char **text)
+{
+    if (!r || !text) return;
+    convis_release(r->context, *text);
+    *text = NULL;
+}
+
+static convis_status write_file(convis_context *c, const char *path, const char *shown, const char *text)
+{
+    FILE *f = fopen(path, "wb");
+    if (!f) return convis_fail(c, CONVIS_EIO, "%s: %s", shown, strerror(errno));
+    size_t size = strlen(text);
+    int good = fwrite(text, 1, size, f) == size && !fflush(f) && !fsync(fileno(f));
+    int error = errno;
+    if (fclose(f) && good) { good = 0; error = errno; }
+    return good ? CONVIS_OK : convis_fail(c, CONVIS_EIO, "%s: %s", shown, strerror(error));
+}
+
+convis_status convis_recipe_save(const convis_recipe *r, const char *file)
+{
+    char *text;
+    convis_aside aside;
+    if (strcasecmp(extension(file), ".xml"))
+        return convis_fail(r->context, CONVIS_ENOTSUP, "%s: expected a name that ends in .xml, the format in which models are saved", file);
+    convis_status status = convis_recipe_text(r, &text);
+    if (status) return status;
+    status = convis_aside_open(r->context, file, &aside);
+    if (!status) {
+        status = write_file(r->context, aside.temporary, file, text);
+        if (status) convis_aside_abandon(&aside); else status = convis_aside_commit(&aside);
+    }
+    convis_release(r->context, text);
+    return status;
+}
+
+const char *convis_recipe_warning(const convis_recipe *r, int index)
+{
+    return index >= 0 && index < r->warnings.count ? r->warnings.text[index] : NULL;
+}

@@ -1,0 +1,202 @@
+/* plan.c - from one chunk's shape to everything a run needs: shapes, buffers, states, constants, segments. */
+#include "model.h"
+#include <stdio.h>
+#include <string.h>
+
+/* A sub-chunk's frames should stay in the second-level cache from the layer that writes them to the one that reads
+ * them; a tile of a pointwise run should stay in the first. */
+enum { SUB_CHUNK_BYTES = 1 << 20, TILE_BYTES = 1 << 17, LONGEST_SUB_CHUNK = 64 };
+
+static buffer *source(convis_model *m, convis_node from) { return from.id == 0 ? &m->input : &m->layers[from.id - 1].out; }
+
+static int valid(convis_shape s)
+{
+    double n = 1;
+    for (int d = 0; d < CONVIS_DIMS; d++) {
+        if (s.dim[d] < 1) return 0;
+        n *= (double)s.dim[d];
+    }
+    return n <= 2147483648.0;
+}
+
+static convis_status plan_layer(convis_model *m, model_layer *l)
+{
+    convis_pass *p = &l->pass;
+    p->context = m->context;
+    p->path = l->name;
+    p->dt = m->dt;
+    p->param = l->param;
+    p->array = (const double *const *)l->array;
+    p->inputs = l->type->inputs;
+    for (int j = 0; j < p->inputs; j++) p->in_shape[j] = source(m, l->in[j].from)->shape;
+    p->out_shape = p->inputs ? p->in_shape[0] : m->input.shape;
+    convis_shape unset = { { 0 } };
+    for (int k = 0; k < l->extras; k++) p->extra_shape[k] = unset;
+    for (int k = 0; k < l->states; k++) p->state_shape[k] = unset;
+    for (int k = 0; k < l->type->tape; k++) p->tape_shape[k] = unset;
+    p->threads = m->threads;
+    if (l->type->pointwise)
+        for (int j = 1; j < p->inputs; j++)
+            if (memcmp(&p->in_shape[j], &p->in_shape[0], sizeof unset))
+                return convis_fail(m->context, CONVIS_ESHAPE, "%s: its inputs are %lldx%lld and %lldx%lld pixels", l->name,
+                    (long long)p->in_shape[0].dim[CONVIS_X], (long long)p->in_shape[0].dim[CONVIS_Y],
+                    (long long)p->in_shape[j].dim[CONVIS_X], (long long)p->in_shape[j].dim[CONVIS_Y]);
+    if (l->type->plan) {
+        convis_status status = l->type->plan(p);
+        if (status) return status;
+    }
+    if (!valid(p->out_shape)) return convis_fail(m->context, CONVIS_ESHAPE, "%s: a frame of its output would be empty or too large", l->name);
+    l->out.shape = p->out_shape;
+    l->out.n = convis_elements(p->out_shape);
+    for (int k = 0; k < l->extras; k++) {
+        l->extra[k].shape = p->extra_shape[k].dim[0] ? p->extra_shape[k] : p->out_shape;
+        l->extra[k].n = convis_elements(l->extra[k].shape);
+    }
+    for (int k = 0; k < l->states; k++) l->state_n[k] = convis_elements(p->state_shape[k].dim[0] ? p->state_shape[k] : p->out_shape);
+    l->recorded = m->record_spikes && convis_is_spiking(l);
+    return CONVIS_OK;
+}
+
+static convis_real *obtain_reals(convis_model *m, int64_t n, convis_status *status)
+{
+    if (*status) return NULL;
+    convis_real *data = convis_obtain(m->context, (size_t)n*sizeof *data);
+    if (!data) *status = CONVIS_ENOMEM;
+    return data;
+}
+
+static void allocate_buffer(convis_model *m, buffer *b, convis_status *status)
+{
+    b->frames = b->kept ? m->chunk.dim[CONVIS_T] : m->batch;
+    b->base = obtain_reals(m, (b->carry + b->frames)*b->n, status);
+}
+
+static convis_status allocate(convis_model *m)
+{
+    convis_status status = CONVIS_OK;
+    allocate_buffer(m, &m->input, &status);
+    for (int j = 0; j < m->count; j++) {
+        model_layer *l = &m->layers[j];
+        convis_pass *p = &l->pass;
+        p->kernels = l->kernels;
+        l->p = obtain_reals(m, CONVIS_MAX_PARAMS, &status);
+        allocate_buffer(m, &l->out, &status);
+        for (int k = 0; k < l->extras; k++) if (l->extra[k].kept) allocate_buffer(m, &l->extra[k], &status);
+        for (int k = 0; k < l->states; k++) p->state[k] = obtain_reals(m, l->state_n[k], &status);
+        for (int k = 0; l->recorded && k < l->type->tape; k++) 
+            p->tape[k] = obtain_reals(m, convis_elements(p->tape_shape[k].dim[0] ? p->tape_shape[k] : p->out_shape)*m->batch, &status);
+        if (!status && p->constants_size && !(p->constants = convis_obtain(m->context, p->constants_size))) status = CONVIS_ENOMEM;
+        if (!status && p->scratch_size && !(p->scratch = convis_obtain(m->context, p->scratch_size))) status = CONVIS_ENOMEM;
+    }
+    return status;
+}
+
+/* Runs of pointwise layers of one size become segments that carry a tile through all of them. A delayed input may come
+ * from inside the run: it is the same pixel, only earlier. */
+static convis_status cut_segments(convis_model *m)
+{
+    m->segments = convis_obtain(m->context, (size_t)(m->count + 1)*sizeof *m->segments);
+    if (!m->segments) return CONVIS_ENOMEM;
+    for (int j = 0; j < m->count; j++) {
+        const model_layer *l = &m->layers[j];
+        segment *last = m->segment_count ? &m->segments[m->segment_count - 1] : NULL;
+        if (last && l->type->pointwise && m->layers[last->first].type->pointwise && last->n == l->out.n) last->count++;
+        else m->segments[m->segment_count++] = (segment){ j, 1, l->out.n, 0 };
+    }
+    for (int s = 0; s < m->segment_count; s++) {
+        segment *g = &m->segments[s];
+        int64_t maps = 0;
+        for (int j = g->first; j < g->first + g->count; j++)
+            maps += m->batch*(1 + m->layers[j].type->inputs) + m->layers[j].states;
+        int64_t tile = TILE_BYTES/(int64_t)sizeof(convis_real)/(maps ? maps : 1);
+        int64_t share = (g->n + m->threads - 1)/m->threads;
+        if (tile > share) tile = share;
+        g->tile = tile < 256 ? 256 : (tile + 63)/64*64;
+    }
+    return CONVIS_OK;
+}
+
+/* Room for the spikes of one chunk at a rate no real cell exceeds for long. */
+static convis_status reserve_spikes(convis_model *m)
+{
+    double expected = 1024 + (double)m->unit_count*(double)m->chunk.dim[CONVIS_T]*m->dt*200;
+    m->spike_room = expected < 1e8 ? (int64_t)expected : 100000000;
+    m->spikes = convis_obtain(m->context, (size_t)m->spike_room*sizeof *m->spikes);
+    return m->spikes ? CONVIS_OK : CONVIS_ENOMEM;
+}
+
+static void forget(convis_model *m)
+{
+    /* A failed plan leaves a model that can only be freed; convis_model_free releases what was allocated. */
+    m->planned = 0;
+    m->status = CONVIS_ESTATE;
+    snprintf(m->sentence, sizeof m->sentence, "the model could not be planned: %.400s", m->context->message);
+}
+
+static convis_status plan(convis_model *m)
+{
+    m->input.shape = m->chunk;
+    m->input.shape.dim[CONVIS_T] = 1;
+    m->input.n = convis_elements(m->input.shape);
+    for (int j = 0; j < m->count; j++) {
+        convis_status status = plan_layer(m, &m->layers[j]);
+        if (status) return status;
+        for (int k = 0; k < m->layers[j].type->inputs; k++) {
+            convis_edge e = m->layers[j].in[k];
+            buffer *b = source(m, e.from);
+            if (e.delay > b->carry) b->carry = e.delay;
+        }
+    }
+    int64_t frame_bytes = m->input.n*(int64_t)sizeof(convis_real);
+    for (int j = 0; j < m->count; j++) frame_bytes += m->layers[j].out.n*(int64_t)sizeof(convis_real);
+    m->batch = SUB_CHUNK_BYTES/frame_bytes;
+    if (m->batch > LONGEST_SUB_CHUNK) m->batch = LONGEST_SUB_CHUNK;
+    if (m->batch > m->chunk.dim[CONVIS_T]) m->batch = m->chunk.dim[CONVIS_T];
+    if (m->batch < 1) m->batch = 1;
+    convis_status status = allocate(m);
+    if (!status) status = cut_segments(m);
+    if (!status) status = convis_place_units(m);
+    if (!status && m->record_spikes) status = reserve_spikes(m);
+    return status;
+}
+
+convis_status convis_plan(convis_model *m, convis_shape chunk)
+{
+    if (m->status) return convis_fail(m->context, m->status, "%s", m->sentence);
+    if (m->planned) return convis_fail(m->context, CONVIS_ESTATE, "the model is planned already");
+    if (!m->count) return convis_fail(m->context, CONVIS_ESTATE, "the model has no layers");
+    if (!valid(chunk)) return convis_fail(m->context, CONVIS_ESHAPE, "the chunk is empty or too large");
+    m->chunk = chunk;
+    m->threads = m->context->threads;
+    convis_status status = plan(m);
+    if (!status) {
+        m->planned = 1;
+        status = convis_prepare(m);
+    }
+    if (!status) status = convis_reset(m);
+    if (status) forget(m);
+    return status;
+}
+
+convis_status convis_keep(convis_model *m, const char *path)
+{
+    if (m->status) return convis_fail(m->context, m->status, "%s", m->sentence);
+    if (m->planned) return convis_fail(m->context, CONVIS_ESTATE, "%s: ask to keep it before the model is planned", path);
+    buffer *b = convis_find_output(m, path, NULL);
+    if (!b) return CONVIS_ENAME;
+    b->kept = 1;
+    return CONVIS_OK;
+}
+
+convis_status convis_prepare(convis_model *m)
+{
+    for (int j = 0; j < m->count; j++) {
+        model_layer *l = &m->layers[j];
+        if (!l->dirty) continue;
+        for (int k = 0; k < l->params; k++) l->p[k] = (convis_real)l->param[k];
+        convis_status status = l->type->prepare ? l->type->prepare(&l->pass) : CONVIS_OK;
+        if (status) return status;
+        l->dirty = 0;
+    }
+    return CONVIS_OK;
+}

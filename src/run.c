@@ -1,0 +1,292 @@
+/* run.c - the loop from the first layer to the last.
+ *
+ * A chunk is cut into sub-chunks that stay in cache. Within one, the layers follow each other; a run of pointwise
+ * layers takes one tile of pixels through all of its layers before it takes the next. All threads walk the same loop
+ * and divide tiles, rows or columns among them; no result depends on who did what. */
+#include "model.h"
+#include <stdlib.h>
+#include <string.h>
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+#ifdef CONVIS_HAVE_X86
+#include <immintrin.h>
+#endif
+
+/* Where frame t of the present sub-chunk is: kept outputs move on, others start over. */
+static convis_real *frames_at(const buffer *b, int64_t t0)
+{
+    return b->base ? b->base + (b->carry + (b->kept ? t0 : 0))*b->n : NULL;
+}
+
+static const convis_real *input_at(const convis_model *m, const convis_edge *e, const convis_real *input, int64_t t0)
+{
+    const buffer *b = e->from.id ? &m->layers[e->from.id - 1].out : &m->input;
+    return (e->from.id || !input ? frames_at(b, t0) : input) - e->delay*b->n;
+}
+
+/* ---- One pass of one layer ---- */
+
+static convis_pass pass_of(const convis_model *m, const model_layer *l, const convis_real *input, int64_t t0, int frames, int thread)
+{
+    convis_pass p = l->pass;
+    p.frame = m->frame + t0;
+    p.frames = frames;
+    for (int j = 0; j < p.inputs; j++) p.in[j] = input_at(m, &l->in[j], input, t0);
+    p.out = frames_at(&l->out, t0);
+    for (int k = 0; k < l->extras; k++) p.extra[k] = frames_at(&l->extra[k], t0);
+    if (!l->recorded) for (int k = 0; k < CONVIS_MAX_TAPE; k++) p.tape[k] = NULL;
+    p.thread = thread;
+    p.threads = m->threads;
+    return p;
+}
+
+static void run_tile(const model_layer *l, const convis_pass *p, int64_t i0, int64_t i1)
+{
+    void *v[2 + CONVIS_MAX_INPUTS + CONVIS_MAX_OUTPUTS + CONVIS_MAX_STATES + CONVIS_MAX_TAPE];
+    int k = 0;
+    v[k++] = l->p;
+    for (int j = 0; j < p->inputs; j++)       v[k++] = (void *)(uintptr_t)p->in[j];
+    v[k++] = p->out;
+    for (int j = 0; j < l->extras; j++)       v[k++] = p->extra[j];
+    for (int j = 0; j < l->states; j++)       v[k++] = p->state[j];
+    for (int j = 0; j < l->type->tape; j++)   v[k++] = p->tape[j];
+    convis_span span = { i0, i1, l->out.n, p->frames, (convis_real)p->dt, (uint32_t)p->frame, (uint32_t)p->key, (uint32_t)(p->key >> 32) };
+    l->pointwise->run(v, &span);
+}
+
+static void run_segment(const convis_model *m, const segment *g, const convis_real *input, int64_t t0, int frames, int thread)
+{
+    const model_layer *first = &m->layers[g->first];
+    if (!first->type->pointwise) {
+        convis_pass p = pass_of(m, first, input, t0, frames, thread);
+        first->type->forward(&p);
+        convis_barrier(&p);
+        return;
+    }
+    /* Contiguous ranges of tiles a thread, so that a thread meets its own pixels again in the next sub-chunk. */
+    int threads = m->threads;
+    int64_t tiles = (g->n + g->tile - 1)/g->tile, from = tiles*thread/threads, to = tiles*(thread + 1)/threads;
+    for (int64_t k = from; k < to; k++)
+        for (int j = g->first; j < g->first + g->count; j++) {
+            convis_pass p = pass_of(m, &m->layers[j], input, t0, frames, thread);
+            run_tile(&m->layers[j], &p, k*g->tile, (k + 1)*g->tile < g->n ? (k + 1)*g->tile : g->n);
+        }
+    convis_pass p = pass_of(m, first, input, t0, frames, thread);
+    convis_barrier(&p);
+}
+
+/* The last frames become the past of the next sub-chunk. Source and target may overlap when the sub-chunk is short. */
+static void carry_buffer(buffer *b, int64_t t0, int frames, int64_t chunk)
+{
+    if (!b->carry || !b->base) return;
+    if (b->kept && t0 + frames < chunk) return;           /* it already lies in front of the next sub-chunk's frames */
+    int64_t end = b->kept ? t0 + frames : frames;
+    memmove(b->base, b->base + end*b->n, (size_t)(b->carry*b->n)*sizeof(convis_real));
+}
+
+/* ---- What layers call ---- */
+
+void convis_barrier(const convis_pass *p)
+{
+    (void)p;
+#ifdef _OPENMP
+    if (p->threads > 1) {
+        #pragma omp barrier
+    }
+#endif
+}
+
+void convis_launch(const convis_pass *p, const char *kernel, int64_t n, int frames, void *const *buffers)
+{
+    const convis_kernel *k = convis_find_kernel(p->kernels, kernel);
+    int64_t groups = (n + 63)/64, from = groups*p->thread/p->threads*64, to = groups*(p->thread + 1)/p->threads*64;
+    convis_span span = { from, to < n ? to : n, n, frames, (convis_real)p->dt, (uint32_t)p->frame, (uint32_t)p->key,
+                         (uint32_t)(p->key >> 32) };
+    if (k && span.i0 < span.i1) k->run(buffers, &span);
+    convis_barrier(p);
+}
+
+/* ---- Spikes ---- */
+
+typedef struct sink { convis_model *model; int64_t first_unit; int64_t frame; double dt; int layer; int failed; } sink;
+
+void convis_emit(void *to, int64_t i, int t, double seconds)
+{
+    sink *s = to;
+    convis_model *m = s->model;
+    if (m->spike_count == m->spike_room) {
+        /* Room for every expected spike was made by plan; a storm of them may still need more. */
+        int64_t room = m->spike_room ? 2*m->spike_room : 1024;
+        convis_spike *more = convis_obtain(m->context, (size_t)room*sizeof *more);
+        if (!more) { s->failed = 1; return; }
+        if (m->spike_count) memcpy(more, m->spikes, (size_t)m->spike_count*sizeof *more);
+        convis_release(m->context, m->spikes);
+        m->spikes = more;
+        m->spike_room = room;
+    }
+    const convis_unit *u = &m->units[s->first_unit + i];
+    m->spikes[m->spike_count++] = (convis_spike){ (double)(s->frame + t)*s->dt + seconds, u->id, u->layer };
+}
+
+static int earlier(const void *a, const void *b)
+{
+    const convis_spike *s = a, *r = b;
+    if (s->time != r->time) return s->time < r->time ? -1 : 1;
+    if (s->unit != r->unit) return s->unit < r->unit ? -1 : 1;
+    return 0;
+}
+
+static int collect_spikes(convis_model *m, const convis_real *input, int64_t t0, int frames)
+{
+    int64_t before = m->spike_count, unit = 0;
+    sink s = { .model = m, .frame = m->frame + t0, .dt = m->dt };
+    for (int j = 0; j < m->count; j++) {
+        const model_layer *l = &m->layers[j];
+        if (!convis_is_spiking(l)) continue;
+        convis_pass p = pass_of(m, l, input, t0, frames, 0);
+        p.threads = 1;
+        s.first_unit = unit;
+        l->type->spikes(&p, &s);
+        unit += l->out.n;
+        s.layer++;
+    }
+    qsort(m->spikes + before, (size_t)(m->spike_count - before), sizeof *m->spikes, earlier);
+    return !s.failed;
+}
+
+convis_status convis_record_spikes(convis_model *m, int on)
+{
+    if (m->status) return convis_fail(m->context, m->status, "%s", m->sentence);
+    if (m->planned) return convis_fail(m->context, CONVIS_ESTATE, "spikes must be asked for before the model is planned");
+    m->record_spikes = on;
+    return CONVIS_OK;
+}
+
+convis_status convis_spikes(const convis_model *m, const convis_spike **spikes, int64_t *count)
+{
+    *spikes = m->spikes;
+    *count = m->spike_count;
+    if (m->record_spikes) return CONVIS_OK;
+    return convis_fail(m->context, CONVIS_ESTATE, "spikes were not asked for (convis_record_spikes before convis_plan)");
+}
+
+/* ---- A chunk ---- */
+
+static void gather_input(convis_model *m, convis_tensor in, int64_t t0, int frames)
+{
+    convis_real *to = frames_at(&m->input, 0);
+    const int64_t *d = in.shape.dim, *s = in.stride;
+    for (int64_t t = t0; t < t0 + frames; t++)
+        for (int64_t b = 0; b < d[CONVIS_B]; b++)
+            for (int64_t c = 0; c < d[CONVIS_C]; c++)
+                for (int64_t y = 0; y < d[CONVIS_Y]; y++) {
+                    const convis_real *row = in.data + b*s[CONVIS_B] + c*s[CONVIS_C] + t*s[CONVIS_T] + y*s[CONVIS_Y];
+                    for (int64_t x = 0; x < d[CONVIS_X]; x++) *to++ = row[x*s[CONVIS_X]];
+                }
+}
+
+/* Decaying states would end in denormal numbers, a hundred times slower; every worker flushes them to zero. */
+static unsigned flush_denormals(void)
+{
+#ifdef CONVIS_HAVE_X86
+    unsigned before = _mm_getcsr();
+    _mm_setcsr(before | 0x8040);
+    return before;
+#else
+    return 0;
+#endif
+}
+
+static void restore_denormals(unsigned before)
+{
+#ifdef CONVIS_HAVE_X86
+    _mm_setcsr(before);
+#else
+    (void)before;
+#endif
+}
+
+/* Frames that lie one after the other are read where they are; others, and those that a delayed input must find again
+ * after the call, are gathered first. */
+static int must_gather(const convis_model *m, convis_tensor in)
+{
+    int64_t width = in.shape.dim[CONVIS_X];
+    return m->input.carry || in.shape.dim[CONVIS_B]*in.shape.dim[CONVIS_C] > 1 || in.stride[CONVIS_X] != 1
+        || in.stride[CONVIS_Y] != width || in.stride[CONVIS_T] != m->input.n;
+}
+
+static int run_chunk(convis_model *m, convis_tensor in)
+{
+    int64_t chunk = in.shape.dim[CONVIS_T];
+    int gathered = must_gather(m, in), threads = m->threads, ok = 1;
+    const convis_real *direct = in.data;
+#ifdef _OPENMP
+    #pragma omp parallel num_threads(threads)
+#endif
+    {
+        int thread = 0;
+#ifdef _OPENMP
+        thread = omp_get_thread_num();
+#endif
+        unsigned before = flush_denormals();
+        for (int64_t t0 = 0; t0 < chunk; t0 += m->batch) {
+            int frames = (int)(chunk - t0 < m->batch ? chunk - t0 : m->batch);
+            const convis_real *input = gathered ? NULL : direct + t0*m->input.n;
+            convis_pass here = { .threads = threads };
+            if (gathered && thread == 0) gather_input(m, in, t0, frames);
+            if (gathered) convis_barrier(&here);
+            for (int s = 0; s < m->segment_count; s++) run_segment(m, &m->segments[s], input, t0, frames, thread);
+            if (thread == 0) {
+                if (m->record_spikes && !collect_spikes(m, input, t0, frames)) ok = 0;
+                carry_buffer(&m->input, t0, frames, chunk);
+                for (int j = 0; j < m->count; j++) carry_buffer(&m->layers[j].out, t0, frames, chunk);
+            }
+            convis_barrier(&here);
+        }
+        restore_denormals(before);
+    }
+    return ok;
+}
+
+convis_status convis_run(convis_model *m, convis_tensor in)
+{
+    if (m->status) return convis_fail(m->context, m->status, "%s", m->sentence);
+    if (!m->planned) return convis_fail(m->context, CONVIS_ESTATE, "the model must be planned before it runs");
+    for (int d = 0; d < CONVIS_DIMS; d++)
+        if (d == CONVIS_T ? in.shape.dim[d] < 0 || in.shape.dim[d] > m->chunk.dim[d] : in.shape.dim[d] != m->chunk.dim[d])
+            return convis_fail(m->context, CONVIS_ESHAPE, "input: (B, C, T, Y, X) = (%lld, %lld, %lld, %lld, %lld), planned for "
+                "(%lld, %lld, up to %lld, %lld, %lld)", (long long)in.shape.dim[0], (long long)in.shape.dim[1],
+                (long long)in.shape.dim[2], (long long)in.shape.dim[3], (long long)in.shape.dim[4], (long long)m->chunk.dim[0],
+                (long long)m->chunk.dim[1], (long long)m->chunk.dim[2], (long long)m->chunk.dim[3], (long long)m->chunk.dim[4]);
+    convis_status status = convis_prepare(m);
+    if (status) return status;
+    m->spike_count = 0;
+    int ok = run_chunk(m, in);
+    m->ran = in.shape.dim[CONVIS_T];
+    m->frame += m->ran;
+    return ok ? CONVIS_OK : CONVIS_ENOMEM;
+}
+
+convis_status convis_output_shape(const convis_model *m, const char *path, convis_shape *frame)
+{
+    const buffer *b = convis_find_output(m, path, NULL);
+    if (!b) return CONVIS_ENAME;
+    if (!m->planned) return convis_fail(m->context, CONVIS_ESTATE, "%s: its shape is known once the model is planned", path);
+    *frame = b->shape;
+    return CONVIS_OK;
+}
+
+convis_status convis_output(convis_model *m, const char *path, convis_tensor *out)
+{
+    const buffer *b = convis_find_output(m, path, NULL);
+    if (!b) return CONVIS_ENAME;
+    if (!m->planned || !b->kept) return convis_fail(m->context, CONVIS_ESTATE, "%s: its output was not kept (convis_keep before convis_plan)", path);
+    const int64_t *d = b->shape.dim;
+    int64_t y = d[CONVIS_X], c = d[CONVIS_Y]*y;
+    *out = (convis_tensor){ b->base + b->carry*b->n, b->shape, { d[CONVIS_C]*c, c, b->n, y, 1 } };
+    out->shape.dim[CONVIS_T] = m->ran;
+    return CONVIS_OK;
+}
+
+int64_t convis_frame(const convis_model *m) { return m->frame; }

@@ -1,0 +1,219 @@
+/* state.c - reset, push and pop, get and put, save and load: one walk over all state serves them all.
+ *
+ * A model's state is the frame number, every layer's states, and the frames that delayed inputs still need. Noise needs
+ * no more than the frame number. */
+#include "model.h"
+#include "io/format.h"
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+/* ---- The past ---- */
+
+double convis_edge_past(const convis_model *m, const model_layer *l, int input)
+{
+    int from = l->in[input].from.id;
+    return from ? m->layers[from - 1].out.past : m->past;
+}
+
+static void fill(convis_real *data, int64_t n, double value)
+{
+    for (int64_t i = 0; i < n; i++) data[i] = (convis_real)value;
+}
+
+void convis_start(convis_model *m)
+{
+    m->input.past = m->past;
+    for (int j = 0; j < m->count; j++) {
+        model_layer *l = &m->layers[j];
+        double x[CONVIS_MAX_INPUTS], state[CONVIS_MAX_STATES];
+        for (int k = 0; k < l->type->inputs; k++) x[k] = convis_edge_past(m, l, k);
+        for (int k = 0; k < l->states; k++) state[k] = l->type->states[k].value;
+        l->out.past = l->type->past ? l->type->past(&l->pass, x, state) : 0;
+        for (int k = 0; k < l->states; k++) fill(l->pass.state[k], l->state_n[k], state[k]);
+        fill(l->out.base, l->out.carry*l->out.n, l->out.past);
+    }
+    if (m->input.base) fill(m->input.base, m->input.carry*m->input.n, m->past);
+}
+
+convis_status convis_past(convis_model *m, double past)
+{
+    if (!(past >= -1e30 && past <= 1e30)) return convis_fail(m->context, CONVIS_EINVAL, "the past luminance is %g, expected a finite number", past);
+    m->past = past;
+    return CONVIS_OK;
+}
+
+/* FNV-1a of the layer's path, so that adding a layer changes no other layer's noise; mixed with the seed by the
+ * finaliser of MurmurHash3. */
+static uint64_t noise_key(uint64_t seed, const char *path)
+{
+    uint64_t h = 14695981039346656037u;
+    for (; *path; path++) h = (h ^ (unsigned char)*path)*1099511628211u;
+    h ^= seed*0x9E3779B97F4A7C15u;
+    h = (h ^ h >> 33)*0xff51afd7ed558ccdu;
+    h = (h ^ h >> 33)*0xc4ceb9fe1a85ec53u;
+    return h ^ h >> 33;
+}
+
+convis_status convis_seed(convis_model *m, uint64_t seed)
+{
+    m->seed = seed;
+    for (int j = 0; j < m->count; j++) m->layers[j].pass.key = noise_key(seed, m->layers[j].name);
+    return CONVIS_OK;
+}
+
+convis_status convis_reset(convis_model *m)
+{
+    if (m->status) return convis_fail(m->context, m->status, "%s", m->sentence);
+    if (!m->planned) return convis_fail(m->context, CONVIS_ESTATE, "the model must be planned before it is reset");
+    convis_status status = convis_prepare(m);
+    if (status) return status;
+    m->frame = m->ran = 0;
+    m->spike_count = 0;
+    convis_seed(m, m->seed);
+    convis_start(m);
+    return CONVIS_OK;
+}
+
+/* ---- One walk ---- */
+
+typedef void visitor(void *user, void *data, size_t bytes);
+
+static void walk(const convis_model *m, visitor *visit, void *user)
+{
+    visit(user, (void *)(uintptr_t)&m->frame, sizeof m->frame);
+    if (m->input.base && m->input.carry) visit(user, m->input.base, (size_t)(m->input.carry*m->input.n)*sizeof(convis_real));
+    for (int j = 0; j < m->count; j++) {
+        const model_layer *l = &m->layers[j];
+        for (int k = 0; k < l->states; k++) visit(user, l->pass.state[k], (size_t)l->state_n[k]*sizeof(convis_real));
+        if (l->out.carry) visit(user, l->out.base, (size_t)(l->out.carry*l->out.n)*sizeof(convis_real));
+    }
+}
+
+static void measure(void *user, void *data, size_t bytes) { (void)data; *(size_t *)user += bytes; }
+
+static void copy_out(void *user, void *data, size_t bytes)
+{
+    char **to = user;
+    memcpy(*to, data, bytes);
+    *to += bytes;
+}
+
+static void copy_in(void *user, void *data, size_t bytes)
+{
+    const char **from = user;
+    memcpy(data, *from, bytes);
+    *from += bytes;
+}
+
+size_t convis_state_size(const convis_model *m)
+{
+    size_t bytes = 0;
+    if (m->planned) walk(m, measure, &bytes);
+    return bytes;
+}
+
+convis_status convis_state_get(const convis_model *m, void *bytes)
+{
+    if (!m->planned) return convis_fail(m->context, CONVIS_ESTATE, "the model must be planned before it has a state");
+    char *to = bytes;
+    walk(m, copy_out, &to);
+    return CONVIS_OK;
+}
+
+convis_status convis_state_put(convis_model *m, const void *bytes, size_t size)
+{
+    if (!m->planned) return convis_fail(m->context, CONVIS_ESTATE, "the model must be planned before it has a state");
+    size_t expected = convis_state_size(m);
+    if (size != expected) return convis_fail(m->context, CONVIS_ESHAPE, "state: %zu bytes, this model's has %zu", size, expected);
+    const char *from = bytes;
+    walk(m, copy_in, &from);
+    m->ran = 0;
+    m->spike_count = 0;
+    return CONVIS_OK;
+}
+
+/* ---- Stack ---- */
+
+convis_status convis_push(convis_model *m)
+{
+    size_t bytes = convis_state_size(m);
+    if (!bytes) return convis_fail(m->context, CONVIS_ESTATE, "the model must be planned before its state is pushed");
+    snapshot *s = convis_obtain(m->context, sizeof *s + bytes);
+    if (!s) return CONVIS_ENOMEM;
+    s->below = m->stack;
+    m->stack = s;
+    return convis_state_get(m, s + 1);
+}
+
+convis_status convis_pop(convis_model *m)
+{
+    snapshot *s = m->stack;
+    if (!s) return convis_fail(m->context, CONVIS_ESTATE, "no state was pushed");
+    convis_status status = convis_state_put(m, s + 1, convis_state_size(m));
+    m->stack = s->below;
+    convis_release(m->context, s);
+    return status;
+}
+
+/* ---- Files: a line that says what it is, a layout code, the size, the bytes ---- */
+
+static const char MAGIC[16] = "convis-state-1\n";
+
+/* Tells models apart whose states do not mean the same: names and sizes of all states, and the number type. */
+static uint64_t layout(const convis_model *m)
+{
+    uint64_t h = sizeof(convis_real);
+    for (int j = 0; j < m->count; j++) {
+        const model_layer *l = &m->layers[j];
+        h = noise_key(h, l->name);
+        for (int k = 0; k < l->states; k++) h = noise_key(h ^ (uint64_t)l->state_n[k], l->type->states[k].name);
+        h ^= (uint64_t)(l->out.carry*l->out.n);
+    }
+    return h;
+}
+
+convis_status convis_state_save(const convis_model *m, const char *file)
+{
+    struct { char magic[16]; uint64_t layout, seed, bytes; } head = { .layout = layout(m), .seed = m->seed, .bytes = convis_state_size(m) };
+    convis_aside aside;
+    if (!head.bytes) return convis_fail(m->context, CONVIS_ESTATE, "the model must be planned before its state is saved");
+    memcpy(head.magic, MAGIC, sizeof MAGIC);
+    char *bytes = convis_obtain(m->context, (size_t)head.bytes);
+    if (!bytes) return CONVIS_ENOMEM;
+    convis_status status = convis_state_get(m, bytes);
+    if (!status) status = convis_aside_open(m->context, file, &aside);
+    if (!status) {
+        FILE *f = fopen(aside.temporary, "wb");
+        int ok = f && fwrite(&head, sizeof head, 1, f) == 1 && fwrite(bytes, (size_t)head.bytes, 1, f) == 1;
+        if (f && fclose(f)) ok = 0;
+        if (ok) status = convis_aside_commit(&aside);
+        else {
+            status = convis_fail(m->context, CONVIS_EIO, "%s: could not be written: %s", file, strerror(errno));
+            convis_aside_abandon(&aside);
+        }
+    }
+    convis_release(m->context, bytes);
+    return status;
+}
+
+convis_status convis_state_load(convis_model *m, const char *file)
+{
+    struct { char magic[16]; uint64_t layout, seed, bytes; } head = { .bytes = 0 };
+    FILE *f = fopen(file, "rb");
+    if (!f) return convis_fail(m->context, CONVIS_EIO, "%s: %s", file, strerror(errno));
+    convis_status status = CONVIS_OK;
+    char *bytes = NULL;
+    if (fread(&head, sizeof head, 1, f) != 1 || memcmp(head.magic, MAGIC, sizeof MAGIC))
+        status = convis_fail(m->context, CONVIS_EFORMAT, "%s: not a saved state", file);
+    else if (!m->planned || head.layout != layout(m) || head.bytes != convis_state_size(m))
+        status = convis_fail(m->context, CONVIS_ESHAPE, "%s: the state of another model, or of another size", file);
+    else if (!(bytes = convis_obtain(m->context, (size_t)head.bytes))) status = CONVIS_ENOMEM;
+    else if (fread(bytes, (size_t)head.bytes, 1, f) != 1 || fgetc(f) != EOF)
+        status = convis_fail(m->context, CONVIS_EFORMAT, "%s: truncated, or longer than its %llu bytes", file, (unsigned long long)head.bytes);
+    if (!status) status = convis_state_put(m, bytes, (size_t)head.bytes);
+    if (!status) status = convis_seed(m, head.seed);
+    fclose(f);
+    convis_release(m->context, bytes);
+    return status;
+}

@@ -1,0 +1,280 @@
+/* stim.c - stimuli as a source of frames: the list of kinds, and "KIND?key=value&key=value" turned into one. */
+#include "stimuli.h"
+#include "../io/text.h"
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const convis_stim_kind *const kinds[] = {
+    &convis_stim_grating, &convis_stim_counterphase, &convis_stim_reversing, &convis_stim_gabor, &convis_stim_bar,
+    &convis_stim_checkers, &convis_stim_sparse, &convis_stim_pulse, &convis_stim_impulse, &convis_stim_chirp, &convis_stim_photo
+};
+enum { KINDS = sizeof kinds/sizeof *kinds };
+
+static const convis_field common[] = {
+    { "luminance", "", 127.5, 0, 255, 0, "of the background, and the mean of gratings and noise" },
+    { "contrast", "", 1, 0, 1, 0, "of the pattern (Michelson)" },
+    { "duration", "s", 1, 1e-6, 1e6, 0, "of the stimulus" },
+    { "x", "degrees", 0, -10000, 10000, 0, "of the centre, rightwards from the middle of the field" },
+    { "y", "degrees", 0, -10000, 10000, 0, "of the centre, downwards from the middle of the field" },
+    { "ppd", "pixels/degree", 20, 1e-3, 1e5, 0, "pixels per degree of visual angle; --ppd, unless given here" },
+    { NULL }
+};
+
+/* What people write for the longer names. */
+static const struct { const char *alias, *name; } aliases[] = {
+    { "sf", "spatial_frequency" }, { "frequency", "spatial_frequency" }, { "tf", "temporal_frequency" }, { "orientation", "direction" }
+};
+
+/* ---- For the kinds ---- */
+
+const convis_field *convis_stim_field(const convis_stim_kind *kind, int index)
+{
+    for (const convis_field *f = kind->params; f->name; f++) if (index-- == 0) return f;
+    for (const convis_field *f = common; f->name; f++) {
+        int replaced = kind->file && (!strcmp(f->name, "luminance") || !strcmp(f->name, "contrast"));
+        for (const convis_field *own = kind->params; own->name; own++) replaced |= !strcmp(own->name, f->name);
+        if (!replaced && index-- == 0) return f;
+    }
+    return NULL;
+}
+
+static int find(const convis_stim_kind *kind, const char *name)
+{
+    const convis_field *f;
+    for (int k = 0; (f = convis_stim_field(kind, k)); k++) if (!strcmp(f->name, name)) return k;
+    return -1;
+}
+
+double convis_stim_value(const convis_stim *s, const char *name)
+{
+    const int k = find(s->kind, name);
+    return k < 0 ? 0 : s->value[k];
+}
+
+double convis_stim_time(const convis_stim *s, int64_t frame) { return (double)frame*s->dt; }
+
+int64_t convis_stim_refresh(const convis_stim *s, int64_t frame, double rate)
+{
+    return rate > 0 ? (int64_t)floor(fmin((double)frame*s->dt*rate + 1e-6, 9e18)) : frame;
+}
+
+void convis_stim_fill(const convis_stim *s, convis_real value, convis_real *out)
+{
+    for (int64_t i = 0, n = s->frames.width*s->frames.height; i < n; i++) out[i] = value;
+}
+
+double convis_stim_disc(double x, double y, double diameter, double ppd)
+{
+    return diameter > 0 ? fmax(0, fmin(1, (diameter/2 - sqrt(x*x + y*y))*ppd + .5)) : 1;
+}
+
+/* ---- Reading the text ---- */
+
+/* Edits (one character put in, taken out or replaced) that make a into b; long names are cut, which only makes them far. */
+static int distance(const char *a, const char *b)
+{
+    enum { LONGEST = 40 };
+    const int n = (int)strnlen(a, LONGEST), m = (int)strnlen(b, LONGEST);
+    int row[LONGEST + 1];
+    for (int j = 0; j <= m; j++) row[j] = j;
+    for (int i = 1; i <= n; i++) {
+        int diagonal = row[0];
+        row[0] = i;
+        for (int j = 1; j <= m; j++) {
+            const int up = row[j], replace = diagonal + (a[i - 1] != b[j - 1]);
+            row[j] = up + 1 < row[j - 1] + 1 ? up + 1 : row[j - 1] + 1;
+            if (replace < row[j]) row[j] = replace;
+            diagonal = up;
+        }
+    }
+    return row[m];
+}
+
+static const convis_stim_kind *find_kind(convis_context *c, const char *name)
+{
+    const convis_stim_kind *nearest = kinds[0];
+    for (int k = 0; k < KINDS; k++) {
+        if (!strcmp(kinds[k]->name, name)) return kinds[k];
+        if (distance(name, kinds[k]->name) < distance(name, nearest->name)) nearest = kinds[k];
+    }
+    char all[256] = "";
+    for (int k = 0; k < KINDS; k++) snprintf(all + strlen(all), sizeof all - strlen(all), k ? ", %s" : "%s", kinds[k]->name);
+    if (*name && distance(name, nearest->name) <= 3)
+        convis_fail(c, CONVIS_ENAME, "stim:%.40s: no stimulus has that name, did you mean %s? (there are %s)", name, nearest->name, all);
+    else convis_fail(c, CONVIS_ENAME, "stim:%.40s: no stimulus has that name, there are %s", name, all);
+    return NULL;
+}
+
+static convis_status unknown_key(const convis_stim *s, const char *key)
+{
+    const convis_field *f;
+    const char *nearest = s->kind->file ? "file" : convis_stim_field(s->kind, 0)->name;
+    for (int k = 0; (f = convis_stim_field(s->kind, k)); k++)
+        if (distance(key, f->name) < distance(key, nearest)) nearest = f->name;
+    return convis_fail(s->frames.context, CONVIS_ENAME, "stim:%s: it has no parameter '%.40s', did you mean '%s'?",
+                       s->kind->name, key, nearest);
+}
+
+static convis_status set_number(convis_stim *s, int k, const char *value)
+{
+    convis_context *c = s->frames.context;
+    const convis_field *f = convis_stim_field(s->kind, k);
+    const char *space = *f->unit ? " " : "";
+    char *end;
+    const double v = strtod(value, &end);
+    if (end == value || *end || isnan(v))
+        return convis_fail(c, CONVIS_EINVAL, "stim:%s: %s is '%.40s', expected a number", s->kind->name, f->name, value);
+    if (v < f->min || v > f->max)
+        return convis_fail(c, CONVIS_EINVAL, "stim:%s: %s is %g%s%s, expected %g to %g", s->kind->name, f->name, v, space, f->unit, f->min, f->max);
+    if (f->flags & CONVIS_WHOLE && v != floor(v))
+        return convis_fail(c, CONVIS_EINVAL, "stim:%s: %s is %g, expected a whole number", s->kind->name, f->name, v);
+    s->value[k] = v;
+    return CONVIS_OK;
+}
+
+static convis_status set(convis_stim *s, const char *key, const char *value, int *given)
+{
+    convis_context *c = s->frames.context;
+    if (s->kind->file && !strcmp(key, "file")) {
+        if (s->file) return convis_fail(c, CONVIS_EINVAL, "stim:%s: file is given twice", s->kind->name);
+        s->file = convis_obtain(c, strlen(value) + 1);
+        return s->file && strcpy(s->file, value) ? CONVIS_OK : CONVIS_ENOMEM;
+    }
+    int k = find(s->kind, key);
+    for (size_t a = 0; k < 0 && a < sizeof aliases/sizeof *aliases; a++)
+        if (!strcmp(aliases[a].alias, key)) k = find(s->kind, aliases[a].name);
+    if (k < 0) return unknown_key(s, key);
+    if (given[k]) return convis_fail(c, CONVIS_EINVAL, "stim:%s: %s is given twice", s->kind->name, convis_stim_field(s->kind, k)->name);
+    given[k] = 1;
+    return set_number(s, k, value);
+}
+
+/* text is cut up in place. */
+static convis_status parse(convis_stim *s, char *text, double ppd)
+{
+    convis_context *c = s->frames.context;
+    int given[CONVIS_STIM_MAX] = { 0 };
+    char *query = strchr(text, '?');
+    if (query) *query++ = 0;
+    s->kind = find_kind(c, text);
+    if (!s->kind) return CONVIS_ENAME;
+    const convis_field *f;
+    for (int k = 0; (f = convis_stim_field(s->kind, k)); k++) s->value[k] = f->value;
+    const int at = find(s->kind, "ppd");
+    while (query && *query) {
+        char *pair = query, *equals;
+        query = strchr(query, '&');
+        if (query) *query++ = 0;
+        if (!*pair) continue;
+        equals = strchr(pair, '=');
+        if (!equals) return convis_fail(c, CONVIS_EINVAL, "stim:%s: '%.40s', expected key=value", s->kind->name, pair);
+        *equals = 0;
+        const convis_status status = set(s, pair, equals + 1, given);
+        if (status) return status;
+    }
+    if (!given[at] && ppd > 0) {
+        f = convis_stim_field(s->kind, at);
+        if (!(ppd >= f->min && ppd <= f->max))
+            return convis_fail(c, CONVIS_EINVAL, "stim:%s: ppd is %g, expected %g to %g", s->kind->name, ppd, f->min, f->max);
+        s->value[at] = ppd;
+    }
+    return CONVIS_OK;
+}
+
+/* ---- As a source of frames ---- */
+
+static int stim_next(convis_frames *frames, convis_real *out, double *start)
+{
+    convis_stim *s = (convis_stim *)frames;
+    *start = -1;
+    if (s->frame >= frames->count) return 0;
+    return s->kind->draw(s, s->frame++, out) ? 1 : -1;
+}
+
+static int stim_skip(convis_frames *frames, int64_t count)
+{
+    convis_stim *s = (convis_stim *)frames;
+    s->frame = count < frames->count - s->frame ? s->frame + count : frames->count;
+    return 1;
+}
+
+static void stim_close(convis_frames *frames)
+{
+    convis_stim *s = (convis_stim *)frames;
+    convis_context *c = frames->context;
+    if (s->kind && s->kind->close) s->kind->close(s);
+    convis_release(c, s->file);
+    convis_release(c, s);
+}
+
+static convis_status prepare(convis_stim *s, const convis_movie_options *o)
+{
+    convis_context *c = s->frames.context;
+    convis_frames *f = &s->frames;
+    /* Frames that are held longer than a step are further apart: a grating's hertz stay hertz. */
+    s->dt = o->repeat > 0 ? (double)o->repeat*o->dt : o->fps > 0 ? 1/o->fps : o->dt;
+    const double frames = ceil(convis_stim_value(s, "duration")/s->dt - 1e-6);
+    if (!(s->dt > 0) || !(frames < 4e15))
+        return convis_fail(c, CONVIS_EINVAL, "stim:%s: frames of %g s, expected above 0 and fewer than can be counted", s->kind->name, s->dt);
+    f->count = frames < 1 ? 1 : (int64_t)frames;
+    s->sized = o->width > 0 || o->height > 0;
+    f->width  = o->width  > 0 ? o->width  : o->height > 0 ? o->height : 128;
+    f->height = o->height > 0 ? o->height : o->width  > 0 ? o->width  : 128;
+    s->ppd = convis_stim_value(s, "ppd");
+    s->luminance = convis_stim_value(s, "luminance");
+    s->contrast = convis_stim_value(s, "contrast");
+    convis_status status = convis_frames_size_check(c, s->kind->name, f->width, f->height);
+    if (!status && s->kind->open) status = s->kind->open(s);
+    s->x = (double)(f->width/2)  + convis_stim_value(s, "x")*s->ppd;
+    s->y = (double)(f->height/2) + convis_stim_value(s, "y")*s->ppd;
+    return status;
+}
+
+convis_status convis_stim_frames(convis_context *c, const char *text, const convis_movie_options *options, convis_frames **out)
+{
+    *out = NULL;
+    convis_stim *s = convis_obtain(c, sizeof *s);
+    if (!s) return CONVIS_ENOMEM;
+    s->frames = (convis_frames){ .context = c, .next = stim_next, .skip = stim_skip, .close = stim_close };
+    char *copy = convis_obtain(c, strlen(text) + 1);
+    convis_status status = copy ? CONVIS_OK : CONVIS_ENOMEM;
+    if (!status) {
+        const locale_t before = convis_text_locale((locale_t)0);         /* numbers have a decimal point everywhere */
+        status = parse(s, strcpy(copy, text), options->ppd);
+        convis_text_locale(before);
+    }
+    convis_release(c, copy);
+    s->channel = options->channel;
+    if (!status) status = prepare(s, options);
+    if (status) { stim_close(&s->frames);  return status; }
+    snprintf(s->frames.format, sizeof s->frames.format, "stim:%s", s->kind->name);
+    *out = &s->frames;
+    return CONVIS_OK;
+}
+
+/* ---- For describe ---- */
+
+int convis_stim_list(int index, convis_stim_info *info)
+{
+    if (index < 0 || index >= KINDS) return 0;
+    *info = (convis_stim_info){ kinds[index]->name, kinds[index]->doc };
+    return 1;
+}
+
+int convis_stim_param_list(const char *kind, int index, convis_stim_param *param)
+{
+    for (int k = 0; k < KINDS; k++) {
+        if (strcmp(kinds[k]->name, kind)) continue;
+        if (kinds[k]->file && index-- == 0) {
+            *param = (convis_stim_param){ "file", "", kinds[k]->file, 0, 0, 0, 0, 1 };
+            return 1;
+        }
+        const convis_field *f = convis_stim_field(kinds[k], index);
+        if (index < 0 || !f) return 0;
+        *param = (convis_stim_param){ f->name, f->unit, f->doc, f->value, f->min, f->max, (f->flags & CONVIS_WHOLE) != 0, 0 };
+        return 1;
+    }
+    return 0;
+}

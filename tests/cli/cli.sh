@@ -1,0 +1,233 @@
+#!/bin/sh
+# cli.sh CONVIS - transcripts of the command: what is typed, what must come back. Prints TAP.
+#
+#   yes NAME COMMAND...           the command succeeds
+#   no  NAME STATUS TEXT COMMAND...   it fails with that status, and with one sentence that contains TEXT
+#
+# Every command runs in a folder of its own; its outputs are in ./out and ./err.
+
+case $1 in /*) convis=$1 ;; *) convis=$PWD/$1 ;; esac
+data=$(cd "$(dirname "$0")" && pwd)/../data
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+cd "$work" || exit 1
+convis() { "$convis" "$@"; }
+count=0
+
+ok()     { count=$((count + 1)); echo "ok $count - $1"; }
+not_ok() { count=$((count + 1)); echo "not ok $count - $1"; sed 's/^/# /' err out 2>/dev/null | head -20; }
+skip()   { count=$((count + 1)); echo "ok $count - $1 # SKIP $2"; }
+is()     { name=$1; shift; if "$@" > /dev/null 2>&1; then ok "$name"; else not_ok "$name"; fi; }
+
+yes() {
+    name=$1; shift
+    if "$@" > out 2> err; then ok "$name"; else not_ok "$name"; fi
+}
+
+no() {
+    name=$1 want=$2 text=$3; shift 3
+    "$@" > out 2> err
+    status=$?
+    sentences=$(grep -c '^convis: ' err)
+    warnings=$(grep -c '^convis: warning: ' err)
+    if [ $status -eq "$want" ] && [ $((sentences - warnings)) -eq 1 ] && grep -qF -- "$text" err; then ok "$name"
+    else not_ok "$name"; echo "# exit status $status, expected $want and: $text"; fi
+}
+
+# ---- Help and usage ----
+
+yes 'version'                       convis --version
+is  'version names the program'     grep -q '^convis [0-9]' out
+yes 'help'                          convis --help
+for command in run describe stim plot convert devices bench; do
+    is  "help lists $command"       grep -q "^  $command " out
+done
+for command in run describe stim plot convert devices bench; do
+    yes "$command --help"           convis $command --help
+    is  "$command --help is whole"  sh -c 'grep -q ^Usage: out && grep -q ^Options: out && grep -q ^Examples: out'
+done
+yes 'help COMMAND'                  convis help run
+no  'no command'         2 'Usage'  sh -c '"$0" 2> e; s=$?; sed "s/^Usage/convis: Usage/" e >&2; exit $s' "$convis"
+no  'unknown command'    2 "did you mean 'run'?"        convis rnu
+no  'unknown option'     2 "did you mean '--threads'?"  convis run retina a.npy --threds 2
+no  'missing argument'   2 'expected MODEL INPUT'       convis run retina
+no  'one too many'       2 'one argument too many'      convis run retina a.npy b.npy
+no  'missing value'      2 '--dt needs a value'         convis run retina a.npy --dt
+no  'not a number'       2 "--dt: 'fast'"               convis run retina a.npy --dt fast
+no  'not above 0'        2 'expected a number above 0'  convis run retina a.npy --dt=-1
+no  'not a size'         2 'WIDTHxHEIGHT'               convis run retina - --size 12
+no  'flag with a value'  2 'takes no value'             convis run retina a.npy --quiet=1
+no  'unknown numerics'   2 'virtualretina or converged' convis run retina a.npy --numerics best
+no  'unknown channel'    2 'luminance, red, green'      convis run retina a.npy --channel pink
+no  'not PATH=FILE'      2 'expected PATH=FILE'         convis run retina a.npy --probe opl
+no  'not PATH=VALUE'     2 'expected PATH=VALUE'        convis run retina stim:impulse --set dt
+no  'unknown extension'  2 "'a.xyz'"                    convis run retina a.npy -o a.xyz
+no  'same file twice'    2 'named twice'                convis run retina a.npy -o a.csv -o ./a.csv
+no  'spikes and a map'   2 'cannot hold both'           convis run retina a.npy -o b.csv --probe opl=b.csv
+no  'input as output'    2 'will not be replaced'       convis run retina a.npy -o a.npy
+no  'raw without a size' 2 '--size'                     convis run retina -
+
+# ---- Describe, devices ----
+
+yes 'describe'                      convis describe
+for model in retina primate cat-x linear; do
+    is  "describe lists $model"     grep -q "^  $model " out
+done
+for model in retina primate cat-x linear; do
+    yes "describe $model"           convis describe $model
+    is  "$model can be set"         grep -q '^  opl.center.tau ' out
+    is  "$model can be probed"      grep -q '^  ganglion_0 ' out
+    yes "describe $model --xml"     convis describe $model --xml
+    cp out $model.xml
+    yes "describe $model.xml"       convis describe $model.xml
+done
+no  'describe nothing'   1 'did you mean retina?'       convis describe retnia
+yes 'devices'                       convis devices
+is  'baseline is usable'            grep -q 'cpu:baseline *yes' out
+layer=$(convis describe | sed -n '/^Layers/,/^$/s/^  \([a-z_]*\) .*/\1/p' | head -1)
+yes "describe layer $layer"         convis describe "$layer"
+if command -v python3 > /dev/null; then
+    for words in describe 'describe retina' 'describe primate' "describe $layer" devices; do
+        convis $words --json > out 2> err
+        is "$words --json is JSON"  python3 -m json.tool out
+    done
+else
+    skip 'JSON' 'no python3 to read it'
+fi
+
+# ---- Stimuli ----
+
+yes 'stim'                          convis stim
+yes 'stim writes an array'          convis stim grating --size 48x40 --frames 60 --dt 0.001 -o grating.npy
+no  'stim without a file'    2 '-o FILE is missing'     convis stim grating
+no  'stim with a bad word'   2 'expected KEY=VALUE'     convis stim grating fast -o a.npy
+no  'unknown stimulus'       1 'gratin'                 convis stim gratin -o a.npy
+is  'and nothing was written'       test ! -e a.npy
+convis stim grating --size 48x40 --frames 60 --dt 0.001 -o - > grating.raw 2> err
+is  'stim - writes float32'         test "$(wc -c < grating.raw)" -eq $((48*40*60*4))
+
+# ---- Run ----
+
+run="convis run retina grating.npy --dt 0.001 -q"
+yes 'run'                           convis run retina grating.npy --dt 0.001 -o a.csv
+is  'the summary is one line'       test "$(grep -vc warning err)" -eq 1
+is  'it says which numerics'        grep -q 'converged numerics' err
+is  'csv has its header'            sh -c 'head -1 a.csv | grep -qx unit,time,layer'
+is  'spikes are ordered by time'    sh -c 'tail -n +2 a.csv | sort -c -s -t, -k2,2g'
+yes 'quiet'                         $run -o b.csv
+is  'quiet says nothing'            test ! -s err
+is  'a rerun is the same run'       cmp a.csv b.csv
+for chunk in 1 7 1000; do
+    $run --chunk $chunk -o b.csv --probe opl=b.npy 2> err
+    is "chunks of $chunk"           cmp a.csv b.csv
+    if [ $chunk -eq 1 ]; then cp b.npy one.npy; else is "its maps" cmp one.npy b.npy; fi
+done
+for threads in 1 2 3; do
+    $run --threads $threads -o b.csv 2> err
+    is "$threads threads"           cmp a.csv b.csv
+done
+$run --device cpu:baseline -o b.csv 2> err
+is  'another instruction set'       cmp a.csv b.csv
+$run --seed 1 -o b.csv 2> err
+is  'another seed is another run'   sh -c '! cmp -s a.csv b.csv'
+$run --numerics virtualretina -o b.csv 2> err
+is  'other numerics, other spikes'  sh -c '! cmp -s a.csv b.csv'
+
+yes 'every format of spikes'        $run -o c.spk -o c.csv -o c.npy -o c.npz -o c.h5
+is  'csv is the same'               cmp a.csv c.csv
+is  'spk has as many spikes'        test "$(wc -l < c.spk)" -eq $(($(wc -l < a.csv) - 1))
+yes 'probes by alias and by path'   $run --probe opl=p.npy --probe ganglion_0=g.npy --probe bipolar=b.npy --probe adaptation=n.npy
+is  'an alias is its layer'         cmp p.npy one.npy
+yes 'spikes and maps in one h5'     $run -o all.h5 --probe opl=all.h5 --probe bipolar=all.h5
+yes 'maps in one npz'               $run --probe opl=all.npz --probe bipolar=all.npz
+$run -o - > piped.csv 2> err
+is  '-o - prints the same spikes'   cmp a.csv piped.csv
+yes 'a model from a result'         convis run c.h5 grating.npy -q -o d.csv
+is  'gives the same spikes'         cmp a.csv d.csv
+yes 'save-xml'                      $run --set opl.center.tau=0.02 --save-xml saved.xml -o e.csv
+yes 'run from it'                   convis run saved.xml grating.npy -q -o f.csv
+is  'gives the same spikes'         cmp e.csv f.csv
+is  '--set changed them'            sh -c '! cmp -s a.csv e.csv'
+yes 'a stimulus without a file'     convis run retina 'stim:grating' --size 48x40 --frames 60 --dt 0.001 -q -o s.csv
+
+# The state of a run continues it.
+$run --frames 25 --save-state state -o first.csv 2> err &&
+    $run --from 25 --load-state state -o second.csv 2>> err
+tail -n +2 second.csv >> first.csv
+is  'a state continues a run'       cmp a.csv first.csv
+no  'a state of another model'  1 'state'   convis run linear grating.npy --dt 0.001 -q --load-state state
+printf 'no state' > bad
+no  'no state at all'           1 'bad'     $run --load-state bad
+
+# ---- Closed loops: every frame is answered before the next one is sent ----
+
+$run --probe opl=- > opl.raw 2> err
+convis run retina - --size 48x40 --dt 0.001 -q --probe opl=- < grating.raw > piped.raw 2> err
+is  'raw frames in, the same maps out' cmp opl.raw piped.raw
+frame=$((48*40*4)) answer=$(($(wc -c < opl.raw)/60))
+mkfifo in back
+timeout 20 "$convis" run retina - --size 48x40 --dt 0.001 -q --probe opl=- < in > back 2> err &
+loop=$! answers=0
+exec 3> in 4< back
+for k in 0 1 2; do
+    dd if=grating.raw bs=$frame count=1 skip=$k >&3 2> /dev/null
+    timeout 10 dd bs=$answer count=1 iflag=fullblock <&4 > answer.$k 2> /dev/null
+    [ "$(wc -c < answer.$k)" -eq "$answer" ] && answers=$((answers + 1))
+done
+exec 3>&- 4<&-
+wait $loop
+is  'a loop is closed frame by frame'  test $answers -eq 3
+no  'half a frame'       1 'standard input'  sh -c '"$0" run retina - --size 48x40 -q < short.raw' "$convis"
+
+# ---- Bad input: one sentence, status 1, and what was there stays ----
+
+cp a.csv good.csv
+no  'no such input'      1 'nothing.npy'                convis run retina nothing.npy -o good.csv
+no  'no such model'      1 'did you mean retina?'       convis run retnia grating.npy -o good.csv
+no  'no such setting'    1 "did you mean 'opl.center.tau'?"  $run --set opl.centre.tau=1 -o good.csv
+no  'setting too small'  1 'opl.center.tau'             $run --set opl.center.tau=-1 -o good.csv
+no  'setting no number'  1 'opl.center.tau'             $run --set opl.center.tau=slow -o good.csv
+no  'no such output'     1 "did you mean 'opl'?"        $run --probe opll=x.npy -o good.csv
+no  'no such device'     1 'cpu:quantum'                $run --device cpu:quantum -o good.csv
+no  'no such folder'     1 'nowhere/x.csv'              $run -o nowhere/x.csv
+no  'no folder for state' 1 'nowhere/x'                 $run --save-state nowhere/x -o good.csv
+no  'spikes as a picture' 1 '--probe'                   $run -o x.png
+no  'no such units'      1 'nothing.txt'                $run --units nothing.txt -o good.csv
+head -c 1000 grating.npy > short.npy
+no  'truncated array'    1 'short.npy'                  convis run retina short.npy -q -o good.csv
+head -c 40 grating.npy > head.npy
+no  'truncated header'   1 'head.npy'                   convis run retina head.npy -q -o good.csv
+: > empty.npy
+no  'empty file'         1 'empty.npy'                  convis run retina empty.npy -q -o good.csv
+{ head -c 100000 grating.npy; printf '\000\000\300\177\000\000\300\177'; tail -c +100009 grating.npy; } > nan.npy
+no  'NaN in a movie'     1 'NaN'                        convis run retina nan.npy -q -o good.csv --probe opl=x.npy
+echo '<retina-description-file><retina></x>' > bad.xml
+no  'broken XML'         1 'bad.xml'                    convis run bad.xml grating.npy -q -o good.csv
+sed 's/temporal-step__sec/temporal-stop__sec/' retina.xml > odd.xml
+yes 'an unknown attribute'          convis describe odd.xml
+is  'is a warning'                  grep -q 'warning: .*temporal-stop__sec' err
+is  'the good file is still there'  cmp a.csv good.csv
+is  'and nothing else'              test -z "$(ls -A | grep -E '^x\.|tmp|~$')"
+
+# ---- Interrupt, full disk, closed pipe ----
+
+# (An asynchronous command of a shell without job control ignores SIGINT; SIGTERM goes the same way.)
+"$convis" run retina stim:grating --size 48x40 --frames 100000000 -q -o good.csv > out 2> err &
+sleep 1
+kill -TERM $!
+wait $!
+is  'interrupted: status 1'         test $? -eq 1
+is  'it says so'                    grep -qx 'convis: interrupted' err
+is  'the good file is still there'  cmp a.csv good.csv
+no  'a file too large'   1 'full.npy'  sh -c 'ulimit -f 8; exec "$0" run retina grating.npy --dt 0.001 -q --probe opl=full.npy' "$convis"
+is  'leaves nothing'                test -z "$(ls -A | grep full)"
+if [ -c /dev/full ]; then
+    no  'full disk'      1 'standard output' sh -c '"$0" describe > /dev/full' "$convis"
+    no  'full disk'      1 'standard output' sh -c '"$0" run retina grating.npy --dt 0.001 -q -o - > /dev/full' "$convis"
+else
+    skip 'full disk' 'no /dev/full'
+fi
+no  'closed pipe'        1 'standard output' sh -c '{ "$0" run retina stim:grating --frames 10000 -q --probe opl=- 2>&3; echo $? > s; } 3>&2 | head -c 1 > /dev/null; exit $(cat s)' "$convis"
+is  'nothing is left behind'        test -z "$(ls -A | grep -E '^x\.|tmp|~$')"
+
+echo "1..$count"

@@ -1,0 +1,251 @@
+/* test_cells.c - map sizes and cell positions against those of VirtualRetina's own runs, and their closed forms. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "../src/models/retina.h"
+#include "../src/models/recipe.h"
+#ifndef CONVIS_TEST_DATA
+#define CONVIS_TEST_DATA "tests/data"
+#endif
+
+static convis_context *c;
+static int open_context(void **state) { (void)state; return convis_open(&c, "cpu"); }
+static int close_context(void **state) { (void)state; convis_close(&c); return 0; }
+
+static void load(const char *name, struct convis_retina *r)
+{
+    char path[256];
+    static char text[1 << 16];
+    struct convis_warnings w = { NULL, 0 };
+    snprintf(path, sizeof path, CONVIS_TEST_DATA "/%s.xml", name);
+    FILE *f = fopen(path, "rb");
+    assert_non_null(f);
+    size_t n = fread(text, 1, sizeof text, f);
+    fclose(f);
+    if (convis_xml_read(c, path, text, n, r, &w)) fail_msg("%s", convis_message(c));
+    assert_int_equal(w.count, 0);
+    convis_warnings_free(c, &w);
+}
+
+/* Positions of the run: lines "layer unit x y". Circular arrays have a random phase per ring: radii and counts. */
+static void compare(const char *name, const struct convis_retina *r, const struct convis_cells *s)
+{
+    char path[256], line[256];
+    int64_t k = 0;
+    double phase = 0, ring = -1;
+    snprintf(path, sizeof path, CONVIS_TEST_DATA "/%s_units.txt", name);
+    FILE *f = fopen(path, "r");
+    assert_non_null(f);
+    while (fgets(line, sizeof line, f)) {
+        int layer, id;
+        double x, y;
+        if (sscanf(line, "%d %d %lf %lf", &layer, &id, &x, &y) != 4) continue;
+        assert_true(k < s->total);
+        const convis_unit *u = &s->unit[k++];
+        assert_int_equal(u->layer, layer);
+        assert_int_equal(u->id, id);
+        if (r->ganglion[layer].cells == CONVIS_CELLS_SQUARE) {
+            assert_true(fabs(u->x - x) < 1e-11 && fabs(u->y - y) < 1e-11);
+            continue;
+        }
+        double radius = hypot(x, y), turn = atan2(u->y, u->x) - atan2(y, x);
+        assert_true(fabs(radius - hypot(u->x, u->y)) < 1e-10);
+        if (fabs(radius - ring) > 1e-9) { ring = radius; phase = turn; }
+        if (radius > 0) assert_true(fabs(remainder(turn - phase, 2*M_PI)) < 1e-8);
+    }
+    fclose(f);
+    assert_int_equal(k, s->total);
+}
+
+static void reference_cases(void **state)
+{
+    (void)state;
+    static const struct { const char *name; int w, h, sx, sy; } run[] = {
+        { "vr_c02", 48, 40, 48, 40 }, { "vr_c04", 64, 48, 64, 48 }, { "vr_c09", 56, 48, 56, 48 }, { "vr_c10", 56, 48, 56, 48 },
+        { "vr_c11", 64, 64, 64, 64 }, { "vr_c13", 64, 64, 64, 64 }, { "vr_c15", 64, 60, 25, 23 },
+    };
+    for (size_t k = 0; k < sizeof run/sizeof *run; k++) {
+        struct convis_retina r;
+        struct convis_retina_map map;
+        struct convis_cells s;
+        load(run[k].name, &r);
+        assert_int_equal(convis_retina_map(c, &r, run[k].w, run[k].h, &map), CONVIS_OK);
+        assert_int_equal(map.size_x, run[k].sx);
+        assert_int_equal(map.size_y, run[k].sy);
+        assert_int_equal(map.offset_x, (run[k].w - run[k].sx)/2);
+        assert_int_equal(convis_retina_cells(c, &r, &map, NULL, 0, 0, &s), CONVIS_OK);
+        if (k >= 2) compare(run[k].name, &r, &s); else assert_int_equal(s.total, 0);
+        assert_int_equal(s.outside, 0);
+        for (int64_t i = 0; i < s.total; i++)
+            assert_true(s.x[i] == (float)((double)map.size_x/2.0 + r.ppd*s.unit[i].x));
+        convis_cells_free(c, &s);
+        convis_retina_clear(c, &r);
+    }
+}
+
+static struct convis_retina one_layer(int cells, double density)
+{
+    struct convis_retina r;
+    convis_retina_init(&r);
+    r.surround_sigma = 0;
+    r.ppd = 10;
+    r.ganglions = 1;
+    convis_ganglion_init(&r.ganglion[0]);
+    r.ganglion[0].spikes = 1;
+    r.ganglion[0].cells = cells;
+    r.ganglion[0].density = density;
+    return r;
+}
+
+static void cells_of(const struct convis_retina *r, int64_t w, int64_t h, uint64_t seed, struct convis_cells *s)
+{
+    struct convis_retina_map map;
+    assert_int_equal(convis_retina_map(c, r, w, h, &map), CONVIS_OK);
+    if (convis_retina_cells(c, r, &map, NULL, 0, seed, s)) fail_msg("%s", convis_message(c));
+}
+
+static void dense(void **state)
+{
+    (void)state;
+    struct convis_retina r = one_layer(CONVIS_CELLS_DENSE, 1);
+    struct convis_cells s;
+    r.surround_sigma = 5;                                /* the border does not matter */
+    for (int n = 0; n < 2; n++) {
+        r.numerics = n ? CONVIS_CONVERGED : CONVIS_VIRTUALRETINA;
+        cells_of(&r, 5, 3, 0, &s);
+        assert_int_equal(s.total, 15);
+        assert_true(s.dense[0]);
+        for (int k = 0; k < 15; k++) assert_true(s.x[k] == k%5 && s.y[k] == k/5 && s.unit[k].id == k);
+        assert_true(fabs(s.unit[7].x - (n ? 0 : -.05)) < 1e-12);
+        convis_cells_free(c, &s);
+    }
+}
+
+static void converged_center(void **state)
+{
+    (void)state;
+    struct convis_retina r = one_layer(CONVIS_CELLS_SQUARE, 1.3);
+    struct convis_cells s;
+    r.numerics = CONVIS_CONVERGED;
+    cells_of(&r, 64, 41, 0, &s);
+    double x = 0, y = 0;
+    for (int64_t k = 0; k < s.total; k++) { x += s.x[k]; y += s.y[k]; }
+    assert_true(s.total == 8*5);
+    assert_true(fabs(x/(double)s.total - 31.5) < 1e-12 && fabs(y/(double)s.total - 20) < 1e-12);
+    convis_cells_free(c, &s);
+}
+
+static void rings(void **state)
+{
+    (void)state;
+    struct convis_retina r = one_layer(CONVIS_CELLS_CIRCULAR, 7);
+    struct convis_cells a, b, d;
+    r.log_polar = 1;
+    r.log_polar_radius = .4;
+    r.log_polar_scaling = 2;
+    cells_of(&r, 40, 60, 3, &a);
+    double last = -1;
+    for (int64_t k = 0, ring = 0; k < a.total; ring += 1) {
+        double radius = hypot(a.unit[k].x, a.unit[k].y);
+        int64_t n = 0;
+        while (k + n < a.total && fabs(hypot(a.unit[k + n].x, a.unit[k + n].y) - radius) < 1e-9) n++;
+        assert_int_equal(n, ring ? (int64_t)floor(2*M_PI*7*convis_retina_density(&r, radius)*radius) : 1);
+        /* the integral of the density up to this ring counts the rings */
+        double D = radius <= .4 ? radius : .4 + log1p(2*(radius - .4))/2;
+        assert_true(fabs(7*D - (double)ring) < 1e-9 && radius > last && radius <= 2);
+        last = radius;
+        k += n;
+    }
+    cells_of(&r, 40, 60, 3, &b);                         /* the same seed, the same cells */
+    cells_of(&r, 40, 60, 4, &d);
+    assert_memory_equal(a.unit, b.unit, (size_t)a.total*sizeof *a.unit);
+    assert_true(a.total == d.total && memcmp(a.unit, d.unit, (size_t)a.total*sizeof *a.unit));
+    convis_cells_free(c, &a); convis_cells_free(c, &b); convis_cells_free(c, &d);
+}
+
+static void shifts(void **state)
+{
+    (void)state;
+    struct convis_retina r = one_layer(CONVIS_CELLS_SQUARE, 5);
+    struct convis_cells a, b;
+    cells_of(&r, 400, 400, 1, &a);
+    r.ganglion[0].position_noise = .5;
+    cells_of(&r, 400, 400, 1, &b);
+    assert_int_equal(a.total, 200*200);
+    double mean = 0, x = 0, y = 0;
+    for (int64_t k = 0; k < a.total; k++) {
+        double dx = b.unit[k].x - a.unit[k].x, dy = b.unit[k].y - a.unit[k].y, d = hypot(dx, dy);
+        assert_true(d <= .1 + 1e-12);
+        mean += d; x += dx; y += dy;
+    }
+    /* radius uniform in 0 to .1, angle uniform */
+    assert_true(fabs(mean/4e4 - .05) < 5*.029/200 && fabs(x/4e4) < 5*.041/200 && fabs(y/4e4) < 5*.041/200);
+    convis_cells_free(c, &a); convis_cells_free(c, &b);
+}
+
+static void units_override(void **state)
+{
+    (void)state;
+    struct convis_retina r = one_layer(CONVIS_CELLS_DENSE, 1);
+    struct convis_retina_map map;
+    struct convis_cells s;
+    convis_unit u[] = { { 9, 0, 0, 0 }, { 4, 0, 1, -1 }, { 7, 0, 50, 0 } };
+    assert_int_equal(convis_retina_map(c, &r, 40, 40, &map), CONVIS_OK);
+    assert_int_equal(convis_retina_cells(c, &r, &map, u, 3, 0, &s), CONVIS_OK);
+    assert_true(s.total == 3 && !s.dense[0] && s.unit[0].id == 9 && s.x[0] == 20 && s.y[1] == 10 && s.x[2] == 39);
+    assert_int_equal(s.outside, 1);
+    convis_cells_free(c, &s);
+    u[1].id = 9;
+    assert_int_equal(convis_retina_cells(c, &r, &map, u, 3, 0, &s), CONVIS_EINVAL);
+    assert_string_equal(convis_message(c), "unit 9: two cells have this id, expected one");
+    u[1].layer = 1;
+    assert_int_equal(convis_retina_cells(c, &r, &map, u, 3, 0, &s), CONVIS_EINVAL);
+    assert_string_equal(convis_message(c), "unit 9: spiking layer 1, expected 0 to 0 (this retina has 1 spiking layer)");
+}
+
+static void too_many(void **state)
+{
+    (void)state;
+    struct convis_retina r = one_layer(CONVIS_CELLS_SQUARE, 1e5);
+    struct convis_retina_map map;
+    struct convis_cells s;
+    assert_int_equal(convis_retina_map(c, &r, 400, 400, &map), CONVIS_OK);
+    assert_int_equal(convis_retina_cells(c, &r, &map, NULL, 0, 0, &s), CONVIS_EINVAL);
+    r.ganglion[0].cells = CONVIS_CELLS_CIRCULAR;
+    r.ganglion[0].density = 10;
+    r.ppd = 1e-3;
+    assert_int_equal(convis_retina_map(c, &r, 400, 400, &map), CONVIS_OK);
+    assert_int_equal(convis_retina_cells(c, &r, &map, NULL, 0, 0, &s), CONVIS_EINVAL);
+    r.surround_sigma = 1e4;
+    r.ppd = 1e5;
+    assert_int_equal(convis_retina_map(c, &r, 400, 300, &map), CONVIS_OK);
+    assert_true(map.size_x == 400 && map.size_y == 300 && map.zone_x == 1);
+    assert_int_equal(convis_retina_map(c, &r, 0, 300, &map), CONVIS_ESHAPE);
+}
+
+static void eye_border(void **state)
+{
+    (void)state;
+    struct convis_retina r = one_layer(CONVIS_CELLS_DENSE, 1);
+    assert_int_equal(convis_retina_offered(&r, 100), 100);
+    r.eye = 1;
+    r.eye_amplitude = .5;
+    assert_int_equal(convis_retina_offered(&r, 100), 80);
+    r.eye_amplitude = 10;
+    assert_int_equal(convis_retina_offered(&r, 100), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(reference_cases), cmocka_unit_test(dense), cmocka_unit_test(converged_center), cmocka_unit_test(rings),
+        cmocka_unit_test(shifts), cmocka_unit_test(units_override), cmocka_unit_test(too_many), cmocka_unit_test(eye_border),
+    };
+    return cmocka_run_group_tests(tests, open_context, close_context);
+}
