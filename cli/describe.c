@@ -5,8 +5,8 @@
 
 static const cli_page PAGE = {
     "describe", "[MODEL|LAYER] [OPTION]...",
-    "Without an argument: the built-in models and the layers. Of a model: its settings (for --set), its layers with\n"
-    "their parameters, and its outputs (for --probe). Of a layer: its parameters, states and outputs.\n",
+    "Without an argument: the built-in models and the layers. Of a model: its settings (for --set) and its\n"
+    "outputs (for --probe). Of a layer: its parameters, states and outputs.\n",
     "  convis describe\n"
     "  convis describe retina.xml\n"
     "  convis describe primate --xml > primate.xml\n"
@@ -42,6 +42,9 @@ static const char *first_sentence(const char *doc, char *text, size_t size)
     if (n > 0 && n < (int)size && text[n-1] == '.') text[n-1] = 0;
     return text;
 }
+
+/* Units of pure numbers are not worth a column. */
+static const char *unit(const char *name) { return name && strcmp(name, "1") ? name : ""; }
 
 static void heading(const char *title) { printf("\n%s\n", title); }
 
@@ -115,8 +118,8 @@ static void fields_text(const char *title, const convis_field *f, int bounded)
     if (!f || !f->name) return;
     heading(title);
     for (; f->name; f++)
-        if (!bounded) cli_table_row(&table, 3, f->name, f->unit, f->doc);
-        else cli_table_row(&table, 6, f->name, f->flags & CONVIS_ARRAY ? "array" : number(f->value, value, sizeof value), f->unit,
+        if (!bounded) cli_table_row(&table, 3, f->name, unit(f->unit), f->doc);
+        else cli_table_row(&table, 6, f->name, f->flags & CONVIS_ARRAY ? "array" : number(f->value, value, sizeof value), unit(f->unit),
                            bounds(f->min, f->max, range, sizeof range),
                            f->flags & CONVIS_WHOLE ? "whole" : f->flags & CONVIS_FIXED ? "" : "differentiable", f->doc);
     cli_table_print(&table, stdout);
@@ -179,11 +182,38 @@ static const char *doc_of(const char *name)
     return NULL;
 }
 
-static void model_text(const struct subject *s)
+static int has(const convis_model *m, convis_kind kind, const char *path)
+{
+    convis_item item;
+    for (int k = 0; convis_list(m, kind, k, &item); k++)
+        if (!strcmp(item.path, path)) return 1;
+    return 0;
+}
+
+static int is_setting(const struct subject *s, const char *path)
+{
+    convis_setting setting;
+    convis_item alias;
+    for (int k = 0; convis_recipe_list(s->recipe, k, &setting); k++)
+        if (!strcmp(setting.path, path)) return 1;
+    for (int k = 0; convis_list(s->model, CONVIS_ALIAS, k, &alias); k++)
+        if (!strcmp(alias.target, path) && !has(s->model, CONVIS_OUTPUT, path)) return 1;
+    return 0;
+}
+
+/* Short names stand beside the outputs that they mean; aliases of parameters repeat settings. */
+static const char *short_name(const convis_model *m, const char *path, convis_item *alias)
+{
+    for (int k = 0; convis_list(m, CONVIS_ALIAS, k, alias); k++)
+        if (!strcmp(alias->target, path)) return alias->path;
+    return "";
+}
+
+static void model_text(const struct subject *s, int all)
 {
     char value[32], range[64];
     convis_setting setting;
-    convis_item item;
+    convis_item item, alias;
     cli_table table = { 0 };
     const char *doc = doc_of(s->name);
     printf("%s%s%s\n", s->name, doc ? ": " : "", doc ? doc : "");
@@ -194,15 +224,17 @@ static void model_text(const struct subject *s)
         cli_table_row(&table, 4, setting.path, setting.value, setting.unit, setting.doc);
     cli_table_print(&table, stdout);
 
-    heading("Outputs, for --probe PATH=FILE");
-    for (int k = 0; convis_list(s->model, CONVIS_ALIAS, k, &item); k++) cli_table_row(&table, 3, item.path, item.target, "");
-    for (int k = 0; convis_list(s->model, CONVIS_OUTPUT, k, &item); k++) cli_table_row(&table, 3, item.path, item.unit, item.doc);
+    heading("Outputs, for --probe PATH=FILE (path, or a short name)");
+    for (int k = 0; convis_list(s->model, CONVIS_OUTPUT, k, &item); k++)
+        cli_table_row(&table, 4, item.path, short_name(s->model, item.path, &alias), unit(item.unit), item.doc);
     cli_table_print(&table, stdout);
 
-    heading("Parameters of its layers, also for --set (path, value, unit, bounds)");
+    if (!all) { puts("\n--all also lists the numbers inside its layers that are no settings."); return; }
+    heading("Further parameters of its layers, also for --set (path, value, unit, bounds)");
     for (int k = 0; convis_list(s->model, CONVIS_PARAMETER, k, &item); k++)
-        cli_table_row(&table, 5, item.path, item.count == 1 ? number(item.value, value, sizeof value) : "array", item.unit,
-                      bounds(item.min, item.max, range, sizeof range), item.doc);
+        if (!is_setting(s, item.path))
+            cli_table_row(&table, 5, item.path, item.count == 1 ? number(item.value, value, sizeof value) : "array", unit(item.unit),
+                          bounds(item.min, item.max, range, sizeof range), item.doc);
     cli_table_print(&table, stdout);
 }
 
@@ -281,7 +313,7 @@ static int not_found(convis_context *c, const char *name)
     return cli_fail("no model, layer or file is called '%s'%s", name, cli_nearest_hint(&n, hint, sizeof hint));
 }
 
-static int model(convis_context *c, const char *name, int as_json, int as_xml)
+static int model(convis_context *c, const char *name, int as_json, int as_xml, int all)
 {
     struct subject s = { .name = name };
     const char *warning;
@@ -293,7 +325,8 @@ static int model(convis_context *c, const char *name, int as_json, int as_xml)
     for (int k = 0; (warning = convis_recipe_warning(s.recipe, k)); k++) cli_warn("%s", warning);
     if (!as_xml && !failed) {
         if (convis_recipe_get(s.recipe, "numerics", s.numerics, sizeof s.numerics)) s.numerics[0] = 0;
-        (as_json ? model_json : model_text)(&s);
+        if (as_json) model_json(&s);
+        else model_text(&s, all);
     }
     convis_model_free(&s.model);
     convis_recipe_free(&s.recipe);
@@ -311,10 +344,11 @@ static const convis_layer_type *find_layer(const char *name)
 
 int cli_describe(int argc, char **argv)
 {
-    int as_json = 0, as_xml = 0;
+    int as_json = 0, as_xml = 0, all = 0;
     cli_list words = { 0 };
     const cli_option options[] = {
-        { 0, "json", NULL, CLI_FLAG, &as_json, "for programs" },
+        { 'a', "all", NULL, CLI_FLAG, &all,    "every parameter of a model's layers, too" },
+        { 0, "json", NULL, CLI_FLAG, &as_json, "for programs: always everything" },
         { 0, "xml",  NULL, CLI_FLAG, &as_xml,  "the model as VirtualRetina's .xml" },
         { 0 }
     };
@@ -333,7 +367,7 @@ int cli_describe(int argc, char **argv)
     }
     convis_context *c = cli_open(NULL, 0);
     if (!c) return 1;
-    int failed = model(c, words.at[0], as_json, as_xml);
+    int failed = model(c, words.at[0], as_json, as_xml, all);
     convis_close(&c);
     return failed;
 }

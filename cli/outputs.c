@@ -117,7 +117,8 @@ static int no_such_output(struct run *r, const char *path)
     convis_item item;
     cli_nearest n = cli_nearest_to(path);
     for (int j = 0; j < 3; j++)
-        for (int k = 0; convis_list(r->model, kinds[j], k, &item); k++) cli_nearest_offer(&n, item.path);
+        for (int k = 0; convis_list(r->model, kinds[j], k, &item); k++)
+            if (kinds[j] != CONVIS_ALIAS || !strchr(item.path, '.')) cli_nearest_offer(&n, item.path);
     return cli_fail("--probe: the model '%s' has no output '%s'%s", r->model_name, path, cli_nearest_hint(&n, hint, sizeof hint));
 }
 

@@ -6,9 +6,9 @@
 #include <string.h>
 
 static const cli_page PAGE = {
-    "stim", "KIND [KEY=VALUE]... -o FILE [OPTION]...",
-    "Without an argument: the kinds of stimulus and their keys. 'convis run MODEL stim:KIND?KEY=VALUE&KEY=VALUE' shows\n"
-    "the same stimulus without a file. FILE is .npy, .npz, .h5, .inr, .csv, .png or .mp4; - prints raw float32 frames.\n",
+    "stim", "[KIND] [KEY=VALUE]... [-o FILE] [OPTION]...",
+    "Without -o: the kinds of stimulus and their keys. 'convis run MODEL stim:KIND?KEY=VALUE&KEY=VALUE' shows the\n"
+    "same stimulus without a file. FILE is .npy, .npz, .h5, .inr, .csv, .png or .mp4; - prints raw float32 frames.\n",
     "  convis stim\n"
     "  convis stim grating spatial_frequency=2 contrast=0.8 --size 128x128 -o grating.npy\n"
     "  convis stim checkers rate=30 seed=3 --size 64x64 --ppd 10 -o checkers.npz\n",
@@ -24,27 +24,76 @@ struct stim {
     int quiet;
 };
 
-static const char *fallback(const convis_stim_param *p, char *text, size_t size)
+/* ---- Which stimuli are there? ---- */
+
+static int has(const char *kind, const convis_stim_param *p)
 {
-    snprintf(text, size, "%.6g", p->value);
-    return p->text ? "" : text;
+    convis_stim_param q;
+    for (int k = 0; convis_stim_param_list(kind, k, &q); k++)
+        if (!strcmp(p->name, q.name) && !strcmp(p->doc, q.doc) && p->value == q.value) return 1;
+    return 0;
+}
+
+/* Keys that most kinds have are listed once. */
+static int common(const convis_stim_param *p)
+{
+    convis_stim_info kind;
+    int kinds = 0, with = 0;
+    for (; convis_stim_list(kinds, &kind); kinds++) with += has(kind.name, p);
+    return 2*with > kinds;
+}
+
+static void row(cli_table *table, const convis_stim_param *p)
+{
+    char value[32];
+    snprintf(value, sizeof value, "%.6g", p->value);
+    cli_table_row(table, 4, p->name, p->text ? "" : value, p->unit, p->doc);
+}
+
+static void list_kind(const convis_stim_info *kind, int whole)
+{
+    convis_stim_param p;
+    cli_table table = { 0 };
+    printf("%s: %s\n", kind->name, kind->doc);
+    for (int k = 0; convis_stim_param_list(kind->name, k, &p); k++)
+        if (whole || !common(&p)) row(&table, &p);
+    cli_table_print(&table, stdout);
+}
+
+static void list_common(void)
+{
+    convis_stim_info kind, earlier;
+    convis_stim_param p;
+    cli_table table = { 0 };
+    for (int k = 0; convis_stim_list(k, &kind); k++)
+        for (int j = 0; convis_stim_param_list(kind.name, j, &p); j++) {
+            int seen = 0;
+            for (int i = 0; i < k && convis_stim_list(i, &earlier); i++) seen |= has(earlier.name, &p);
+            if (!seen && common(&p)) row(&table, &p);
+        }
+    cli_table_print(&table, stdout);
 }
 
 static int list(void)
 {
     convis_stim_info kind;
-    convis_stim_param p;
-    char value[32];
-    cli_table table = { 0 };
-    for (int k = 0; convis_stim_list(k, &kind); k++) {
-        printf("%s%s: %s\n", k ? "\n" : "", kind.name, kind.doc);
-        for (int j = 0; convis_stim_param_list(kind.name, j, &p); j++)
-            cli_table_row(&table, 4, p.name, fallback(&p, value, sizeof value), p.unit, p.doc);
-        cli_table_print(&table, stdout);
-    }
-    puts("\nThe first number is what is taken where nothing is said.");
+    puts("Kinds of stimulus: their keys, what is taken where nothing is said, and the unit\n");
+    for (int k = 0; convis_stim_list(k, &kind); k++) { list_kind(&kind, 0); putchar('\n'); }
+    puts("Most of them have these keys, too:");
+    list_common();
     return 0;
 }
+
+/* The kind of that name, listed; 0 when there is none. */
+static int list_one(const char *name)
+{
+    convis_stim_info kind;
+    for (int k = 0; convis_stim_list(k, &kind); k++)
+        if (!strcmp(kind.name, name)) { list_kind(&kind, 1); return 1; }
+    return 0;
+}
+
+/* ---- Making one ---- */
 
 /* "stim:KIND?a=1&b=2" from the words of the command line. */
 static int spell(const cli_list *words, char *text, size_t size)
@@ -111,13 +160,14 @@ int cli_stim(int argc, char **argv)
         { 0, "size",   "WxH",     CLI_SIZE,     &s.size,           "in pixels" },
         { 0, "dt",     "SECONDS", CLI_POSITIVE, &s.options.dt,     "duration of a frame (0.001)" },
         { 0, "ppd",    "P",       CLI_POSITIVE, &s.options.ppd,    "pixels per degree of visual angle (20)" },
-        { 0, "frames", "N",       CLI_COUNT,    &s.options.frames, "how many frames, instead of the stimulus' own end" },
+        { 0, "frames", "N",       CLI_COUNT,    &s.options.frames, "at most so many; the key duration says how long it lasts" },
         { 'q', "quiet", NULL,     CLI_FLAG,     &s.quiet,          "no progress bar" },
         { 0 }
     };
     int done = cli_parse(&PAGE, options, argc, argv, &words);
     if (done != CLI_GO) return done;
     if (!words.count) return s.file ? cli_usage("stim", "which KIND of stimulus?") : list();
+    if (!s.file && words.count == 1 && list_one(words.at[0])) return 0;
     if (!s.file) return cli_usage("stim", "-o FILE is missing");
     s.options.width = s.size.width;
     s.options.height = s.size.height;

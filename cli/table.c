@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PAGE = 110, NARROWEST = 30 };
+enum { PAGE = 120, NARROWEST = 30 };
 
 void cli_table_row(cli_table *t, int columns, ...)
 {

@@ -1,6 +1,6 @@
 /* closed_loop.c - an eye that follows a spot: every frame depends on what the retina said to the one before.
  *
- *      closed_loop [SECONDS]
+ *      closed_loop [SECONDS [THREADS]]
  *
  * A bright spot runs around on a grey wall. The retina looks at 128 x 128 pixels of it; after each frame the eye turns
  * a little to where the ON cells answer most. Printed: how well it follows, and how long a frame takes to come through. */
@@ -61,8 +61,9 @@ static int ascending(const void *a, const void *b)
 int main(int argc, char **argv)
 {
     double seconds = argc > 1 ? atof(argv[1]) : 2;
-    int steps = (int)(seconds/DT + 0.5), status = 1;
-    if (steps < 1 || steps > 1000000) { fputs("usage: closed_loop [SECONDS]\n", stderr); return 2; }
+    int threads = argc > 2 ? atoi(argv[2]) : 0, status = 1;
+    if (!(seconds >= DT && seconds <= 1000)) { fputs("usage: closed_loop [SECONDS [THREADS]]\n", stderr); return 2; }
+    int steps = (int)(seconds/DT + 0.5);
 
     static convis_real frame[SIZE*SIZE];
     const convis_shape shape = convis_movie_shape(1, SIZE, SIZE);
@@ -73,6 +74,7 @@ int main(int argc, char **argv)
     convis_model *retina = NULL;
 
     TRY(convis_open(&c, "auto"));
+    TRY(convis_threads(c, threads));
     TRY(convis_recipe_open(c, "retina", &recipe));
     TRY(convis_recipe_set(recipe, "dt", "0.001"));
     TRY(convis_recipe_set(recipe, "initial", "60"));
@@ -97,8 +99,8 @@ int main(int argc, char **argv)
         error += hypot(spot_x - eye_x, spot_y - eye_y)/steps;
     }
     qsort(took, (size_t)steps, sizeof *took, ascending);
-    printf("%d frames of %d x %d on %s: the eye was %.1f pixels from the spot on average\n", steps, SIZE, SIZE,
-           convis_device_name(c), error);
+    printf("%d frames of %d x %d on %s (threads: %d): the eye was %.1f pixels from the spot on average\n", steps, SIZE, SIZE,
+           convis_device_name(c), convis_thread_count(c), error);
     printf("a frame took %.3f ms (median), %.3f ms (99 of 100), %.3f ms (longest)\n", 1e3*took[steps/2],
            1e3*took[(int)(0.99*(steps - 1))], 1e3*took[steps - 1]);
     status = 0;

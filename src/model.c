@@ -38,6 +38,7 @@ void convis_model_free(convis_model **model)
     while (m->stack) { snapshot *s = m->stack; m->stack = s->below; convis_release(c, s); }
     convis_release(c, m->layers);
     convis_release(c, m->aliases);
+    for (int k = 0; k < m->segment_count; k++) convis_release(c, m->segments[k].scratch);
     convis_release(c, m->segments);
     convis_release(c, m->input.base);
     convis_release(c, m->units);

@@ -12,6 +12,7 @@ typedef struct buffer {
     convis_shape shape;              /* of one frame */
     int64_t n;                       /* elements a frame */
     int     carry, kept;
+    int     local, slot;             /* local: lives only in its segment's tiles; slot: its place there */
     int64_t frames;                  /* allocated beyond carry */
     double  past;                    /* constant value before the first frame */
 } buffer;
@@ -20,6 +21,7 @@ typedef struct model_layer {
     const convis_layer_type *type;
     char    name[NAME_SIZE];
     convis_edge in[CONVIS_MAX_INPUTS];
+    int     in_slot[CONVIS_MAX_INPUTS], copies_in[CONVIS_MAX_INPUTS];     /* in a tiled segment */
     int     params, states, extras;  /* rows of the tables */
     double  param[CONVIS_MAX_PARAMS];
     double *array[CONVIS_MAX_PARAMS];
@@ -31,8 +33,10 @@ typedef struct model_layer {
     convis_pass pass;                /* everything but the frames of one call */
 } model_layer;
 
-/* Consecutive pointwise layers of equal frame size, or one neighbourhood layer. */
-typedef struct segment { int first, count; int64_t n, tile; } segment;
+/* Consecutive pointwise layers of equal frame size, or one neighbourhood layer. A tiled segment copies what it takes from
+ * outside into `slots` tiles of frames a thread, works there, and copies out what others need: what only its own layers
+ * need never goes to memory. */
+typedef struct segment { int first, count; int64_t n, tile; int tiled, slots; convis_real *scratch; } segment;
 typedef struct model_alias { char name[NAME_SIZE], path[NAME_SIZE]; } model_alias;
 typedef struct snapshot { struct snapshot *below; } snapshot;           /* bytes follow */
 

@@ -57,6 +57,82 @@ static convis_status plan_layer(convis_model *m, model_layer *l)
     return CONVIS_OK;
 }
 
+/* ---- Segments ---- */
+
+/* Runs of pointwise layers of one size become segments that carry a tile through all of them. A delayed input may come
+ * from inside the run: it is the same pixel, only earlier. */
+static convis_status cut_segments(convis_model *m)
+{
+    m->segments = convis_obtain(m->context, (size_t)(m->count + 1)*sizeof *m->segments);
+    if (!m->segments) return CONVIS_ENOMEM;
+    for (int j = 0; j < m->count; j++) {
+        const model_layer *l = &m->layers[j];
+        segment *last = m->segment_count ? &m->segments[m->segment_count - 1] : NULL;
+        if (last && l->type->pointwise && m->layers[last->first].type->pointwise && last->n == l->out.n) last->count++;
+        else m->segments[m->segment_count++] = (segment){ .first = j, .count = 1, .n = l->out.n };
+    }
+    return CONVIS_OK;
+}
+
+static int inside(const segment *g, convis_node from) { return from.id > g->first && from.id <= g->first + g->count; }
+
+/* Tiles have their own distance between frames, hence no past of their own, and no room for further outputs. */
+static int can_be_tiled(const convis_model *m, const segment *g)
+{
+    for (int j = g->first; j < g->first + g->count; j++) {
+        const model_layer *l = &m->layers[j];
+        if (!l->type->pointwise) return 0;
+        for (int k = 0; k < l->type->inputs; k++) if (inside(g, l->in[k].from) && l->in[k].delay) return 0;
+        for (int k = 0; k < l->extras; k++) if (l->extra[k].kept) return 0;
+    }
+    return g->count > 1;
+}
+
+static int needed_outside(const convis_model *m, const segment *g, int layer)
+{
+    const model_layer *l = &m->layers[layer];
+    if (l->out.kept || l->out.carry || l->recorded) return 1;
+    for (int j = 0; j < m->count; j++)
+        for (int k = 0; k < m->layers[j].type->inputs; k++)
+            if (m->layers[j].in[k].from.id == layer + 1 && (j < g->first || j >= g->first + g->count)) return 1;
+    return 0;
+}
+
+/* The slot in which input k of layer j is found; the first to need something from outside copies it in. */
+static void place_input(convis_model *m, segment *g, int j, int k)
+{
+    model_layer *l = &m->layers[j];
+    convis_edge e = l->in[k];
+    if (inside(g, e.from)) { l->in_slot[k] = m->layers[e.from.id - 1].out.slot; return; }
+    for (int i = g->first; i <= j; i++)
+        for (int q = 0; q < (i < j ? m->layers[i].type->inputs : k); q++)
+            if (m->layers[i].copies_in[q] && m->layers[i].in[q].from.id == e.from.id && m->layers[i].in[q].delay == e.delay) {
+                l->in_slot[k] = m->layers[i].in_slot[q];
+                return;
+            }
+    l->copies_in[k] = 1;
+    l->in_slot[k] = g->slots++;
+}
+
+static void size_tiles(convis_model *m, segment *g)
+{
+    int64_t maps = 0, tile, share = (g->n + m->threads - 1)/m->threads;
+    g->tiled = can_be_tiled(m, g);
+    for (int j = g->first; j < g->first + g->count; j++) {
+        model_layer *l = &m->layers[j];
+        if (g->tiled) {
+            for (int k = 0; k < l->type->inputs; k++) place_input(m, g, j, k);
+            l->out.slot = g->slots++;
+            l->out.local = !needed_outside(m, g, j);
+        }
+        maps += l->states + (g->tiled ? 0 : m->batch*(1 + l->type->inputs));
+    }
+    maps += m->batch*g->slots;
+    tile = TILE_BYTES/(int64_t)sizeof(convis_real)/(maps ? maps : 1);
+    if (tile > share) tile = share;
+    g->tile = tile < 256 ? 256 : (tile + 63)/64*64;
+}
+
 static convis_real *obtain_reals(convis_model *m, int64_t n, convis_status *status)
 {
     if (*status) return NULL;
@@ -80,40 +156,19 @@ static convis_status allocate(convis_model *m)
         convis_pass *p = &l->pass;
         p->kernels = l->kernels;
         l->p = obtain_reals(m, CONVIS_MAX_PARAMS, &status);
-        allocate_buffer(m, &l->out, &status);
+        if (!l->out.local) allocate_buffer(m, &l->out, &status);
         for (int k = 0; k < l->extras; k++) if (l->extra[k].kept) allocate_buffer(m, &l->extra[k], &status);
         for (int k = 0; k < l->states; k++) p->state[k] = obtain_reals(m, l->state_n[k], &status);
-        for (int k = 0; l->recorded && k < l->type->tape; k++) 
+        for (int k = 0; l->recorded && k < l->type->tape; k++)
             p->tape[k] = obtain_reals(m, convis_elements(p->tape_shape[k].dim[0] ? p->tape_shape[k] : p->out_shape)*m->batch, &status);
         if (!status && p->constants_size && !(p->constants = convis_obtain(m->context, p->constants_size))) status = CONVIS_ENOMEM;
         if (!status && p->scratch_size && !(p->scratch = convis_obtain(m->context, p->scratch_size))) status = CONVIS_ENOMEM;
     }
-    return status;
-}
-
-/* Runs of pointwise layers of one size become segments that carry a tile through all of them. A delayed input may come
- * from inside the run: it is the same pixel, only earlier. */
-static convis_status cut_segments(convis_model *m)
-{
-    m->segments = convis_obtain(m->context, (size_t)(m->count + 1)*sizeof *m->segments);
-    if (!m->segments) return CONVIS_ENOMEM;
-    for (int j = 0; j < m->count; j++) {
-        const model_layer *l = &m->layers[j];
-        segment *last = m->segment_count ? &m->segments[m->segment_count - 1] : NULL;
-        if (last && l->type->pointwise && m->layers[last->first].type->pointwise && last->n == l->out.n) last->count++;
-        else m->segments[m->segment_count++] = (segment){ j, 1, l->out.n, 0 };
-    }
     for (int s = 0; s < m->segment_count; s++) {
         segment *g = &m->segments[s];
-        int64_t maps = 0;
-        for (int j = g->first; j < g->first + g->count; j++)
-            maps += m->batch*(1 + m->layers[j].type->inputs) + m->layers[j].states;
-        int64_t tile = TILE_BYTES/(int64_t)sizeof(convis_real)/(maps ? maps : 1);
-        int64_t share = (g->n + m->threads - 1)/m->threads;
-        if (tile > share) tile = share;
-        g->tile = tile < 256 ? 256 : (tile + 63)/64*64;
+        if (g->tiled) g->scratch = obtain_reals(m, m->threads*g->slots*m->batch*g->tile, &status);
     }
-    return CONVIS_OK;
+    return status;
 }
 
 /* Room for the spikes of one chunk at a rate no real cell exceeds for long. */
@@ -153,8 +208,9 @@ static convis_status plan(convis_model *m)
     if (m->batch > LONGEST_SUB_CHUNK) m->batch = LONGEST_SUB_CHUNK;
     if (m->batch > m->chunk.dim[CONVIS_T]) m->batch = m->chunk.dim[CONVIS_T];
     if (m->batch < 1) m->batch = 1;
-    convis_status status = allocate(m);
-    if (!status) status = cut_segments(m);
+    convis_status status = cut_segments(m);
+    for (int s = 0; !status && s < m->segment_count; s++) size_tiles(m, &m->segments[s]);
+    if (!status) status = allocate(m);
     if (!status) status = convis_place_units(m);
     if (!status && m->record_spikes) status = reserve_spikes(m);
     return status;

@@ -22,7 +22,8 @@ static convis_real *frames_at(const buffer *b, int64_t t0)
 static const convis_real *input_at(const convis_model *m, const convis_edge *e, const convis_real *input, int64_t t0)
 {
     const buffer *b = e->from.id ? &m->layers[e->from.id - 1].out : &m->input;
-    return (e->from.id || !input ? frames_at(b, t0) : input) - e->delay*b->n;
+    const convis_real *now = e->from.id || !input ? frames_at(b, t0) : input;
+    return now ? now - e->delay*b->n : NULL;
 }
 
 /* ---- One pass of one layer ---- */
@@ -41,7 +42,8 @@ static convis_pass pass_of(const convis_model *m, const model_layer *l, const co
     return p;
 }
 
-static void run_tile(const model_layer *l, const convis_pass *p, int64_t i0, int64_t i1)
+/* n: elements from frame to frame. */
+static void run_kernel(const model_layer *l, const convis_pass *p, int64_t i0, int64_t i1, int64_t n)
 {
     void *v[2 + CONVIS_MAX_INPUTS + CONVIS_MAX_OUTPUTS + CONVIS_MAX_STATES + CONVIS_MAX_TAPE];
     int k = 0;
@@ -51,8 +53,31 @@ static void run_tile(const model_layer *l, const convis_pass *p, int64_t i0, int
     for (int j = 0; j < l->extras; j++)       v[k++] = p->extra[j];
     for (int j = 0; j < l->states; j++)       v[k++] = p->state[j];
     for (int j = 0; j < l->type->tape; j++)   v[k++] = p->tape[j];
-    convis_span span = { i0, i1, l->out.n, p->frames, (convis_real)p->dt, (uint32_t)p->frame, (uint32_t)p->key, (uint32_t)(p->key >> 32) };
+    convis_span span = { i0, i1, n, l->out.n, p->frames, (convis_real)p->dt, (uint32_t)p->frame, (uint32_t)p->key,
+                         (uint32_t)(p->key >> 32) };
     l->pointwise->run(v, &span);
+}
+
+static void copy_frames(convis_real *to, int64_t to_n, const convis_real *from, int64_t from_n, int64_t count, int frames)
+{
+    for (int t = 0; t < frames; t++) memcpy(to + t*to_n, from + t*from_n, (size_t)count*sizeof *to);
+}
+
+/* One layer of a tiled segment. A kernel counts pixels from the map's first, so a slot is handed over as if it began
+ * i0 elements earlier. Of a single frame nothing need be copied: where frames lie apart does not matter then. */
+static void run_in_tile(const segment *g, const model_layer *l, convis_pass *p, int64_t i0, int64_t i1, convis_real *slots, int64_t room)
+{
+    int64_t n = p->frames > 1 ? g->tile : g->n;
+    convis_real *out = p->out;
+    for (int k = 0; k < p->inputs; k++) {
+        convis_real *slot = slots + l->in_slot[k]*room;
+        if (l->copies_in[k] && p->frames > 1) copy_frames(slot, g->tile, p->in[k] + i0, g->n, i1 - i0, p->frames);
+        if (p->frames > 1 || !p->in[k]) p->in[k] = (const convis_real *)((uintptr_t)slot - (uintptr_t)i0*sizeof *slot);
+    }
+    int own = p->frames > 1 || !out;
+    if (own) p->out = (convis_real *)((uintptr_t)(slots + l->out.slot*room) - (uintptr_t)i0*sizeof *out);
+    run_kernel(l, p, i0, i1, n);
+    if (own && out) copy_frames(out + i0, g->n, slots + l->out.slot*room, g->tile, i1 - i0, p->frames);
 }
 
 static void run_segment(const convis_model *m, const segment *g, const convis_real *input, int64_t t0, int frames, int thread)
@@ -67,10 +92,15 @@ static void run_segment(const convis_model *m, const segment *g, const convis_re
     /* Contiguous ranges of tiles a thread, so that a thread meets its own pixels again in the next sub-chunk. */
     int threads = m->threads;
     int64_t tiles = (g->n + g->tile - 1)/g->tile, from = tiles*thread/threads, to = tiles*(thread + 1)/threads;
+    int64_t room = m->batch*g->tile;
+    convis_real *slots = g->tiled ? g->scratch + thread*g->slots*room : NULL;
     for (int64_t k = from; k < to; k++)
         for (int j = g->first; j < g->first + g->count; j++) {
-            convis_pass p = pass_of(m, &m->layers[j], input, t0, frames, thread);
-            run_tile(&m->layers[j], &p, k*g->tile, (k + 1)*g->tile < g->n ? (k + 1)*g->tile : g->n);
+            const model_layer *l = &m->layers[j];
+            convis_pass p = pass_of(m, l, input, t0, frames, thread);
+            int64_t i0 = k*g->tile, i1 = i0 + g->tile < g->n ? i0 + g->tile : g->n;
+            if (g->tiled) run_in_tile(g, l, &p, i0, i1, slots, room);
+            else run_kernel(l, &p, i0, i1, g->n);
         }
     convis_pass p = pass_of(m, first, input, t0, frames, thread);
     convis_barrier(&p);
@@ -101,7 +131,7 @@ void convis_launch(const convis_pass *p, const char *kernel, int64_t n, int fram
 {
     const convis_kernel *k = convis_find_kernel(p->kernels, kernel);
     int64_t groups = (n + 63)/64, from = groups*p->thread/p->threads*64, to = groups*(p->thread + 1)/p->threads*64;
-    convis_span span = { from, to < n ? to : n, n, frames, (convis_real)p->dt, (uint32_t)p->frame, (uint32_t)p->key,
+    convis_span span = { from, to < n ? to : n, n, n, frames, (convis_real)p->dt, (uint32_t)p->frame, (uint32_t)p->key,
                          (uint32_t)(p->key >> 32) };
     if (k && span.i0 < span.i1) k->run(buffers, &span);
     convis_barrier(p);

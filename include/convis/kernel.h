@@ -13,8 +13,9 @@
  * CONVIS_SCAN visits every pixel i and frame t: on a processor frames outside and pixels inside, so that the inner
  * loop vectorises; on a GPU a thread per pixel. A body touches only [i] of a state and [t*n + i] of a movie.
  * CONVIS_GROUPS visits groups of CONVIS_GROUP consecutive pixels (1 on a GPU), for bodies that need a few passes over
- * the same pixels; `count` is how many of the group exist. Known inside: n (elements a frame), nt (frames), dt (s),
- * frame (number of the first frame), key0, key1 (of this layer's noise).
+ * the same pixels; `count` is how many of the group exist. Known inside: n (elements from one frame of a movie to the
+ * next), map_size (elements of a map: a state with several maps is s[j*map_size + i], the tape tape[t*map_size + i]),
+ * nt (frames), dt (s), frame (number of the first frame), key0, key1 (of this layer's noise).
  * Compilers must not contract a*b + c, so that every target gives the same bits. */
 #ifndef CONVIS_KERNEL_H
 #define CONVIS_KERNEL_H
@@ -79,6 +80,7 @@ CONVIS_INLINE u32   convis_mulhi(u32 a, u32 b) { return (u32)((uint64_t)a*b >> 3
 
 #ifdef CONVIS_GPU
 #  define CONVIS_TAIL int n, int nt, real dt, u32 frame, u32 key0, u32 key1
+#  define map_size n
 #  define CONVIS_KERNEL2(name, a, b)                   CONVIS_ENTRY_POINT name(a, b, CONVIS_TAIL)
 #  define CONVIS_KERNEL3(name, a, b, c)                CONVIS_ENTRY_POINT name(a, b, c, CONVIS_TAIL)
 #  define CONVIS_KERNEL4(name, a, b, c, d)             CONVIS_ENTRY_POINT name(a, b, c, d, CONVIS_TAIL)
@@ -97,8 +99,8 @@ CONVIS_INLINE u32   convis_mulhi(u32 a, u32 b) { return (u32)((uint64_t)a*b >> 3
 #  define CONVIS_ENTRY(name)
 #  define CONVIS_EXPORT(layer, entries)
 #else
-#  define CONVIS_TAIL integer i0, integer i1, integer n, int nt, real dt, u32 frame, u32 key0, u32 key1
-#  define CONVIS_SPAN_ g->i0, g->i1, g->n, g->nt, g->dt, g->frame, g->key0, g->key1
+#  define CONVIS_TAIL integer i0, integer i1, integer n, integer map_size, int nt, real dt, u32 frame, u32 key0, u32 key1
+#  define CONVIS_SPAN_ g->i0, g->i1, g->n, g->map_size, g->nt, g->dt, g->frame, g->key0, g->key1
    /* A body that is not inlined keeps what `restrict` promises; the trampoline unpacks the buffers. Not every body
     * needs every argument of the tail, hence `unused`. */
 #  define CONVIS_KERNEL_(name, params, args)                                                                 \
@@ -147,28 +149,26 @@ CONVIS_INLINE real convis_expm1(real x) { return expm1(x); }
 CONVIS_INLINE real convis_log(real x)   { return log(x); }
 #else
 
+/* Polynomials are summed in pairs (Estrin), which leaves the processor more to do at once than Horner's rule. */
+
 /* x = k ln 2 + r, |r| <= ln 2 / 2; a minimax polynomial for exp r. Relative error < 2e-7 on [-87, 88], clamped outside.
  * Adding and subtracting 1.5 2^23 rounds to the nearest whole number on every target. */
 CONVIS_INLINE real convis_exp(real x)
 {
     x = convis_min(convis_max(x, -87.0f), 88.0f);
     real k = (x*1.44269504f + 12582912.0f) - 12582912.0f;
-    real r = (x - k*0.693359375f) - k*-2.12194440e-4f;
-    real p = 1.9875691500e-4f;
-    p = p*r + 1.3981999507e-3f;
-    p = p*r + 8.3334519073e-3f;
-    p = p*r + 4.1665795894e-2f;
-    p = p*r + 1.6666665459e-1f;
-    p = p*r + 5.0000001201e-1f;
-    p = (p*r)*r + r + 1.0f;
+    real r = (x - k*0.693359375f) - k*-2.12194440e-4f, z = r*r;
+    real p = (5.0000001201e-1f + r*1.6666665459e-1f) + z*((4.1665795894e-2f + r*8.3334519073e-3f)
+           + z*(1.3981999507e-3f + r*1.9875691500e-4f));
+    p = z*p + r + 1.0f;
     return p*convis_float((u32)((int)k + 127) << 23);
 }
 
 /* exp(x) - 1 without cancellation near 0: a Taylor polynomial for |x| < 1/4. */
 CONVIS_INLINE real convis_expm1(real x)
 {
-    real p = x*(1.0f + x*(0.5f + x*(1.6666667e-1f + x*(4.1666667e-2f + x*(8.3333333e-3f + x*(1.3888889e-3f
-           + x*1.9841270e-4f))))));
+    real z = x*x;
+    real p = x + z*((0.5f + x*1.6666667e-1f) + z*((4.1666667e-2f + x*8.3333333e-3f) + z*(1.3888889e-3f + x*1.9841270e-4f)));
     return x < 0.25f && x > -0.25f ? p : convis_exp(x) - 1.0f;
 }
 
@@ -177,16 +177,9 @@ CONVIS_INLINE real convis_log(real x)
 {
     u32 u = convis_bits(x) - 0x3f3504f3u;
     real e = (real)((int)u >> 23);
-    real m = convis_float((u & 0x007fffffu) + 0x3f3504f3u) - 1.0f;
-    real z = m*m, p = 7.0376836292e-2f;
-    p = p*m - 1.1514610310e-1f;
-    p = p*m + 1.1676998740e-1f;
-    p = p*m - 1.2420140846e-1f;
-    p = p*m + 1.4249322787e-1f;
-    p = p*m - 1.6668057665e-1f;
-    p = p*m + 2.0000714765e-1f;
-    p = p*m - 2.4999993993e-1f;
-    p = p*m + 3.3333331174e-1f;
+    real m = convis_float((u & 0x007fffffu) + 0x3f3504f3u) - 1.0f, z = m*m, q = z*z;
+    real p = ((3.3333331174e-1f - m*2.4999993993e-1f) + z*(2.0000714765e-1f - m*1.6668057665e-1f))
+           + q*(((1.4249322787e-1f - m*1.2420140846e-1f) + z*(1.1676998740e-1f - m*1.1514610310e-1f)) + q*7.0376836292e-2f);
     p = (p*m)*z + e*-2.12194440e-4f - 0.5f*z;
     return (m + p) + e*0.693359375f;
 }
@@ -208,18 +201,18 @@ CONVIS_INLINE void convis_circle(real u, real *c, real *s)
 
 /* ---- Noise: Philox 4x32, 10 rounds (Salmon et al. 2011), a function of key and counter only ---- */
 
+/* Rounds are written out, so that loops around them vectorise. */
+#define CONVIS_PHILOX_ROUND(k) {                                                        \
+        u32 hi0 = convis_mulhi(0xD2511F53u, c0), lo0 = 0xD2511F53u*c0;                  \
+        u32 hi1 = convis_mulhi(0xCD9E8D57u, c2), lo1 = 0xCD9E8D57u*c2;                  \
+        c0 = hi1 ^ c1 ^ (key0 + (k)*0x9E3779B9u);                                       \
+        c2 = hi0 ^ c3 ^ (key1 + (k)*0xBB67AE85u);                                       \
+        c1 = lo1;                                                                       \
+        c3 = lo0; }
 CONVIS_INLINE void convis_philox(u32 key0, u32 key1, u32 c0, u32 c1, u32 c2, u32 c3, u32 *out)
 {
-    for (int round = 0; round < 10; round++) {
-        u32 hi0 = convis_mulhi(0xD2511F53u, c0), lo0 = 0xD2511F53u*c0;
-        u32 hi1 = convis_mulhi(0xCD9E8D57u, c2), lo1 = 0xCD9E8D57u*c2;
-        c0 = hi1 ^ c1 ^ key0;
-        c2 = hi0 ^ c3 ^ key1;
-        c1 = lo1;
-        c3 = lo0;
-        key0 += 0x9E3779B9u;
-        key1 += 0xBB67AE85u;
-    }
+    CONVIS_PHILOX_ROUND(0u) CONVIS_PHILOX_ROUND(1u) CONVIS_PHILOX_ROUND(2u) CONVIS_PHILOX_ROUND(3u) CONVIS_PHILOX_ROUND(4u)
+    CONVIS_PHILOX_ROUND(5u) CONVIS_PHILOX_ROUND(6u) CONVIS_PHILOX_ROUND(7u) CONVIS_PHILOX_ROUND(8u) CONVIS_PHILOX_ROUND(9u)
     out[0] = c0; out[1] = c1; out[2] = c2; out[3] = c3;
 }
 
@@ -227,10 +220,12 @@ CONVIS_INLINE void convis_philox(u32 key0, u32 key1, u32 c0, u32 c1, u32 c2, u32
 CONVIS_INLINE real convis_uniform(u32 bits) { return ((real)(int)(bits >> 8) + R(0.5))*R(5.9604644775390625e-8); }
 
 /* Two standard normals from two words (Box and Muller 1958); |z| < 5.9. */
+CONVIS_INLINE real convis_radius(u32 bits) { return convis_sqrt(-2*convis_log(convis_uniform(bits))); }
+CONVIS_INLINE real convis_angle(u32 bits)  { return (real)(int)(bits >> 8)*R(5.9604644775390625e-8); }
 CONVIS_INLINE void convis_normal_pair(u32 a, u32 b, real *z0, real *z1)
 {
-    real r = convis_sqrt(-2*convis_log(convis_uniform(a))), c, s;
-    convis_circle(convis_uniform(b) - R(2.98023223876953125e-8), &c, &s);
+    real r = convis_radius(a), c, s;
+    convis_circle(convis_angle(b), &c, &s);
     *z0 = r*c;
     *z1 = r*s;
 }
@@ -248,14 +243,20 @@ CONVIS_INLINE void convis_normals(real *z, integer g, u32 frame, u32 stream, u32
     z[0] = word & 1 ? b : a;
 }
 #else
+/* Each stage is a loop of its own: short enough for the processor to work on many turns of it at once. */
 CONVIS_INLINE void convis_normals(real *restrict z, integer g, u32 frame, u32 stream, u32 key0, u32 key1)
 {
+    u32 a[32], b[32];
+    real r[32], c[32], s[32];
     for (int l = 0; l < 16; l++) {
         u32 w[4];
         convis_philox(key0, key1, (u32)(g >> 6)*16 + (u32)l, frame, stream, 0, w);
-        convis_normal_pair(w[0], w[1], &z[l],      &z[l + 16]);
-        convis_normal_pair(w[2], w[3], &z[l + 32], &z[l + 48]);
+        a[l] = w[0]; b[l] = w[1]; a[l + 16] = w[2]; b[l + 16] = w[3];
     }
+    for (int l = 0; l < 32; l++) r[l] = convis_radius(a[l]);
+    for (int l = 0; l < 32; l++) convis_circle(convis_angle(b[l]), &c[l], &s[l]);
+    for (int l = 0; l < 16; l++) { z[l]      = r[l]*c[l];           z[l + 16] = r[l]*s[l]; }
+    for (int l = 0; l < 16; l++) { z[l + 32] = r[l + 16]*c[l + 16]; z[l + 48] = r[l + 16]*s[l + 16]; }
 }
 #endif
 

@@ -4,8 +4,8 @@
  * owns all memory, so reset, push, pop, save, load, describe and the checks need no code in a layer. Two kinds:
  *
  * - pointwise in space: `pointwise` names the kernel, and that is all. The kernel gets, in this order, the
- *   parameters, the inputs, the output, the further outputs, the states and the tape. It touches only [i] of a state
- *   and [t*n + i] of a movie, so the runner may hand it any tile of pixels and any run of frames.
+ *   parameters, the inputs, the output, the further outputs, the states and the tape. It touches only [i] of a state,
+ *   [t*n + i] of a movie and [t*map_size + i] of the tape, so the runner may hand it any tile of pixels and any run of frames.
  * - neighbourhood: `forward` is called by every thread with the whole pass; it launches kernels with
  *   convis_launch, or divides the work itself by pass->thread and meets the others at convis_barrier.
  *
@@ -67,7 +67,7 @@ struct convis_pass {
 };
 
 /* One kernel compiled for one instruction set. */
-typedef struct convis_span { int64_t i0, i1, n; int nt; convis_real dt; uint32_t frame, key0, key1; } convis_span;
+typedef struct convis_span { int64_t i0, i1, n, map_size; int nt; convis_real dt; uint32_t frame, key0, key1; } convis_span;
 typedef struct convis_kernel { const char *name; void (*run)(void *const *buffers, const convis_span *); } convis_kernel;
 typedef struct convis_kernels { const char *isa; const convis_kernel *list; } convis_kernels;
 

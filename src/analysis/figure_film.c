@@ -5,6 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Frames are taken one by one, so that a step's length matters only to stimuli, which are made for it. */
+static const double STEP = 1e-3;
+
 static convis_status open_at(convis_figure *f, const char *name, double dt, int64_t from, int64_t frames, convis_movie **movie)
 {
     convis_movie_options o = CONVIS_MOVIE_DEFAULTS;
@@ -77,7 +80,7 @@ static convis_status open_named(convis_figure *f, convis_recording_film *film, c
                               o->name ? o->name : "");
         if (length < 0 || (size_t)length >= sizeof film->name)
             return convis_fail(f->context, CONVIS_EINVAL, "%s: the name is too long", f->source);
-        s = open_at(f, film->name, o->dt > 0 ? o->dt : 1, 0, 0, movie);
+        s = open_at(f, film->name, o->dt > 0 ? o->dt : STEP, 0, 0, movie);
     }
     return s;
 }
@@ -96,7 +99,8 @@ convis_status convis_recording_film_open(convis_figure *f, convis_recording_film
     film->width = info.width;
     film->height = info.height;
     film->frames = info.steps;
-    film->dt = o->dt > 0 ? o->dt : info.fps > 0 ? 1/info.fps : convis_figure_attribute(f, "dt");
+    film->dt = o->dt > 0 ? o->dt : info.fps > 0 ? 1/info.fps
+             : !strncmp(f->source, "stim:", 5) ? STEP : convis_figure_attribute(f, "dt");
     film->picture = strcmp(info.format, "npy") && strcmp(info.format, "npz") && strcmp(info.format, "h5")
                  && strcmp(info.format, "hdf5") && strcmp(info.format, "inr");
     find_label(f, film);
@@ -109,7 +113,7 @@ convis_status convis_recording_film_each(convis_figure *f, const convis_recordin
 {
     convis_movie *movie = NULL;
     int64_t got = 1;
-    convis_status s = open_at(f, film->name, film->dt > 0 ? film->dt : 1, film->first, film->count, &movie);
+    convis_status s = open_at(f, film->name, film->dt > 0 ? film->dt : STEP, film->first, film->count, &movie);
     if (s) return s;
     convis_real *frame = convis_obtain(f->context, (size_t)(film->width*film->height)*sizeof *frame);
     if (!frame) s = CONVIS_ENOMEM;

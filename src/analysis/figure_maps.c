@@ -75,44 +75,73 @@ static void write_time(convis_figure *f, const strip *p, int k, double y)
 }
 
 /* Only the first panel has numbers on its axes: pixels of the map, not of the averaged picture. */
-static void write_axes(convis_figure *f, const strip *p, double x, double y, double w, double h)
+static void write_axes(convis_figure *f, const strip *p, double x, double y, double w, double h, int below)
 {
     FILE *s = f->script;
-    fprintf(s, "set xtics ('0' 0, '%lld' %lld) offset 0,0.4 font small\nset ytics ('0' 0, '%lld' %lld) offset 0.6,0 font small\n",
-            (long long)p->film->width - 1, (long long)p->width - 1, (long long)p->film->height - 1, (long long)p->height - 1);
-    fprintf(s, "set label 2 'x (pixels)' at screen %.5f,%.5f center font small\n", (x + w/2)/f->width, (y - 19)/f->height);
+    fprintf(s, "set ytics ('0' 0, '%lld' %lld) offset 0.6,0 font small\n", (long long)p->film->height - 1, (long long)p->height - 1);
     fprintf(s, "set label 3 'y (pixels)' at screen %.5f,%.5f center rotate by 90 font small\n", (x - 24)/f->width, (y + h/2)/f->height);
+    if (!below) return;                                  /* the next line of panels is there */
+    fprintf(s, "set xtics ('0' 0, '%lld' %lld) offset 0,0.4 font small\n", (long long)p->film->width - 1, (long long)p->width - 1);
+    fprintf(s, "set label 2 'x (pixels)' at screen %.5f,%.5f center font small\n", (x + w/2)/f->width, (y - 19)/f->height);
+}
+
+/* Where the panels are: in points from the left and the bottom. */
+typedef struct grid { double left, right, below, above, gap, line, w, h; int columns, lines; } grid;
+
+static void place_panels(const convis_figure *f, const strip *p, grid *g)
+{
+    g->columns = (p->count + g->lines - 1)/g->lines;
+    g->w = (f->width - g->left - g->right - g->gap*(g->columns - 1))/g->columns;
+    g->h = (f->height - g->above - g->below - g->line*(g->lines - 1))/g->lines;
+    double shape = (double)p->height/(double)p->width;   /* pixels are square */
+    if (g->h > g->w*shape) g->h = g->w*shape; else g->w = g->h/shape;
+}
+
+/* One line, as high as it needs to be; of the lines that a given size has room for, those with the largest panels. */
+static void begin_script(convis_figure *f, const strip *p, grid *g)
+{
+    double width = p->count < 4 ? 180*p->count + g->left + g->right : 720;
+    if (f->options->width) width = f->options->width/2.;
+    double w = (width - g->left - g->right - g->gap*(p->count - 1))/p->count, h = w*(double)p->height/(double)p->width;
+    convis_figure_begin(f, width, fmax(h + g->above + g->below, 100));
+    double best = -INFINITY;
+    int lines = 1;
+    for (g->lines = 1; g->lines <= p->count; g->lines++) {
+        place_panels(f, p, g);
+        if (g->w > best*1.05) { best = g->w; lines = g->lines; }
+    }
+    g->lines = lines;
+    place_panels(f, p, g);
+}
+
+static void write_bar(convis_figure *f, const strip *p, double x, double bottom, double top)
+{
+    FILE *s = f->script;
+    fprintf(s, "set colorbox user origin screen %.5f,%.5f size screen %.5f,%.5f\n", (x + 10)/f->width, bottom/f->height, 7/f->width,
+            (top - bottom)/f->height);
+    fputs("set label 4 ", s);
+    convis_figure_quote(s, p->film->label);
+    fprintf(s, " at screen %.5f,%.5f center rotate by 90 noenhanced\n", (x + 52)/f->width, .5*(bottom + top)/f->height);
 }
 
 static void write_script(convis_figure *f, const strip *p)
 {
-    double left = 36, right = 66, below = 30, gap = 6, above = f->options->title ? 40 : 20;
-    double width = p->count < 4 ? 180*p->count + left + right : 720;
-    if (f->options->width) width = f->options->width/2.;
-    double w = (width - left - right - gap*(p->count - 1))/p->count, h = w*(double)p->height/(double)p->width;
-    convis_figure_begin(f, width, fmax(h + above + below, 100));
-    double room = f->height - above - below;
-    if (h > room) { w *= room/h; h = room; }             /* the height asked for is the tighter one */
+    grid g = { .left = 36, .right = 66, .below = 30, .above = f->options->title ? 40 : 20, .gap = 6, .line = 20 };
+    begin_script(f, p, &g);
     FILE *s = f->script;
     int endian = 1;
-    double bottom = below + (room - h)/2;
+    double high = g.lines*g.h + (g.lines - 1)*g.line, bottom = g.below + (f->height - g.above - g.below - high)/2;
     fputs("set multiplot\nset border 15 linewidth 0.5\nset tics scale 0.4\nunset xtics\nunset ytics\nunset colorbox\n", s);
-    convis_figure_title(f, left);
-    write_colors(s, p, h);
+    convis_figure_title(f, g.left);
+    write_colors(s, p, high);
     /* Row 0 is on top. */
     fprintf(s, "set xrange [-0.5:%lld - 0.5]\nset yrange [%lld - 0.5:-0.5]\n", (long long)p->width, (long long)p->height);
     for (int k = 0; k < p->count; k++) {
-        double x = left + k*(w + gap);
-        convis_figure_panel(f, x, x + w, bottom, bottom + h);
-        write_time(f, p, k, bottom + h + 7);
-        if (k == 0) write_axes(f, p, x, bottom, w, h);
-        if (k == p->count - 1) {
-            fprintf(s, "set colorbox user origin screen %.5f,%.5f size screen %.5f,%.5f\n", (x + w + 10)/f->width, bottom/f->height,
-                    7/f->width, h/f->height);
-            fputs("set label 4 ", s);
-            convis_figure_quote(s, p->film->label);
-            fprintf(s, " at screen %.5f,%.5f center rotate by 90 noenhanced\n", (x + w + 52)/f->width, (bottom + h/2)/f->height);
-        }
+        double x = g.left + k%g.columns*(g.w + g.gap), y = bottom + high - g.h - k/g.columns*(g.h + g.line);
+        convis_figure_panel(f, x, x + g.w, y, y + g.h);
+        write_time(f, p, k, y + g.h + 7);
+        if (k == 0) write_axes(f, p, x, y, g.w, g.h, g.lines == 1);
+        if (k == p->count - 1) write_bar(f, p, g.left + g.columns*g.w + (g.columns - 1)*g.gap, bottom, bottom + high);
         fprintf(s, "plot 'maps.bin' binary skip=%lld array=(%lld,%lld) format='%%float32' endian=%s with image\n",
                 (long long)k*(long long)(p->width*p->height)*(long long)sizeof(float), (long long)p->width, (long long)p->height,
                 *(const char *)&endian ? "little" : "big");

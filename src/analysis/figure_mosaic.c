@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { CELLS = 20000, COLUMNS = 4 };
+enum { CELLS_PIXELS = 70000, CELLS_VECTOR = 20000, COLUMNS = 4 };
 
 /* Cells are discs whose diameter is a fixed part of the local spacing: dense where the mosaic is dense. */
 static convis_status write_cells(convis_figure *f, const convis_recording *r, const unsigned char *keep, const double *spacing, double dot)
@@ -106,7 +106,7 @@ convis_status convis_figure_mosaic(convis_figure *f)
     }
     if (!s) {
         int64_t drawn = 0;
-        convis_recording_thin(&r, CELLS, keep);
+        convis_recording_thin(&r, convis_figure_vector(f) ? CELLS_VECTOR : CELLS_PIXELS, keep);
         for (int64_t u = 0; u < r.cells; u++) drawn += keep[u];
         field a = find_field(&r, spacing);
         s = write_cells(f, &r, keep, spacing, .02*(a.x1 - a.x0));

@@ -15,15 +15,17 @@ int convis_figure_vector(const convis_figure *f) { return strcmp(f->extension, "
 double      convis_figure_time_scale(double span) { return span <= 2 ? 1e3 : 1; }
 const char *convis_figure_time_unit (double span) { return span <= 2 ? "ms" : "s"; }
 
-/* gnuplot interprets nothing in single quotes; a quote inside is doubled, and control characters become spaces. */
+/* Letters and digits as they are, all else as octal: neither quotes, nor `commands`, nor @macros can come about. */
 void convis_figure_quote(FILE *script, const char *text)
 {
-    fputc('\'', script);
+    fputc('"', script);
     for (; *text; text++) {
-        if (*text == '\'') fputc('\'', script);
-        fputc((unsigned char)*text < 32 || *text == 127 ? ' ' : *text, script);
+        unsigned char byte = (unsigned char)*text;
+        if (byte == ' ' || byte == ',' || byte == '.' || byte == '-' || byte == '_' || (byte >= '0' && byte <= '9')
+            || (byte >= 'A' && byte <= 'Z') || (byte >= 'a' && byte <= 'z')) fputc(byte, script);
+        else fprintf(script, "\\%03o", byte < 32 || byte == 127 ? ' ' : byte);
     }
-    fputc('\'', script);
+    fputc('"', script);
 }
 
 void convis_figure_begin(convis_figure *f, double width, double height)

@@ -110,8 +110,8 @@ static convis_status fit(convis_reconstruction *r, const convis_unit *units, con
     }
     double width = r->o.width ? (double)r->o.width : ceil(across*r->ppd - SLACK);
     double height = r->o.height ? (double)r->o.height : ceil(down*r->ppd - SLACK);
-    if (!(width*height <= 0x1p28))
-        return convis_fail(r->context, CONVIS_EINVAL, "reconstruction of %.0f x %.0f pixels: expected at most 2^28 in all", width, height);
+    if (!(width*height <= 0x1p28 && width <= 65536 && height <= 65536))
+        return convis_fail(r->context, CONVIS_EINVAL, "reconstruction of %.0f x %.0f pixels: expected at most 65536 x 65536 and 2^28 in all", width, height);
     r->width = width < 1 ? 1 : (int64_t)width;
     r->height = height < 1 ? 1 : (int64_t)height;
     return CONVIS_OK;

@@ -77,7 +77,7 @@ convis_status convis_numbers_shape(convis_numbers *n)
 
 int convis_numbers_movie(const convis_numbers *n)
 {
-    return (n->dims == 2 || n->dims == n->axis + 3) && n->rows > 0;
+    return n->rows <= 0 ? 0 : n->dims == 2 ? 1 : n->dims == n->axis + 3 ? 2 : 0;
 }
 
 /* "(100, 64, 64)" */
@@ -345,7 +345,7 @@ static convis_status split_name(convis_context *c, const char *name, char **path
 
 convis_status convis_array_read(convis_context *c, const char *name, convis_array *array)
 {
-    char *path;
+    char *path = NULL;
     const char *key, *extension;
     convis_numbers *n;
     *array = (convis_array){ .data = NULL };

@@ -36,6 +36,7 @@ typedef struct video {
 
     int64_t  number, first_stamp;
     double   tick, rate, start, duration;         /* seconds per tick, nominal frames per second, of the last frame */
+    double   longest;                             /* interval between frames so far */
     double   declared;                            /* seconds that the header promises; 0: nothing to hold it to */
 } video;
 
@@ -117,6 +118,7 @@ static int stamp(video *v, double *start)
                     (long long)(interval > 86400 ? v->number : v->number - 1), fmax(interval, now - v->start));
         return -1;
     }
+    v->longest = fmax(v->longest, now - v->start);
     *start = v->start = now;
     v->duration = interval;
     v->number++;
@@ -252,11 +254,13 @@ static int other_size(video *v, convis_real *out)
     return 1;
 }
 
-/* At the end: when the last frame ends. Files cut short may just stop, but then their header promised more. */
+/* At the end: when the last frame ends. Few containers say how long their last frame lasts, but many how long the movie
+ * does; where that leaves more than a frame could last, the file was cut short. */
 static int end(video *v, double *start)
 {
-    *start = exact(v, v->start + v->duration);
-    if (*start >= 0.99*v->declared - 1.5*v->duration) return 0;
+    const double left = v->declared - v->start, most = 1.5*fmax(v->longest, v->duration) + .01*v->declared;
+    *start = exact(v, left > 0 && left <= most ? v->declared : v->start + v->duration);
+    if (left <= most) return 0;
     convis_fail(v->frames.context, CONVIS_EFORMAT, "%s: ends after %.4g s, expected %.4g s: the file is cut short", v->path,
                 *start, v->declared);
     return -1;

@@ -68,12 +68,13 @@ static convis_status dataset_read(convis_numbers *n, void *raw, int64_t rows)
     convis_status status = CONVIS_OK;
     if (rows > n->rows - d->at) return convis_fail(n->context, CONVIS_EFORMAT, "%s: ends after %lld rows", n->name, (long long)n->rows);
     if (!rows) return CONVIS_OK;
-    hsize_t start[CONVIS_ARRAY_DIMS] = { 0 }, count[CONVIS_ARRAY_DIMS], all = (hsize_t)(rows*n->row);
+    hsize_t start[CONVIS_ARRAY_DIMS] = { 0 }, count[CONVIS_ARRAY_DIMS];
     for (int k = 0; k < n->dims; k++) count[k] = (hsize_t)n->dim[k];
     start[n->axis] = (hsize_t)d->at;
     count[n->axis] = (hsize_t)rows;
     convis_hdf5_enter();
-    hid_t memory = H5Screate_simple(1, &all, NULL);
+    /* The memory has the selection's own shape: HDF5 goes through any other pair number by number. */
+    hid_t memory = n->dims ? H5Screate_simple(n->dims, count, NULL) : H5Screate(H5S_SCALAR);
     if (memory < 0 || (n->dims && H5Sselect_hyperslab(d->space, H5S_SELECT_SET, start, NULL, count, NULL) < 0)
         || H5Dread(d->set, d->type, memory, d->space, H5P_DEFAULT, raw) < 0)
         status = wrong(n->context, CONVIS_EFORMAT, n->name, "reading");
@@ -173,7 +174,8 @@ static convis_status dataset_open(convis_context *c, const char *path, const cha
     if (!status && ((type = H5Dget_type(d->set)) < 0 || (d->space = H5Dget_space(d->set)) < 0)) status = wrong(c, CONVIS_EFORMAT, n->name, "opening");
     if (!status) {
         d->type = memory_type(type, &n->dtype);
-        if (d->type < 0 || !convis_dtype_known(n->dtype)) status = convis_fail(c, CONVIS_EFORMAT, "%s: holds no numbers, expected whole or floating point numbers", n->name);
+        if (d->type < 0 || !convis_dtype_known(n->dtype))
+            status = convis_fail(c, CONVIS_EFORMAT, "%s: holds no numbers, expected whole or floating point numbers", n->name);
         n->dims = H5Sget_simple_extent_ndims(d->space);
         if (!status && (n->dims < 0 || n->dims > CONVIS_ARRAY_DIMS || H5Sget_simple_extent_type(d->space) == H5S_NULL))
             status = convis_fail(c, CONVIS_ESHAPE, "%s: %d dimensions, expected at most %d", n->name, n->dims, CONVIS_ARRAY_DIMS);
@@ -192,8 +194,9 @@ static convis_status dataset_open(convis_context *c, const char *path, const cha
 typedef struct search {
     convis_context *context;
     const char *path;
-    int movie, visited;
+    int least, visited;                                  /* least: of convis_numbers_movie's answer; 3: only look */
     convis_numbers *found;
+    convis_status status;                                /* out of memory ends the search */
     char seen[300];                                      /* names, for the sentence when nothing fits */
 } search;
 
@@ -206,7 +209,7 @@ static void walk(search *s, hid_t file, const char *group, int depth)
     hid_t g = H5Gopen2(file, *group ? group : "/", H5P_DEFAULT);
     if (g < 0) return;
     if (H5Gget_info(g, &info) < 0) info.nlinks = 0;
-    for (hsize_t i = 0; i < info.nlinks && !s->found && s->visited++ < VISITED_MOST; i++) {
+    for (hsize_t i = 0; i < info.nlinks && !s->found && !s->status && s->visited++ < VISITED_MOST; i++) {
         if (H5Lget_name_by_idx(g, ".", H5_INDEX_NAME, H5_ITER_INC, i, name, sizeof name, H5P_DEFAULT) < 0) continue;
         if (snprintf(full, sizeof full, "%s%s%s", group, *group ? "/" : "", name) >= (int)sizeof full) continue;
         hid_t object = H5Oopen(g, name, H5P_DEFAULT);
@@ -217,8 +220,10 @@ static void walk(search *s, hid_t file, const char *group, int depth)
         convis_numbers *n;
         size_t used = strlen(s->seen);
         snprintf(s->seen + used, sizeof s->seen - used, "%s%s", used ? ", " : "", full);
-        if (dataset_open(s->context, s->path, full, &n)) continue;
-        if (!s->movie || convis_numbers_movie(n)) s->found = n;
+        convis_status status = dataset_open(s->context, s->path, full, &n);
+        if (status == CONVIS_ENOMEM) s->status = status;
+        if (status) continue;
+        if (convis_numbers_movie(n) >= s->least) s->found = n;
         else dataset_release((dataset *)n);
     }
     H5Gclose(g);
@@ -241,22 +246,27 @@ static convis_status open_file(convis_context *c, const char *path, hid_t *file)
 convis_status convis_hdf5_numbers(convis_context *c, const char *path, const char *name, int movie, convis_numbers **numbers)
 {
     hid_t file;
-    search s = { .context = c, .path = path, .movie = movie };
+    search s = { .context = c, .path = path, .least = name ? 3 : movie ? 2 : 0 };
     convis_hdf5_enter();
     convis_status status = open_file(c, path, &file);
     if (!status && name) {
         convis_status named = dataset_open(c, path, name, numbers);
         if (named == CONVIS_ENAME) {                     /* say what there is instead */
-            s.movie = 2;
             walk(&s, file, "", 0);
-            if (s.found) dataset_release((dataset *)s.found);
         }
-        status = named != CONVIS_ENAME ? named
+        status = named != CONVIS_ENAME ? named : s.status ? s.status
                : convis_fail(c, CONVIS_ENAME, "%s: no data set '%s', it has %s", path, name, *s.seen ? s.seen : "none");
     } else if (!status) {
         walk(&s, file, "", 0);
+        if (movie && !s.found && !s.status) {            /* no movie; perhaps a picture */
+            s.least = 1;
+            s.visited = 0;
+            *s.seen = 0;
+            walk(&s, file, "", 0);
+        }
         *numbers = s.found;
-        if (!s.found) status = convis_fail(c, CONVIS_EFORMAT, "%s: none of its data sets is %s, it has %s", path,
+        if (s.status) status = s.status;
+        else if (!s.found) status = convis_fail(c, CONVIS_EFORMAT, "%s: none of its data sets is %s, it has %s", path,
                                            movie ? "a movie (T, Y, X)" : "of numbers", *s.seen ? s.seen : "none");
     }
     if (file >= 0) H5Fclose(file);
@@ -404,7 +414,8 @@ static convis_status result_leave(convis_shared *s, int keep)
     convis_status status = CONVIS_OK;
     result *r = s->content;
     if (r && r->file >= 0 && !s->spoiled) status = result_check(s, H5Fflush(r->file, H5F_SCOPE_GLOBAL) >= 0);
-    if (r && r->file >= 0 && H5Fclose(r->file) < 0 && !s->spoiled && !status) status = wrong(s->context, CONVIS_EIO, s->aside.path, "closing");
+    if (r && r->file >= 0 && H5Fclose(r->file) < 0 && !s->spoiled && !status)
+        status = wrong(s->context, CONVIS_EIO, s->aside.path, "closing");
     if (status) s->spoiled = 1;
     convis_release(s->context, r);
     convis_status ended = convis_shared_end(s);

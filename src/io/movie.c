@@ -253,13 +253,12 @@ convis_status convis_movie_open(convis_context *c, const char *name, const convi
     m->context = c;
     status = convis_frames_open(c, name, o, 0, &m->source);
     if (!status) {
-        m->name = convis_obtain(c, strlen(name) + 1);
+        const char *said = strcmp(name, "-") ? name : "standard input";
+        m->name = convis_obtain(c, strlen(said) + 1);
         status = m->name ? CONVIS_OK : CONVIS_ENOMEM;
+        if (!status) strcpy(m->name, said);
     }
-    if (!status) {
-        strcpy(m->name, strcmp(name, "-") ? name : "standard input");
-        status = prepare(m, o);
-    }
+    if (!status) status = prepare(m, o);
     if (status) { convis_movie_close(&m); return status; }
     *out = m;
     return CONVIS_OK;

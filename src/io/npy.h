@@ -52,14 +52,15 @@ struct convis_numbers {
 
 /* Set axis, rows and row from dims and dim; ESHAPE when a size is negative or their product is absurd. */
 convis_status convis_numbers_shape(convis_numbers *);
-int           convis_numbers_movie(const convis_numbers *);      /* is it (Y, X), (T, Y, X), (1, ..., 1, T, Y, X)? */
+/* Is it a movie? 2: (T, Y, X) or (1, ..., 1, T, Y, X); 1: only a picture, (Y, X); 0: no. */
+int           convis_numbers_movie(const convis_numbers *);
 /* The array whose raw numbers are the next bytes. Takes `bytes`, and closes it even when it fails. */
 convis_status convis_numbers_stream(convis_bytes *bytes, const char *format, convis_dtype, int dims, const int64_t *dim,
                                     int fortran, convis_numbers **);
 convis_status convis_numbers_frames(convis_numbers *, convis_frames **);        /* takes the numbers likewise */
 convis_status convis_numbers_array (convis_numbers *, convis_array *);          /* takes the numbers likewise */
 
-/* key NULL: the first array; movie: the first that is a movie. */
+/* key NULL: the first array; movie: the first that is a movie, else the first picture. */
 convis_status convis_npy_numbers (convis_context *, const char *path, convis_numbers **);
 convis_status convis_npz_numbers (convis_context *, const char *path, const char *key, int movie, convis_numbers **);
 convis_status convis_hdf5_numbers(convis_context *, const char *path, const char *dataset, int movie, convis_numbers **);

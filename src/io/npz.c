@@ -145,16 +145,15 @@ convis_status convis_npz_numbers(convis_context *c, const char *path, const char
         return status ? status : numbers_open(c, path, index, numbers);
     }
     int found = 0;
-    for (zip_int64_t i = 0; i < count && !found; i++) {
-        status = numbers_open(c, path, i, numbers);
-        if (status == CONVIS_ENOMEM) break;
-        found = !status && (!movie || convis_numbers_movie(*numbers));
-        if (!status && !found && count > 1) (*numbers)->close(*numbers);
-        else if (!status) found = 1;                     /* the only one: let the sentence about its shape be said */
-    }
-    if (!found && (count > 1 || !status))                /* a single member has said itself what is wrong with it */
-        status = status == CONVIS_ENOMEM ? status
-               : convis_fail(c, CONVIS_EFORMAT, "%s: none of its arrays is %s, it has %s", path,
+    for (int least = movie ? 2 : 0; least >= (movie ? 1 : 0) && !found && status != CONVIS_ENOMEM; least--)
+        for (zip_int64_t i = 0; i < count && !found; i++) {
+            status = numbers_open(c, path, i, numbers);
+            if (status == CONVIS_ENOMEM) break;
+            found = !status && (convis_numbers_movie(*numbers) >= least || count == 1);  /* its shape gets its own sentence */
+            if (!status && !found) (*numbers)->close(*numbers);
+        }
+    if (!found && status != CONVIS_ENOMEM && count != 1) /* a single member has said itself what is wrong with it */
+        status = convis_fail(c, CONVIS_EFORMAT, "%s: none of its arrays is %s, it has %s", path,
                              movie ? "a movie (T, Y, X)" : "of numbers", list_names(archive, text, sizeof text));
     zip_discard(archive);
     return found ? CONVIS_OK : status;
@@ -197,7 +196,8 @@ static convis_status member_add(convis_shared *s, const char *path, const char *
 {
     member **at = (member **)&s->content;
     for (; *at; at = &(*at)->next)
-        if (!strcmp((*at)->name, name)) return convis_fail(s->context, CONVIS_EINVAL, "%s: two arrays are named '%s', expected one of each name", path, name);
+        if (!strcmp((*at)->name, name))
+            return convis_fail(s->context, CONVIS_EINVAL, "%s: two arrays are named '%s', expected one of each name", path, name);
     member *m = convis_obtain(s->context, sizeof *m);
     if (!m) return CONVIS_ENOMEM;
     m->name = convis_obtain(s->context, strlen(name) + 1);

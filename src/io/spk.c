@@ -19,7 +19,9 @@ static convis_status spk_read(convis_context *c, const char *path, convis_column
         status = spike ? convis_text_integer(&t, convis_text_word(&t, 0), "a unit", &spike->unit) : CONVIS_ENOMEM;
         if (!status) status = convis_text_number(&t, convis_text_word(&t, 0), "a time", &spike->time);
         char *more = status ? NULL : convis_text_word(&t, 0);
-        if (more) status = convis_fail(c, CONVIS_EFORMAT, "%s:%lld: '%.40s' after the time, expected two columns: unit time", path, (long long)t.line, more);
+        if (more)
+            status = convis_fail(c, CONVIS_EFORMAT, "%s:%lld: '%.40s' after the time, expected two columns: unit time", path,
+                                 (long long)t.line, more);
     }
     if (!status && got < 0) status = CONVIS_EFORMAT;
     convis_text_close(&t);

@@ -134,25 +134,64 @@ static int64_t place_coefficients(const convis_blur *b, real *const *from, int64
     return LANES;
 }
 
-/* `in` transposed into `s` ([x][lane]), and back. Blocks of WIDTH x WIDTH keep both sides within few cache lines. */
+/* ---- Transposition in squares of WIDTH x WIDTH registers: log2(WIDTH) rounds of interleaving the upper half with the
+ * lower ---- */
+
+#ifdef CONVIS_DOUBLE
+typedef int64_t lane;
+#else
+typedef int32_t lane;
+#endif
+typedef lane lanes __attribute__((vector_size(VECTOR_BYTES)));
+
+INLINE void interleave(vector a, vector b, vector *low, vector *high)
+{
+    lanes l, h;
+    for (int k = 0; k < WIDTH; k++) {
+        l[k] = k/2 + (k & 1 ? WIDTH : 0);
+        h[k] = WIDTH/2 + k/2 + (k & 1 ? WIDTH : 0);
+    }
+#ifdef __clang__
+    for (int k = 0; k < WIDTH; k++) {
+        (*low)[k]  = l[k] < WIDTH ? a[l[k]] : b[l[k] - WIDTH];
+        (*high)[k] = h[k] < WIDTH ? a[h[k]] : b[h[k] - WIDTH];
+    }
+#else
+    *low  = __builtin_shuffle(a, b, l);
+    *high = __builtin_shuffle(a, b, h);
+#endif
+}
+
+INLINE void transpose_square(const real *from, int64_t from_stride, real *to, int64_t to_stride)
+{
+    vector r[WIDTH], q[WIDTH];
+    for (int k = 0; k < WIDTH; k++) r[k] = load(from + k*from_stride);
+    for (int round = 1; round < WIDTH; round *= 2) {
+        for (int k = 0; k < WIDTH/2; k++) interleave(r[k], r[k + WIDTH/2], &q[2*k], &q[2*k + 1]);
+        for (int k = 0; k < WIDTH; k++) r[k] = q[k];
+    }
+    for (int k = 0; k < WIDTH; k++) store(to + k*to_stride, r[k]);
+}
+
+/* `count` rows of `in` transposed into `s` ([x][lane]); missing rows repeat the first. */
 static void transpose_in(const real *in, int64_t w, int64_t count, real *s)
 {
-    for (int64_t x0 = 0; x0 < w; x0 += WIDTH) {
-        int64_t x1 = x0 + WIDTH < w ? x0 + WIDTH : w;
-        for (int64_t l = 0; l < LANES; l++) {
-            const real *row = in + (l < count ? l : 0)*w;
-            for (int64_t x = x0; x < x1; x++) s[x*LANES + l] = row[x];
-        }
+    int64_t whole = count == LANES ? w - w%WIDTH : 0;
+    for (int64_t x = 0; x < whole; x += WIDTH)
+        for (int l = 0; l < LANES; l += WIDTH) transpose_square(in + l*w + x, w, s + x*LANES + l, LANES);
+    for (int64_t l = 0; l < LANES; l++) {
+        const real *row = in + (l < count ? l : 0)*w;
+        for (int64_t x = whole; x < w; x++) s[x*LANES + l] = row[x];
     }
 }
 
 static void transpose_out(const real *s, int64_t w, int64_t count, real *out)
 {
-    for (int64_t x0 = 0; x0 < w; x0 += WIDTH) {
-        int64_t x1 = x0 + WIDTH < w ? x0 + WIDTH : w;
-        for (int64_t l = 0; l < count; l++)
-            for (int64_t x = x0; x < x1; x++) out[l*w + x] = s[x*LANES + l];
-    }
+    int64_t whole = count == LANES ? w - w%WIDTH : 0;
+    for (int64_t x = 0; x < whole; x += WIDTH)
+        for (int l = 0; l < LANES; l += WIDTH) transpose_square(s + x*LANES + l, LANES, out + l*w + x, w);
+    for (int64_t l = 0; l < count; l++)
+        for (int64_t x = whole; x < w; x++) out[l*w + x] = s[x*LANES + l];
 }
 
 static void rows(const convis_blur *b, const convis_real *in, convis_real *out, int64_t y0, int64_t y1, void *scratch)

@@ -19,7 +19,7 @@ CONVIS_KERNEL6(highpass_forward, PARAM p, IN x, OUT y, STATE m, STATE before, TA
     real d = r < R(0.1) ? series : 1 - b/r;
     if (!linear) d = b;
     if (tape) CONVIS_SCAN(i, t) {
-        tape[t*n + i] = m[i];
+        tape[t*map_size + i] = m[i];
         m[i] += (b - d)*before[i] - b*m[i] + d*x[t*n + i];
         before[i] = x[t*n + i];
         y[t*n + i] = x[t*n + i] - weight*m[i];

@@ -19,11 +19,13 @@ enum { NOISE_CURRENT, NOISE_REFRACTORY, NOISE_START, NOISE_MORE = 8 };        /*
 
 /* ---- What kernel and host share: the life of a cell after the first spike of a step ---- */
 
-/* Time until V reaches 1; beyond any step when it does not. */
+/* Time until V reaches 1: none if it is there, beyond any step when it never does. Maxima rather than conditions, as
+ * compilers answer a condition on a logarithm's argument with two logarithms. */
 CONVIS_INLINE real lif_delay(real E, real v, real per_g)
 {
-    real above = E > 1 ? E - 1 : R(1.0), gap = E > 1 && v < 1 ? E - v : above;
-    return E > 1 || v >= 1 ? convis_log(gap/above)*per_g : R(1e30);
+    real above = convis_max(E - 1, R(1e-30)), gap = convis_max(E - v, above);
+    real delay = convis_log(gap/above)*per_g;
+    return E > 1 || v >= 1 ? delay : R(1e30);
 }
 
 /* Refractory time after the k-th spike of a step, k >= 1. */
@@ -39,70 +41,85 @@ CONVIS_INLINE real lif_later_refractory(real mean, real sd, integer i, u32 frame
 
 #ifndef CONVIS_HOST
 
-/* One group of pixels for one frame. What a pixel still has to live through after its first spike and a refractory
- * time shorter than the step is rare, and done one pixel at a time at the end. */
+/* Standard deviation of the current that noise adds to a step. */
+CONVIS_INLINE real lif_noise(real sigma, real g, real dt, int exact)
+{
+    if (exact) return sigma*g*convis_sqrt((1 + convis_exp(-g*dt))/-convis_expm1(-g*dt));
+    return sigma*convis_sqrt(2*g/dt);
+}
+
+/* One group of pixels for one frame, in local arrays of fixed length so that every loop vectorises. What a pixel still
+ * has to live through after its first spike and a refractory time shorter than the step is rare, and done one pixel at
+ * a time at the end. */
 CONVIS_INLINE void lif_group(PARAM p, IN x, OUT y, STATE v, STATE wait, STATE a, STATE before, OUT tape_v, OUT tape_wait,
-                             OUT tape_j, OUT tape_a, integer g0, integer count, integer n, integer t, real dt, u32 frame, u32 key0, u32 key1,
+                             OUT tape_j, OUT tape_a, integer g0, integer count, real dt, u32 frame, u32 key0, u32 key1,
                              int noisy, int spread, int adapting, int exact)
 {
-    real z[CONVIS_GROUP], z_refractory[CONVIS_GROUP], current[CONVIS_GROUP];
-    real leak = p[LEAK], refractory = p[REFRACTORY], decay = adapting ? convis_exp(-dt/p[TAU]) : R(1.0);
-    real scale_const = exact ? p[SIGMA]*leak*convis_sqrt((1 + convis_exp(-leak*dt))/-convis_expm1(-leak*dt))
-                             : p[SIGMA]*convis_sqrt(2*leak/dt);
-    if (noisy)  convis_normals(z, g0, frame, NOISE_CURRENT, key0, key1);
-    if (spread) convis_normals(z_refractory, g0, frame, NOISE_REFRACTORY, key0, key1);
-    int again = 0;
-    for (integer l = 0; l < count; l++) {
-        integer i = g0 + l;
-        real J = x[t*n + i], conductance = leak;
-        if (exact) { real now = J; J = R(0.5)*(before[i] + now); before[i] = now; }
-        if (noisy) {
-            real scale = scale_const;
-            if (adapting) {
-                conductance = leak + a[i];
-                scale = exact ? p[SIGMA]*conductance*convis_sqrt((1 + convis_exp(-conductance*dt))/-convis_expm1(-conductance*dt))
-                              : p[SIGMA]*convis_sqrt(2*conductance/dt);
-            }
-            J += scale*z[l];
-        }
-        if (adapting) {
-            a[i] *= decay;
-            conductance = leak + a[i];
-            J += a[i]*p[REVERSAL];
-        }
-        if (tape_v) {
-            tape_v[t*n + i] = v[i];
-            tape_wait[t*n + i] = wait[i];
-            tape_j[t*n + i] = J;
-            tape_a[t*n + i] = a[i];
-        }
-        real per_g = 1/conductance, E = J*per_g, still = convis_min(wait[i], dt);
-        real at = still + lif_delay(E, v[i], per_g);
-        int  fires = wait[i] < dt && at <= dt;
-        real rest = refractory;
-        if (spread) rest = convis_max(refractory + p[REFRACTORY_SD]*z_refractory[l], R(0.0));
-        real end = E + (v[i] - E)*convis_exp(conductance*(still - dt));
-        v[i] = fires ? R(0.0) : wait[i] < dt ? end : v[i];
-        wait[i] = fires ? rest - (dt - at) : convis_max(wait[i] - dt, R(0.0));
-        y[t*n + i] = fires ? R(1.0) : R(0.0);
-        if (adapting) a[i] += fires ? p[DELTA] : R(0.0);
-        current[l] = J;
-        again |= wait[i] < 0;
+    real z[CONVIS_GROUP], zr[CONVIS_GROUP], J[CONVIS_GROUP], V[CONVIS_GROUP], W[CONVIS_GROUP], A[CONVIS_GROUP], Y[CONVIS_GROUP];
+    real E[CONVIS_GROUP], at[CONVIS_GROUP], end[CONVIS_GROUP];
+    real leak = p[LEAK], refractory = p[REFRACTORY], refractory_sd = p[REFRACTORY_SD], sigma = p[SIGMA];
+    real decay = adapting ? convis_exp(-dt/p[TAU]) : R(1.0), delta = p[DELTA], reversal = p[REVERSAL];
+    real scale = lif_noise(sigma, leak, dt, exact), per_leak = 1/leak;
+    if (count < CONVIS_GROUP) for (integer l = 0; l < CONVIS_GROUP; l++) J[l] = V[l] = W[l] = A[l] = R(0.0);
+    for (integer l = 0; l < count; l++) J[l] = exact ? R(0.5)*(before[g0 + l] + x[l]) : x[l];
+    if (exact) for (integer l = 0; l < count; l++) before[g0 + l] = x[l];
+    for (integer l = 0; l < count; l++) V[l] = v[g0 + l];
+    for (integer l = 0; l < count; l++) W[l] = wait[g0 + l];
+    for (integer l = 0; l < count; l++) A[l] = adapting ? a[g0 + l] : R(0.0);
+    if (noisy) {
+        convis_normals(z, g0, frame, NOISE_CURRENT, key0, key1);
+        for (integer l = 0; l < CONVIS_GROUP; l++)
+            J[l] += (adapting ? lif_noise(sigma, leak + A[l], dt, exact) : scale)*z[l];
     }
-    if (again)
-        for (integer l = 0; l < count; l++) {
-            integer i = g0 + l;
-            for (int k = 1; wait[i] < 0; k++) {             /* -wait is what is left of the step, V = 0 */
-                real left = -wait[i], conductance = adapting ? leak + a[i] : leak, per_g = 1/conductance;
-                real J = adapting ? current[l] + p[DELTA]*p[REVERSAL]*(real)k : current[l], E = J*per_g;
-                real delay = lif_delay(E, R(0.0), per_g);
-                wait[i] = R(0.0);
-                if (delay > left) { v[i] = E - E*convis_exp(-conductance*left); break; }
-                y[t*n + i] += 1;
-                if (adapting) a[i] += p[DELTA];
-                wait[i] = lif_later_refractory(refractory, p[REFRACTORY_SD], i, frame, k, key0, key1) - (left - delay);
-            }
+    if (spread) convis_normals(zr, g0, frame, NOISE_REFRACTORY, key0, key1);
+    if (adapting)
+        for (integer l = 0; l < CONVIS_GROUP; l++) {
+            A[l] *= decay;
+            J[l] += A[l]*reversal;
         }
+    if (tape_v) {
+        for (integer l = 0; l < count; l++) tape_v[l] = V[l];
+        for (integer l = 0; l < count; l++) tape_wait[l] = W[l];
+        for (integer l = 0; l < count; l++) tape_j[l] = J[l];
+        for (integer l = 0; l < count; l++) tape_a[l] = A[l];
+    }
+    /* One stage a loop, as in convis_normals: when would V reach 1, where would it be at the end, what comes true. */
+    for (integer l = 0; l < CONVIS_GROUP; l++) {
+        real per_g = adapting ? 1/(leak + A[l]) : per_leak;
+        E[l] = J[l]*per_g;
+        at[l] = convis_min(W[l], dt) + lif_delay(E[l], V[l], per_g);
+    }
+    for (integer l = 0; l < CONVIS_GROUP; l++) {
+        real g = adapting ? leak + A[l] : leak;
+        end[l] = E[l] + (V[l] - E[l])*convis_exp(g*(convis_min(W[l], dt) - dt));
+    }
+    for (integer l = 0; l < CONVIS_GROUP; l++) {
+        real rest = spread ? convis_max(refractory + refractory_sd*zr[l], R(0.0)) : refractory;
+        real fires = W[l] < dt ? (at[l] <= dt ? R(1.0) : R(0.0)) : R(0.0);
+        real quiet = W[l] < dt ? end[l] : V[l], left = convis_max(W[l] - dt, R(0.0));
+        V[l] = fires > 0 ? R(0.0) : quiet;
+        W[l] = fires > 0 ? rest - (dt - at[l]) : left;
+        Y[l] = fires;
+        if (adapting) A[l] += fires*delta;
+    }
+    int again = 0;
+    for (integer l = 0; l < CONVIS_GROUP; l++) again |= W[l] < 0 ? 1 : 0;
+    if (again)
+        for (integer l = 0; l < count; l++)
+            for (int k = 1; W[l] < 0; k++) {                /* -W is what is left of the step, V = 0 */
+                real left = -W[l], g = adapting ? leak + A[l] : leak, per_g = 1/g;
+                real current = adapting ? J[l] + delta*reversal*(real)k : J[l], e = current*per_g;
+                real delay = lif_delay(e, R(0.0), per_g);
+                W[l] = R(0.0);
+                if (delay > left) { V[l] = e - e*convis_exp(-g*left); break; }
+                Y[l] += 1;
+                if (adapting) A[l] += delta;
+                W[l] = lif_later_refractory(refractory, refractory_sd, g0 + l, frame, k, key0, key1) - (left - delay);
+            }
+    for (integer l = 0; l < count; l++) v[g0 + l] = V[l];
+    for (integer l = 0; l < count; l++) wait[g0 + l] = W[l];
+    for (integer l = 0; l < count; l++) y[l] = Y[l];
+    if (adapting) for (integer l = 0; l < count; l++) a[g0 + l] = A[l];
 }
 
 /* buffers: p, x, y, v, wait, a, before, then the four maps of the tape, which lie one after the other. */
@@ -119,14 +136,20 @@ CONVIS_KERNEL11(lif_forward, PARAM p, IN x, OUT y, STATE v, STATE wait, STATE a,
                 v[i] = convis_uniform(w[0]);
             }
         CONVIS_GROUPS(g, count) {
-            /* The usual cells get a loop of their own, free of what they do not have. */
+            integer m = t*map_size + g;
+            IN  x_ = x + t*n + g;
+            OUT y_ = y + t*n + g;
+            OUT tv = tape_v ? tape_v + m : tape_v;
+            OUT tw = tape_v ? tape_wait + m : tape_v;
+            OUT tj = tape_v ? tape_j + m : tape_v;
+            OUT ta = tape_v ? tape_a + m : tape_v;
+            /* The usual cells get a body of their own, free of what they do not have. */
             if (noisy && !spread && !adapting && exact)
-                lif_group(p, x, y, v, wait, a, before, tape_v, tape_wait, tape_j, tape_a, g, count, n, t, dt, f, key0, key1, 1, 0, 0, 1);
+                lif_group(p, x_, y_, v, wait, a, before, tv, tw, tj, ta, g, count, dt, f, key0, key1, 1, 0, 0, 1);
             else if (!noisy && !spread && !adapting && !exact)
-                lif_group(p, x, y, v, wait, a, before, tape_v, tape_wait, tape_j, tape_a, g, count, n, t, dt, f, key0, key1, 0, 0, 0, 0);
+                lif_group(p, x_, y_, v, wait, a, before, tv, tw, tj, ta, g, count, dt, f, key0, key1, 0, 0, 0, 0);
             else
-                lif_group(p, x, y, v, wait, a, before, tape_v, tape_wait, tape_j, tape_a, g, count, n, t, dt, f, key0, key1,
-                          noisy, spread, adapting, exact);
+                lif_group(p, x_, y_, v, wait, a, before, tv, tw, tj, ta, g, count, dt, f, key0, key1, noisy, spread, adapting, exact);
         }
     }
 }

@@ -40,10 +40,10 @@ CONVIS_KERNEL6(lowpass_forward, PARAM p, IN x, OUT y, STATE s, STATE before, TAP
     }
     CONVIS_FRAMES(t) {
         if (tape)
-            for (int j = 0; j < stages; j++) CONVIS_PIXELS(i) tape[(t*stages + j)*n + i] = s[j*n + i];
+            for (int j = 0; j < stages; j++) CONVIS_PIXELS(i) tape[(t*stages + j)*map_size + i] = s[j*map_size + i];
         /* Down the chain with what each stage heard before, then up with what it hears now. */
         for (int j = stages - 1; j > 0; j--)
-            CONVIS_PIXELS(i) s[j*n + i] += hold ? (b - d)*s[(j - 1)*n + i] - b*s[j*n + i] : -b*s[j*n + i];
+            CONVIS_PIXELS(i) s[j*map_size + i] += hold ? (b - d)*s[(j - 1)*map_size + i] - b*s[j*map_size + i] : -b*s[j*map_size + i];
         if (hold == 2) {
             CONVIS_PIXELS(i) {
                 s[i] += (b - d)*before[i] - b*s[i] + d*(gain*x[t*n + i]);
@@ -53,8 +53,8 @@ CONVIS_KERNEL6(lowpass_forward, PARAM p, IN x, OUT y, STATE s, STATE before, TAP
             CONVIS_PIXELS(i) s[i] += b*(gain*x[t*n + i] - s[i]);
         }
         for (int j = 1; j < stages; j++)
-            CONVIS_PIXELS(i) s[j*n + i] += (hold ? d : b)*s[(j - 1)*n + i];
-        CONVIS_PIXELS(i) y[t*n + i] = s[(stages - 1)*n + i];
+            CONVIS_PIXELS(i) s[j*map_size + i] += (hold ? d : b)*s[(j - 1)*map_size + i];
+        CONVIS_PIXELS(i) y[t*n + i] = s[(stages - 1)*map_size + i];
     }
 }
 

@@ -1,5 +1,6 @@
 /* recipe.c - models by name or file, their settings as text, and the way to a built model and back to a file. */
 #include "recipe.h"
+#include "../io/hdf5.h"
 #include "../io/format.h"
 #include <errno.h>
 #include <math.h>
@@ -70,7 +71,7 @@ static convis_status open_file(convis_context *c, const char *name, convis_recip
     if (!strcasecmp(ext, ".yaml") || !strcasecmp(ext, ".yml"))
         return convis_fail(c, CONVIS_ENOTSUP, "%s: models in YAML are not supported by this version, expected .xml or .h5", name);
     if (!strcasecmp(ext, ".h5") || !strcasecmp(ext, ".hdf5")) {
-        status = convis_hdf5_model_text(c, name, &text);
+        status = convis_hdf5_text(c, name, "model", &text);
         size = !status && text ? strlen(text) : 0;
     }
     else if (!strcasecmp(ext, ".xml") || access(name, F_OK) == 0) status = slurp(c, name, &text, &size);

@@ -10,6 +10,4 @@ struct convis_recipe {
     int opened;                                          /* warnings of opening; those of building follow */
 };
 
-/* src/io/hdf5.c: the text of the data set `model` of a saved result; release it with convis_release. */
-convis_status convis_hdf5_model_text(convis_context *, const char *path, char **text);
 #endif

@@ -12,14 +12,14 @@ static const convis_field params[] = {
     { "speed",  "degrees/s", 4, 0, 100000, 0, "of the motion" },
     { "direction", "degrees", 0, -360, 360, 0, "of the motion; 0 is rightwards, 90 downwards" },
     { "contrast", "", 1, -1, 100, 0, "of the bar against the background (Weber); negative is dark" },
-    { NULL }
+    { .name = NULL }
 };
 
 /* How much of a pixel at distance d (pixels) from the middle of a stripe of this width (pixels) the stripe covers. */
 static double covered(double d, double width)
 {
     const double from = fmax(d - .5, -width/2), to = fmin(d + .5, width/2);
-    return fmax(0, to - from);
+    return fmax(0, fmin(1, to - from));          /* rounding can make it a hair more than 1 */
 }
 
 static int draw(convis_stim *s, int64_t frame, convis_real *out)

@@ -13,11 +13,11 @@
     { "rate", "Hz", 0, 0, 1e6, 0, "at which checks are drawn anew; 0: in every frame" },            \
     { "seed", "", 0, 0, 4294967295.0, CONVIS_WHOLE, "of the noise" }
 
-static const convis_field dense[] = { CHECKER_FIELDS, { NULL } };
+static const convis_field dense[] = { CHECKER_FIELDS, { .name = NULL } };
 static const convis_field sparse[] = {
     CHECKER_FIELDS,
     { "density", "", .05, 0, 1, 0, "share of the checks that are not grey at a time" },
-    { NULL }
+    { .name = NULL }
 };
 
 static convis_status checkers_open(convis_stim *s)

@@ -18,13 +18,13 @@ static const convis_field pulse[] = {
     { "length", "s", .2, 0, 1e6, 0, "how long it lasts" },
     { "diameter", "degrees", 0, 0, 10000, 0, "of the disc; 0: the whole field" },
     { "contrast", "", 1, -1, 1000, 0, "of the pulse against the background (Weber); negative is dark" },
-    { NULL }
+    { .name = NULL }
 };
 static const convis_field impulse[] = {
     { "onset", "s", .1, 0, 1e6, 0, "when it happens" },
     { "diameter", "degrees", 0, 0, 10000, 0, "of the disc; 0: the whole field" },
     { "contrast", "", 1, -1, 1000, 0, "of the impulse against the background (Weber); negative is dark" },
-    { NULL }
+    { .name = NULL }
 };
 static const convis_field chirp[] = {
     { "frequency", "Hz", 8, 0, 10000, 0, "that the speeding sine reaches" },
@@ -32,7 +32,7 @@ static const convis_field chirp[] = {
     { "sweep", "s", 8, 1e-3, 1e5, 0, "how long each of the two lasts" },
     { "diameter", "degrees", 0, 0, 10000, 0, "of the disc; 0: the whole field" },
     { "duration", "s", 32, 1e-6, 1e6, 0, "of the stimulus; all of it takes 16 s and two sweeps" },
-    { NULL }
+    { .name = NULL }
 };
 
 static void disc(const convis_stim *s, double level, convis_real *out)

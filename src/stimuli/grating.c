@@ -24,18 +24,18 @@
 static const convis_field drifting[] = {
     GRATING_FIELDS,
     { "diameter", "degrees", 0, 0, 10000, 0, "of the round patch; 0: the whole field" },
-    { NULL }
+    { .name = NULL }
 };
 static const convis_field flickering[] = {
     GRATING_FIELDS,
     { "temporal_phase", "degrees", 0, -360, 360, 0, "of the flicker in frame 0" },
     { "diameter", "degrees", 0, 0, 10000, 0, "of the round patch; 0: the whole field" },
-    { NULL }
+    { .name = NULL }
 };
 static const convis_field gabor[] = {
     GRATING_FIELDS,
     { "sigma", "degrees", .5, 1e-6, 10000, 0, "standard deviation of the Gaussian window" },
-    { NULL }
+    { .name = NULL }
 };
 
 /* The carrier's angle is a(i) + b(j): its cosine costs four table products a pixel instead of a call. */

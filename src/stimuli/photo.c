@@ -18,7 +18,7 @@ static const convis_field params[] = {
     { "length", "s", .025, 1e-4, 1, 0, "that a microsaccade takes" },
     { "seed", "", 0, 0, 4294967295.0, CONVIS_WHOLE, "of the eye's path" },
     { "photo_ppd", "pixels/degree", 0, 0, 1e5, 0, "of the photograph; 0: as the field's" },
-    { NULL }
+    { .name = NULL }
 };
 
 typedef struct photo { convis_eye eye; int64_t width, height; double ppd[2]; convis_real *pixels; } photo;

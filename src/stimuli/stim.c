@@ -19,7 +19,7 @@ static const convis_field common[] = {
     { "x", "degrees", 0, -10000, 10000, 0, "of the centre, rightwards from the middle of the field" },
     { "y", "degrees", 0, -10000, 10000, 0, "of the centre, downwards from the middle of the field" },
     { "ppd", "pixels/degree", 20, 1e-3, 1e5, 0, "pixels per degree of visual angle; --ppd, unless given here" },
-    { NULL }
+    { .name = NULL }
 };
 
 /* What people write for the longer names. */

@@ -76,7 +76,9 @@ done
 for model in retina primate cat-x linear; do
     yes "describe $model"           convis describe $model
     is  "$model can be set"         grep -q '^  opl.center.tau ' out
-    is  "$model can be probed"      grep -q '^  ganglion_0 ' out
+    is  "$model can be probed"      grep -q '^  opl ' out
+    yes "describe $model --all"     convis describe $model --all
+    is  'which is more'             grep -q '^  opl.center.gain ' out
     yes "describe $model --xml"     convis describe $model --xml
     cp out $model.xml
     yes "describe $model.xml"       convis describe $model.xml
@@ -98,8 +100,10 @@ fi
 # ---- Stimuli ----
 
 yes 'stim'                          convis stim
+yes 'stim KIND'                     convis stim grating
+is  'lists its keys'                grep -q '^  contrast ' out
 yes 'stim writes an array'          convis stim grating --size 48x40 --frames 60 --dt 0.001 -o grating.npy
-no  'stim without a file'    2 '-o FILE is missing'     convis stim grating
+no  'stim without a file'    2 '-o FILE is missing'     convis stim grating contrast=1
 no  'stim with a bad word'   2 'expected KEY=VALUE'     convis stim grating fast -o a.npy
 no  'unknown stimulus'       1 'gratin'                 convis stim gratin -o a.npy
 is  'and nothing was written'       test ! -e a.npy
@@ -150,6 +154,21 @@ is  'gives the same spikes'         cmp e.csv f.csv
 is  '--set changed them'            sh -c '! cmp -s a.csv e.csv'
 yes 'a stimulus without a file'     convis run retina 'stim:grating' --size 48x40 --frames 60 --dt 0.001 -q -o s.csv
 
+# A model that does not spike.
+yes 'linear'                        convis run linear grating.npy -q -o l.npy --probe opl=m.npy
+is  '-o takes the last layer'       cmp l.npy m.npy
+no  'it has no spikes'   1 'does not spike'             convis run linear grating.npy -q -o l.spk
+is  'and nothing was written'       test ! -e l.spk
+
+# Frames are held: 30 frames at 500 Hz are 60 steps of 1 ms, and so are 30 frames held twice.
+yes 'fps'                           convis run linear grating.npy -q --frames 30 --fps 500 --probe opl=fps.npy
+yes 'frame-repeat'                  convis run linear grating.npy -q --frames 30 --frame-repeat 2 --probe opl=held.npy
+is  'hold the same frames'          cmp fps.npy held.npy
+is  'as long as 60 steps'           test "$(wc -c < fps.npy)" -eq "$(wc -c < m.npy)"
+printf '# layer unit x y\n0 7 0 0\n0 3 0.1 0.1\n1 9 -0.1 0\n' > units.txt
+yes 'units'                         $run --units units.txt -o u.csv
+is  'are the only ones'             sh -c 'tail -n +2 u.csv | grep -q . && ! tail -n +2 u.csv | grep -qvE "^([37],.*,0|9,.*,1)$"'
+
 # The state of a run continues it.
 $run --frames 25 --save-state state -o first.csv 2> err &&
     $run --from 25 --load-state state -o second.csv 2>> err
@@ -177,6 +196,7 @@ done
 exec 3>&- 4<&-
 wait $loop
 is  'a loop is closed frame by frame'  test $answers -eq 3
+head -c $((frame + 100)) grating.raw > short.raw
 no  'half a frame'       1 'standard input'  sh -c '"$0" run retina - --size 48x40 -q < short.raw' "$convis"
 
 # ---- Bad input: one sentence, status 1, and what was there stays ----
@@ -212,7 +232,7 @@ is  'and nothing else'              test -z "$(ls -A | grep -E '^x\.|tmp|~$')"
 # ---- Interrupt, full disk, closed pipe ----
 
 # (An asynchronous command of a shell without job control ignores SIGINT; SIGTERM goes the same way.)
-"$convis" run retina stim:grating --size 48x40 --frames 100000000 -q -o good.csv > out 2> err &
+"$convis" run retina 'stim:grating?duration=100000' --size 48x40 -q -o good.csv > out 2> err &
 sleep 1
 kill -TERM $!
 wait $!

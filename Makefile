@@ -1,0 +1,64 @@
+# A newcomer needs git, gcc, make and this file: `make demo`, `make check`. The build itself is Meson's and Ninja's.
+
+BUILD  = build/meson
+CONVIS = build/convis
+PREFIX = /usr/local
+JOBS   =
+NINJA  = ninja $(if $(JOBS),-j$(JOBS))
+# Other settings of Meson, for instance MESON_ARGS=-Dwerror=true; they count when build/ is new.
+MESON_ARGS =
+
+.PHONY: help setup build demo check check-long fuzz bench docs install clean
+
+help:
+	@echo 'make setup       install what is missing to build (Debian packages, by apt-get)'
+	@echo 'make build       build; the command is then $(CONVIS)'
+	@echo 'make demo        show a real movie to a primate retina; pictures go to out/'
+	@echo 'make check       every test, the sanitizers and short fuzzing; the last line counts'
+	@echo 'make check-long  those, and the tests that take many minutes'
+	@echo 'make fuzz        fuzz every parser at length (SECONDS_EACH=600)'
+	@echo 'make bench       how fast it is here, against what this machine could do'
+	@echo 'make docs        write docs/layers.md and docs/retina.md anew from the tables in the source'
+	@echo 'make install     install the command, the library and its headers (PREFIX=$(PREFIX), DESTDIR=)'
+	@echo 'make clean       remove build/ and out/'
+	@echo
+	@echo 'JOBS=N limits the compilers that run at once.'
+
+setup:
+	@tools/setup.sh build
+
+$(BUILD)/build.ninja: | setup
+	@meson setup $(BUILD) --prefix=$(PREFIX) $(MESON_ARGS)
+
+build: setup $(BUILD)/build.ninja
+	@$(NINJA) -C $(BUILD) command
+	@ln -sf meson/cli/convis $(CONVIS)
+
+demo: build
+	@tools/demo.sh $(CONVIS) out
+
+check: build
+	@JOBS='$(JOBS)' tools/check.sh
+
+check-long: build
+	@JOBS='$(JOBS)' tools/check.sh long
+
+SECONDS_EACH = 600
+fuzz: build
+	@tools/setup.sh check
+	@JOBS='$(JOBS)' CONVIS_FUZZ_SECONDS=$(SECONDS_EACH) tools/check.sh fuzz
+
+bench: build
+	@$(NINJA) -C $(BUILD)
+	@tools/bench.sh $(CONVIS) $(BUILD)
+
+docs: build
+	@tools/docs.sh $(CONVIS) docs
+
+install: build
+	@meson configure $(BUILD) -Dprefix=$(PREFIX)
+	@$(NINJA) -C $(BUILD) command
+	@meson install -C $(BUILD) --no-rebuild
+
+clean:
+	rm -rf build out

@@ -1,0 +1,1066 @@
+/* every_layer.c - the promises of every layer, over odd shapes, default and drawn parameters, alone and among others.
+ *
+ *      every_layer [PATTERN]           only tests like "lif: *"
+ *
+ * A layer that is new in convis_layer_types() is tested without a word here, unless it needs something before it can be
+ * planned (NEEDS) or a parameter's range is not sensible at half to twice its default (RANGES).
+ * The reference of every comparison is one call on the whole movie, by one thread, with the baseline instruction set. */
+#include "harness.h"
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* ---- What layers need ---- */
+
+typedef struct need {
+    const char *type;
+    double low, high;                /* what it usually hears */
+    int    one_map;                  /* it takes no batches or channels */
+    void (*supply)(convis_model *, const char *name, convis_shape in);
+} need;
+
+static void must_set(convis_model *m, const char *name, const char *parameter, double value)
+{
+    char path[160];
+    snprintf(path, sizeof path, "%s.%s", name, parameter);
+    must(convis_model_context(m), convis_set(m, path, value));
+}
+
+/* Cells everywhere, in the corners, and outside. */
+static void supply_cells(convis_model *m, const char *name, convis_shape in)
+{
+    enum { CELLS = 75 };
+    double x[CELLS], y[CELLS], w = (double)in.dim[CONVIS_X], h = (double)in.dim[CONVIS_Y];
+    char path[160];
+    for (int k = 0; k < CELLS; k++) {
+        x[k] = k == 0 ? 0 : k == 1 ? w - 1 : k == 2 ? -3 : k == 3 ? w + 5 : -1 + (w + 1)*chance(31, (uint64_t)k);
+        y[k] = k == 0 ? 0 : k == 1 ? h - 1 : k == 2 ? h/2 : k == 3 ? -1e5 : -1 + (h + 1)*chance(32, (uint64_t)k);
+    }
+    snprintf(path, sizeof path, "%s.x", name);
+    must(convis_model_context(m), convis_set_array(m, path, x, CELLS));
+    snprintf(path, sizeof path, "%s.y", name);
+    must(convis_model_context(m), convis_set_array(m, path, y, CELLS));
+}
+
+static void supply_window(convis_model *m, const char *name, convis_shape in)
+{
+    int64_t w = in.dim[CONVIS_X], h = in.dim[CONVIS_Y];
+    must_set(m, name, "width", (double)(w - w/3));
+    must_set(m, name, "height", (double)(h - h/4));
+}
+
+static void supply_crop(convis_model *m, const char *name, convis_shape in)
+{
+    supply_window(m, name, in);
+    must_set(m, name, "left", (double)(in.dim[CONVIS_X]/3));
+    must_set(m, name, "top", (double)(in.dim[CONVIS_Y]/5));
+}
+
+static const need NEEDS[] = {
+    { "sample",         -2, 2, 1, supply_cells },
+    { "crop",           -2, 2, 1, supply_crop },
+    { "eye",            -2, 2, 1, supply_window },
+    { "lif",            -20, 300, 0, NULL },
+    { "luminance_gain", 0, 255, 0, NULL },
+    { NULL, -2, 2, 0, NULL },        /* all others */
+};
+
+static const need *need_of(const convis_layer_type *type)
+{
+    const need *n = NEEDS;
+    while (n->type && strcmp(n->type, type->name)) n++;
+    return n;
+}
+
+/* Where parameters are drawn; the first row that fits counts. A range from 0 gives 0 itself one time in four. */
+static const struct range { const char *name; double low, high; } RANGES[] = {
+    { "lif.sigma", 0, 0.3 }, { "lif.leak", 10, 100 }, { "lif.refractory", 0, 0.006 }, { "lif.refractory_sd", 0, 0.003 },
+    { "lif.delta", 0, 100 }, { "lif.adaptation_tau", 0, 0.05 }, { "lif.reversal", -1, 1 },
+    { "eye.period", 0, 0.02 }, { "eye.period_sd", 0, 0.004 }, { "eye.amplitude", 0, 0.3 }, { "eye.amplitude_sd", 0, 0.1 },
+    { "eye.duration", 0, 0.01 },
+    { "n", 0, 4 }, { "sigma", 0, 0.3 }, { "ppd", 8, 30 }, { "fovea", 0, 1 }, { "scaling", 0, 1.5 }, { "tau", 5e-4, 0.05 },
+    { "gain", -2, 2 }, { "amplification", -200, 200 }, { "feedback", 0, 200 }, { "exponent", 1, 3 }, { "threshold", -0.5, 0.5 },
+    { "reversal", -1, 1 }, { "weight", 0, 1.5 }, { "transient_weight", -20, 20 }, { "substep", 2e-4, 2e-3 }, { "nernst", -1, 1 },
+};
+
+static double drawn(const char *type, const char *name, const convis_item *p, uint64_t seed)
+{
+    char full[256];
+    uint64_t at = 0;
+    for (const char *s = p->path; *s; s++) at = at*131 + (unsigned char)*s;
+    double u = chance(seed, at), low = p->initial/2, high = p->initial ? 2*p->initial : 1;
+    if (p->whole) { low = p->min; high = p->max < p->min + 32 ? p->max : p->min + 32; }
+    snprintf(full, sizeof full, "%s.%s", type, name);
+    for (size_t k = 0; k < sizeof RANGES/sizeof *RANGES; k++)
+        if (!strcmp(RANGES[k].name, full) || !strcmp(RANGES[k].name, name)) { low = RANGES[k].low; high = RANGES[k].high; break; }
+    if (p->whole) return low + floor(u*(high - low + 1));
+    if (low == 0) u = u < 0.25 ? 0 : (u - 0.25)/0.75;
+    double value = low + u*(high - low);
+    return value < p->min ? p->min : value > p->max ? p->max : value;
+}
+
+/* ---- Trials: a layer in a setting ---- */
+
+enum { ALONE, AMONG, SETTINGS };     /* AMONG: behind and in front of others, through edges that cost 1 and 2 frames */
+enum { VARIANTS = 5 };               /* 0: default parameters */
+typedef struct trial { const convis_layer_type *type; convis_shape shape; int variant, setting; } trial;
+typedef struct manner { const char *device; int threads; cut how; int64_t longest; uint64_t seed; int keep_all; const convis_allocator *memory; } manner;
+static const manner PLAIN = { "cpu:baseline", 1, WHOLE, 0, 7, 1, NULL };
+
+static const int64_t SHAPES[][CONVIS_DIMS] = {
+    { 1, 1, 40, 1, 1 }, { 1, 1, 150, 7, 13 }, { 1, 1, 70, 1, 70 }, { 1, 1, 70, 33, 65 }, { 2, 3, 20, 7, 13 }, { 1, 1, 1, 5, 9 },
+};
+enum { SHAPE_COUNT = sizeof SHAPES/sizeof *SHAPES, SMALL = 1, BATCHES = 4 };
+
+static convis_shape shape_of(int k)
+{
+    convis_shape s;
+    memcpy(s.dim, SHAPES[k], sizeof s.dim);
+    return s;
+}
+
+static int fits(const trial *q) { return !need_of(q->type)->one_map || q->shape.dim[CONVIS_B]*q->shape.dim[CONVIS_C] == 1; }
+
+static const char *describe(const trial *q)
+{
+    static char text[256];
+    const int64_t *d = q->shape.dim;
+    snprintf(text, sizeof text, "%s, variant %d, %s, (%d, %d, %d, %d, %d)", q->type->name, q->variant, q->setting == ALONE ? "alone" : "among others",
+             (int)d[0], (int)d[1], (int)d[2], (int)d[3], (int)d[4]);
+    return text;
+}
+
+static convis_tensor movie_of(const trial *q)
+{
+    const need *n = need_of(q->type);
+    return noise_movie(q->shape, n->low, n->high, 5);
+}
+
+static const convis_layer_type *type_named(const char *name)
+{
+    const convis_layer_type *const *t = convis_layer_types();
+    while (*t && strcmp((*t)->name, name)) t++;
+    return *t;
+}
+
+/* The layer is named "it". */
+static convis_model *build(convis_context *c, const trial *q)
+{
+    convis_model *m;
+    convis_item p;
+    must(c, convis_model_new(c, q->variant%2 ? 0.001 : 0.005, &m));
+    convis_node input = convis_input(m), before = input;
+    convis_edge in[CONVIS_MAX_INPUTS];
+    if (q->setting == AMONG) {
+        convis_edge late = { input, 1 };
+        before = convis_join(m, type_named("lowpass"), "before", &late, 1);
+        must_set(m, "before", "tau", 0.002);
+    }
+    for (int j = 0; j < q->type->inputs; j++)
+        in[j] = q->setting == ALONE ? (convis_edge){ input, j } : (convis_edge){ j%2 ? input : before, 2 - j%2 };
+    convis_node it = convis_join(m, q->type, "it", in, q->type->inputs);
+    if (q->setting == AMONG) {
+        convis_edge late = { it, 2 };
+        convis_join(m, type_named("highpass"), "after", &late, 1);
+    }
+    for (int k = 0; q->variant && convis_list(m, CONVIS_PARAMETER, k, &p); k++)
+        if (!strncmp(p.path, "it.", 3) && p.count == 1) must(c, convis_set(m, p.path, drawn(q->type->name, p.path + 3, &p, (uint64_t)q->variant)));
+    if (need_of(q->type)->supply) need_of(q->type)->supply(m, "it", q->shape);
+    must(c, convis_past(m, need_of(q->type)->high/2));
+    return m;
+}
+
+static void keep(convis_model *m, const trial *q, int all)
+{
+    convis_item item;
+    convis_context *c = convis_model_context(m);
+    if (!all) must(c, convis_keep(m, q->setting == AMONG ? "after" : "it"));
+    for (int k = 0; all && convis_list(m, CONVIS_OUTPUT, k, &item); k++) must(c, convis_keep(m, item.path));
+    must(c, convis_record_spikes(m, 1));
+}
+
+static convis_model *planned(const trial *q, const manner *how, convis_context **c)
+{
+    must(*c, convis_open_with(c, how->device, how->memory));
+    must(*c, convis_threads(*c, how->threads));
+    convis_model *m = build(*c, q);
+    keep(m, q, how->keep_all);
+    convis_shape chunk = q->shape;
+    if (how->longest && how->longest < chunk.dim[CONVIS_T]) chunk.dim[CONVIS_T] = how->longest;
+    must(*c, convis_plan(m, chunk));
+    must(*c, convis_seed(m, how->seed));
+    return m;
+}
+
+static int64_t longest(const trial *q, const manner *how) { return how->longest && how->longest < q->shape.dim[CONVIS_T] ? how->longest : q->shape.dim[CONVIS_T]; }
+
+static recording observe(const trial *q, const manner *how)
+{
+    convis_context *c = NULL;
+    convis_model *m = planned(q, how, &c);
+    convis_tensor movie = movie_of(q);
+    recording r = { 0 };
+    record(m, movie, 0, q->shape.dim[CONVIS_T], how->how, longest(q, how), &r);
+    convis_model_free(&m);
+    convis_close(&c);
+    free(movie.data);
+    return r;
+}
+
+typedef void check(const trial *);
+
+static void for_each_trial(const convis_layer_type *type, int shapes, int variants, check *f)
+{
+    for (int s = 0; s < shapes; s++)
+        for (int v = 0; v < variants; v++)
+            for (int k = 0; k < SETTINGS; k++) {
+                trial q = { type, shape_of(s), v, k };
+                if (fits(&q)) f(&q);
+            }
+}
+
+/* ---- Instruction sets, chunks, threads, seeds ---- */
+
+static void compare_with_plain(const trial *q, const manner *how, int count)
+{
+    recording expected = observe(q, &PLAIN);
+    for (int k = 0; k < count; k++) {
+        char what[400];
+        recording found = observe(q, &how[k]);
+        snprintf(what, sizeof what, "%s; %s, %d threads, planned for %d frames", describe(q), how[k].device, how[k].threads, (int)longest(q, &how[k]));
+        assert_same(&found, &expected, what);
+        recording_free(&found);
+    }
+    recording_free(&expected);
+}
+
+static void isas(const trial *q)
+{
+    char device[32];
+    for (int k = 0, usable; (usable = usable_isa(k, device)); k++)
+        if (usable > 0) compare_with_plain(q, &(manner){ device, 1, WHOLE, 0, 7, 1, NULL }, 1);
+}
+
+static void chunks(const trial *q)
+{
+    static const manner HOW[] = {
+        { "cpu", 1, SINGLES, 1, 7, 1, NULL }, { "cpu", 1, RANDOMLY, 17, 7, 0, NULL }, { "cpu", 2, SINGLES, 9, 7, 0, NULL },
+        { "cpu", 1, RANDOMLY, 90, 7, 1, NULL }, { "cpu", 1, WHOLE, 3, 7, 1, NULL }, { "cpu", 1, WHOLE, 0, 7, 0, NULL },
+    };
+    compare_with_plain(q, HOW, sizeof HOW/sizeof *HOW);
+}
+
+static void threads(const trial *q)
+{
+    static const manner HOW[] = {
+        { "cpu", 2, WHOLE, 0, 7, 1, NULL }, { "cpu", 3, RANDOMLY, 11, 7, 0, NULL }, { "cpu", 5, WHOLE, 0, 7, 0, NULL },
+    };
+    compare_with_plain(q, HOW, sizeof HOW/sizeof *HOW);
+}
+
+static int is_random(const trial *q)
+{
+    convis_context *c = NULL;
+    double a = 0, b = 0, d = 0;
+    must(c, convis_open(&c, "cpu"));
+    convis_model *m = build(c, q);
+    if (!strcmp(q->type->name, "lif"))
+        d = !convis_get(m, "it.sigma", &a) && !convis_get(m, "it.refractory_sd", &b) && !convis_get(m, "it.random_init", &d) && (a > 0 || b > 0 || d > 0);
+    else if (!strcmp(q->type->name, "eye"))
+        d = !convis_get(m, "it.period", &a) && a < 0.02 && !convis_get(m, "it.amplitude", &b) && b > 0.05;
+    convis_model_free(&m);
+    convis_close(&c);
+    return d > 0;
+}
+
+static int differ(const recording *a, const recording *b)
+{
+    for (int k = 0; k < a->outputs; k++)
+        if (memcmp(a->output[k].data, b->output[k].data, (size_t)(a->frames*a->output[k].n)*sizeof(convis_real))) return 1;
+    return 0;
+}
+
+/* The same seed is the same run; another seed is another, where there is noise at all. */
+static void seeds(const trial *q)
+{
+    manner other = PLAIN;
+    other.seed = 8;
+    recording once = observe(q, &PLAIN), again = observe(q, &PLAIN), another = observe(q, &other);
+    assert_same(&again, &once, describe(q));
+    if (!is_random(q)) assert_same(&another, &once, describe(q));
+    else if (!differ(&another, &once)) fail_msg("%s: another seed gives the same run", describe(q));
+    recording_free(&once);
+    recording_free(&again);
+    recording_free(&another);
+}
+
+/* ---- State ---- */
+
+/* A run in two halves, the second after something was done to the model. */
+typedef convis_model *disturbance(convis_context *, convis_model *, const trial *, convis_tensor movie);
+
+static void compare_halves(const trial *q, disturbance *disturb, int from_start)
+{
+    convis_context *c = NULL;
+    manner how = PLAIN;
+    int64_t frames = q->shape.dim[CONVIS_T], half = from_start ? 0 : frames/2;
+    recording head = { 0 }, expected = { 0 }, found = { 0 };
+    convis_tensor movie = movie_of(q);
+    how.device = "cpu";
+    how.threads = 2;
+    convis_model *m = planned(q, &how, &c);
+    record(m, movie, 0, half, WHOLE, frames, &head);
+    record(m, movie, half, frames, WHOLE, frames, &expected);
+    convis_model_free(&m);
+    convis_close(&c);
+
+    m = planned(q, &how, &c);
+    recording_free(&head);
+    record(m, movie, 0, half, RANDOMLY, frames, &head);
+    m = disturb(c, m, q, movie);
+    assert_int_equal(convis_frame(m), half);
+    record(m, movie, half, frames, RANDOMLY, frames, &found);
+    assert_same(&found, &expected, describe(q));
+    recording_free(&head);
+    recording_free(&expected);
+    recording_free(&found);
+    convis_model_free(&m);
+    convis_close(&c);
+    free(movie.data);
+}
+
+/* Some other frames and another seed, in which the model shall have forgotten everything. */
+static void run_elsewhere(convis_context *c, convis_model *m, convis_tensor movie)
+{
+    int64_t frames = movie.shape.dim[CONVIS_T];
+    for (int64_t t = frames - 1; t >= frames/3; t -= 3) must(c, convis_run(m, convis_slice(movie, CONVIS_T, t, t + 1)));
+}
+
+static convis_model *reset_it(convis_context *c, convis_model *m, const trial *q, convis_tensor movie)
+{
+    (void)q;
+    run_elsewhere(c, m, movie);
+    must(c, convis_reset(m));
+    return m;
+}
+
+static convis_model *push_and_pop(convis_context *c, convis_model *m, const trial *q, convis_tensor movie)
+{
+    (void)q;
+    must(c, convis_push(m));
+    run_elsewhere(c, m, movie);
+    must(c, convis_push(m));
+    must(c, convis_reset(m));
+    must(c, convis_pop(m));
+    must(c, convis_pop(m));
+    refused(c, CONVIS_ESTATE, "no state was pushed", convis_pop(m));
+    return m;
+}
+
+static convis_model *another_like(convis_context *c, const trial *q)
+{
+    convis_model *m = build(c, q);
+    keep(m, q, 1);
+    must(c, convis_plan(m, q->shape));
+    return m;
+}
+
+static convis_model *through_memory(convis_context *c, convis_model *m, const trial *q, convis_tensor movie)
+{
+    size_t size = convis_state_size(m);
+    void *bytes = malloc(size);
+    must(c, convis_state_get(m, bytes));
+    convis_model_free(&m);
+    m = another_like(c, q);
+    run_elsewhere(c, m, movie);
+    must(c, convis_seed(m, PLAIN.seed));
+    refused(c, CONVIS_ESHAPE, "this model's has", convis_state_put(m, bytes, size - 1));
+    must(c, convis_state_put(m, bytes, size));
+    free(bytes);
+    return m;
+}
+
+static void temporary(char path[64])
+{
+    snprintf(path, 64, "/tmp/convis-test-XXXXXX");
+    int f = mkstemp(path);
+    assert_true(f >= 0);
+    close(f);
+}
+
+static convis_model *through_file(convis_context *c, convis_model *m, const trial *q, convis_tensor movie)
+{
+    char path[64];
+    temporary(path);
+    must(c, convis_state_save(m, path));
+    convis_model_free(&m);
+    m = another_like(c, q);
+    run_elsewhere(c, m, movie);
+    must(c, convis_state_load(m, path));                 /* the seed comes with it */
+    unlink(path);
+    return m;
+}
+
+static void reset(const trial *q)        { compare_halves(q, reset_it, 1); }
+static void push_pop(const trial *q)     { compare_halves(q, push_and_pop, 0); }
+static void get_put(const trial *q)      { compare_halves(q, through_memory, 0); }
+static void save_load(const trial *q)    { compare_halves(q, through_file, 0); }
+
+/* Another process: this program once more, which loads the state and writes the last output's frames to a file. */
+static const char *program;
+
+static int go_on(char **argv)
+{
+    trial q = { type_named(argv[2]), shape_of(SMALL), atoi(argv[3]), AMONG };
+    convis_context *c = NULL;
+    convis_model *m = planned(&q, &PLAIN, &c);
+    convis_tensor movie = movie_of(&q);
+    recording r = { 0 };
+    if (convis_state_load(m, argv[4])) { fprintf(stderr, "%s\n", convis_message(c)); return 1; }
+    record(m, movie, convis_frame(m), q.shape.dim[CONVIS_T], WHOLE, q.shape.dim[CONVIS_T], &r);
+    int64_t n;
+    const convis_real *data = recorded(&r, "after", &n);
+    FILE *f = fopen(argv[5], "wb");
+    return !f || fwrite(data, sizeof *data, (size_t)(n*r.frames), f) != (size_t)(n*r.frames) || fclose(f);
+}
+
+static void another_process(const convis_layer_type *type, int variant)
+{
+    trial q = { type, shape_of(SMALL), variant, AMONG };
+    char state[64], result[64], number[8];
+    convis_context *c = NULL;
+    convis_tensor movie = movie_of(&q);
+    recording head = { 0 }, rest = { 0 };
+    int64_t frames = q.shape.dim[CONVIS_T], n;
+    temporary(state);
+    temporary(result);
+    convis_model *m = planned(&q, &PLAIN, &c);
+    record(m, movie, 0, 61, WHOLE, frames, &head);
+    must(c, convis_state_save(m, state));
+    record(m, movie, 61, frames, WHOLE, frames, &rest);
+    snprintf(number, sizeof number, "%d", variant);
+    pid_t child = fork();
+    if (!child) {
+        execl(program, program, "--go-on", type->name, number, state, result, (char *)NULL);
+        _exit(127);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    const convis_real *expected = recorded(&rest, "after", &n);
+    convis_real *found = malloc((size_t)(n*rest.frames + 1)*sizeof *found);
+    FILE *f = fopen(result, "rb");
+    assert_non_null(f);
+    assert_int_equal(fread(found, sizeof *found, (size_t)(n*rest.frames + 1), f), n*rest.frames);
+    fclose(f);
+    assert_memory_equal(found, expected, (size_t)(n*rest.frames)*sizeof *found);
+    free(found);
+    unlink(state);
+    unlink(result);
+    recording_free(&head);
+    recording_free(&rest);
+    convis_model_free(&m);
+    convis_close(&c);
+    free(movie.data);
+}
+
+/* ---- Memory: inputs that may only be read, every block between guards, no request during a run ---- */
+
+static void fences(const trial *q)
+{
+    recording expected = observe(q, &PLAIN);
+    convis_tensor movie = movie_of(q);
+    int64_t n = convis_elements(q->shape);
+    char device[32];
+    for (int k = 0, usable; (usable = usable_isa(k, device)); k++)
+        for (int end = 0; end < 2 && usable > 0; end++) {
+            manner how = { device, 2, WHOLE, 0, 7, 1, &guarded };
+            convis_context *c = NULL;
+            pages p = guard_pages(n, end);
+            memcpy(p.data, movie.data, (size_t)n*sizeof *p.data);
+            seal(p);
+            convis_model *m = planned(q, &how, &c);
+            recording found = { 0 };
+            record(m, convis_view(p.data, q->shape), 0, q->shape.dim[CONVIS_T], WHOLE, q->shape.dim[CONVIS_T], &found);
+            assert_same(&found, &expected, describe(q));
+            recording_free(&found);
+            convis_model_free(&m);
+            convis_close(&c);
+            unmap(p);
+        }
+    recording_free(&expected);
+    free(movie.data);
+}
+
+static void no_requests(const trial *q)
+{
+    counter count = { 0 };
+    convis_allocator memory = counting(&count);
+    manner how = { "cpu", 2, WHOLE, 0, 7, 1, &memory };
+    convis_context *c = NULL;
+    convis_model *m = planned(q, &how, &c);
+    convis_tensor movie = movie_of(q);
+    convis_item p;
+    int64_t before = count.calls, frames = q->shape.dim[CONVIS_T];
+    must(c, convis_run(m, movie));
+    must(c, convis_run(m, convis_slice(movie, CONVIS_T, 0, frames/2)));
+    for (int k = 0; convis_list(m, CONVIS_PARAMETER, k, &p); k++)
+        if (p.count == 1) must(c, convis_set(m, p.path, p.value));
+    must(c, convis_reset(m));
+    must(c, convis_run(m, movie));
+    if (count.calls != before) fail_msg("%s: %lld requests for memory during runs", describe(q), (long long)(count.calls - before));
+    convis_model_free(&m);
+    convis_close(&c);
+    assert_int_equal(count.live, 0);
+    free(movie.data);
+}
+
+/* A movie with strides of its own is that movie. */
+static void strides(const trial *q)
+{
+    convis_context *c = NULL;
+    recording expected = observe(q, &PLAIN), found = { 0 };
+    convis_tensor movie = movie_of(q);
+    const int64_t *d = q->shape.dim;
+    convis_shape wide = { { d[0], d[1], d[2] + 1, 2*d[3], d[4] + 3 } };
+    convis_tensor in = noise_movie(wide, 1e3, 2e3, 3);
+    convis_real *whole = in.data, *from = movie.data;
+    in = convis_slice(convis_slice(in, CONVIS_T, 1, d[2] + 1), CONVIS_X, 2, d[4] + 2);
+    in.stride[CONVIS_Y] *= 2;
+    in.shape.dim[CONVIS_Y] = d[3];
+    for (int64_t b = 0; b < d[0]; b++) for (int64_t k = 0; k < d[1]; k++) for (int64_t t = 0; t < d[2]; t++)
+        for (int64_t y = 0; y < d[3]; y++) for (int64_t x = 0; x < d[4]; x++)
+            in.data[b*in.stride[0] + k*in.stride[1] + t*in.stride[2] + y*in.stride[3] + x*in.stride[4]] = *from++;
+    convis_model *m = planned(q, &PLAIN, &c);
+    record(m, in, 0, d[2], RANDOMLY, d[2], &found);
+    assert_same(&found, &expected, describe(q));
+    recording_free(&found);
+    recording_free(&expected);
+    convis_model_free(&m);
+    convis_close(&c);
+    free(movie.data);
+    free(whole);
+}
+
+/* ---- NaN: what an input reaches, and nothing else ---- */
+
+static recording with_pixel(const trial *q, int64_t frame, int64_t pixel, double value, double add)
+{
+    convis_context *c = NULL;
+    convis_model *m = planned(q, &PLAIN, &c);
+    convis_tensor movie = movie_of(q);
+    recording r = { 0 };
+    convis_real *at = movie.data + frame*movie.stride[CONVIS_T] + pixel;
+    *at = add != 0 ? (convis_real)((double)*at + add) : (convis_real)value;
+    record(m, movie, 0, q->shape.dim[CONVIS_T], WHOLE, q->shape.dim[CONVIS_T], &r);
+    convis_model_free(&m);
+    convis_close(&c);
+    free(movie.data);
+    return r;
+}
+
+static int has_blur(const convis_layer_type *type)
+{
+    for (const convis_field *f = type->params; f->name; f++) if (!strcmp(f->name, "method")) return 1;
+    return 0;
+}
+
+/* Does element i of an output belong to what the pixel reaches? A pixel of a pointwise layer reaches itself, one of a blur
+ * its plane, and otherwise what a small change changes. */
+static int reached(const trial *q, const recording *clean, const recording *changed, int output, int64_t i, int64_t pixel)
+{
+    int64_t n = clean->output[output].n, plane = q->shape.dim[CONVIS_Y]*q->shape.dim[CONVIS_X];
+    if (q->type->pointwise) return i == pixel;
+    if (has_blur(q->type)) return i/plane == pixel/plane;
+    for (int64_t t = 0; t < clean->frames; t++)
+        if (memcmp(&clean->output[output].data[t*n + i], &changed->output[output].data[t*n + i], sizeof(convis_real))) return 1;
+    return 0;
+}
+
+static void nans(const trial *q)
+{
+    int64_t frames = q->shape.dim[CONVIS_T], plane = q->shape.dim[CONVIS_Y]*q->shape.dim[CONVIS_X], frame = frames/2;
+    if (q->setting != ALONE) return;
+    recording clean = observe(q, &PLAIN);
+    for (int k = 0; k < 3; k++) {
+        int64_t pixel = k == 0 ? plane/2 : k == 1 ? 0 : plane - 1;
+        recording changed = with_pixel(q, frame, pixel, 0, 0.125), found = with_pixel(q, frame, pixel, NAN, 0);
+        for (int j = 0; j < clean.outputs; j++)
+            for (int64_t i = 0; i < clean.output[j].n; i++) {
+                int64_t n = clean.output[j].n, from = reached(q, &clean, &changed, j, i, pixel) ? frame : frames;
+                for (int64_t t = 0; t < from; t++)
+                    if (memcmp(&found.output[j].data[t*n + i], &clean.output[j].data[t*n + i], sizeof(convis_real)))
+                        fail_msg("%s: NaN in pixel %lld of frame %lld reached element %lld of %s in frame %lld: %g", describe(q), (long long)pixel,
+                                 (long long)frame, (long long)i, clean.output[j].path, (long long)t, (double)found.output[j].data[t*n + i]);
+            }
+        recording_free(&changed);
+        recording_free(&found);
+    }
+    recording_free(&clean);
+}
+
+/* ---- Every parameter at its bounds, and beyond ---- */
+
+/* With one parameter at a bound a layer may refuse to be planned, with a sentence; else all its numbers are finite. */
+static void at_bound(const trial *q, const char *path, double value)
+{
+    char device[32], what[400];
+    recording expected = { 0 };
+    snprintf(what, sizeof what, "%s; %s = %g", describe(q), path, value);
+    for (int k = 0, usable; (usable = usable_isa(k, device)); k++) {
+        if (usable < 0) continue;
+        convis_context *c = NULL;
+        must(c, convis_open(&c, device));
+        must(c, convis_threads(c, 1));
+        convis_model *m = build(c, q);
+        must(c, convis_set(m, path, value));
+        keep(m, q, 1);
+        convis_status status = convis_plan(m, q->shape);
+        recording found = { 0 };
+        if (status && !strncmp(convis_message(c), "it", 2)) goto done;
+        must(c, status);
+        convis_tensor movie = movie_of(q);
+        record(m, movie, 0, q->shape.dim[CONVIS_T], WHOLE, q->shape.dim[CONVIS_T], &found);
+        free(movie.data);
+        for (int j = 0; j < found.outputs; j++)
+            for (int64_t i = 0; i < found.frames*found.output[j].n; i++)
+                if (!isfinite(found.output[j].data[i])) fail_msg("%s: %s becomes %g", what, found.output[j].path, (double)found.output[j].data[i]);
+        if (expected.frames) assert_same(&found, &expected, what);
+        else { expected = found; found = (recording){ 0 }; }
+    done:
+        recording_free(&found);
+        convis_model_free(&m);
+        convis_close(&c);
+    }
+    recording_free(&expected);
+}
+
+static void bounds(const convis_layer_type *type)
+{
+    for (int variant = 0; variant < 3; variant++) {
+        trial q = { type, convis_movie_shape(4, 3, 6), variant, ALONE };
+        for (const convis_field *f = type->params; f->name; f++) {
+            char path[160];
+            if (f->flags & CONVIS_ARRAY) continue;
+            snprintf(path, sizeof path, "it.%s", f->name);
+            at_bound(&q, path, f->min);
+            at_bound(&q, path, f->max);
+        }
+    }
+}
+
+static void refusals(const convis_layer_type *type)
+{
+    trial q = { type, shape_of(SMALL), 2, ALONE };
+    convis_context *c = NULL;
+    recording expected = observe(&q, &PLAIN), found = { 0 };
+    convis_model *m = planned(&q, &PLAIN, &c);
+    convis_tensor movie = movie_of(&q);
+    double before, after, nan = NAN;
+    for (const convis_field *f = type->params; f->name; f++) {
+        char path[160];
+        snprintf(path, sizeof path, "it.%s", f->name);
+        must(c, convis_get(m, path, &before));
+        if (f->flags & CONVIS_ARRAY) {
+            refused(c, CONVIS_EINVAL, path, convis_set(m, path, 1));
+            refused(c, CONVIS_ESHAPE, path, convis_set_array(m, path, &before, (int64_t)before + 1));
+            refused(c, CONVIS_ESHAPE, path, convis_set_array(m, path, &before, -1));
+        } else {
+            refused(c, CONVIS_EINVAL, path, convis_set(m, path, NAN));
+            refused(c, CONVIS_EINVAL, path, convis_set(m, path, INFINITY));
+            refused(c, CONVIS_EINVAL, "expected", convis_set(m, path, f->max + 1 + fabs(f->max)*1e-6));
+            refused(c, CONVIS_EINVAL, path, convis_set(m, path, f->min - 1 - fabs(f->min)*1e-6));
+            if (f->flags & CONVIS_WHOLE && f->max > f->min) refused(c, CONVIS_EINVAL, "whole", convis_set(m, path, f->min + 0.5));
+            if (f->flags & CONVIS_PLAN && before > f->min) refused(c, CONVIS_ESTATE, path, convis_set(m, path, f->min));
+            refused(c, CONVIS_EINVAL, path, convis_set_array(m, path, &nan, 1));
+        }
+        must(c, convis_get(m, path, &after));
+        assert_true(before == after);
+    }
+    refused(c, CONVIS_ENAME, "no parameter 'nothing'", convis_set(m, "it.nothing", 1));
+    refused(c, CONVIS_ENAME, "'nobody.tau'", convis_set(m, "nobody.tau", 1));
+    refused(c, CONVIS_ENAME, "'it.nothing'", convis_get(m, "it.nothing", &after));
+    convis_shape wrong = q.shape;
+    for (int d = 0; d < CONVIS_DIMS; d++) {
+        wrong = q.shape;
+        wrong.dim[d]++;
+        refused(c, CONVIS_ESHAPE, "planned for", convis_run(m, convis_view(movie.data, wrong)));
+    }
+    assert_int_equal(convis_frame(m), 0);
+    record(m, movie, 0, q.shape.dim[CONVIS_T], WHOLE, q.shape.dim[CONVIS_T], &found);
+    assert_same(&found, &expected, "after refusals");
+    recording_free(&found);
+    recording_free(&expected);
+    convis_model_free(&m);
+    convis_close(&c);
+    free(movie.data);
+}
+
+/* ---- Whole retinas ---- */
+
+static const char *const NUMERICS[] = { "converged", "virtualretina" };
+typedef struct eyesight { const char *name, *numerics; int64_t width, height, frames; } eyesight;
+
+static convis_model *retina(convis_context *c, const eyesight *e)
+{
+    convis_recipe *r;
+    convis_model *m;
+    char cells[32];
+    must(c, convis_recipe_open(c, e->name, &r));
+    must(c, convis_recipe_set(r, "numerics", e->numerics));
+    convis_setting s;
+    for (int k = 0; convis_recipe_list(r, k, &s); k++)       /* arrays would find no room in so small a movie */
+        if (strlen(s.path) > 6 && !strcmp(s.path + strlen(s.path) - 6, ".cells")) {
+            must(c, convis_recipe_get(r, s.path, cells, sizeof cells));
+            must(c, convis_recipe_set(r, s.path, "dense"));
+        }
+    must(c, convis_recipe_build(r, e->width, e->height, &m));
+    convis_recipe_free(&r);
+    return m;
+}
+
+static convis_model *planned_retina(convis_context **c, const eyesight *e, const manner *how)
+{
+    must(*c, convis_open_with(c, how->device, how->memory));
+    must(*c, convis_threads(*c, how->threads));
+    convis_model *m = retina(*c, e);
+    convis_item item, last = { .path = "" };
+    for (int k = 0; convis_list(m, CONVIS_OUTPUT, k, &item); k++) {
+        last = item;
+        if (how->keep_all) must(*c, convis_keep(m, item.path));
+    }
+    if (!how->keep_all) must(*c, convis_keep(m, last.path));
+    must(*c, convis_record_spikes(m, 1));
+    must(*c, convis_plan(m, convis_movie_shape(how->longest, e->height, e->width)));
+    must(*c, convis_seed(m, how->seed));
+    return m;
+}
+
+/* Pixels that change every ten frames, so that cells fire. */
+static convis_tensor flicker(const eyesight *e)
+{
+    convis_tensor movie = noise_movie(convis_movie_shape(e->frames, e->height, e->width), 0, 255, 17);
+    int64_t n = e->width*e->height;
+    for (int64_t t = 0; t < e->frames; t++) memcpy(movie.data + t*n, movie.data + t/10*10*n, (size_t)n*sizeof *movie.data);
+    return movie;
+}
+
+static recording observe_retina(const eyesight *e, const manner *how)
+{
+    convis_context *c = NULL;
+    convis_model *m = planned_retina(&c, e, how);
+    convis_tensor movie = flicker(e);
+    recording r = { 0 };
+    record(m, movie, 0, e->frames, how->how, how->longest, &r);
+    convis_model_free(&m);
+    convis_close(&c);
+    free(movie.data);
+    return r;
+}
+
+static void retinas(void **state)
+{
+    static const manner HOW[] = {
+        { "cpu", 1, SINGLES, 1, 7, 1, NULL }, { "cpu", 2, RANDOMLY, 17, 7, 0, NULL }, { "cpu", 3, WHOLE, 60, 7, 1, NULL },
+        { "cpu", 2, WHOLE, 7, 7, 1, &guarded }, { "cpu:baseline", 2, RANDOMLY, 60, 7, 0, NULL },
+    };
+    static const manner RETINA_PLAIN = { "cpu:baseline", 1, WHOLE, 60, 7, 1, NULL };
+    const char *name;
+    (void)state;
+    for (int k = 0; (name = convis_recipe_name(k, NULL)); k++)
+        for (int j = 0; j < 2; j++) {
+            eyesight e = { name, NUMERICS[j], 40, 33, 60 };
+            recording expected = observe_retina(&e, &RETINA_PLAIN);
+            if (strcmp(name, "linear")) assert_true(expected.spike_count > 100);
+            for (size_t i = 0; i < sizeof HOW/sizeof *HOW; i++) {
+                char what[128];
+                recording found = observe_retina(&e, &HOW[i]);
+                snprintf(what, sizeof what, "%s, %s, manner %zu", name, NUMERICS[j], i);
+                assert_int_equal(found.spike_count, expected.spike_count);
+                assert_same(&found, &expected, what);
+                recording_free(&found);
+            }
+            recording_free(&expected);
+        }
+}
+
+static void retinas_state(void **state)
+{
+    static const manner HOW = { "cpu", 2, WHOLE, 60, 7, 1, NULL };
+    const char *name;
+    char path[64];
+    (void)state;
+    temporary(path);
+    for (int k = 0; (name = convis_recipe_name(k, NULL)); k++)
+        for (int j = 0; j < 2; j++) {
+            eyesight e = { name, NUMERICS[j], 40, 33, 60 };
+            convis_context *c = NULL, *d = NULL;
+            convis_tensor movie = flicker(&e);
+            recording head = { 0 }, rest = { 0 }, again = { 0 }, loaded = { 0 }, anew = { 0 };
+            convis_model *m = planned_retina(&c, &e, &HOW), *other = planned_retina(&d, &e, &HOW);
+            record(m, movie, 0, 23, WHOLE, 60, &head);
+            must(c, convis_push(m));
+            must(c, convis_state_save(m, path));
+            record(m, movie, 23, 60, WHOLE, 60, &rest);
+            must(c, convis_pop(m));
+            record(m, movie, 23, 60, RANDOMLY, 20, &again);
+            assert_same(&again, &rest, name);
+            must(d, convis_seed(other, 99));
+            must(d, convis_run(other, movie));
+            must(d, convis_state_load(other, path));
+            record(other, movie, 23, 60, SINGLES, 60, &loaded);
+            assert_same(&loaded, &rest, name);
+            must(c, convis_reset(m));
+            record(m, movie, 0, 23, WHOLE, 60, &anew);
+            assert_same(&anew, &head, name);
+            recording_free(&head);
+            recording_free(&rest);
+            recording_free(&again);
+            recording_free(&loaded);
+            recording_free(&anew);
+            convis_model_free(&m);
+            convis_model_free(&other);
+            convis_close(&c);
+            convis_close(&d);
+            free(movie.data);
+        }
+    unlink(path);
+}
+
+static void retinas_no_requests(void **state)
+{
+    const char *name;
+    (void)state;
+    for (int k = 0; (name = convis_recipe_name(k, NULL)); k++)
+        for (int j = 0; j < 2; j++) {
+            counter count = { 0 };
+            convis_allocator memory = counting(&count);
+            manner how = { "cpu", 2, WHOLE, 60, 7, 1, &memory };
+            eyesight e = { name, NUMERICS[j], 40, 33, 60 };
+            convis_context *c = NULL;
+            convis_tensor movie = flicker(&e);
+            convis_model *m = planned_retina(&c, &e, &how);
+            int64_t before = count.calls;
+            must(c, convis_run(m, movie));
+            must(c, convis_run(m, convis_slice(movie, CONVIS_T, 3, 20)));
+            assert_int_equal(count.calls, before);
+            convis_model_free(&m);
+            convis_close(&c);
+            assert_int_equal(count.live, 0);
+            free(movie.data);
+        }
+}
+
+/* ---- Calls in the wrong order, and models that cannot be ---- */
+
+static void wrong_order(void **state)
+{
+    (void)state;
+    convis_context *c = NULL;
+    convis_model *m;
+    convis_real pixels[6] = { 1, 2, 3, 4, 5, 6 };
+    convis_tensor movie = convis_view(pixels, convis_movie_shape(1, 2, 3)), out;
+    convis_shape frame;
+    const convis_spike *spikes;
+    const convis_unit *units;
+    int64_t count;
+    char bytes[8];
+    must(c, convis_open(&c, "cpu"));
+    for (int k = 0; k < 4; k++) {
+        double dt[] = { 0, -1, NAN, INFINITY };
+        refused(c, CONVIS_EINVAL, "dt", convis_model_new(c, dt[k], &m));
+        assert_null(m);
+    }
+    must(c, convis_model_new(c, 0.001, &m));
+    refused(c, CONVIS_ESTATE, "no layers", convis_plan(m, movie.shape));
+    convis_add(m, type_named("lowpass"), "low", convis_input(m));
+    refused(c, CONVIS_ESTATE, "planned", convis_run(m, movie));
+    refused(c, CONVIS_ESTATE, "planned", convis_reset(m));
+    refused(c, CONVIS_ESTATE, "planned", convis_push(m));
+    refused(c, CONVIS_ESTATE, "pushed", convis_pop(m));
+    refused(c, CONVIS_ESTATE, "planned", convis_state_get(m, bytes));
+    refused(c, CONVIS_ESTATE, "planned", convis_state_put(m, bytes, 8));
+    refused(c, CONVIS_ESTATE, "planned", convis_state_save(m, "/tmp/never"));
+    refused(c, CONVIS_ESTATE, "planned", convis_units(m, &units, &count));
+    refused(c, CONVIS_ESTATE, "planned", convis_output_shape(m, "low", &frame));
+    refused(c, CONVIS_ESTATE, "convis_keep", convis_output(m, "low", &out));
+    refused(c, CONVIS_ENAME, "'lower'", convis_keep(m, "lower"));
+    refused(c, CONVIS_EINVAL, "past", convis_past(m, NAN));
+    assert_int_equal(convis_state_size(m), 0);
+    for (int d = 0; d < CONVIS_DIMS; d++) {
+        convis_shape bad = movie.shape;
+        bad.dim[d] = 0;
+        refused(c, CONVIS_ESHAPE, "chunk", convis_plan(m, bad));
+        bad.dim[d] = -4;
+        refused(c, CONVIS_ESHAPE, "chunk", convis_plan(m, bad));
+        bad.dim[d] = INT64_MAX;
+        refused(c, CONVIS_ESHAPE, "chunk", convis_plan(m, bad));
+    }
+    must(c, convis_plan(m, movie.shape));
+    refused(c, CONVIS_ESTATE, "planned already", convis_plan(m, movie.shape));
+    refused(c, CONVIS_ESTATE, "before", convis_keep(m, "low"));
+    refused(c, CONVIS_ESTATE, "before", convis_record_spikes(m, 1));
+    refused(c, CONVIS_ESTATE, "kept", convis_output(m, "low", &out));
+    refused(c, CONVIS_ENAME, "'high'", convis_output(m, "high", &out));
+    refused(c, CONVIS_ESTATE, "spikes", convis_spikes(m, &spikes, &count));
+    refused(c, CONVIS_EIO, "/nowhere/at/all", convis_state_load(m, "/nowhere/at/all"));
+    refused(c, CONVIS_EIO, "/nowhere/at/all", convis_state_save(m, "/nowhere/at/all"));
+    must(c, convis_run(m, movie));
+    movie.shape.dim[CONVIS_T] = 0;
+    must(c, convis_run(m, movie));                       /* an empty chunk is one */
+    assert_int_equal(convis_frame(m), 1);
+    convis_model_free(&m);
+    convis_model_free(&m);
+    convis_close(&c);
+}
+
+/* The first error of building sticks: later calls are refused with its sentence. */
+static void errors_stick(void **state)
+{
+    (void)state;
+    convis_context *c = NULL;
+    const convis_layer_type *low = type_named("lowpass"), *two = type_named("difference");
+    convis_layer_type strange = *low;
+    convis_model *m;
+    char name[200];
+    must(c, convis_open(&c, "cpu"));
+    memset(name, 'a', sizeof name);
+    name[199] = 0;
+    strange.abi = 77;
+    for (int k = 0; k < 9; k++) {
+        static const struct { convis_status status; const char *part; } SAYS[] = {
+            { CONVIS_ENAME, "low: two layers" }, { CONVIS_EINVAL, "ABI 77" }, { CONVIS_EINVAL, "characters" }, { CONVIS_EINVAL, "characters" },
+            { CONVIS_ESHAPE, "1 inputs" }, { CONVIS_EINVAL, "input 0" }, { CONVIS_EINVAL, "input 0" }, { CONVIS_EINVAL, "input 0" },
+            { CONVIS_ENOTSUP, "no kernel 'missing'" } };
+        must(c, convis_model_new(c, 0.001, &m));
+        convis_node in = convis_input(m), first = convis_add(m, low, "low", in), bad = { -1 };
+        convis_edge edge = { { 5 }, 0 }, late = { first, 65 }, early = { first, -1 };
+        convis_layer_type missing = *low;
+        missing.pointwise = "missing";
+        if (k == 0) bad = convis_add(m, low, "low", in);
+        if (k == 1) bad = convis_add(m, &strange, "x", in);
+        if (k == 2) bad = convis_add(m, low, "", in);
+        if (k == 3) bad = convis_add(m, low, name, in);
+        if (k == 4) bad = convis_add(m, two, "x", in);
+        if (k == 5) bad = convis_join(m, low, "x", &edge, 1);
+        if (k == 6) bad = convis_join(m, low, "x", &late, 1);
+        if (k == 7) bad = convis_join(m, low, "x", &early, 1);
+        if (k == 8) bad = convis_add(m, &missing, "x", in);
+        assert_int_equal(bad.id, -1);
+        assert_int_equal(convis_add(m, low, "y", first).id, -1);
+        refused(c, SAYS[k].status, SAYS[k].part, convis_set(m, "low.tau", 1));
+        refused(c, SAYS[k].status, SAYS[k].part, convis_keep(m, "low"));
+        refused(c, SAYS[k].status, SAYS[k].part, convis_plan(m, convis_movie_shape(1, 2, 2)));
+        convis_model_free(&m);
+    }
+    must(c, convis_model_new(c, 0.001, &m));
+    must(c, convis_plan((convis_add(m, low, "low", convis_input(m)), m), convis_movie_shape(1, 2, 2)));
+    assert_int_equal(convis_add(m, low, "late", convis_input(m)).id, -1);
+    convis_model_free(&m);
+    convis_close(&c);
+}
+
+/* A state is refused by a model to which it does not belong, and by none is half of one taken. */
+static void foreign_states(void **state)
+{
+    (void)state;
+    convis_context *c = NULL;
+    char path[64];
+    convis_model *m[3];
+    double value[3] = { 1, 2, 1 };
+    must(c, convis_open(&c, "cpu"));
+    temporary(path);
+    for (int k = 0; k < 3; k++) {
+        must(c, convis_model_new(c, 0.001, &m[k]));
+        convis_add(m[k], type_named("lowpass"), k == 2 ? "other" : "low", convis_input(m[k]));
+        must(c, convis_set(m[k], k == 2 ? "other.n" : "low.n", value[k]));
+        must(c, convis_plan(m[k], convis_movie_shape(1, 4, 4)));
+    }
+    must(c, convis_state_save(m[0], path));
+    must(c, convis_state_load(m[0], path));
+    refused(c, CONVIS_ESHAPE, path, convis_state_load(m[1], path));
+    refused(c, CONVIS_ESHAPE, path, convis_state_load(m[2], path));
+    FILE *f = fopen(path, "r+b");
+    assert_non_null(f);
+    fseek(f, 0, SEEK_END);
+    long size = ftell(f);
+    fclose(f);
+    for (long left = size - 1; left >= 0; left -= 37) {
+        assert_int_equal(truncate(path, left), 0);
+        refused(c, CONVIS_EFORMAT, path, convis_state_load(m[0], path));
+    }
+    unlink(path);
+    for (int k = 0; k < 3; k++) convis_model_free(&m[k]);
+    convis_close(&c);
+}
+
+static void devices(void **state)
+{
+    (void)state;
+    static const char *const BAD[] = { "", "gpu", "cpu:", "cpu:mmx", "cuda:0", "opencl:0.0", "CPU" };
+    for (size_t k = 0; k < sizeof BAD/sizeof *BAD; k++) {
+        convis_context *c = NULL;
+        refused(c, CONVIS_EDEVICE, BAD[k], convis_open(&c, BAD[k]));
+        convis_close(&c);
+    }
+    convis_context *c = NULL;
+    must(c, convis_open(&c, NULL));
+    refused(c, CONVIS_EINVAL, "threads: -1", convis_threads(c, -1));
+    refused(c, CONVIS_EINVAL, "threads: 100000", convis_threads(c, 100000));
+    must(c, convis_threads(c, 3));
+    assert_int_equal(convis_thread_count(c), 3);
+    convis_close(&c);
+    convis_close(&c);
+}
+
+/* ---- The list of tests: every layer with every promise ---- */
+
+#define OVER_TRIALS(name, shapes, variants, f)                                                                      \
+    static void name(void **state) { for_each_trial(*state, shapes, variants, f); }
+OVER_TRIALS(test_isas,     SHAPE_COUNT, VARIANTS, isas)
+OVER_TRIALS(test_chunks,   SHAPE_COUNT, VARIANTS, chunks)
+OVER_TRIALS(test_threads,  SHAPE_COUNT, VARIANTS, threads)
+OVER_TRIALS(test_seeds,    2,           VARIANTS, seeds)
+OVER_TRIALS(test_reset,    SHAPE_COUNT, 3,        reset)
+OVER_TRIALS(test_push_pop, SHAPE_COUNT, 3,        push_pop)
+OVER_TRIALS(test_get_put,  SHAPE_COUNT, 3,        get_put)
+OVER_TRIALS(test_save,     SHAPE_COUNT, 3,        save_load)
+OVER_TRIALS(test_fences,   SHAPE_COUNT, 3,        fences)
+OVER_TRIALS(test_requests, SHAPE_COUNT, 3,        no_requests)
+OVER_TRIALS(test_strides,  SHAPE_COUNT, 2,        strides)
+OVER_TRIALS(test_nans,     SHAPE_COUNT, VARIANTS, nans)
+static void test_bounds(void **state)   { bounds(*state); }
+static void test_refusals(void **state) { refusals(*state); }
+static void test_process(void **state)  { for (int v = 0; v < 2; v++) another_process(*state, v); }
+
+int main(int argc, char **argv)
+{
+    static const struct { const char *name; CMUnitTestFunction f; } PROMISES[] = {
+        { "instruction sets", test_isas }, { "chunks", test_chunks }, { "threads", test_threads }, { "seeds", test_seeds },
+        { "reset", test_reset }, { "push and pop", test_push_pop }, { "get and put", test_get_put }, { "save and load", test_save },
+        { "another process", test_process }, { "read-only input, guard pages", test_fences }, { "no requests for memory", test_requests },
+        { "strides", test_strides }, { "NaN", test_nans }, { "parameters at their bounds", test_bounds }, { "refusals", test_refusals },
+    };
+    enum { PROMISE_COUNT = sizeof PROMISES/sizeof *PROMISES, MOST = 64 };
+    static struct CMUnitTest tests[MOST*PROMISE_COUNT + 16];
+    static char names[MOST*PROMISE_COUNT][80];
+    size_t n = 0;
+    program = argv[0];
+    if (argc > 5 && !strcmp(argv[1], "--go-on")) return go_on(argv);
+    for (int k = 0; convis_layer_types()[k] && k < MOST; k++)
+        for (int j = 0; j < PROMISE_COUNT; j++, n++) {
+            snprintf(names[n], sizeof names[n], "%s: %s", convis_layer_types()[k]->name, PROMISES[j].name);
+            tests[n] = (struct CMUnitTest){ names[n], PROMISES[j].f, NULL, NULL, (void *)(uintptr_t)convis_layer_types()[k] };
+        }
+    const struct CMUnitTest others[] = {
+        cmocka_unit_test(retinas), cmocka_unit_test(retinas_state), cmocka_unit_test(retinas_no_requests), cmocka_unit_test(wrong_order),
+        cmocka_unit_test(errors_stick), cmocka_unit_test(foreign_states), cmocka_unit_test(devices),
+    };
+    memcpy(&tests[n], others, sizeof others);
+    n += sizeof others/sizeof *others;
+    if (argc > 1) cmocka_set_test_filter(argv[1]);
+    return _cmocka_run_group_tests("every layer", tests, n, NULL, NULL);
+}

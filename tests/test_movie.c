@@ -1,0 +1,631 @@
+/* test_movie.c - movies in (every kind of source, their timing, bad files) and pictures out. All inputs are made here. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+#include <convis/io.h>
+#include "../src/io/frames.h"
+#include <dirent.h>
+#include <libavcodec/avcodec.h>
+#include <libavformat/avformat.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static convis_context *c;
+static char folder[] = "/tmp/convis-movie-XXXXXX";
+
+/* A path in the test's folder; a few stay valid at a time. */
+static const char *in(const char *name)
+{
+    static char paths[8][256];
+    static int next;
+    char *p = paths[next++ % 8];
+    snprintf(p, sizeof paths[0], "%s/%s", folder, name);
+    return p;
+}
+
+static void put(const char *name, const void *bytes, size_t size)
+{
+    FILE *f = fopen(in(name), "wb");
+    assert_non_null(f);
+    assert_int_equal(fwrite(bytes, 1, size, f), size);
+    assert_int_equal(fclose(f), 0);
+}
+static void put_text(const char *name, const char *text) { put(name, text, strlen(text)); }
+
+static int files_left(const char *but)
+{
+    DIR *d = opendir(folder);
+    int count = 0;
+    for (struct dirent *e; (e = readdir(d));) count += strcmp(e->d_name, ".") && strcmp(e->d_name, "..") && strcmp(e->d_name, but);
+    closedir(d);
+    return count;
+}
+
+static int clear_folder(void **state)
+{
+    (void)state;
+    DIR *d = opendir(folder);
+    for (struct dirent *e; d && (e = readdir(d));) if (*e->d_name != '.' || strlen(e->d_name) > 2) unlink(in(e->d_name));
+    if (d) closedir(d);
+    return 0;
+}
+static int open_all(void **state) { (void)state; return !mkdtemp(folder) || convis_open(&c, "cpu"); }
+static int close_all(void **state) { clear_folder(state); convis_close(&c); return rmdir(folder); }
+
+static const convis_movie_options defaults = CONVIS_MOVIE_DEFAULTS;
+static convis_movie_options step(double dt) { convis_movie_options o = defaults; o.dt = dt; return o; }
+
+/* The whole movie, in chunks of 7 steps. */
+static convis_real *read_all(const char *name, convis_movie_options o, int64_t *steps, convis_movie_info *info)
+{
+    convis_movie *m;
+    if (convis_movie_open(c, name, &o, &m)) fail_msg("%s", convis_message(c));
+    convis_movie_info_get(m, info);
+    const size_t n = (size_t)(info->width*info->height);
+    convis_real *all = NULL;
+    int64_t got = 7;
+    for (*steps = 0; got == 7; *steps += got) {
+        all = realloc(all, ((size_t)*steps + 7)*n*sizeof *all);
+        if (convis_movie_read(m, all + (size_t)*steps*n, 7, &got)) fail_msg("%s", convis_message(c));
+    }
+    convis_movie_close(&m);
+    return all;
+}
+
+/* The first pixel of every step, as a whole number. */
+static int64_t *levels(const char *name, convis_movie_options o, int64_t *steps)
+{
+    convis_movie_info info;
+    convis_real *all = read_all(name, o, steps, &info);
+    int64_t *l = malloc((size_t)(*steps + 1)*sizeof *l);
+    for (int64_t k = 0; k < *steps; k++) l[k] = llround((double)all[k*info.width*info.height]);
+    if (info.steps >= 0) assert_int_equal(info.steps, *steps);
+    free(all);
+    return l;
+}
+
+static void expect_levels(const char *name, convis_movie_options o, const int *expected, int count)
+{
+    int64_t steps, *l = levels(name, o, &steps);
+    assert_int_equal(steps, count);
+    for (int k = 0; k < count; k++) assert_int_equal(l[k], expected[k]);
+    free(l);
+}
+#define EXPECT_LEVELS(name, o, ...) do { const int e_[] = { __VA_ARGS__ }; expect_levels(name, o, e_, sizeof e_/sizeof *e_); } while (0)
+
+/* Opening or reading fails with a sentence that has these words, and says the name. */
+static void expect_error(const char *name, convis_movie_options o, const char *words)
+{
+    convis_movie *m;
+    convis_status status = convis_movie_open(c, name, &o, &m);
+    if (!status) {
+        convis_movie_info info;
+        convis_movie_info_get(m, &info);
+        convis_real *frames = malloc((size_t)(5*info.width*info.height)*sizeof *frames);
+        int64_t got = 5;
+        while (!status && got == 5) status = convis_movie_read(m, frames, 5, &got);
+        if (status) assert_int_equal(convis_movie_read(m, frames, 5, &got), status);      /* it sticks */
+        free(frames);
+        convis_movie_close(&m);
+    } else assert_null(m);
+    if (!status) fail_msg("%s: no error, expected '%s'", name, words);
+    if (!strstr(convis_message(c), words)) fail_msg("'%s' lacks '%s'", convis_message(c), words);
+}
+
+/* ---- Files made here ---- */
+
+/* Uncompressed grey video, 4 x 2 pixels, all pixels of frame k being k mod 251. */
+static void put_y4m(const char *name, int frames, const char *rate)
+{
+    FILE *f = fopen(in(name), "wb");
+    fprintf(f, "YUV4MPEG2 W4 H2 F%s Ip A1:1 Cmono\n", rate);
+    for (int k = 0; k < frames; k++) {
+        fputs("FRAME\n", f);
+        for (int i = 0; i < 8; i++) fputc(k % 251, f);
+    }
+    fclose(f);
+}
+
+/* A lossless film (FFV1 in Matroska, time stamps in milliseconds) of grey frames at the given times; sizes may vary. */
+static void put_mkv(const char *name, const int *ms, int frames, int last_ms)
+{
+    AVFormatContext *f;
+    AVCodecContext *e = avcodec_alloc_context3(avcodec_find_encoder(AV_CODEC_ID_FFV1));
+    AVFrame *p = av_frame_alloc();
+    AVPacket *k = av_packet_alloc();
+    avformat_alloc_output_context2(&f, NULL, "matroska", in(name));
+    e->width = p->width = 16;  e->height = p->height = 16;
+    e->pix_fmt = AV_PIX_FMT_GRAY8;  p->format = AV_PIX_FMT_GRAY8;
+    e->time_base = (AVRational){ 1, 1000 };
+    e->flags |= AV_CODEC_FLAG_GLOBAL_HEADER;
+    assert_int_equal(avcodec_open2(e, NULL, NULL), 0);
+    AVStream *s = avformat_new_stream(f, NULL);
+    avcodec_parameters_from_context(s->codecpar, e);
+    s->time_base = e->time_base;
+    assert_true(avio_open(&f->pb, in(name), AVIO_FLAG_WRITE) >= 0);
+    assert_true(avformat_write_header(f, NULL) >= 0);
+    av_frame_get_buffer(p, 0);
+    for (int j = 0; j < frames; j++) {
+        av_frame_make_writable(p);
+        for (int y = 0; y < 16; y++) memset(p->data[0] + y*p->linesize[0], 10*j, 16);
+        p->pts = ms[j];
+        assert_int_equal(avcodec_send_frame(e, p), 0);
+        while (avcodec_receive_packet(e, k) == 0) {
+            k->duration = (j + 1 < frames ? ms[j + 1] : last_ms) - ms[j];
+            av_interleaved_write_frame(f, k);
+        }
+    }
+    av_write_trailer(f);
+    avio_closep(&f->pb);
+    avformat_free_context(f);
+    avcodec_free_context(&e);
+    av_frame_free(&p);
+    av_packet_free(&k);
+}
+
+static void put_pgm(const char *name, int width, int height, int level)
+{
+    unsigned char bytes[4096];
+    int n = sprintf((char *)bytes, "P5\n%d %d\n255\n", width, height);
+    memset(bytes + n, level, (size_t)(width*height));
+    put(name, bytes, (size_t)(n + width*height));
+}
+
+/* float32, C order. */
+static void put_npy(const char *name, const char *shape, const float *values, size_t count)
+{
+    unsigned char bytes[4096] = "\x93NUMPY\x01\x00\x76\x00";
+    const int n = sprintf((char *)bytes + 10, "{'descr': '<f4', 'fortran_order': False, 'shape': %s, }", shape);
+    memset(bytes + 10 + n, ' ', (size_t)(118 - n));
+    bytes[127] = '\n';
+    memcpy(bytes + 128, values, 4*count);
+    put(name, bytes, 128 + 4*count);
+}
+
+/* ---- Timing ---- */
+
+static void a_step_of_exactly_a_frame_neither_skips_nor_doubles(void **state)
+{
+    (void)state;
+    const double steps_of[] = { 1001.0/30000, 1/29.97002997002997, 0.0333666667, 1001/30000.0*(1 + 1e-15), 1001/30000.0*(1 - 1e-15) };
+    put_y4m("long.y4m", 3000, "30000:1001");
+    for (size_t s = 0; s < sizeof steps_of/sizeof *steps_of; s++) {
+        int64_t steps, *l = levels(in("long.y4m"), step(steps_of[s]), &steps);
+        assert_int_equal(steps, 3000);
+        for (int64_t k = 0; k < steps; k++) assert_int_equal(l[k], k % 251);
+        free(l);
+    }
+}
+
+static void frames_are_held_for_their_true_duration(void **state)
+{
+    (void)state;
+    put_y4m("ntsc.y4m", 300, "30000:1001");
+    int64_t steps, *l = levels(in("ntsc.y4m"), step(0.001), &steps);
+    assert_int_equal(steps, 10010);                          /* 300 * 1001/30000 s = 10.01 s: no drift */
+    for (int64_t k = 0; k < steps; k++) assert_int_equal(l[k], (k*30000/1001/1000) % 251);
+    free(l);
+    put_y4m("slow.y4m", 4, "10:1");                          /* dt longer than a frame: frames are left out, time is not */
+    EXPECT_LEVELS(in("slow.y4m"), step(0.15), 0, 1, 3);
+    EXPECT_LEVELS(in("slow.y4m"), step(0.1), 0, 1, 2, 3);
+    EXPECT_LEVELS(in("slow.y4m"), step(0.05), 0, 0, 1, 1, 2, 2, 3, 3);
+    EXPECT_LEVELS(in("slow.y4m"), step(5), 0);
+}
+
+static void a_varying_frame_rate_is_followed(void **state)
+{
+    (void)state;
+    const int uneven[] = { 0, 30, 40, 100 }, ntsc[] = { 0, 33, 67, 100, 133, 167, 200 };
+    put_mkv("uneven.mkv", uneven, 4, 120);
+    EXPECT_LEVELS(in("uneven.mkv"), step(0.01), 0, 0, 0, 10, 20, 20, 20, 20, 20, 20, 30, 30);
+    convis_movie_options o = step(0.01);
+    o.from = 1;  o.frames = 2;                               /* times count from the first frame chosen */
+    EXPECT_LEVELS(in("uneven.mkv"), o, 10, 20, 20, 20, 20, 20, 20);
+    o = step(0.01);
+    o.repeat = 2;
+    EXPECT_LEVELS(in("uneven.mkv"), o, 0, 0, 10, 10, 20, 20, 30, 30);
+    o = step(0.01);
+    o.fps = 50;                                              /* asked for: instead of the time stamps */
+    EXPECT_LEVELS(in("uneven.mkv"), o, 0, 0, 10, 10, 20, 20, 30, 30);
+    put_mkv("ntsc.mkv", ntsc, 7, 234);                       /* stamps rounded to the container's milliseconds */
+    EXPECT_LEVELS(in("ntsc.mkv"), step(1001/30000.), 0, 10, 20, 30, 40, 50, 60);
+}
+
+static void arrays_and_sequences_are_a_frame_a_step(void **state)
+{
+    (void)state;
+    float v[12] = { 0, 0, 10, 10, 20, 20, 30, 30, 40, 40, 50.4f, 50 };
+    put_npy("a.npy", "(6, 1, 2)", v, 12);
+    EXPECT_LEVELS(in("a.npy"), step(0.001), 0, 10, 20, 30, 40, 50);
+    convis_movie_options o = step(0.001);
+    o.repeat = 2;  o.from = 1;  o.frames = 3;
+    EXPECT_LEVELS(in("a.npy"), o, 10, 10, 20, 20, 30, 30);
+    o = step(0.004);
+    o.fps = 100;
+    EXPECT_LEVELS(in("a.npy"), o, 0, 0, 0, 10, 10, 20, 20, 20, 30, 30, 40, 40, 40, 50, 50);
+    o.fps = 500;
+    EXPECT_LEVELS(in("a.npy"), o, 0, 20, 40);
+    o = step(0.004);
+    o.from = 6;
+    expect_error(in("a.npy"), o, "has 6 frames, numbered from 0, so there is no frame 6");
+}
+
+static void sequences_come_in_the_order_of_their_numbers(void **state)
+{
+    (void)state;
+    put_pgm("f1.pgm", 3, 2, 1);  put_pgm("f2.pgm", 3, 2, 2);  put_pgm("f10.pgm", 3, 2, 10);  put_pgm("f011.pgm", 6, 4, 11);
+    put_pgm("fx.pgm", 3, 2, 99);
+    EXPECT_LEVELS(in("f[0-9]*.pgm"), step(0.1), 1, 2, 10, 11);           /* the last is scaled to the first's size */
+    EXPECT_LEVELS(in("f%d.pgm"), step(0.1), 1, 2, 10);
+    EXPECT_LEVELS(in("f%03d.pgm"), step(0.1), 11);
+    convis_movie_options o = step(0.1);
+    o.from = 2;
+    EXPECT_LEVELS(in("f[0-9]*.pgm"), o, 10, 11);
+    o = step(0.05);
+    o.fps = 10;
+    EXPECT_LEVELS(in("f%d.pgm"), o, 1, 1, 2, 2, 10, 10);
+    expect_error(in("g%d.pgm"), step(0.1), "no file fits");
+    expect_error(in("g*.pgm"), step(0.1), "no file fits");
+    put_text("f3.pgm", "P5\n3 2\n255\nab");
+    expect_error(in("f%d.pgm"), step(0.1), "f3.pgm: frame 0 cannot be decoded");
+    put_pgm("odd [1]_5.pgm", 2, 2, 5);
+    EXPECT_LEVELS(in("odd [1]_%d.pgm"), step(0.1), 5);
+    EXPECT_LEVELS(in("odd [1]_5.pgm"), step(0.5), 5, 5);                  /* a file of that name comes before a pattern */
+}
+
+static void photographs_last(void **state)
+{
+    (void)state;
+    put_pgm("photo.pgm", 4, 4, 77);
+    int64_t steps, *l = levels(in("photo.pgm"), step(0.004), &steps);
+    assert_int_equal(steps, 250);
+    assert_int_equal(l[249], 77);
+    free(l);
+    convis_movie_options o = step(0.004);
+    o.still = 3;
+    EXPECT_LEVELS(in("photo.pgm"), o, 77, 77, 77);
+    o.still = 0;  o.repeat = 2;
+    EXPECT_LEVELS(in("photo.pgm"), o, 77, 77);
+    o.from = 1;
+    expect_error(in("photo.pgm"), o, "a photograph has no frame 1");
+}
+
+/* ---- Pixels ---- */
+
+static void expect_pixels(const char *name, int channel, const double *expected, int count, double tolerance)
+{
+    convis_movie_options o = step(1);
+    convis_movie_info info;
+    int64_t steps;
+    o.channel = channel;
+    convis_real *all = read_all(name, o, &steps, &info);
+    assert_int_equal(info.width*info.height*steps, count);
+    for (int k = 0; k < count; k++) assert_float_equal(all[k], expected[k], tolerance);
+    free(all);
+}
+#define EXPECT_PIXELS(name, channel, tolerance, ...) do { const double e_[] = { __VA_ARGS__ }; \
+        expect_pixels(name, channel, e_, sizeof e_/sizeof *e_, tolerance); } while (0)
+
+static void pixels_are_0_to_255_whatever_their_depth(void **state)
+{
+    (void)state;
+    put("deep.pgm", "P5\n3 1\n65535\n\0\0\x80\0\xff\xff", 20);
+    EXPECT_PIXELS(in("deep.pgm"), -1, 1e-4, 0, 255*32768./65535, 255);
+    put_text("ascii.pgm", "P2\n# a comment\n3 2\n255\n0 50 100\n25 75 255\n");
+    EXPECT_PIXELS(in("ascii.pgm"), -1, 1e-6, 0, 50, 100, 25, 75, 255);
+    put_text("ascii16.pgm", "P2\n3 1\n4095\n0 1000 4095\n");
+    EXPECT_PIXELS(in("ascii16.pgm"), -1, .01, 0, 255*1000./4095, 255);
+    put("rgb.ppm", "P6\n3 1\n255\n\xff\0\0\0\xff\0\x10\x20\x30", 20);
+    EXPECT_PIXELS(in("rgb.ppm"), -1, 1e-4, 255*.2126, 255*.7152, 16*.2126 + 32*.7152 + 48*.0722);
+    EXPECT_PIXELS(in("rgb.ppm"), 0, 0, 255, 0, 16);
+    EXPECT_PIXELS(in("rgb.ppm"), 1, 0, 0, 255, 32);
+    EXPECT_PIXELS(in("rgb.ppm"), 2, 0, 0, 0, 48);
+    put("grey.ppm", "P6\n2 1\n255\n\x25\x25\x25\xfe\xfe\xfe", 17);
+    EXPECT_PIXELS(in("grey.ppm"), -1, 0, 37, 254);                       /* exactly */
+    put("rgb16.ppm", "P6\n1 1\n65535\n\x12\x34\x56\x78\x9a\xbc", 19);
+    EXPECT_PIXELS(in("rgb16.ppm"), -1, 1e-3, (0x1234*.2126 + 0x5678*.7152 + 0x9abc*.0722)/257);
+    float v[4] = { -1000, .5f, 1e6f, 0 };
+    put_npy("wild.npy", "(1, 1, 4)", v, 4);
+    EXPECT_PIXELS(in("wild.npy"), -1, 0, -1000, .5, 1e6, 0);             /* arrays are used as they are */
+}
+
+static void limited_range_is_spread(void **state)
+{
+    (void)state;
+    /* Y = 16 is black and 235 white; colour difference 128 is none. */
+    put("yuv.y4m", "YUV4MPEG2 W2 H2 F1:1 C444\nFRAME\n\x10\xeb\x7e\x10\x80\x80\x80\x80\x80\x80\x80\x80", 32 + 12);
+    EXPECT_PIXELS(in("yuv.y4m"), -1, 1.01, 0, 255, 110*255./219, 0);
+}
+
+static void frames_can_be_scaled(void **state)
+{
+    (void)state;
+    float v[16];
+    for (int k = 0; k < 16; k++) v[k] = (float)k;
+    put_npy("ramp.npy", "(1, 4, 4)", v, 16);
+    convis_movie_options o = step(1);
+    convis_movie_info info;
+    int64_t steps;
+    o.width = 2;                                             /* the height follows */
+    convis_real *small = read_all(in("ramp.npy"), o, &steps, &info);
+    assert_int_equal(info.height, 2);
+    const double means[] = { 2.5, 4.5, 10.5, 12.5 };
+    for (int k = 0; k < 4; k++) assert_float_equal(small[k], means[k], 1e-5);
+    free(small);
+    o.width = 8;  o.height = 4;
+    convis_real *large = read_all(in("ramp.npy"), o, &steps, &info);
+    for (int i = 1; i < 7; i++) assert_float_equal(large[i], (i + .5)/2 - .5, 1e-5);      /* linear between centres */
+    assert_float_equal(large[0], 0, 1e-5);
+    assert_float_equal(large[31], 15, 1e-5);
+    free(large);
+}
+
+static void resampling_keeps_constants_and_means(void **state)
+{
+    (void)state;
+    const int64_t sizes[][4] = { { 7, 5, 3, 2 }, { 3, 2, 7, 5 }, { 1, 1, 9, 4 }, { 100, 1, 33, 1 }, { 10, 10, 9, 11 }, { 64, 64, 1, 1 } };
+    for (size_t s = 0; s < sizeof sizes/sizeof *sizes; s++) {
+        const int64_t n = sizes[s][0]*sizes[s][1], m = sizes[s][2]*sizes[s][3];
+        convis_resample *r;
+        assert_int_equal(convis_resample_open(c, sizes[s][0], sizes[s][1], sizes[s][2], sizes[s][3], &r), CONVIS_OK);
+        convis_real *from = malloc((size_t)n*sizeof *from), *to = malloc((size_t)m*sizeof *to);
+        for (int64_t k = 0; k < n; k++) from[k] = 200;
+        convis_resample_run(r, from, to);
+        for (int64_t k = 0; k < m; k++) assert_float_equal(to[k], 200, 1e-3);
+        if (sizes[s][2] <= sizes[s][0] && sizes[s][3] <= sizes[s][1]) {      /* area means keep the mean */
+            double before = 0, after = 0;
+            for (int64_t k = 0; k < n; k++) before += (double)(from[k] = (convis_real)((k*7919) % 256))/(double)n;
+            convis_resample_run(r, from, to);
+            for (int64_t k = 0; k < m; k++) after += (double)to[k]/(double)m;
+            assert_float_equal(after, before, 1e-3);
+        }
+        free(from);
+        free(to);
+        convis_resample_close(c, &r);
+    }
+}
+
+/* ---- Standard input ---- */
+
+static void raw_frames_come_as_soon_as_they_are_there(void **state)
+{
+    (void)state;
+    int pipe_ends[2];
+    const int saved = dup(STDIN_FILENO);
+    assert_int_equal(pipe(pipe_ends), 0);
+    dup2(pipe_ends[0], STDIN_FILENO);
+    convis_movie_options o = step(0.01);
+    convis_movie *m;
+    expect_error("-", o, "standard input: raw frames have no size of their own");
+    o.width = 2;  o.height = 1;
+    assert_int_equal(convis_movie_open(c, "-", &o, &m), CONVIS_OK);
+    for (int k = 0; k < 3; k++) {                            /* would wait forever if it asked for more than a frame */
+        const float frame[2] = { (float)k, (float)-k };
+        convis_real got_frame[2];
+        int64_t got;
+        assert_int_equal(write(pipe_ends[1], frame, 8), 8);
+        assert_int_equal(convis_movie_read(m, got_frame, 1, &got), CONVIS_OK);
+        assert_int_equal(got, 1);
+        assert_float_equal(got_frame[0], k, 0);
+        assert_float_equal(got_frame[1], -k, 0);
+    }
+    convis_real got_frame[2];
+    int64_t got;
+    assert_int_equal(write(pipe_ends[1], "abcde", 5), 5);
+    close(pipe_ends[1]);
+    assert_int_equal(convis_movie_read(m, got_frame, 1, &got), CONVIS_EIO);
+    assert_string_equal(convis_message(c), "standard input: frame 3 ends after 5 bytes, expected 8 (2 x 1 pixels of 4 bytes)");
+    convis_movie_close(&m);
+    close(pipe_ends[0]);
+    dup2(saved, STDIN_FILENO);
+    close(saved);
+}
+
+/* ---- Bad input ---- */
+
+static void bad_input_gets_a_sentence(void **state)
+{
+    (void)state;
+    convis_movie_options o = step(0.01);
+    expect_error(in("none.mp4"), o, "none.mp4: cannot be opened (No such file or directory)");
+    expect_error(in("none.npz:key"), o, "none.npz: cannot be opened");
+    expect_error(folder, o, "is a folder");
+    expect_error("", o, "no name was given");
+    put_text("empty.mp4", "");
+    expect_error(in("empty.mp4"), o, "empty.mp4: is empty");
+    put_text("noise.mp4", "this is no movie at all, whatever its name may say; it only goes on for some bytes");
+    expect_error(in("noise.mp4"), o, "noise.mp4: is no movie or image");
+    put_text("text.txt", "hello\n");
+    expect_error(in("text.txt"), o, "text.txt: is no movie or image");
+    put_text("huge.pgm", "P5\n1000000 1000000\n255\nabc");
+    expect_error(in("huge.pgm"), o, "huge.pgm: ");
+    put_text("cut.pgm", "P5\n10 10\n255\nabc");
+    expect_error(in("cut.pgm"), o, "cut.pgm: frame 0 cannot be decoded");
+    put_text("http:x.m3u8", "#EXTM3U\n#EXTINF:1,\nhttp://127.0.0.1:1/x.ts\n");            /* no playlist reaches the network */
+    expect_error(in("http:x.m3u8"), o, "x.m3u8: ");
+    put_pgm("ok.pgm", 4, 4, 7);
+    convis_movie_options bad = o;
+    bad.dt = 0;
+    expect_error(in("ok.pgm"), bad, "dt is 0, expected seconds per step above 0");
+    bad.dt = NAN;
+    expect_error(in("ok.pgm"), bad, "dt is nan");
+    bad = o;  bad.fps = -1;
+    expect_error(in("ok.pgm"), bad, "fps is -1, expected 0 or more");
+    bad = o;  bad.channel = 3;
+    expect_error(in("ok.pgm"), bad, "channel is 3");
+    bad = o;  bad.width = (int64_t)1 << 40;
+    expect_error(in("ok.pgm"), bad, "pixels");
+}
+
+static void not_a_number_names_its_frame(void **state)
+{
+    (void)state;
+    float v[12] = { 0 };
+    v[7] = NAN;
+    put_npy("nan.npy", "(3, 2, 2)", v, 12);
+    expect_error(in("nan.npy"), step(0.01), "nan.npy: frame 1 has the value NaN at x = 1, y = 1, expected finite numbers");
+    v[7] = 0;  v[0] = -INFINITY;
+    put_npy("inf.npy", "(3, 2, 2)", v, 12);
+    expect_error(in("inf.npy"), step(0.01), "frame 0 has the value infinity at x = 0, y = 0");
+    convis_movie_options o = step(0.01);
+    o.from = 1;
+    EXPECT_LEVELS(in("inf.npy"), o, 0, 0);                   /* frames that are not shown do not matter */
+}
+
+static void files_cut_short_are_noticed(void **state)
+{
+    (void)state;
+    int ms[50];
+    for (int k = 0; k < 50; k++) ms[k] = 40*k;
+    put_mkv("whole.mkv", ms, 25, 1000);
+    FILE *f = fopen(in("whole.mkv"), "rb");
+    char bytes[65536];
+    const size_t n = fread(bytes, 1, sizeof bytes, f);
+    fclose(f);
+    put("half.mkv", bytes, n*3/4);
+    expect_error(in("half.mkv"), step(0.01), "half.mkv: ends after");
+}
+
+/* ---- Pictures out ---- */
+
+static void write_maps(const char *name, const char *what, const convis_real *frames, int64_t count, int64_t height, int64_t width, double dt, int keep)
+{
+    const convis_provenance from = { .dt = dt };
+    convis_map_writer *w;
+    if (convis_map_writer_open(c, name, what, convis_movie_shape(1, height, width), &from, &w)) fail_msg("%s", convis_message(c));
+    for (int64_t k = 0; k < count; k += 3) {
+        const int64_t some = count - k < 3 ? count - k : 3;
+        convis_tensor t = convis_view((convis_real *)frames + k*height*width, convis_movie_shape(some, height, width));
+        if (convis_map_writer_write(w, t)) fail_msg("%s", convis_message(c));
+    }
+    if (convis_map_writer_close(&w, keep)) fail_msg("%s", convis_message(c));
+}
+
+static void pictures_read_back(void **state)
+{
+    (void)state;
+    convis_real v[2*15];
+    for (int k = 0; k < 30; k++) v[k] = (convis_real)(k < 15 ? 0 : k*8);
+    write_maps(in("last.png"), "input", v, 2, 3, 5, 0.01, 1);            /* stimuli keep 0..255 */
+    EXPECT_PIXELS(in("last.png"), -1, 0, 120, 128, 136, 144, 152, 160, 168, 176, 184, 192, 200, 208, 216, 224, 232);
+    for (int k = 0; k < 30; k++) v[k] = (convis_real)(k % 15 - 5);       /* both signs: zero is middle grey */
+    write_maps(in("n.%02d.png"), "opl", v, 2, 3, 5, 0.01, 1);
+    convis_movie_info info;
+    int64_t steps;
+    convis_real *all = read_all(in("n.%02d.png"), step(1), &steps, &info);
+    assert_int_equal(steps, 2);
+    assert_float_equal(all[5], 128, 0);
+    assert_float_equal(all[14], 255, 0);
+    assert_float_equal(all[0], 127.5*(1 - 5/9.), 1);
+    free(all);
+    for (int k = 0; k < 15; k++) v[k] = 3;
+    write_maps(in("constant.png"), "opl", v, 1, 3, 5, 0.01, 1);
+    EXPECT_PIXELS(in("constant.png"), -1, 0, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128);
+    assert_int_equal(files_left(""), 4);
+}
+
+static void films_keep_real_time(void **state)
+{
+    (void)state;
+    enum { N = 200, W = 5, H = 3 };
+    convis_real *v = malloc(N*W*H*sizeof *v);
+    for (int k = 0; k < N*W*H; k++) v[k] = (convis_real)(k/(W*H) < N/2 ? 0 : 200);
+    write_maps(in("film.mp4"), "stimulus", v, N, H, W, 0.001, 1);
+    assert_int_equal(files_left("film.mp4"), 0);
+    convis_movie_info info;
+    int64_t steps;
+    convis_real *all = read_all(in("film.mp4"), step(0.001), &steps, &info);
+    assert_in_range(steps, 200, 204);                        /* 12 frames of 17 ms */
+    assert_int_equal(info.width, 320);                       /* 64 times, and even */
+    assert_int_equal(info.height, 192);
+    assert_float_equal(all[50*info.width*info.height], 0, 4);
+    assert_float_equal(all[150*info.width*info.height], 200, 4);
+    free(all);
+    write_maps(in("gone.mp4"), "opl", v, N, H, W, 0.04, 0);
+    write_maps(in("gone.png"), "opl", v, N, H, W, 0.04, 0);
+    assert_int_equal(files_left("film.mp4"), 0);             /* not kept: nothing stays, of the temporary files neither */
+    convis_map_writer *w;
+    assert_int_equal(convis_map_writer_open(c, "/nowhere/x.mp4", "opl", convis_movie_shape(1, H, W), NULL, &w), CONVIS_EIO);
+    assert_non_null(strstr(convis_message(c), "/nowhere"));
+    assert_int_equal(convis_map_writer_open(c, in("empty.mp4"), "opl", convis_movie_shape(1, H, W), NULL, &w), CONVIS_OK);
+    assert_int_equal(convis_map_writer_close(&w, 1), CONVIS_ESTATE);
+    assert_int_equal(files_left("film.mp4"), 0);
+    free(v);
+}
+
+/* ---- Memory ---- */
+
+typedef struct ration { int64_t left, alive; } ration;
+static void *ration_obtain(void *user, size_t bytes)
+{
+    ration *r = user;
+    if (r->left == 0) return NULL;
+    r->left--;
+    r->alive++;
+    return malloc(bytes);
+}
+static void ration_release(void *user, void *memory) { if (memory) ((ration *)user)->alive--; free(memory); }
+
+/* Every allocation fails once: a status comes back, and nothing stays allocated. */
+static void any_allocation_may_fail(void **state)
+{
+    (void)state;
+    const int ms[] = { 0, 30, 50 };
+    put_mkv("m.mkv", ms, 3, 60);
+    put_pgm("s1.pgm", 8, 8, 3);  put_pgm("s2.pgm", 5, 5, 3);
+    char photo[300];
+    snprintf(photo, sizeof photo, "stim:photo?file=%s&photo_ppd=40", in("s1.pgm"));
+    const char *names[] = { strdup(in("m.mkv")), strdup(in("s%d.pgm")), "stim:grating", photo };
+    for (size_t n = 0; n < sizeof names/sizeof *names; n++)
+        for (int64_t limit = 0, done = 0; !done && limit < 200; limit++) {
+            ration r = { limit + 1, 0 };                     /* one for the context */
+            const convis_allocator a = { ration_obtain, ration_release, &r };
+            convis_context *poor;
+            convis_movie *m = NULL;
+            convis_movie_options o = step(0.01);
+            convis_real frames[5*16*16];
+            int64_t got;
+            o.width = 16;
+            assert_int_equal(convis_open_with(&poor, "cpu", &a), CONVIS_OK);
+            convis_status status = convis_movie_open(poor, names[n], &o, &m);
+            if (!status) status = convis_movie_read(m, frames, 5, &got);
+            done = !status;
+            if (status) assert_true(*convis_message(poor));
+            convis_movie_close(&m);
+            assert_int_equal(r.alive, 1);
+            convis_close(&poor);
+            assert_int_equal(r.alive, 0);
+            if (!done) assert_int_equal(r.left, 0);
+        }
+    free((char *)names[0]);
+    free((char *)names[1]);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(a_step_of_exactly_a_frame_neither_skips_nor_doubles, clear_folder),
+        cmocka_unit_test_teardown(frames_are_held_for_their_true_duration, clear_folder),
+        cmocka_unit_test_teardown(a_varying_frame_rate_is_followed, clear_folder),
+        cmocka_unit_test_teardown(arrays_and_sequences_are_a_frame_a_step, clear_folder),
+        cmocka_unit_test_teardown(sequences_come_in_the_order_of_their_numbers, clear_folder),
+        cmocka_unit_test_teardown(photographs_last, clear_folder),
+        cmocka_unit_test_teardown(pixels_are_0_to_255_whatever_their_depth, clear_folder),
+        cmocka_unit_test_teardown(limited_range_is_spread, clear_folder),
+        cmocka_unit_test_teardown(frames_can_be_scaled, clear_folder),
+        cmocka_unit_test_teardown(resampling_keeps_constants_and_means, clear_folder),
+        cmocka_unit_test_teardown(raw_frames_come_as_soon_as_they_are_there, clear_folder),
+        cmocka_unit_test_teardown(bad_input_gets_a_sentence, clear_folder),
+        cmocka_unit_test_teardown(not_a_number_names_its_frame, clear_folder),
+        cmocka_unit_test_teardown(files_cut_short_are_noticed, clear_folder),
+        cmocka_unit_test_teardown(pictures_read_back, clear_folder),
+        cmocka_unit_test_teardown(films_keep_real_time, clear_folder),
+        cmocka_unit_test_teardown(any_allocation_may_fail, clear_folder),
+    };
+    return cmocka_run_group_tests_name("movie", tests, open_all, close_all);
+}
