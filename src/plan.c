@@ -5,7 +5,7 @@
 
 /* A sub-chunk's frames should stay in the second-level cache from the layer that writes them to the one that reads
  * them; a tile of a pointwise run should stay in the first. */
-enum { SUB_CHUNK_BYTES = 1 << 20, TILE_BYTES = 1 << 17, LONGEST_SUB_CHUNK = 64 };
+enum { SUB_CHUNK_BYTES = 1 << 20, TILE_BYTES = 1 << 18, LONGEST_SUB_CHUNK = 64 };
 
 static buffer *source(convis_model *m, convis_node from) { return from.id == 0 ? &m->input : &m->layers[from.id - 1].out; }
 

@@ -137,6 +137,24 @@ void convis_launch(const convis_pass *p, const char *kernel, int64_t n, int fram
     convis_barrier(p);
 }
 
+int64_t convis_share(int64_t lines, int thread, int threads)
+{
+    int64_t at = (lines + 31)/32*thread/threads*32;
+    return at < lines ? at : lines;
+}
+
+void convis_launch_rows(const convis_pass *p, const char *kernel, convis_shape frame, void *const *buffers)
+{
+    const convis_kernel *k = convis_find_kernel(p->kernels, kernel);
+    int64_t w = frame.dim[CONVIS_X], h = frame.dim[CONVIS_Y], n = convis_elements(frame);
+    int64_t y0 = convis_share(h, p->thread, p->threads), y1 = convis_share(h, p->thread + 1, p->threads);
+    for (int64_t at = 0; k && y0 < y1 && at < n; at += w*h) {
+        convis_span span = { at + y0*w, at + y1*w, n, n, 1, (convis_real)p->dt, (uint32_t)p->frame, (uint32_t)p->key,
+                             (uint32_t)(p->key >> 32) };
+        k->run(buffers, &span);
+    }
+}
+
 /* ---- Spikes ---- */
 
 typedef struct sink { convis_model *model; int64_t first_unit; int64_t frame; double dt; int layer; int failed; } sink;

@@ -18,7 +18,7 @@
 typedef struct need {
     const char *type;
     double low, high;                /* what it usually hears */
-    int    one_map;                  /* it takes no batches or channels */
+    int    one_map, noisy;           /* it takes no batches or channels; its seed matters */
     void (*supply)(convis_model *, const char *name, convis_shape in);
 } need;
 
@@ -60,12 +60,12 @@ static void supply_crop(convis_model *m, const char *name, convis_shape in)
 }
 
 static const need NEEDS[] = {
-    { "sample",         -2, 2, 1, supply_cells },
-    { "crop",           -2, 2, 1, supply_crop },
-    { "eye",            -2, 2, 1, supply_window },
-    { "lif",            -20, 300, 0, NULL },
-    { "luminance_gain", 0, 255, 0, NULL },
-    { NULL, -2, 2, 0, NULL },        /* all others */
+    { "sample",         -2, 2, 1, 0, supply_cells },
+    { "crop",           -2, 2, 1, 0, supply_crop },
+    { "eye",            -2, 2, 1, 1, supply_window },
+    { "lif",            -20, 300, 0, 1, NULL },
+    { "luminance_gain", 0, 255, 0, 0, NULL },
+    { NULL, -2, 2, 0, 0, NULL },        /* all others */
 };
 
 static const need *need_of(const convis_layer_type *type)
@@ -218,7 +218,7 @@ static void for_each_trial(const convis_layer_type *type, int shapes, int varian
         for (int v = 0; v < variants; v++)
             for (int k = 0; k < SETTINGS; k++) {
                 trial q = { type, shape_of(s), v, k };
-                if (fits(&q)) f(&q);
+                if (fits(&q) && (v < 3 || convis_elements(q.shape) < 50000)) f(&q);
             }
 }
 
@@ -261,21 +261,6 @@ static void threads(const trial *q)
     compare_with_plain(q, HOW, sizeof HOW/sizeof *HOW);
 }
 
-static int is_random(const trial *q)
-{
-    convis_context *c = NULL;
-    double a = 0, b = 0, d = 0;
-    must(c, convis_open(&c, "cpu"));
-    convis_model *m = build(c, q);
-    if (!strcmp(q->type->name, "lif"))
-        d = !convis_get(m, "it.sigma", &a) && !convis_get(m, "it.refractory_sd", &b) && !convis_get(m, "it.random_init", &d) && (a > 0 || b > 0 || d > 0);
-    else if (!strcmp(q->type->name, "eye"))
-        d = !convis_get(m, "it.period", &a) && a < 0.02 && !convis_get(m, "it.amplitude", &b) && b > 0.05;
-    convis_model_free(&m);
-    convis_close(&c);
-    return d > 0;
-}
-
 static int differ(const recording *a, const recording *b)
 {
     for (int k = 0; k < a->outputs; k++)
@@ -283,18 +268,26 @@ static int differ(const recording *a, const recording *b)
     return 0;
 }
 
-/* The same seed is the same run; another seed is another, where there is noise at all. */
-static void seeds(const trial *q)
+/* The same seed is the same run; another seed is another, for layers that have noise. */
+static int another_run;
+static void compare_seeds(const trial *q)
 {
     manner other = PLAIN;
     other.seed = 8;
     recording once = observe(q, &PLAIN), again = observe(q, &PLAIN), another = observe(q, &other);
     assert_same(&again, &once, describe(q));
-    if (!is_random(q)) assert_same(&another, &once, describe(q));
-    else if (!differ(&another, &once)) fail_msg("%s: another seed gives the same run", describe(q));
+    if (need_of(q->type)->noisy) another_run |= differ(&another, &once);
+    else assert_same(&another, &once, describe(q));
     recording_free(&once);
     recording_free(&again);
     recording_free(&another);
+}
+
+static void seeds(const convis_layer_type *type)
+{
+    another_run = 0;
+    for_each_trial(type, 2, VARIANTS, compare_seeds);
+    assert_int_equal(another_run, need_of(type)->noisy);
 }
 
 /* ---- State ---- */
@@ -585,8 +578,8 @@ static void nans(const trial *q)
     int64_t frames = q->shape.dim[CONVIS_T], plane = q->shape.dim[CONVIS_Y]*q->shape.dim[CONVIS_X], frame = frames/2;
     if (q->setting != ALONE) return;
     recording clean = observe(q, &PLAIN);
-    for (int k = 0; k < 3; k++) {
-        int64_t pixel = k == 0 ? plane/2 : k == 1 ? 0 : plane - 1;
+    for (int k = 0; k < 4; k++) {
+        int64_t pixel = k == 0 ? plane/2 : k == 1 ? 0 : k == 2 ? plane - 1 : plane > 1;
         recording changed = with_pixel(q, frame, pixel, 0, 0.125), found = with_pixel(q, frame, pixel, NAN, 0);
         for (int j = 0; j < clean.outputs; j++)
             for (int64_t i = 0; i < clean.output[j].n; i++) {
@@ -1023,7 +1016,6 @@ static void devices(void **state)
 OVER_TRIALS(test_isas,     SHAPE_COUNT, VARIANTS, isas)
 OVER_TRIALS(test_chunks,   SHAPE_COUNT, VARIANTS, chunks)
 OVER_TRIALS(test_threads,  SHAPE_COUNT, VARIANTS, threads)
-OVER_TRIALS(test_seeds,    2,           VARIANTS, seeds)
 OVER_TRIALS(test_reset,    SHAPE_COUNT, 3,        reset)
 OVER_TRIALS(test_push_pop, SHAPE_COUNT, 3,        push_pop)
 OVER_TRIALS(test_get_put,  SHAPE_COUNT, 3,        get_put)
@@ -1033,6 +1025,7 @@ OVER_TRIALS(test_requests, SHAPE_COUNT, 3,        no_requests)
 OVER_TRIALS(test_strides,  SHAPE_COUNT, 2,        strides)
 OVER_TRIALS(test_nans,     SHAPE_COUNT, VARIANTS, nans)
 static void test_bounds(void **state)   { bounds(*state); }
+static void test_seeds(void **state)    { seeds(*state); }
 static void test_refusals(void **state) { refusals(*state); }
 static void test_process(void **state)  { for (int v = 0; v < 2; v++) another_process(*state, v); }
 
@@ -1049,6 +1042,8 @@ int main(int argc, char **argv)
     static char names[MOST*PROMISE_COUNT][80];
     size_t n = 0;
     program = argv[0];
+    /* Threads of a busy machine should sleep at barriers, not spin; OpenMP only hears of it when a program starts. */
+    if (!getenv("OMP_WAIT_POLICY") && !setenv("OMP_WAIT_POLICY", "passive", 1)) execv("/proc/self/exe", argv);
     if (argc > 5 && !strcmp(argv[1], "--go-on")) return go_on(argv);
     for (int k = 0; convis_layer_types()[k] && k < MOST; k++)
         for (int j = 0; j < PROMISE_COUNT; j++, n++) {

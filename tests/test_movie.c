@@ -552,6 +552,8 @@ static void films_keep_real_time(void **state)
     convis_map_writer *w;
     assert_int_equal(convis_map_writer_open(c, "/nowhere/x.mp4", "opl", convis_movie_shape(1, H, W), NULL, &w), CONVIS_EIO);
     assert_non_null(strstr(convis_message(c), "/nowhere"));
+    assert_int_equal(convis_map_writer_open(c, "/nowhere/x.png", "opl", convis_movie_shape(1, H, W), NULL, &w), CONVIS_EIO);
+    assert_int_equal(convis_map_writer_open(c, "/nowhere/x%d.png", "opl", convis_movie_shape(1, H, W), NULL, &w), CONVIS_EIO);
     assert_int_equal(convis_map_writer_open(c, in("empty.mp4"), "opl", convis_movie_shape(1, H, W), NULL, &w), CONVIS_OK);
     assert_int_equal(convis_map_writer_close(&w, 1), CONVIS_ESTATE);
     assert_int_equal(files_left("film.mp4"), 0);
@@ -606,6 +608,30 @@ static void any_allocation_may_fail(void **state)
     free((char *)names[1]);
 }
 
+static void any_allocation_of_a_writer_may_fail(void **state)
+{
+    (void)state;
+    const char *names[] = { "poor.png", "poor.%d.png", "poor.mp4" };
+    for (size_t n = 0; n < sizeof names/sizeof *names; n++)
+        for (int64_t limit = 0, done = 0; !done && limit < 200; limit++) {
+            ration r = { limit + 1, 0 };
+            const convis_allocator a = { ration_obtain, ration_release, &r };
+            convis_context *poor;
+            convis_map_writer *w = NULL;
+            convis_real v[2*12] = { 1, -2, 3 };
+            assert_int_equal(convis_open_with(&poor, "cpu", &a), CONVIS_OK);
+            convis_status status = convis_map_writer_open(poor, in(names[n]), "opl", convis_movie_shape(1, 3, 4), NULL, &w);
+            if (!status) status = convis_map_writer_write(w, convis_view(v, convis_movie_shape(2, 3, 4)));
+            const convis_status closed = convis_map_writer_close(&w, !status);
+            done = !status && !closed;
+            if (!done) assert_true(*convis_message(poor));
+            assert_int_equal(r.alive, 1);
+            convis_close(&poor);
+            if (!done) assert_true(files_left("poor.0.png") == 0);
+            clear_folder(NULL);
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -626,6 +652,7 @@ int main(void)
         cmocka_unit_test_teardown(pictures_read_back, clear_folder),
         cmocka_unit_test_teardown(films_keep_real_time, clear_folder),
         cmocka_unit_test_teardown(any_allocation_may_fail, clear_folder),
+        cmocka_unit_test_teardown(any_allocation_of_a_writer_may_fail, clear_folder),
     };
     return cmocka_run_group_tests_name("movie", tests, open_all, close_all);
 }

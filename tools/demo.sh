@@ -28,8 +28,8 @@ trap 'rm -rf "$work"' EXIT
 quiet() { "$convis" "$@" || exit 1; }
 quiet convert "$movie" "$work/movie.npy" -q
 quiet convert "$out/demo.h5" "$work/units.txt" -q
-quiet convert "$out/demo.h5" "$work/parvo.npy" --reconstruct --weights 1,-1,0,0 --fps 50 --size 128x128 --ppd 20 -q
-quiet convert "$out/demo.h5" "$work/magno.npy" --reconstruct --weights 0,0,1,-1 --fps 50 --size 128x128 --ppd 20 -q
+quiet convert "$out/demo.h5" "$work/parvo.npy" --reconstruct --weights 1,-1,0,0 --tau 0.04 --fps 50 --size 256x256 --ppd 40 -q
+quiet convert "$out/demo.h5" "$work/magno.npy" --reconstruct --weights 0,0,1,-1 --tau 0.04 --fps 50 --size 256x256 --ppd 40 -q
 # The unit's place among all, its time and its layer, of one cell in 40; then each layer's rate in bins of 10 ms.
 awk 'FNR == NR { if ($1 ~ /^[0-9]/) { layer[n] = $1; n++; cells[$1]++ } next }
      $1 % 40 == 0 { print $2, $1, layer[$1] > raster }

@@ -13,7 +13,7 @@
  * CONVIS_SCAN visits every pixel i and frame t: on a processor frames outside and pixels inside, so that the inner
  * loop vectorises; on a GPU a thread per pixel. A body touches only [i] of a state and [t*n + i] of a movie.
  * CONVIS_GROUPS visits groups of CONVIS_GROUP consecutive pixels (1 on a GPU), for bodies that need a few passes over
- * the same pixels; `count` is how many of the group exist. Known inside: n (elements from one frame of a movie to the
+ * the same pixels; `count` is how many of the group exist; CONVIS_PART divides it, for what only some pixels need. Known inside: n (elements from one frame of a movie to the
  * next), map_size (elements of a map: a state with several maps is s[j*map_size + i], the tape tape[t*map_size + i]),
  * nt (frames), dt (s), frame (number of the first frame), key0, key1 (of this layer's noise).
  * Compilers must not contract a*b + c, so that every target gives the same bits. */
@@ -54,6 +54,9 @@
 #  include <convis/layer.h>
 #  include <math.h>
 #  include <string.h>
+#  if defined(__AVX2__)
+#    include <immintrin.h>
+#  endif
    typedef convis_real real;
    typedef long        integer;
    typedef uint32_t    u32;
@@ -95,6 +98,7 @@ CONVIS_INLINE u32   convis_mulhi(u32 a, u32 b) { return (u32)((uint64_t)a*b >> 3
 #  define CONVIS_FRAMES(t)  for (integer t = 0; t < nt; t++)
 #  define CONVIS_SCAN(i, t) CONVIS_PIXELS(i) CONVIS_FRAMES(t)
 #  define CONVIS_GROUP 1
+#  define CONVIS_PART 1
 #  define CONVIS_GROUPS(g, count) CONVIS_PIXELS(g) for (int count = 1; count; count = 0)
 #  define CONVIS_ENTRY(name)
 #  define CONVIS_EXPORT(layer, entries)
@@ -128,6 +132,7 @@ CONVIS_INLINE u32   convis_mulhi(u32 a, u32 b) { return (u32)((uint64_t)a*b >> 3
 #  define CONVIS_FRAMES(t)  for (integer t = 0; t < nt; t++)
 #  define CONVIS_SCAN(i, t) CONVIS_FRAMES(t) CONVIS_PIXELS(i)
 #  define CONVIS_GROUP 64
+#  define CONVIS_PART 32
 #  define CONVIS_GROUPS(g, count) for (integer g = i0; g < i1; g += CONVIS_GROUP) \
         for (int count = (int)(i1 - g < CONVIS_GROUP ? i1 - g : CONVIS_GROUP); count; count = 0)
 #  define CONVIS_ENTRY(name) { #name, name },
@@ -243,16 +248,56 @@ CONVIS_INLINE void convis_normals(real *z, integer g, u32 frame, u32 stream, u32
     z[0] = word & 1 ? b : a;
 }
 #else
+/* Sixteen blocks, first..first + 15, their words apart. A 64-bit lane a number lets one multiplication give both halves of
+ * the product; upper halves hold rubbish, which neither multiplication nor the final store looks at. */
+#if defined(__AVX2__)
+CONVIS_INLINE void convis_philox16(u32 *restrict w0, u32 *restrict w1, u32 *restrict w2, u32 *restrict w3, u32 first, u32 frame,
+                                   u32 stream, u32 key0, u32 key1)
+{
+    const __m256i m0 = _mm256_set1_epi64x(0xD2511F53), m1 = _mm256_set1_epi64x(0xCD9E8D57);
+    const __m256i low = _mm256_setr_epi32(0, 2, 4, 6, 0, 2, 4, 6);
+    __m256i c0[4], c1[4], c2[4], c3[4];
+    for (int j = 0; j < 4; j++) {
+        c0[j] = _mm256_add_epi64(_mm256_set1_epi64x(first + 4*(u32)j), _mm256_setr_epi64x(0, 1, 2, 3));
+        c1[j] = _mm256_set1_epi64x(frame);
+        c2[j] = _mm256_set1_epi64x(stream);
+        c3[j] = _mm256_setzero_si256();
+    }
+    for (u32 k = 0; k < 10; k++) {
+        __m256i k0 = _mm256_set1_epi64x((u32)(key0 + k*0x9E3779B9u)), k1 = _mm256_set1_epi64x((u32)(key1 + k*0xBB67AE85u));
+        for (int j = 0; j < 4; j++) {
+            __m256i p0 = _mm256_mul_epu32(c0[j], m0), p1 = _mm256_mul_epu32(c2[j], m1);
+            c0[j] = _mm256_xor_si256(_mm256_srli_epi64(p1, 32), _mm256_xor_si256(c1[j], k0));
+            c2[j] = _mm256_xor_si256(_mm256_srli_epi64(p0, 32), _mm256_xor_si256(c3[j], k1));
+            c1[j] = p1;
+            c3[j] = p0;
+        }
+    }
+    for (int j = 0; j < 4; j++) {
+        _mm_storeu_si128((__m128i *)(void *)(w0 + 4*j), _mm256_castsi256_si128(_mm256_permutevar8x32_epi32(c0[j], low)));
+        _mm_storeu_si128((__m128i *)(void *)(w1 + 4*j), _mm256_castsi256_si128(_mm256_permutevar8x32_epi32(c1[j], low)));
+        _mm_storeu_si128((__m128i *)(void *)(w2 + 4*j), _mm256_castsi256_si128(_mm256_permutevar8x32_epi32(c2[j], low)));
+        _mm_storeu_si128((__m128i *)(void *)(w3 + 4*j), _mm256_castsi256_si128(_mm256_permutevar8x32_epi32(c3[j], low)));
+    }
+}
+#else
+CONVIS_INLINE void convis_philox16(u32 *restrict w0, u32 *restrict w1, u32 *restrict w2, u32 *restrict w3, u32 first, u32 frame,
+                                   u32 stream, u32 key0, u32 key1)
+{
+    for (int l = 0; l < 16; l++) {
+        u32 w[4];
+        convis_philox(key0, key1, first + (u32)l, frame, stream, 0, w);
+        w0[l] = w[0]; w1[l] = w[1]; w2[l] = w[2]; w3[l] = w[3];
+    }
+}
+#endif
+
 /* Each stage is a loop of its own: short enough for the processor to work on many turns of it at once. */
 CONVIS_INLINE void convis_normals(real *restrict z, integer g, u32 frame, u32 stream, u32 key0, u32 key1)
 {
     u32 a[32], b[32];
     real r[32], c[32], s[32];
-    for (int l = 0; l < 16; l++) {
-        u32 w[4];
-        convis_philox(key0, key1, (u32)(g >> 6)*16 + (u32)l, frame, stream, 0, w);
-        a[l] = w[0]; b[l] = w[1]; a[l + 16] = w[2]; b[l + 16] = w[3];
-    }
+    convis_philox16(a, b, a + 16, b + 16, (u32)(g >> 6)*16, frame, stream, key0, key1);
     for (int l = 0; l < 32; l++) r[l] = convis_radius(a[l]);
     for (int l = 0; l < 32; l++) convis_circle(convis_angle(b[l]), &c[l], &s[l]);
     for (int l = 0; l < 16; l++) { z[l]      = r[l]*c[l];           z[l + 16] = r[l]*s[l]; }

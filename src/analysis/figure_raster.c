@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { ROWS = 400, MARKS_PIXELS = 250000, MARKS_VECTOR = 60000, RATE_POINTS = 4000 };
+enum { ROWS = 250, MARKS_PIXELS = 250000, MARKS_VECTOR = 60000, RATE_POINTS = 4000 };
 
 /* Where each cell is drawn: its row from the top, or -1. */
 typedef struct rows { int64_t *of, count, drawn_of[FIGURE_LAYERS], first_of[FIGURE_LAYERS]; int thinned; } rows;

@@ -195,7 +195,8 @@ static int ready_scaler(video *v, const AVPixFmtDescriptor *d)
         return -1;
     }
     /* RGB sources have no matrix: the call says so by failing, and that is fine. */
-    sws_setColorspaceDetails(v->scaler, sws_getCoefficients(space), full, sws_getCoefficients(SWS_CS_DEFAULT), 1, 0, 1 << 16, 1 << 16);
+    sws_setColorspaceDetails(v->scaler, sws_getCoefficients(space), full, sws_getCoefficients(SWS_CS_DEFAULT), 1,
+                             0, 1 << 16, 1 << 16);
     v->key.width = f->width;  v->key.height = f->height;  v->key.format = f->format;
     v->key.space = space;  v->key.full = full;  v->key.deep = deep;
     v->rgb_stride = (f->width*(deep ? 6 : 3) + 63) & ~63;
@@ -350,7 +351,8 @@ static int open_decoder(video *v)
     v->codec->max_pixels = CONVIS_MAX_PIXELS;
     v->codec->thread_count = v->frames.context->threads;
     /* Half an image is none. JPEG's decoder says so only when told to be strict; others are strict about trifles then. */
-    if (v->frames.still) v->codec->err_recognition = AV_EF_CRCCHECK | (s->codecpar->codec_id == AV_CODEC_ID_MJPEG ? AV_EF_EXPLODE : 0);
+    const int jpeg = s->codecpar->codec_id == AV_CODEC_ID_MJPEG;
+    if (v->frames.still) v->codec->err_recognition = AV_EF_CRCCHECK | (jpeg ? AV_EF_EXPLODE : 0);
     if (r >= 0) r = avcodec_open2(v->codec, decoder, NULL);
     return r < 0 ? fail(v, "cannot be decoded", r) : 1;
 }

@@ -55,7 +55,8 @@ static convis_status check_finite(const convis_movie *m, const convis_real *fram
     int64_t i = 0;
     while (isfinite((double)frame[i])) i++;
     return convis_fail(m->context, CONVIS_EFORMAT, "%s: frame %lld has the value %s at x = %lld, y = %lld, expected finite numbers",
-                       m->name, (long long)number, isnan((double)frame[i]) ? "NaN" : "infinity", (long long)(i%width), (long long)(i/width));
+                       m->name, (long long)number, isnan((double)frame[i]) ? "NaN" : "infinity",
+                       (long long)(i%width), (long long)(i/width));
 }
 
 /* A frame of the selection and its time stamp (or the time of the end). 1: got it, 0: the end, -1: an error. */
@@ -168,14 +169,16 @@ static convis_status check_options(convis_context *c, const char *name, const co
 {
     const struct { const char *what; double value; } from_zero[] = {
         { "fps", o->fps }, { "ppd", o->ppd }, { "repeat", (double)o->repeat }, { "from", (double)o->from },
-        { "frames", (double)o->frames }, { "width", (double)o->width }, { "height", (double)o->height }, { "still", (double)o->still } };
+        { "frames", (double)o->frames }, { "width", (double)o->width }, { "height", (double)o->height },
+        { "still", (double)o->still } };
     if (!(o->dt > 0) || !isfinite(o->dt))
         return convis_fail(c, CONVIS_EINVAL, "%s: dt is %g, expected seconds per step above 0", name, o->dt);
     for (size_t k = 0; k < sizeof from_zero/sizeof *from_zero; k++)
         if (!(from_zero[k].value >= 0) || !isfinite(from_zero[k].value))
             return convis_fail(c, CONVIS_EINVAL, "%s: %s is %g, expected 0 or more", name, from_zero[k].what, from_zero[k].value);
     if (o->channel < -1 || o->channel > 2)
-        return convis_fail(c, CONVIS_EINVAL, "%s: channel is %d, expected 0, 1 or 2 (red, green, blue) or -1 (luminance)", name, o->channel);
+        return convis_fail(c, CONVIS_EINVAL, "%s: channel is %d, expected 0, 1 or 2 (red, green, blue) or -1 (luminance)",
+                           name, o->channel);
     return CONVIS_OK;
 }
 
@@ -206,7 +209,8 @@ static convis_status choose_timing(convis_movie *m, const convis_movie_options *
     m->still = still_steps(m, o);
     m->steps = -1;
     if (m->still) {
-        if (o->from) return convis_fail(m->context, CONVIS_EINVAL, "%s: a photograph has no frame %lld", m->name, (long long)o->from);
+        if (o->from)
+            return convis_fail(m->context, CONVIS_EINVAL, "%s: a photograph has no frame %lld", m->name, (long long)o->from);
         m->limit = 1;  m->steps = m->still;
         return CONVIS_OK;
     }

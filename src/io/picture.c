@@ -21,7 +21,8 @@ typedef struct picture {
     convis_map_writer writer;
     char   *path, *name;
     int64_t width, height, pixels;
-    convis_aside film;               /* .mp4: opened at once, so that a wrong path shows before the run */
+    convis_aside film;               /* .mp4; and a single .png: opened at once, so that a wrong path shows before the run */
+    convis_out   single;
     int     is_film, is_numbered;
     convis_numbered numbered;
     convis_out spill;                /* of films and numbered pictures */
@@ -132,15 +133,6 @@ static convis_status spilled(picture *p)
     return convis_out_check(&p->spill, fread(p->frame, sizeof *p->frame, (size_t)p->pixels, p->spill.file) == (size_t)p->pixels);
 }
 
-static convis_status write_png(picture *p, const char *path, const char *comment)
-{
-    convis_out out;
-    const convis_status status = convis_out_open(p->writer.context, path, 0, &out);
-    if (status) return status;
-    convis_png_write(&out, p->grey, p->width, p->height, comment);
-    return convis_out_finish(&out, 1);
-}
-
 static convis_status write_numbered(picture *p, int64_t number, const char *comment)
 {
     const size_t length = strlen(p->path) + 32;
@@ -148,7 +140,12 @@ static convis_status write_numbered(picture *p, int64_t number, const char *comm
     if (!path) return CONVIS_ENOMEM;
     snprintf(path, length, "%.*s%0*lld%s", (int)p->numbered.before, p->path, (int)p->numbered.width, (long long)number,
              p->path + strlen(p->path) - p->numbered.after);
-    const convis_status status = write_png(p, path, comment);
+    convis_out out;
+    convis_status status = convis_out_open(p->writer.context, path, 0, &out);
+    if (!status) {
+        convis_png_write(&out, p->grey, p->width, p->height, comment);
+        status = convis_out_finish(&out, 1);
+    }
     convis_release(p->writer.context, path);
     return status;
 }
@@ -199,7 +196,7 @@ static convis_status picture_draw(picture *p)
     snprintf(comment, sizeof comment, "convis: %.200s, black = %.9g, white = %.9g", p->name, black, white);
     if (spills) return write_frames(p, black, white, comment);
     shade(p, p->frame, black, white);
-    return write_png(p, p->path, comment);
+    return convis_png_write(&p->single, p->grey, p->width, p->height, comment);
 }
 
 static convis_status picture_finish(convis_map_writer *w, int keep)
@@ -209,6 +206,10 @@ static convis_status picture_finish(convis_map_writer *w, int keep)
     convis_status status = keep ? picture_draw(p) : CONVIS_OK;
     if (p->is_film && keep && !status) status = sync_film(p);
     if (p->spill.file) convis_out_finish(&p->spill, 0);
+    if (p->single.file) {
+        const convis_status finished = convis_out_finish(&p->single, keep && !status);
+        if (!status && keep) status = finished;
+    }
     if (p->film.path) {
         if (!keep || status) convis_aside_abandon(&p->film);
         else status = convis_aside_commit(&p->film);
@@ -245,7 +246,8 @@ static convis_status prepare(picture *p, const char *path, const char *name, con
     p->low = INFINITY;  p->high = -INFINITY;
     convis_status status = CONVIS_OK;
     if (p->is_film) status = convis_aside_open(c, path, &p->film);
-    if (!status && (p->is_film || p->is_numbered)) status = convis_out_spill(c, path, &p->spill);
+    else if (!p->is_numbered) return convis_out_open(c, path, 0, &p->single);
+    if (!status && (status = convis_out_spill(c, path, &p->spill))) p->spill.file = NULL;
     return status;
 }
 

@@ -53,7 +53,8 @@ convis_status convis_png_write(convis_out *o, const uint8_t *grey, int64_t width
     if (r < 0) {
         char why[AV_ERROR_MAX_STRING_SIZE];
         av_strerror(r, why, sizeof why);
-        o->status = convis_fail(c, r == AVERROR(ENOMEM) ? CONVIS_ENOMEM : CONVIS_EIO, "%s: the picture cannot be encoded (%s)", o->aside.path, why);
+        o->status = convis_fail(c, r == AVERROR(ENOMEM) ? CONVIS_ENOMEM : CONVIS_EIO, "%s: the picture cannot be encoded (%s)",
+                                o->aside.path, why);
     } else if (packet->size > HEADER) {
         convis_out_write(o, packet->data, HEADER);
         write_text(o, comment);

@@ -135,27 +135,28 @@ void convis_blur_prepare(convis_blur *b, convis_context *c, int64_t w, int64_t h
     if (b->method == CONVIS_BLUR_DERICHE_RADIAL) prepare_deriche_radial(b, s);
 }
 
-/* Boundaries of a thread's share lie on whole strips, so that only the last strip of a map is narrow. */
-static int64_t share(int64_t lines, int thread, int threads)
+void convis_blur_rows(const convis_pass *p, const convis_blur *b, const convis_real *in, convis_real *out, int64_t planes, void *scratch)
 {
-    int64_t strips = (lines + 31)/32, at = strips*thread/threads*32;
-    return at < lines ? at : lines;
+    int64_t n = b->w*b->h, y0 = convis_share(b->h, p->thread, p->threads), y1 = convis_share(b->h, p->thread + 1, p->threads);
+    void *mine = (convis_real *)scratch + (size_t)p->thread*strip_reals(b->w, b->h);
+    for (int64_t k = 0; k < planes; k++) {
+        if (b->method != CONVIS_BLUR_NONE) b->kernels->rows(b, in + k*n, out + k*n, y0, y1, mine);
+        else if (in != out) memcpy(out + k*n + y0*b->w, in + k*n + y0*b->w, (size_t)((y1 - y0)*b->w)*sizeof *out);
+    }
+}
+
+void convis_blur_columns(const convis_pass *p, const convis_blur *b, convis_real *map, int64_t planes, void *scratch)
+{
+    int64_t n = b->w*b->h, x0 = convis_share(b->w, p->thread, p->threads), x1 = convis_share(b->w, p->thread + 1, p->threads);
+    void *mine = (convis_real *)scratch + (size_t)p->thread*strip_reals(b->w, b->h);
+    if (b->method == CONVIS_BLUR_NONE) return;
+    for (int64_t k = 0; k < planes; k++) b->kernels->columns(b, map + k*n, map + k*n, x0, x1, mine);
 }
 
 void convis_blur_run(const convis_pass *p, const convis_blur *b, const convis_real *in, convis_real *out, int64_t planes, void *scratch)
 {
-    int64_t n = b->w*b->h;
-    if (b->method == CONVIS_BLUR_NONE) {
-        int64_t from = planes*n*p->thread/p->threads, to = planes*n*(p->thread + 1)/p->threads;
-        if (in != out) memcpy(out + from, in + from, (size_t)(to - from)*sizeof *out);
-        convis_barrier(p);
-        return;
-    }
-    void *mine = (convis_real *)scratch + (size_t)p->thread*strip_reals(b->w, b->h);
-    int64_t y0 = share(b->h, p->thread, p->threads), y1 = share(b->h, p->thread + 1, p->threads);
-    int64_t x0 = share(b->w, p->thread, p->threads), x1 = share(b->w, p->thread + 1, p->threads);
-    for (int64_t k = 0; k < planes; k++) b->kernels->rows(b, in + k*n, out + k*n, y0, y1, mine);
+    convis_blur_rows(p, b, in, out, planes, scratch);
     convis_barrier(p);
-    for (int64_t k = 0; k < planes; k++) b->kernels->columns(b, out + k*n, out + k*n, x0, x1, mine);
+    convis_blur_columns(p, b, out, planes, scratch);
     convis_barrier(p);
 }

@@ -45,6 +45,10 @@ size_t convis_blur_scratch(int64_t w, int64_t h, int threads);
 void convis_blur_prepare(convis_blur *, convis_context *, int64_t w, int64_t h, int varying, const convis_blur_spec *);
 /* Blur `planes` maps, in to out (which may be the same), by all threads of the pass. Ends at a barrier. */
 void convis_blur_run(const convis_pass *, const convis_blur *, const convis_real *in, convis_real *out, int64_t planes, void *scratch);
+/* Its two halves, without barriers, for layers that blur in a loop over time: each thread does its own rows (those that
+ * convis_launch_rows gives it, so that pointwise kernels before and after need no barrier), or its own columns. */
+void convis_blur_rows(const convis_pass *, const convis_blur *, const convis_real *in, convis_real *out, int64_t planes, void *scratch);
+void convis_blur_columns(const convis_pass *, const convis_blur *, convis_real *map, int64_t planes, void *scratch);
 
 /* The part that is compiled once per instruction set; the baseline is its plain twin. */
 typedef struct convis_blur_kernels {

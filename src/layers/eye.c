@@ -9,14 +9,15 @@
 #include <convis/kernel.h>
 #ifndef CONVIS_HOST
 
-/* k: elements of a frame of the input, its width, its height, width of the window. corner: left and top per frame. */
+/* k: elements of a frame of the input, its width, width of the window. corner: left and top per frame. */
 CONVIS_KERNEL4(eye_forward, PARAM k, PARAM corner, IN x, OUT y)
 {
-    integer m = (integer)k[0], w = (integer)k[1], h = (integer)k[2], width = (integer)k[3];
+    integer m = (integer)k[0], w = (integer)k[1], width = (integer)k[2];
     CONVIS_SCAN(i, t) {
         real cx = corner[2*t] + (real)(i%width), cy = corner[2*t + 1] + (real)(i/width);
-        integer l = (integer)cx, j = (integer)cy, right = l + 1 < w ? 1 : 0, down = j + 1 < h ? w : 0, at = t*m + j*w + l;
+        integer l = (integer)cx, j = (integer)cy, at = t*m + j*w + l;
         real fx = cx - (real)l, fy = cy - (real)j;
+        integer right = fx > 0 ? 1 : 0, down = fy > 0 ? w : 0;       /* what has no weight is not read */
         real above = (1 - fx)*x[at] + fx*x[at + right], below = (1 - fx)*x[at + down] + fx*x[at + down + right];
         y[t*n + i] = (1 - fy)*above + fy*below;
     }
@@ -67,8 +68,7 @@ static convis_status prepare(convis_pass *p)
     convis_real *k = p->constants;
     k[0] = (convis_real)convis_elements(p->in_shape[0]);
     k[1] = (convis_real)p->in_shape[0].dim[CONVIS_X];
-    k[2] = (convis_real)p->in_shape[0].dim[CONVIS_Y];
-    k[3] = (convis_real)p->param[WIDTH];
+    k[2] = (convis_real)p->param[WIDTH];
     return CONVIS_OK;
 }
 

@@ -153,14 +153,18 @@ static void forward(convis_pass *p)
     convis_real *v = p->state[0], *a = p->state[1], *before = p->state[2], *j = p->state[3], *q = p->scratch;
     void *blur_scratch = (char *)p->scratch + map_size(p);
     int m = substeps(p);
+    /* Rows are a thread's own from one column pass to the next, hence two meetings a step. */
     for (int t = 0; t < p->frames; t++) {
         void *x = (void *)(uintptr_t)(p->in[0] + t*n), *y = p->out + t*n;
         void *adaptation = p->extra[0] ? p->extra[0] + t*n : NULL, *attenuation = p->extra[1] ? p->extra[1] + t*n : NULL;
         for (int s = 0; s < m; s++) {
             void *k = (convis_real *)p->constants + s*K_COUNT;
-            convis_launch(p, "gain_control_bipolar", n, 1, (void *[]){ k, x, y, v, a, before, j, q, attenuation });
-            convis_blur_run(p, neighbourhood(p), q, q, planes, blur_scratch);
-            convis_launch(p, "gain_control_adapt", n, 1, (void *[]){ k, q, a, adaptation });
+            convis_launch_rows(p, "gain_control_bipolar", p->out_shape, (void *[]){ k, x, y, v, a, before, j, q, attenuation });
+            convis_blur_rows(p, neighbourhood(p), q, q, planes, blur_scratch);
+            convis_barrier(p);
+            convis_blur_columns(p, neighbourhood(p), q, planes, blur_scratch);
+            convis_barrier(p);
+            convis_launch_rows(p, "gain_control_adapt", p->out_shape, (void *[]){ k, q, a, adaptation });
         }
     }
 }

@@ -17,13 +17,17 @@ enum { LEAK, OLD_SHARE, NEW_SHARE };                                         /* 
 
 #ifndef CONVIS_HOST
 
-CONVIS_KERNEL5(leaky_heat_mix, PARAM k, IN x, STATE w, STATE before, OUT y)
+CONVIS_KERNEL4(leaky_heat_mix, PARAM k, IN x, STATE w, STATE before)
 {
     CONVIS_PIXELS(i) {
         w[i] = k[LEAK]*w[i] + (k[OLD_SHARE]*before[i] + k[NEW_SHARE]*x[i]);
         before[i] = x[i];
-        y[i] = w[i];
     }
+}
+
+CONVIS_KERNEL2(leaky_heat_copy, IN w, OUT y)
+{
+    CONVIS_PIXELS(i) y[i] = w[i];
 }
 
 /* After B1 has acted on c w. */
@@ -40,7 +44,8 @@ CONVIS_KERNEL2(leaky_heat_leak, PARAM k, STATE w)
     CONVIS_PIXELS(i) w[i] *= k[LEAK];
 }
 
-CONVIS_EXPORT(leaky_heat, CONVIS_ENTRY(leaky_heat_mix) CONVIS_ENTRY(leaky_heat_add) CONVIS_ENTRY(leaky_heat_leak))
+CONVIS_EXPORT(leaky_heat, CONVIS_ENTRY(leaky_heat_mix) CONVIS_ENTRY(leaky_heat_add) CONVIS_ENTRY(leaky_heat_leak)
+              CONVIS_ENTRY(leaky_heat_copy))
 
 #else
 #include "../kernels/blur.h"
@@ -108,20 +113,22 @@ static void forward(convis_pass *p)
     int64_t n = convis_elements(p->out_shape), planes = p->out_shape.dim[CONVIS_B]*p->out_shape.dim[CONVIS_C];
     int exact = p->param[2] == CONVIS_BLUR_DIFFUSION;
     convis_real *w = p->state[0], *before = p->state[1];
+    /* Rows are a thread's own between column passes; the columns of y are nobody's concern in the next step. */
     for (int t = 0; t < p->frames; t++) {
-        void *x = (void *)(uintptr_t)(p->in[0] + t*n), *y = p->out + t*n;
+        convis_real *y = p->out + t*n;
+        void *x = (void *)(uintptr_t)(p->in[0] + t*n);
+        if (exact) convis_launch_rows(p, "leaky_heat_leak", p->out_shape, (void *[]){ p->constants, w });
+        else       convis_launch_rows(p, "leaky_heat_mix", p->out_shape, (void *[]){ p->constants, x, w, before });
+        convis_blur_rows(p, spread(p), w, w, planes, p->scratch);
+        convis_barrier(p);
+        convis_blur_columns(p, spread(p), w, planes, p->scratch);
+        convis_barrier(p);
         if (exact) {
-            convis_launch(p, "leaky_heat_leak", n, 1, (void *[]){ p->constants, w });
-            convis_blur_run(p, spread(p), w, w, planes, p->scratch);
-            convis_launch(p, "leaky_heat_add", n, 1, (void *[]){ p->constants, x, w, before });
-            convis_blur_run(p, rest(p), w, y, planes, p->scratch);
-        } else {
-            convis_launch(p, "leaky_heat_mix", n, 1, (void *[]){ p->constants, x, w, before, y });
-            convis_blur_run(p, spread(p), w, w, planes, p->scratch);
-            int64_t from = n*p->thread/p->threads, to = n*(p->thread + 1)/p->threads;
-            memcpy((convis_real *)y + from, w + from, (size_t)(to - from)*sizeof *w);
+            convis_launch_rows(p, "leaky_heat_add", p->out_shape, (void *[]){ p->constants, x, w, before });
+            convis_blur_rows(p, rest(p), w, y, planes, p->scratch);
             convis_barrier(p);
-        }
+            convis_blur_columns(p, rest(p), y, planes, p->scratch);
+        } else convis_launch_rows(p, "leaky_heat_copy", p->out_shape, (void *[]){ w, y });
     }
 }
 

@@ -25,7 +25,14 @@ CONVIS_INLINE real lif_delay(real E, real v, real per_g)
 {
     real above = convis_max(E - 1, R(1e-30)), gap = convis_max(E - v, above);
     real delay = convis_log(gap/above)*per_g;
-    return E > 1 || v >= 1 ? delay : R(1e30);
+    return (E > 1) | (v >= 1) ? delay : R(1e30);
+}
+
+/* Does a cell fire in a step at whose end V would be `end`; and when, for one that does. */
+CONVIS_INLINE int lif_fires(real wait, real v, real end, real dt) { return (wait < dt) & ((end >= 1) | (v >= 1)) ? 1 : 0; }
+CONVIS_INLINE real lif_first(real wait, real v, real E, real per_g, real dt)
+{
+    return convis_min(convis_min(wait, dt) + lif_delay(E, v, per_g), dt);
 }
 
 /* Refractory time after the k-th spike of a step, k >= 1. */
@@ -83,19 +90,23 @@ CONVIS_INLINE void lif_group(PARAM p, IN x, OUT y, STATE v, STATE wait, STATE a,
         for (integer l = 0; l < count; l++) tape_j[l] = J[l];
         for (integer l = 0; l < count; l++) tape_a[l] = A[l];
     }
-    /* One stage a loop, as in convis_normals: when would V reach 1, where would it be at the end, what comes true. */
-    for (integer l = 0; l < CONVIS_GROUP; l++) {
-        real per_g = adapting ? 1/(leak + A[l]) : per_leak;
-        E[l] = J[l]*per_g;
-        at[l] = convis_min(W[l], dt) + lif_delay(E[l], V[l], per_g);
-    }
+    /* One stage a loop, as in convis_normals: where would V be at the end; when did it reach 1, if it did; what comes true. */
     for (integer l = 0; l < CONVIS_GROUP; l++) {
         real g = adapting ? leak + A[l] : leak;
+        E[l] = J[l]*(adapting ? 1/g : per_leak);
         end[l] = E[l] + (V[l] - E[l])*convis_exp(g*(convis_min(W[l], dt) - dt));
+    }
+    for (integer part = 0; part < CONVIS_GROUP; part += CONVIS_PART) {
+        int any = 0;
+        for (integer l = part; l < part + CONVIS_PART; l++) any |= lif_fires(W[l], V[l], end[l], dt);
+        for (integer l = part; l < part + CONVIS_PART; l++) at[l] = dt;
+        if (any)
+            for (integer l = part; l < part + CONVIS_PART; l++)
+                at[l] = lif_first(W[l], V[l], E[l], adapting ? 1/(leak + A[l]) : per_leak, dt);
     }
     for (integer l = 0; l < CONVIS_GROUP; l++) {
         real rest = spread ? convis_max(refractory + refractory_sd*zr[l], R(0.0)) : refractory;
-        real fires = W[l] < dt ? (at[l] <= dt ? R(1.0) : R(0.0)) : R(0.0);
+        real fires = lif_fires(W[l], V[l], end[l], dt) ? R(1.0) : R(0.0);
         real quiet = W[l] < dt ? end[l] : V[l], left = convis_max(W[l] - dt, R(0.0));
         V[l] = fires > 0 ? R(0.0) : quiet;
         W[l] = fires > 0 ? rest - (dt - at[l]) : left;
@@ -195,7 +206,7 @@ static void spikes(convis_pass *p, void *sink)
             int count = (int)p->out[t*n + i];
             if (!count) continue;
             convis_real J = p->tape[2][t*n + i], a = p->tape[3][t*n + i], wait = p->tape[1][t*n + i];
-            real per_g = 1/(leak + a), at = convis_min(wait, dt) + lif_delay(J*per_g, p->tape[0][t*n + i], per_g);
+            real per_g = 1/(leak + a), at = lif_first(wait, p->tape[0][t*n + i], J*per_g, per_g, dt);
             convis_emit(sink, i, t, (double)at);
             if (count == 1) continue;
             u32 frame = (u32)p->frame + (u32)t;

@@ -103,11 +103,14 @@ static void forward(convis_pass *p)
     for (int t = 0; t < p->frames; t++) {
         void *x = (void *)(uintptr_t)(p->in[0] + t*n), *y = p->out + t*n, *shown = p->extra[1] ? p->extra[1] + t*n : NULL;
         for (int s = 0; s < substeps(p); s++) {
-            convis_launch(p, "luminance_receptor", n, 1, (void *[]){ k, x, receptor, horizontal, q });
-            convis_blur_run(p, neighbourhood(p), q, q, planes, blur_scratch);
-            convis_launch(p, "luminance_horizontal", n, 1, (void *[]){ k, q, receptor, horizontal, y, shown });
+            convis_launch_rows(p, "luminance_receptor", p->out_shape, (void *[]){ k, x, receptor, horizontal, q });
+            convis_blur_rows(p, neighbourhood(p), q, q, planes, blur_scratch);
+            convis_barrier(p);
+            convis_blur_columns(p, neighbourhood(p), q, planes, blur_scratch);
+            convis_barrier(p);
+            convis_launch_rows(p, "luminance_horizontal", p->out_shape, (void *[]){ k, q, receptor, horizontal, y, shown });
         }
-        if (p->extra[0]) convis_launch(p, "luminance_copy", n, 1, (void *[]){ receptor, p->extra[0] + t*n });
+        if (p->extra[0]) convis_launch_rows(p, "luminance_copy", p->out_shape, (void *[]){ receptor, p->extra[0] + t*n });
     }
 }
 

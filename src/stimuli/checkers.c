@@ -24,19 +24,37 @@ static convis_status checkers_open(convis_stim *s)
 {
     const double size = convis_stim_value(s, "size");
     if (size > 0 && size*s->ppd < 1 - 1e-9)
-        return convis_fail(s->frames.context, CONVIS_EINVAL, "stim:%s: size is %g degrees, expected at least a pixel (%g degrees) or 0",
+        return convis_fail(s->frames.context, CONVIS_EINVAL, "stim:%s: size is %g degrees, expected at least a pixel "
+                           "(%g degrees) or 0",
                            s->kind->name, size, 1/s->ppd);
     return CONVIS_OK;
 }
 
 static int64_t check_of(double pixels, double size) { return (int64_t)floor(pixels/size + 1e-9); }
 
+/* One draw of 128 bits serves 128 dense checks in a row of them, or 4 sparse ones. */
+typedef struct noise { uint64_t key, refresh; int64_t group, row; philox bits; int per_draw; uint32_t below; } noise;
+
+static double pattern(noise *n, int64_t cx, int64_t cy)
+{
+    const int64_t group = cx >= 0 ? cx/n->per_draw : -1 - (-1 - cx)/n->per_draw, at = cx - group*n->per_draw;
+    if (group != n->group || cy != n->row) {
+        n->group = group;  n->row = cy;
+        n->bits = philox_draw(n->key, n->refresh, (uint64_t)(uint32_t)group | (uint64_t)(uint32_t)cy << 32);
+    }
+    if (n->per_draw == 128) return n->bits.word[at >> 5] >> (at & 31) & 1 ? 1 : -1;
+    const uint32_t word = n->bits.word[at];                  /* its lowest bit is the sign, the others say whether at all */
+    return word >> 1 < n->below ? word & 1 ? 1 : -1 : 0;
+}
+
 static void draw(const convis_stim *s, int64_t frame, double density, convis_real *out)
 {
     const double degrees = convis_stim_value(s, "size"), size = degrees > 0 ? degrees*s->ppd : 1;
-    const uint64_t seed = (uint64_t)convis_stim_value(s, "seed");
-    const uint64_t refresh = (uint64_t)convis_stim_refresh(s, frame, convis_stim_value(s, "rate"));
-    const uint64_t mine = (uint64_t)(density < 1 ? 0x73706172 : 0x63686563) << 32;       /* apart from other noise of that seed */
+    const int is_dense = density < 0;
+    noise n = { .refresh = (uint64_t)convis_stim_refresh(s, frame, convis_stim_value(s, "rate")), .group = INT64_MIN,
+                .per_draw = is_dense ? 128 : 4, .below = is_dense ? 0 : (uint32_t)(density*2147483648.0) };
+    /* The upper half keeps this noise apart from other noise of the same seed. */
+    n.key = (uint64_t)convis_stim_value(s, "seed") | (uint64_t)(is_dense ? 0x63686563 : 0x73706172) << 32;
     const int64_t width = s->frames.width;
     int64_t row = INT64_MIN;
     for (int64_t j = 0; j < s->frames.height; j++, out += width) {
@@ -46,22 +64,12 @@ static void draw(const convis_stim *s, int64_t frame, double density, convis_rea
             continue;
         }
         row = cy;
-        convis_real value = 0;
-        int64_t column = INT64_MIN;
-        for (int64_t i = 0; i < width; i++) {
-            const int64_t cx = check_of((double)i - s->x, size);
-            if (cx != column) {
-                const philox p = philox_draw(seed | mine, refresh, (uint64_t)(uint32_t)cx | (uint64_t)(uint32_t)cy << 32);
-                const double b = philox_uniform(p.word[1]) < density ? (p.word[0] & 1 ? 1 : -1) : 0;
-                value = (convis_real)(s->luminance*(1 + s->contrast*b));
-                column = cx;
-            }
-            out[i] = value;
-        }
+        for (int64_t i = 0; i < width; i++)
+            out[i] = (convis_real)(s->luminance*(1 + s->contrast*pattern(&n, check_of((double)i - s->x, size), cy)));
     }
 }
 
-static int draw_dense(convis_stim *s, int64_t frame, convis_real *out) { draw(s, frame, 1, out);  return 1; }
+static int draw_dense(convis_stim *s, int64_t frame, convis_real *out) { draw(s, frame, -1, out);  return 1; }
 static int draw_sparse(convis_stim *s, int64_t frame, convis_real *out)
 {
     draw(s, frame, convis_stim_value(s, "density"), out);
@@ -69,5 +77,7 @@ static int draw_sparse(convis_stim *s, int64_t frame, convis_real *out)
 }
 
 const convis_stim_kind
-    convis_stim_checkers = { "checkers", "flickering random checkers, black or white", dense, NULL, checkers_open, draw_dense, NULL },
-    convis_stim_sparse = { "sparse", "sparse noise: a few black or white checks on grey", sparse, NULL, checkers_open, draw_sparse, NULL };
+    convis_stim_checkers = { "checkers", "flickering random checkers, black or white", dense, NULL,
+                             checkers_open, draw_dense, NULL },
+    convis_stim_sparse = { "sparse", "sparse noise: a few black or white checks on grey", sparse, NULL,
+                           checkers_open, draw_sparse, NULL };

@@ -91,4 +91,5 @@ static int draw_chirp(convis_stim *s, int64_t frame, convis_real *out)
 const convis_stim_kind
     convis_stim_pulse = { "pulse", "a step of luminance and back", pulse, NULL, NULL, draw_pulse, NULL },
     convis_stim_impulse = { "impulse", "a flash of one frame", impulse, NULL, NULL, draw_impulse, NULL },
-    convis_stim_chirp = { "chirp", "steps, then a sine that speeds up, then one that grows (Baden et al. 2016)", chirp, NULL, NULL, draw_chirp, NULL };
+    convis_stim_chirp = { "chirp", "steps, then a sine that speeds up, then one that grows (Baden et al. 2016)", chirp,
+                          NULL, NULL, draw_chirp, NULL };

@@ -122,7 +122,11 @@ static int draw_reversing(convis_stim *s, int64_t frame, convis_real *out)
 }
 
 const convis_stim_kind
-    convis_stim_grating = { "grating", "a grating that drifts", drifting, NULL, grating_open, draw_drifting, grating_close },
-    convis_stim_counterphase = { "counterphase", "a standing grating whose contrast follows a cosine", flickering, NULL, grating_open, draw_counterphase, grating_close },
-    convis_stim_reversing = { "reversing", "a standing grating whose contrast reverses at once", flickering, NULL, grating_open, draw_reversing, grating_close },
-    convis_stim_gabor = { "gabor", "a drifting grating under a Gaussian window", gabor, NULL, grating_open, draw_gabor, grating_close };
+    convis_stim_grating = { "grating", "a grating that drifts",
+        drifting, NULL, grating_open, draw_drifting, grating_close },
+    convis_stim_counterphase = { "counterphase", "a standing grating whose contrast follows a cosine",
+        flickering, NULL, grating_open, draw_counterphase, grating_close },
+    convis_stim_reversing = { "reversing", "a standing grating whose contrast reverses at once",
+        flickering, NULL, grating_open, draw_reversing, grating_close },
+    convis_stim_gabor = { "gabor", "a drifting grating under a Gaussian window",
+        gabor, NULL, grating_open, draw_gabor, grating_close };

@@ -24,7 +24,8 @@ static const convis_field common[] = {
 
 /* What people write for the longer names. */
 static const struct { const char *alias, *name; } aliases[] = {
-    { "sf", "spatial_frequency" }, { "frequency", "spatial_frequency" }, { "tf", "temporal_frequency" }, { "orientation", "direction" }
+    { "sf", "spatial_frequency" }, { "frequency", "spatial_frequency" },
+    { "tf", "temporal_frequency" }, { "orientation", "direction" }
 };
 
 /* ---- For the kinds ---- */
@@ -102,7 +103,8 @@ static const convis_stim_kind *find_kind(convis_context *c, const char *name)
     char all[256] = "";
     for (int k = 0; k < KINDS; k++) snprintf(all + strlen(all), sizeof all - strlen(all), k ? ", %s" : "%s", kinds[k]->name);
     if (*name && distance(name, nearest->name) <= 3)
-        convis_fail(c, CONVIS_ENAME, "stim:%.40s: no stimulus has that name, did you mean %s? (there are %s)", name, nearest->name, all);
+        convis_fail(c, CONVIS_ENAME, "stim:%.40s: no stimulus has that name, did you mean %s? (there are %s)",
+                    name, nearest->name, all);
     else convis_fail(c, CONVIS_ENAME, "stim:%.40s: no stimulus has that name, there are %s", name, all);
     return NULL;
 }
@@ -127,7 +129,8 @@ static convis_status set_number(convis_stim *s, int k, const char *value)
     if (end == value || *end || isnan(v))
         return convis_fail(c, CONVIS_EINVAL, "stim:%s: %s is '%.40s', expected a number", s->kind->name, f->name, value);
     if (v < f->min || v > f->max)
-        return convis_fail(c, CONVIS_EINVAL, "stim:%s: %s is %g%s%s, expected %g to %g", s->kind->name, f->name, v, space, f->unit, f->min, f->max);
+        return convis_fail(c, CONVIS_EINVAL, "stim:%s: %s is %g%s%s, expected %g to %g", s->kind->name, f->name, v,
+                           space, f->unit, f->min, f->max);
     if (f->flags & CONVIS_WHOLE && v != floor(v))
         return convis_fail(c, CONVIS_EINVAL, "stim:%s: %s is %g, expected a whole number", s->kind->name, f->name, v);
     s->value[k] = v;
@@ -146,7 +149,8 @@ static convis_status set(convis_stim *s, const char *key, const char *value, int
     for (size_t a = 0; k < 0 && a < sizeof aliases/sizeof *aliases; a++)
         if (!strcmp(aliases[a].alias, key)) k = find(s->kind, aliases[a].name);
     if (k < 0) return unknown_key(s, key);
-    if (given[k]) return convis_fail(c, CONVIS_EINVAL, "stim:%s: %s is given twice", s->kind->name, convis_stim_field(s->kind, k)->name);
+    if (given[k])
+        return convis_fail(c, CONVIS_EINVAL, "stim:%s: %s is given twice", s->kind->name, convis_stim_field(s->kind, k)->name);
     given[k] = 1;
     return set_number(s, k, value);
 }
@@ -217,7 +221,8 @@ static convis_status prepare(convis_stim *s, const convis_movie_options *o)
     s->dt = o->repeat > 0 ? (double)o->repeat*o->dt : o->fps > 0 ? 1/o->fps : o->dt;
     const double frames = ceil(convis_stim_value(s, "duration")/s->dt - 1e-6);
     if (!(s->dt > 0) || !(frames < 4e15))
-        return convis_fail(c, CONVIS_EINVAL, "stim:%s: frames of %g s, expected above 0 and fewer than can be counted", s->kind->name, s->dt);
+        return convis_fail(c, CONVIS_EINVAL, "stim:%s: frames of %g s, expected above 0 and fewer than can be counted",
+                           s->kind->name, s->dt);
     f->count = frames < 1 ? 1 : (int64_t)frames;
     s->sized = o->width > 0 || o->height > 0;
     f->width  = o->width  > 0 ? o->width  : o->height > 0 ? o->height : 128;

@@ -1,0 +1,3 @@
+#!/bin/sh
+# docs.sh CONVIS FOLDER - write FOLDER/layers.md and FOLDER/retina.md from what the command says of itself.
+exec python3 "$(dirname "$0")/docs.py" "$@"
