@@ -206,7 +206,7 @@ convis_status convis_set(convis_model *m, const char *path, double value)
     const convis_field *f = &l->type->params[k];
     if (f->flags & CONVIS_ARRAY) return convis_fail(m->context, CONVIS_EINVAL, "%s: an array, not a number", path);
     if (!(value >= f->min && value <= f->max))
-        return convis_fail(m->context, CONVIS_EINVAL, "%s: %g %s, expected %g to %g", path, value, f->unit, f->min, f->max);
+        return convis_fail(m->context, CONVIS_EINVAL, "%s: %g%s%s, expected %g to %g", path, value, *f->unit ? " " : "", f->unit, f->min, f->max);
     if (f->flags & CONVIS_WHOLE && value != floor(value))
         return convis_fail(m->context, CONVIS_EINVAL, "%s: %g, expected a whole number", path, value);
     if (f->flags & CONVIS_PLAN && m->planned && value != l->param[k])

@@ -52,6 +52,7 @@ struct convis_model {
     convis_shape chunk;
     int64_t  batch;                  /* frames of a sub-chunk */
     int      planned, threads;       /* threads: of the context when it was planned */
+    int      alone, alone_next;      /* calls still to run with one thread, and how many the next time (run.c) */
     uint64_t seed;
     int64_t  frame, ran;             /* frames since reset; frames of the last run */
     snapshot *stack;

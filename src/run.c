@@ -4,6 +4,7 @@
  * layers takes one tile of pixels through all of its layers before it takes the next. All threads walk the same loop
  * and divide tiles, rows or columns among them; no result depends on who did what. */
 #include "model.h"
+#include "team.h"
 #include <stdlib.h>
 #include <string.h>
 #ifdef _OPENMP
@@ -28,17 +29,21 @@ static const convis_real *input_at(const convis_model *m, const convis_edge *e, 
 
 /* ---- One pass of one layer ---- */
 
-static convis_pass pass_of(const convis_model *m, const model_layer *l, const convis_real *input, int64_t t0, int frames, int thread)
+/* One thread's part in one sub-chunk. input: the movie's frames where they need not be gathered, else NULL. */
+typedef struct turn { const convis_real *input; int64_t t0; int frames, thread; struct convis_team *team; } turn;
+
+static convis_pass pass_of(const convis_model *m, const model_layer *l, const turn *u)
 {
     convis_pass p = l->pass;
-    p.frame = m->frame + t0;
-    p.frames = frames;
-    for (int j = 0; j < p.inputs; j++) p.in[j] = input_at(m, &l->in[j], input, t0);
-    p.out = frames_at(&l->out, t0);
-    for (int k = 0; k < l->extras; k++) p.extra[k] = frames_at(&l->extra[k], t0);
+    p.frame = m->frame + u->t0;
+    p.frames = u->frames;
+    for (int j = 0; j < p.inputs; j++) p.in[j] = input_at(m, &l->in[j], u->input, u->t0);
+    p.out = frames_at(&l->out, u->t0);
+    for (int k = 0; k < l->extras; k++) p.extra[k] = frames_at(&l->extra[k], u->t0);
     if (!l->recorded) for (int k = 0; k < CONVIS_MAX_TAPE; k++) p.tape[k] = NULL;
-    p.thread = thread;
-    p.threads = m->threads;
+    p.thread = u->thread;
+    p.threads = u->team->threads;
+    p.team = u->team;
     return p;
 }
 
@@ -80,29 +85,28 @@ static void run_in_tile(const segment *g, const model_layer *l, convis_pass *p, 
     if (own && out) copy_frames(out + i0, g->n, slots + l->out.slot*room, g->tile, i1 - i0, p->frames);
 }
 
-static void run_segment(const convis_model *m, const segment *g, const convis_real *input, int64_t t0, int frames, int thread)
+static void run_segment(const convis_model *m, const segment *g, const turn *u)
 {
     const model_layer *first = &m->layers[g->first];
     if (!first->type->pointwise) {
-        convis_pass p = pass_of(m, first, input, t0, frames, thread);
+        convis_pass p = pass_of(m, first, u);
         first->type->forward(&p);
         convis_barrier(&p);
         return;
     }
     /* Contiguous ranges of tiles a thread, so that a thread meets its own pixels again in the next sub-chunk. */
-    int threads = m->threads;
-    int64_t tiles = (g->n + g->tile - 1)/g->tile, from = tiles*thread/threads, to = tiles*(thread + 1)/threads;
+    int64_t tiles = (g->n + g->tile - 1)/g->tile, from = tiles*u->thread/u->team->threads, to = tiles*(u->thread + 1)/u->team->threads;
     int64_t room = m->batch*g->tile;
-    convis_real *slots = g->tiled ? g->scratch + thread*g->slots*room : NULL;
+    convis_real *slots = g->tiled ? g->scratch + u->thread*g->slots*room : NULL;
     for (int64_t k = from; k < to; k++)
         for (int j = g->first; j < g->first + g->count; j++) {
             const model_layer *l = &m->layers[j];
-            convis_pass p = pass_of(m, l, input, t0, frames, thread);
+            convis_pass p = pass_of(m, l, u);
             int64_t i0 = k*g->tile, i1 = i0 + g->tile < g->n ? i0 + g->tile : g->n;
             if (g->tiled) run_in_tile(g, l, &p, i0, i1, slots, room);
             else run_kernel(l, &p, i0, i1, g->n);
         }
-    convis_pass p = pass_of(m, first, input, t0, frames, thread);
+    convis_pass p = pass_of(m, first, u);
     convis_barrier(&p);
 }
 
@@ -119,12 +123,7 @@ static void carry_buffer(buffer *b, int64_t t0, int frames, int64_t chunk)
 
 void convis_barrier(const convis_pass *p)
 {
-    (void)p;
-#ifdef _OPENMP
-    if (p->threads > 1) {
-        #pragma omp barrier
-    }
-#endif
+    if (p->threads > 1) convis_team_meet(p->team);
 }
 
 void convis_launch(const convis_pass *p, const char *kernel, int64_t n, int frames, void *const *buffers)
@@ -185,21 +184,20 @@ static int earlier(const void *a, const void *b)
     return 0;
 }
 
-static int collect_spikes(convis_model *m, const convis_real *input, int64_t t0, int frames)
+static int collect_spikes(convis_model *m, const turn *u)
 {
     int64_t before = m->spike_count, unit = 0;
-    sink s = { .model = m, .frame = m->frame + t0, .dt = m->dt };
+    sink s = { .model = m, .frame = m->frame + u->t0, .dt = m->dt };
     for (int j = 0; j < m->count; j++) {
         const model_layer *l = &m->layers[j];
         if (!convis_is_spiking(l)) continue;
-        convis_pass p = pass_of(m, l, input, t0, frames, 0);
-        p.threads = 1;
+        convis_pass p = pass_of(m, l, u);
         s.first_unit = unit;
         l->type->spikes(&p, &s);
         unit += l->out.n;
         s.layer++;
     }
-    qsort(m->spikes + before, (size_t)(m->spike_count - before), sizeof *m->spikes, earlier);
+    if (m->spike_count > before) qsort(m->spikes + before, (size_t)(m->spike_count - before), sizeof *m->spikes, earlier);
     return !s.failed;
 }
 
@@ -264,36 +262,71 @@ static int must_gather(const convis_model *m, convis_tensor in)
         || in.stride[CONVIS_Y] != width || in.stride[CONVIS_T] != m->input.n;
 }
 
+/* Fewer pixels than this a thread, and meeting costs more than sharing saves. Where other programs keep the processors
+ * busy, threads sleep at most meetings, and one alone is faster by far: then we work alone for a while, longer each time
+ * that another try turns out as badly. No result depends on it. */
+enum { LEAST_SHARE = 2048, ALONE_FIRST = 8, ALONE_LONGEST = 128 };
+
+static void judge(convis_model *m, struct convis_team *team, int64_t frames)
+{
+    if (team->threads == 1) return;
+    if (atomic_load(&team->sleeps) <= frames + 4) { m->alone_next = 0; return; }
+    m->alone_next = m->alone_next ? 2*m->alone_next : ALONE_FIRST;
+    if (m->alone_next > ALONE_LONGEST) m->alone_next = ALONE_LONGEST;
+    m->alone = m->alone_next;
+}
+
+static int useful_threads(convis_model *m)
+{
+    if (m->alone > 0) { m->alone--; return 1; }
+    int64_t most = m->input.n;
+    for (int s = 0; s < m->segment_count; s++) if (m->segments[s].n > most) most = m->segments[s].n;
+    int64_t useful = most/LEAST_SHARE;
+    return useful < 1 ? 1 : useful < m->threads ? (int)useful : m->threads;
+}
+
+static void run_sub_chunk(convis_model *m, convis_tensor in, const turn *u, int gathered, int *ok)
+{
+    convis_pass here = { .threads = u->team->threads, .team = u->team };
+    if (gathered) {
+        if (u->thread == 0) gather_input(m, in, u->t0, u->frames);
+        convis_barrier(&here);
+    }
+    for (int s = 0; s < m->segment_count; s++) run_segment(m, &m->segments[s], u);
+    if (u->thread == 0) {
+        if (m->record_spikes && !collect_spikes(m, u)) *ok = 0;
+        carry_buffer(&m->input, u->t0, u->frames, in.shape.dim[CONVIS_T]);
+        for (int j = 0; j < m->count; j++) carry_buffer(&m->layers[j].out, u->t0, u->frames, in.shape.dim[CONVIS_T]);
+    }
+    convis_barrier(&here);
+}
+
 static int run_chunk(convis_model *m, convis_tensor in)
 {
     int64_t chunk = in.shape.dim[CONVIS_T];
-    int gathered = must_gather(m, in), threads = m->threads, ok = 1;
-    const convis_real *direct = in.data;
+    int gathered = must_gather(m, in), ok = 1;
+    struct convis_team team = { .threads = 1 };
 #ifdef _OPENMP
-    #pragma omp parallel num_threads(threads)
+    int wanted = useful_threads(m);
+    #pragma omp parallel num_threads(wanted) if (wanted > 1)
 #endif
     {
-        int thread = 0;
+        turn u = { .team = &team };
 #ifdef _OPENMP
-        thread = omp_get_thread_num();
+        /* We may have been given fewer than we asked for. */
+        #pragma omp single
+        team.threads = omp_get_num_threads();
+        u.thread = omp_get_thread_num();
 #endif
         unsigned before = flush_denormals();
-        for (int64_t t0 = 0; t0 < chunk; t0 += m->batch) {
-            int frames = (int)(chunk - t0 < m->batch ? chunk - t0 : m->batch);
-            const convis_real *input = gathered ? NULL : direct + t0*m->input.n;
-            convis_pass here = { .threads = threads };
-            if (gathered && thread == 0) gather_input(m, in, t0, frames);
-            if (gathered) convis_barrier(&here);
-            for (int s = 0; s < m->segment_count; s++) run_segment(m, &m->segments[s], input, t0, frames, thread);
-            if (thread == 0) {
-                if (m->record_spikes && !collect_spikes(m, input, t0, frames)) ok = 0;
-                carry_buffer(&m->input, t0, frames, chunk);
-                for (int j = 0; j < m->count; j++) carry_buffer(&m->layers[j].out, t0, frames, chunk);
-            }
-            convis_barrier(&here);
+        for (u.t0 = 0; u.t0 < chunk; u.t0 += m->batch) {
+            u.frames = (int)(chunk - u.t0 < m->batch ? chunk - u.t0 : m->batch);
+            u.input = gathered ? NULL : in.data + u.t0*m->input.n;
+            run_sub_chunk(m, in, &u, gathered, &ok);
         }
         restore_denormals(before);
     }
+    judge(m, &team, chunk);
     return ok;
 }
 

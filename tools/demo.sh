@@ -17,7 +17,7 @@ say() {
 echo 'Two walkers on a winter road, 56 frames at 25 a second, seen by the fovea and near periphery of a primate:'
 echo 'parvo- and magnocellular ON and OFF cells, behind contrast gain control.'
 say run primate "$movie" --fps 25 -o "$out/demo.h5" -o "$out/demo.spk" --probe bipolar="$out/bipolar.npy"
-say plot "$out/demo.h5" -o "$out/raster.png" --title 'A walk in winter, heard from the optic nerve'
+say plot "$out/demo.h5" -o "$out/raster.png" --size 1280x1200 --title 'Spikes of a primate retina that watches a walk'
 say plot "$out/demo.h5" --kind mosaic --from 1.48 --to 1.56 -o "$out/mosaic.png"
 say plot "$out/bipolar.npy" --kind maps --dt 0.001 -o "$out/maps.png"
 say convert "$out/demo.h5" "$out/seen.mp4" --weights 0,0,1,-1 --size 256x256 --fps 25

@@ -256,28 +256,32 @@ CONVIS_INLINE void convis_philox16(u32 *restrict w0, u32 *restrict w1, u32 *rest
 {
     const __m256i m0 = _mm256_set1_epi64x(0xD2511F53), m1 = _mm256_set1_epi64x(0xCD9E8D57);
     const __m256i low = _mm256_setr_epi32(0, 2, 4, 6, 0, 2, 4, 6);
-    __m256i c0[4], c1[4], c2[4], c3[4];
-    for (int j = 0; j < 4; j++) {
-        c0[j] = _mm256_add_epi64(_mm256_set1_epi64x(first + 4*(u32)j), _mm256_setr_epi64x(0, 1, 2, 3));
-        c1[j] = _mm256_set1_epi64x(frame);
-        c2[j] = _mm256_set1_epi64x(stream);
-        c3[j] = _mm256_setzero_si256();
-    }
-    for (u32 k = 0; k < 10; k++) {
-        __m256i k0 = _mm256_set1_epi64x((u32)(key0 + k*0x9E3779B9u)), k1 = _mm256_set1_epi64x((u32)(key1 + k*0xBB67AE85u));
-        for (int j = 0; j < 4; j++) {
-            __m256i p0 = _mm256_mul_epu32(c0[j], m0), p1 = _mm256_mul_epu32(c2[j], m1);
-            c0[j] = _mm256_xor_si256(_mm256_srli_epi64(p1, 32), _mm256_xor_si256(c1[j], k0));
-            c2[j] = _mm256_xor_si256(_mm256_srli_epi64(p0, 32), _mm256_xor_si256(c3[j], k1));
-            c1[j] = p1;
-            c3[j] = p0;
+    /* Two vectors at a time: they hide each other's latency, and all fits into registers. */
+    for (int half = 0; half < 16; half += 8) {
+        __m256i c0[2], c1[2], c2[2], c3[2];
+        for (int j = 0; j < 2; j++) {
+            c0[j] = _mm256_add_epi64(_mm256_set1_epi64x(first + (u32)(half + 4*j)), _mm256_setr_epi64x(0, 1, 2, 3));
+            c1[j] = _mm256_set1_epi64x(frame);
+            c2[j] = _mm256_set1_epi64x(stream);
+            c3[j] = _mm256_setzero_si256();
         }
-    }
-    for (int j = 0; j < 4; j++) {
-        _mm_storeu_si128((__m128i *)(void *)(w0 + 4*j), _mm256_castsi256_si128(_mm256_permutevar8x32_epi32(c0[j], low)));
-        _mm_storeu_si128((__m128i *)(void *)(w1 + 4*j), _mm256_castsi256_si128(_mm256_permutevar8x32_epi32(c1[j], low)));
-        _mm_storeu_si128((__m128i *)(void *)(w2 + 4*j), _mm256_castsi256_si128(_mm256_permutevar8x32_epi32(c2[j], low)));
-        _mm_storeu_si128((__m128i *)(void *)(w3 + 4*j), _mm256_castsi256_si128(_mm256_permutevar8x32_epi32(c3[j], low)));
+        for (u32 k = 0; k < 10; k++) {
+            __m256i k0 = _mm256_set1_epi64x((u32)(key0 + k*0x9E3779B9u)), k1 = _mm256_set1_epi64x((u32)(key1 + k*0xBB67AE85u));
+            for (int j = 0; j < 2; j++) {
+                __m256i p0 = _mm256_mul_epu32(c0[j], m0), p1 = _mm256_mul_epu32(c2[j], m1);
+                c0[j] = _mm256_xor_si256(_mm256_srli_epi64(p1, 32), _mm256_xor_si256(c1[j], k0));
+                c2[j] = _mm256_xor_si256(_mm256_srli_epi64(p0, 32), _mm256_xor_si256(c3[j], k1));
+                c1[j] = p1;
+                c3[j] = p0;
+            }
+        }
+        for (int j = 0; j < 2; j++) {
+            int at = half + 4*j;
+            _mm_storeu_si128((__m128i *)(void *)(w0 + at), _mm256_castsi256_si128(_mm256_permutevar8x32_epi32(c0[j], low)));
+            _mm_storeu_si128((__m128i *)(void *)(w1 + at), _mm256_castsi256_si128(_mm256_permutevar8x32_epi32(c1[j], low)));
+            _mm_storeu_si128((__m128i *)(void *)(w2 + at), _mm256_castsi256_si128(_mm256_permutevar8x32_epi32(c2[j], low)));
+            _mm_storeu_si128((__m128i *)(void *)(w3 + at), _mm256_castsi256_si128(_mm256_permutevar8x32_epi32(c3[j], low)));
+        }
     }
 }
 #else

@@ -37,6 +37,7 @@ enum {
 
 /* What the library hands to a layer. A field is set when the comment says so, and for all later stages. */
 typedef struct convis_pass convis_pass;
+struct convis_team;                              /* the threads of one call */
 struct convis_pass {
     convis_context *context;
     const char *path;                            /* the layer's name in the model */
@@ -63,7 +64,8 @@ struct convis_pass {
     convis_real *tape[CONVIS_MAX_TAPE];          /* NULL unless recording */
     void   *scratch;                             /* for one forward call; shared by its threads */
     uint64_t key;                                /* of this layer's noise: from the seed and the path */
-    int     thread, threads;                     /* threads: from plan() on */
+    int     thread, threads;                     /* plan(), prepare(): the most that forward() will have */
+    struct convis_team *team;
 };
 
 /* One kernel compiled for one instruction set. */

@@ -81,6 +81,7 @@ static void prepare_diffusion(convis_blur *b, const convis_blur_spec *s)
 {
     double cx = (double)(b->w - 1)/2, cy = (double)(b->h - 1)/2;
     int64_t lines_h = b->varying ? b->h : 1, lines_w = b->varying ? b->w : 1;
+    double gain = s->gain != 0 ? s->gain : 1;
     for (int64_t y = 0; y < lines_h; y++) {
         line at = { -cx, (double)y - cy, 1, 0, b->w, lines_h };
         diffusion_line(s, b->steps, at, b->row[0] + y, b->row[1] + y);
@@ -91,6 +92,8 @@ static void prepare_diffusion(convis_blur *b, const convis_blur_spec *s)
         diffusion_line(s, b->steps, at, b->column[0] + x, b->column[1] + x);
         conserve(b->column[0] + x, b->column[1] + x, b->h, lines_w);
     }
+    for (int64_t i = 0; i < b->w*lines_h; i++) b->row[2][i] = (convis_real)(gain*(double)b->row[0][i]);
+    for (int64_t i = 0; i < b->h*lines_w; i++) b->column[2][i] = b->column[0][i];
 }
 
 static const double DERICHE_A = 1.695f;      /* VirtualRetina's constant is single precision */
@@ -129,7 +132,7 @@ void convis_blur_prepare(convis_blur *b, convis_context *c, int64_t w, int64_t h
     b->varying = varying && s->method != CONVIS_BLUR_DERICHE;
     b->method = s->method;
     /* VirtualRetina leaves a uniform blur of less than a tenth of a pixel out (CImg's rule, on the rounded value). */
-    if (s->sigma <= 0 || (s->method == CONVIS_BLUR_DERICHE && (float)(s->sigma*s->ppd) < 0.1f)) b->method = CONVIS_BLUR_NONE;
+    if ((s->sigma <= 0 && !(s->gain != 0)) || (s->method == CONVIS_BLUR_DERICHE && (float)(s->sigma*s->ppd) < 0.1f)) b->method = CONVIS_BLUR_NONE;
     if (b->method == CONVIS_BLUR_DIFFUSION)      prepare_diffusion(b, s);
     if (b->method == CONVIS_BLUR_DERICHE)        prepare_deriche(b, s);
     if (b->method == CONVIS_BLUR_DERICHE_RADIAL) prepare_deriche_radial(b, s);

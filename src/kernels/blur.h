@@ -18,6 +18,7 @@ typedef struct convis_blur_spec {
     double ppd;                /* pixels per degree */
     double radius, scaling;    /* log-polar: sigma grows by 1 + scaling (r - radius) outside the fovea; scaling 0: uniform */
     int    steps;              /* DIFFUSION; 0: CONVIS_BLUR_STEPS */
+    double gain;               /* DIFFUSION; factor on the result; 0: 1 */
 } convis_blur_spec;
 
 /* The rows that every layer with a blur has in its table, and what they say. `at` is the place of "sigma". */
@@ -30,7 +31,7 @@ typedef struct convis_blur_spec {
 enum { CONVIS_BLUR_FIELD_COUNT = 5 };
 static inline convis_blur_spec convis_blur_spec_of(const double *param, int at)
 {
-    return (convis_blur_spec){ (int)param[at + 2], param[at], param[at + 1], param[at + 3], param[at + 4], 0 };
+    return (convis_blur_spec){ (int)param[at + 2], param[at], param[at + 1], param[at + 3], param[at + 4], 0, 0 };
 }
 static inline int convis_blur_varies(convis_blur_spec s) { return s.method == CONVIS_BLUR_DERICHE_RADIAL || s.scaling > 0; }
 
@@ -63,7 +64,8 @@ struct convis_blur {
     int64_t w, h;
     int     method, steps, varying;
     /* One coefficient a place along the line, or with `varying` one a pixel: map layout for columns; for rows the
-     * transposed layout [x][y], so that both passes read them in the order they walk. */
+     * transposed layout [x][y], so that both passes read them in the order they walk. DIFFUSION: m, c, and m of the first
+     * step (which takes the gain); DERICHE*: a0 a1 a2 a3 b1 b2. */
     convis_real *row[6], *column[6];
     convis_real end_forward, end_backward;   /* DERICHE: steady response to a constant 1 */
 };

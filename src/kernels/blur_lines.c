@@ -33,10 +33,10 @@ INLINE vector coefficient(const real *c, int varying, int64_t stride, int64_t i,
 /* ---- Diffusion: forward elimination f_i = m_i x_i + c_i f_{i-1}, back substitution u_i = f_i + c_i u_{i+1} ---- */
 
 INLINE void diffuse(const real *in, int64_t in_stride, real *s, int64_t stride, int64_t length, int steps,
-                    const real *m, const real *c, int varying, int64_t c_stride)
+                    const real *first, const real *later, const real *c, int varying, int64_t c_stride)
 {
     for (int k = 0; k < steps; k++) {
-        const real *x = k ? s : in;
+        const real *x = k ? s : in, *m = k ? later : first;
         int64_t x_stride = k ? stride : in_stride;
         vector f[VECTORS];
         EACH f[j] = all(0);
@@ -110,8 +110,8 @@ static void strip(const convis_blur *b, const real *in, int64_t in_stride, real 
 {
     if (b->method == CONVIS_BLUR_DERICHE) deriche(b, in, in_stride, out, stride, length, forward);
     else if (b->method == CONVIS_BLUR_DERICHE_RADIAL) deriche_radial(in, in_stride, out, stride, length, c, c_stride, forward);
-    else if (c_stride) diffuse(in, in_stride, out, stride, length, b->steps, c[0], c[1], 1, c_stride);
-    else diffuse(in, in_stride, out, stride, length, b->steps, c[0], c[1], 0, 0);
+    else if (c_stride) diffuse(in, in_stride, out, stride, length, b->steps, c[2], c[0], c[1], 1, c_stride);
+    else diffuse(in, in_stride, out, stride, length, b->steps, c[2], c[0], c[1], 0, 0);
 }
 
 /* Coefficients of the lines from `line` on. Rows and columns that are missing in a last, narrow strip repeat its
@@ -121,7 +121,7 @@ static int64_t place_coefficients(const convis_blur *b, real *const *from, int64
 {
     for (int k = 0; k < 6; k++) c[k] = from[k];
     if (!b->varying) return 0;
-    int used = b->method == CONVIS_BLUR_DIFFUSION ? 2 : 6;
+    int used = b->method == CONVIS_BLUR_DIFFUSION ? 3 : 6;
     if (count == LANES) {
         for (int k = 0; k < used; k++) c[k] = from[k] + line;
         return lines;

@@ -30,7 +30,7 @@ CONVIS_KERNEL2(leaky_heat_copy, IN w, OUT y)
     CONVIS_PIXELS(i) y[i] = w[i];
 }
 
-/* After B1 has acted on c w. */
+/* After w has leaked and spread, which B1, scaled by c, does in one. */
 CONVIS_KERNEL4(leaky_heat_add, PARAM k, IN x, STATE w, STATE before)
 {
     CONVIS_PIXELS(i) {
@@ -39,13 +39,7 @@ CONVIS_KERNEL4(leaky_heat_add, PARAM k, IN x, STATE w, STATE before)
     }
 }
 
-CONVIS_KERNEL2(leaky_heat_leak, PARAM k, STATE w)
-{
-    CONVIS_PIXELS(i) w[i] *= k[LEAK];
-}
-
-CONVIS_EXPORT(leaky_heat, CONVIS_ENTRY(leaky_heat_mix) CONVIS_ENTRY(leaky_heat_add) CONVIS_ENTRY(leaky_heat_leak)
-              CONVIS_ENTRY(leaky_heat_copy))
+CONVIS_EXPORT(leaky_heat, CONVIS_ENTRY(leaky_heat_mix) CONVIS_ENTRY(leaky_heat_add) CONVIS_ENTRY(leaky_heat_copy))
 
 #else
 #include "../kernels/blur.h"
@@ -96,6 +90,7 @@ static convis_status prepare(convis_pass *p)
     k[NEW_SHARE] = (convis_real)(p->param[GAIN]*(1 - (double)k[LEAK] - (b - d)));   /* a constant must stay one */
     s1.sigma = s.sigma*sqrt(r);
     s2.sigma = s.sigma*sqrt(spent);
+    s1.gain = (double)k[LEAK];
     s1.steps = s2.steps = 1;             /* many small spreads add up to a bell by themselves */
     convis_blur_prepare(spread(p), p->context, w, h, convis_blur_varies(s), &s1);
     convis_blur_prepare(rest(p),   p->context, w, h, convis_blur_varies(s), &s2);
@@ -117,8 +112,7 @@ static void forward(convis_pass *p)
     for (int t = 0; t < p->frames; t++) {
         convis_real *y = p->out + t*n;
         void *x = (void *)(uintptr_t)(p->in[0] + t*n);
-        if (exact) convis_launch_rows(p, "leaky_heat_leak", p->out_shape, (void *[]){ p->constants, w });
-        else       convis_launch_rows(p, "leaky_heat_mix", p->out_shape, (void *[]){ p->constants, x, w, before });
+        if (!exact) convis_launch_rows(p, "leaky_heat_mix", p->out_shape, (void *[]){ p->constants, x, w, before });
         convis_blur_rows(p, spread(p), w, w, planes, p->scratch);
         convis_barrier(p);
         convis_blur_columns(p, spread(p), w, planes, p->scratch);

@@ -66,7 +66,7 @@ CONVIS_INLINE void lif_group(PARAM p, IN x, OUT y, STATE v, STATE wait, STATE a,
     real E[CONVIS_GROUP], at[CONVIS_GROUP], end[CONVIS_GROUP];
     real leak = p[LEAK], refractory = p[REFRACTORY], refractory_sd = p[REFRACTORY_SD], sigma = p[SIGMA];
     real decay = adapting ? convis_exp(-dt/p[TAU]) : R(1.0), delta = p[DELTA], reversal = p[REVERSAL];
-    real scale = lif_noise(sigma, leak, dt, exact), per_leak = 1/leak;
+    real scale = lif_noise(sigma, leak, dt, exact), per_leak = 1/leak, whole = convis_exp(leak*(R(0.0) - dt));
     if (count < CONVIS_GROUP) for (integer l = 0; l < CONVIS_GROUP; l++) J[l] = V[l] = W[l] = A[l] = R(0.0);
     for (integer l = 0; l < count; l++) J[l] = exact ? R(0.5)*(before[g0 + l] + x[l]) : x[l];
     if (exact) for (integer l = 0; l < count; l++) before[g0 + l] = x[l];
@@ -91,10 +91,17 @@ CONVIS_INLINE void lif_group(PARAM p, IN x, OUT y, STATE v, STATE wait, STATE a,
         for (integer l = 0; l < count; l++) tape_a[l] = A[l];
     }
     /* One stage a loop, as in convis_normals: where would V be at the end; when did it reach 1, if it did; what comes true. */
+    for (integer part = 0; part < CONVIS_GROUP; part += CONVIS_PART) {
+        int any = adapting;
+        for (integer l = part; l < part + CONVIS_PART; l++) any |= (W[l] > 0) & (W[l] < dt) ? 1 : 0;
+        for (integer l = part; l < part + CONVIS_PART; l++) at[l] = whole;
+        if (any)
+            for (integer l = part; l < part + CONVIS_PART; l++)
+                at[l] = convis_exp((adapting ? leak + A[l] : leak)*(convis_min(W[l], dt) - dt));
+    }
     for (integer l = 0; l < CONVIS_GROUP; l++) {
-        real g = adapting ? leak + A[l] : leak;
-        E[l] = J[l]*(adapting ? 1/g : per_leak);
-        end[l] = E[l] + (V[l] - E[l])*convis_exp(g*(convis_min(W[l], dt) - dt));
+        E[l] = J[l]*(adapting ? 1/(leak + A[l]) : per_leak);
+        end[l] = E[l] + (V[l] - E[l])*at[l];
     }
     for (integer part = 0; part < CONVIS_GROUP; part += CONVIS_PART) {
         int any = 0;
