@@ -11,7 +11,7 @@ def count(test):
     text = test.get("stdout", "") + test.get("stderr", "")
     good = len(re.findall(r"^ok\b(?!.*# *SKIP)|^\[       OK \]", text, re.M))
     bad = len(re.findall(r"^not ok\b", text, re.M))
-    bad += sum(map(int, re.findall(r"^\[  FAILED  \] [a-z_]+: (\d+) test\(s\)", text, re.M)))
+    bad += sum(map(int, re.findall(r"^\[  FAILED  \] (?:.*: )?(\d+) test\(s\)", text, re.M)))
     result = test["result"]
     if result == "SKIP":
         return 0, 0
