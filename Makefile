@@ -49,7 +49,7 @@ fuzz: build
 	@JOBS='$(JOBS)' CONVIS_FUZZ_SECONDS=$(SECONDS_EACH) tools/check.sh fuzz
 
 bench: build
-	@$(NINJA) -C $(BUILD)
+	@$(NINJA) -C $(BUILD) meson-benchmark-prereq
 	@tools/bench.sh $(CONVIS) $(BUILD)
 
 docs: build

@@ -51,7 +51,7 @@ fuzz() {
         return
     fi
     CC=clang configure build/fuzz -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false -Doptimization=1 &&
-        build build/fuzz fuzzers && CONVIS_FUZZ_KEEP=$PWD/build tests build/fuzz "$@"
+        build build/fuzz meson-test-prereq && CONVIS=$PWD/build/convis CONVIS_FUZZ_KEEP=$PWD/build tests build/fuzz "$@"
 }
 
 mkdir -p build
@@ -65,12 +65,12 @@ else
     say 'the build as it is used'
     long='--no-suite long'
     [ "$what" = long ] && long=
-    configure build/meson && build build/meson all checks && tests build/meson $long
+    configure build/meson && build build/meson all meson-test-prereq && tests build/meson $long
 
     say 'under sanitizers'
     # OpenMP's threads wait busily; under the sanitizers that costs more than it brings.
     configure build/asan -Db_sanitize=address,undefined -Db_lundef=false -Doptimization=1 -Ddebug=true &&
-        build build/asan checks &&
+        build build/asan meson-test-prereq &&
         ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=1:detect_stack_use_after_return=1 \
         UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 OMP_WAIT_POLICY=passive \
         tests build/asan -t 4 --no-suite long --no-suite source

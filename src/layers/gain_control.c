@@ -27,8 +27,7 @@ CONVIS_INLINE real port(real u, real F, real p)
     return w/(1 + w*R(2e-6));
 }
 
-CONVIS_INLINE void bipolar_step(PARAM k, integer i, IN x, OUT y, STATE v, STATE a, STATE before, STATE j, OUT q, OUT attenuation,
-                                int square, int custom)
+CONVIS_INLINE void bipolar_step(PARAM k, integer i, IN x, OUT y, STATE v, STATE a, STATE before, STATE j, OUT q, int square, int custom)
 {
     real old = v[i], g = k[K_G0] + a[i], p = square ? R(2.0) : k[K_P];
     real drive = k[K_LAMBDA]*(k[K_OLD]*before[i] + k[K_NEW]*x[i]);
@@ -43,28 +42,36 @@ CONVIS_INLINE void bipolar_step(PARAM k, integer i, IN x, OUT y, STATE v, STATE 
     } else {
         q[i] = port(heard < 0 ? -heard : heard, k[K_F], p);      /* symmetric, no threshold: one port is silent */
     }
-    if (k[K_LAST] > 0) before[i] = x[i];
-    if (attenuation) attenuation[i] = att;
+    before[i] = k[K_LAST] > 0 ? x[i] : before[i];
 }
 
-CONVIS_KERNEL9(gain_control_bipolar, PARAM k, IN x, OUT y, STATE v, STATE a, STATE before, STATE j, OUT q, OUT attenuation)
+CONVIS_KERNEL8(gain_control_bipolar, PARAM k, IN x, OUT y, STATE v, STATE a, STATE before, STATE j, OUT q)
 {
     if (k[K_P] == 2 && k[K_TH] == 0 && k[K_SYM] == 1 && k[K_WT] == 0 && k[K_E] == 0) {
-        CONVIS_PIXELS(i) bipolar_step(k, i, x, y, v, a, before, j, q, attenuation, 1, 0);
+        CONVIS_PIXELS(i) bipolar_step(k, i, x, y, v, a, before, j, q, 1, 0);
     } else {
-        CONVIS_PIXELS(i) bipolar_step(k, i, x, y, v, a, before, j, q, attenuation, 0, 1);
+        CONVIS_PIXELS(i) bipolar_step(k, i, x, y, v, a, before, j, q, 0, 1);
     }
 }
 
-CONVIS_KERNEL4(gain_control_adapt, PARAM k, IN q, STATE a, OUT adaptation)
+CONVIS_KERNEL3(gain_control_adapt, PARAM k, IN q, STATE a)
 {
-    CONVIS_PIXELS(i) {
-        a[i] += k[K_BA]*(q[i] - a[i]);
-        if (adaptation) adaptation[i] = a[i];
-    }
+    CONVIS_PIXELS(i) a[i] += k[K_BA]*(q[i] - a[i]);
 }
 
-CONVIS_EXPORT(gain_control, CONVIS_ENTRY(gain_control_bipolar) CONVIS_ENTRY(gain_control_adapt))
+/* For those who ask. */
+CONVIS_KERNEL3(gain_control_attenuation, PARAM k, IN a, OUT attenuation)
+{
+    CONVIS_PIXELS(i) attenuation[i] = convis_exp(-k[K_H]*(k[K_G0] + a[i]));
+}
+
+CONVIS_KERNEL2(gain_control_copy, IN a, OUT adaptation)
+{
+    CONVIS_PIXELS(i) adaptation[i] = a[i];
+}
+
+CONVIS_EXPORT(gain_control, CONVIS_ENTRY(gain_control_bipolar) CONVIS_ENTRY(gain_control_adapt) CONVIS_ENTRY(gain_control_attenuation)
+              CONVIS_ENTRY(gain_control_copy))
 
 #else
 #include "../kernels/blur.h"
@@ -156,16 +163,17 @@ static void forward(convis_pass *p)
     /* Rows are a thread's own from one column pass to the next, hence two meetings a step. */
     for (int t = 0; t < p->frames; t++) {
         void *x = (void *)(uintptr_t)(p->in[0] + t*n), *y = p->out + t*n;
-        void *adaptation = p->extra[0] ? p->extra[0] + t*n : NULL, *attenuation = p->extra[1] ? p->extra[1] + t*n : NULL;
         for (int s = 0; s < m; s++) {
             void *k = (convis_real *)p->constants + s*K_COUNT;
-            convis_launch_rows(p, "gain_control_bipolar", p->out_shape, (void *[]){ k, x, y, v, a, before, j, q, attenuation });
+            if (p->extra[1]) convis_launch_rows(p, "gain_control_attenuation", p->out_shape, (void *[]){ k, a, p->extra[1] + t*n });
+            convis_launch_rows(p, "gain_control_bipolar", p->out_shape, (void *[]){ k, x, y, v, a, before, j, q });
             convis_blur_rows(p, neighbourhood(p), q, q, planes, blur_scratch);
             convis_barrier(p);
             convis_blur_columns(p, neighbourhood(p), q, planes, blur_scratch);
             convis_barrier(p);
-            convis_launch_rows(p, "gain_control_adapt", p->out_shape, (void *[]){ k, q, a, adaptation });
+            convis_launch_rows(p, "gain_control_adapt", p->out_shape, (void *[]){ k, q, a });
         }
+        if (p->extra[0]) convis_launch_rows(p, "gain_control_copy", p->out_shape, (void *[]){ a, p->extra[0] + t*n });
     }
 }
 

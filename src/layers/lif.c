@@ -15,6 +15,7 @@
 #include <convis/kernel.h>
 
 enum { LEAK, SIGMA, REFRACTORY, REFRACTORY_SD, RANDOM_INIT, DELTA, TAU, REVERSAL, SLOPE, EXACT };
+enum { LIF_MOST = 10000 };            /* spikes in a step; no cell has them, but a current without bounds would */
 enum { NOISE_CURRENT, NOISE_REFRACTORY, NOISE_START, NOISE_MORE = 8 };        /* streams of this layer's noise */
 
 /* ---- What kernel and host share: the life of a cell after the first spike of a step ---- */
@@ -26,6 +27,14 @@ CONVIS_INLINE real lif_delay(real E, real v, real per_g)
     real above = convis_max(E - 1, R(1e-30)), gap = convis_max(E - v, above);
     real delay = convis_log(gap/above)*per_g;
     return (E > 1) | (v >= 1) ? delay : R(1e30);
+}
+
+/* The same from V = 0: ln(1 + 1/(E - 1))/g keeps its digits for strong currents, where many spikes add up. */
+CONVIS_INLINE real lif_interval(real E, real per_g)
+{
+    real x = 1/convis_max(E - 1, R(1e-30)), u = 1 + x;
+    real delay = (convis_log(u) + (x - (u - 1))/u)*per_g;
+    return E > 1 ? delay : R(1e30);
 }
 
 /* Does a cell fire in a step at whose end V would be `end`; and when, for one that does. */
@@ -125,9 +134,10 @@ CONVIS_INLINE void lif_group(PARAM p, IN x, OUT y, STATE v, STATE wait, STATE a,
     if (again)
         for (integer l = 0; l < count; l++)
             for (int k = 1; W[l] < 0; k++) {                /* -W is what is left of the step, V = 0 */
+                if (k == LIF_MOST) { W[l] = R(0.0); break; }
                 real left = -W[l], g = adapting ? leak + A[l] : leak, per_g = 1/g;
                 real current = adapting ? J[l] + delta*reversal*(real)k : J[l], e = current*per_g;
-                real delay = lif_delay(e, R(0.0), per_g);
+                real delay = lif_interval(e, per_g);
                 W[l] = R(0.0);
                 if (delay > left) { V[l] = e - e*convis_exp(-g*left); break; }
                 Y[l] += 1;
@@ -227,7 +237,7 @@ static void spikes(convis_pass *p, void *sink)
             for (int k = 1; k < count; k++) {
                 if (adapting) a += delta;
                 per_g = 1/(leak + a);
-                real E = (adapting ? J + delta*reversal*(real)k : J)*per_g, delay = lif_delay(E, R(0.0), per_g);
+                real E = (adapting ? J + delta*reversal*(real)k : J)*per_g, delay = lif_interval(E, per_g);
                 convis_emit(sink, i, t, (double)(dt - left) + (double)delay);
                 left = left - delay - lif_later_refractory(refractory, sd, (integer)i, frame, k, key0, key1);
             }

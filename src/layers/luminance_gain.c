@@ -23,19 +23,18 @@ CONVIS_KERNEL5(luminance_receptor, PARAM k, IN x, STATE p, STATE h, OUT q)
     }
 }
 
-CONVIS_KERNEL6(luminance_horizontal, PARAM k, IN q, STATE p, STATE h, OUT y, OUT horizontal)
+CONVIS_KERNEL5(luminance_horizontal, PARAM k, IN q, STATE p, STATE h, OUT y)
 {
     CONVIS_PIXELS(i) {
         h[i] += k[K_B]*(q[i] - h[i]);
         y[i] = p[i] - k[K_W]*h[i];
-        if (horizontal) horizontal[i] = h[i];
     }
 }
 
-/* The receptors alone, for whoever asks. */
-CONVIS_KERNEL2(luminance_copy, IN p, OUT receptor)
+/* Receptors or horizontal cells alone, for those who ask. */
+CONVIS_KERNEL2(luminance_copy, IN state, OUT shown)
 {
-    CONVIS_PIXELS(i) receptor[i] = p[i];
+    CONVIS_PIXELS(i) shown[i] = state[i];
 }
 
 CONVIS_EXPORT(luminance_gain, CONVIS_ENTRY(luminance_receptor) CONVIS_ENTRY(luminance_horizontal) CONVIS_ENTRY(luminance_copy))
@@ -101,16 +100,17 @@ static void forward(convis_pass *p)
     void *receptor = p->state[0], *horizontal = p->state[1], *q = p->scratch, *k = p->constants;
     void *blur_scratch = (char *)p->scratch + map_size(p);
     for (int t = 0; t < p->frames; t++) {
-        void *x = (void *)(uintptr_t)(p->in[0] + t*n), *y = p->out + t*n, *shown = p->extra[1] ? p->extra[1] + t*n : NULL;
+        void *x = (void *)(uintptr_t)(p->in[0] + t*n), *y = p->out + t*n;
         for (int s = 0; s < substeps(p); s++) {
             convis_launch_rows(p, "luminance_receptor", p->out_shape, (void *[]){ k, x, receptor, horizontal, q });
             convis_blur_rows(p, neighbourhood(p), q, q, planes, blur_scratch);
             convis_barrier(p);
             convis_blur_columns(p, neighbourhood(p), q, planes, blur_scratch);
             convis_barrier(p);
-            convis_launch_rows(p, "luminance_horizontal", p->out_shape, (void *[]){ k, q, receptor, horizontal, y, shown });
+            convis_launch_rows(p, "luminance_horizontal", p->out_shape, (void *[]){ k, q, receptor, horizontal, y });
         }
         if (p->extra[0]) convis_launch_rows(p, "luminance_copy", p->out_shape, (void *[]){ receptor, p->extra[0] + t*n });
+        if (p->extra[1]) convis_launch_rows(p, "luminance_copy", p->out_shape, (void *[]){ horizontal, p->extra[1] + t*n });
     }
 }
 

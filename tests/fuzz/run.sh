@@ -10,6 +10,9 @@ trap 'rm -rf "$own"' EXIT
 for seed in "$folder/../data"/*."$format" "$folder/../data"/*_"$format".txt; do
     [ -f "$seed" ] && cp "$seed" "$own"
 done
+case $format in                          # a small good file, if $CONVIS is the command that makes one
+    npy | npz | inr) [ -n "$CONVIS" ] && "$CONVIS" stim grating --size 5x4 --frames 3 -q -o "$own/small.$format" 2> /dev/null ;;
+esac
 corpus=$own
 if [ -n "$CONVIS_FUZZ_CORPUS" ]; then
     corpus=$CONVIS_FUZZ_CORPUS/$format
