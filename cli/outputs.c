@@ -56,7 +56,8 @@ static int same_file(const char *a, const char *b)
 static int is_read(const struct run *r, const char *file)
 {
     return strcmp(file, "-") && (same_file(file, r->input) || same_file(file, r->model_name)
-                                 || same_file(file, r->units_file) || same_file(file, r->load_state));
+                                 || same_file(file, r->units_file) || same_file(file, r->load_state)
+                                 || same_file(file, r->load_params));
 }
 
 int run_outputs_check(struct run *r)

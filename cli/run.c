@@ -49,6 +49,8 @@ static int parse(struct run *r, int argc, char **argv)
         { 0, "chunk",          "N",         CLI_COUNT,    &r->chunk,    "steps computed at once; changes memory, never results" },
         { 0, "load-state",     "FILE",      CLI_TEXT,     &r->load_state, "continue from the state of an earlier run" },
         { 0, "save-state",     "FILE",      CLI_TEXT,     &r->save_state, "keep the state after the last step" },
+        { 0, "params",         "FILE",      CLI_TEXT,     &r->load_params, "set the parameters in this file, lines 'PATH VALUE'" },
+        { 0, "save-params",    "FILE",      CLI_TEXT,     &r->save_params, "write all parameters of the model as such lines" },
         { 0, "save-xml",       "FILE",      CLI_TEXT,     &r->save_xml, "write the model with its settings as VirtualRetina's .xml" },
         { 'q', "quiet",        NULL,        CLI_FLAG,     &r->quiet,    "no progress bar and no summary" },
         { 0 }
@@ -174,7 +176,9 @@ static int open_model(struct run *r)
 
     if (convis_recipe_build(r->recipe, r->info.width, r->info.height, &r->model)) return cli_report(r->context);
     warnings(r);
+    if (r->load_params && convis_parameters_load(r->model, r->load_params)) return cli_report(r->context);
     if (set_model(r)) return 1;
+    if (r->save_params && convis_parameters_save(r->model, r->save_params)) return cli_report(r->context);
     if (convis_seed(r->model, r->seed)) return cli_report(r->context);
     if (r->save_xml && convis_recipe_save(r->recipe, r->save_xml)) return cli_report(r->context);
     return 0;

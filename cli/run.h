@@ -14,7 +14,7 @@ struct run_probe {
 struct run {
     /* asked for */
     const char *model_name, *input, *numerics, *initial, *units_file, *channel, *device;
-    const char *load_state, *save_state, *save_xml;
+    const char *load_state, *save_state, *load_params, *save_params, *save_xml;
     cli_list outs, probe_texts, sets, later;             /* later: settings that only the built model knows */
     cli_size size;
     double   dt;

@@ -1,6 +1,5 @@
 /* model.c - building a model: adding, naming, parameters by path, listing. */
 #include "model.h"
-#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -145,10 +144,18 @@ void convis_alias(convis_model *m, const char *name, const char *path)
 
 /* ---- Paths ---- */
 
+/* What an alias stands for; the path itself when it is none. */
+static const char *resolve(const convis_model *m, const char *path)
+{
+    for (int k = 0; k < m->alias_count; k++) if (!strcmp(m->aliases[k].name, path)) return m->aliases[k].path;
+    return path;
+}
+
 /* "opl.center.tau" is layer "opl.center", member "tau": the longest layer name that fits. member is "" for the layer. */
-static model_layer *find_layer(const convis_model *m, const char *path, const char **member)
+model_layer *convis_find_layer(const convis_model *m, const char *path, const char **member)
 {
     model_layer *best = NULL;
+    path = resolve(m, path);
     size_t longest = 0;
     for (int j = 0; j < m->count; j++) {
         size_t length = strlen(m->layers[j].name);
@@ -159,96 +166,24 @@ static model_layer *find_layer(const convis_model *m, const char *path, const ch
     return best;
 }
 
-static const char *resolve(const convis_model *m, const char *path)
-{
-    for (int k = 0; k < m->alias_count; k++) if (!strcmp(m->aliases[k].name, path)) return m->aliases[k].path;
-    return path;
-}
-
-static int find_row(const convis_field *table, const char *name)
+int convis_find_row(const convis_field *table, const char *name)
 {
     for (int k = 0; table && table[k].name; k++) if (!strcmp(table[k].name, name)) return k;
     return -1;
 }
 
-static model_layer *find_parameter(const convis_model *m, const char *path, int *row)
-{
-    const char *member;
-    model_layer *l = find_layer(m, resolve(m, path), &member);
-    if (l && (*row = find_row(l->type->params, member)) >= 0) return l;
-    if (l) convis_fail(m->context, CONVIS_ENAME, "'%s': %s (a %s) has no parameter '%s'", path, l->name, l->type->name, member);
-    else   convis_fail(m->context, CONVIS_ENAME, "'%s': the model has no such parameter", path);
-    return NULL;
-}
-
 buffer *convis_find_output(const convis_model *m, const char *path, model_layer **owner)
 {
     const char *member;
-    model_layer *l = find_layer(m, resolve(m, path), &member);
+    model_layer *l = convis_find_layer(m, path, &member);
     int row = -1;
-    if (l && *member && (row = find_row(l->type->outputs, member)) < 0) l = NULL;
+    if (l && *member && (row = convis_find_row(l->type->outputs, member)) < 0) l = NULL;
     if (!l) {
         convis_fail(m->context, CONVIS_ENAME, "'%s': the model has no such output", path);
         return NULL;
     }
     if (owner) *owner = l;
     return row < 0 ? &l->out : &l->extra[row];
-}
-
-/* ---- Parameters ---- */
-
-convis_status convis_set(convis_model *m, const char *path, double value)
-{
-    int k = 0;
-    if (m->status) return convis_fail(m->context, m->status, "%s", m->sentence);
-    model_layer *l = find_parameter(m, path, &k);
-    if (!l) return CONVIS_ENAME;
-    const convis_field *f = &l->type->params[k];
-    if (f->flags & CONVIS_ARRAY) return convis_fail(m->context, CONVIS_EINVAL, "%s: an array, not a number", path);
-    if (!(value >= f->min && value <= f->max))
-        return convis_fail(m->context, CONVIS_EINVAL, "%s: %g%s%s, expected %g to %g", path, value, *f->unit ? " " : "", f->unit, f->min, f->max);
-    if (f->flags & CONVIS_WHOLE && value != floor(value))
-        return convis_fail(m->context, CONVIS_EINVAL, "%s: %g, expected a whole number", path, value);
-    if (f->flags & CONVIS_PLAN && m->planned && value != l->param[k])
-        return convis_fail(m->context, CONVIS_ESTATE, "%s: sizes depend on it, so set it before the model is planned", path);
-    l->param[k] = value;
-    l->dirty = 1;
-    return CONVIS_OK;
-}
-
-convis_status convis_get(const convis_model *m, const char *path, double *value)
-{
-    int k = 0;
-    model_layer *l = find_parameter(m, path, &k);
-    if (!l) return CONVIS_ENAME;
-    *value = l->param[k];
-    return CONVIS_OK;
-}
-
-convis_status convis_set_array(convis_model *m, const char *path, const double *values, int64_t count)
-{
-    int k = 0;
-    if (m->status) return convis_fail(m->context, m->status, "%s", m->sentence);
-    model_layer *l = find_parameter(m, path, &k);
-    if (!l) return CONVIS_ENAME;
-    if (!(l->type->params[k].flags & CONVIS_ARRAY)) return convis_fail(m->context, CONVIS_EINVAL, "%s: a number, not an array", path);
-    if (count < 0 || (m->planned && count != (int64_t)l->param[k]))
-        return convis_fail(m->context, CONVIS_ESHAPE, "%s: %lld values, planned for %lld", path, (long long)count, (long long)l->param[k]);
-    const convis_field *f = &l->type->params[k];
-    for (int64_t j = 0; j < count; j++)
-        if (!(values[j] >= f->min && values[j] <= f->max))
-            return convis_fail(m->context, CONVIS_EINVAL, "%s[%lld]: %g %s, expected %g to %g", path, (long long)j, values[j],
-                               f->unit, f->min, f->max);
-    if (!m->planned || !l->array[k]) {
-        double *copy = convis_obtain(m->context, (size_t)(count + 1)*sizeof *copy);
-        if (!copy) return CONVIS_ENOMEM;
-        convis_release(m->context, l->array[k]);
-        l->array[k] = copy;
-    }
-    if (count) memcpy(l->array[k], values, (size_t)count*sizeof *values);
-    l->param[k] = (double)count;
-    l->dirty = 1;
-    return CONVIS_OK;
 }
 
 /* ---- Listing ---- */

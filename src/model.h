@@ -65,6 +65,9 @@ struct convis_model {
 
 /* Where an output lives: its layer and buffer, or NULL with the sentence left on the context. */
 buffer *convis_find_output(const convis_model *, const char *path, model_layer **owner);
+/* The layer of a path or alias, and the rest of the path ("" for the layer itself); NULL when there is none. */
+model_layer *convis_find_layer(const convis_model *, const char *path, const char **member);
+int convis_find_row(const convis_field *table, const char *name);     /* -1: none */
 const convis_kernel *convis_find_kernel(const convis_kernel *list, const char *name);
 convis_status convis_prepare(convis_model *);                 /* constants of every layer whose parameters changed */
 void convis_start(convis_model *);                            /* states and carried frames as before the first frame */

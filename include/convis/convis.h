@@ -112,6 +112,11 @@ convis_status convis_get(const convis_model *, const char *path, double *value);
 /* Array parameters (positions of cells, kernels): copied in; before convis_plan they may change size. */
 convis_status convis_set_array(convis_model *, const char *path, const double *values, int64_t count);
 
+/* All of them as text, a line a number ("opl.center.tau 0.01"). Loading sets those named, in a model that has them; on
+ * any fault none. */
+convis_status convis_parameters_save(const convis_model *, const char *file);
+convis_status convis_parameters_load(convis_model *, const char *file);
+
 typedef enum convis_kind { CONVIS_LAYER, CONVIS_PARAMETER, CONVIS_STATE, CONVIS_OUTPUT, CONVIS_ALIAS } convis_kind;
 typedef struct convis_item {
     char        path[128];

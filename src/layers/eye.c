@@ -129,7 +129,7 @@ static void move(const convis_pass *p, convis_real *s, int64_t frame)
 static convis_real within(double at, double room, int exact)
 {
     if (!exact) at = ceil(at);
-    return (convis_real)(at < 0 ? 0 : at > room ? room : at);
+    return (convis_real)(!(at > 0) ? 0 : at > room ? room : at);      /* a damaged state may hold no number */
 }
 
 /* The path is short work: thread 0 walks it, frame by frame, and all copy the window. */

@@ -80,7 +80,7 @@ CONVIS_INLINE void lif_group(PARAM p, IN x, OUT y, STATE v, STATE wait, STATE a,
     for (integer l = 0; l < count; l++) J[l] = exact ? R(0.5)*(before[g0 + l] + x[l]) : x[l];
     if (exact) for (integer l = 0; l < count; l++) before[g0 + l] = x[l];
     for (integer l = 0; l < count; l++) V[l] = v[g0 + l];
-    for (integer l = 0; l < count; l++) W[l] = wait[g0 + l];
+    for (integer l = 0; l < count; l++) W[l] = convis_max(wait[g0 + l], R(0.0));
     for (integer l = 0; l < count; l++) A[l] = adapting ? a[g0 + l] : R(0.0);
     if (noisy) {
         convis_normals(z, g0, frame, NOISE_CURRENT, key0, key1);

@@ -1,0 +1,181 @@
+/* parameters.c - parameters by path: set and get, scalars and arrays, and all of them in a file.
+ *
+ * The file is text, a line a number: "opl.center.tau 0.01", "ganglion_0.cells.x[3] 12.5"; '#' begins a comment. */
+#include "model.h"
+#include "io/text.h"
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static model_layer *find_parameter(const convis_model *m, const char *path, int *row)
+{
+    const char *member;
+    model_layer *l = convis_find_layer(m, path, &member);
+    if (l && (*row = convis_find_row(l->type->params, member)) >= 0) return l;
+    if (l) convis_fail(m->context, CONVIS_ENAME, "'%s': %s (a %s) has no parameter '%s'", path, l->name, l->type->name, member);
+    else   convis_fail(m->context, CONVIS_ENAME, "'%s': the model has no such parameter", path);
+    return NULL;
+}
+
+/* Whether a scalar parameter may have this value now. */
+static convis_status check_scalar(const convis_model *m, const model_layer *l, int k, const char *path, double value)
+{
+    const convis_field *f = &l->type->params[k];
+    if (f->flags & CONVIS_ARRAY) return convis_fail(m->context, CONVIS_EINVAL, "%s: an array, not a number", path);
+    if (!(value >= f->min && value <= f->max))
+        return convis_fail(m->context, CONVIS_EINVAL, "%s: %g%s%s, expected %g to %g", path, value, *f->unit ? " " : "", f->unit, f->min, f->max);
+    if (f->flags & CONVIS_WHOLE && value != floor(value))
+        return convis_fail(m->context, CONVIS_EINVAL, "%s: %g, expected a whole number", path, value);
+    if (f->flags & CONVIS_PLAN && m->planned && value != l->param[k])
+        return convis_fail(m->context, CONVIS_ESTATE, "%s: sizes depend on it, so set it before the model is planned", path);
+    return CONVIS_OK;
+}
+
+convis_status convis_set(convis_model *m, const char *path, double value)
+{
+    int k = 0;
+    if (m->status) return convis_fail(m->context, m->status, "%s", m->sentence);
+    model_layer *l = find_parameter(m, path, &k);
+    if (!l) return CONVIS_ENAME;
+    convis_status status = check_scalar(m, l, k, path, value);
+    if (status) return status;
+    l->param[k] = value;
+    l->dirty = 1;
+    return CONVIS_OK;
+}
+
+convis_status convis_get(const convis_model *m, const char *path, double *value)
+{
+    int k = 0;
+    model_layer *l = find_parameter(m, path, &k);
+    if (!l) return CONVIS_ENAME;
+    *value = l->param[k];
+    return CONVIS_OK;
+}
+
+convis_status convis_set_array(convis_model *m, const char *path, const double *values, int64_t count)
+{
+    int k = 0;
+    if (m->status) return convis_fail(m->context, m->status, "%s", m->sentence);
+    model_layer *l = find_parameter(m, path, &k);
+    if (!l) return CONVIS_ENAME;
+    if (!(l->type->params[k].flags & CONVIS_ARRAY)) return convis_fail(m->context, CONVIS_EINVAL, "%s: a number, not an array", path);
+    if (count < 0 || (m->planned && count != (int64_t)l->param[k]))
+        return convis_fail(m->context, CONVIS_ESHAPE, "%s: %lld values, planned for %lld", path, (long long)count, (long long)l->param[k]);
+    const convis_field *f = &l->type->params[k];
+    for (int64_t j = 0; j < count; j++)
+        if (!(values[j] >= f->min && values[j] <= f->max))
+            return convis_fail(m->context, CONVIS_EINVAL, "%s[%lld]: %g %s, expected %g to %g", path, (long long)j, values[j],
+                               f->unit, f->min, f->max);
+    if (!m->planned || !l->array[k]) {
+        double *copy = convis_obtain(m->context, (size_t)(count + 1)*sizeof *copy);
+        if (!copy) return CONVIS_ENOMEM;
+        convis_release(m->context, l->array[k]);
+        l->array[k] = copy;
+    }
+    if (count) memcpy(l->array[k], values, (size_t)count*sizeof *values);
+    l->param[k] = (double)count;
+    l->dirty = 1;
+    return CONVIS_OK;
+}
+
+/* ---- Files ---- */
+
+static int write_number(FILE *f, const char *layer, const char *name, int64_t element, double value)
+{
+    char number[CONVIS_TEXT_NUMBER];
+    convis_text_print(number, value);
+    if (element < 0) return fprintf(f, "%s.%s %s\n", layer, name, number) > 0;
+    return fprintf(f, "%s.%s[%lld] %s\n", layer, name, (long long)element, number) > 0;
+}
+
+static int write_all(const convis_model *m, FILE *f)
+{
+    int ok = fprintf(f, "# parameters, convis %s\n", CONVIS_VERSION) > 0;
+    for (int j = 0; j < m->count; j++) {
+        const model_layer *l = &m->layers[j];
+        for (int k = 0; ok && k < l->params; k++) {
+            const convis_field *p = &l->type->params[k];
+            if (!(p->flags & CONVIS_ARRAY)) ok = write_number(f, l->name, p->name, -1, l->param[k]);
+            else for (int64_t i = 0; ok && i < (int64_t)l->param[k]; i++) ok = write_number(f, l->name, p->name, i, l->array[k][i]);
+        }
+    }
+    return ok;
+}
+
+convis_status convis_parameters_save(const convis_model *m, const char *file)
+{
+    convis_aside aside;
+    convis_status status = convis_aside_open(m->context, file, &aside);
+    if (status) return status;
+    FILE *f = fopen(aside.temporary, "w");
+    int ok = f && write_all(m, f);
+    if (f && fclose(f)) ok = 0;
+    if (ok) return convis_aside_commit(&aside);
+    status = convis_fail(m->context, CONVIS_EIO, "%s: could not be written: %s", file, strerror(errno));
+    convis_aside_abandon(&aside);
+    return status;
+}
+
+/* One line: is it right, and, if `apply`, done. */
+static convis_status read_number(convis_model *m, convis_text *t, const char *path, double value, int apply)
+{
+    char name[NAME_SIZE + 32], *bracket, *end;
+    int k = 0;
+    if (strlen(path) >= sizeof name)
+        return convis_fail(m->context, CONVIS_EFORMAT, "%s:%lld: a path of more than %zu characters", t->path, (long long)t->line, sizeof name - 1);
+    strcpy(name, path);
+    bracket = strchr(name, '[');
+    if (bracket) *bracket = '\0';
+    model_layer *l = find_parameter(m, name, &k);
+    convis_status status = l ? CONVIS_OK : CONVIS_ENAME;
+    if (l && !bracket) {
+        status = check_scalar(m, l, k, name, value);
+        if (!status && apply) l->param[k] = value;
+    } else if (l) {
+        const convis_field *f = &l->type->params[k];
+        long long i = strtoll(bracket + 1, &end, 10);
+        if (!(f->flags & CONVIS_ARRAY) || end == bracket + 1 || strcmp(end, "]") || i < 0 || i >= (long long)l->param[k])
+            status = convis_fail(m->context, CONVIS_ESHAPE, "%s: the model has no such element (%lld of them)", path,
+                                 f->flags & CONVIS_ARRAY ? (long long)l->param[k] : 1LL);
+        else if (!(value >= f->min && value <= f->max))
+            status = convis_fail(m->context, CONVIS_EINVAL, "%s: %g, expected %g to %g", path, value, f->min, f->max);
+        else if (apply) l->array[k][i] = value;
+    }
+    if (l && apply) l->dirty = 1;
+    if (status) {
+        char sentence[512];
+        snprintf(sentence, sizeof sentence, "%s", convis_message(m->context));
+        convis_fail(m->context, status, "%s:%lld: %s", t->path, (long long)t->line, sentence);
+    }
+    return status;
+}
+
+static convis_status read_all(convis_model *m, const char *file, int apply)
+{
+    convis_text t;
+    convis_status status = convis_text_open(m->context, file, "parameters", &t);
+    if (status) return status;
+    int line;
+    while (!status && (line = convis_text_line(&t)) != 0) {
+        if (line < 0) { status = CONVIS_EFORMAT; break; }
+        char *path = convis_text_word(&t, 0), *number = convis_text_word(&t, 0);
+        double value = 0;
+        if (!path || !number || convis_text_word(&t, 0))
+            status = convis_fail(m->context, CONVIS_EFORMAT, "%s:%lld: expected a path and a number", file, (long long)t.line);
+        if (!status) status = convis_text_number(&t, number, path, &value);
+        if (!status) status = read_number(m, &t, path, value, apply);
+    }
+    convis_text_close(&t);
+    return status;
+}
+
+/* Twice over the file, so that a fault in its last line changes nothing. */
+convis_status convis_parameters_load(convis_model *m, const char *file)
+{
+    if (m->status) return convis_fail(m->context, m->status, "%s", m->sentence);
+    convis_status status = read_all(m, file, 0);
+    return status ? status : read_all(m, file, 1);
+}
