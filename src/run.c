@@ -142,11 +142,10 @@ int64_t convis_share(int64_t lines, int thread, int threads)
     return at < lines ? at : lines;
 }
 
-void convis_launch_rows(const convis_pass *p, const char *kernel, convis_shape frame, void *const *buffers)
+void convis_launch_rows(const convis_pass *p, const char *kernel, convis_shape frame, int64_t y0, int64_t y1, void *const *buffers)
 {
     const convis_kernel *k = convis_find_kernel(p->kernels, kernel);
     int64_t w = frame.dim[CONVIS_X], h = frame.dim[CONVIS_Y], n = convis_elements(frame);
-    int64_t y0 = convis_share(h, p->thread, p->threads), y1 = convis_share(h, p->thread + 1, p->threads);
     for (int64_t at = 0; k && y0 < y1 && at < n; at += w*h) {
         convis_span span = { at + y0*w, at + y1*w, n, n, 1, (convis_real)p->dt, (uint32_t)p->frame, (uint32_t)p->key,
                              (uint32_t)(p->key >> 32) };

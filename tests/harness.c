@@ -39,6 +39,28 @@ convis_tensor noise_movie(convis_shape shape, double low, double high, uint64_t 
     return convis_view(data, shape);
 }
 
+const convis_layer_type *type_named(const char *name)
+{
+    const convis_layer_type *const *t = convis_layer_types();
+    while (*t && strcmp((*t)->name, name)) t++;
+    return *t;
+}
+
+void must_set(convis_model *m, const char *name, const char *parameter, double value)
+{
+    char path[160];
+    snprintf(path, sizeof path, "%s.%s", name, parameter);
+    must(convis_model_context(m), convis_set(m, path, value));
+}
+
+void temporary(char path[64])
+{
+    snprintf(path, 64, "/tmp/convis-test-XXXXXX");
+    int f = mkstemp(path);
+    assert_true(f >= 0);
+    close(f);
+}
+
 /* ---- Memory ---- */
 
 static void *count_obtain(void *user, size_t bytes)

@@ -24,6 +24,10 @@ double chance(uint64_t seed, uint64_t index);
 /* A movie of independent pixels, uniform between low and high; free its data. */
 convis_tensor noise_movie(convis_shape, double low, double high, uint64_t seed);
 
+const convis_layer_type *type_named(const char *);       /* a built-in layer */
+void must_set(convis_model *, const char *layer, const char *parameter, double value);
+void temporary(char path[64]);                           /* the name of a new, empty file; unlink it */
+
 /* ---- Memory ---- */
 
 /* Counts blocks. The fail_at-th request fails (1: the first; 0: none does), and with `onwards` all later ones. */

@@ -29,14 +29,6 @@ static void assert_near(double found, double expected, double tolerance, int lin
 typedef struct parameter { const char *name; double value; } parameter;
 typedef struct subject { const char *type; double dt, past; const parameter *set; const char *extra; int spikes; } subject;
 
-static const convis_layer_type *type_named(const char *name)
-{
-    const convis_layer_type *const *t = convis_layer_types();
-    while (*t && strcmp((*t)->name, name)) t++;
-    assert_non_null(*t);
-    return *t;
-}
-
 static convis_model *planned(const subject *s, convis_shape shape)
 {
     convis_model *m;

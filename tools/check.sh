@@ -51,15 +51,20 @@ fuzz() {
         return
     fi
     CC=clang configure build/fuzz -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false -Doptimization=1 &&
-        build build/fuzz meson-test-prereq && CONVIS=$PWD/build/convis CONVIS_FUZZ_KEEP=$PWD/build tests build/fuzz "$@"
+        build build/fuzz meson-test-prereq && tests build/fuzz "$@"
 }
 
+# What the sanitizers and the fuzzers hear.
+export ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=1:detect_stack_use_after_return=1
+export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
+export CONVIS=$PWD/build/convis CONVIS_FUZZ_KEEP=$PWD/build
+
 mkdir -p build
+rm -f build/result
 tools/setup.sh check || exit 1
 
 if [ "$what" = fuzz ]; then
-    CONVIS_FUZZ_CORPUS=$PWD/build/corpus
-    export CONVIS_FUZZ_CORPUS
+    export CONVIS_FUZZ_CORPUS=$PWD/build/corpus
     fuzz -t 0
 else
     say 'the build as it is used'
@@ -68,15 +73,16 @@ else
     configure build/meson && build build/meson all meson-test-prereq && tests build/meson $long
 
     say 'under sanitizers'
-    # OpenMP's threads wait busily; under the sanitizers that costs more than it brings.
     configure build/asan -Db_sanitize=address,undefined -Db_lundef=false -Doptimization=1 -Ddebug=true &&
         build build/asan meson-test-prereq &&
-        ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=1:detect_stack_use_after_return=1 \
-        UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 OMP_WAIT_POLICY=passive \
         tests build/asan -t 4 --no-suite long --no-suite source
 
+    [ "$what" = long ] && export CONVIS_FUZZ_SECONDS=60
     fuzz
 fi
 
 say 'result'
-python3 tools/tally.py "$failed" $logs
+python3 tools/tally.py "$failed" $logs > build/result
+status=$?
+cat build/result
+exit $status

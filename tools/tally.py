@@ -1,4 +1,4 @@
-"""tally.py BROKEN TESTLOG... - count what Meson's logs tell of, print `N passed, N failed`, and fail if anything did.
+"""tally.py BROKEN TESTLOG... - count what Meson's logs tell of, say which failed, print `N passed, N failed`, and fail if any did.
 
 A test program counts as many tests as it says that it holds (TAP's or CMocka's lines), else as one. BROKEN is what could not
 even be built."""

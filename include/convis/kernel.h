@@ -13,7 +13,7 @@
  * CONVIS_SCAN visits every pixel i and frame t: on a processor frames outside and pixels inside, so that the inner
  * loop vectorises; on a GPU a thread per pixel. A body touches only [i] of a state and [t*n + i] of a movie.
  * CONVIS_GROUPS visits groups of CONVIS_GROUP consecutive pixels (1 on a GPU), for bodies that need a few passes over
- * the same pixels; `count` is how many of the group exist; CONVIS_PART divides it, for what only some pixels need. Known inside: n (elements from one frame of a movie to the
+ * the same pixels; `count` is how many of the group exist. Known inside: n (elements from one frame of a movie to the
  * next), map_size (elements of a map: a state with several maps is s[j*map_size + i], the tape tape[t*map_size + i]),
  * nt (frames), dt (s), frame (number of the first frame), key0, key1 (of this layer's noise).
  * Compilers must not contract a*b + c, so that every target gives the same bits. */
@@ -98,7 +98,6 @@ CONVIS_INLINE u32   convis_mulhi(u32 a, u32 b) { return (u32)((uint64_t)a*b >> 3
 #  define CONVIS_FRAMES(t)  for (integer t = 0; t < nt; t++)
 #  define CONVIS_SCAN(i, t) CONVIS_PIXELS(i) CONVIS_FRAMES(t)
 #  define CONVIS_GROUP 1
-#  define CONVIS_PART 1
 #  define CONVIS_GROUPS(g, count) CONVIS_PIXELS(g) for (int count = 1; count; count = 0)
 #  define CONVIS_ENTRY(name)
 #  define CONVIS_EXPORT(layer, entries)
@@ -132,7 +131,6 @@ CONVIS_INLINE u32   convis_mulhi(u32 a, u32 b) { return (u32)((uint64_t)a*b >> 3
 #  define CONVIS_FRAMES(t)  for (integer t = 0; t < nt; t++)
 #  define CONVIS_SCAN(i, t) CONVIS_FRAMES(t) CONVIS_PIXELS(i)
 #  define CONVIS_GROUP 64
-#  define CONVIS_PART 32
 #  define CONVIS_GROUPS(g, count) for (integer g = i0; g < i1; g += CONVIS_GROUP) \
         for (int count = (int)(i1 - g < CONVIS_GROUP ? i1 - g : CONVIS_GROUP); count; count = 0)
 #  define CONVIS_ENTRY(name) { #name, name },

@@ -109,9 +109,9 @@ void  convis_release(convis_context *, void *memory);
 /* Run a kernel of this layer over elements 0..n-1, divided among the pass's threads; all meet at its end. */
 void convis_launch(const convis_pass *, const char *kernel, int64_t n, int frames, void *const *buffers);
 void convis_barrier(const convis_pass *);
-/* The same without the meeting, over the rows that are this thread's in every plane of (B, C, 1, Y, X) maps. For loops
- * over time in which a thread goes on with what it wrote itself; convis_barrier before another's rows are read. */
-void convis_launch_rows(const convis_pass *, const char *kernel, convis_shape frame, void *const *buffers);
+/* The same without the meeting, over rows y0..y1 of every plane of (B, C, 1, Y, X) maps. For loops over time in which a
+ * thread goes on with what it wrote itself; convis_barrier before another's rows are read. */
+void convis_launch_rows(const convis_pass *, const char *kernel, convis_shape frame, int64_t y0, int64_t y1, void *const *buffers);
 /* Where the thread's share of so many lines begins: a whole number of 32 lines, at most `lines`. */
 int64_t convis_share(int64_t lines, int thread, int threads);
 /* One spike of element i at `seconds` after the start of frame t of the pass. */

@@ -81,7 +81,6 @@ static void prepare_diffusion(convis_blur *b, const convis_blur_spec *s)
 {
     double cx = (double)(b->w - 1)/2, cy = (double)(b->h - 1)/2;
     int64_t lines_h = b->varying ? b->h : 1, lines_w = b->varying ? b->w : 1;
-    double gain = s->gain != 0 ? s->gain : 1;
     for (int64_t y = 0; y < lines_h; y++) {
         line at = { -cx, (double)y - cy, 1, 0, b->w, lines_h };
         diffusion_line(s, b->steps, at, b->row[0] + y, b->row[1] + y);
@@ -92,8 +91,6 @@ static void prepare_diffusion(convis_blur *b, const convis_blur_spec *s)
         diffusion_line(s, b->steps, at, b->column[0] + x, b->column[1] + x);
         conserve(b->column[0] + x, b->column[1] + x, b->h, lines_w);
     }
-    for (int64_t i = 0; i < b->w*lines_h; i++) b->row[2][i] = (convis_real)(gain*(double)b->row[0][i]);
-    for (int64_t i = 0; i < b->h*lines_w; i++) b->column[2][i] = b->column[0][i];
 }
 
 static const double DERICHE_A = 1.695f;      /* VirtualRetina's constant is single precision */
@@ -132,15 +129,24 @@ void convis_blur_prepare(convis_blur *b, convis_context *c, int64_t w, int64_t h
     b->varying = varying && s->method != CONVIS_BLUR_DERICHE;
     b->method = s->method;
     /* VirtualRetina leaves a uniform blur of less than a tenth of a pixel out (CImg's rule, on the rounded value). */
-    if ((s->sigma <= 0 && !(s->gain != 0)) || (s->method == CONVIS_BLUR_DERICHE && (float)(s->sigma*s->ppd) < 0.1f)) b->method = CONVIS_BLUR_NONE;
+    if (s->sigma <= 0 || (s->method == CONVIS_BLUR_DERICHE && (float)(s->sigma*s->ppd) < 0.1f)) b->method = CONVIS_BLUR_NONE;
     if (b->method == CONVIS_BLUR_DIFFUSION)      prepare_diffusion(b, s);
     if (b->method == CONVIS_BLUR_DERICHE)        prepare_deriche(b, s);
     if (b->method == CONVIS_BLUR_DERICHE_RADIAL) prepare_deriche_radial(b, s);
 }
 
-void convis_blur_rows(const convis_pass *p, const convis_blur *b, const convis_real *in, convis_real *out, int64_t planes, void *scratch)
+int convis_next_strip(const convis_pass *p, const convis_blur *b, int64_t *y0, int64_t *y1)
 {
-    int64_t n = b->w*b->h, y0 = convis_share(b->h, p->thread, p->threads), y1 = convis_share(b->h, p->thread + 1, p->threads);
+    int64_t end = convis_share(b->h, p->thread + 1, p->threads);
+    *y0 = *y1 < 0 ? convis_share(b->h, p->thread, p->threads) : *y1;
+    *y1 = *y0 + b->kernels->lanes < end ? *y0 + b->kernels->lanes : end;
+    return *y0 < end;
+}
+
+void convis_blur_rows(const convis_pass *p, const convis_blur *b, const convis_real *in, convis_real *out, int64_t planes,
+                      int64_t y0, int64_t y1, void *scratch)
+{
+    int64_t n = b->w*b->h;
     void *mine = (convis_real *)scratch + (size_t)p->thread*strip_reals(b->w, b->h);
     for (int64_t k = 0; k < planes; k++) {
         if (b->method != CONVIS_BLUR_NONE) b->kernels->rows(b, in + k*n, out + k*n, y0, y1, mine);
@@ -158,7 +164,7 @@ void convis_blur_columns(const convis_pass *p, const convis_blur *b, convis_real
 
 void convis_blur_run(const convis_pass *p, const convis_blur *b, const convis_real *in, convis_real *out, int64_t planes, void *scratch)
 {
-    convis_blur_rows(p, b, in, out, planes, scratch);
+    convis_blur_rows(p, b, in, out, planes, convis_share(b->h, p->thread, p->threads), convis_share(b->h, p->thread + 1, p->threads), scratch);
     convis_barrier(p);
     convis_blur_columns(p, b, out, planes, scratch);
     convis_barrier(p);

@@ -18,7 +18,6 @@ typedef struct convis_blur_spec {
     double ppd;                /* pixels per degree */
     double radius, scaling;    /* log-polar: sigma grows by 1 + scaling (r - radius) outside the fovea; scaling 0: uniform */
     int    steps;              /* DIFFUSION; 0: CONVIS_BLUR_STEPS */
-    double gain;               /* DIFFUSION; factor on the result; 0: 1 */
 } convis_blur_spec;
 
 /* The rows that every layer with a blur has in its table, and what they say. `at` is the place of "sigma". */
@@ -31,7 +30,7 @@ typedef struct convis_blur_spec {
 enum { CONVIS_BLUR_FIELD_COUNT = 5 };
 static inline convis_blur_spec convis_blur_spec_of(const double *param, int at)
 {
-    return (convis_blur_spec){ (int)param[at + 2], param[at], param[at + 1], param[at + 3], param[at + 4], 0, 0 };
+    return (convis_blur_spec){ (int)param[at + 2], param[at], param[at + 1], param[at + 3], param[at + 4], 0 };
 }
 static inline int convis_blur_varies(convis_blur_spec s) { return s.method == CONVIS_BLUR_DERICHE_RADIAL || s.scaling > 0; }
 
@@ -46,14 +45,26 @@ size_t convis_blur_scratch(int64_t w, int64_t h, int threads);
 void convis_blur_prepare(convis_blur *, convis_context *, int64_t w, int64_t h, int varying, const convis_blur_spec *);
 /* Blur `planes` maps, in to out (which may be the same), by all threads of the pass. Ends at a barrier. */
 void convis_blur_run(const convis_pass *, const convis_blur *, const convis_real *in, convis_real *out, int64_t planes, void *scratch);
-/* Its two halves, without barriers, for layers that blur in a loop over time: each thread does its own rows (those that
- * convis_launch_rows gives it, so that pointwise kernels before and after need no barrier), or its own columns. */
-void convis_blur_rows(const convis_pass *, const convis_blur *, const convis_real *in, convis_real *out, int64_t planes, void *scratch);
+/* Its two halves, without barriers, for layers that blur in a loop over time. Rows strip by strip, so that what pointwise
+ * kernels do to the same rows (convis_launch_rows) before and after is still in cache:
+ *
+ *      for (int64_t y0, y1 = -1; convis_next_strip(p, blur, &y0, &y1);) {
+ *          convis_launch_rows(p, "...", p->out_shape, y0, y1, buffers);
+ *          convis_blur_rows(p, blur, in, out, planes, y0, y1, scratch);
+ *      }
+ *      convis_barrier(p);
+ *      convis_blur_columns(p, blur, out, planes, scratch);
+ *      convis_barrier(p);
+ */
+int  convis_next_strip(const convis_pass *, const convis_blur *, int64_t *y0, int64_t *y1);    /* of this thread's rows; 0: no more */
+void convis_blur_rows(const convis_pass *, const convis_blur *, const convis_real *in, convis_real *out, int64_t planes,
+                      int64_t y0, int64_t y1, void *scratch);
 void convis_blur_columns(const convis_pass *, const convis_blur *, convis_real *map, int64_t planes, void *scratch);
 
 /* The part that is compiled once per instruction set; the baseline is its plain twin. */
 typedef struct convis_blur_kernels {
     const char *isa;
+    int lanes;                 /* lines treated at once */
     /* Rows y0..y1 (columns x0..x1) of one map. */
     void (*rows)(const convis_blur *, const convis_real *in, convis_real *out, int64_t y0, int64_t y1, void *scratch);
     void (*columns)(const convis_blur *, const convis_real *in, convis_real *out, int64_t x0, int64_t x1, void *scratch);
@@ -64,8 +75,8 @@ struct convis_blur {
     int64_t w, h;
     int     method, steps, varying;
     /* One coefficient a place along the line, or with `varying` one a pixel: map layout for columns; for rows the
-     * transposed layout [x][y], so that both passes read them in the order they walk. DIFFUSION: m, c, and m of the first
-     * step (which takes the gain); DERICHE*: a0 a1 a2 a3 b1 b2. */
+     * transposed layout [x][y], so that both passes read them in the order they walk. DIFFUSION: m, c;
+     * DERICHE*: a0 a1 a2 a3 b1 b2. */
     convis_real *row[6], *column[6];
     convis_real end_forward, end_backward;   /* DERICHE: steady response to a constant 1 */
 };

@@ -32,23 +32,27 @@ INLINE vector coefficient(const real *c, int varying, int64_t stride, int64_t i,
 
 /* ---- Diffusion: forward elimination f_i = m_i x_i + c_i f_{i-1}, back substitution u_i = f_i + c_i u_{i+1} ---- */
 
-INLINE void diffuse(const real *in, int64_t in_stride, real *s, int64_t stride, int64_t length, int steps,
-                    const real *first, const real *later, const real *c, int varying, int64_t c_stride)
+/* Between the first reading of `in` and the last writing of `out` the strip is in `s`, LANES apart: a map whose width is a
+ * power of two would have all rows of a column in the same few lines of the cache. */
+INLINE void diffuse(const real *in, int64_t in_stride, real *s, real *out, int64_t out_stride, int64_t length, int steps,
+                    const real *m, const real *c, int varying, int64_t c_stride)
 {
     for (int k = 0; k < steps; k++) {
-        const real *x = k ? s : in, *m = k ? later : first;
-        int64_t x_stride = k ? stride : in_stride;
+        const real *x = k ? s : in;
+        int64_t x_stride = k ? LANES : in_stride, y_stride = k < steps - 1 ? LANES : out_stride;
+        real *y = k < steps - 1 ? s : out;
         vector f[VECTORS];
         EACH f[j] = all(0);
         for (int64_t i = 0; i < length; i++)
             EACH {
                 f[j] = coefficient(m, varying, c_stride, i, j)*load(x + i*x_stride + j*WIDTH) + coefficient(c, varying, c_stride, i, j)*f[j];
-                store(s + i*stride + j*WIDTH, f[j]);
+                store(s + i*LANES + j*WIDTH, f[j]);
             }
+        EACH store(y + (length - 1)*y_stride + j*WIDTH, f[j]);
         for (int64_t i = length - 2; i >= 0; i--)
             EACH {
-                f[j] = load(s + i*stride + j*WIDTH) + coefficient(c, varying, c_stride, i, j)*f[j];
-                store(s + i*stride + j*WIDTH, f[j]);
+                f[j] = load(s + i*LANES + j*WIDTH) + coefficient(c, varying, c_stride, i, j)*f[j];
+                store(y + i*y_stride + j*WIDTH, f[j]);
             }
     }
 }
@@ -106,12 +110,12 @@ INLINE void deriche_radial(const real *in, int64_t in_stride, real *s, int64_t s
 /* ---- One strip of LANES lines, whatever the method. c: this strip's coefficients, c_stride 0 when uniform ---- */
 
 static void strip(const convis_blur *b, const real *in, int64_t in_stride, real *out, int64_t stride, int64_t length,
-                  real *const *c, int64_t c_stride, real *forward)
+                  real *const *c, int64_t c_stride, real *work)
 {
-    if (b->method == CONVIS_BLUR_DERICHE) deriche(b, in, in_stride, out, stride, length, forward);
-    else if (b->method == CONVIS_BLUR_DERICHE_RADIAL) deriche_radial(in, in_stride, out, stride, length, c, c_stride, forward);
-    else if (c_stride) diffuse(in, in_stride, out, stride, length, b->steps, c[2], c[0], c[1], 1, c_stride);
-    else diffuse(in, in_stride, out, stride, length, b->steps, c[2], c[0], c[1], 0, 0);
+    if (b->method == CONVIS_BLUR_DERICHE) deriche(b, in, in_stride, out, stride, length, work);
+    else if (b->method == CONVIS_BLUR_DERICHE_RADIAL) deriche_radial(in, in_stride, out, stride, length, c, c_stride, work);
+    else if (c_stride) diffuse(in, in_stride, work, out, stride, length, b->steps, c[0], c[1], 1, c_stride);
+    else diffuse(in, in_stride, work, out, stride, length, b->steps, c[0], c[1], 0, 0);
 }
 
 /* Coefficients of the lines from `line` on. Rows and columns that are missing in a last, narrow strip repeat its
@@ -121,7 +125,7 @@ static int64_t place_coefficients(const convis_blur *b, real *const *from, int64
 {
     for (int k = 0; k < 6; k++) c[k] = from[k];
     if (!b->varying) return 0;
-    int used = b->method == CONVIS_BLUR_DIFFUSION ? 3 : 6;
+    int used = b->method == CONVIS_BLUR_DIFFUSION ? 2 : 6;
     if (count == LANES) {
         for (int k = 0; k < used; k++) c[k] = from[k] + line;
         return lines;
@@ -226,29 +230,29 @@ static void transpose_out(const real *s, int64_t w, int64_t count, real *out)
 
 static void rows(const convis_blur *b, const convis_real *in, convis_real *out, int64_t y0, int64_t y1, void *scratch)
 {
-    real *s = scratch, *forward = s + b->w*LANES, *copy = forward + b->w*LANES, *c[6];
+    real *s = scratch, *work = s + b->w*LANES, *copy = work + b->w*LANES, *c[6];
     for (int64_t y = y0; y < y1; y += LANES) {
         int64_t count = y1 - y < LANES ? y1 - y : LANES;
         int64_t stride = place_coefficients(b, b->row, y, b->h, b->w, count, c, copy);
         transpose_in(in + y*b->w, b->w, count, s);
-        strip(b, s, LANES, s, LANES, b->w, c, stride, forward);
+        strip(b, s, LANES, s, LANES, b->w, c, stride, work);
         transpose_out(s, b->w, count, out + y*b->w);
     }
 }
 
 static void columns(const convis_blur *b, const convis_real *in, convis_real *out, int64_t x0, int64_t x1, void *scratch)
 {
-    real *s = scratch, *forward = s + b->h*LANES, *copy = forward + b->h*LANES, *c[6];
+    real *s = scratch, *work = s + b->h*LANES, *copy = work + b->h*LANES, *c[6];
     for (int64_t x = x0; x < x1; x += LANES) {
         int64_t count = x1 - x < LANES ? x1 - x : LANES;
         int64_t stride = place_coefficients(b, b->column, x, b->w, b->h, count, c, copy);
         if (count == LANES) {
-            strip(b, in + x, b->w, out + x, b->w, b->h, c, stride, forward);
+            strip(b, in + x, b->w, out + x, b->w, b->h, c, stride, work);
             continue;
         }
         for (int64_t y = 0; y < b->h; y++)
             for (int64_t l = 0; l < LANES; l++) s[y*LANES + l] = in[y*b->w + x + (l < count ? l : 0)];
-        strip(b, s, LANES, s, LANES, b->h, c, stride, forward);
+        strip(b, s, LANES, s, LANES, b->h, c, stride, work);
         for (int64_t y = 0; y < b->h; y++) memcpy(out + y*b->w + x, s + y*LANES, (size_t)count*sizeof *out);
     }
 }
@@ -258,4 +262,4 @@ static void columns(const convis_blur *b, const convis_real *in, convis_real *ou
 #define STR_(x) #x
 #define STR(x) STR_(x)
 extern const convis_blur_kernels CAT(convis_blur_lines_, CONVIS_ISA);
-const convis_blur_kernels CAT(convis_blur_lines_, CONVIS_ISA) = { STR(CONVIS_ISA), rows, columns };
+const convis_blur_kernels CAT(convis_blur_lines_, CONVIS_ISA) = { STR(CONVIS_ISA), LANES, rows, columns };

@@ -160,20 +160,22 @@ static void forward(convis_pass *p)
     convis_real *v = p->state[0], *a = p->state[1], *before = p->state[2], *j = p->state[3], *q = p->scratch;
     void *blur_scratch = (char *)p->scratch + map_size(p);
     int m = substeps(p);
-    /* Rows are a thread's own from one column pass to the next, hence two meetings a step. */
+    int64_t h = p->out_shape.dim[CONVIS_Y], first = convis_share(h, p->thread, p->threads), end = convis_share(h, p->thread + 1, p->threads);
     for (int t = 0; t < p->frames; t++) {
         void *x = (void *)(uintptr_t)(p->in[0] + t*n), *y = p->out + t*n;
         for (int s = 0; s < m; s++) {
             void *k = (convis_real *)p->constants + s*K_COUNT;
-            if (p->extra[1]) convis_launch_rows(p, "gain_control_attenuation", p->out_shape, (void *[]){ k, a, p->extra[1] + t*n });
-            convis_launch_rows(p, "gain_control_bipolar", p->out_shape, (void *[]){ k, x, y, v, a, before, j, q });
-            convis_blur_rows(p, neighbourhood(p), q, q, planes, blur_scratch);
+            for (int64_t y0, y1 = -1; convis_next_strip(p, neighbourhood(p), &y0, &y1);) {
+                if (p->extra[1]) convis_launch_rows(p, "gain_control_attenuation", p->out_shape, y0, y1, (void *[]){ k, a, p->extra[1] + t*n });
+                convis_launch_rows(p, "gain_control_bipolar", p->out_shape, y0, y1, (void *[]){ k, x, y, v, a, before, j, q });
+                convis_blur_rows(p, neighbourhood(p), q, q, planes, y0, y1, blur_scratch);
+            }
             convis_barrier(p);
             convis_blur_columns(p, neighbourhood(p), q, planes, blur_scratch);
             convis_barrier(p);
-            convis_launch_rows(p, "gain_control_adapt", p->out_shape, (void *[]){ k, q, a });
+            convis_launch_rows(p, "gain_control_adapt", p->out_shape, first, end, (void *[]){ k, q, a });
         }
-        if (p->extra[0]) convis_launch_rows(p, "gain_control_copy", p->out_shape, (void *[]){ a, p->extra[0] + t*n });
+        if (p->extra[0]) convis_launch_rows(p, "gain_control_copy", p->out_shape, first, end, (void *[]){ a, p->extra[0] + t*n });
     }
 }
 

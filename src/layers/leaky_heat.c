@@ -130,15 +130,25 @@ static double past(const convis_pass *p, const double *x, double *state)
     return state[0] = p->param[GAIN]*x[0];
 }
 
-/* Rows are a thread's own between column passes, so only the columns' need barriers. */
-static void blur_in_time(convis_pass *p, const convis_real *in, convis_real *out)
+/* One pointwise kernel on a thread's rows, blurred from `in` to `out` strip by strip; then the columns. */
+static void stage(convis_pass *p, const char *kernel, void *const *buffers, const convis_real *in, convis_real *out)
 {
     int64_t planes = p->out_shape.dim[CONVIS_B]*p->out_shape.dim[CONVIS_C];
     void *scratch = (char *)p->scratch + map_size(p);
-    convis_blur_rows(p, spread(p), in, out, planes, scratch);
+    for (int64_t y0, y1 = -1; convis_next_strip(p, spread(p), &y0, &y1);) {
+        convis_launch_rows(p, kernel, p->out_shape, y0, y1, buffers);
+        convis_blur_rows(p, spread(p), in, out, planes, y0, y1, scratch);
+    }
     convis_barrier(p);
     convis_blur_columns(p, spread(p), out, planes, scratch);
     convis_barrier(p);
+}
+
+static void copy(convis_pass *p, convis_real *from, convis_real *to)
+{
+    int64_t h = p->out_shape.dim[CONVIS_Y];
+    convis_launch_rows(p, "leaky_heat_copy", p->out_shape, convis_share(h, p->thread, p->threads),
+                       convis_share(h, p->thread + 1, p->threads), (void *[]){ from, to });
 }
 
 static void forward(convis_pass *p)
@@ -150,17 +160,14 @@ static void forward(convis_pass *p)
         void *x = (void *)(uintptr_t)(p->in[0] + t*n), *last = t ? y : w;
         y = p->out + t*n;
         if (exact) {
-            convis_launch_rows(p, "leaky_heat_first", p->out_shape, (void *[]){ p->constants, x, last, before, v });
-            blur_in_time(p, v, v);
-            convis_launch_rows(p, "leaky_heat_second", p->out_shape, (void *[]){ p->constants, x, last, before, v });
-            blur_in_time(p, v, y);
+            stage(p, "leaky_heat_first", (void *[]){ p->constants, x, last, before, v }, v, v);
+            stage(p, "leaky_heat_second", (void *[]){ p->constants, x, last, before, v }, v, y);
         } else {
-            convis_launch_rows(p, "leaky_heat_mix", p->out_shape, (void *[]){ p->constants, x, w, before });
-            blur_in_time(p, w, w);
-            convis_launch_rows(p, "leaky_heat_copy", p->out_shape, (void *[]){ w, y });
+            stage(p, "leaky_heat_mix", (void *[]){ p->constants, x, w, before }, w, w);
+            copy(p, w, y);
         }
     }
-    if (exact && y) convis_launch_rows(p, "leaky_heat_copy", p->out_shape, (void *[]){ y, w });
+    if (exact && y) copy(p, y, w);
 }
 
 CONVIS_LAYER_KERNELS(leaky_heat)

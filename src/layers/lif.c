@@ -37,11 +37,26 @@ CONVIS_INLINE real lif_interval(real E, real per_g)
     return E > 1 ? delay : R(1e30);
 }
 
+/* The same, and exp(u), for steps in which V moves less than a quarter of its way to E: g dt < 1/4, so that -1/4 <= u <= 0
+ * and the delay's ratio stays below exp(1/4). Short series then do, to 1e-8 (log through its area tangent). */
+CONVIS_INLINE int  lif_brief(real g, real dt) { return g*dt < R(0.25); }
+CONVIS_INLINE real lif_brief_delay(real E, real v, real per_g)
+{
+    real a = convis_max(1 - v, R(0.0)), s = a/(2*(E - 1) + a), z = s*s;
+    return 2*per_g*(s + s*z*((R(3.3333333333333333e-1) + z*R(0.2)) + z*z*R(1.4285714285714286e-1)));
+}
+CONVIS_INLINE real lif_brief_exp(real u)
+{
+    real z = u*u;
+    return (1 + u) + z*((R(0.5) + u*R(1.6666666666666666e-1)) + z*((R(4.1666666666666664e-2) + u*R(8.333333333333333e-3))
+         + z*R(1.388888888888889e-3)));
+}
+
 /* Does a cell fire in a step at whose end V would be `end`; and when, for one that does. */
 CONVIS_INLINE int lif_fires(real wait, real v, real end, real dt) { return (wait < dt) & ((end >= 1) | (v >= 1)) ? 1 : 0; }
-CONVIS_INLINE real lif_first(real wait, real v, real E, real per_g, real dt)
+CONVIS_INLINE real lif_first(real wait, real v, real E, real per_g, real dt, int brief)
 {
-    return convis_min(convis_min(wait, dt) + lif_delay(E, v, per_g), dt);
+    return convis_min(convis_min(wait, dt) + (brief ? lif_brief_delay(E, v, per_g) : lif_delay(E, v, per_g)), dt);
 }
 
 /* Refractory time after the k-th spike of a step, k >= 1. */
@@ -69,13 +84,13 @@ CONVIS_INLINE real lif_noise(real sigma, real g, real dt, int exact)
  * a time at the end. */
 CONVIS_INLINE void lif_group(PARAM p, IN x, OUT y, STATE v, STATE wait, STATE a, STATE before, OUT tape_v, OUT tape_wait,
                              OUT tape_j, OUT tape_a, integer g0, integer count, real dt, u32 frame, u32 key0, u32 key1,
-                             int noisy, int spread, int adapting, int exact)
+                             int noisy, int spread, int adapting, int exact, int brief)
 {
     real z[CONVIS_GROUP], zr[CONVIS_GROUP], J[CONVIS_GROUP], V[CONVIS_GROUP], W[CONVIS_GROUP], A[CONVIS_GROUP], Y[CONVIS_GROUP];
     real E[CONVIS_GROUP], at[CONVIS_GROUP], end[CONVIS_GROUP];
     real leak = p[LEAK], refractory = p[REFRACTORY], refractory_sd = p[REFRACTORY_SD], sigma = p[SIGMA];
     real decay = adapting ? convis_exp(-dt/p[TAU]) : R(1.0), delta = p[DELTA], reversal = p[REVERSAL];
-    real scale = lif_noise(sigma, leak, dt, exact), per_leak = 1/leak, whole = convis_exp(leak*(R(0.0) - dt));
+    real scale = lif_noise(sigma, leak, dt, exact), per_leak = 1/leak;
     if (count < CONVIS_GROUP) for (integer l = 0; l < CONVIS_GROUP; l++) J[l] = V[l] = W[l] = A[l] = R(0.0);
     for (integer l = 0; l < count; l++) J[l] = exact ? R(0.5)*(before[g0 + l] + x[l]) : x[l];
     if (exact) for (integer l = 0; l < count; l++) before[g0 + l] = x[l];
@@ -100,26 +115,13 @@ CONVIS_INLINE void lif_group(PARAM p, IN x, OUT y, STATE v, STATE wait, STATE a,
         for (integer l = 0; l < count; l++) tape_a[l] = A[l];
     }
     /* One stage a loop, as in convis_normals: where would V be at the end; when did it reach 1, if it did; what comes true. */
-    for (integer part = 0; part < CONVIS_GROUP; part += CONVIS_PART) {
-        int any = adapting;
-        for (integer l = part; l < part + CONVIS_PART; l++) any |= (W[l] > 0) & (W[l] < dt) ? 1 : 0;
-        for (integer l = part; l < part + CONVIS_PART; l++) at[l] = whole;
-        if (any)
-            for (integer l = part; l < part + CONVIS_PART; l++)
-                at[l] = convis_exp((adapting ? leak + A[l] : leak)*(convis_min(W[l], dt) - dt));
-    }
     for (integer l = 0; l < CONVIS_GROUP; l++) {
-        E[l] = J[l]*(adapting ? 1/(leak + A[l]) : per_leak);
-        end[l] = E[l] + (V[l] - E[l])*at[l];
+        real g = adapting ? leak + A[l] : leak, u = g*(convis_min(W[l], dt) - dt);
+        E[l] = J[l]*(adapting ? 1/g : per_leak);
+        end[l] = E[l] + (V[l] - E[l])*(brief ? lif_brief_exp(u) : convis_exp(u));
     }
-    for (integer part = 0; part < CONVIS_GROUP; part += CONVIS_PART) {
-        int any = 0;
-        for (integer l = part; l < part + CONVIS_PART; l++) any |= lif_fires(W[l], V[l], end[l], dt);
-        for (integer l = part; l < part + CONVIS_PART; l++) at[l] = dt;
-        if (any)
-            for (integer l = part; l < part + CONVIS_PART; l++)
-                at[l] = lif_first(W[l], V[l], E[l], adapting ? 1/(leak + A[l]) : per_leak, dt);
-    }
+    for (integer l = 0; l < CONVIS_GROUP; l++)
+        at[l] = lif_first(W[l], V[l], E[l], adapting ? 1/(leak + A[l]) : per_leak, dt, brief);
     for (integer l = 0; l < CONVIS_GROUP; l++) {
         real rest = spread ? convis_max(refractory + refractory_sd*zr[l], R(0.0)) : refractory;
         real fires = lif_fires(W[l], V[l], end[l], dt) ? R(1.0) : R(0.0);
@@ -155,6 +157,7 @@ CONVIS_KERNEL11(lif_forward, PARAM p, IN x, OUT y, STATE v, STATE wait, STATE a,
                 TAPE tape_j, TAPE tape_a)
 {
     int noisy = p[SIGMA] > 0, spread = p[REFRACTORY_SD] > 0, adapting = p[TAU] > 0, exact = p[EXACT] > 0;
+    int brief = !adapting && lif_brief(p[LEAK], dt);
     CONVIS_FRAMES(t) {
         u32 f = frame + (u32)t;
         if (f == 0 && p[RANDOM_INIT] > 0)
@@ -172,12 +175,13 @@ CONVIS_KERNEL11(lif_forward, PARAM p, IN x, OUT y, STATE v, STATE wait, STATE a,
             OUT tj = tape_v ? tape_j + m : tape_v;
             OUT ta = tape_v ? tape_a + m : tape_v;
             /* The usual cells get a body of their own, free of what they do not have. */
-            if (noisy && !spread && !adapting && exact)
-                lif_group(p, x_, y_, v, wait, a, before, tv, tw, tj, ta, g, count, dt, f, key0, key1, 1, 0, 0, 1);
-            else if (!noisy && !spread && !adapting && !exact)
-                lif_group(p, x_, y_, v, wait, a, before, tv, tw, tj, ta, g, count, dt, f, key0, key1, 0, 0, 0, 0);
+            if (brief && noisy && !spread && exact)
+                lif_group(p, x_, y_, v, wait, a, before, tv, tw, tj, ta, g, count, dt, f, key0, key1, 1, 0, 0, 1, 1);
+            else if (brief && !noisy && !spread && !exact)
+                lif_group(p, x_, y_, v, wait, a, before, tv, tw, tj, ta, g, count, dt, f, key0, key1, 0, 0, 0, 0, 1);
             else
-                lif_group(p, x_, y_, v, wait, a, before, tv, tw, tj, ta, g, count, dt, f, key0, key1, noisy, spread, adapting, exact);
+                lif_group(p, x_, y_, v, wait, a, before, tv, tw, tj, ta, g, count, dt, f, key0, key1, noisy, spread, adapting, exact,
+                          brief);
         }
     }
 }
@@ -216,14 +220,14 @@ static void spikes(convis_pass *p, void *sink)
     int64_t n = convis_elements(p->out_shape);
     convis_real dt = (convis_real)p->dt, refractory = (convis_real)p->param[REFRACTORY], sd = (convis_real)p->param[REFRACTORY_SD];
     convis_real leak = (convis_real)p->param[LEAK], delta = (convis_real)p->param[DELTA], reversal = (convis_real)p->param[REVERSAL];
-    int adapting = p->param[TAU] > 0;
+    int adapting = p->param[TAU] > 0, brief = !adapting && lif_brief(leak, dt);
     u32 key0 = (u32)p->key, key1 = (u32)(p->key >> 32);
     for (int t = 0; t < p->frames; t++)
         for (int64_t i = 0; i < n; i++) {
             int count = (int)p->out[t*n + i];
             if (!count) continue;
             convis_real J = p->tape[2][t*n + i], a = p->tape[3][t*n + i], wait = p->tape[1][t*n + i];
-            real per_g = 1/(leak + a), at = lif_first(wait, p->tape[0][t*n + i], J*per_g, per_g, dt);
+            real per_g = 1/(leak + a), at = lif_first(wait, p->tape[0][t*n + i], J*per_g, per_g, dt, brief);
             convis_emit(sink, i, t, (double)at);
             if (count == 1) continue;
             u32 frame = (u32)p->frame + (u32)t;

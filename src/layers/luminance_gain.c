@@ -99,18 +99,21 @@ static void forward(convis_pass *p)
     int64_t n = convis_elements(p->out_shape), planes = p->out_shape.dim[CONVIS_B]*p->out_shape.dim[CONVIS_C];
     void *receptor = p->state[0], *horizontal = p->state[1], *q = p->scratch, *k = p->constants;
     void *blur_scratch = (char *)p->scratch + map_size(p);
+    int64_t h = p->out_shape.dim[CONVIS_Y], first = convis_share(h, p->thread, p->threads), end = convis_share(h, p->thread + 1, p->threads);
     for (int t = 0; t < p->frames; t++) {
         void *x = (void *)(uintptr_t)(p->in[0] + t*n), *y = p->out + t*n;
         for (int s = 0; s < substeps(p); s++) {
-            convis_launch_rows(p, "luminance_receptor", p->out_shape, (void *[]){ k, x, receptor, horizontal, q });
-            convis_blur_rows(p, neighbourhood(p), q, q, planes, blur_scratch);
+            for (int64_t y0, y1 = -1; convis_next_strip(p, neighbourhood(p), &y0, &y1);) {
+                convis_launch_rows(p, "luminance_receptor", p->out_shape, y0, y1, (void *[]){ k, x, receptor, horizontal, q });
+                convis_blur_rows(p, neighbourhood(p), q, q, planes, y0, y1, blur_scratch);
+            }
             convis_barrier(p);
             convis_blur_columns(p, neighbourhood(p), q, planes, blur_scratch);
             convis_barrier(p);
-            convis_launch_rows(p, "luminance_horizontal", p->out_shape, (void *[]){ k, q, receptor, horizontal, y });
+            convis_launch_rows(p, "luminance_horizontal", p->out_shape, first, end, (void *[]){ k, q, receptor, horizontal, y });
         }
-        if (p->extra[0]) convis_launch_rows(p, "luminance_copy", p->out_shape, (void *[]){ receptor, p->extra[0] + t*n });
-        if (p->extra[1]) convis_launch_rows(p, "luminance_copy", p->out_shape, (void *[]){ horizontal, p->extra[1] + t*n });
+        if (p->extra[0]) convis_launch_rows(p, "luminance_copy", p->out_shape, first, end, (void *[]){ receptor, p->extra[0] + t*n });
+        if (p->extra[1]) convis_launch_rows(p, "luminance_copy", p->out_shape, first, end, (void *[]){ horizontal, p->extra[1] + t*n });
     }
 }
 
