@@ -61,7 +61,7 @@
    typedef long        integer;
    typedef uint32_t    u32;
 #  define CONVIS_GLOBAL
-#  define CONVIS_INLINE static inline __attribute__((always_inline))
+#  define CONVIS_INLINE static inline __attribute__((always_inline, unused))
 CONVIS_INLINE u32   convis_bits(float x)   { u32 u;   memcpy(&u, &x, 4); return u; }
 CONVIS_INLINE float convis_float(u32 u)    { float x; memcpy(&x, &u, 4); return x; }
 CONVIS_INLINE u32   convis_mulhi(u32 a, u32 b) { return (u32)((uint64_t)a*b >> 32); }
@@ -219,10 +219,10 @@ CONVIS_INLINE void convis_philox(u32 key0, u32 key1, u32 c0, u32 c1, u32 c2, u32
     out[0] = c0; out[1] = c1; out[2] = c2; out[3] = c3;
 }
 
-/* Uniform in (0, 1): the middle of one of 2^24 cells. */
-CONVIS_INLINE real convis_uniform(u32 bits) { return ((real)(int)(bits >> 8) + R(0.5))*R(5.9604644775390625e-8); }
+/* Uniform in (0, 1): the middle of one of 2^23 cells, the most whose middles single precision holds. */
+CONVIS_INLINE real convis_uniform(u32 bits) { return ((real)(int)(bits >> 9) + R(0.5))*R(1.1920928955078125e-7); }
 
-/* Two standard normals from two words (Box and Muller 1958); |z| < 5.9. */
+/* Two standard normals from two words (Box and Muller 1958); |z| < 5.8. */
 CONVIS_INLINE real convis_radius(u32 bits) { return convis_sqrt(-2*convis_log(convis_uniform(bits))); }
 CONVIS_INLINE real convis_angle(u32 bits)  { return (real)(int)(bits >> 8)*R(5.9604644775390625e-8); }
 CONVIS_INLINE void convis_normal_pair(u32 a, u32 b, real *z0, real *z1)

@@ -26,7 +26,7 @@ CONVIS_INLINE real lif_delay(real E, real v, real per_g)
 {
     real above = convis_max(E - 1, R(1e-30)), gap = convis_max(E - v, above);
     real delay = convis_log(gap/above)*per_g;
-    return (E > 1) | (v >= 1) ? delay : R(1e30);
+    return ((E > 1) | (v >= 1)) ? delay : R(1e30);
 }
 
 /* The same from V = 0: ln(1 + 1/(E - 1))/g keeps its digits for strong currents, where many spikes add up. */
@@ -37,7 +37,7 @@ CONVIS_INLINE real lif_interval(real E, real per_g)
     return E > 1 ? delay : R(1e30);
 }
 
-/* The same, and exp(u), for steps in which V moves less than a quarter of its way to E: g dt < 1/4, so that -1/4 <= u <= 0
+/* The same, and exp(u) - 1, for steps in which V moves less than a quarter of its way to E: g dt < 1/4, so that -1/4 <= u <= 0
  * and the delay's ratio stays below exp(1/4). Short series then do, to 1e-8 (log through its area tangent). */
 CONVIS_INLINE int  lif_brief(real g, real dt) { return g*dt < R(0.25); }
 CONVIS_INLINE real lif_brief_delay(real E, real v, real per_g)
@@ -45,15 +45,15 @@ CONVIS_INLINE real lif_brief_delay(real E, real v, real per_g)
     real a = convis_max(1 - v, R(0.0)), s = a/(2*(E - 1) + a), z = s*s;
     return 2*per_g*(s + s*z*((R(3.3333333333333333e-1) + z*R(0.2)) + z*z*R(1.4285714285714286e-1)));
 }
-CONVIS_INLINE real lif_brief_exp(real u)
+CONVIS_INLINE real lif_brief_expm1(real u)
 {
     real z = u*u;
-    return (1 + u) + z*((R(0.5) + u*R(1.6666666666666666e-1)) + z*((R(4.1666666666666664e-2) + u*R(8.333333333333333e-3))
+    return u + z*((R(0.5) + u*R(1.6666666666666666e-1)) + z*((R(4.1666666666666664e-2) + u*R(8.333333333333333e-3))
          + z*R(1.388888888888889e-3)));
 }
 
 /* Does a cell fire in a step at whose end V would be `end`; and when, for one that does. */
-CONVIS_INLINE int lif_fires(real wait, real v, real end, real dt) { return (wait < dt) & ((end >= 1) | (v >= 1)) ? 1 : 0; }
+CONVIS_INLINE int lif_fires(real wait, real v, real end, real dt) { return ((wait < dt) & ((end >= 1) | (v >= 1))) ? 1 : 0; }
 CONVIS_INLINE real lif_first(real wait, real v, real E, real per_g, real dt, int brief)
 {
     return convis_min(convis_min(wait, dt) + (brief ? lif_brief_delay(E, v, per_g) : lif_delay(E, v, per_g)), dt);
@@ -118,7 +118,7 @@ CONVIS_INLINE void lif_group(PARAM p, IN x, OUT y, STATE v, STATE wait, STATE a,
     for (integer l = 0; l < CONVIS_GROUP; l++) {
         real g = adapting ? leak + A[l] : leak, u = g*(convis_min(W[l], dt) - dt);
         E[l] = J[l]*(adapting ? 1/g : per_leak);
-        end[l] = E[l] + (V[l] - E[l])*(brief ? lif_brief_exp(u) : convis_exp(u));
+        end[l] = V[l] + (V[l] - E[l])*(brief ? lif_brief_expm1(u) : convis_expm1(u));
     }
     for (integer l = 0; l < CONVIS_GROUP; l++)
         at[l] = lif_first(W[l], V[l], E[l], adapting ? 1/(leak + A[l]) : per_leak, dt, brief);
@@ -141,7 +141,7 @@ CONVIS_INLINE void lif_group(PARAM p, IN x, OUT y, STATE v, STATE wait, STATE a,
                 real current = adapting ? J[l] + delta*reversal*(real)k : J[l], e = current*per_g;
                 real delay = lif_interval(e, per_g);
                 W[l] = R(0.0);
-                if (delay > left) { V[l] = e - e*convis_exp(-g*left); break; }
+                if (delay > left) { V[l] = -e*convis_expm1(-g*left); break; }
                 Y[l] += 1;
                 if (adapting) A[l] += delta;
                 W[l] = lif_later_refractory(refractory, refractory_sd, g0 + l, frame, k, key0, key1) - (left - delay);
