@@ -32,6 +32,11 @@ static const convis_real *input_at(const convis_model *m, const convis_edge *e, 
 /* One thread's part in one sub-chunk. input: the movie's frames where they need not be gathered, else NULL. */
 typedef struct turn { const convis_real *input; int64_t t0; int frames, thread; struct convis_team *team; } turn;
 
+static void meet(const turn *u)
+{
+    if (u->team->threads > 1) convis_team_meet(u->team);
+}
+
 static convis_pass pass_of(const convis_model *m, const model_layer *l, const turn *u)
 {
     convis_pass p = l->pass;
@@ -91,7 +96,7 @@ static void run_segment(const convis_model *m, const segment *g, const turn *u)
     if (!first->type->pointwise) {
         convis_pass p = pass_of(m, first, u);
         first->type->forward(&p);
-        convis_barrier(&p);
+        meet(u);
         return;
     }
     /* Contiguous ranges of tiles a thread, so that a thread meets its own pixels again in the next sub-chunk. */
@@ -106,8 +111,7 @@ static void run_segment(const convis_model *m, const segment *g, const turn *u)
             if (g->tiled) run_in_tile(g, l, &p, i0, i1, slots, room);
             else run_kernel(l, &p, i0, i1, g->n);
         }
-    convis_pass p = pass_of(m, first, u);
-    convis_barrier(&p);
+    meet(u);
 }
 
 /* The last frames become the past of the next sub-chunk. Source and target may overlap when the sub-chunk is short. */
@@ -155,7 +159,7 @@ void convis_launch_rows(const convis_pass *p, const char *kernel, convis_shape f
 
 /* ---- Spikes ---- */
 
-typedef struct sink { convis_model *model; int64_t first_unit; int64_t frame; double dt; int layer; int failed; } sink;
+typedef struct sink { convis_model *model; int64_t first_unit; int64_t frame; double dt; int failed; } sink;
 
 void convis_emit(void *to, int64_t i, int t, double seconds)
 {
@@ -194,7 +198,6 @@ static int collect_spikes(convis_model *m, const turn *u)
         s.first_unit = unit;
         l->type->spikes(&p, &s);
         unit += l->out.n;
-        s.layer++;
     }
     if (m->spike_count > before) qsort(m->spikes + before, (size_t)(m->spike_count - before), sizeof *m->spikes, earlier);
     return !s.failed;
@@ -286,10 +289,9 @@ static int useful_threads(convis_model *m)
 
 static void run_sub_chunk(convis_model *m, convis_tensor in, const turn *u, int gathered, int *ok)
 {
-    convis_pass here = { .threads = u->team->threads, .team = u->team };
     if (gathered) {
         if (u->thread == 0) gather_input(m, in, u->t0, u->frames);
-        convis_barrier(&here);
+        meet(u);
     }
     for (int s = 0; s < m->segment_count; s++) run_segment(m, &m->segments[s], u);
     if (u->thread == 0) {
@@ -297,7 +299,7 @@ static void run_sub_chunk(convis_model *m, convis_tensor in, const turn *u, int 
         carry_buffer(&m->input, u->t0, u->frames, in.shape.dim[CONVIS_T]);
         for (int j = 0; j < m->count; j++) carry_buffer(&m->layers[j].out, u->t0, u->frames, in.shape.dim[CONVIS_T]);
     }
-    convis_barrier(&here);
+    meet(u);
 }
 
 static int run_chunk(convis_model *m, convis_tensor in)
