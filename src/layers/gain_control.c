@@ -152,7 +152,40 @@ static convis_status prepare(convis_pass *p)
     return CONVIS_OK;
 }
 
-static double past(const convis_pass *p, const double *x, double *state) { (void)p; state[2] = x[0]; return 0; }
+/* Q of the equations above, in double. */
+static double drive(const double *a, double v)
+{
+    double q = 0;
+    for (int side = 0; side < 2; side++) {
+        double u = (side ? -v : v) - a[THRESHOLD], w = u > 0 ? a[FEEDBACK]*pow(u, a[EXPONENT]) : 0;
+        if (!side || a[SYMMETRIC] > 0) q += w/(1 + w/5e5);
+    }
+    return q;
+}
+
+/* What flows in less what flows out when V has been v for long. */
+static double balance(const double *a, double x, double v)
+{
+    double q = drive(a, v);
+    return a[AMPLIFICATION]*x + q*a[E_INH] + a[TRANSIENT_WEIGHT]*v - (fmax(a[LEAK], 1e-6) + q)*v;
+}
+
+/* exact: settled, V where the balance is 0. VirtualRetina starts at rest whatever it heard. */
+static double past(const convis_pass *p, const double *x, double *state)
+{
+    const double *a = p->param;
+    double most = 1 + fabs(a[E_INH]) + fabs(a[AMPLIFICATION]*x[0])/fmax(a[LEAK], 1e-6), low = -most, high = most;
+    state[2] = x[0];
+    if (!(a[EXACT] > 0) || balance(a, x[0], low) < 0 || balance(a, x[0], high) > 0 || balance(a, x[0], 0) == 0) return 0;
+    for (int k = 0; k < 200; k++) {
+        double v = 0.5*(low + high);
+        if (balance(a, x[0], v) > 0) low = v; else high = v;
+    }
+    state[0] = 0.5*(low + high);
+    state[1] = drive(a, state[0]);
+    state[3] = a[TRANSIENT_WEIGHT]*state[0];
+    return state[0];
+}
 
 static void forward(convis_pass *p)
 {
