@@ -94,6 +94,23 @@ static convis_status prepare(convis_pass *p)
     return CONVIS_OK;
 }
 
+static double heard(double v) { return v > 0 ? v/(1 + v/5e5) : 0; }
+
+/* exact: settled, P where as much flows in as out. VirtualRetina starts in the dark whatever was before. */
+static double past(const convis_pass *p, const double *x, double *state)
+{
+    const double *a = p->param;
+    double low = 0, high = fabs(x[0])/a[LEAK] + fabs(a[NERNST]);
+    if (!(a[EXACT] > 0) || !(x[0] > 0)) return 0;
+    for (int k = 0; k < 200; k++) {
+        double v = 0.5*(low + high), f = a[FEEDBACK]*heard(v);
+        if (x[0] + f*a[NERNST] > (a[LEAK] + f)*v) low = v; else high = v;
+    }
+    state[0] = low;
+    state[1] = heard(low);
+    return state[0] - a[WEIGHT]*state[1];
+}
+
 static void forward(convis_pass *p)
 {
     int64_t n = convis_elements(p->out_shape), planes = p->out_shape.dim[CONVIS_B]*p->out_shape.dim[CONVIS_C];
@@ -121,6 +138,6 @@ CONVIS_LAYER_KERNELS(luminance_gain)
 const convis_layer_type convis_luminance_gain = {
     .abi = CONVIS_LAYER_ABI, .name = "luminance_gain", .doc = "outer plexiform layer with luminance gain control",
     .params = params, .states = states, .outputs = outputs, .inputs = 1, .kernels = luminance_gain_kernels,
-    .source = convis_luminance_gain_source, .plan = plan, .prepare = prepare, .forward = forward,
+    .source = convis_luminance_gain_source, .plan = plan, .prepare = prepare, .past = past, .forward = forward,
 };
 #endif

@@ -201,6 +201,10 @@ static void spiking(builder *b, const struct convis_ganglion *g, const char *nam
     }
     snprintf(path, sizeof path, "%.60s.spikes", name);
     join(b, &convis_lif, path, current, delay);
+    char probe[NAME_SIZE];
+    snprintf(probe, sizeof probe, "spikes_%d", cells->layer[k]);
+    convis_alias(b->model, probe, path);
+    if (cells->layer[k] == 0) convis_alias(b->model, "spikes", path);
     set(b, path, "leak", g->leak);
     set(b, path, "sigma", g->noise);
     set(b, path, "refractory", g->refractory);
