@@ -228,12 +228,54 @@ static void transpose_out(const real *s, int64_t w, int64_t count, real *out)
         for (int64_t x = whole; x < w; x++) out[l*w + x] = s[x*LANES + l];
 }
 
+/* diffuse() on a whole strip of rows, transposed square by square on the way in and out, so that the transposed strip
+ * exists only where it must, between the first sweep and the last. */
+INLINE void diffuse_rows(const real *in, real *s, real *out, int64_t w, int steps, const real *m, const real *c, int varying,
+                         int64_t c_stride)
+{
+    vector f[VECTORS], square[VECTORS][WIDTH];
+    for (int k = 0; k < steps; k++) {
+        EACH f[j] = all(0);
+        for (int64_t x0 = 0; x0 < w; x0 += WIDTH) {
+            EACH {
+                for (int i = 0; i < WIDTH; i++)
+                    square[j][i] = k ? load(s + (x0 + i)*LANES + j*WIDTH) : load(in + (j*WIDTH + i)*w + x0);
+                if (!k) transpose_registers(square[j]);
+            }
+            for (int i = 0; i < WIDTH; i++)
+                EACH {
+                    f[j] = coefficient(m, varying, c_stride, x0 + i, j)*square[j][i] + coefficient(c, varying, c_stride, x0 + i, j)*f[j];
+                    store(s + (x0 + i)*LANES + j*WIDTH, f[j]);
+                }
+        }
+        for (int64_t x0 = w - WIDTH; x0 >= 0; x0 -= WIDTH) {
+            for (int i = WIDTH - 1; i >= 0; i--)
+                EACH {
+                    if (x0 + i < w - 1) f[j] = load(s + (x0 + i)*LANES + j*WIDTH) + coefficient(c, varying, c_stride, x0 + i, j)*f[j];
+                    square[j][i] = f[j];
+                }
+            EACH {
+                if (k == steps - 1) transpose_registers(square[j]);
+                for (int i = 0; i < WIDTH; i++) {
+                    if (k == steps - 1) store(out + (j*WIDTH + i)*w + x0, square[j][i]);
+                    else store(s + (x0 + i)*LANES + j*WIDTH, square[j][i]);
+                }
+            }
+        }
+    }
+}
+
 static void rows(const convis_blur *b, const convis_real *in, convis_real *out, int64_t y0, int64_t y1, void *scratch)
 {
     real *s = scratch, *work = s + b->w*LANES, *copy = work + b->w*LANES, *c[6];
     for (int64_t y = y0; y < y1; y += LANES) {
         int64_t count = y1 - y < LANES ? y1 - y : LANES;
         int64_t stride = place_coefficients(b, b->row, y, b->h, b->w, count, c, copy);
+        if (count == LANES && b->w%WIDTH == 0 && b->method == CONVIS_BLUR_DIFFUSION) {
+            if (stride) diffuse_rows(in + y*b->w, work, out + y*b->w, b->w, b->steps, c[0], c[1], 1, stride);
+            else        diffuse_rows(in + y*b->w, work, out + y*b->w, b->w, b->steps, c[0], c[1], 0, 0);
+            continue;
+        }
         transpose_in(in + y*b->w, b->w, count, s);
         strip(b, s, LANES, s, LANES, b->w, c, stride, work);
         transpose_out(s, b->w, count, out + y*b->w);
