@@ -52,7 +52,7 @@ int cli_plot(int argc, char **argv)
         { 0, "dt",         "SECONDS",   CLI_POSITIVE, &o.dt,     "duration of a frame, where the file does not say" },
         { 0, "title",      "TEXT",      CLI_TEXT,     &o.title,  "above the figure" },
         { 0, "size",       "WxH",       CLI_SIZE,     &size,     "pixels of a PNG; SVG and PDF have half as many points" },
-        { 0, "keep-script", NULL,       CLI_FLAG,     &o.keep_script, "leave script and data in the folder FIGURE.plot: 'gnuplot figure.gp'\nthere draws the figure again" },
+        { 0, "keep-script", NULL,       CLI_FLAG,     &o.keep_script, "leave script and data beside the figure, in a folder of its name\nwith .plot: 'gnuplot figure.gp' there draws the figure again" },
         { 0 }
     };
     int done = cli_parse(&PAGE, options, argc, argv, &words);

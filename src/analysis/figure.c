@@ -144,7 +144,7 @@ static convis_status copy_aside(convis_figure *f, const char *from, const char *
     return s ? s : end;
 }
 
-/* The script and its data into the folder FIGURE.plot, where `gnuplot figure.gp` draws the figure again. */
+/* The script and its data into a folder, NAME.plot for the figure NAME.png, where `gnuplot figure.gp` draws the figure again. */
 static convis_status keep_script(convis_figure *f, const char *figure)
 {
     char folder[FIGURE_PATH], from[FIGURE_PATH + 32], to[FIGURE_PATH + 32];

@@ -70,7 +70,8 @@ int           convis_recording_layer(const convis_recording *, int32_t layer);  
 int           convis_recording_within(const convis_recording *, double time);
 /* 1 if this .h5 or .npz holds spikes (reads them to know). */
 int           convis_recording_has_spikes(convis_figure *);
-/* keep[u] = 1 for about `most` cells, a share of every layer, chosen by hash: the same cells every time. */
+/* keep[u] = 1 for about `most` cells, a share of every layer (of small ones a larger one), chosen by hash: the same cells
+ * every time. */
 void          convis_recording_thin(const convis_recording *, int64_t most, unsigned char *keep);
 
 /* ---- Maps over time ---- */

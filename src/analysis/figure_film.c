@@ -19,13 +19,15 @@ static convis_status open_at(convis_figure *f, const char *name, double dt, int6
     return convis_movie_open(f->context, name, &o, movie);
 }
 
-/* The data set's name; failing that, the file's, without folder and extension. */
+/* The data set's name or the kind of stimulus; failing that, the file's, without folder and extension. */
 static void find_label(const convis_figure *f, convis_recording_film *film)
 {
     const char *slash = strrchr(f->source, '/'), *base = slash ? slash + 1 : f->source;
     const char *colon = strrchr(base, ':'), *dot = strrchr(base, '.');
     const char *name = f->options->name ? f->options->name : colon ? colon + 1 : NULL;
-    if (name) {
+    if (!strncmp(f->source, "stim:", 5)) {               /* the kind alone */
+        snprintf(film->label, sizeof film->label, "%.*s", (int)strcspn(f->source + 5, "?"), f->source + 5);
+    } else if (name) {
         slash = strrchr(name, '/');
         snprintf(film->label, sizeof film->label, "%s", slash ? slash + 1 : name);
     } else {

@@ -3,7 +3,8 @@
 #include <math.h>
 #include <string.h>
 
-enum { FRAMES = 7, SIDE = 640 };         /* frames of a strip; pixels of a frame's longer side that a picture shows */
+/* Frames of a strip; of one of wide frames, which gets two lines; pixels of a frame's longer side that a picture shows. */
+enum { FRAMES = 7, FRAMES_WIDE = 6, SIDE = 640 };
 
 /* Pixels are averaged in blocks where the map is larger than what is drawn. */
 typedef struct strip {
@@ -14,10 +15,13 @@ typedef struct strip {
     double  least, most, *sum;
 } strip;
 
+static int wide(const convis_recording_film *m) { return 4*m->width > 5*m->height; }
+
 static void choose_frames(strip *s)
 {
     const convis_recording_film *m = s->film;
-    s->count = (int)(m->count < FRAMES ? m->count : FRAMES);
+    int most = wide(m) ? FRAMES_WIDE : FRAMES;
+    s->count = (int)(m->count < most ? m->count : most);
     for (int k = 0; k < s->count; k++)
         s->at[k] = m->first + (s->count > 1 ? (int64_t)llround((double)k*(double)(m->count - 1)/(s->count - 1)) : 0);
     int64_t side = m->width > m->height ? m->width : m->height;
@@ -74,13 +78,16 @@ static void write_time(convis_figure *f, const strip *p, int k, double y)
     fprintf(f->script, " at graph 0.5,screen %.5f center\n", y/f->height);
 }
 
-/* Only the first panel has numbers on its axes: pixels of the map, not of the averaged picture. */
-static void write_axes(convis_figure *f, const strip *p, double x, double y, double w, double h, int below)
+/* Only the first panel has numbers beside it and the first of the last line below: pixels of the map, not of the averaged
+ * picture. */
+static void write_axes(convis_figure *f, const strip *p, double x, double y, double w, double h, int beside, int below)
 {
     FILE *s = f->script;
-    fprintf(s, "set ytics ('0' 0, '%lld' %lld) offset 0.6,0 font small\n", (long long)p->film->height - 1, (long long)p->height - 1);
-    fprintf(s, "set label 3 'y (pixels)' at screen %.5f,%.5f center rotate by 90 font small\n", (x - 24)/f->width, (y + h/2)/f->height);
-    if (!below) return;                                  /* the next line of panels is there */
+    if (beside) {
+        fprintf(s, "set ytics ('0' 0, '%lld' %lld) offset 0.6,0 font small\n", (long long)p->film->height - 1, (long long)p->height - 1);
+        fprintf(s, "set label 3 'y (pixels)' at screen %.5f,%.5f center rotate by 90 font small\n", (x - 32)/f->width, (y + h/2)/f->height);
+    }
+    if (!below) return;
     fprintf(s, "set xtics ('0' 0, '%lld' %lld) offset 0,0.4 font small\n", (long long)p->film->width - 1, (long long)p->width - 1);
     fprintf(s, "set label 2 'x (pixels)' at screen %.5f,%.5f center font small\n", (x + w/2)/f->width, (y - 19)/f->height);
 }
@@ -97,13 +104,15 @@ static void place_panels(const convis_figure *f, const strip *p, grid *g)
     if (g->h > g->w*shape) g->h = g->w*shape; else g->w = g->h/shape;
 }
 
-/* One line, as high as it needs to be; of the lines that a given size has room for, those with the largest panels. */
+/* One line, of wide frames two, as high as it needs to be; of the lines that a given size has room for, those with the
+ * largest panels. */
 static void begin_script(convis_figure *f, const strip *p, grid *g)
 {
+    int rows = wide(p->film) && p->count > 3 ? 2 : 1, columns = (p->count + rows - 1)/rows;
     double width = p->count < 4 ? 180*p->count + g->left + g->right : 720;
     if (f->options->width) width = f->options->width/2.;
-    double w = (width - g->left - g->right - g->gap*(p->count - 1))/p->count, h = w*(double)p->height/(double)p->width;
-    convis_figure_begin(f, width, fmax(h + g->above + g->below, 100));
+    double w = (width - g->left - g->right - g->gap*(columns - 1))/columns, h = w*(double)p->height/(double)p->width;
+    convis_figure_begin(f, width, fmax(rows*h + (rows - 1)*g->line + g->above + g->below, 100));
     double best = -INFINITY;
     int lines = 1;
     for (g->lines = 1; g->lines <= p->count; g->lines++) {
@@ -126,7 +135,7 @@ static void write_bar(convis_figure *f, const strip *p, double x, double bottom,
 
 static void write_script(convis_figure *f, const strip *p)
 {
-    grid g = { .left = 36, .right = 66, .below = 30, .above = f->options->title ? 40 : 20, .gap = 6, .line = 20 };
+    grid g = { .left = 46, .right = 66, .below = 30, .above = f->options->title ? 40 : 20, .gap = 6, .line = 20 };
     begin_script(f, p, &g);
     FILE *s = f->script;
     int endian = 1;
@@ -140,12 +149,13 @@ static void write_script(convis_figure *f, const strip *p)
         double x = g.left + k%g.columns*(g.w + g.gap), y = bottom + high - g.h - k/g.columns*(g.h + g.line);
         convis_figure_panel(f, x, x + g.w, y, y + g.h);
         write_time(f, p, k, y + g.h + 7);
-        if (k == 0) write_axes(f, p, x, y, g.w, g.h, g.lines == 1);
+        int lowest = k == (g.lines - 1)*g.columns;
+        if (k == 0 || lowest) write_axes(f, p, x, y, g.w, g.h, k == 0, lowest);
         if (k == p->count - 1) write_bar(f, p, g.left + g.columns*g.w + (g.columns - 1)*g.gap, bottom, bottom + high);
         fprintf(s, "plot 'maps.bin' binary skip=%lld array=(%lld,%lld) format='%%float32' endian=%s with image\n",
                 (long long)k*(long long)(p->width*p->height)*(long long)sizeof(float), (long long)p->width, (long long)p->height,
                 *(const char *)&endian ? "little" : "big");
-        if (k == 0) fputs("unset xtics\nunset ytics\nunset label\n", s);
+        if (k == 0 || lowest) fputs("unset xtics\nunset ytics\nunset label\n", s);
     }
     fputs("unset multiplot\n", s);
 }

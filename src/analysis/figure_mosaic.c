@@ -4,10 +4,13 @@
 #include <math.h>
 #include <string.h>
 
-enum { CELLS_PIXELS = 70000, CELLS_VECTOR = 20000, COLUMNS = 4 };
+enum { CELLS_PIXELS = 250000, CELLS_VECTOR = 20000, COLUMNS = 4 };
 
-/* Cells are discs whose diameter is a fixed part of the local spacing: dense where the mosaic is dense. */
-static convis_status write_cells(convis_figure *f, const convis_recording *r, const unsigned char *keep, const double *spacing, double dot)
+/* Cells are discs whose diameter is a part of the local spacing: dense where the mosaic is dense. Where they are too small
+ * for gaps between them to be seen they touch, so that colours are not diluted. `larger`: by what spacings grow when cells
+ * are left out. */
+static convis_status write_cells(convis_figure *f, const convis_recording *r, const unsigned char *keep, const double *spacing, double dot,
+                                 double larger)
 {
     FILE *out = convis_figure_data(f, "cells.dat");
     if (!out) return CONVIS_EIO;
@@ -17,7 +20,8 @@ static convis_status write_cells(convis_figure *f, const convis_recording *r, co
         for (int64_t u = 0; u < r->cells; u++) {
             const convis_unit *c = r->units + u;
             if (c->layer != r->layer[k] || !keep[u]) continue;
-            fprintf(out, "%.7g %.7g %.4g %.6g\n", c->x, c->y, spacing[u] > 0 ? .38*spacing[u] : dot, (double)r->spikes_of[u]/span);
+            double apart = larger*spacing[u], radius = apart > 0 ? apart*(.38 + .24*fmax(0, 1 - apart/(.35*dot))) : dot;
+            fprintf(out, "%.7g %.7g %.4g %.6g\n", c->x, c->y, radius, (double)r->spikes_of[u]/span);
         }
         fputs("\n\n", out);
     }
@@ -75,8 +79,8 @@ static void write_script(convis_figure *f, const convis_recording *r, field a, i
         convis_figure_axes(f, x, x + w, y, y + h, "x (degrees)", k%columns ? NULL : "y (degrees)");
         fprintf(s, "set label 1 '%s' at graph 0,screen %.5f left textcolor '%s' font large\n", r->label[k], (y + h + 9)/f->height,
                 convis_figure_color(k));
-        fprintf(s, "set label 2 '%lld cells' at graph 1,screen %.5f right font small textcolor '#606060'\n", (long long)r->cells_of[k],
-                (y + h + 9)/f->height);
+        fprintf(s, "set label 2 '%lld cell%s' at graph 1,screen %.5f right font small textcolor '#606060'\n", (long long)r->cells_of[k],
+                r->cells_of[k] == 1 ? "" : "s", (y + h + 9)/f->height);
         if (rated) fprintf(s, "plot 'cells.dat' index %d using 1:2:3:4 with circles linecolor palette\n", k);
         else fprintf(s, "plot 'cells.dat' index %d using 1:2:3 with circles linecolor '%s'\n", k, convis_figure_color(k));
         if (k == 0) fputs("unset colorbox\n", s);
@@ -109,7 +113,7 @@ convis_status convis_figure_mosaic(convis_figure *f)
         convis_recording_thin(&r, convis_figure_vector(f) ? CELLS_VECTOR : CELLS_PIXELS, keep);
         for (int64_t u = 0; u < r.cells; u++) drawn += keep[u];
         field a = find_field(&r, spacing);
-        s = write_cells(f, &r, keep, spacing, .02*(a.x1 - a.x0));
+        s = write_cells(f, &r, keep, spacing, .02*(a.x1 - a.x0), sqrt((double)r.cells/(double)(drawn > 0 ? drawn : 1)));
         if (!s) write_script(f, &r, a, drawn);
     }
     convis_release(f->context, spacing);

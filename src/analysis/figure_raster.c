@@ -94,7 +94,7 @@ static convis_status write_rates(convis_figure *f, const convis_recording *r, do
 static void write_script(convis_figure *f, const convis_recording *r, const rows *w, double sigma, double most)
 {
     double span = r->to - r->from, scale = convis_figure_time_scale(span);
-    double left = 62, right, top, floor_rate = 38, ceiling_rate, floor_raster, half, thick;
+    double left = 70, right, top, floor_rate = 38, ceiling_rate, floor_raster, half, thick;
     convis_figure_begin(f, 640, 420);
     FILE *s = f->script;
     right = f->width - 20;
@@ -117,10 +117,14 @@ static void write_script(convis_figure *f, const convis_recording *r, const rows
         /* A bar in the layer's colour stands for the axis: rows have no numbers, layers have names. */
         fprintf(s, "set arrow %d from graph -0.008,first %.1f to graph -0.008,first %.1f nohead linewidth 2.5 linecolor '%s'\n",
                 k + 1, a + .01*(b - a), b - .01*(b - a), convis_figure_color(k));
-        fprintf(s, "set label %d '%s' at graph -0.030,first %.2f center rotate by 90 textcolor '%s' font large\n", k + 1, r->label[k], middle,
-                convis_figure_color(k));
-        fprintf(s, "set label %d '%lld cells' at graph -0.055,first %.2f center rotate by 90 textcolor '#606060' font small\n", k + 41,
-                (long long)r->cells_of[k], middle);
+        /* The name, and below it how many, where there is room for one and for both. */
+        double band = (top - floor_raster)*(double)w->drawn_of[k]/(double)w->count, y = top - (top - floor_raster)*(middle + .5)/(double)w->count;
+        if (band < 10) continue;
+        fprintf(s, "set label %d '%s' at screen %.5f,%.5f right textcolor '%s' font large\n", k + 1, r->label[k], (left - 10)/f->width,
+                (y + (band < 24 ? 0 : 6))/f->height, convis_figure_color(k));
+        if (band < 24) continue;
+        fprintf(s, "set label %d '%lld cell%s' at screen %.5f,%.5f right textcolor '#606060' font small\n", k + 41, (long long)r->cells_of[k],
+                r->cells_of[k] == 1 ? "" : "s", (left - 10)/f->width, (y - 6)/f->height);
     }
     fputs("plot ", s);
     for (int k = 0; k < r->layers; k++)

@@ -159,11 +159,15 @@ static uint64_t lot(const convis_unit *u)
     return z ^ z >> 31;
 }
 
-/* Every cell whose lot falls below its share is kept: about `most` of them, as many of each layer as its share is. */
+/* Every cell whose lot falls below its share is kept: about `most` of them, as many of each layer as its share is, but
+ * small layers are not lost among large ones. */
 void convis_recording_thin(const convis_recording *r, int64_t most, unsigned char *keep)
 {
-    double share = r->cells > most ? (double)most/(double)r->cells : 1;
-    for (int64_t u = 0; u < r->cells; u++) keep[u] = share >= 1 || (double)(lot(r->units + u) >> 11) < share*0x1p53;
+    for (int64_t u = 0; u < r->cells; u++) {
+        double of = (double)r->cells_of[convis_recording_layer(r, r->units[u].layer)];
+        double share = r->cells > most ? fmax((double)most/(double)r->cells, (double)most/(4.0*r->layers*of)) : 1;
+        keep[u] = share >= 1 || (double)(lot(r->units + u) >> 11) < share*0x1p53;
+    }
 }
 
 /* ---- Opening ---- */

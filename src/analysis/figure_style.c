@@ -15,15 +15,18 @@ int convis_figure_vector(const convis_figure *f) { return strcmp(f->extension, "
 double      convis_figure_time_scale(double span) { return span <= 2 ? 1e3 : 1; }
 const char *convis_figure_time_unit (double span) { return span <= 2 ? "ms" : "s"; }
 
-/* Letters and digits as they are, all else as octal: neither quotes, nor `commands`, nor @macros can come about. */
+/* Letters and digits as they are, all else as octal: neither quotes, nor `commands`, nor @macros can come about. gnuplot
+ * takes a digit behind an octal number for a part of it, so such a digit is octal, too. */
 void convis_figure_quote(FILE *script, const char *text)
 {
+    int octal = 0;
     fputc('"', script);
     for (; *text; text++) {
         unsigned char byte = (unsigned char)*text;
-        if (byte == ' ' || byte == ',' || byte == '.' || byte == '-' || byte == '_' || (byte >= '0' && byte <= '9')
-            || (byte >= 'A' && byte <= 'Z') || (byte >= 'a' && byte <= 'z')) fputc(byte, script);
-        else fprintf(script, "\\%03o", byte < 32 || byte == 127 ? ' ' : byte);
+        int digit = byte >= '0' && byte <= '9';
+        octal = !(byte == ' ' || byte == ',' || byte == '.' || byte == '-' || byte == '_' || (digit && !octal)
+                  || (byte >= 'A' && byte <= 'Z') || (byte >= 'a' && byte <= 'z'));
+        if (octal) fprintf(script, "\\%03o", byte < 32 || byte == 127 ? ' ' : byte); else fputc(byte, script);
     }
     fputc('"', script);
 }

@@ -228,39 +228,53 @@ static void transpose_out(const real *s, int64_t w, int64_t count, real *out)
         for (int64_t x = whole; x < w; x++) out[l*w + x] = s[x*LANES + l];
 }
 
-/* diffuse() on a whole strip of rows, transposed square by square on the way in and out, so that the transposed strip
- * exists only where it must, between the first sweep and the last. */
+/* diffuse() on a whole strip of rows, transposed on the way in and out, so that the transposed strip exists only where it
+ * must, between the first sweep and the last. A cache line of each row is taken at once (SQUARES of them): in maps whose
+ * width is a power of two, rows push each other out of the cache before one could come back for the rest. */
+enum { SQUARES = 64/VECTOR_BYTES, LINE = SQUARES*WIDTH };
+
+INLINE void read_squares(const real *in, int64_t w, vector square[SQUARES][VECTORS][WIDTH])
+{
+    EACH {
+        for (int i = 0; i < WIDTH; i++)
+            for (int q = 0; q < SQUARES; q++) square[q][j][i] = load(in + (j*WIDTH + i)*w + q*WIDTH);
+        for (int q = 0; q < SQUARES; q++) transpose_registers(square[q][j]);
+    }
+}
+
+INLINE void write_squares(vector square[SQUARES][VECTORS][WIDTH], real *out, int64_t w)
+{
+    EACH {
+        for (int q = 0; q < SQUARES; q++) transpose_registers(square[q][j]);
+        for (int i = 0; i < WIDTH; i++)
+            for (int q = 0; q < SQUARES; q++) store(out + (j*WIDTH + i)*w + q*WIDTH, square[q][j][i]);
+    }
+}
+
 INLINE void diffuse_rows(const real *in, real *s, real *out, int64_t w, int steps, const real *m, const real *c, int varying,
                          int64_t c_stride)
 {
-    vector f[VECTORS], square[VECTORS][WIDTH];
+    vector f[VECTORS], square[SQUARES][VECTORS][WIDTH];
     for (int k = 0; k < steps; k++) {
         EACH f[j] = all(0);
-        for (int64_t x0 = 0; x0 < w; x0 += WIDTH) {
-            EACH {
-                for (int i = 0; i < WIDTH; i++)
-                    square[j][i] = k ? load(s + (x0 + i)*LANES + j*WIDTH) : load(in + (j*WIDTH + i)*w + x0);
-                if (!k) transpose_registers(square[j]);
-            }
-            for (int i = 0; i < WIDTH; i++)
+        for (int64_t x0 = 0; x0 < w; x0 += LINE) {
+            if (!k) read_squares(in + x0, w, square);
+            for (int i = 0; i < LINE; i++)
                 EACH {
-                    f[j] = coefficient(m, varying, c_stride, x0 + i, j)*square[j][i] + coefficient(c, varying, c_stride, x0 + i, j)*f[j];
+                    vector x = k ? load(s + (x0 + i)*LANES + j*WIDTH) : square[i/WIDTH][j][i%WIDTH];
+                    f[j] = coefficient(m, varying, c_stride, x0 + i, j)*x + coefficient(c, varying, c_stride, x0 + i, j)*f[j];
                     store(s + (x0 + i)*LANES + j*WIDTH, f[j]);
                 }
         }
-        for (int64_t x0 = w - WIDTH; x0 >= 0; x0 -= WIDTH) {
-            for (int i = WIDTH - 1; i >= 0; i--)
+        int last = k == steps - 1;
+        for (int64_t x0 = w - LINE; x0 >= 0; x0 -= LINE) {
+            for (int i = LINE - 1; i >= 0; i--)
                 EACH {
                     if (x0 + i < w - 1) f[j] = load(s + (x0 + i)*LANES + j*WIDTH) + coefficient(c, varying, c_stride, x0 + i, j)*f[j];
-                    square[j][i] = f[j];
+                    if (last) square[i/WIDTH][j][i%WIDTH] = f[j];
+                    else store(s + (x0 + i)*LANES + j*WIDTH, f[j]);
                 }
-            EACH {
-                if (k == steps - 1) transpose_registers(square[j]);
-                for (int i = 0; i < WIDTH; i++) {
-                    if (k == steps - 1) store(out + (j*WIDTH + i)*w + x0, square[j][i]);
-                    else store(s + (x0 + i)*LANES + j*WIDTH, square[j][i]);
-                }
-            }
+            if (last) write_squares(square, out + x0, w);
         }
     }
 }
@@ -271,7 +285,7 @@ static void rows(const convis_blur *b, const convis_real *in, convis_real *out, 
     for (int64_t y = y0; y < y1; y += LANES) {
         int64_t count = y1 - y < LANES ? y1 - y : LANES;
         int64_t stride = place_coefficients(b, b->row, y, b->h, b->w, count, c, copy);
-        if (count == LANES && b->w%WIDTH == 0 && b->method == CONVIS_BLUR_DIFFUSION) {
+        if (count == LANES && b->w%LINE == 0 && b->method == CONVIS_BLUR_DIFFUSION) {
             if (stride) diffuse_rows(in + y*b->w, work, out + y*b->w, b->w, b->steps, c[0], c[1], 1, stride);
             else        diffuse_rows(in + y*b->w, work, out + y*b->w, b->w, b->steps, c[0], c[1], 0, 0);
             continue;
