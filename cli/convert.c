@@ -11,7 +11,7 @@ static const cli_page PAGE = {
     "convert", "IN OUT [OPTION]...",
     "What happens follows from the two names:\n"
     "  maps to maps       anything 'convis run' takes as input, to .npy .npz .h5 .inr .csv .png .mp4\n"
-    "  spikes to spikes   .spk .csv .npz .h5, to .spk .csv .npy .npz .h5\n"
+    "  spikes to spikes   .spk .csv .npy .npz .h5 (.npy: rows of unit, time, layer)\n"
     "  spikes to maps     .mp4 .png .inr, and .npy .npz .h5 with --reconstruct: the image that spikes show, in spikes\n"
     "                     per second and cell\n"
     "  cells to cells     .txt ('layer unit x_deg y_deg') .h5 .npz, to .txt .h5 .npz\n"
@@ -126,13 +126,18 @@ static int set_layers(struct convert *v)
 
 /* ---- Spikes to spikes, cells to cells ---- */
 
+/* The recording's length: what IN says, else its last spike's time. */
+static double seconds_of(struct convert *v)
+{
+    return fmax(convis_spikes_seconds(v->context, v->in), v->count ? v->spikes[v->count-1].time : 0);
+}
+
 static int write_spikes(struct convert *v)
 {
     convis_spike_writer *w = NULL;
     if (convis_spike_writer_open(v->context, v->out, v->units, v->unit_count, &v->origin, &w)) return cli_report(v->context);
     convis_status s = convis_spike_writer_write(w, v->spikes, v->count);
-    double seconds = v->count ? v->spikes[v->count-1].time : 0;
-    convis_status end = convis_spike_writer_close(&w, seconds, !s);
+    convis_status end = convis_spike_writer_close(&w, seconds_of(v), !s);
     return s || end ? cli_report(v->context) : 0;
 }
 
@@ -184,7 +189,7 @@ static int reconstruct(struct convert *v)
     v->r.height = v->size.height;
     sink s = { .v = v };
     convis_reconstruction *r = NULL;
-    double seconds = v->count ? v->spikes[v->count-1].time : 0;
+    double seconds = seconds_of(v);
     if (convis_reconstruction_open(v->context, v->units, v->unit_count, &v->r, write_frame, &s, &r)) return cli_report(v->context);
     convis_reconstruction_size(r, &s.width, &s.height);
     v->origin.dt = 1/v->r.fps;
@@ -282,18 +287,33 @@ static int convert_model(struct convert *v)
 
 /* ---- Which? ---- */
 
+/* A .npy of three columns, as spikes are written, and no movie. */
+static int is_table(struct convert *v)
+{
+    convis_movie_options o = CONVIS_MOVIE_DEFAULTS;
+    convis_movie *movie = NULL;
+    convis_movie_info info = { .steps = 0 };
+    o.dt = .001;
+    o.still = 1;
+    if (strcasecmp(cli_extension(v->in), "npy")) return 0;
+    if (convis_movie_open(v->context, v->in, &o, &movie)) return 1;      /* no movie: reading it as spikes will tell */
+    convis_movie_info_get(movie, &info);
+    convis_movie_close(&movie);
+    return info.width == 3 && info.steps == 1;
+}
+
 static int choose(struct convert *v)
 {
     int container = is(v->in, CONTAINER);
     if (is(v->in, XML) || (container && is(v->out, XML))) return convert_model(v);
     if (is(v->in, CELLS) || is(v->out, CELLS)) return convert_cells(v);
     int spikes = is(v->in, ONLY_SPIKES);
-    if (spikes || (container && !v->name)) {
+    int must = spikes || v->reconstruct || !strcasecmp(cli_extension(v->out), "spk");
+    if (must || (container && !v->name) || is_table(v)) {
         convis_status s = convis_spikes_read(v->context, v->in, &v->spikes, &v->count);
-        if (s && (spikes || v->reconstruct)) return cli_report(v->context);
+        if (s && must) return cli_report(v->context);
         spikes = !s;
     }
-    if (!spikes && v->reconstruct) return cli_fail("%s: holds no spikes to reconstruct an image from", v->in);
     if (!spikes) return convert_maps(v);
     if (v->reconstruct || !is(v->out, SPIKES_OUT)) return reconstruct(v);
     return find_units(v, 0) || set_layers(v) || write_spikes(v);
@@ -334,7 +354,7 @@ int cli_convert(int argc, char **argv)
     const cli_option options[] = {
         { 0, "units",     "FILE",    CLI_TEXT,     &v.units_file, "the cells: .txt, .h5 or .npz (those of IN)" },
         { 0, "name",      "DATASET", CLI_TEXT,     &v.name,      "of .h5 and .npz: which map, as IN:DATASET" },
-        { 0, "size",      "WxH",     CLI_SIZE,     &v.size,      "scale to this size; of a reconstruction (all cells fit)" },
+        { 0, "size",      "WxH",     CLI_SIZE,     &v.size,      "scale to this size; of a reconstruction: all cells fit into it (a pixel\na cell of a grid; else 128 along the longer side)" },
         { 0, "fps",       "F",       CLI_POSITIVE, &v.fps,       "frames per second (the movie's; of a reconstruction 60)" },
         { 0, "dt",        "SECONDS", CLI_POSITIVE, &v.dt,        "a movie in steps of a model, each frame held for its duration" },
         { 0, "from",      "FRAME",   CLI_WHOLE,    &v.from,      "first frame, from 0" },
@@ -342,7 +362,7 @@ int cli_convert(int argc, char **argv)
         { 0, "channel",   "NAME",    CLI_TEXT,     &v.channel,   "of colour: luminance (default), red, green or blue" },
         { 'r', "reconstruct", NULL,  CLI_FLAG,     &v.reconstruct, "spikes into maps where OUT could hold either" },
         { 0, "weights",   "W,W",     CLI_TEXT,     &v.weights,   "of layers in a reconstruction: 1,-1 lets OFF spikes darken, 0 leaves a\nlayer out (the signs that the model in IN has; else 1)" },
-        { 0, "ppd",       "P",       CLI_POSITIVE, &v.r.ppd,     "pixels per degree (all cells fit)" },
+        { 0, "ppd",       "P",       CLI_POSITIVE, &v.r.ppd,     "of a reconstruction, pixels per degree (as --size has it)" },
         { 0, "tau",       "SECONDS", CLI_POSITIVE, &v.r.tau,     "in which a spike fades (0.02)" },
         { 0, "kernel",    "KIND",    CLI_TEXT,     &v.kernel,    "how: exponential, or a box that lasts tau" },
         { 0, "spot",      "PIXELS",  CLI_POSITIVE, &v.r.spot,    "radius of a spike's spot (what covers the gaps between cells)" },

@@ -7,7 +7,7 @@
 
 static const cli_page PAGE = {
     "plot", "FILE [-o PNG|SVG|PDF] [OPTION]...",
-    "FILE holds spikes (.spk, .csv, .h5, .npz), cells (.h5, .npz, .txt of 'layer unit x_deg y_deg') or maps (.npy, .inr,\n"
+    "FILE holds spikes (.spk, .csv, .npy, .npz, .h5), cells (.h5, .npz, .txt of 'layer unit x_deg y_deg') or maps (.npy, .inr,\n"
     ".h5:DATASET, .npz:KEY, or anything that 'convis run' takes as input). The kind of figure follows from it:\n"
     "  raster   spikes by cell and time, and each layer's mean rate\n"
     "  maps     frames of a map over time\n"

@@ -52,9 +52,11 @@ void          convis_array_free(convis_array *);
 convis_status convis_units_read(convis_context *, const char *file, convis_unit **, int64_t *count);
 convis_status convis_units_write(convis_context *, const char *file, const convis_unit *, int64_t count);
 void          convis_units_free(convis_unit **);
-/* .spk (VirtualRetina "unit time"), .csv ("unit,time,layer"), .h5, .npz as convis_results writes them. */
+/* .spk (VirtualRetina "unit time"), .csv ("unit,time,layer"), .npy, .npz, .h5 as convis writes them, in order of time. */
 convis_status convis_spikes_read(convis_context *, const char *file, convis_spike **, int64_t *count);
 void          convis_spikes_free(convis_spike **);
+/* The length of the recording, which a .h5 or .npz keeps; 0: it does not say. */
+double        convis_spikes_seconds(convis_context *, const char *file);
 
 /* ---- Results out -------------------------------------------------------------------------------------
  * Spikes: .spk .csv .npy .npz .h5. Maps: .npy .npz .h5 .inr .csv .png .mp4. The extension decides. */
@@ -100,7 +102,7 @@ convis_status convis_plot(convis_context *, const char *file, const char *figure
 typedef struct convis_reconstruction convis_reconstruction;
 typedef struct convis_reconstruction_options {
     int64_t width, height;   /* of the image in pixels, its centre at 0, 0 degrees; 0: all cells are in it */
-    double  ppd;             /* pixels per degree; 0: all cells are in width x height, or in 128 pixels */
+    double  ppd;             /* pixels per degree; 0: all cells are in width x height; else one a cell of a grid, or 128 in all */
     double  fps;             /* frames per second */
     double  from, to;        /* seconds; to = 0: the end */
     double  tau;             /* seconds that a spike lasts (box) or in which it fades (exponential) */

@@ -202,6 +202,25 @@ CONVIS_INLINE void convis_circle(real u, real *c, real *s)
     *s = k & 2 ? -b : b;
 }
 
+/* A one-pole filter with 1 - exp(-r) = b, r = dt/tau, whose input moves linearly during a step hears (b - d) of its value
+ * before the step and d of that after it: d = 1 - b/r, for short steps by its series, as the difference cancels. */
+CONVIS_INLINE real convis_ramp_share(real r, real b)
+{
+    real series = r*(R(0.5) - r*(R(1.6666666666666666e-1) - r*(R(4.1666666666666664e-2) - r*R(8.333333333333333e-3))));
+    return r < R(0.1) ? series : 1 - b/r;
+}
+
+/* A map of width w between its pixels: at (cx, cy), 0 or more, pixel i having coordinate i. What has no weight is not
+ * read, so that the last row and column need no neighbours and a pixel that is no number stays alone. */
+CONVIS_INLINE real convis_bilinear(IN map, integer w, real cx, real cy)
+{
+    integer i = (integer)cx, j = (integer)cy, at = j*w + i;
+    real fx = cx - (real)i, fy = cy - (real)j;
+    integer right = fx > 0 ? 1 : 0, down = fy > 0 ? w : 0;
+    real above = (1 - fx)*map[at] + fx*map[at + right], below = (1 - fx)*map[at + down] + fx*map[at + down + right];
+    return (1 - fy)*above + fy*below;
+}
+
 /* ---- Noise: Philox 4x32, 10 rounds (Salmon et al. 2011), a function of key and counter only ---- */
 
 /* Rounds are written out, so that loops around them vectorise. */

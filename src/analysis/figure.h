@@ -47,9 +47,6 @@ int   convis_figure_vector(const convis_figure *);       /* svg, pdf: every mark
 double      convis_figure_time_scale(double span);
 const char *convis_figure_time_unit (double span);
 
-/* A positive number that a result .h5 keeps ("dt", "seconds"); 0 when it, or the file, does not. */
-double convis_figure_attribute(convis_figure *, const char *name);
-
 /* ---- Spikes and cells ---- */
 
 typedef struct convis_recording {
@@ -68,7 +65,7 @@ void          convis_recording_close(convis_figure *, convis_recording *);
 int64_t       convis_recording_unit (const convis_recording *, const convis_spike *);  /* index into units; -1 */
 int           convis_recording_layer(const convis_recording *, int32_t layer);         /* index into layer[]; -1 */
 int           convis_recording_within(const convis_recording *, double time);
-/* 1 if this .h5 or .npz holds spikes (reads them to know). */
+/* 1 if this .h5, .npz or .npy holds spikes (reads them to know). */
 int           convis_recording_has_spikes(convis_figure *);
 /* keep[u] = 1 for about `most` cells, a share of every layer (of small ones a larger one), chosen by hash: the same cells
  * every time. */

@@ -1,6 +1,7 @@
 /* figure_film.c - the frames of a map or movie, one at a time, however long it is. */
 #include "figure.h"
 #include "../io/frames.h"
+#include "../io/hdf5.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -102,7 +103,7 @@ convis_status convis_recording_film_open(convis_figure *f, convis_recording_film
     film->height = info.height;
     film->frames = info.steps;
     film->dt = o->dt > 0 ? o->dt : info.fps > 0 ? 1/info.fps
-             : !strncmp(f->source, "stim:", 5) ? STEP : convis_figure_attribute(f, "dt");
+             : !strncmp(f->source, "stim:", 5) ? STEP : convis_kept(f->source, "dt");
     film->picture = strcmp(info.format, "npy") && strcmp(info.format, "npz") && strcmp(info.format, "h5")
                  && strcmp(info.format, "hdf5") && strcmp(info.format, "inr");
     find_label(f, film);

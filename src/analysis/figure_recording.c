@@ -1,6 +1,7 @@
 /* figure_recording.c - the spikes and cells of a result file, ordered and counted for drawing. */
 #include "figure.h"
 #include "../io/frames.h"
+#include "../io/npy.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +19,12 @@ int convis_recording_has_spikes(convis_figure *f)
 {
     convis_spike *spikes = NULL;
     int64_t count;
-    if (!unit_prefix(f->source)) return 0;
+    if (convis_has_extension(f->source, ".npy")) {       /* a table of three columns is no movie */
+        convis_numbers *n = NULL;
+        int table = !convis_npy_numbers(f->context, f->source, &n) && n->dims == 2 && n->dim[1] == 3;
+        if (n) n->close(n);
+        if (!table) return 0;
+    } else if (!unit_prefix(f->source)) return 0;
     int good = !convis_spikes_read(f->context, f->source, &spikes, &count);
     convis_spikes_free(&spikes);
     return good;
@@ -180,7 +186,7 @@ static convis_status find_window(convis_figure *f, convis_recording *r)
     r->from = o->from;
     /* The file's own length if it says; else the last spike, rounded up to where a recording may well have ended. */
     double grain = pow(10, floor(log10(fmax(last, 1e-3))) - 1);
-    double end = fmax(convis_figure_attribute(f, "seconds"), last);
+    double end = fmax(convis_spikes_seconds(f->context, f->source), last);
     r->to = o->to > 0 ? o->to : fmax(end > last ? end : ceil(last/grain - 1e-9)*grain, r->from + 1e-3);
     r->spikes_of = convis_obtain(f->context, (size_t)(r->cells ? r->cells : 1)*sizeof *r->spikes_of);
     if (!r->spikes_of) return CONVIS_ENOMEM;

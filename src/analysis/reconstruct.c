@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FIT_SIDE = 128 };
+enum { FIT_SIDE = 128, MOST_SIDE = 4096 };
 static const double SLACK = 1e-6;        /* frames, pixels: 0.3/0.1 is meant to be 3 */
 
 typedef struct cell {                    /* one unit, and where and how it draws */
@@ -91,6 +91,18 @@ static convis_status check(convis_context *c, const convis_unit *units, int64_t 
     return CONVIS_OK;
 }
 
+/* Most cells have neighbours as near as the nearest of all: a grid, which shows best with a pixel a cell. Returns pixels per
+ * degree; 0 where there is none, or where the image would be large. */
+static double grid_ppd(const convis_reconstruction *r, const double *spacing, double longer)
+{
+    double least = INFINITY;
+    int64_t near = 0;
+    for (int64_t u = 0; u < r->cells; u++)
+        if (spacing[u] > 0) least = fmin(least, spacing[u]);
+    for (int64_t u = 0; u < r->cells; u++) near += spacing[u] > 0 && spacing[u] < least*(1 + 1e-3);
+    return 2*near > r->cells && longer < least*MOST_SIDE ? 1/least : 0;
+}
+
 /* Pixels and degrees: what is not given follows from the field that the cells and half their spacing fill. */
 static convis_status fit(convis_reconstruction *r, const convis_unit *units, const double *spacing)
 {
@@ -103,7 +115,8 @@ static convis_status fit(convis_reconstruction *r, const convis_unit *units, con
     double across = x > 0 ? 2*x : longer, down = y > 0 ? 2*y : longer;
     r->ppd = r->o.ppd;
     if (!(r->ppd > 0)) {
-        r->ppd = FIT_SIDE/longer;
+        double grid = grid_ppd(r, spacing, longer);
+        r->ppd = grid > 0 ? grid : FIT_SIDE/longer;
         if (r->o.width && r->o.height) r->ppd = fmin((double)r->o.width/across, (double)r->o.height/down);
         else if (r->o.width) r->ppd = (double)r->o.width/across;
         else if (r->o.height) r->ppd = (double)r->o.height/down;

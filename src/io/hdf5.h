@@ -11,4 +11,6 @@ int64_t convis_hdf5_create(const char *path);
 int     convis_hdf5_error (int64_t file);
 /* A text kept in a file, such as "model" of a result. ENAME when there is none. Release with convis_release. */
 convis_status convis_hdf5_text(convis_context *, const char *path, const char *dataset, char **text);
+/* A positive number that a result .h5 keeps ("dt", "seconds"); 0 when it, or the file, does not. */
+double convis_kept(const char *file, const char *name);
 #endif

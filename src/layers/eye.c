@@ -14,12 +14,7 @@ CONVIS_KERNEL4(eye_forward, PARAM k, PARAM corner, IN x, OUT y)
 {
     integer m = (integer)k[0], w = (integer)k[1], width = (integer)k[2];
     CONVIS_SCAN(i, t) {
-        real cx = corner[2*t] + (real)(i%width), cy = corner[2*t + 1] + (real)(i/width);
-        integer l = (integer)cx, j = (integer)cy, at = t*m + j*w + l;
-        real fx = cx - (real)l, fy = cy - (real)j;
-        integer right = fx > 0 ? 1 : 0, down = fy > 0 ? w : 0;       /* what has no weight is not read */
-        real above = (1 - fx)*x[at] + fx*x[at + right], below = (1 - fx)*x[at + down] + fx*x[at + down + right];
-        y[t*n + i] = (1 - fy)*above + fy*below;
+        y[t*n + i] = convis_bilinear(x + t*m, w, corner[2*t] + (real)(i%width), corner[2*t + 1] + (real)(i/width));
     }
 }
 

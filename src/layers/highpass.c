@@ -15,21 +15,21 @@ CONVIS_KERNEL6(highpass_forward, PARAM p, IN x, OUT y, STATE m, STATE before, TA
     real tau = p[0], weight = p[1];
     int  linear = p[2] > 0;
     real r = tau > 0 ? dt/tau : R(1e9), b = tau > 0 ? -convis_expm1(-r) : R(1.0);
-    real series = r*(R(0.5) - r*(R(1.6666666666666666e-1) - r*(R(4.1666666666666664e-2) - r*R(8.333333333333333e-3))));
-    real d = r < R(0.1) ? series : 1 - b/r;
-    if (!linear) d = b;
-    if (tape) CONVIS_SCAN(i, t) {
-        tape[t*map_size + i] = m[i];
-        m[i] += (b - d)*before[i] - b*m[i] + d*x[t*n + i];
-        before[i] = x[t*n + i];
-        y[t*n + i] = x[t*n + i] - weight*m[i];
-    } else if (linear) CONVIS_SCAN(i, t) {
-        m[i] += (b - d)*before[i] - b*m[i] + d*x[t*n + i];
-        before[i] = x[t*n + i];
-        y[t*n + i] = x[t*n + i] - weight*m[i];
-    } else CONVIS_SCAN(i, t) {
-        m[i] += b*(x[t*n + i] - m[i]);
-        y[t*n + i] = x[t*n + i] - weight*m[i];
+    real d = convis_ramp_share(r, b);
+    CONVIS_FRAMES(t) {
+        if (tape) CONVIS_PIXELS(i) tape[t*map_size + i] = m[i];
+        if (linear) {
+            CONVIS_PIXELS(i) {
+                m[i] += (b - d)*before[i] - b*m[i] + d*x[t*n + i];
+                before[i] = x[t*n + i];
+                y[t*n + i] = x[t*n + i] - weight*m[i];
+            }
+        } else {
+            CONVIS_PIXELS(i) {
+                m[i] += b*(x[t*n + i] - m[i]);
+                y[t*n + i] = x[t*n + i] - weight*m[i];
+            }
+        }
     }
 }
 
@@ -41,7 +41,7 @@ CONVIS_EXPORT(highpass, CONVIS_ENTRY(highpass_forward))
 static const convis_field params[] = {
     { "tau",     "s", 0.030, 0, 1e3, 0, "time constant of what is taken away" },
     { "weight",  "1", 1, -1e3, 1e3, 0, "how much of it: 1 leaves no response to a constant" },
-    { "hold",    "1", 2, 0, 2, CONVIS_WHOLE, "0: the input is constant over each frame; 2: it moves linearly" },
+    { "hold",    "1", 2, 0, 2, CONVIS_WHOLE | CONVIS_PLAN, "0: the input is constant over each frame; 2: it moves linearly" },
     { "settled", "1", 1, 0, 1, CONVIS_WHOLE, "1: starts settled on the past input; 0: from rest, with output 0" },
     { 0 }
 };

@@ -200,7 +200,7 @@ static const convis_field params[] = {
     { "adaptation_tau", "s", 0, 0, 1e3, 0, "its decay; 0: no adaptation" },
     { "reversal",      "1",  0, -1e3, 1e3, 0, "its reversal potential (E_a)" },
     { "slope",         "1",  10, 0, 1e4, CONVIS_FIXED, "sharpness of the surrogate gradient" },
-    { "exact",         "1",  1, 0, 1, CONVIS_WHOLE, "1: noise and hand-over without dependence on dt; 0: VirtualRetina's" },
+    { "exact",         "1",  1, 0, 1, CONVIS_WHOLE | CONVIS_PLAN, "1: noise and hand-over without dependence on dt; 0: VirtualRetina's" },
     { 0 }
 };
 static const convis_field states[] = {

@@ -19,18 +19,11 @@
 #include <convis/kernel.h>
 #ifndef CONVIS_HOST
 
-/* d above; for short steps by its series, as the difference cancels. */
-CONVIS_INLINE real ramp_share(real r, real b)
-{
-    real series = r*(R(0.5) - r*(R(1.6666666666666666e-1) - r*(R(4.1666666666666664e-2) - r*R(8.333333333333333e-3))));
-    return r < R(0.1) ? series : 1 - b/r;
-}
-
 CONVIS_KERNEL6(lowpass_forward, PARAM p, IN x, OUT y, STATE s, STATE before, TAPE tape)
 {
     real tau = p[1] > 0 ? p[0]/p[1] : p[0], gain = p[2];
     int  stages = (int)p[1] + 1, hold = (int)p[3];
-    real r = tau > 0 ? dt/tau : R(1e9), b = tau > 0 ? -convis_expm1(-r) : R(1.0), d = ramp_share(r, b);
+    real r = tau > 0 ? dt/tau : R(1e9), b = tau > 0 ? -convis_expm1(-r) : R(1.0), d = convis_ramp_share(r, b);
     if (hold < 2 && stages == 1 && !tape) {
         CONVIS_SCAN(i, t) {
             s[i] += b*(gain*x[t*n + i] - s[i]);
@@ -67,7 +60,7 @@ static const convis_field params[] = {
     { "tau",  "s", 0.010, 0, 1e3, 0, "time constant; 0: none" },
     { "n",    "1", 0, 0, 32, CONVIS_WHOLE | CONVIS_PLAN, "order: n + 1 poles at tau/n" },
     { "gain", "1", 1, -1e6, 1e6, 0, "factor on the input" },
-    { "hold", "1", 1, 0, 2, CONVIS_WHOLE, "0: each stage hears constant frames; 1: only the first; 2: none" },
+    { "hold", "1", 1, 0, 2, CONVIS_WHOLE | CONVIS_PLAN, "0: each stage hears constant frames; 1: only the first; 2: none" },
     { 0 }
 };
 static const convis_field states[] = {

@@ -13,11 +13,7 @@ CONVIS_KERNEL5(sample_forward, PARAM k, PARAM X, PARAM Y, IN x, OUT y)
     integer m = (integer)k[0], w = (integer)k[1], h = (integer)k[2];
     CONVIS_SCAN(u, t) {
         real cx = convis_min(convis_max(X[u], R(0.0)), (real)(w - 1)), cy = convis_min(convis_max(Y[u], R(0.0)), (real)(h - 1));
-        integer i = (integer)cx, j = (integer)cy, at = t*m + j*w + i;
-        real fx = cx - (real)i, fy = cy - (real)j;
-        integer right = fx > 0 ? 1 : 0, down = fy > 0 ? w : 0;       /* what has no weight is not read */
-        real above = (1 - fx)*x[at] + fx*x[at + right], below = (1 - fx)*x[at + down] + fx*x[at + down + right];
-        y[t*n + u] = (1 - fy)*above + fy*below;
+        y[t*n + u] = convis_bilinear(x + t*m, w, cx, cy);
     }
 }
 

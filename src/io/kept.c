@@ -1,9 +1,10 @@
-/* figure_attribute.c - numbers that a result .h5 keeps of the whole recording: "dt", "seconds". */
-#include "figure.h"
-#include "../io/frames.h"
-#include "../io/hdf5.h"
+/* kept.c - numbers that a result keeps of the whole recording: "dt", "seconds". */
+#include "frames.h"
+#include "hdf5.h"
+#include <convis/io.h>
 #include <hdf5.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -23,12 +24,12 @@ static double read_attribute(const char *path, const char *name)
     return value;
 }
 
-double convis_figure_attribute(convis_figure *f, const char *name)
+double convis_kept(const char *file, const char *name)
 {
     static const char *const ENDINGS[] = { ".h5", ".hdf5" };
-    char path[FIGURE_PATH];
+    char path[4096];
     double value = 0;
-    snprintf(path, sizeof path, "%s", f->source);        /* the file alone, without the data set in it */
+    snprintf(path, sizeof path, "%s", file);             /* the file alone, without the data set in it */
     for (int k = 0; k < 2; k++) {
         size_t length = strlen(ENDINGS[k]);
         for (char *colon = strchr(path, ':'); colon; colon = strchr(colon + 1, ':'))
@@ -38,5 +39,18 @@ double convis_figure_attribute(convis_figure *f, const char *name)
     convis_hdf5_enter();
     value = read_attribute(path, name);
     convis_hdf5_leave();
+    return isfinite(value) && value > 0 ? value : 0;
+}
+
+double convis_spikes_seconds(convis_context *c, const char *file)
+{
+    if (!convis_has_extension(file, ".npz")) return convis_kept(file, "seconds");
+    char name[4096];
+    convis_array a = { 0 };
+    int length = snprintf(name, sizeof name, "%s:seconds", file);
+    double value = 0;
+    if (length > 0 && (size_t)length < sizeof name && !convis_array_read(c, name, &a) && a.dims < 2 && (!a.dims || a.dim[0] == 1))
+        value = a.data[0];
+    convis_array_free(&a);
     return isfinite(value) && value > 0 ? value : 0;
 }
