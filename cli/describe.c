@@ -320,9 +320,10 @@ static int model(convis_context *c, const char *name, int as_json, int as_xml, i
     convis_status status = convis_recipe_open(c, name, &s.recipe);
     if (status) return status == CONVIS_ENAME ? not_found(c, name) : cli_report(c);
     int failed = 0;
+    /* Those of the file; what building would warn of depends on the movie, and there is none. */
+    for (int k = 0; (warning = convis_recipe_warning(s.recipe, k)); k++) cli_warn("%s", warning);
     if (as_xml) failed = print_xml(c, s.recipe);
     else if (convis_recipe_build(s.recipe, WIDTH, HEIGHT, &s.model)) failed = cli_report(c);
-    for (int k = 0; (warning = convis_recipe_warning(s.recipe, k)); k++) cli_warn("%s", warning);
     if (!as_xml && !failed) {
         if (convis_recipe_get(s.recipe, "numerics", s.numerics, sizeof s.numerics)) s.numerics[0] = 0;
         if (as_json) model_json(&s);

@@ -5,6 +5,7 @@
 #include "run.h"
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 static const cli_page PAGE = {
     "run", "MODEL INPUT [-o OUT]... [--probe PATH=FILE]... [OPTION]...",
@@ -137,9 +138,28 @@ static int set_model(struct run *r)
         if (convis_get(r->model, path, &value)) return no_such_setting(r, path);
         if (!cli_number(text, &value)) return cli_fail("--set %s: '%s', expected a number", path, text);
         if (convis_set(r->model, path, value)) return cli_report(r->context);
-        if (r->save_xml) cli_warn("%s holds no '%s': it is no setting of VirtualRetina's format", r->save_xml, path);
     }
     return 0;
+}
+
+/* A model's text, alone or in a result, has its settings; what was set behind them must be set again. */
+static void warn_of_loss(const struct run *r, const char *file)
+{
+    char path[128];
+    const char *value;
+    for (int k = 0; k < r->later.count; k++)
+        if (cli_split(r->later.at[k], path, sizeof path, &value))
+            cli_warn("%s does not keep '%s', which is no setting of the model but a parameter of a layer", file, path);
+    if (r->load_params) cli_warn("%s does not keep the parameters of %s; to run it again takes --params, too", file, r->load_params);
+}
+
+static void warn_of_losses(const struct run *r)
+{
+    if (r->save_xml) warn_of_loss(r, r->save_xml);
+    for (int k = 0; k < r->outs.count; k++) {
+        const char *ending = cli_extension(r->outs.at[k]);
+        if (!strcasecmp(ending, "h5") || !strcasecmp(ending, "hdf5")) warn_of_loss(r, r->outs.at[k]);
+    }
 }
 
 static int set_units(struct run *r)
@@ -178,6 +198,7 @@ static int open_model(struct run *r)
     warnings(r);
     if (r->load_params && convis_parameters_load(r->model, r->load_params)) return cli_report(r->context);
     if (set_model(r)) return 1;
+    warn_of_losses(r);
     if (r->save_params && convis_parameters_save(r->model, r->save_params)) return cli_report(r->context);
     if (convis_seed(r->model, r->seed)) return cli_report(r->context);
     if (r->save_xml && convis_recipe_save(r->recipe, r->save_xml)) return cli_report(r->context);
@@ -263,8 +284,8 @@ static void summary(const struct run *r)
     char spikes[96] = "", text[32];
     int threads = convis_thread_count(r->context);
     if (r->wants_spikes)
-        snprintf(spikes, sizeof spikes, ", %lld spikes of %lld cells (%.3g Hz)", (long long)r->spike_count, (long long)r->units,
-                 r->units ? (double)r->spike_count/(double)r->units/seconds : 0);
+        snprintf(spikes, sizeof spikes, ", %lld spike%s of %lld cell%s (%.3g Hz)", (long long)r->spike_count,
+                 r->spike_count == 1 ? "" : "s", (long long)r->units, r->units == 1 ? "" : "s", r->units ? (double)r->spike_count/(double)r->units/seconds : 0);
     cli_say("%s%s%s%s: %lld steps of %g ms (%.6g s) at %lldx%lld%s; took %.3g s, %s on %s, %d thread%s",
             r->model_name, r->numerics_used[0] ? ", " : "", r->numerics_used, r->numerics_used[0] ? " numerics" : "",
             (long long)r->steps, 1e3*convis_dt(r->model), seconds, (long long)r->info.width, (long long)r->info.height, spikes,

@@ -84,6 +84,14 @@ static int list(void)
     return 0;
 }
 
+static int known(const char *name)
+{
+    convis_stim_info kind;
+    int k = 0;
+    while (convis_stim_list(k, &kind) && strcmp(kind.name, name)) k++;
+    return convis_stim_list(k, &kind);
+}
+
 /* The kind of that name, listed; 0 when there is none. */
 static int list_one(const char *name)
 {
@@ -168,6 +176,7 @@ int cli_stim(int argc, char **argv)
     if (done != CLI_GO) return done;
     if (!words.count) return s.file ? cli_usage("stim", "which KIND of stimulus?") : list();
     if (!s.file && words.count == 1 && list_one(words.at[0])) return 0;
+    if (!s.file && !known(words.at[0])) s.file = "-";    /* that it is unknown says more than that -o is missing */
     if (!s.file) return cli_usage("stim", "-o FILE is missing");
     s.options.width = s.size.width;
     s.options.height = s.size.height;

@@ -120,6 +120,7 @@ convis_node convis_join(convis_model *m, const convis_layer_type *type, const ch
     for (int k = 0; k < l->params; k++) l->param[k] = type->params[k].flags & CONVIS_ARRAY ? 0 : type->params[k].value;
     if (type->pointwise && !(l->pointwise = convis_find_kernel(l->kernels, type->pointwise)))
         return stick(m, CONVIS_ENOTSUP, "%s: %s has no kernel '%s' for %s", name, type->name, type->pointwise, m->context->device);
+    if (type->kernels && !l->kernels) return stick(m, CONVIS_ENOTSUP, "%s: %s has no kernels for %s", name, type->name, m->context->device);
     m->count++;
     return (convis_node){ m->count };
 }
@@ -214,7 +215,7 @@ int convis_list(const convis_model *m, convis_kind kind, int index, convis_item 
         item->unit   = f ? f->unit : "";
         item->doc    = f ? f->doc : l->type->doc;
         item->target = l->type->name;
-        if (f) snprintf(item->path, sizeof item->path, "%.90s.%.30s", l->name, f->name);
+        if (f) snprintf(item->path, sizeof item->path, "%.95s.%.30s", l->name, f->name);
         else   snprintf(item->path, sizeof item->path, "%s", l->name);
         if (kind == CONVIS_PARAMETER) {
             item->value = l->param[index];

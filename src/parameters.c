@@ -24,8 +24,9 @@ static convis_status check_scalar(const convis_model *m, const model_layer *l, i
 {
     const convis_field *f = &l->type->params[k];
     if (f->flags & CONVIS_ARRAY) return convis_fail(m->context, CONVIS_EINVAL, "%s: an array, not a number", path);
+    const char *unit = strcmp(f->unit, "1") ? f->unit : "";
     if (!(value >= f->min && value <= f->max))
-        return convis_fail(m->context, CONVIS_EINVAL, "%s: %g%s%s, expected %g to %g", path, value, *f->unit ? " " : "", f->unit, f->min, f->max);
+        return convis_fail(m->context, CONVIS_EINVAL, "%s: %g%s%s, expected %g to %g", path, value, *unit ? " " : "", unit, f->min, f->max);
     if (f->flags & CONVIS_WHOLE && value != floor(value))
         return convis_fail(m->context, CONVIS_EINVAL, "%s: %g, expected a whole number", path, value);
     if (f->flags & CONVIS_PLAN && m->planned && value != l->param[k])

@@ -176,6 +176,7 @@ void convis_emit(void *to, int64_t i, int t, double seconds)
         m->spike_room = room;
     }
     const convis_unit *u = &m->units[s->first_unit + i];
+    if (seconds > s->dt) seconds = s->dt;                 /* dt in single precision may be longer */
     m->spikes[m->spike_count++] = (convis_spike){ (double)(s->frame + t)*s->dt + seconds, u->id, u->layer };
 }
 
@@ -341,6 +342,8 @@ convis_status convis_run(convis_model *m, convis_tensor in)
                 "(%lld, %lld, up to %lld, %lld, %lld)", (long long)in.shape.dim[0], (long long)in.shape.dim[1],
                 (long long)in.shape.dim[2], (long long)in.shape.dim[3], (long long)in.shape.dim[4], (long long)m->chunk.dim[0],
                 (long long)m->chunk.dim[1], (long long)m->chunk.dim[2], (long long)m->chunk.dim[3], (long long)m->chunk.dim[4]);
+    if (!in.data && in.shape.dim[CONVIS_T])
+        return convis_fail(m->context, CONVIS_EINVAL, "input: %lld frames without data", (long long)in.shape.dim[CONVIS_T]);
     convis_status status = convis_prepare(m);
     if (status) return status;
     m->spike_count = 0;

@@ -126,6 +126,10 @@ convis_status convis_state_put(convis_model *m, const void *bytes, size_t size)
     if (!m->planned) return convis_fail(m->context, CONVIS_ESTATE, "the model must be planned before it has a state");
     size_t expected = convis_state_size(m);
     if (size != expected) return convis_fail(m->context, CONVIS_ESHAPE, "state: %zu bytes, this model's has %zu", size, expected);
+    int64_t frame;
+    memcpy(&frame, bytes, sizeof frame);                  /* the walk begins with it */
+    if (frame < 0 || frame > INT64_MAX/2)
+        return convis_fail(m->context, CONVIS_EINVAL, "state: of frame %lld, expected 0 or more", (long long)frame);
     const char *from = bytes;
     walk(m, copy_in, &from);
     m->ran = 0;

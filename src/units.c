@@ -25,6 +25,8 @@ convis_status convis_place_units(convis_model *m)
         return convis_fail(m->context, CONVIS_ESHAPE, "the spiking layers have %lld elements, but %lld cells are described",
                            (long long)total, (long long)m->unit_count);
     }
+    if (total > INT32_MAX)
+        return convis_fail(m->context, CONVIS_ESHAPE, "the spiking layers have %lld elements, expected at most %d", (long long)total, INT32_MAX);
     m->units = convis_obtain(m->context, (size_t)(total + 1)*sizeof *m->units);
     if (!m->units) return CONVIS_ENOMEM;
     int32_t id = 0, spiking = 0;

@@ -81,14 +81,14 @@ static void retinas(void **state)
     const char *name;
     (void)state;
     for (int k = 0; (name = convis_recipe_name(k, NULL)); k++)
-        for (int j = 0; j < 2; j++) {
-            eyesight e = { name, NUMERICS[j], 40, 33, 60 };
+        for (int j = 0; j < 4; j++) {                        /* only large maps are shared among threads */
+            eyesight e = { name, NUMERICS[j%2], j < 2 ? 40 : 101, j < 2 ? 33 : 90, j < 2 ? 60 : 14 };
             recording expected = observe_retina(&e, &RETINA_PLAIN);
             if (strcmp(name, "linear")) assert_true(expected.spike_count > 100);
             for (size_t i = 0; i < sizeof HOW/sizeof *HOW; i++) {
                 char what[128];
                 recording found = observe_retina(&e, &HOW[i]);
-                snprintf(what, sizeof what, "%s, %s, manner %zu", name, NUMERICS[j], i);
+                snprintf(what, sizeof what, "%s, %s, manner %zu", name, NUMERICS[j%2], i);
                 assert_int_equal(found.spike_count, expected.spike_count);
                 assert_same(&found, &expected, what);
                 recording_free(&found);
@@ -337,6 +337,13 @@ static void foreign_states(void **state)
         refused(c, CONVIS_EFORMAT, path, convis_state_load(m[0], path));
     }
     unlink(path);
+    const size_t whole = convis_state_size(m[0]);
+    char *damaged = calloc(1, whole);
+    assert_non_null(damaged);
+    memcpy(damaged, &(int64_t){ -1 }, sizeof(int64_t));     /* the frame comes first */
+    refused(c, CONVIS_EINVAL, "frame -1", convis_state_put(m[0], damaged, whole));
+    assert_int_equal(convis_frame(m[0]), 0);
+    free(damaged);
     for (int k = 0; k < 3; k++) convis_model_free(&m[k]);
     convis_close(&c);
 }

@@ -58,6 +58,7 @@ static int start(void **state)
     for (int k = 0; k < CELLS; k++) units[k] = (convis_unit){ k, k%2, .1*(k/2%5), .1*(k/10) };
     write_spikes("s.h5", units, CELLS, 6);
     write_spikes("s.npz", units, CELLS, 6);
+    write_spikes("s.npy", units, CELLS, 6);
     write_spikes("s.csv", units, CELLS, 6);
     write_spikes("s.spk", units, CELLS, 6);
     write_spikes("silent.h5", units, CELLS, 0);
@@ -118,7 +119,7 @@ static void every_kind_in_every_format(void **state)
     (void)state;
     if (!gnuplot) skip();
     static const struct { const char *file, *kind, *name; } CASES[] = {
-        { "s.h5", NULL, NULL }, { "s.npz", NULL, NULL }, { "s.csv", NULL, NULL }, { "s.spk", NULL, NULL }, { "silent.h5", NULL, NULL },
+        { "s.h5", NULL, NULL }, { "s.npz", NULL, NULL }, { "s.npy", NULL, NULL }, { "s.csv", NULL, NULL }, { "s.spk", NULL, NULL }, { "silent.h5", NULL, NULL },
         { "s.h5", "mosaic", NULL }, { "s.npz", "mosaic", NULL }, { "silent.h5", "mosaic", NULL }, { "u.txt", NULL, NULL },
         { "signed.npy", NULL, NULL }, { "rate.npy", NULL, NULL }, { "flat.npy", NULL, NULL }, { "map.h5", NULL, NULL },
         { "map.h5", NULL, "opl" }, { "map.h5", "traces", "probes/opl" }, { "map.h5:probes/opl", "traces", NULL }, { "signed.npy", "traces", NULL } };
@@ -235,6 +236,23 @@ static void names_are_never_commands(void **state)
     assert_int_equal(files_in("scratch"), 0);
 }
 
+/* gnuplot reads all digits behind a backslash as one number: what follows an escaped letter must not be a digit. */
+static void a_title_is_drawn_as_it_is(void **state)
+{
+    (void)state;
+    if (!gnuplot) skip();
+    convis_plot_options o = CONVIS_PLOT_DEFAULTS;
+    char line[512] = "";
+    o.title = "x=30, 45\302\2602";
+    must(convis_plot(c, "signed.npy", "f.svg", &o));
+    FILE *f = fopen("f.svg", "r");
+    assert_non_null(f);
+    while (fgets(line, sizeof line, f) && !strstr(line, "x=30, 45\302\2602")) {}
+    assert_false(feof(f));
+    fclose(f);
+    remove("f.svg");
+}
+
 static void a_comma_for_a_point_does_no_harm(void **state)
 {
     (void)state;
@@ -265,6 +283,15 @@ static void crowds_are_thinned(void **state)
     assert_int_equal(stat("a.plot/spikes.dat", &s), 0);
     assert_in_range(s.st_size, 3000, 12000);             /* 500 of 6000 spikes */
     assert_int_equal(system("rm -r a.svg b.svg a.plot b.plot many.csv"), 0);
+
+    /* A layer of few cells is not lost among many. */
+    units = malloc(MANY*sizeof *units);
+    for (int k = 0; k < MANY; k++) units[k] = (convis_unit){ k, k < 20, .01*(k%60), .01*(k/60) };
+    write_spikes("many.h5", units, MANY, 2);
+    free(units);
+    must(convis_plot(c, "many.h5", "a.svg", &o));
+    assert_int_equal(system("test $(sed -n '/^# layer 1/,$p' a.plot/spikes.dat | grep -c '^[0-9]') -eq 40"), 0);
+    assert_int_equal(system("rm -r a.svg a.plot many.h5"), 0);
 }
 
 /* ---- Refusals ---- */
@@ -382,6 +409,7 @@ int main(void)
         cmocka_unit_test(the_script_draws_it_again),
         cmocka_unit_test(rates_are_rates),
         cmocka_unit_test(names_are_never_commands),
+        cmocka_unit_test(a_title_is_drawn_as_it_is),
         cmocka_unit_test(a_comma_for_a_point_does_no_harm),
         cmocka_unit_test(crowds_are_thinned),
         cmocka_unit_test(bad_input_gets_a_sentence),

@@ -209,6 +209,21 @@ static void gain_control_steady(void **state)
         }
 }
 
+/* Powers that overflow single precision saturate like all others; a blur wider than any map leaves no negative conductance. */
+static void gain_control_extremes(void **state)
+{
+    (void)state;
+    const parameter power[] = { { "amplification", 1e6 }, { "exponent", 10 }, { 0 } };
+    const parameter wide[] = { { "sigma", 14 }, { "scaling", 1000 }, { 0 } };
+    for (int k = 0; k < 2; k++) {
+        convis_tensor movie = noise_movie(convis_movie_shape(30, 10, 11), 0, 255, 3);
+        convis_real *y = response(&(subject){ "gain_control", k ? 0.1 : 0.001, 0, k ? wide : power, NULL, 0 }, movie);
+        for (int i = 0; i < 30*110; i++) assert_true(fabs((double)y[i]) < 1e6);      /* else NaN, or growing without end */
+        free(y);
+        free(movie.data);
+    }
+}
+
 /* A constant input of 5 from rest: the overshoot, within 1 % of its peak of 3.16 for steps to 1 ms. */
 static void gain_control_onset(void **state)
 {
@@ -648,7 +663,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lowpass_step), cmocka_unit_test(cascade_step), cmocka_unit_test(highpass_formulas), cmocka_unit_test(rectifier_values),
-        cmocka_unit_test(gain_control_steady), cmocka_unit_test(gain_control_onset), cmocka_unit_test(gain_control_settled), cmocka_unit_test(blur_width), cmocka_unit_test(blur_rows),
+        cmocka_unit_test(gain_control_steady), cmocka_unit_test(gain_control_extremes), cmocka_unit_test(gain_control_onset), cmocka_unit_test(gain_control_settled), cmocka_unit_test(blur_width), cmocka_unit_test(blur_rows),
         cmocka_unit_test(constants_stay), cmocka_unit_test(leaky_heat_width), cmocka_unit_test(original_blurs),
         cmocka_unit_test(original_gain_control), cmocka_unit_test(lif_rate), cmocka_unit_test(lif_extremes),
         cmocka_unit_test(lif_against_simulation), cmocka_unit_test(half_the_step), cmocka_unit_test(grey_has_no_contrast),

@@ -81,6 +81,22 @@ static void bounds_and_names(void **state)
     assert_null(r);
 }
 
+/* A leaky heat equation without spread needs no time constant. */
+static void no_spread(void **state)
+{
+    (void)state;
+    convis_recipe *r = opened("linear");
+    convis_model *m;
+    EXPECT(r, "opl.leaky_heat", "on");
+    SET(r, "opl.center.tau", "0");
+    assert_int_equal(convis_recipe_build(r, 9, 7, &m), CONVIS_EINVAL);
+    assert_string_equal(convis_message(c), "opl.center.tau: 0 s, expected more with opl.leaky_heat on");
+    SET(r, "opl.center.sigma", "0");
+    assert_int_equal(convis_recipe_build(r, 9, 7, &m), CONVIS_OK);
+    convis_model_free(&m);
+    convis_recipe_free(&r);
+}
+
 static void switches(void **state)
 {
     (void)state;
@@ -477,7 +493,7 @@ static void scarce_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(bounds_and_names), cmocka_unit_test(switches), cmocka_unit_test(listing), cmocka_unit_test(defaults),
+        cmocka_unit_test(bounds_and_names), cmocka_unit_test(no_spread), cmocka_unit_test(switches), cmocka_unit_test(listing), cmocka_unit_test(defaults),
         cmocka_unit_test(warnings), cmocka_unit_test(refused), cmocka_unit_test(hostile_warnings), cmocka_unit_test(microsaccades),
         cmocka_unit_test(round_trips), cmocka_unit_test(unit_lists), cmocka_unit_test(files), cmocka_unit_test(decimal_commas),
         cmocka_unit_test(scarce_memory),

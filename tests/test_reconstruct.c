@@ -258,6 +258,21 @@ static void weights_choose_and_oppose(void **state)
 
 /* ---- Bad input ---- */
 
+/* A cell per pixel: the image has the retina's pixels, and each cell lights its own. */
+static void a_grid_shows_a_pixel_a_cell(void **state)
+{
+    (void)state;
+    enum { W = 12, H = 7 };
+    convis_unit units[W*H];
+    for (int k = 0; k < W*H; k++) units[k] = (convis_unit){ k, 0, (k%W - (W - 1)/2.)*0.05, (k/W - (H - 1)/2.)*0.05 };
+    const convis_spike spike = { 0.001, 3*W + 5, 0 };
+    movie m;
+    must(make(units, W*H, &spike, 1, 0.02, 1, NULL, &m));
+    assert_int_equal(m.pixels, W*H);
+    for (int i = 0; i < W*H; i++) assert_int_equal(m.data[i] > 0, i == 3*W + 5);
+    free(m.data);
+}
+
 static void refuse(const convis_unit *units, int64_t n, const convis_spike *spikes, int64_t count, const convis_reconstruction_options *o,
                    convis_status status, const char *sentence)
 {
@@ -376,6 +391,7 @@ int main(void)
         cmocka_unit_test(a_constant_rate_is_that_rate),
         cmocka_unit_test(a_window_is_a_part_of_the_whole),
         cmocka_unit_test(weights_choose_and_oppose),
+        cmocka_unit_test(a_grid_shows_a_pixel_a_cell),
         cmocka_unit_test(bad_input_gets_a_sentence),
         cmocka_unit_test(a_single_cell_and_no_spikes),
         cmocka_unit_test(a_sink_can_stop),

@@ -126,7 +126,7 @@ typedef struct convis_item {
     int         differentiable, whole;                   /* whole: only whole numbers */
     int64_t     count;                                   /* elements (a state or output: once planned) */
     convis_shape shape;                                  /* an output: one frame, dim[CONVIS_T] = 1 */
-    convis_real *data;                                   /* a state's memory, or an array parameter's; else NULL */
+    convis_real *data;                                   /* a state's memory; else NULL */
 } convis_item;
 /* The index-th item of that kind. Returns 0 past the last. */
 int convis_list(const convis_model *, convis_kind, int index, convis_item *);

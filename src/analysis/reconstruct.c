@@ -91,32 +91,32 @@ static convis_status check(convis_context *c, const convis_unit *units, int64_t 
     return CONVIS_OK;
 }
 
-/* Most cells have neighbours as near as the nearest of all: a grid, which shows best with a pixel a cell. Returns pixels per
- * degree; 0 where there is none, or where the image would be large. */
-static double grid_ppd(const convis_reconstruction *r, const double *spacing, double longer)
+/* Most cells have neighbours as near as the nearest of all: a grid. Returns its spacing; 0 where there is none. */
+static double grid_spacing(const convis_reconstruction *r, const double *spacing)
 {
     double least = INFINITY;
     int64_t near = 0;
     for (int64_t u = 0; u < r->cells; u++)
         if (spacing[u] > 0) least = fmin(least, spacing[u]);
     for (int64_t u = 0; u < r->cells; u++) near += spacing[u] > 0 && spacing[u] < least*(1 + 1e-3);
-    return 2*near > r->cells && longer < least*MOST_SIDE ? 1/least : 0;
+    return 2*near > r->cells ? least : 0;
 }
 
-/* Pixels and degrees: what is not given follows from the field that the cells and half their spacing fill. */
+/* Pixels and degrees: what is not given follows from the field that the cells and half their spacing fill. A grid shows
+ * best with a pixel a cell. */
 static convis_status fit(convis_reconstruction *r, const convis_unit *units, const double *spacing)
 {
-    double x = 0, y = 0;
+    double x = 0, y = 0, grid = grid_spacing(r, spacing);
     for (int64_t u = 0; u < r->cells; u++) {
-        x = fmax(x, fabs(units[u].x) + .5*spacing[u]);
-        y = fmax(y, fabs(units[u].y) + .5*spacing[u]);
+        double margin = .5*(grid > 0 ? grid : spacing[u]);
+        x = fmax(x, fabs(units[u].x) + margin);
+        y = fmax(y, fabs(units[u].y) + margin);
     }
     double longer = fmax(x, y) > 0 ? 2*fmax(x, y) : 1;   /* one cell in the centre: a degree around it */
     double across = x > 0 ? 2*x : longer, down = y > 0 ? 2*y : longer;
     r->ppd = r->o.ppd;
     if (!(r->ppd > 0)) {
-        double grid = grid_ppd(r, spacing, longer);
-        r->ppd = grid > 0 ? grid : FIT_SIDE/longer;
+        r->ppd = grid > 0 && longer < grid*MOST_SIDE ? 1/grid : FIT_SIDE/longer;
         if (r->o.width && r->o.height) r->ppd = fmin((double)r->o.width/across, (double)r->o.height/down);
         else if (r->o.width) r->ppd = (double)r->o.width/across;
         else if (r->o.height) r->ppd = (double)r->o.height/down;

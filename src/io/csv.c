@@ -24,9 +24,9 @@ convis_status convis_csv_spikes_read(convis_context *c, const char *path, convis
         for (int column = 0; (word = convis_text_word(&t, 1)); column++)
             for (int k = 0; k < COLUMNS; k++) if (column == place[k]) words[k] = word;
         convis_spike *spike = convis_column_add(c, spikes);
-        status = spike ? convis_text_integer(&t, words[UNIT], "a unit", &spike->unit) : CONVIS_ENOMEM;
-        if (!status) status = convis_text_number(&t, words[TIME], "a time", &spike->time);
-        if (!status && place[LAYER] >= 0) status = convis_text_integer(&t, words[LAYER], "a layer", &spike->layer);
+        status = spike ? convis_text_integer(&t, words[UNIT], "unit", &spike->unit) : CONVIS_ENOMEM;
+        if (!status) status = convis_text_number(&t, words[TIME], "time", &spike->time);
+        if (!status && place[LAYER] >= 0) status = convis_text_integer(&t, words[LAYER], "layer", &spike->layer);
     }
     if (!status && got < 0) status = CONVIS_EFORMAT;
     convis_text_close(&t);

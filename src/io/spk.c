@@ -16,8 +16,8 @@ static convis_status spk_read(convis_context *c, const char *path, convis_column
     if (status) return status;
     while (!status && (got = convis_text_line(&t)) > 0) {
         convis_spike *spike = convis_column_add(c, spikes);
-        status = spike ? convis_text_integer(&t, convis_text_word(&t, 0), "a unit", &spike->unit) : CONVIS_ENOMEM;
-        if (!status) status = convis_text_number(&t, convis_text_word(&t, 0), "a time", &spike->time);
+        status = spike ? convis_text_integer(&t, convis_text_word(&t, 0), "unit", &spike->unit) : CONVIS_ENOMEM;
+        if (!status) status = convis_text_number(&t, convis_text_word(&t, 0), "time", &spike->time);
         char *more = status ? NULL : convis_text_word(&t, 0);
         if (more)
             status = convis_fail(c, CONVIS_EFORMAT, "%s:%lld: '%.40s' after the time, expected two columns: unit time", path,

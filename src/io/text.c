@@ -83,7 +83,7 @@ char *convis_text_word(convis_text *t, int comma)
 static convis_status wrong(convis_text *t, const char *word, const char *what, const char *expected)
 {
     if (!word) return convis_fail(t->context, CONVIS_EFORMAT, "%s:%lld: the line ends, expected %s: %s", t->path, (long long)t->line, what, expected);
-    return convis_fail(t->context, CONVIS_EFORMAT, "%s:%lld: '%.40s', expected %s: %s", t->path, (long long)t->line, word, what, expected);
+    return convis_fail(t->context, CONVIS_EFORMAT, "%s:%lld: %s: '%.40s', expected %s", t->path, (long long)t->line, what, word, expected);
 }
 
 convis_status convis_text_number(convis_text *t, const char *word, const char *what, double *value)

@@ -13,8 +13,8 @@ convis_status convis_units_read(convis_context *c, const char *path, convis_unit
     if (status) return status;
     while (!status && (got = convis_text_line(&t)) > 0) {
         convis_unit *u = convis_column_add(c, &list);
-        status = u ? convis_text_integer(&t, convis_text_word(&t, 0), "a layer", &u->layer) : CONVIS_ENOMEM;
-        if (!status) status = convis_text_integer(&t, convis_text_word(&t, 0), "a unit", &u->id);
+        status = u ? convis_text_integer(&t, convis_text_word(&t, 0), "layer", &u->layer) : CONVIS_ENOMEM;
+        if (!status) status = convis_text_integer(&t, convis_text_word(&t, 0), "unit", &u->id);
         if (!status) status = convis_text_number(&t, convis_text_word(&t, 0), "x in degrees", &u->x);
         if (!status) status = convis_text_number(&t, convis_text_word(&t, 0), "y in degrees", &u->y);
         if (!status && u->layer < 0)

@@ -61,7 +61,7 @@ static void conserve(convis_real *m, const convis_real *c, int64_t length, int64
     double f = 0;                       /* the forward response to a constant 1 */
     for (int64_t i = 0; i < length; i++) {
         double wanted = i < length - 1 ? 1 - (double)c[i*stride] : 1;
-        m[i*stride] = (convis_real)(wanted - (double)c[i*stride]*f);
+        m[i*stride] = (convis_real)fmax(wanted - (double)c[i*stride]*f, 0);      /* and positive maps positive */
         f = (double)m[i*stride] + (double)c[i*stride]*f;
     }
 }

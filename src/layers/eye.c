@@ -34,7 +34,7 @@ static const convis_field params[] = {
     { "amplitude_sd",  "deg",   0.04, 0, 1e3, CONVIS_FIXED, "its standard deviation" },
     { "duration",      "s",     0.025, 0, 1e4, CONVIS_FIXED, "mean duration of a saccade" },
     { "duration_sd",   "s",     0.004, 0, 1e4, CONVIS_FIXED, "its standard deviation" },
-    { "angular_noise", "1",     0.3, 0, 1, CONVIS_FIXED, "half range of the direction, in half turns" },
+    { "angular_noise", "1",     0.3, 0, 1e3, CONVIS_FIXED, "half range of the direction, in half turns" },
     { "exact",         "1",     1, 0, 1, CONVIS_WHOLE, "1: moves by fractions of a pixel; 0: VirtualRetina's" },
     { 0 }
 };

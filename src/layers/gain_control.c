@@ -24,6 +24,7 @@ CONVIS_INLINE real port(real u, real F, real p)
 {
     u = convis_max(u, R(0.0));
     real w = p == 2 ? F*u*u : u > 0 ? F*convis_exp(p*convis_log(convis_max(u, R(1e-30)))) : R(0.0);
+    w = convis_min(w, R(1e30));                  /* what overflowed is saturated, too */
     return w/(1 + w*R(2e-6));
 }
 

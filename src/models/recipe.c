@@ -204,8 +204,9 @@ static convis_status inspect(convis_recipe *r, int64_t width, int64_t height)
             status = convis_warn(c, w, "ganglion_%d.cells: no cell fits into the %lld x %lld pixels that are clear of the edges; "
                                        "a larger input or dense cells have some", k, (long long)map.zone_x, (long long)map.zone_y);
     if (!status && cells.outside)
-        status = convis_warn(c, w, "units: %lld lie outside the map of %lld x %lld pixels and see its border", (long long)cells.outside,
-                             (long long)map.size_x, (long long)map.size_y);
+        status = convis_warn(c, w, "units: %lld lie%s outside the map of %lld x %lld pixels and see%s its border", (long long)cells.outside,
+                             cells.outside == 1 ? "s" : "", (long long)map.size_x, (long long)map.size_y,
+                             cells.outside == 1 ? "s" : "");
     convis_cells_free(c, &cells);
     return status;
 }

@@ -63,7 +63,7 @@ static convis_node spatiotemporal(builder *b, const char *name, convis_node from
                                   double gain, int hold)
 {
     char blur[NAME_SIZE];
-    if (b->r->leaky_heat) {
+    if (b->r->leaky_heat && tau > 0) {                   /* without a time constant nothing spreads */
         convis_node node = join(b, &convis_leaky_heat, name, from, delay);
         geometry(b, name, sigma);
         set(b, name, "tau", tau);

@@ -106,6 +106,7 @@ yes 'stim writes an array'          convis stim grating --size 48x40 --frames 60
 no  'stim without a file'    2 '-o FILE is missing'     convis stim grating contrast=1
 no  'stim with a bad word'   2 'expected KEY=VALUE'     convis stim grating fast -o a.npy
 no  'unknown stimulus'       1 'gratin'                 convis stim gratin -o a.npy
+no  'and without a file' 1 "did you mean grating?"      convis stim gratin
 is  'and nothing was written'       test ! -e a.npy
 convis stim grating --size 48x40 --frames 60 --dt 0.001 -o - > grating.raw 2> err
 is  'stim - writes float32'         test "$(wc -c < grating.raw)" -eq $((48*40*60*4))
@@ -140,6 +141,12 @@ is  'other numerics, other spikes'  sh -c '! cmp -s a.csv b.csv'
 yes 'every format of spikes'        $run -o c.spk -o c.csv -o c.npy -o c.npz -o c.h5
 is  'csv is the same'               cmp a.csv c.csv
 is  'spk has as many spikes'        test "$(wc -l < c.spk)" -eq $(($(wc -l < a.csv) - 1))
+for from in csv npy npz h5; do
+    for to in csv npy npz h5; do
+        is "spikes, $from to $to"   sh -c '"$0" convert c.$1 x.$2 && "$0" convert x.$2 y.csv && cmp c.csv y.csv' "$convis" $from $to
+    done
+done
+rm -f x.* y.csv
 yes 'probes by alias and by path'   $run --probe opl=p.npy --probe ganglion_0=g.npy --probe bipolar=b.npy --probe adaptation=n.npy
 is  'an alias is its layer'         cmp p.npy one.npy
 yes 'spikes and maps in one h5'     $run -o all.h5 --probe opl=all.h5 --probe bipolar=all.h5
@@ -153,6 +160,24 @@ yes 'run from it'                   convis run saved.xml grating.npy -q -o f.csv
 is  'gives the same spikes'         cmp e.csv f.csv
 is  '--set changed them'            sh -c '! cmp -s a.csv e.csv'
 yes 'a stimulus without a file'     convis run retina 'stim:grating' --size 48x40 --frames 60 --dt 0.001 -q -o s.csv
+
+# A file of parameters: what is not in it stays; --set comes after it; what a model's text cannot keep is warned of.
+yes 'save-params'                   $run --set opl.center.gain=0.02 --save-params p.txt -o g.csv
+is  'is lines of path and value'    grep -qx 'opl.center.gain 0.02' p.txt
+yes 'params'                        $run --params p.txt -o h.csv
+is  'give the same spikes'          cmp g.csv h.csv
+printf '# one\nopl.center.gain 0.02\n' > p.txt
+yes 'one parameter'                 $run --params p.txt -o h.csv
+is  'gives the same spikes'         cmp g.csv h.csv
+yes 'params, then set'              $run --params p.txt --set opl.center.gain=0.0392156862745098 -o h.csv
+is  'the default again'             cmp a.csv h.csv
+yes 'a result that lacks them'      $run --params p.txt --set bipolar.substep=0.0005 -o lacks.h5
+is  'warns of --params'             grep -q 'warning: lacks.h5 does not keep the parameters of p.txt' err
+is  'and of --set'                  grep -q "warning: lacks.h5 does not keep 'bipolar.substep'" err
+echo 'opl.center.gain much' > p.txt
+no  'parameter no number' 1 "p.txt:1: opl.center.gain: 'much', expected a number" $run --params p.txt -o h.csv
+echo 'opl.center.gane 1' > p.txt
+no  'no such parameter'  1 'p.txt:1: '                  $run --params p.txt -o h.csv
 
 # A model that does not spike.
 yes 'linear'                        convis run linear grating.npy -q -o l.npy --probe opl=m.npy
