@@ -361,7 +361,8 @@ int cli_describe(int argc, char **argv)
         (as_json ? overview_json : overview_text)();
         return 0;
     }
-    const convis_layer_type *layer = doc_of(words.at[0]) || as_xml ? NULL : find_layer(words.at[0]);
+    const convis_layer_type *layer = doc_of(words.at[0]) ? NULL : find_layer(words.at[0]);
+    if (layer && as_xml) return cli_usage("describe", "'%s' is a layer; --xml needs a MODEL", words.at[0]);
     if (layer) {
         (as_json ? layer_json : layer_text)(layer);
         return 0;

@@ -185,7 +185,11 @@ int run_outputs_open(struct run *r)
     if (r->wants_spikes && convis_units(r->model, &units, &r->units)) return cli_report(r->context);
 
     for (int k = 0; k < r->spike_files; k++) {
-        if (!strcmp(r->outs.at[k], "-")) { puts("unit,time,layer"); continue; }
+        if (!strcmp(r->outs.at[k], "-")) {
+            puts("unit,time,layer");
+            if (cli_flush(r->context)) return cli_report(r->context);    /* who reads may wait for it before sending a frame */
+            continue;
+        }
         if (convis_spike_writer_open(r->context, r->outs.at[k], units, r->units, &origin, &r->spikes[k]))
             return cli_report(r->context);
     }

@@ -14,7 +14,7 @@ static const cli_page PAGE = {
     ".npy, .npz, .h5, .inr, a stimulus ('stim:grating?direction=45'), or - for raw float32 frames on standard input.\n"
     "Frames of arrays are steps of the model unless --fps says otherwise; a movie's frames last as long as it says.\n"
     "\n"
-    "-o takes the spikes: .spk (VirtualRetina's text), .csv (unit,time,layer), .npy, .npz or .h5 (everything needed to\n"
+    "-o takes the spikes: .spk (VirtualRetina's text), .csv (unit,time,layer), .npy, .npz or .h5 (what it takes to\n"
     "run it again); - prints .csv lines as they happen. Of a model without spikes, -o takes its last layer's output.\n"
     "--probe takes any layer's output as a map: .npy, .npz, .h5, .inr, .csv, .png or .mp4; - prints raw float32 frames.\n"
     "Spike counts of a model with a cell per pixel are the output of its spiking layer, so --probe writes them too.\n",
@@ -48,7 +48,7 @@ static int parse(struct run *r, int argc, char **argv)
         { 0, "device",         "NAME",      CLI_TEXT,     &r->device,   "auto, cpu, cpu:ISA ('convis devices' lists them)" },
         { 0, "threads",        "N",         CLI_INT,      &r->threads,  "how many threads compute (0: all cores)" },
         { 0, "chunk",          "N",         CLI_COUNT,    &r->chunk,    "steps computed at once; changes memory, never results" },
-        { 0, "load-state",     "FILE",      CLI_TEXT,     &r->load_state, "continue from the state of an earlier run" },
+        { 0, "load-state",     "FILE",      CLI_TEXT,     &r->load_state, "continue from the state of an earlier run, with its seed" },
         { 0, "save-state",     "FILE",      CLI_TEXT,     &r->save_state, "keep the state after the last step" },
         { 0, "params",         "FILE",      CLI_TEXT,     &r->load_params, "set the parameters in this file, lines 'PATH VALUE'" },
         { 0, "save-params",    "FILE",      CLI_TEXT,     &r->save_params, "write all parameters of the model as such lines" },

@@ -427,10 +427,10 @@ static void broken_text(void **state)
 {
     (void)state;
     static const struct { const char *file, *text, *says; } CASES[] = {
-        { "a.spk", "1 0.5\n2\n", "a.spk:2: the line ends" }, { "a.spk", "x 0.5\n", "a.spk:1: 'x'" }, { "a.spk", "1 nan\n", "a.spk:1: 'nan'" },
-        { "a.spk", "1 0.5 7\n", "a.spk:1: '7' after" }, { "a.spk", "99999999999 0.5\n", "a.spk:1: '99999999999'" }, { "a.spk", "1.5 0.5", "a.spk:1: '1.5'" },
+        { "a.spk", "1 0.5\n2\n", "a.spk:2: the line ends" }, { "a.spk", "x 0.5\n", "a.spk:1: unit: 'x', expected a whole number" }, { "a.spk", "1 nan\n", "a.spk:1: time: 'nan', expected a number" },
+        { "a.spk", "1 0.5 7\n", "a.spk:1: '7' after" }, { "a.spk", "99999999999 0.5\n", "a.spk:1: unit: '99999999999'" }, { "a.spk", "1.5 0.5", "a.spk:1: unit: '1.5'" },
         { "a.csv", "", "a.csv:1: the header" }, { "a.csv", "1,2,3\n", "a.csv:1: the header" }, { "a.csv", "unit,time,layer\n1,2\n", "a.csv:2: the line ends" },
-        { "a.csv", "unit,time,layer\n1,,2\n", "a.csv:2: the line ends, expected time: a number" }, { "a.csv", "unit,time\n1;2\n", "a.csv:2: '1;2'" } };
+        { "a.csv", "unit,time,layer\n1,,2\n", "a.csv:2: the line ends, expected time: a number" }, { "a.csv", "unit,time\n1;2\n", "a.csv:2: unit: '1;2'" } };
     convis_spike *s;
     int64_t count;
     for (size_t k = 0; k < sizeof CASES/sizeof *CASES; k++) {
@@ -470,7 +470,7 @@ static void units_read_back(void **state)
     put("units.txt", "# nothing\n", 10);
     SAYS(convis_units_read(context, "units.txt", &back, &count), "units.txt: no units");
     put("units.txt", "0 1 inf 0\n", 10);
-    SAYS(convis_units_read(context, "units.txt", &back, &count), "units.txt:1: 'inf'");
+    SAYS(convis_units_read(context, "units.txt", &back, &count), "units.txt:1: x in degrees: 'inf', expected a number");
     put("units.txt", "-1 1 0 0\n", 9);
     SAYS(convis_units_read(context, "units.txt", &back, &count), "units.txt:1: layer -1");
 }

@@ -174,14 +174,14 @@ CONVIS_KERNEL11(lif_forward, PARAM p, IN x, OUT y, STATE v, STATE wait, STATE a,
             OUT tw = tape_v ? tape_wait + m : tape_v;
             OUT tj = tape_v ? tape_j + m : tape_v;
             OUT ta = tape_v ? tape_a + m : tape_v;
-            /* The usual cells get a body of their own, free of what they do not have. */
-            if (brief && noisy && !spread && exact)
-                lif_group(p, x_, y_, v, wait, a, before, tv, tw, tj, ta, g, count, dt, f, key0, key1, 1, 0, 0, 1, 1);
-            else if (brief && !noisy && !spread && !exact)
-                lif_group(p, x_, y_, v, wait, a, before, tv, tw, tj, ta, g, count, dt, f, key0, key1, 0, 0, 0, 0, 1);
-            else
-                lif_group(p, x_, y_, v, wait, a, before, tv, tw, tj, ta, g, count, dt, f, key0, key1, noisy, spread, adapting, exact,
-                          brief);
+            /* The usual cells get bodies of their own, free of what they do not have. */
+#define LIF_GROUP(noisy, spread, adapting, exact, brief) lif_group(p, x_, y_, v, wait, a, before, tv, tw, tj, ta, g, count, dt, f, \
+                                                                   key0, key1, noisy, spread, adapting, exact, brief)
+            if (!brief || spread) LIF_GROUP(noisy, spread, adapting, exact, brief);
+            else if (noisy && exact) LIF_GROUP(1, 0, 0, 1, 1);
+            else if (noisy)          LIF_GROUP(1, 0, 0, 0, 1);
+            else if (exact)          LIF_GROUP(0, 0, 0, 1, 1);
+            else                     LIF_GROUP(0, 0, 0, 0, 1);
         }
     }
 }

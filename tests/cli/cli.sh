@@ -83,6 +83,7 @@ for model in retina primate cat-x linear; do
     cp out $model.xml
     yes "describe $model.xml"       convis describe $model.xml
 done
+no  'a layer has no XML' 2 "'lif' is a layer"           convis describe lif --xml
 no  'describe nothing'   1 'did you mean retina?'       convis describe retnia
 yes 'devices'                       convis devices
 is  'baseline is usable'            grep -q 'cpu:baseline *yes' out
@@ -221,6 +222,13 @@ done
 exec 3>&- 4<&-
 wait $loop
 is  'a loop is closed frame by frame'  test $answers -eq 3
+timeout 20 "$convis" run retina - --size 48x40 -q -o - < in > back 2> err &
+loop=$!
+exec 3> in 4< back
+read -r line <&4
+exec 3>&- 4<&-
+wait $loop
+is  'the header comes before the first frame' test "$line" = unit,time,layer
 head -c $((frame + 100)) grating.raw > short.raw
 no  'half a frame'       1 'standard input'  sh -c '"$0" run retina - --size 48x40 -q < short.raw' "$convis"
 
