@@ -180,7 +180,8 @@ int run_outputs_open(struct run *r)
     const convis_unit *units = NULL;
     convis_provenance origin = { .command = r->command, .input = r->input, .device = convis_device_name(r->context),
                                  .numerics = r->numerics_used[0] ? r->numerics_used : NULL,
-                                 .dt = convis_dt(r->model), .seed = r->seed };
+                                 .dt = convis_dt(r->model), .seed = convis_seed_of(r->model),
+                                 .parameters = convis_recipe_parameters(r->recipe) };
     if (!convis_recipe_text(r->recipe, &r->model_text)) origin.model = r->model_text;
     if (r->wants_spikes && convis_units(r->model, &units, &r->units)) return cli_report(r->context);
 

@@ -138,28 +138,18 @@ static int set_model(struct run *r)
         if (convis_get(r->model, path, &value)) return no_such_setting(r, path);
         if (!cli_number(text, &value)) return cli_fail("--set %s: '%s', expected a number", path, text);
         if (convis_set(r->model, path, value)) return cli_report(r->context);
+        char line[256];
+        snprintf(line, sizeof line, "%s %s", path, text);
+        if (convis_recipe_add_parameters(r->recipe, line)) return cli_report(r->context);
     }
     return 0;
 }
 
-/* A model's text, alone or in a result, has its settings; what was set behind them must be set again. */
-static void warn_of_loss(const struct run *r, const char *file)
-{
-    char path[128];
-    const char *value;
-    for (int k = 0; k < r->later.count; k++)
-        if (cli_split(r->later.at[k], path, sizeof path, &value))
-            cli_warn("%s does not keep '%s', which is no setting of the model but a parameter of a layer", file, path);
-    if (r->load_params) cli_warn("%s does not keep the parameters of %s; to run it again takes --params, too", file, r->load_params);
-}
-
+/* VirtualRetina's format has the settings; what was set behind them must be set again. A .h5 keeps both. */
 static void warn_of_losses(const struct run *r)
 {
-    if (r->save_xml) warn_of_loss(r, r->save_xml);
-    for (int k = 0; k < r->outs.count; k++) {
-        const char *ending = cli_extension(r->outs.at[k]);
-        if (!strcasecmp(ending, "h5") || !strcasecmp(ending, "hdf5")) warn_of_loss(r, r->outs.at[k]);
-    }
+    if (r->save_xml && convis_recipe_parameters(r->recipe))
+        cli_warn("%s does not keep the parameters of layers that were set beside the model's settings", r->save_xml);
 }
 
 static int set_units(struct run *r)
@@ -196,7 +186,8 @@ static int open_model(struct run *r)
 
     if (convis_recipe_build(r->recipe, r->info.width, r->info.height, &r->model)) return cli_report(r->context);
     warnings(r);
-    if (r->load_params && convis_parameters_load(r->model, r->load_params)) return cli_report(r->context);
+    if (r->load_params && (convis_parameters_load(r->model, r->load_params) || convis_recipe_load_parameters(r->recipe, r->load_params)))
+        return cli_report(r->context);
     if (set_model(r)) return 1;
     warn_of_losses(r);
     if (r->save_params && convis_parameters_save(r->model, r->save_params)) return cli_report(r->context);

@@ -154,29 +154,44 @@ static convis_status read_number(convis_model *m, convis_text *t, const char *pa
     return status;
 }
 
-static convis_status read_all(convis_model *m, const char *file, int apply)
+static convis_status read_all(convis_model *m, convis_text *t, int apply)
 {
-    convis_text t;
-    convis_status status = convis_text_open(m->context, file, "parameters", &t);
-    if (status) return status;
+    convis_status status = CONVIS_OK;
     int line;
-    while (!status && (line = convis_text_line(&t)) != 0) {
+    while (!status && (line = convis_text_line(t)) != 0) {
         if (line < 0) { status = CONVIS_EFORMAT; break; }
-        char *path = convis_text_word(&t, 0), *number = convis_text_word(&t, 0);
+        char *path = convis_text_word(t, 0), *number = convis_text_word(t, 0), *more = convis_text_word(t, 0);
         double value = 0;
-        if (!path || !number || convis_text_word(&t, 0))
-            status = convis_fail(m->context, CONVIS_EFORMAT, "%s:%lld: expected a path and a number", file, (long long)t.line);
-        if (!status) status = convis_text_number(&t, number, path, &value);
-        if (!status) status = read_number(m, &t, path, value, apply);
+        if (!path || !number || (more && *more != '#'))
+            status = convis_fail(m->context, CONVIS_EFORMAT, "%s:%lld: expected a path and a number", t->path, (long long)t->line);
+        if (!status) status = convis_text_number(t, number, path, &value);
+        if (!status) status = read_number(m, t, path, value, apply);
     }
-    convis_text_close(&t);
+    convis_text_close(t);
     return status;
 }
 
-/* Twice over the file, so that a fault in its last line changes nothing. */
+/* Twice over the lines, so that a fault in the last one changes nothing. */
 convis_status convis_parameters_load(convis_model *m, const char *file)
 {
+    convis_text t;
     if (m->status) return convis_fail(m->context, m->status, "%s", m->sentence);
-    convis_status status = read_all(m, file, 0);
-    return status ? status : read_all(m, file, 1);
+    convis_status status = CONVIS_OK;
+    for (int apply = 0; !status && apply < 2; apply++) {
+        status = convis_text_open(m->context, file, "parameters", &t);
+        if (!status) status = read_all(m, &t, apply);
+    }
+    return status;
+}
+
+convis_status convis_parameters_parse(convis_model *m, const char *name, const char *text)
+{
+    convis_text t;
+    if (m->status) return convis_fail(m->context, m->status, "%s", m->sentence);
+    convis_status status = CONVIS_OK;
+    for (int apply = 0; !status && apply < 2; apply++) {
+        status = convis_text_read(m->context, name, text, &t);
+        if (!status) status = read_all(m, &t, apply);
+    }
+    return status;
 }

@@ -62,6 +62,8 @@ convis_status convis_seed(convis_model *m, uint64_t seed)
     return CONVIS_OK;
 }
 
+uint64_t convis_seed_of(const convis_model *m) { return m->seed; }
+
 convis_status convis_reset(convis_model *m)
 {
     if (m->status) return convis_fail(m->context, m->status, "%s", m->sentence);

@@ -248,7 +248,7 @@ static void make_spikes(void)
 
 static convis_status write_spikes(const char *file, int64_t count, int keep)
 {
-    static const convis_provenance WHO = { "convis run", "<retina/>", "in.npy", NULL, "cpu:baseline", 0.005, UINT64_MAX };
+    static const convis_provenance WHO = { "convis run", "<retina/>", "in.npy", NULL, "cpu:baseline", 0.005, UINT64_MAX, "bipolar.substep 0.0005\n" };
     convis_spike_writer *w;
     make_spikes();
     convis_status status = convis_spike_writer_open(context, file, units, UNITS, &WHO, &w);

@@ -116,6 +116,7 @@ convis_status convis_set_array(convis_model *, const char *path, const double *v
  * any fault none. */
 convis_status convis_parameters_save(const convis_model *, const char *file);
 convis_status convis_parameters_load(convis_model *, const char *file);
+convis_status convis_parameters_parse(convis_model *, const char *name, const char *text);    /* name: for sentences */
 
 typedef enum convis_kind { CONVIS_LAYER, CONVIS_PARAMETER, CONVIS_STATE, CONVIS_OUTPUT, CONVIS_ALIAS } convis_kind;
 typedef struct convis_item {
@@ -138,6 +139,7 @@ convis_status convis_output(convis_model *, const char *path, convis_tensor *); 
 convis_status convis_output_shape(const convis_model *, const char *path, convis_shape *frame);  /* once planned */
 int64_t       convis_frame (const convis_model *);                        /* frames since the last reset */
 convis_status convis_seed  (convis_model *, uint64_t seed);               /* of all noise; 0 unless set */
+uint64_t      convis_seed_of(const convis_model *);                       /* convis_state_load brings its own */
 
 /* ---- State is explicit. ------------------------------------------------------------------------------ */
 
@@ -182,6 +184,11 @@ convis_status convis_recipe_units(convis_recipe *, const convis_unit *, int64_t 
 /* The model for movies of this size in pixels. Parameters, aliases, units and past are set; plan it next. */
 convis_status convis_recipe_build(convis_recipe *, int64_t width, int64_t height, convis_model **);
 convis_status convis_recipe_save (const convis_recipe *, const char *file);      /* .xml: VirtualRetina's format */
+/* Parameters beyond the settings, lines as in a file of parameters, for every model built from here on; later lines win.
+ * A saved .h5 brings its own. NULL when there are none. */
+convis_status convis_recipe_add_parameters(convis_recipe *, const char *lines);
+convis_status convis_recipe_load_parameters(convis_recipe *, const char *file);
+const char   *convis_recipe_parameters(const convis_recipe *);
 /* The same text as convis_recipe_save writes; free with convis_recipe_text_free. */
 convis_status convis_recipe_text (const convis_recipe *, char **text);
 void          convis_recipe_text_free(const convis_recipe *, char **text);

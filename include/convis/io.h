@@ -64,6 +64,7 @@ typedef struct convis_provenance {   /* what a .h5 keeps so that a result can be
     const char *command, *model, *input, *numerics, *device;   /* model: the recipe's text; NULLs are left out */
     double      dt;
     uint64_t    seed;
+    const char *parameters;          /* lines of convis_recipe_parameters */
 } convis_provenance;
 
 typedef struct convis_spike_writer convis_spike_writer;

@@ -380,7 +380,7 @@ static int set_provenance(hid_t file, const convis_provenance *p)
     snprintf(version, sizeof version, "%u.%u.%u", major, minor, release);
     return set_text(file, "convis", convis_version()) && set_text(file, "hdf5", version)
         && (!p || (set_text(file, "command", p->command) && set_text(file, "input", p->input) && set_text(file, "numerics", p->numerics)
-                   && set_text(file, "device", p->device) && write_text(file, "model", p->model)
+                   && set_text(file, "device", p->device) && write_text(file, "model", p->model) && write_text(file, "parameters", p->parameters)
                    && set_number(file, "dt", H5T_NATIVE_DOUBLE, &p->dt) && set_number(file, "seed", H5T_NATIVE_UINT64, &p->seed)));
 }
 

@@ -17,16 +17,31 @@ locale_t convis_text_locale(locale_t to)
     return uselocale(to ? to : c_locale);
 }
 
-convis_status convis_text_open(convis_context *c, const char *path, const char *expected, convis_text *t)
+static void begin(convis_context *c, const char *path, convis_text *t)
 {
-    int64_t size;
     t->context = c;
     t->path = path;
     t->line = 0;
     t->at = NULL;
+}
+
+convis_status convis_text_open(convis_context *c, const char *path, const char *expected, convis_text *t)
+{
+    int64_t size;
+    begin(c, path, t);
     convis_status status = convis_file_open(c, path, expected, 1, &t->file, &size);
     if (!status) t->before = convis_text_locale((locale_t)0);
     return status;
+}
+
+convis_status convis_text_read(convis_context *c, const char *path, const char *text, convis_text *t)
+{
+    begin(c, path, t);
+    /* fmemopen only reads in mode "r", and an empty text is none to some C libraries. */
+    t->file = *text ? fmemopen((void *)(uintptr_t)text, strlen(text), "r") : fopen("/dev/null", "r");
+    if (!t->file) return convis_fail(c, CONVIS_ENOMEM, "%s: out of memory", path);
+    t->before = convis_text_locale((locale_t)0);
+    return CONVIS_OK;
 }
 
 void convis_text_close(convis_text *t)

@@ -15,6 +15,8 @@ typedef struct convis_text {
 } convis_text;
 /* Between open and close the thread's numbers are in the C locale. */
 convis_status convis_text_open (convis_context *, const char *path, const char *expected, convis_text *);
+/* The same for a text in memory, called `path` in sentences. */
+convis_status convis_text_read (convis_context *, const char *path, const char *text, convis_text *);
 void          convis_text_close(convis_text *);
 /* The next line that is not empty or a comment ('#'). 1: a line, 0: the end, -1: an error. */
 int           convis_text_line (convis_text *);

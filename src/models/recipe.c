@@ -49,7 +49,7 @@ static convis_status slurp(convis_context *c, const char *path, char **text, siz
         char *more = room < LARGEST_FILE ? convis_obtain(c, 2*room) : NULL;
         if (!more) {
             status = room < LARGEST_FILE ? CONVIS_ENOMEM
-                   : convis_fail(c, CONVIS_EFORMAT, "%s: more than %d MB, expected a retina's description", path, LARGEST_FILE >> 20);
+                   : convis_fail(c, CONVIS_EFORMAT, "%s: more than %d MB, expected less", path, LARGEST_FILE >> 20);
             break;
         }
         memcpy(more, *text, *size);
@@ -72,6 +72,10 @@ static convis_status open_file(convis_context *c, const char *name, convis_recip
         return convis_fail(c, CONVIS_ENOTSUP, "%s: models in YAML are not supported by this version, expected .xml or .h5", name);
     if (!strcasecmp(ext, ".h5") || !strcasecmp(ext, ".hdf5")) {
         status = convis_hdf5_text(c, name, "model", &text);
+        if (!status) {
+            convis_status without = convis_hdf5_text(c, name, "parameters", &r->parameters);
+            status = without == CONVIS_ENAME ? CONVIS_OK : without;
+        }
         size = !status && text ? strlen(text) : 0;
     }
     else if (!strcasecmp(ext, ".xml") || access(name, F_OK) == 0) status = slurp(c, name, &text, &size);
@@ -101,6 +105,7 @@ void convis_recipe_free(convis_recipe **recipe)
     convis_context *c = r->context;
     convis_retina_clear(c, &r->retina);
     convis_warnings_free(c, &r->warnings);
+    convis_release(c, r->parameters);
     convis_release(c, r);
     *recipe = NULL;
 }
@@ -220,8 +225,35 @@ convis_status convis_recipe_build(convis_recipe *r, int64_t width, int64_t heigh
     convis_status status = convis_retina_check(r->context, &r->retina);
     if (!status) status = inspect(r, width, height);
     if (!status) status = convis_retina_build(r->context, &r->retina, NULL, 0, width, height, model);
+    if (!status && r->parameters) status = convis_parameters_parse(*model, "parameters", r->parameters);
+    if (status) convis_model_free(model);
     return status;
 }
+
+convis_status convis_recipe_add_parameters(convis_recipe *r, const char *lines)
+{
+    size_t before = r->parameters ? strlen(r->parameters) : 0, more = strlen(lines);
+    char *all = convis_obtain(r->context, before + more + 2);
+    if (!all) return CONVIS_ENOMEM;
+    if (before) memcpy(all, r->parameters, before);
+    memcpy(all + before, lines, more);
+    if (more && lines[more - 1] != '\n') all[before + more] = '\n';
+    convis_release(r->context, r->parameters);
+    r->parameters = all;
+    return CONVIS_OK;
+}
+
+convis_status convis_recipe_load_parameters(convis_recipe *r, const char *file)
+{
+    char *text = NULL;
+    size_t size;
+    convis_status status = slurp(r->context, file, &text, &size);
+    if (!status) status = convis_recipe_add_parameters(r, text);
+    convis_release(r->context, text);
+    return status;
+}
+
+const char *convis_recipe_parameters(const convis_recipe *r) { return r->parameters; }
 
 /* ---- Saving ---- */
 

@@ -7,6 +7,7 @@ struct convis_recipe {
     convis_context *context;
     struct convis_retina retina;
     struct convis_warnings warnings;
+    char *parameters;                                    /* lines for the models it builds, or NULL */
     int opened;                                          /* warnings of opening; those of building follow */
 };
 

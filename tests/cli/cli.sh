@@ -162,7 +162,7 @@ is  'gives the same spikes'         cmp e.csv f.csv
 is  '--set changed them'            sh -c '! cmp -s a.csv e.csv'
 yes 'a stimulus without a file'     convis run retina 'stim:grating' --size 48x40 --frames 60 --dt 0.001 -q -o s.csv
 
-# A file of parameters: what is not in it stays; --set comes after it; what a model's text cannot keep is warned of.
+# A file of parameters: what is not in it stays; --set comes after it; a result keeps them; what .xml cannot keep is warned of.
 yes 'save-params'                   $run --set opl.center.gain=0.02 --save-params p.txt -o g.csv
 is  'is lines of path and value'    grep -qx 'opl.center.gain 0.02' p.txt
 yes 'params'                        $run --params p.txt -o h.csv
@@ -172,9 +172,12 @@ yes 'one parameter'                 $run --params p.txt -o h.csv
 is  'gives the same spikes'         cmp g.csv h.csv
 yes 'params, then set'              $run --params p.txt --set opl.center.gain=0.0392156862745098 -o h.csv
 is  'the default again'             cmp a.csv h.csv
-yes 'a result that lacks them'      $run --params p.txt --set bipolar.substep=0.0005 -o lacks.h5
-is  'warns of --params'             grep -q 'warning: lacks.h5 does not keep the parameters of p.txt' err
-is  'and of --set'                  grep -q "warning: lacks.h5 does not keep 'bipolar.substep'" err
+yes 'a result with both'            $run --params p.txt --set bipolar.substep=0.0005 -o both.h5 -o both.csv
+yes 'runs again as it did'          convis run both.h5 grating.npy -q -o again.csv
+is  'with all its parameters'       cmp both.csv again.csv
+is  'which changed something'       sh -c '! cmp -s a.csv both.csv'
+yes 'an .xml'                       $run --set bipolar.substep=0.0005 --save-xml lacks.xml -o h.csv
+is  'warns that it lacks them'      grep -q 'warning: lacks.xml does not keep' err
 echo 'opl.center.gain much' > p.txt
 no  'parameter no number' 1 "p.txt:1: opl.center.gain: 'much', expected a number" $run --params p.txt -o h.csv
 echo 'opl.center.gane 1' > p.txt
