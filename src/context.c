@@ -38,16 +38,24 @@ const char *convis_message(const convis_context *c) { return c ? c->message : "o
 static void *plain_obtain(void *user, size_t bytes) { (void)user; return malloc(bytes); }
 static void  plain_release(void *user, void *memory) { (void)user; free(memory); }
 
-/* The allocator promises no alignment beyond malloc's, so the block carries its own start just below what we return. */
+/* The allocator promises no alignment beyond malloc's, so the block carries its own start just below what we return.
+ * Large blocks come page-aligned; a kernel that walks through eight maps would then meet all eight in one set of the
+ * first-level cache. So each large block begins some lines further into its page than the one before. */
+enum { LARGE = 1 << 14, COLOURS = 16, COLOUR_BYTES = 5*ALIGNMENT };
+
 void *convis_obtain(convis_context *c, size_t bytes)
 {
-    void *raw = bytes > SIZE_MAX - ALIGNMENT - sizeof(void *) ? NULL
-              : c->allocator.obtain(c->allocator.user, bytes + ALIGNMENT + sizeof(void *));
+    size_t extra = ALIGNMENT + sizeof(void *), shift = 0;
+    if (bytes >= LARGE) {
+        shift = c->colour*COLOUR_BYTES;
+        c->colour = (c->colour + 1)%COLOURS;
+    }
+    void *raw = bytes > SIZE_MAX - extra - shift ? NULL : c->allocator.obtain(c->allocator.user, bytes + extra + shift);
     if (!raw) {
         convis_fail(c, CONVIS_ENOMEM, "out of memory: %.1f MB more were asked for", (double)bytes/1e6);
         return NULL;
     }
-    uintptr_t at = ((uintptr_t)raw + sizeof(void *) + ALIGNMENT - 1) & ~(uintptr_t)(ALIGNMENT - 1);
+    uintptr_t at = ((uintptr_t)raw + sizeof(void *) + shift + ALIGNMENT - 1) & ~(uintptr_t)(ALIGNMENT - 1);
     ((void **)at)[-1] = raw;
     return memset((void *)at, 0, bytes);
 }

@@ -7,6 +7,7 @@ struct convis_context {
     convis_allocator allocator;
     int  threads;
     int  isa;                     /* index into convis_isa's list */
+    unsigned colour;              /* of the next large block (convis_obtain) */
     char device[32];
     char message[1024];
 };

@@ -3,7 +3,7 @@
 #define CONVIS_MODEL_H
 #include "context.h"
 
-enum { NAME_SIZE = 96 };
+enum { NAME_SIZE = 96, LONGEST_SEGMENT = 16 };
 
 /* The frames of one output: `carry` frames of the past, then those of the present sub-chunk (or, when somebody keeps
  * the output, of the whole chunk). */

@@ -68,7 +68,8 @@ static convis_status cut_segments(convis_model *m)
     for (int j = 0; j < m->count; j++) {
         const model_layer *l = &m->layers[j];
         segment *last = m->segment_count ? &m->segments[m->segment_count - 1] : NULL;
-        if (last && l->type->pointwise && m->layers[last->first].type->pointwise && last->n == l->out.n) last->count++;
+        int joins = last && l->type->pointwise && m->layers[last->first].type->pointwise && last->n == l->out.n;
+        if (joins && last->count < LONGEST_SEGMENT) last->count++;
         else m->segments[m->segment_count++] = (segment){ .first = j, .count = 1, .n = l->out.n };
     }
     return CONVIS_OK;

@@ -52,14 +52,15 @@ static convis_pass pass_of(const convis_model *m, const model_layer *l, const tu
     return p;
 }
 
-/* n: elements from frame to frame. */
-static void run_kernel(const model_layer *l, const convis_pass *p, int64_t i0, int64_t i1, int64_t n)
+/* One layer on one tile, with these inputs and output in place of the pass's own; n: elements from frame to frame. */
+static void run_kernel(const model_layer *l, const convis_pass *p, const convis_real *const *in, convis_real *out, int64_t i0, int64_t i1,
+                       int64_t n)
 {
     void *v[2 + CONVIS_MAX_INPUTS + CONVIS_MAX_OUTPUTS + CONVIS_MAX_STATES + CONVIS_MAX_TAPE];
     int k = 0;
     v[k++] = l->p;
-    for (int j = 0; j < p->inputs; j++)       v[k++] = (void *)(uintptr_t)p->in[j];
-    v[k++] = p->out;
+    for (int j = 0; j < p->inputs; j++)       v[k++] = (void *)(uintptr_t)in[j];
+    v[k++] = out;
     for (int j = 0; j < l->extras; j++)       v[k++] = p->extra[j];
     for (int j = 0; j < l->states; j++)       v[k++] = p->state[j];
     for (int j = 0; j < l->type->tape; j++)   v[k++] = p->tape[j];
@@ -75,19 +76,22 @@ static void copy_frames(convis_real *to, int64_t to_n, const convis_real *from, 
 
 /* One layer of a tiled segment. A kernel counts pixels from the map's first, so a slot is handed over as if it began
  * i0 elements earlier. Of a single frame nothing need be copied: where frames lie apart does not matter then. */
-static void run_in_tile(const segment *g, const model_layer *l, convis_pass *p, int64_t i0, int64_t i1, convis_real *slots, int64_t room)
+static void run_in_tile(const segment *g, const model_layer *l, const convis_pass *p, int64_t i0, int64_t i1, convis_real *slots,
+                        int64_t room)
 {
     int64_t n = p->frames > 1 ? g->tile : g->n;
+    const convis_real *in[CONVIS_MAX_INPUTS];
     convis_real *out = p->out;
     for (int k = 0; k < p->inputs; k++) {
         convis_real *slot = slots + l->in_slot[k]*room;
+        in[k] = p->in[k];
         if (l->copies_in[k] && p->frames > 1) copy_frames(slot, g->tile, p->in[k] + i0, g->n, i1 - i0, p->frames);
-        if (p->frames > 1 || !p->in[k]) p->in[k] = (const convis_real *)((uintptr_t)slot - (uintptr_t)i0*sizeof *slot);
+        if (p->frames > 1 || !in[k]) in[k] = (const convis_real *)((uintptr_t)slot - (uintptr_t)i0*sizeof *slot);
     }
     int own = p->frames > 1 || !out;
-    if (own) p->out = (convis_real *)((uintptr_t)(slots + l->out.slot*room) - (uintptr_t)i0*sizeof *out);
-    run_kernel(l, p, i0, i1, n);
-    if (own && out) copy_frames(out + i0, g->n, slots + l->out.slot*room, g->tile, i1 - i0, p->frames);
+    if (own) out = (convis_real *)((uintptr_t)(slots + l->out.slot*room) - (uintptr_t)i0*sizeof *out);
+    run_kernel(l, p, in, out, i0, i1, n);
+    if (own && p->out) copy_frames(p->out + i0, g->n, slots + l->out.slot*room, g->tile, i1 - i0, p->frames);
 }
 
 static void run_segment(const convis_model *m, const segment *g, const turn *u)
@@ -103,13 +107,15 @@ static void run_segment(const convis_model *m, const segment *g, const turn *u)
     int64_t tiles = (g->n + g->tile - 1)/g->tile, from = tiles*u->thread/u->team->threads, to = tiles*(u->thread + 1)/u->team->threads;
     int64_t room = m->batch*g->tile;
     convis_real *slots = g->tiled ? g->scratch + u->thread*g->slots*room : NULL;
+    convis_pass passes[LONGEST_SEGMENT];
+    for (int j = 0; j < g->count; j++) passes[j] = pass_of(m, &m->layers[g->first + j], u);
     for (int64_t k = from; k < to; k++)
-        for (int j = g->first; j < g->first + g->count; j++) {
-            const model_layer *l = &m->layers[j];
-            convis_pass p = pass_of(m, l, u);
+        for (int j = 0; j < g->count; j++) {
+            const model_layer *l = &m->layers[g->first + j];
+            const convis_pass *p = &passes[j];
             int64_t i0 = k*g->tile, i1 = i0 + g->tile < g->n ? i0 + g->tile : g->n;
-            if (g->tiled) run_in_tile(g, l, &p, i0, i1, slots, room);
-            else run_kernel(l, &p, i0, i1, g->n);
+            if (g->tiled) run_in_tile(g, l, p, i0, i1, slots, room);
+            else run_kernel(l, p, p->in, p->out, i0, i1, g->n);
         }
     meet(u);
 }
