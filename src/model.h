@@ -71,7 +71,6 @@ int convis_find_row(const convis_field *table, const char *name);     /* -1: non
 const convis_kernel *convis_find_kernel(const convis_kernel *list, const char *name);
 convis_status convis_prepare(convis_model *);                 /* constants of every layer whose parameters changed */
 void convis_start(convis_model *);                            /* states and carried frames as before the first frame */
-double convis_edge_past(const convis_model *, const model_layer *, int input);
 /* Units of the model's spiking layers, in order (copied). Without it each element is a unit. */
 convis_status convis_model_units(convis_model *, const convis_unit *, int64_t count);
 convis_status convis_place_units(convis_model *);

@@ -171,27 +171,18 @@ static convis_status read_all(convis_model *m, convis_text *t, int apply)
     return status;
 }
 
-/* Twice over the lines, so that a fault in the last one changes nothing. */
-convis_status convis_parameters_load(convis_model *m, const char *file)
+/* Twice over the lines, so that a fault in the last one changes nothing. text: the lines, or NULL to open the file `name`. */
+static convis_status load(convis_model *m, const char *name, const char *text)
 {
     convis_text t;
     if (m->status) return convis_fail(m->context, m->status, "%s", m->sentence);
     convis_status status = CONVIS_OK;
     for (int apply = 0; !status && apply < 2; apply++) {
-        status = convis_text_open(m->context, file, "parameters", &t);
+        status = text ? convis_text_read(m->context, name, text, &t) : convis_text_open(m->context, name, "parameters", &t);
         if (!status) status = read_all(m, &t, apply);
     }
     return status;
 }
 
-convis_status convis_parameters_parse(convis_model *m, const char *name, const char *text)
-{
-    convis_text t;
-    if (m->status) return convis_fail(m->context, m->status, "%s", m->sentence);
-    convis_status status = CONVIS_OK;
-    for (int apply = 0; !status && apply < 2; apply++) {
-        status = convis_text_read(m->context, name, text, &t);
-        if (!status) status = read_all(m, &t, apply);
-    }
-    return status;
-}
+convis_status convis_parameters_load(convis_model *m, const char *file) { return load(m, file, NULL); }
+convis_status convis_parameters_parse(convis_model *m, const char *name, const char *text) { return load(m, name, text); }

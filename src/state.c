@@ -10,7 +10,7 @@
 
 /* ---- The past ---- */
 
-double convis_edge_past(const convis_model *m, const model_layer *l, int input)
+static double edge_past(const convis_model *m, const model_layer *l, int input)
 {
     int from = l->in[input].from.id;
     return from ? m->layers[from - 1].out.past : m->past;
@@ -27,7 +27,7 @@ void convis_start(convis_model *m)
     for (int j = 0; j < m->count; j++) {
         model_layer *l = &m->layers[j];
         double x[CONVIS_MAX_INPUTS], state[CONVIS_MAX_STATES];
-        for (int k = 0; k < l->type->inputs; k++) x[k] = convis_edge_past(m, l, k);
+        for (int k = 0; k < l->type->inputs; k++) x[k] = edge_past(m, l, k);
         for (int k = 0; k < l->states; k++) state[k] = l->type->states[k].value;
         l->out.past = l->type->past ? l->type->past(&l->pass, x, state) : 0;
         for (int k = 0; k < l->states; k++) fill(l->pass.state[k], l->state_n[k], state[k]);

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <setjmp.h>
 #include <cmocka.h>
+#include "miser.h"
 #include <convis/io.h>
 #include <dirent.h>
 #include <locale.h>
@@ -364,16 +365,6 @@ static void a_good_figure_is_not_replaced(void **state)
 }
 
 /* ---- The k-th allocation fails ---- */
-
-typedef struct miser { int left, held; } miser;
-static void *obtain(void *user, size_t bytes)
-{
-    miser *m = user;
-    void *p = m->left-- > 0 ? malloc(bytes) : NULL;
-    m->held += p != NULL;
-    return p;
-}
-static void release(void *user, void *p) { if (p) ((miser *)user)->held--; free(p); }
 
 static void every_allocation_may_fail(void **state)
 {

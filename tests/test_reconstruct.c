@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <setjmp.h>
 #include <cmocka.h>
+#include "miser.h"
 #include <convis/io.h>
 #include <math.h>
 #include <stdlib.h>
@@ -349,16 +350,6 @@ static void a_sink_can_stop(void **state)
 }
 
 /* ---- The k-th allocation fails ---- */
-
-typedef struct miser { int left, held; } miser;
-static void *obtain(void *user, size_t bytes)
-{
-    miser *m = user;
-    void *p = m->left-- > 0 ? malloc(bytes) : NULL;
-    m->held += p != NULL;
-    return p;
-}
-static void release(void *user, void *p) { if (p) ((miser *)user)->held--; free(p); }
 
 static void every_allocation_may_fail(void **state)
 {

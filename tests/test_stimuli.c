@@ -6,7 +6,7 @@
 #include <cmocka.h>
 #include <convis/io.h>
 #include "../src/stimuli/eye.h"
-#include "../src/stimuli/philox.h"
+#include "../src/kernels/philox.h"
 #include "../src/stimuli/stimuli.h"
 #include <math.h>
 #include <stdio.h>

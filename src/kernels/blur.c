@@ -49,8 +49,8 @@ static void diffusion_line(const convis_blur_spec *s, int steps, line at, convis
     for (int64_t i = 0; i < at.length; i++) {
         double g = growth(s, at.x + (double)i*at.dx, at.y + (double)i*at.dy), lambda = sigma*sigma*g*g/(2*steps);
         double scale = 1/(1 + lambda*((i > 0) + (i < at.length - 1)) - lambda*before);
-        before = i < at.length - 1 ? lambda*scale : 0;
-        c[i*at.stride] = (convis_real)(i < at.length - 1 ? before : lambda*scale);
+        before = lambda*scale;
+        c[i*at.stride] = (convis_real)before;
         m[i*at.stride] = (convis_real)scale;
     }
 }

@@ -4,28 +4,21 @@
  * sum of the squared sigmas in a row. Its random ring phases and shifts come from libc's rand(); here they come from
  * Philox, keyed by the seed and counted by layer and cell, so that a retina's cells do not change from run to run. */
 #include "retina.h"
+#include "../kernels/philox.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { MOST_CELLS = 1 << 26 };
 
-/* ---- Random numbers: Philox4x32-10 (Salmon et al. 2011), of which two uniform numbers are used. ---- */
-
 enum { RING_PHASE, SHIFT };
 
+/* Two numbers in [0, 1) of a cell or ring. */
 static void uniform(uint64_t seed, uint32_t layer, uint32_t index, uint32_t purpose, double u[2])
 {
-    uint32_t x[4] = { index, layer, purpose, 0x63656c6cu }, k0 = (uint32_t)seed, k1 = (uint32_t)(seed >> 32);
-    for (int round = 0; round < 10; round++) {
-        uint64_t a = 0xD2511F53ull*x[0], b = 0xCD9E8D57ull*x[2];
-        uint32_t next[4] = { (uint32_t)(b >> 32) ^ x[1] ^ k0, (uint32_t)b, (uint32_t)(a >> 32) ^ x[3] ^ k1, (uint32_t)a };
-        memcpy(x, next, sizeof x);
-        k0 += 0x9E3779B9u;
-        k1 += 0xBB67AE85u;
-    }
-    u[0] = x[0]*0x1p-32;
-    u[1] = x[1]*0x1p-32;
+    philox p = philox_draw(seed, index | (uint64_t)layer << 32, purpose | (uint64_t)0x63656c6cu << 32);
+    u[0] = p.word[0]*0x1p-32;
+    u[1] = p.word[1]*0x1p-32;
 }
 
 /* ---- The map ---- */

@@ -273,18 +273,13 @@ convis_status convis_retina_build(convis_context *c, const struct convis_retina 
                                   int64_t width, int64_t height, convis_model **model)
 {
     builder b = { .r = r, .exact = r->numerics == CONVIS_CONVERGED, .delay = r->numerics != CONVIS_CONVERGED };
-    int64_t seen_x = width, seen_y = height;
+    int64_t seen_x = convis_retina_offered(r, width), seen_y = convis_retina_offered(r, height);
     struct convis_retina_map map;
     struct convis_cells cells = { 0 };
     *model = NULL;
-    if (r->eye) {
-        double border = 2*r->eye_amplitude*r->ppd;
-        seen_x = (int64_t)floor(2*((double)width/2 - border));
-        seen_y = (int64_t)floor(2*((double)height/2 - border));
-        if (seen_x < 1 || seen_y < 1)
-            return convis_fail(c, CONVIS_ESHAPE, "eye.amplitude: eye movements of %g degrees need %g pixels on every side, "
-                "more than a movie of %lldx%lld has", r->eye_amplitude, border, (long long)width, (long long)height);
-    }
+    if (seen_x < 1 || seen_y < 1)
+        return convis_fail(c, CONVIS_ESHAPE, "eye.amplitude: eye movements of %g degrees need %g pixels on every side, "
+            "more than a movie of %lldx%lld has", r->eye_amplitude, 2*r->eye_amplitude*r->ppd, (long long)width, (long long)height);
     b.status = convis_retina_map(c, r, seen_x, seen_y, &map);
     if (!b.status) b.status = convis_retina_cells(c, r, &map, override, overrides, (uint64_t)r->cell_seed, &cells);
     if (!b.status) b.status = convis_model_new(c, r->dt, &b.model);

@@ -1,6 +1,7 @@
-/* philox.h - Philox4x32-10, the counter-based generator of Salmon et al. 2011: the same counter and key, the same numbers. */
-#ifndef CONVIS_STIMULI_PHILOX_H
-#define CONVIS_STIMULI_PHILOX_H
+/* philox.h - Philox4x32-10, the counter-based generator of Salmon et al. 2011, for the host: the same counter and key, the
+ * same numbers. Layers draw theirs by kernel.h, whose text other compilers must read, too. */
+#ifndef CONVIS_PHILOX_H
+#define CONVIS_PHILOX_H
 #include <math.h>
 #include <stdint.h>
 
