@@ -38,6 +38,11 @@ int cli_plot(int argc, char **argv);
 int cli_convert(int argc, char **argv);
 int cli_devices(int argc, char **argv);
 int cli_bench(int argc, char **argv);
+int cli_fit(int argc, char **argv);
+int cli_dream(int argc, char **argv);
+int cli_gradcheck(int argc, char **argv);
+int cli_eval(int argc, char **argv);
+int cli_sta(int argc, char **argv);
 
 /* ---- Options (options.c) ------------------------------------------------------------------------------- */
 

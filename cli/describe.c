@@ -1,5 +1,6 @@
 /* describe.c - convis describe: models and layers, what can be set and read in each. As text, or as JSON. */
 #include "cli.h"
+#include "specs.h"
 #include <convis/layer.h>
 #include <string.h>
 
@@ -10,12 +11,14 @@ static const cli_page PAGE = {
     "  convis describe\n"
     "  convis describe retina.xml\n"
     "  convis describe primate --xml > primate.xml\n"
+    "  convis describe LNLN --set stages=3 --yaml > mine.yaml\n"
     "  convis describe retina --json | jq '.settings[].path'\n",
     0, 1
 };
 
 /* The layers of a model may depend on the size of the movie; this one serves to list them. */
 enum { WIDTH = 64, HEIGHT = 64 };
+enum { LONGEST = 32 };                                   /* value in a table; --json has all of it */
 
 /* ---- Pieces of text ---- */
 
@@ -220,8 +223,10 @@ static void model_text(const struct subject *s, int all)
     if (s->numerics[0]) printf("%s numerics\n", s->numerics);
 
     heading("Settings, for --set PATH=VALUE (path, value, unit)");
-    for (int k = 0; convis_recipe_list(s->recipe, k, &setting); k++)
+    for (int k = 0; convis_recipe_list(s->recipe, k, &setting); k++) {
+        if (strlen(setting.value) > LONGEST) strcpy(setting.value + LONGEST - 3, "...");
         cli_table_row(&table, 4, setting.path, setting.value, setting.unit, setting.doc);
+    }
     cli_table_print(&table, stdout);
 
     heading("Outputs, for --probe PATH=FILE (path, or a short name)");
@@ -295,12 +300,35 @@ static void model_json(const struct subject *s)
     puts("\n}");
 }
 
-static int print_xml(convis_context *c, const convis_recipe *r)
+/* ---- A model as a file ---- */
+
+static int print_xml(convis_context *c, const struct subject *s)
 {
     char *text;
-    if (convis_recipe_text(r, &text)) return cli_report(c);
+    convis_setting setting;
+    int is_retina = 0;
+    for (int k = 0; convis_recipe_list(s->recipe, k, &setting); k++) is_retina |= *setting.xml != 0;
+    if (!is_retina) return cli_fail("%s: VirtualRetina's format has only retinas; --yaml writes any model", s->name);
+    if (convis_recipe_text(s->recipe, &text)) return cli_report(c);
     fputs(text, stdout);
-    convis_recipe_text_free(r, &text);
+    convis_recipe_text_free(s->recipe, &text);
+    return 0;
+}
+
+/* Without a size as it is described, for movies of any size; with one, the layers that are built for it. */
+static int print_yaml(convis_context *c, struct subject *s, const cli_size *size)
+{
+    char *text;
+    if (size->width) {
+        if (convis_recipe_build(s->recipe, size->width, size->height, &s->model)) return cli_report(c);
+        if (convis_model_yaml(s->model, &text)) return cli_report(c);
+        fputs(text, stdout);
+        convis_model_yaml_free(s->model, &text);
+    } else {
+        if (convis_recipe_yaml(s->recipe, &text)) return cli_report(c);
+        fputs(text, stdout);
+        convis_recipe_text_free(s->recipe, &text);
+    }
     return 0;
 }
 
@@ -313,21 +341,34 @@ static int not_found(convis_context *c, const char *name)
     return cli_fail("no model, layer or file is called '%s'%s", name, cli_nearest_hint(&n, hint, sizeof hint));
 }
 
-static int model(convis_context *c, const char *name, int as_json, int as_xml, int all)
+/* What was asked for: how a model is shown, and what is set in it before. */
+struct wish { int json, xml, yaml, all, kernels; cli_size size; cli_list sets; };
+
+static int set_all(convis_context *c, const struct subject *s, const struct wish *w)
+{
+    char path[128];
+    const char *value;
+    for (int k = 0; k < w->sets.count; k++)
+        if (cli_split(w->sets.at[k], path, sizeof path, &value) && convis_recipe_set(s->recipe, path, value)) return cli_report(c);
+    return 0;
+}
+
+static int model(convis_context *c, const char *name, const struct wish *w)
 {
     struct subject s = { .name = name };
     const char *warning;
     convis_status status = convis_recipe_open(c, name, &s.recipe);
     if (status) return status == CONVIS_ENAME ? not_found(c, name) : cli_report(c);
-    int failed = 0;
     /* Those of the file; what building would warn of depends on the movie, and there is none. */
     for (int k = 0; (warning = convis_recipe_warning(s.recipe, k)); k++) cli_warn("%s", warning);
-    if (as_xml) failed = print_xml(c, s.recipe);
-    else if (convis_recipe_build(s.recipe, WIDTH, HEIGHT, &s.model)) failed = cli_report(c);
-    if (!as_xml && !failed) {
+    int failed = set_all(c, &s, w);
+    if (!failed && w->xml) failed = print_xml(c, &s);
+    else if (!failed && w->yaml) failed = print_yaml(c, &s, &w->size);
+    else if (!failed && convis_recipe_build(s.recipe, WIDTH, HEIGHT, &s.model)) failed = cli_report(c);
+    else if (!failed) {
         if (convis_recipe_get(s.recipe, "numerics", s.numerics, sizeof s.numerics)) s.numerics[0] = 0;
-        if (as_json) model_json(&s);
-        else model_text(&s, all);
+        if (w->json) model_json(&s);
+        else model_text(&s, w->all);
     }
     convis_model_free(&s.model);
     convis_recipe_free(&s.recipe);
@@ -343,33 +384,62 @@ static const convis_layer_type *find_layer(const char *name)
     return NULL;
 }
 
+/* ---- Kernels ---- */
+
+static int kernels(const cli_list *words, const struct wish *w)
+{
+    static const cli_specs KERNELS = { "Kinds of kernel", convis_kernel_kind_list, convis_kernel_param_list };
+    char hint[192];
+    convis_stim_info kind;
+    if (w->xml || w->yaml || w->sets.count) return cli_usage("describe", "--kernels goes with --json only");
+    if (w->json) { cli_specs_json(&KERNELS); return 0; }
+    if (!words->count) { cli_specs_list(&KERNELS); return 0; }
+    if (cli_specs_one(&KERNELS, words->at[0])) return 0;
+    cli_nearest n = cli_nearest_to(words->at[0]);
+    for (int k = 0; convis_kernel_kind_list(k, &kind); k++) cli_nearest_offer(&n, kind.name);
+    return cli_fail("no kind of kernel is called '%s'%s", words->at[0], cli_nearest_hint(&n, hint, sizeof hint));
+}
+
 int cli_describe(int argc, char **argv)
 {
-    int as_json = 0, as_xml = 0, all = 0;
+    struct wish w = { 0 };
     cli_list words = { 0 };
+    char path[128];
+    const char *value;
     const cli_option options[] = {
-        { 'a', "all", NULL, CLI_FLAG, &all,    "every parameter of a model's layers, too" },
-        { 0, "json", NULL, CLI_FLAG, &as_json, "for programs: always everything" },
-        { 0, "xml",  NULL, CLI_FLAG, &as_xml,  "the model as VirtualRetina's .xml" },
+        { 'a', "all", NULL, CLI_FLAG, &w.all,  "every parameter of a model's layers, too" },
+        { 0, "kernels", NULL, CLI_FLAG, &w.kernels, "what arrays of weights can be made of: all kinds, or one" },
+        { 0, "json", NULL, CLI_FLAG, &w.json,  "for programs: always everything" },
+        { 0, "yaml", NULL, CLI_FLAG, &w.yaml,  "the model as a .yaml" },
+        { 0, "xml",  NULL, CLI_FLAG, &w.xml,   "the model as VirtualRetina's .xml" },
+        { 0, "size", "WxH", CLI_SIZE, &w.size, "with --yaml: every layer and cell as built for movies of this size" },
+        { 's', "set", "PATH=VALUE", CLI_TEXTS, &w.sets, "change a setting first; may be given again" },
         { 0 }
     };
     int done = cli_parse(&PAGE, options, argc, argv, &words);
     if (done != CLI_GO) return done;
-    if (as_xml && !words.count) return cli_usage("describe", "--xml needs a MODEL");
-    if (as_xml && as_json) return cli_usage("describe", "either --xml or --json");
+    if (w.kernels) return kernels(&words, &w);
+    const int as_file = w.xml + w.yaml;
+    const char *const option = w.xml ? "--xml" : w.yaml ? "--yaml" : "--set";
+    if ((as_file || w.sets.count) && !words.count) return cli_usage("describe", "%s needs a MODEL", option);
+    if (as_file + w.json > 1) return cli_usage("describe", "either --xml, --yaml or --json");
+    if (w.size.width && !w.yaml) return cli_usage("describe", "--size goes with --yaml");
+    for (int k = 0; k < w.sets.count; k++)
+        if (!cli_split(w.sets.at[k], path, sizeof path, &value))
+            return cli_usage("describe", "--set: '%s', expected PATH=VALUE", w.sets.at[k]);
     if (!words.count) {
-        (as_json ? overview_json : overview_text)();
+        (w.json ? overview_json : overview_text)();
         return 0;
     }
     const convis_layer_type *layer = doc_of(words.at[0]) ? NULL : find_layer(words.at[0]);
-    if (layer && as_xml) return cli_usage("describe", "'%s' is a layer; --xml needs a MODEL", words.at[0]);
+    if (layer && (as_file || w.sets.count)) return cli_usage("describe", "'%s' is a layer; %s needs a MODEL", words.at[0], option);
     if (layer) {
-        (as_json ? layer_json : layer_text)(layer);
+        (w.json ? layer_json : layer_text)(layer);
         return 0;
     }
     convis_context *c = cli_open(NULL, 0);
     if (!c) return 1;
-    int failed = model(c, words.at[0], as_json, as_xml, all);
+    int failed = model(c, words.at[0], &w);
     convis_close(&c);
     return failed;
 }

@@ -5,6 +5,11 @@
 
 const cli_command CLI_COMMANDS[] = {
     { "run",      "show a movie to a model and keep what comes out: spikes, currents, rates", cli_run },
+    { "fit",      "fit a model's parameters to recorded responses",                            cli_fit },
+    { "dream",    "optimise the movie: the largest response, a wanted one, or two models apart", cli_dream },
+    { "gradcheck", "check a model's gradients against differences",                          cli_gradcheck },
+    { "eval",     "score a model, or a prediction, against recorded responses",                 cli_eval },
+    { "sta",      "what was seen before spikes: average, covariance, significance",            cli_sta },
     { "describe", "list models and layers, and what can be set and read in each",             cli_describe },
     { "stim",     "make a stimulus: gratings, bars, checkers, chirps, impulses",              cli_stim },
     { "plot",     "draw rasters, maps, traces and mosaics as PNG, SVG or PDF",                cli_plot },

@@ -55,9 +55,9 @@ static int same_file(const char *a, const char *b)
 /* What a file must not be, because it is read. */
 static int is_read(const struct run *r, const char *file)
 {
-    return strcmp(file, "-") && (same_file(file, r->input) || same_file(file, r->model_name)
+    return strcmp(file, "-") && (same_file(file, r->input) || same_file(file, r->of.name)
                                  || same_file(file, r->units_file) || same_file(file, r->load_state)
-                                 || same_file(file, r->load_params));
+                                 || same_file(file, r->of.parameters));
 }
 
 int run_outputs_check(struct run *r)
@@ -120,7 +120,7 @@ static int no_such_output(struct run *r, const char *path)
     for (int j = 0; j < 3; j++)
         for (int k = 0; convis_list(r->model, kinds[j], k, &item); k++)
             if (kinds[j] != CONVIS_ALIAS || !strchr(item.path, '.')) cli_nearest_offer(&n, item.path);
-    return cli_fail("--probe: the model '%s' has no output '%s'%s", r->model_name, path, cli_nearest_hint(&n, hint, sizeof hint));
+    return cli_fail("--probe: the model '%s' has no output '%s'%s", r->of.name, path, cli_nearest_hint(&n, hint, sizeof hint));
 }
 
 /* Without spikes, -o takes what the last layer says. */
@@ -131,7 +131,7 @@ static int probe_the_last(struct run *r)
     for (int k = 0; k < r->outs.count; k++) {
         if (!holds_maps(r->outs.at[k]))
             return cli_fail("%s: the model '%s' does not spike; its maps are written as .npy, .npz, .h5, .inr, .csv, .png or .mp4",
-                            r->outs.at[k], r->model_name);
+                            r->outs.at[k], r->of.name);
         if (r->probe_count == CLI_LIST_MAX) return cli_fail("too many outputs");
         struct run_probe *p = &r->probe[r->probe_count++];
         snprintf(p->path, sizeof p->path, "%s", last.path);
@@ -181,8 +181,8 @@ int run_outputs_open(struct run *r)
     convis_provenance origin = { .command = r->command, .input = r->input, .device = convis_device_name(r->context),
                                  .numerics = r->numerics_used[0] ? r->numerics_used : NULL,
                                  .dt = convis_dt(r->model), .seed = convis_seed_of(r->model),
-                                 .parameters = convis_recipe_parameters(r->recipe) };
-    if (!convis_recipe_text(r->recipe, &r->model_text)) origin.model = r->model_text;
+                                 .parameters = convis_recipe_parameters(r->of.recipe) };
+    if (!convis_recipe_text(r->of.recipe, &r->model_text)) origin.model = r->model_text;
     if (r->wants_spikes && convis_units(r->model, &units, &r->units)) return cli_report(r->context);
 
     for (int k = 0; k < r->spike_files; k++) {
@@ -259,6 +259,6 @@ int run_outputs_close(struct run *r, int keep)
     for (int k = 0; k < r->probe_count; k++)
         if (r->probe[k].writer && convis_map_writer_close(&r->probe[k].writer, keep && !failed) && keep && !failed)
             failed = cli_report(r->context);
-    if (r->model_text) convis_recipe_text_free(r->recipe, &r->model_text);
+    if (r->model_text) convis_recipe_text_free(r->of.recipe, &r->model_text);
     return failed;
 }

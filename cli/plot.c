@@ -13,6 +13,10 @@ static const cli_page PAGE = {
     "  maps     frames of a map over time\n"
     "  traces   chosen pixels of a map over time\n"
     "  mosaic   where the cells are; with spikes, how much each fires\n"
+    "Of arrays, when it is asked for:\n"
+    "  kernel   (T, Y, X), or several: frames by lag, course and profile of the strongest pixel\n"
+    "  tuning   rows of a direction in degrees and responses\n"
+    "  prediction, nonlinearity   what 'convis fit --report' keeps\n"
     "Figures are drawn by gnuplot.\n",
     "  convis plot spikes.h5\n"
     "  convis plot spikes.h5 --kind mosaic -o mosaic.pdf\n"
@@ -44,13 +48,14 @@ int cli_plot(int argc, char **argv)
     char made[4096];
     const cli_option options[] = {
         { 'o', "output",   "FIGURE",    CLI_TEXT,     &figure,   ".png, .svg or .pdf (FILE's name with .png)" },
-        { 'k', "kind",     "KIND",      CLI_TEXT,     &o.kind,   "raster, maps, traces or mosaic" },
+        { 'k', "kind",     "KIND",      CLI_TEXT,     &o.kind,   "raster, maps, traces, mosaic, kernel, tuning, prediction or\nnonlinearity" },
         { 0, "from",       "SECONDS",   CLI_NUMBER,   &o.from,   "where the figure begins (0)" },
         { 0, "to",         "SECONDS",   CLI_NUMBER,   &o.to,     "where it ends (the end)" },
         { 0, "pixels",     "'X,Y X,Y'", CLI_TEXT,     &o.pixels, "of traces (the centre and the pixel that varies most)" },
         { 0, "name",       "DATASET",   CLI_TEXT,     &o.name,   "of .h5 and .npz: which map" },
         { 0, "dt",         "SECONDS",   CLI_POSITIVE, &o.dt,     "duration of a frame, where the file does not say" },
         { 0, "title",      "TEXT",      CLI_TEXT,     &o.title,  "above the figure" },
+        { 0, "labels",     "A,B",       CLI_TEXT,     &o.labels, "of tuning: names of its curves" },
         { 0, "size",       "WxH",       CLI_SIZE,     &size,     "pixels of a PNG; SVG and PDF have half as many points" },
         { 0, "keep-script", NULL,       CLI_FLAG,     &o.keep_script, "leave script and data beside the figure, in a folder of its name\nwith .plot: 'gnuplot figure.gp' there draws the figure again" },
         { 0 }

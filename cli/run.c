@@ -9,7 +9,7 @@
 
 static const cli_page PAGE = {
     "run", "MODEL INPUT [-o OUT]... [--probe PATH=FILE]... [OPTION]...",
-    "MODEL is a built-in model ('convis describe' lists them), a VirtualRetina .xml or a saved .h5.\n"
+    "MODEL is a built-in model ('convis describe' lists them), a .yaml, a VirtualRetina .xml or a saved .h5.\n"
     "INPUT is a movie or an image of any kind, a numbered sequence ('f%04d.png') or pattern ('dir/*.pgm'),\n"
     ".npy, .npz, .h5, .inr, a stimulus ('stim:grating?direction=45'), or - for raw float32 frames on standard input.\n"
     "Frames of arrays are steps of the model unless --fps says otherwise; a movie's frames last as long as it says.\n"
@@ -33,10 +33,10 @@ static int parse(struct run *r, int argc, char **argv)
     const cli_option options[] = {
         { 'o', "output",       "OUT",       CLI_TEXTS,    &r->outs,     "write the spikes here; may be given again" },
         { 'p', "probe",        "PATH=FILE", CLI_TEXTS,    &r->probe_texts, "write the output PATH of the model here; may be given again" },
-        { 's', "set",          "PATH=VALUE", CLI_TEXTS,   &r->sets,     "change a setting or parameter ('convis describe MODEL' lists them)" },
-        { 0, "dt",             "SECONDS",   CLI_POSITIVE, &r->dt,       "duration of a step of the model" },
-        { 0, "numerics",       "KIND",      CLI_TEXT,     &r->numerics, "virtualretina (as the original program computes) or\nconverged (the same model solved well)" },
-        { 0, "initial",        "LUMINANCE", CLI_TEXT,     &r->initial,  "before the first frame; auto: half of the model's range" },
+        { 's', "set",          "PATH=VALUE", CLI_TEXTS,   &r->of.sets,  "change a setting or parameter ('convis describe MODEL' lists them)" },
+        { 0, "dt",             "SECONDS",   CLI_POSITIVE, &r->of.dt,    "duration of a step of the model" },
+        { 0, "numerics",       "KIND",      CLI_TEXT,     &r->of.numerics, "virtualretina (as the original program computes) or\nconverged (the same model solved well)" },
+        { 0, "initial",        "LUMINANCE", CLI_TEXT,     &r->of.initial, "before the first frame; auto: half of the model's range" },
         { 0, "units",          "FILE",      CLI_TEXT,     &r->units_file, "place cells by lines 'layer unit x_deg y_deg'" },
         { 0, "seed",           "N",         CLI_SEED,     &r->seed,     "of all noise (0)" },
         { 0, "frame-repeat",   "N",         CLI_COUNT,    &r->movie_options.repeat, "steps that each frame is held, whatever the movie says" },
@@ -50,7 +50,7 @@ static int parse(struct run *r, int argc, char **argv)
         { 0, "chunk",          "N",         CLI_COUNT,    &r->chunk,    "steps computed at once; changes memory, never results" },
         { 0, "load-state",     "FILE",      CLI_TEXT,     &r->load_state, "continue from the state of an earlier run, with its seed" },
         { 0, "save-state",     "FILE",      CLI_TEXT,     &r->save_state, "keep the state after the last step" },
-        { 0, "params",         "FILE",      CLI_TEXT,     &r->load_params, "set the parameters in this file, lines 'PATH VALUE'" },
+        { 0, "params",         "FILE",      CLI_TEXT,     &r->of.parameters, "set the parameters in this file, lines 'PATH VALUE'" },
         { 0, "save-params",    "FILE",      CLI_TEXT,     &r->save_params, "write all parameters of the model as such lines" },
         { 0, "save-xml",       "FILE",      CLI_TEXT,     &r->save_xml, "write the model with its settings as VirtualRetina's .xml" },
         { 'q', "quiet",        NULL,        CLI_FLAG,     &r->quiet,    "no progress bar and no summary" },
@@ -58,7 +58,7 @@ static int parse(struct run *r, int argc, char **argv)
     };
     int done = cli_parse(&PAGE, options, argc, argv, &words);
     if (done != CLI_GO) return done;
-    r->model_name = words.at[0];
+    r->of.name = words.at[0];
     r->input = words.at[1];
     r->movie_options.width = r->size.width;
     r->movie_options.height = r->size.height;
@@ -72,83 +72,17 @@ static int parse(struct run *r, int argc, char **argv)
         if (k == 4) return cli_usage("run", "--channel: '%s', expected luminance, red, green or blue", r->channel);
         r->movie_options.channel = k - 1;
     }
-    if (r->numerics && strcmp(r->numerics, "virtualretina") && strcmp(r->numerics, "converged"))
-        return cli_usage("run", "--numerics: '%s', expected virtualretina or converged", r->numerics);
-    double luminance;
-    if (r->initial && strcmp(r->initial, "auto") && !cli_number(r->initial, &luminance))
-        return cli_usage("run", "--initial: '%s', expected a number or auto", r->initial);
-    char path[128];
-    const char *value;
-    for (int k = 0; k < r->sets.count; k++)
-        if (!cli_split(r->sets.at[k], path, sizeof path, &value))
-            return cli_usage("run", "--set: '%s', expected PATH=VALUE", r->sets.at[k]);
+    int wrong = cli_model_check(&r->of, "run");
+    if (wrong) return wrong;
     return run_outputs_check(r);
 }
 
 /* ---- Recipe and model ---- */
 
-static void warnings(struct run *r)
-{
-    const char *text;
-    while ((text = convis_recipe_warning(r->recipe, r->warnings))) cli_warn("%s", text), r->warnings++;
-}
-
-static int set_recipe(struct run *r, const char *path, const char *value)
-{
-    return value && convis_recipe_set(r->recipe, path, value) ? cli_report(r->context) : 0;
-}
-
-/* --set goes to the recipe; what it has no setting for waits for the model to be built. */
-static int set_all(struct run *r)
-{
-    char path[128], dt[40];
-    const char *value;
-    if (r->dt > 0) {
-        snprintf(dt, sizeof dt, "%.17g", r->dt);
-        if (set_recipe(r, "dt", dt)) return 1;
-    }
-    if (set_recipe(r, "numerics", r->numerics) || set_recipe(r, "initial", r->initial)) return 1;
-    for (int k = 0; k < r->sets.count; k++) {
-        cli_split(r->sets.at[k], path, sizeof path, &value);
-        convis_status status = convis_recipe_set(r->recipe, path, value);
-        if (status == CONVIS_ENAME) r->later.at[r->later.count++] = r->sets.at[k];
-        else if (status) return cli_report(r->context);
-    }
-    return 0;
-}
-
-static int no_such_setting(struct run *r, const char *path)
-{
-    char hint[192];
-    convis_setting setting;
-    convis_item item;
-    cli_nearest n = cli_nearest_to(path);
-    for (int k = 0; convis_recipe_list(r->recipe, k, &setting); k++) cli_nearest_offer(&n, setting.path);
-    for (int k = 0; convis_list(r->model, CONVIS_PARAMETER, k, &item); k++) cli_nearest_offer(&n, item.path);
-    return cli_fail("--set: the model '%s' has no '%s'%s", r->model_name, path, cli_nearest_hint(&n, hint, sizeof hint));
-}
-
-static int set_model(struct run *r)
-{
-    char path[128];
-    const char *text;
-    double value;
-    for (int k = 0; k < r->later.count; k++) {
-        cli_split(r->later.at[k], path, sizeof path, &text);
-        if (convis_get(r->model, path, &value)) return no_such_setting(r, path);
-        if (!cli_number(text, &value)) return cli_fail("--set %s: '%s', expected a number", path, text);
-        if (convis_set(r->model, path, value)) return cli_report(r->context);
-        char line[256];
-        snprintf(line, sizeof line, "%s %s", path, text);
-        if (convis_recipe_add_parameters(r->recipe, line)) return cli_report(r->context);
-    }
-    return 0;
-}
-
 /* VirtualRetina's format has the settings; what was set behind them must be set again. A .h5 keeps both. */
 static void warn_of_losses(const struct run *r)
 {
-    if (r->save_xml && convis_recipe_parameters(r->recipe))
+    if (r->save_xml && convis_recipe_parameters(r->of.recipe))
         cli_warn("%s does not keep the parameters of layers that were set beside the model's settings", r->save_xml);
 }
 
@@ -157,42 +91,29 @@ static int set_units(struct run *r)
     convis_unit *units;
     int64_t count;
     if (convis_units_read(r->context, r->units_file, &units, &count)) return cli_report(r->context);
-    convis_status status = convis_recipe_units(r->recipe, units, count);
+    convis_status status = convis_recipe_units(r->of.recipe, units, count);
     convis_units_free(&units);
     return status ? cli_report(r->context) : 0;
-}
-
-static double setting(const struct run *r, const char *path)
-{
-    char text[64];
-    double value;
-    return !convis_recipe_get(r->recipe, path, text, sizeof text) && cli_number(text, &value) ? value : 0;
 }
 
 static int open_model(struct run *r)
 {
     if (!(r->context = cli_open(r->device, r->threads))) return 1;
-    if (convis_recipe_open(r->context, r->model_name, &r->recipe)) return cli_report(r->context);
-    warnings(r);
-    int failed = set_all(r);
-    if (failed) return failed;
+    if (cli_model_open(&r->of, r->context)) return 1;
     if (r->units_file && set_units(r)) return 1;
-    if (convis_recipe_get(r->recipe, "numerics", r->numerics_used, sizeof r->numerics_used)) r->numerics_used[0] = 0;
+    if (convis_recipe_get(r->of.recipe, "numerics", r->numerics_used, sizeof r->numerics_used)) r->numerics_used[0] = 0;
 
-    r->movie_options.dt = setting(r, "dt");
-    r->movie_options.ppd = setting(r, "ppd");
+    r->movie_options.dt = cli_model_dt(&r->of);
+    r->movie_options.ppd = cli_model_setting(&r->of, "ppd");
     if (convis_movie_open(r->context, r->input, &r->movie_options, &r->movie)) return cli_report(r->context);
     convis_movie_info_get(r->movie, &r->info);
 
-    if (convis_recipe_build(r->recipe, r->info.width, r->info.height, &r->model)) return cli_report(r->context);
-    warnings(r);
-    if (r->load_params && (convis_parameters_load(r->model, r->load_params) || convis_recipe_load_parameters(r->recipe, r->load_params)))
-        return cli_report(r->context);
-    if (set_model(r)) return 1;
+    if (cli_model_build(&r->of, r->info.width, r->info.height)) return 1;
+    r->model = r->of.model;
     warn_of_losses(r);
     if (r->save_params && convis_parameters_save(r->model, r->save_params)) return cli_report(r->context);
     if (convis_seed(r->model, r->seed)) return cli_report(r->context);
-    if (r->save_xml && convis_recipe_save(r->recipe, r->save_xml)) return cli_report(r->context);
+    if (r->save_xml && convis_recipe_save(r->of.recipe, r->save_xml)) return cli_report(r->context);
     return 0;
 }
 
@@ -278,7 +199,7 @@ static void summary(const struct run *r)
         snprintf(spikes, sizeof spikes, ", %lld spike%s of %lld cell%s (%.3g Hz)", (long long)r->spike_count,
                  r->spike_count == 1 ? "" : "s", (long long)r->units, r->units == 1 ? "" : "s", r->units ? (double)r->spike_count/(double)r->units/seconds : 0);
     cli_say("%s%s%s%s: %lld steps of %g ms (%.6g s) at %lldx%lld%s; took %.3g s, %s on %s, %d thread%s",
-            r->model_name, r->numerics_used[0] ? ", " : "", r->numerics_used, r->numerics_used[0] ? " numerics" : "",
+            r->of.name, r->numerics_used[0] ? ", " : "", r->numerics_used, r->numerics_used[0] ? " numerics" : "",
             (long long)r->steps, 1e3*convis_dt(r->model), seconds, (long long)r->info.width, (long long)r->info.height, spikes,
             r->took, speed(r, text, sizeof text), convis_device_name(r->context), threads, threads == 1 ? "" : "s");
 }
@@ -305,8 +226,7 @@ int cli_run(int argc, char **argv)
     free(r->frames);
     free(r->command);
     convis_movie_close(&r->movie);
-    convis_model_free(&r->model);
-    convis_recipe_free(&r->recipe);
+    cli_model_close(&r->of);
     convis_close(&r->context);
     free(r);
     return status;

@@ -1,7 +1,7 @@
 /* run.h - one `convis run`: what was asked for, what is open, what was done. run.c carries it; outputs.c writes. */
 #ifndef CONVIS_CLI_RUN_H
 #define CONVIS_CLI_RUN_H
-#include "cli.h"
+#include "model.h"
 #include <convis/io.h>
 
 /* A map that is wanted: --probe PATH=FILE, or -o of a model that does not spike. */
@@ -13,11 +13,11 @@ struct run_probe {
 
 struct run {
     /* asked for */
-    const char *model_name, *input, *numerics, *initial, *units_file, *channel, *device;
-    const char *load_state, *save_state, *load_params, *save_params, *save_xml;
-    cli_list outs, probe_texts, sets, later;             /* later: settings that only the built model knows */
+    cli_model of;                                        /* what is run */
+    const char *input, *units_file, *channel, *device;
+    const char *load_state, *save_state, *save_params, *save_xml;
+    cli_list outs, probe_texts;
     cli_size size;
-    double   dt;
     int64_t  chunk;
     uint64_t seed;
     int      threads, quiet, from_stdin;
@@ -25,13 +25,12 @@ struct run {
 
     /* open */
     convis_context *context;
-    convis_recipe  *recipe;
     convis_movie   *movie;
     convis_movie_info info;
-    convis_model   *model;
+    convis_model   *model;                               /* of.model, once it is built */
     convis_real    *frames;
     char   *command, *model_text, numerics_used[32];
-    int     warnings, wants_spikes;
+    int     wants_spikes;
     struct run_probe probe[CLI_LIST_MAX];
     int     probe_count;
     convis_spike_writer *spikes[CLI_LIST_MAX];           /* beside outs; NULL for "-" */

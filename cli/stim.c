@@ -1,6 +1,5 @@
 /* stim.c - convis stim: a stimulus, as an array or a movie. */
-#include "cli.h"
-#include <convis/io.h>
+#include "specs.h"
 #include <convis/layer.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,82 +23,7 @@ struct stim {
     int quiet;
 };
 
-/* ---- Which stimuli are there? ---- */
-
-static int has(const char *kind, const convis_stim_param *p)
-{
-    convis_stim_param q;
-    for (int k = 0; convis_stim_param_list(kind, k, &q); k++)
-        if (!strcmp(p->name, q.name) && !strcmp(p->doc, q.doc) && p->value == q.value) return 1;
-    return 0;
-}
-
-/* Keys that most kinds have are listed once. */
-static int common(const convis_stim_param *p)
-{
-    convis_stim_info kind;
-    int kinds = 0, with = 0;
-    for (; convis_stim_list(kinds, &kind); kinds++) with += has(kind.name, p);
-    return 2*with > kinds;
-}
-
-static void row(cli_table *table, const convis_stim_param *p)
-{
-    char value[32];
-    snprintf(value, sizeof value, "%.6g", p->value);
-    cli_table_row(table, 4, p->name, p->text ? "" : value, p->unit, p->doc);
-}
-
-static void list_kind(const convis_stim_info *kind, int whole)
-{
-    convis_stim_param p;
-    cli_table table = { 0 };
-    printf("%s: %s\n", kind->name, kind->doc);
-    for (int k = 0; convis_stim_param_list(kind->name, k, &p); k++)
-        if (whole || !common(&p)) row(&table, &p);
-    cli_table_print(&table, stdout);
-}
-
-static void list_common(void)
-{
-    convis_stim_info kind, earlier;
-    convis_stim_param p;
-    cli_table table = { 0 };
-    for (int k = 0; convis_stim_list(k, &kind); k++)
-        for (int j = 0; convis_stim_param_list(kind.name, j, &p); j++) {
-            int seen = 0;
-            for (int i = 0; i < k && convis_stim_list(i, &earlier); i++) seen |= has(earlier.name, &p);
-            if (!seen && common(&p)) row(&table, &p);
-        }
-    cli_table_print(&table, stdout);
-}
-
-static int list(void)
-{
-    convis_stim_info kind;
-    puts("Kinds of stimulus: their keys, what is taken where nothing is said, and the unit\n");
-    for (int k = 0; convis_stim_list(k, &kind); k++) { list_kind(&kind, 0); putchar('\n'); }
-    puts("Most of them have these keys, too:");
-    list_common();
-    return 0;
-}
-
-static int known(const char *name)
-{
-    convis_stim_info kind;
-    int k = 0;
-    while (convis_stim_list(k, &kind) && strcmp(kind.name, name)) k++;
-    return convis_stim_list(k, &kind);
-}
-
-/* The kind of that name, listed; 0 when there is none. */
-static int list_one(const char *name)
-{
-    convis_stim_info kind;
-    for (int k = 0; convis_stim_list(k, &kind); k++)
-        if (!strcmp(kind.name, name)) { list_kind(&kind, 1); return 1; }
-    return 0;
-}
+static const cli_specs STIMULI = { "Kinds of stimulus", convis_stim_list, convis_stim_param_list };
 
 /* ---- Making one ---- */
 
@@ -174,9 +98,10 @@ int cli_stim(int argc, char **argv)
     };
     int done = cli_parse(&PAGE, options, argc, argv, &words);
     if (done != CLI_GO) return done;
-    if (!words.count) return s.file ? cli_usage("stim", "which KIND of stimulus?") : list();
-    if (!s.file && words.count == 1 && list_one(words.at[0])) return 0;
-    if (!s.file && !known(words.at[0])) s.file = "-";    /* that it is unknown says more than that -o is missing */
+    if (!words.count && s.file) return cli_usage("stim", "which KIND of stimulus?");
+    if (!words.count) { cli_specs_list(&STIMULI); return 0; }
+    if (!s.file && words.count == 1 && cli_specs_one(&STIMULI, words.at[0])) return 0;
+    if (!s.file && !cli_specs_known(&STIMULI, words.at[0])) s.file = "-";    /* that it is unknown says more than that -o is missing */
     if (!s.file) return cli_usage("stim", "-o FILE is missing");
     s.options.width = s.size.width;
     s.options.height = s.size.height;

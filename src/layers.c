@@ -1,12 +1,9 @@
-/* layers.c - the one list of built-in layers. */
-#include <convis/layer.h>
+/* layers.c - the built-in layers, for those who look them up. */
 #include "layers/layers.h"
 
 const convis_layer_type *const *convis_layer_types(void)
 {
-    static const convis_layer_type *const TYPES[] = {
-        &convis_lowpass, &convis_highpass, &convis_leaky_heat, &convis_blur_layer, &convis_difference, &convis_gain_control,
-        &convis_luminance_gain, &convis_rectify, &convis_sample, &convis_lif, &convis_crop, &convis_eye, NULL
-    };
+#define ADDRESS(name) &convis_##name,
+    static const convis_layer_type *const TYPES[] = { CONVIS_LAYER_LIST(ADDRESS) NULL };
     return TYPES;
 }

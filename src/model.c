@@ -16,13 +16,30 @@ convis_status convis_model_new(convis_context *c, double dt, convis_model **mode
     return CONVIS_OK;
 }
 
+static void free_buffer(convis_context *c, buffer *b)
+{
+    convis_release(c, b->base);
+    convis_release(c, b->d);
+    convis_release(c, b->from);
+    convis_release(c, b->before);
+}
+
 static void free_layer(convis_context *c, model_layer *l)
 {
-    for (int k = 0; k < CONVIS_MAX_PARAMS; k++) convis_release(c, l->array[k]);
+    for (int k = 0; k < CONVIS_MAX_PARAMS; k++) {
+        convis_release(c, l->array[k]);
+        convis_release(c, l->text[k]);
+        convis_release(c, l->grad_array[k]);
+    }
+    convis_release(c, l->own);
+    convis_release(c, l->own_names);
+    for (int k = 0; k < CONVIS_MAX_STATES; k++) convis_release(c, l->pass.d_state[k]);
+    for (int k = 0; k < CONVIS_MAX_INPUTS; k++) convis_release(c, l->twin[k]);
+    convis_release(c, l->pass.d_map);
+    free_buffer(c, &l->out);
     for (int k = 0; k < CONVIS_MAX_STATES; k++) convis_release(c, l->pass.state[k]);
     for (int k = 0; k < CONVIS_MAX_TAPE; k++)   convis_release(c, l->pass.tape[k]);
     for (int k = 0; k < CONVIS_MAX_OUTPUTS; k++) convis_release(c, l->extra[k].base);
-    convis_release(c, l->out.base);
     convis_release(c, l->p);
     convis_release(c, l->pass.constants);
     convis_release(c, l->pass.scratch);
@@ -39,7 +56,8 @@ void convis_model_free(convis_model **model)
     convis_release(c, m->aliases);
     for (int k = 0; k < m->segment_count; k++) convis_release(c, m->segments[k].scratch);
     convis_release(c, m->segments);
-    convis_release(c, m->input.base);
+    convis_release(c, m->unwanted);
+    free_buffer(c, &m->input);
     convis_release(c, m->units);
     convis_release(c, m->spikes);
     convis_release(c, m);
@@ -100,12 +118,15 @@ convis_node convis_join(convis_model *m, const convis_layer_type *type, const ch
         return stick(m, CONVIS_EINVAL, "%s: its table has ABI %u, this library expects %d", name, type->abi, CONVIS_LAYER_ABI);
     if (!*name || strlen(name) >= NAME_SIZE)
         return stick(m, CONVIS_EINVAL, "'%s': a layer's name has 1 to %d characters", name, NAME_SIZE - 1);
-    if (count != type->inputs) return stick(m, CONVIS_ESHAPE, "%s: %d inputs, %s expects %d", name, count, type->name, type->inputs);
+    int fewest = type->fewest ? type->fewest : type->inputs;
+    if (count > type->inputs || count < fewest)
+        return stick(m, CONVIS_ESHAPE, fewest < type->inputs ? "%s: %d inputs, %s expects %d to %d" : "%s: %d inputs, %s expects %d",
+                     name, count, type->name, fewest, type->inputs);
     for (int j = 0; j < m->count; j++)
         if (!strcmp(m->layers[j].name, name)) return stick(m, CONVIS_ENAME, "%s: two layers have that name", name);
     for (int j = 0; j < count; j++)
-        if (in[j].from.id < 0 || in[j].from.id > m->count || in[j].delay < 0 || in[j].delay > 64)
-            return stick(m, CONVIS_EINVAL, "%s: input %d is no earlier layer, or its delay is not 0 to 64 frames", name, j);
+        if (in[j].from.id < 0 || in[j].from.id > m->count || in[j].delay < 0 || in[j].delay > LONGEST_DELAY)
+            return stick(m, CONVIS_EINVAL, "%s: input %d is no earlier layer, or its delay is not 0 to %d frames", name, j, LONGEST_DELAY);
     if (rows(type->params) > CONVIS_MAX_PARAMS || rows(type->states) > CONVIS_MAX_STATES || rows(type->outputs) > CONVIS_MAX_OUTPUTS
         || type->inputs > CONVIS_MAX_INPUTS || type->tape > CONVIS_MAX_TAPE || (!type->pointwise && !type->forward))
         return stick(m, CONVIS_EINVAL, "%s: the table of %s is too long or names no kernel", name, type->name);
@@ -113,16 +134,36 @@ convis_node convis_join(convis_model *m, const convis_layer_type *type, const ch
         return stick(m, CONVIS_ENOMEM, "%s: out of memory", name);
 
     model_layer *l = &m->layers[m->count];
-    *l = (model_layer){ .type = type, .params = rows(type->params), .states = rows(type->states),
+    *l = (model_layer){ .type = type, .fields = type->params, .inputs = count, .params = rows(type->params), .states = rows(type->states),
                   .extras = rows(type->outputs), .dirty = 1, .kernels = choose_kernels(m->context, type) };
     snprintf(l->name, sizeof l->name, "%s", name);
     for (int j = 0; j < count; j++) l->in[j] = in[j];
-    for (int k = 0; k < l->params; k++) l->param[k] = type->params[k].flags & CONVIS_ARRAY ? 0 : type->params[k].value;
+    for (int k = 0; k < l->params; k++) l->param[k] = type->params[k].flags & (CONVIS_ARRAY | CONVIS_TEXT) ? 0 : type->params[k].value;
+    l->adjoint = convis_find_kernel(l->kernels, type->adjoint ? type->adjoint : "");
     if (type->pointwise && !(l->pointwise = convis_find_kernel(l->kernels, type->pointwise)))
         return stick(m, CONVIS_ENOTSUP, "%s: %s has no kernel '%s' for %s", name, type->name, type->pointwise, m->context->device);
     if (type->kernels && !l->kernels) return stick(m, CONVIS_ENOTSUP, "%s: %s has no kernels for %s", name, type->name, m->context->device);
     m->count++;
+    /* The default texts, for the rows that they add. */
+    for (int k = 0; type->params && type->params[k].name; k++)
+        if (type->params[k].flags & CONVIS_TEXT) {
+            char path[2*NAME_SIZE];
+            snprintf(path, sizeof path, "%s.%s", name, type->params[k].name);
+            if (convis_set_text(m, path, type->params[k].unit)) return stick(m, CONVIS_EINVAL, "%s", m->context->message);
+        }
     return (convis_node){ m->count };
+}
+
+void convis_connect(convis_model *m, convis_node layer, int input, convis_edge e)
+{
+    if (m->status) return;
+    model_layer *l = layer.id > 0 && layer.id <= m->count ? &m->layers[layer.id - 1] : NULL;
+    if (m->planned) stick(m, CONVIS_ESTATE, "a layer cannot be reconnected after the model was planned");
+    else if (!l || input < 0 || input >= l->inputs) stick(m, CONVIS_EINVAL, "the model has no layer with such an input");
+    else if (e.from.id < 0 || e.from.id > m->count || e.delay < (e.from.id >= layer.id) || e.delay > LONGEST_DELAY)
+        stick(m, CONVIS_EINVAL, "%s: input %d comes from no layer, or after %d frames, expected %d to %d", l->name, input, e.delay,
+              e.from.id >= layer.id, LONGEST_DELAY);
+    else l->in[input] = e;
 }
 
 convis_node convis_add(convis_model *m, const convis_layer_type *type, const char *name, convis_node in)
@@ -209,12 +250,14 @@ int convis_list(const convis_model *m, convis_kind kind, int index, convis_item 
         const model_layer *l = &m->layers[j];
         int here = kind == CONVIS_LAYER ? 1 : kind == CONVIS_PARAMETER ? l->params : kind == CONVIS_STATE ? l->states : 1 + l->extras;
         if (index >= here) { index -= here; continue; }
-        const convis_field *table = kind == CONVIS_PARAMETER ? l->type->params : kind == CONVIS_STATE ? l->type->states
+        const convis_field *table = kind == CONVIS_PARAMETER ? l->fields : kind == CONVIS_STATE ? l->type->states
                                   : kind == CONVIS_OUTPUT && index ? l->type->outputs - 1 : NULL;
         const convis_field *f = table ? &table[index] : NULL;
         item->unit   = f ? f->unit : "";
         item->doc    = f ? f->doc : l->type->doc;
         item->target = l->type->name;
+        item->inputs = kind == CONVIS_LAYER ? l->inputs : 0;
+        for (int k = 0; k < item->inputs; k++) item->input[k] = l->in[k];
         if (f) snprintf(item->path, sizeof item->path, "%.95s.%.30s", l->name, f->name);
         else   snprintf(item->path, sizeof item->path, "%s", l->name);
         if (kind == CONVIS_PARAMETER) {
@@ -223,8 +266,13 @@ int convis_list(const convis_model *m, convis_kind kind, int index, convis_item 
             item->min = f->min;
             item->max = f->max;
             item->whole = (f->flags & CONVIS_WHOLE) != 0;
-            item->differentiable = !(f->flags & (CONVIS_FIXED | CONVIS_WHOLE));
-            item->count = f->flags & CONVIS_ARRAY ? (int64_t)l->param[index] : 1;
+            item->differentiable = convis_can_learn(f);
+            item->wanted = (l->wanted >> index & 1) != 0;
+            item->array = (f->flags & CONVIS_ARRAY) != 0;
+            item->text = (f->flags & CONVIS_TEXT) != 0;
+            if (item->text) item->unit = "";
+            item->count = item->array ? (int64_t)l->param[index] : 1;
+            item->shape = l->pass.array_shape[index];
         } else if (kind == CONVIS_STATE) {
             item->initial = f->value;
             item->count = m->planned ? l->state_n[index] : 0;

@@ -3,7 +3,7 @@
 #define CONVIS_MODEL_H
 #include "context.h"
 
-enum { NAME_SIZE = 96, LONGEST_SEGMENT = 16 };
+enum { NAME_SIZE = 96, LONGEST_SEGMENT = 16, LONGEST_DELAY = 4096 };
 
 /* The frames of one output: `carry` frames of the past, then those of the present sub-chunk (or, when somebody keeps
  * the output, of the whole chunk). */
@@ -15,6 +15,10 @@ typedef struct buffer {
     int     local, slot;             /* local: lives only in its segment's tiles; slot: its place there */
     int64_t frames;                  /* allocated beyond carry */
     double  past;                    /* constant value before the first frame */
+    int     active;                  /* its gradient is needed: */
+    convis_real *d;                  /* of `carry` frames of the past, then of one sub-chunk's */
+    convis_real *before;             /* the `carry` frames that lay before the last run's, which the way back needs once more */
+    convis_real *from;               /* what convis_vjp_from added, for the whole chunk; NULL until it did */
 } buffer;
 
 typedef struct model_layer {
@@ -22,15 +26,25 @@ typedef struct model_layer {
     char    name[NAME_SIZE];
     convis_edge in[CONVIS_MAX_INPUTS];
     int     in_slot[CONVIS_MAX_INPUTS], copies_in[CONVIS_MAX_INPUTS];     /* in a tiled segment */
+    int     inputs;                  /* connected */
     int     params, states, extras;  /* rows of the tables */
     double  param[CONVIS_MAX_PARAMS];
     double *array[CONVIS_MAX_PARAMS];
+    char   *text[CONVIS_MAX_PARAMS];         /* texts, and of arrays what they were made from (convis_set_kernel) */
+    const convis_field *fields;      /* the parameters: the type's table, or `own`, where a text adds rows */
+    convis_field *own;
+    char  (*own_names)[32];
     convis_real *p;                  /* the scalars once more, for kernels */
-    int64_t state_n[CONVIS_MAX_STATES];
-    const convis_kernel *kernels, *pointwise;
+    int64_t state_n[CONVIS_MAX_STATES], tape_n[CONVIS_MAX_TAPE];
+    const convis_kernel *kernels, *pointwise, *adjoint;
+    int     needed;                  /* something kept depends on it (where gradients are asked for; others stand still) */
     int     dirty, recorded;         /* a parameter was set since prepare(); tape wanted */
     buffer  out, extra[CONVIS_MAX_OUTPUTS];
     convis_pass pass;                /* everything but the frames of one call */
+
+    uint32_t wanted;                 /* bit k: the gradient of parameter k was asked for */
+    double  grad[CONVIS_MAX_PARAMS], *grad_array[CONVIS_MAX_PARAMS];
+    convis_real *twin[CONVIS_MAX_INPUTS];    /* of a pointwise layer's input that comes from where an earlier one does */
 } model_layer;
 
 /* Consecutive pointwise layers of equal frame size, or one neighbourhood layer. A tiled segment copies what it takes from
@@ -56,6 +70,10 @@ struct convis_model {
     uint64_t seed;
     int64_t  frame, ran;             /* frames since reset; frames of the last run */
     snapshot *stack;
+    uint64_t epoch;                  /* counts resets and puts of the state */
+
+    int      recording, taped;       /* gradients were asked for; the last run can be gone back through */
+    convis_real *unwanted;           /* where adjoint kernels write the gradient of what nobody wants */
 
     int      record_spikes;
     convis_unit *units;   int64_t unit_count;
@@ -69,6 +87,20 @@ buffer *convis_find_output(const convis_model *, const char *path, model_layer *
 model_layer *convis_find_layer(const convis_model *, const char *path, const char **member);
 int convis_find_row(const convis_field *table, const char *name);     /* -1: none */
 const convis_kernel *convis_find_kernel(const convis_kernel *list, const char *name);
+/* The layer and row of a parameter's path; NULL with the sentence left on the context. */
+model_layer *convis_find_parameter(const convis_model *, const char *path, int *row);
+/* The source of an edge: the movie's buffer or a layer's output. */
+static inline buffer *convis_source(const convis_model *m, convis_node from)
+{
+    return from.id == 0 ? (buffer *)(uintptr_t)&m->input : &m->layers[from.id - 1].out;
+}
+static inline int convis_is_feedback(const convis_model *m, const model_layer *l, int input)
+{
+    return l->in[input].from.id > l - m->layers;
+}
+int convis_is_fed_back(const convis_model *, int layer);      /* to itself or an earlier one */
+static inline int convis_can_learn(const convis_field *f) { return !(f->flags & (CONVIS_FIXED | CONVIS_WHOLE | CONVIS_TEXT)); }
+uint64_t convis_state_layout(const convis_model *);           /* equal for models whose states mean the same */
 convis_status convis_prepare(convis_model *);                 /* constants of every layer whose parameters changed */
 void convis_start(convis_model *);                            /* states and carried frames as before the first frame */
 /* Units of the model's spiking layers, in order (copied). Without it each element is a unit. */

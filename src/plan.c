@@ -1,13 +1,12 @@
 /* plan.c - from one chunk's shape to everything a run needs: shapes, buffers, states, constants, segments. */
 #include "model.h"
+#include "models/kernels.h"
 #include <stdio.h>
 #include <string.h>
 
 /* A sub-chunk's frames should stay in the second-level cache from the layer that writes them to the one that reads
  * them; a tile of a pointwise run should stay in the first. */
 enum { SUB_CHUNK_BYTES = 1 << 20, TILE_BYTES = 1 << 18, LONGEST_SUB_CHUNK = 64 };
-
-static buffer *source(convis_model *m, convis_node from) { return from.id == 0 ? &m->input : &m->layers[from.id - 1].out; }
 
 static int valid(convis_shape s)
 {
@@ -19,6 +18,35 @@ static int valid(convis_shape s)
     return n <= 2147483648.0;
 }
 
+/* Arrays whose shape the layer knows by now: those that are empty begin as their kernel, or the layer, says. */
+static convis_status shape_arrays(convis_model *m, model_layer *l)
+{
+    for (int k = 0; k < l->params; k++) {
+        convis_shape s = l->pass.array_shape[k];
+        int64_t count = convis_elements(s), has = (int64_t)l->param[k];
+        char path[2*NAME_SIZE];
+        if (!(l->fields[k].flags & CONVIS_ARRAY) || (!s.dim[0] && !l->text[k])) continue;
+        snprintf(path, sizeof path, "%s.%s", l->name, l->fields[k].name);
+        if (!s.dim[0]) return convis_fail(m->context, CONVIS_ENOTSUP, "%s: an array without a shape of its own, set it by values", path);
+        if (!valid(s)) return convis_fail(m->context, CONVIS_ESHAPE, "%s: would be empty or too large", path);
+        if (has && has != count)
+            return convis_fail(m->context, CONVIS_ESHAPE, "%s: %lld values, expected %lld (%lld outputs, %lld inputs, %lld x %lld x %lld)",
+                path, (long long)has, (long long)count, (long long)s.dim[0], (long long)s.dim[1], (long long)s.dim[2],
+                (long long)s.dim[3], (long long)s.dim[4]);
+        if (has) continue;
+        convis_release(m->context, l->array[k]);
+        l->array[k] = convis_obtain(m->context, (size_t)(count + 1)*sizeof(double));
+        if (!l->array[k]) return CONVIS_ENOMEM;
+        l->param[k] = (double)count;
+        if (l->text[k]) {
+            convis_status status = convis_kernel_values(m->context, path, l->text[k], s, m->dt, l->array[k]);
+            if (status) return status;
+        } else if (l->type->initial) l->type->initial(&l->pass, k, l->array[k]);
+        else for (int64_t i = 0; i < count; i++) l->array[k][i] = l->fields[k].value;
+    }
+    return CONVIS_OK;
+}
+
 static convis_status plan_layer(convis_model *m, model_layer *l)
 {
     convis_pass *p = &l->pass;
@@ -27,13 +55,25 @@ static convis_status plan_layer(convis_model *m, model_layer *l)
     p->dt = m->dt;
     p->param = l->param;
     p->array = (const double *const *)l->array;
-    p->inputs = l->type->inputs;
-    for (int j = 0; j < p->inputs; j++) p->in_shape[j] = source(m, l->in[j].from)->shape;
+    p->inputs = l->inputs;
+    p->text = l->text;
+    p->recording = m->recording;
+    p->wanted = l->wanted;
+    /* What is fed back is not known yet; it must turn out like the first input that is. */
+    int known = 0;
+    while (known < p->inputs && convis_is_feedback(m, l, known)) known++;
+    if (known == p->inputs && p->inputs)
+        return convis_fail(m->context, CONVIS_EINVAL, "%s: all of its inputs are fed back, expected one from an earlier layer", l->name);
+    for (int j = 0; j < p->inputs; j++)
+        p->in_shape[j] = convis_source(m, l->in[convis_is_feedback(m, l, j) ? known : j].from)->shape;
     p->out_shape = p->inputs ? p->in_shape[0] : m->input.shape;
     convis_shape unset = { { 0 } };
     for (int k = 0; k < l->extras; k++) p->extra_shape[k] = unset;
     for (int k = 0; k < l->states; k++) p->state_shape[k] = unset;
     for (int k = 0; k < l->type->tape; k++) p->tape_shape[k] = unset;
+    for (int k = 0; k < l->params; k++) p->array_shape[k] = unset;
+    for (int j = 0; j < CONVIS_MAX_INPUTS; j++) p->history[j] = 0;
+    p->frames_wanted = 0;
     p->threads = m->threads;
     if (l->type->pointwise)
         for (int j = 1; j < p->inputs; j++)
@@ -53,7 +93,18 @@ static convis_status plan_layer(convis_model *m, model_layer *l)
         l->extra[k].n = convis_elements(l->extra[k].shape);
     }
     for (int k = 0; k < l->states; k++) l->state_n[k] = convis_elements(p->state_shape[k].dim[0] ? p->state_shape[k] : p->out_shape);
+    for (int k = 0; k < l->type->tape; k++) l->tape_n[k] = convis_elements(p->tape_shape[k].dim[0] ? p->tape_shape[k] : p->out_shape);
     l->recorded = m->record_spikes && convis_is_spiking(l);
+    return shape_arrays(m, l);
+}
+
+static convis_status check_feedback(convis_model *m)
+{
+    for (int j = 0; j < m->count; j++)
+        for (int k = 0; k < m->layers[j].inputs; k++)
+            if (memcmp(&m->layers[j].pass.in_shape[k], &convis_source(m, m->layers[j].in[k].from)->shape, sizeof(convis_shape)))
+                return convis_fail(m->context, CONVIS_ESHAPE, "%s: what is fed back to it is not of the shape of its other input",
+                                   m->layers[j].name);
     return CONVIS_OK;
 }
 
@@ -68,7 +119,8 @@ static convis_status cut_segments(convis_model *m)
     for (int j = 0; j < m->count; j++) {
         const model_layer *l = &m->layers[j];
         segment *last = m->segment_count ? &m->segments[m->segment_count - 1] : NULL;
-        int joins = last && l->type->pointwise && m->layers[last->first].type->pointwise && last->n == l->out.n;
+        if (m->recording && !l->needed) continue;
+        int joins = last && last->first + last->count == j && l->type->pointwise && m->layers[last->first].type->pointwise && last->n == l->out.n;
         if (joins && last->count < LONGEST_SEGMENT) last->count++;
         else m->segments[m->segment_count++] = (segment){ .first = j, .count = 1, .n = l->out.n };
     }
@@ -83,7 +135,7 @@ static int can_be_tiled(const convis_model *m, const segment *g)
     for (int j = g->first; j < g->first + g->count; j++) {
         const model_layer *l = &m->layers[j];
         if (!l->type->pointwise) return 0;
-        for (int k = 0; k < l->type->inputs; k++) if (inside(g, l->in[k].from) && l->in[k].delay) return 0;
+        for (int k = 0; k < l->inputs; k++) if (l->pass.history[k] || (inside(g, l->in[k].from) && l->in[k].delay)) return 0;
         for (int k = 0; k < l->extras; k++) if (l->extra[k].kept) return 0;
     }
     return g->count > 1;
@@ -94,7 +146,7 @@ static int needed_outside(const convis_model *m, const segment *g, int layer)
     const model_layer *l = &m->layers[layer];
     if (l->out.kept || l->out.carry || l->recorded) return 1;
     for (int j = 0; j < m->count; j++)
-        for (int k = 0; k < m->layers[j].type->inputs; k++)
+        for (int k = 0; k < m->layers[j].inputs; k++)
             if (m->layers[j].in[k].from.id == layer + 1 && (j < g->first || j >= g->first + g->count)) return 1;
     return 0;
 }
@@ -106,7 +158,7 @@ static void place_input(convis_model *m, segment *g, int j, int k)
     convis_edge e = l->in[k];
     if (inside(g, e.from)) { l->in_slot[k] = m->layers[e.from.id - 1].out.slot; return; }
     for (int i = g->first; i <= j; i++)
-        for (int q = 0; q < (i < j ? m->layers[i].type->inputs : k); q++)
+        for (int q = 0; q < (i < j ? m->layers[i].inputs : k); q++)
             if (m->layers[i].copies_in[q] && m->layers[i].in[q].from.id == e.from.id && m->layers[i].in[q].delay == e.delay) {
                 l->in_slot[k] = m->layers[i].in_slot[q];
                 return;
@@ -118,17 +170,17 @@ static void place_input(convis_model *m, segment *g, int j, int k)
 static void size_tiles(convis_model *m, segment *g)
 {
     int64_t maps = 0, tile, share = (g->n + m->threads - 1)/m->threads;
-    g->tiled = can_be_tiled(m, g);
+    g->tiled = !m->recording && can_be_tiled(m, g);
     for (int j = g->first; j < g->first + g->count; j++) {
         model_layer *l = &m->layers[j];
         if (g->tiled) {
-            for (int k = 0; k < l->type->inputs; k++) place_input(m, g, j, k);
+            for (int k = 0; k < l->inputs; k++) place_input(m, g, j, k);
             l->out.slot = g->slots++;
             l->out.local = !needed_outside(m, g, j);
         }
-        maps += l->states + (g->tiled ? 0 : m->batch*(1 + l->type->inputs));
+        maps += l->states + (g->tiled ? 0 : m->batch*(1 + l->inputs));
     }
-    maps += m->batch*g->slots;
+    maps += m->batch*g->slots + (m->recording ? m->batch : 0);
     tile = TILE_BYTES/(int64_t)sizeof(convis_real)/(maps ? maps : 1);
     if (tile > share) tile = share;
     g->tile = tile < 256 ? 256 : (tile + 63)/64*64;
@@ -146,6 +198,25 @@ static void allocate_buffer(convis_model *m, buffer *b, convis_status *status)
 {
     b->frames = b->kept ? m->chunk.dim[CONVIS_T] : m->batch;
     b->base = obtain_reals(m, (b->carry + b->frames)*b->n, status);
+    if (m->recording && b->kept && b->carry) b->before = obtain_reals(m, b->carry*b->n, status);
+    if (b->active) b->d = obtain_reals(m, (b->carry + m->batch)*b->n, status);
+}
+
+/* What the way back needs of an active layer. */
+static void allocate_gradients(convis_model *m, model_layer *l, convis_status *status)
+{
+    for (int k = 0; k < l->states; k++) l->pass.d_state[k] = obtain_reals(m, l->state_n[k], status);
+    for (int k = 1; l->type->adjoint && k < l->inputs; k++)
+        for (int q = 0; q < k; q++)
+            if (l->in[q].from.id == l->in[k].from.id && !l->twin[k]) l->twin[k] = obtain_reals(m, l->out.n*m->batch, status);
+    l->pass.d_map = obtain_reals(m, l->params*l->out.n, status);
+    l->pass.d_param = l->grad;
+    for (int k = 0; k < l->params; k++)
+        if (l->wanted >> k & 1 && l->fields[k].flags & CONVIS_ARRAY && !*status) {
+            l->grad_array[k] = convis_obtain(m->context, (size_t)(l->param[k] + 1)*sizeof(double));
+            if (!l->grad_array[k]) *status = CONVIS_ENOMEM;
+            l->pass.d_array[k] = l->grad_array[k];
+        }
 }
 
 static convis_status allocate(convis_model *m)
@@ -161,10 +232,18 @@ static convis_status allocate(convis_model *m)
         for (int k = 0; k < l->extras; k++) if (l->extra[k].kept) allocate_buffer(m, &l->extra[k], &status);
         for (int k = 0; k < l->states; k++) p->state[k] = obtain_reals(m, l->state_n[k], &status);
         for (int k = 0; l->recorded && k < l->type->tape; k++)
-            p->tape[k] = obtain_reals(m, convis_elements(p->tape_shape[k].dim[0] ? p->tape_shape[k] : p->out_shape)*m->batch, &status);
+            p->tape[k] = obtain_reals(m, l->tape_n[k]*(l->out.active ? m->chunk.dim[CONVIS_T] : m->batch), &status);
+        if (l->out.active) allocate_gradients(m, l, &status);
         if (!status && p->constants_size && !(p->constants = convis_obtain(m->context, p->constants_size))) status = CONVIS_ENOMEM;
         if (!status && p->scratch_size && !(p->scratch = convis_obtain(m->context, p->scratch_size))) status = CONVIS_ENOMEM;
     }
+    int64_t widest = 0;
+    for (int j = 0; j < m->count; j++) {
+        const model_layer *l = &m->layers[j];
+        for (int k = 0; k < l->inputs; k++)
+            if (l->out.active && l->type->adjoint && !convis_source(m, l->in[k].from)->active && l->out.n > widest) widest = l->out.n;
+    }
+    if (widest) m->unwanted = obtain_reals(m, widest*m->batch, &status);
     for (int s = 0; s < m->segment_count; s++) {
         segment *g = &m->segments[s];
         if (g->tiled) g->scratch = obtain_reals(m, m->threads*g->slots*m->batch*g->tile, &status);
@@ -189,6 +268,63 @@ static void forget(convis_model *m)
     snprintf(m->sentence, sizeof m->sentence, "the model could not be planned: %.400s", m->context->message);
 }
 
+/* Layers that something kept depends on. Feedback makes it go round until nothing is added. */
+static void find_needed(convis_model *m)
+{
+    for (int changed = 1; changed;) {
+        changed = 0;
+        for (int j = m->count - 1; j >= 0; j--) {
+            model_layer *l = &m->layers[j];
+            int kept = l->out.kept || l->recorded;
+            for (int k = 0; k < l->extras; k++) kept |= l->extra[k].kept;
+            if (kept && !l->needed) l->needed = changed = 1;
+            for (int k = 0; l->needed && k < l->inputs; k++)
+                if (l->in[k].from.id && !m->layers[l->in[k].from.id - 1].needed) m->layers[l->in[k].from.id - 1].needed = changed = 1;
+        }
+    }
+}
+
+/* Of those, the layers on the way from anything wanted. */
+static convis_status activate(convis_model *m)
+{
+    find_needed(m);
+    for (int changed = 1; changed;) {
+        changed = 0;
+        for (int j = 0; j < m->count; j++) {
+            model_layer *l = &m->layers[j];
+            int active = l->wanted != 0;
+            for (int k = 0; k < l->inputs; k++) active |= convis_source(m, l->in[k].from)->active;
+            if (!active || !l->needed || l->out.active) continue;
+            if (l->type->pointwise ? !l->adjoint : !l->type->vjp)
+                return convis_fail(m->context, CONVIS_ENOTSUP, "%s: a %s has no gradient", l->name, l->type->name);
+            l->out.active = changed = 1;
+        }
+    }
+    for (int j = 0; j < m->count; j++) {
+        model_layer *l = &m->layers[j];
+        if (!l->out.active) continue;
+        l->out.kept = l->recorded = 1;
+        for (int k = 0; k < l->inputs; k++) convis_source(m, l->in[k].from)->kept = 1;
+    }
+    return CONVIS_OK;
+}
+
+/* Longer than the cache likes where a layer wants it; never longer than the shortest feedback. */
+static void choose_batch(convis_model *m)
+{
+    for (int j = 0; j < m->count; j++) {
+        const model_layer *l = &m->layers[j];
+        if (l->pass.frames_wanted > m->batch) m->batch = l->pass.frames_wanted;
+    }
+    if (m->batch > m->chunk.dim[CONVIS_T]) m->batch = m->chunk.dim[CONVIS_T];
+    for (int j = 0; j < m->count; j++) {
+        const model_layer *l = &m->layers[j];
+        for (int k = 0; k < l->inputs; k++)
+            if (convis_is_feedback(m, l, k) && l->in[k].delay < m->batch) m->batch = l->in[k].delay;
+    }
+    if (m->batch < 1) m->batch = 1;
+}
+
 static convis_status plan(convis_model *m)
 {
     m->input.shape = m->chunk;
@@ -197,19 +333,22 @@ static convis_status plan(convis_model *m)
     for (int j = 0; j < m->count; j++) {
         convis_status status = plan_layer(m, &m->layers[j]);
         if (status) return status;
-        for (int k = 0; k < m->layers[j].type->inputs; k++) {
+        for (int k = 0; k < m->layers[j].inputs; k++) {
             convis_edge e = m->layers[j].in[k];
-            buffer *b = source(m, e.from);
-            if (e.delay > b->carry) b->carry = e.delay;
+            buffer *b = convis_source(m, e.from);
+            int reach = e.delay + m->layers[j].pass.history[k];
+            if (reach > b->carry) b->carry = reach;
         }
     }
+    convis_status status = check_feedback(m);
+    if (!status && m->recording) status = activate(m);
+    if (status) return status;
     int64_t frame_bytes = m->input.n*(int64_t)sizeof(convis_real);
     for (int j = 0; j < m->count; j++) frame_bytes += m->layers[j].out.n*(int64_t)sizeof(convis_real);
     m->batch = SUB_CHUNK_BYTES/frame_bytes;
     if (m->batch > LONGEST_SUB_CHUNK) m->batch = LONGEST_SUB_CHUNK;
-    if (m->batch > m->chunk.dim[CONVIS_T]) m->batch = m->chunk.dim[CONVIS_T];
-    if (m->batch < 1) m->batch = 1;
-    convis_status status = cut_segments(m);
+    choose_batch(m);
+    status = cut_segments(m);
     for (int s = 0; !status && s < m->segment_count; s++) size_tiles(m, &m->segments[s]);
     if (!status) status = allocate(m);
     if (!status) status = convis_place_units(m);
@@ -225,6 +364,7 @@ convis_status convis_plan(convis_model *m, convis_shape chunk)
     if (!valid(chunk)) return convis_fail(m->context, CONVIS_ESHAPE, "the chunk is empty or too large");
     m->chunk = chunk;
     m->threads = m->context->threads;
+    convis_seed(m, m->seed);                              /* arrays may begin at random */
     convis_status status = plan(m);
     if (!status) {
         m->planned = 1;

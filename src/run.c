@@ -3,8 +3,7 @@
  * A chunk is cut into sub-chunks that stay in cache. Within one, the layers follow each other; a run of pointwise
  * layers takes one tile of pixels through all of its layers before it takes the next. All threads walk the same loop
  * and divide tiles, rows or columns among them; no result depends on who did what. */
-#include "model.h"
-#include "team.h"
+#include "run.h"
 #include <stdlib.h>
 #include <string.h>
 #ifdef _OPENMP
@@ -29,15 +28,7 @@ static const convis_real *input_at(const convis_model *m, const convis_edge *e, 
 
 /* ---- One pass of one layer ---- */
 
-/* One thread's part in one sub-chunk. input: the movie's frames where they need not be gathered, else NULL. */
-typedef struct turn { const convis_real *input; int64_t t0; int frames, thread; struct convis_team *team; } turn;
-
-static void meet(const turn *u)
-{
-    if (u->team->threads > 1) convis_team_meet(u->team);
-}
-
-static convis_pass pass_of(const convis_model *m, const model_layer *l, const turn *u)
+convis_pass convis_pass_of(const convis_model *m, const model_layer *l, const turn *u)
 {
     convis_pass p = l->pass;
     p.frame = m->frame + u->t0;
@@ -45,11 +36,20 @@ static convis_pass pass_of(const convis_model *m, const model_layer *l, const tu
     for (int j = 0; j < p.inputs; j++) p.in[j] = input_at(m, &l->in[j], u->input, u->t0);
     p.out = frames_at(&l->out, u->t0);
     for (int k = 0; k < l->extras; k++) p.extra[k] = frames_at(&l->extra[k], u->t0);
-    if (!l->recorded) for (int k = 0; k < CONVIS_MAX_TAPE; k++) p.tape[k] = NULL;
+    p.epoch = m->epoch;
+    for (int k = 0; k < CONVIS_MAX_TAPE; k++) {
+        if (!l->recorded) p.tape[k] = NULL;
+        else if (l->out.active && p.tape[k]) p.tape[k] += u->t0*l->tape_n[k];
+    }
     p.thread = u->thread;
     p.threads = u->team->threads;
     p.team = u->team;
     return p;
+}
+
+convis_span convis_span_of(const convis_pass *p, int64_t i0, int64_t i1, int64_t n, int64_t map_size)
+{
+    return (convis_span){ i0, i1, n, map_size, p->frames, (convis_real)p->dt, (uint32_t)p->frame, (uint32_t)p->key, (uint32_t)(p->key >> 32) };
 }
 
 /* One layer on one tile, with these inputs and output in place of the pass's own; n: elements from frame to frame. */
@@ -59,13 +59,12 @@ static void run_kernel(const model_layer *l, const convis_pass *p, const convis_
     void *v[2 + CONVIS_MAX_INPUTS + CONVIS_MAX_OUTPUTS + CONVIS_MAX_STATES + CONVIS_MAX_TAPE];
     int k = 0;
     v[k++] = l->p;
-    for (int j = 0; j < p->inputs; j++)       v[k++] = (void *)(uintptr_t)in[j];
+    for (int j = 0; j < l->type->inputs; j++) v[k++] = j < p->inputs ? (void *)(uintptr_t)in[j] : NULL;
     v[k++] = out;
     for (int j = 0; j < l->extras; j++)       v[k++] = p->extra[j];
     for (int j = 0; j < l->states; j++)       v[k++] = p->state[j];
     for (int j = 0; j < l->type->tape; j++)   v[k++] = p->tape[j];
-    convis_span span = { i0, i1, n, l->out.n, p->frames, (convis_real)p->dt, (uint32_t)p->frame, (uint32_t)p->key,
-                         (uint32_t)(p->key >> 32) };
+    convis_span span = convis_span_of(p, i0, i1, n, l->out.n);
     l->pointwise->run(v, &span);
 }
 
@@ -98,17 +97,16 @@ static void run_segment(const convis_model *m, const segment *g, const turn *u)
 {
     const model_layer *first = &m->layers[g->first];
     if (!first->type->pointwise) {
-        convis_pass p = pass_of(m, first, u);
+        convis_pass p = convis_pass_of(m, first, u);
         first->type->forward(&p);
-        meet(u);
+        convis_turn_meet(u);
         return;
     }
-    /* Contiguous ranges of tiles a thread, so that a thread meets its own pixels again in the next sub-chunk. */
-    int64_t tiles = (g->n + g->tile - 1)/g->tile, from = tiles*u->thread/u->team->threads, to = tiles*(u->thread + 1)/u->team->threads;
-    int64_t room = m->batch*g->tile;
+    int64_t from, to, room = m->batch*g->tile;
+    convis_turn_tiles(u, g, &from, &to);
     convis_real *slots = g->tiled ? g->scratch + u->thread*g->slots*room : NULL;
     convis_pass passes[LONGEST_SEGMENT];
-    for (int j = 0; j < g->count; j++) passes[j] = pass_of(m, &m->layers[g->first + j], u);
+    for (int j = 0; j < g->count; j++) passes[j] = convis_pass_of(m, &m->layers[g->first + j], u);
     for (int64_t k = from; k < to; k++)
         for (int j = 0; j < g->count; j++) {
             const model_layer *l = &m->layers[g->first + j];
@@ -117,7 +115,7 @@ static void run_segment(const convis_model *m, const segment *g, const turn *u)
             if (g->tiled) run_in_tile(g, l, p, i0, i1, slots, room);
             else run_kernel(l, p, p->in, p->out, i0, i1, g->n);
         }
-    meet(u);
+    convis_turn_meet(u);
 }
 
 /* The last frames become the past of the next sub-chunk. Source and target may overlap when the sub-chunk is short. */
@@ -126,6 +124,7 @@ static void carry_buffer(buffer *b, int64_t t0, int frames, int64_t chunk)
     if (!b->carry || !b->base) return;
     if (b->kept && t0 + frames < chunk) return;           /* it already lies in front of the next sub-chunk's frames */
     int64_t end = b->kept ? t0 + frames : frames;
+    if (b->before) memcpy(b->before, b->base, (size_t)(b->carry*b->n)*sizeof(convis_real));
     memmove(b->base, b->base + end*b->n, (size_t)(b->carry*b->n)*sizeof(convis_real));
 }
 
@@ -140,8 +139,8 @@ void convis_launch(const convis_pass *p, const char *kernel, int64_t n, int fram
 {
     const convis_kernel *k = convis_find_kernel(p->kernels, kernel);
     int64_t groups = (n + 63)/64, from = groups*p->thread/p->threads*64, to = groups*(p->thread + 1)/p->threads*64;
-    convis_span span = { from, to < n ? to : n, n, n, frames, (convis_real)p->dt, (uint32_t)p->frame, (uint32_t)p->key,
-                         (uint32_t)(p->key >> 32) };
+    convis_span span = convis_span_of(p, from, to < n ? to : n, n, n);
+    span.nt = frames;
     if (k && span.i0 < span.i1) k->run(buffers, &span);
     convis_barrier(p);
 }
@@ -157,8 +156,8 @@ void convis_launch_rows(const convis_pass *p, const char *kernel, convis_shape f
     const convis_kernel *k = convis_find_kernel(p->kernels, kernel);
     int64_t w = frame.dim[CONVIS_X], h = frame.dim[CONVIS_Y], n = convis_elements(frame);
     for (int64_t at = 0; k && y0 < y1 && at < n; at += w*h) {
-        convis_span span = { at + y0*w, at + y1*w, n, n, 1, (convis_real)p->dt, (uint32_t)p->frame, (uint32_t)p->key,
-                             (uint32_t)(p->key >> 32) };
+        convis_span span = convis_span_of(p, at + y0*w, at + y1*w, n, n);
+        span.nt = 1;
         k->run(buffers, &span);
     }
 }
@@ -201,7 +200,7 @@ static int collect_spikes(convis_model *m, const turn *u)
     for (int j = 0; j < m->count; j++) {
         const model_layer *l = &m->layers[j];
         if (!convis_is_spiking(l)) continue;
-        convis_pass p = pass_of(m, l, u);
+        convis_pass p = convis_pass_of(m, l, u);
         s.first_unit = unit;
         l->type->spikes(&p, &s);
         unit += l->out.n;
@@ -230,7 +229,7 @@ convis_status convis_spikes(const convis_model *m, const convis_spike **spikes, 
 
 static void gather_input(convis_model *m, convis_tensor in, int64_t t0, int frames)
 {
-    convis_real *to = frames_at(&m->input, 0);
+    convis_real *to = frames_at(&m->input, t0);
     const int64_t *d = in.shape.dim, *s = in.stride;
     for (int64_t t = t0; t < t0 + frames; t++)
         for (int64_t b = 0; b < d[CONVIS_B]; b++)
@@ -267,7 +266,7 @@ static void restore_denormals(unsigned before)
 static int must_gather(const convis_model *m, convis_tensor in)
 {
     int64_t width = in.shape.dim[CONVIS_X];
-    return m->input.carry || in.shape.dim[CONVIS_B]*in.shape.dim[CONVIS_C] > 1 || in.stride[CONVIS_X] != 1
+    return m->input.carry || m->input.kept || in.shape.dim[CONVIS_B]*in.shape.dim[CONVIS_C] > 1 || in.stride[CONVIS_X] != 1
         || in.stride[CONVIS_Y] != width || in.stride[CONVIS_T] != m->input.n;
 }
 
@@ -298,7 +297,7 @@ static void run_sub_chunk(convis_model *m, convis_tensor in, const turn *u, int 
 {
     if (gathered) {
         if (u->thread == 0) gather_input(m, in, u->t0, u->frames);
-        meet(u);
+        convis_turn_meet(u);
     }
     for (int s = 0; s < m->segment_count; s++) run_segment(m, &m->segments[s], u);
     if (u->thread == 0) {
@@ -306,13 +305,11 @@ static void run_sub_chunk(convis_model *m, convis_tensor in, const turn *u, int 
         carry_buffer(&m->input, u->t0, u->frames, in.shape.dim[CONVIS_T]);
         for (int j = 0; j < m->count; j++) carry_buffer(&m->layers[j].out, u->t0, u->frames, in.shape.dim[CONVIS_T]);
     }
-    meet(u);
+    convis_turn_meet(u);
 }
 
-static int run_chunk(convis_model *m, convis_tensor in)
+void convis_team_run(convis_model *m, int64_t frames, void (*work)(convis_model *, turn *, void *), void *user)
 {
-    int64_t chunk = in.shape.dim[CONVIS_T];
-    int gathered = must_gather(m, in), ok = 1;
     struct convis_team team = { .threads = 1 };
 #ifdef _OPENMP
     int wanted = useful_threads(m);
@@ -327,15 +324,23 @@ static int run_chunk(convis_model *m, convis_tensor in)
         u.thread = omp_get_thread_num();
 #endif
         unsigned before = flush_denormals();
-        for (u.t0 = 0; u.t0 < chunk; u.t0 += m->batch) {
-            u.frames = (int)(chunk - u.t0 < m->batch ? chunk - u.t0 : m->batch);
-            u.input = gathered ? NULL : in.data + u.t0*m->input.n;
-            run_sub_chunk(m, in, &u, gathered, &ok);
-        }
+        work(m, &u, user);
         restore_denormals(before);
     }
-    judge(m, &team, chunk);
-    return ok;
+    judge(m, &team, frames);
+}
+
+typedef struct chunk { convis_tensor in; int gathered, ok; } chunk;
+
+static void run_chunk(convis_model *m, turn *u, void *user)
+{
+    chunk *c = user;
+    int64_t frames = c->in.shape.dim[CONVIS_T];
+    for (u->t0 = 0; u->t0 < frames; u->t0 += m->batch) {
+        u->frames = (int)(frames - u->t0 < m->batch ? frames - u->t0 : m->batch);
+        u->input = c->gathered ? NULL : c->in.data + u->t0*m->input.n;
+        run_sub_chunk(m, c->in, u, c->gathered, &c->ok);
+    }
 }
 
 convis_status convis_run(convis_model *m, convis_tensor in)
@@ -353,10 +358,12 @@ convis_status convis_run(convis_model *m, convis_tensor in)
     convis_status status = convis_prepare(m);
     if (status) return status;
     m->spike_count = 0;
-    int ok = run_chunk(m, in);
+    chunk c = { in, must_gather(m, in), 1 };
+    convis_team_run(m, in.shape.dim[CONVIS_T], run_chunk, &c);
     m->ran = in.shape.dim[CONVIS_T];
+    m->taped = 1;
     m->frame += m->ran;
-    return ok ? CONVIS_OK : CONVIS_ENOMEM;
+    return c.ok ? CONVIS_OK : CONVIS_ENOMEM;
 }
 
 convis_status convis_output_shape(const convis_model *m, const char *path, convis_shape *frame)

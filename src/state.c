@@ -13,6 +13,7 @@
 static double edge_past(const convis_model *m, const model_layer *l, int input)
 {
     int from = l->in[input].from.id;
+    if (convis_is_feedback(m, l, input)) return 0;
     return from ? m->layers[from - 1].out.past : m->past;
 }
 
@@ -21,17 +22,28 @@ static void fill(convis_real *data, int64_t n, double value)
     for (int64_t i = 0; i < n; i++) data[i] = (convis_real)value;
 }
 
+/* Feedback begins from nothing, else the past of a loop would need the past of the loop. */
+int convis_is_fed_back(const convis_model *m, int layer)
+{
+    for (int j = 0; j <= layer; j++)
+        for (int k = 0; k < m->layers[j].inputs; k++)
+            if (m->layers[j].in[k].from.id == layer + 1) return 1;
+    return 0;
+}
+
 void convis_start(convis_model *m)
 {
+    m->epoch++;
+    m->taped = 0;
     m->input.past = m->past;
     for (int j = 0; j < m->count; j++) {
         model_layer *l = &m->layers[j];
         double x[CONVIS_MAX_INPUTS], state[CONVIS_MAX_STATES];
-        for (int k = 0; k < l->type->inputs; k++) x[k] = edge_past(m, l, k);
+        for (int k = 0; k < l->inputs; k++) x[k] = edge_past(m, l, k);
         for (int k = 0; k < l->states; k++) state[k] = l->type->states[k].value;
         l->out.past = l->type->past ? l->type->past(&l->pass, x, state) : 0;
         for (int k = 0; k < l->states; k++) fill(l->pass.state[k], l->state_n[k], state[k]);
-        fill(l->out.base, l->out.carry*l->out.n, l->out.past);
+        fill(l->out.base, l->out.carry*l->out.n, convis_is_fed_back(m, j) ? 0 : l->out.past);
     }
     if (m->input.base) fill(m->input.base, m->input.carry*m->input.n, m->past);
 }
@@ -134,7 +146,8 @@ convis_status convis_state_put(convis_model *m, const void *bytes, size_t size)
         return convis_fail(m->context, CONVIS_EINVAL, "state: of frame %lld, expected 0 or more", (long long)frame);
     const char *from = bytes;
     walk(m, copy_in, &from);
-    m->ran = 0;
+    m->epoch++;
+    m->ran = m->taped = 0;
     m->spike_count = 0;
     return CONVIS_OK;
 }
@@ -167,7 +180,7 @@ convis_status convis_pop(convis_model *m)
 static const char MAGIC[16] = "convis-state-1\n";
 
 /* Tells models apart whose states do not mean the same: names and sizes of all states, and the number type. */
-static uint64_t layout(const convis_model *m)
+uint64_t convis_state_layout(const convis_model *m)
 {
     uint64_t h = sizeof(convis_real);
     for (int j = 0; j < m->count; j++) {
@@ -181,7 +194,7 @@ static uint64_t layout(const convis_model *m)
 
 convis_status convis_state_save(const convis_model *m, const char *file)
 {
-    struct { char magic[16]; uint64_t layout, seed, bytes; } head = { .layout = layout(m), .seed = m->seed, .bytes = convis_state_size(m) };
+    struct { char magic[16]; uint64_t layout, seed, bytes; } head = { .layout = convis_state_layout(m), .seed = m->seed, .bytes = convis_state_size(m) };
     convis_aside aside;
     if (!head.bytes) return convis_fail(m->context, CONVIS_ESTATE, "the model must be planned before its state is saved");
     memcpy(head.magic, MAGIC, sizeof MAGIC);
@@ -212,7 +225,7 @@ convis_status convis_state_load(convis_model *m, const char *file)
     char *bytes = NULL;
     if (fread(&head, sizeof head, 1, f) != 1 || memcmp(head.magic, MAGIC, sizeof MAGIC))
         status = convis_fail(m->context, CONVIS_EFORMAT, "%s: not a saved state", file);
-    else if (!m->planned || head.layout != layout(m) || head.bytes != convis_state_size(m))
+    else if (!m->planned || head.layout != convis_state_layout(m) || head.bytes != convis_state_size(m))
         status = convis_fail(m->context, CONVIS_ESHAPE, "%s: the state of another model, or of another size", file);
     else if (!(bytes = convis_obtain(m->context, (size_t)head.bytes))) status = CONVIS_ENOMEM;
     else if (fread(bytes, (size_t)head.bytes, 1, f) != 1 || fgetc(f) != EOF)

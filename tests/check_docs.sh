@@ -1,10 +1,10 @@
 #!/bin/sh
-# check_docs.sh CONVIS ROOT - docs/layers.md and docs/retina.md say what the tables in the source say; links lead somewhere.
+# check_docs.sh CONVIS ROOT - docs/layers.md, docs/retina.md and docs/kernels.md say what the tables in the source say; links lead somewhere.
 fresh=$(mktemp -d) || exit 1
 trap 'rm -rf "$fresh"' EXIT
 bad=0
 "$2/tools/docs.sh" "$1" "$fresh" || exit 1
-for file in layers retina; do
+for file in layers retina kernels; do
     diff -u "$2/docs/$file.md" "$fresh/$file.md" || { echo "docs/$file.md is not up to date: make docs"; bad=1; }
 done
 cd "$2" || exit 1

@@ -25,7 +25,7 @@ for file in cli/*.[ch]; do
 done
 includes_only "$(include_of "$standard|<convis/[a-z]+\.h>")" 'an example' examples/*.c
 includes_only "$(include_of "$standard|<convis/(layer|kernel)\.h>|\"\.\./kernels/[a-z_]+\.h\"|\"[a-z_]+\.h\"")" 'a layer' src/layers/*.c src/layers/*.h
-includes_only "$(include_of "$standard|<convis/(layer|kernel)\.h>|\"\.\./context\.h\"|\"[a-z_]+\.h\"")" 'a kernel' src/kernels/*.[ch]
+includes_only "$(include_of "$standard|<convis/(layer|kernel)\.h>|<fftw3\.h>|\"\.\./context\.h\"|\"[a-z_]+\.h\"")" 'a kernel' src/kernels/*.[ch]
 for file in src/device/*.[ch]; do
     grep -nE 'include.*layers|convis_(lowpass|highpass|leaky_heat|gain_control|lif)\b' "$file" && wrong "$file knows layers"
 done
@@ -40,7 +40,7 @@ for file in src/layers/*.c; do
     type=$(sed -n 's/^const convis_layer_type \(convis_[a-z_]*\).*/\1/p' "$file")
     [ -n "$type" ] || wrong "$file defines no layer type"
     for each in $type; do
-        grep -q "&$each\b" src/layers.c || wrong "$each of $file is not listed in src/layers.c"
+        grep -q "X(${each#convis_})" src/layers/layers.h || wrong "$each of $file is not listed in src/layers/layers.h"
     done
 done
 

@@ -52,12 +52,70 @@ static void supply_crop(convis_model *m, const char *name, convis_shape in)
     must_set(m, name, "top", (double)(in.dim[CONVIS_Y]/5));
 }
 
+/* Blocks no larger than the map, channels that there are. */
+static void supply_blocks(convis_model *m, const char *name, convis_shape in)
+{
+    int64_t least = in.dim[CONVIS_Y] < in.dim[CONVIS_X] ? in.dim[CONVIS_Y] : in.dim[CONVIS_X];
+    must_set(m, name, "size", (double)(least < 3 ? least : 3));
+}
+
+static void supply_channels(convis_model *m, const char *name, convis_shape in)
+{
+    must_set(m, name, "first", (double)(in.dim[CONVIS_C] - 1));
+    must_set(m, name, "count", 1);
+}
+
+/* What is promised here does not depend on them, but takes less long. */
+static void supply_long_substeps(convis_model *m, const char *name, convis_shape in)
+{
+    (void)in;
+    must_set(m, name, "substep", 1e-3);
+}
+
+/* Weights for the filters of past spikes that the other parameters ask for. */
+static void supply_weights(convis_model *m, const char *name, convis_shape in)
+{
+    static const char *const NAMES[] = { "coupling", "basis", "count", "duration", "first" };
+    double p[5], values[9*256];
+    char path[160];
+    for (int k = 0; k < 5; k++) {
+        snprintf(path, sizeof path, "%s.%s", name, NAMES[k]);
+        must(convis_model_context(m), convis_get(m, path, &p[k]));
+    }
+    int64_t channels = in.dim[CONVIS_C], each = p[1] > 0 ? (int64_t)p[2] : (int64_t)(p[3]/convis_dt(m) + 1e-6) + 1 - (int64_t)p[4];
+    int64_t count = channels*(p[0] > 0 ? channels : 1)*each;
+    assert_in_range(count, 1, 9*256);
+    for (int64_t k = 0; k < count; k++) values[k] = chance(33, (uint64_t)k) - 0.5;
+    snprintf(path, sizeof path, "%s.weights", name);
+    must(convis_model_context(m), convis_set_array(m, path, values, count));
+}
+
+/* Of all four inputs, with corners, divisions and parameters. */
+static void supply_formula(convis_model *m, const char *name, convis_shape in)
+{
+    char path[160];
+    (void)in;
+    snprintf(path, sizeof path, "%s.formula", name);
+    must(convis_model_context(m), convis_set_text(m, path, "relu(a*x + b)^2 + softplus(c*y)*tanh(z) - w/(1 + exp(d*x)) + max(x, w)"));
+    must_set(m, name, "a", -0.7);
+    must_set(m, name, "b", 0.3);
+}
+
 static const need NEEDS[] = {
+    { "expr",           -2, 2, 0, 0, supply_formula },
     { "sample",         -2, 2, 1, 0, supply_cells },
     { "crop",           -2, 2, 1, 0, supply_crop },
     { "eye",            -2, 2, 1, 1, supply_window },
     { "lif",            -20, 300, 0, 1, NULL },
     { "luminance_gain", 0, 255, 0, 0, NULL },
+    { "pool",           -2, 2, 0, 0, supply_blocks },
+    { "select",         -2, 2, 0, 0, supply_channels },
+    { "izhikevich",      -5, 40, 0, 0, NULL },
+    { "fitzhugh_nagumo", -1, 3, 0, 0, supply_long_substeps },
+    { "hodgkin_huxley",  -10, 60, 0, 0, supply_long_substeps },
+    { "poisson",         -50, 300, 0, 1, NULL },
+    { "event_camera",    1, 1.3, 0, 1, NULL },
+    { "history",         -2, 2, 0, 0, supply_weights },
     { NULL, -2, 2, 0, 0, NULL },        /* all others */
 };
 
@@ -72,9 +130,11 @@ static const need *need_of(const convis_layer_type *type)
 static const struct range { const char *name; double low, high; } RANGES[] = {
     { "lif.sigma", 0, 0.3 }, { "lif.leak", 10, 100 }, { "lif.refractory", 0, 0.006 }, { "lif.refractory_sd", 0, 0.003 },
     { "lif.delta", 0, 100 }, { "lif.adaptation_tau", 0, 0.05 }, { "lif.reversal", -1, 1 },
+    { "event_camera.refractory", 0, 0.01 }, { "event_camera.on", 0.1, 0.4 }, { "event_camera.off", 0.1, 0.4 },
+    { "event_camera.sigma", 0, 0.05 }, { "event_camera.floor", 0.5, 1 }, { "history.duration", 0.02, 0.1 },
     { "eye.period", 0, 0.02 }, { "eye.period_sd", 0, 0.004 }, { "eye.amplitude", 0, 0.3 }, { "eye.amplitude_sd", 0, 0.1 },
     { "eye.duration", 0, 0.01 },
-    { "n", 0, 4 }, { "sigma", 0, 0.3 }, { "ppd", 8, 30 }, { "fovea", 0, 1 }, { "scaling", 0, 1.5 }, { "tau", 5e-4, 0.05 },
+    { "delay", 0, 0.02 }, { "longest", 0.025, 0.03 }, { "n", 0, 4 }, { "sigma", 0, 0.3 }, { "ppd", 8, 30 }, { "fovea", 0, 1 }, { "scaling", 0, 1.5 }, { "tau", 5e-4, 0.05 },
     { "gain", -2, 2 }, { "amplification", -200, 200 }, { "feedback", 0, 200 }, { "exponent", 1, 3 }, { "threshold", -0.5, 0.5 },
     { "reversal", -1, 1 }, { "weight", 0, 1.5 }, { "transient_weight", -20, 20 }, { "substep", 2e-4, 2e-3 }, { "nernst", -1, 1 },
 };
@@ -153,7 +213,7 @@ static convis_model *build(convis_context *c, const trial *q)
         convis_join(m, type_named("highpass"), "after", &late, 1);
     }
     for (int k = 0; q->variant && convis_list(m, CONVIS_PARAMETER, k, &p); k++)
-        if (!strncmp(p.path, "it.", 3) && p.count == 1) must(c, convis_set(m, p.path, drawn(q->type->name, p.path + 3, &p, (uint64_t)q->variant)));
+        if (!strncmp(p.path, "it.", 3) && !p.array && !p.text) must(c, convis_set(m, p.path, drawn(q->type->name, p.path + 3, &p, (uint64_t)q->variant)));
     if (need_of(q->type)->supply) need_of(q->type)->supply(m, "it", q->shape);
     must(c, convis_past(m, need_of(q->type)->high/2));
     return m;
@@ -497,7 +557,7 @@ static void no_requests(const trial *q)
     must(c, convis_run(m, movie));
     must(c, convis_run(m, convis_slice(movie, CONVIS_T, 0, frames/2)));
     for (int k = 0; convis_list(m, CONVIS_PARAMETER, k, &p); k++)
-        if (p.count == 1) must(c, convis_set(m, p.path, p.value));
+        if (!p.array && !p.text) must(c, convis_set(m, p.path, p.value));
     must(c, convis_reset(m));
     must(c, convis_run(m, movie));
     if (count.calls != before) fail_msg("%s: %lld requests for memory during runs", describe(q), (long long)(count.calls - before));
@@ -576,7 +636,8 @@ static void nans(const trial *q)
     recording clean = observe(q, &PLAIN);
     for (int k = 0; k < 4; k++) {
         int64_t pixel = k == 0 ? plane/2 : k == 1 ? 0 : k == 2 ? plane - 1 : plane > 1;
-        recording changed = with_pixel(q, frame, pixel, 0, 0.125), found = with_pixel(q, frame, pixel, NAN, 0);
+        /* Of a maximum only a large change changes anything. */
+        recording changed = with_pixel(q, frame, pixel, 0, strcmp(q->type->name, "pool") ? 0.125 : 100), found = with_pixel(q, frame, pixel, NAN, 0);
         for (int j = 0; j < clean.outputs; j++)
             for (int64_t i = 0; i < clean.output[j].n; i++) {
                 int64_t n = clean.output[j].n, from = reached(q, &clean, &changed, j, i, pixel) ? frame : frames;
@@ -633,7 +694,7 @@ static void bounds(const convis_layer_type *type)
         trial q = { type, convis_movie_shape(4, 3, 6), variant, ALONE };
         for (const convis_field *f = type->params; f->name; f++) {
             char path[160];
-            if (f->flags & CONVIS_ARRAY) continue;
+            if (f->flags & (CONVIS_ARRAY | CONVIS_TEXT)) continue;
             snprintf(path, sizeof path, "it.%s", f->name);
             at_bound(&q, path, f->min);
             at_bound(&q, path, f->max);
@@ -653,7 +714,10 @@ static void refusals(const convis_layer_type *type)
         char path[160];
         snprintf(path, sizeof path, "it.%s", f->name);
         must(c, convis_get(m, path, &before));
-        if (f->flags & CONVIS_ARRAY) {
+        if (f->flags & CONVIS_TEXT) {
+            refused(c, CONVIS_EINVAL, path, convis_set(m, path, 1));
+            refused(c, CONVIS_ESTATE, path, convis_set_text(m, path, f->unit));
+        } else if (f->flags & CONVIS_ARRAY) {
             refused(c, CONVIS_EINVAL, path, convis_set(m, path, 1));
             refused(c, CONVIS_ESHAPE, path, convis_set_array(m, path, &before, (int64_t)before + 1));
             refused(c, CONVIS_ESHAPE, path, convis_set_array(m, path, &before, -1));

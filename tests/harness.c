@@ -46,6 +46,23 @@ const convis_layer_type *type_named(const char *name)
     return *t;
 }
 
+const char *retina_named(int index)
+{
+    const char *name;
+    char numerics[64];
+    for (int k = 0; (name = convis_recipe_name(k, NULL)); k++) {
+        convis_context *c;
+        convis_recipe *r;
+        if (convis_open(&c, "cpu")) fail_msg("%s", convis_message(c));
+        if (convis_recipe_open(c, name, &r)) fail_msg("%s", convis_message(c));
+        index -= !convis_recipe_get(r, "numerics", numerics, sizeof numerics);
+        convis_recipe_free(&r);
+        convis_close(&c);
+        if (index < 0) return name;
+    }
+    return NULL;
+}
+
 void must_set(convis_model *m, const char *name, const char *parameter, double value)
 {
     char path[160];

@@ -25,6 +25,7 @@ double chance(uint64_t seed, uint64_t index);
 convis_tensor noise_movie(convis_shape, double low, double high, uint64_t seed);
 
 const convis_layer_type *type_named(const char *);       /* a built-in layer */
+const char *retina_named(int index);                     /* the index-th built-in model that is a retina; NULL past the last */
 void must_set(convis_model *, const char *layer, const char *parameter, double value);
 void temporary(char path[64]);                           /* the name of a new, empty file; unlink it */
 

@@ -80,7 +80,7 @@ static void retinas(void **state)
     static const manner RETINA_PLAIN = { "cpu:baseline", 1, WHOLE, 60, 7, 1, NULL };
     const char *name;
     (void)state;
-    for (int k = 0; (name = convis_recipe_name(k, NULL)); k++)
+    for (int k = 0; (name = retina_named(k)); k++)
         for (int j = 0; j < 4; j++) {                        /* only large maps are shared among threads */
             eyesight e = { name, NUMERICS[j%2], j < 2 ? 40 : 101, j < 2 ? 33 : 90, j < 2 ? 60 : 14 };
             recording expected = observe_retina(&e, &RETINA_PLAIN);
@@ -104,7 +104,7 @@ static void retinas_state(void **state)
     char path[64];
     (void)state;
     temporary(path);
-    for (int k = 0; (name = convis_recipe_name(k, NULL)); k++)
+    for (int k = 0; (name = retina_named(k)); k++)
         for (int j = 0; j < 2; j++) {
             eyesight e = { name, NUMERICS[j], 40, 33, 60 };
             convis_context *c = NULL, *d = NULL;
@@ -144,7 +144,7 @@ static void retinas_no_requests(void **state)
 {
     const char *name;
     (void)state;
-    for (int k = 0; (name = convis_recipe_name(k, NULL)); k++)
+    for (int k = 0; (name = retina_named(k)); k++)
         for (int j = 0; j < 2; j++) {
             counter count = { 0 };
             convis_allocator memory = counting(&count);
@@ -247,7 +247,7 @@ static void errors_stick(void **state)
             { CONVIS_ENOTSUP, "no kernel 'missing'" } };
         must(c, convis_model_new(c, 0.001, &m));
         convis_node in = convis_input(m), first = convis_add(m, low, "low", in), bad = { -1 };
-        convis_edge edge = { { 5 }, 0 }, late = { first, 65 }, early = { first, -1 };
+        convis_edge edge = { { 5 }, 0 }, late = { first, 4097 }, early = { first, -1 };
         convis_layer_type missing = *low;
         missing.pointwise = "missing";
         if (k == 0) bad = convis_add(m, low, "low", in);

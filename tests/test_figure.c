@@ -213,6 +213,129 @@ static void rates_are_rates(void **state)
     assert_int_equal(system("rm -r kept.png kept.plot"), 0);
 }
 
+/* ---- Kernels and tuning curves ---- */
+
+static double element(int m, int t, int y, int x) { return sin(1 + m + .7*t + .3*y*x)*(m == 1 && t == 3 && y == 2 && x == 4 ? 9 : 1); }
+
+/* (maps, T, Y, X), the frames of each pixel a wave, one element far larger than all others. */
+static void write_kernel(const char *file, int maps, int frames, int height, int width)
+{
+    convis_map_writer *w;
+    convis_shape shape = { { 1, maps, 1, height, width } };
+    convis_real values[4096];
+    must(convis_map_writer_open(c, file, "kernel", shape, &origin, &w));
+    for (int t = 0; t < frames; t++) {
+        for (int i = 0; i < maps*height*width; i++)
+            values[i] = (convis_real)element(i/(height*width), t, i/width%height, i%width);
+        must(convis_map_writer_write(w, convis_view(values, shape)));
+    }
+    must(convis_map_writer_close(&w, 1));
+}
+
+static void kernels_of_every_shape(void **state)
+{
+    (void)state;
+    if (!gnuplot) skip();
+    static const struct { const char *file; int maps, frames, height, width; } CASES[] = {
+        { "k.npy", 1, 7, 9, 12 }, { "k.npz", 1, 23, 9, 12 }, { "k.h5", 3, 7, 9, 12 }, { "k.npy", 9, 12, 5, 5 }, { "k.npy", 1, 30, 1, 1 },
+        { "k.npy", 1, 8, 1, 20 }, { "k.npy", 2, 8, 20, 1 }, { "k.npy", 4, 1, 9, 9 }, { "k.npy", 1, 1, 1, 1 }, { "k.npy", 1, 5, 40, 3 } };
+    for (size_t k = 0; k < sizeof CASES/sizeof *CASES; k++) {
+        convis_plot_options o = CONVIS_PLOT_DEFAULTS;
+        write_kernel(CASES[k].file, CASES[k].maps, CASES[k].frames, CASES[k].height, CASES[k].width);
+        o.kind = "kernel";
+        o.name = strcmp(CASES[k].file, "k.npy") ? "kernel" : NULL;
+        for (int j = 0; j < 3; j++) {
+            static const char *const FIGURES[] = { "f.png", "f.svg", "f.pdf" };
+            o.dt = j ? 0.01 : 0;
+            o.title = j ? "a kernel" : NULL;
+            o.height = j == 2 ? 300 : 0;
+            must(convis_plot(c, CASES[k].file, FIGURES[j], &o));
+            assert_true(begins(FIGURES[j], j == 0 ? PNG : j == 1 ? "<?xml" : "%PDF"));
+            remove(FIGURES[j]);
+        }
+        remove(CASES[k].file);
+    }
+    assert_int_equal(files_in("scratch"), 0);
+}
+
+/* What is drawn of it: the course of each map's strongest pixel, and the profile through the strongest of all. */
+static void a_kernel_is_drawn_where_it_is_strong(void **state)
+{
+    (void)state;
+    if (!gnuplot) skip();
+    convis_plot_options o = CONVIS_PLOT_DEFAULTS;
+    char line[128];
+    double lag, one, other;
+    int place;
+    write_kernel("k.npy", 2, 7, 5, 6);
+    o.kind = "kernel";
+    o.keep_script = 1;
+    o.dt = 0.01;
+    must(convis_plot(c, "k.npy", "kept.png", &o));
+    FILE *f = fopen("kept.plot/course.dat", "r");
+    assert_non_null(f);
+    assert_non_null(fgets(line, sizeof line, f));
+    for (int t = 0; t < 7; t++) {
+        assert_int_equal(fscanf(f, "%lf %lf %lf", &lag, &one, &other), 3);
+        assert_float_equal(lag, 10*(t - 6), 1e-5);       /* ms before the present */
+        assert_float_equal(other, element(1, t, 2, 4), 1e-5);
+    }
+    fclose(f);
+    f = fopen("kept.plot/profile.dat", "r");
+    assert_non_null(f);
+    assert_non_null(fgets(line, sizeof line, f));
+    for (int x = 0; x < 6; x++) {
+        assert_int_equal(fscanf(f, "%d %lf", &place, &one), 2);
+        assert_int_equal(place, x - 4);
+        assert_float_equal(one, element(1, 3, 2, x), 1e-5);
+    }
+    for (int y = 0; y < 5; y++) {
+        assert_int_equal(fscanf(f, "%d %lf", &place, &one), 2);
+        assert_int_equal(place, y - 2);
+        assert_float_equal(one, element(1, 3, y, 4), 1e-5);
+    }
+    fclose(f);
+    assert_int_equal(system("rm -r kept.png kept.plot k.npy"), 0);
+}
+
+static void tuning_curves(void **state)
+{
+    (void)state;
+    if (!gnuplot) skip();
+    convis_map_writer *w;
+    convis_plot_options o = CONVIS_PLOT_DEFAULTS;
+    o.kind = "tuning";
+    o.labels = "it's,`touch harm`";
+    o.keep_script = 1;
+    for (int round = 0; round < 2; round++) {
+        must(convis_map_writer_open(c, "t.npy", "tuning", convis_movie_shape(1, 1, 3), &origin, &w));
+        for (int k = 0; k < 12; k++) {
+            convis_real row[] = { (convis_real)((round ? 30 : 3)*k), (convis_real)(k%5), (convis_real)(2 - k) };
+            must(convis_map_writer_write(w, convis_view(row, convis_movie_shape(1, 1, 3))));
+        }
+        must(convis_map_writer_close(&w, 1));
+        must(convis_plot(c, "t.npy", "kept.png", &o));
+        assert_true(begins("kept.png", PNG));
+        assert_int_equal(files_in("kept.plot"), round ? 3 : 2);          /* directions that do not go round have no polar curve */
+        if (round) {
+            FILE *f = fopen("kept.plot/polar.dat", "r");
+            char line[128];
+            double right, up;
+            assert_non_null(f);
+            assert_non_null(fgets(line, sizeof line, f));
+            for (int k = 0; k <= 12; k++) {                              /* closed; 90 degrees are down */
+                assert_int_equal(fscanf(f, "%lf %lf", &right, &up), 2);
+                assert_float_equal(right, (k%12%5)*cos(30*k*3.14159265358979/180), 1e-5);
+                assert_float_equal(up, -(k%12%5)*sin(30*k*3.14159265358979/180), 1e-5);
+            }
+            fclose(f);
+        }
+        assert_int_equal(system("rm -r kept.png kept.plot t.npy"), 0);
+    }
+    assert_int_not_equal(access("harm", F_OK), 0);
+    assert_int_equal(files_in("scratch"), 0);
+}
+
 static void names_are_never_commands(void **state)
 {
     (void)state;
@@ -310,7 +433,9 @@ static void bad_input_gets_a_sentence(void **state)
 {
     (void)state;
     refuse("s.h5", "f.jpg", WITH(0), CONVIS_ENOTSUP, "f.jpg: figures are .png, .svg or .pdf");
-    refuse("s.h5", "f.png", WITH(.kind = "pie"), CONVIS_ENAME, "kind of figure 'pie': expected raster, maps, traces or mosaic");
+    refuse("s.h5", "f.png", WITH(.kind = "pie"), CONVIS_ENAME, "kind of figure 'pie': expected raster, maps, traces, mosaic, kernel, tuning, "
+           "prediction or nonlinearity");
+    refuse("signed.npy", "f.png", WITH(.kind = "tuning"), CONVIS_ESHAPE, "signed.npy: expected two rows or more, each a direction");
     refuse("s.h5", "f.png", WITH(.from = 2, .to = 1), CONVIS_EINVAL, "figure from 2 s to 1 s: expected 0 <= from < to");
     refuse("s.h5", "f.png", WITH(.from = NAN), CONVIS_EINVAL, "expected 0 <= from < to");
     refuse("s.h5", "f.png", WITH(.width = 10), CONVIS_EINVAL, "figure of 10 pixels width: expected 200 to 20000");
@@ -399,6 +524,9 @@ int main(void)
         cmocka_unit_test(options_are_heard),
         cmocka_unit_test(the_script_draws_it_again),
         cmocka_unit_test(rates_are_rates),
+        cmocka_unit_test(kernels_of_every_shape),
+        cmocka_unit_test(a_kernel_is_drawn_where_it_is_strong),
+        cmocka_unit_test(tuning_curves),
         cmocka_unit_test(names_are_never_commands),
         cmocka_unit_test(a_title_is_drawn_as_it_is),
         cmocka_unit_test(a_comma_for_a_point_does_no_harm),

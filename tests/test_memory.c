@@ -130,7 +130,7 @@ static void retinas(void **state)
 {
     const char *name;
     (void)state;
-    for (int k = 0; (name = convis_recipe_name(k, NULL)); k++) {
+    for (int k = 0; (name = retina_named(k)); k++) {
         fail_each(retina, name);
         fail_each(retina_as_it_is, name);
     }

@@ -608,7 +608,7 @@ static void half_the_step(void **state)
     static const struct { const char *name; picture *f; } PICTURES[] = { { "grating", drifting }, { "flash", flashing }, { "counterphase", counterphase } };
     static const double DT[] = { 0.001, 0.002 };
     const char *name;
-    for (int k = 0; (name = convis_recipe_name(k, NULL)); k++)
+    for (int k = 0; (name = retina_named(k)); k++)
         for (int p = 0; p < 3; p++)
             for (int d = 0; d < 2; d++) {
                 int pictures = (int)(0.12/DT[d]);

@@ -279,7 +279,7 @@ static void tables_are_complete(void **state)
             commons += !strcmp(p.name, "duration") || !strcmp(p.name, "ppd") || !strcmp(p.name, "x");
             for (int k = 0; k < n; k++) { convis_stim_param_list(kind.name, k, &first);  assert_string_not_equal(first.name, p.name); }
         }
-        assert_true(n < CONVIS_STIM_MAX);
+        assert_true(n < CONVIS_SPEC_MAX);
         assert_int_equal(commons, 3);
     }
     assert_int_equal(kinds, 11);

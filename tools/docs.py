@@ -1,4 +1,4 @@
-"""docs.py CONVIS FOLDER - layers.md and retina.md from `convis describe --json`: the tables in the source are the manual."""
+"""docs.py CONVIS FOLDER - layers.md, retina.md and kernels.md from `convis describe --json`: the tables in the source are the manual."""
 import json
 import os
 import subprocess
@@ -131,7 +131,28 @@ def retina(models):
             + "\n## Outputs\n\nFor `--probe PATH=FILE` and `convis_keep`, with short names in parentheses.\n\n" + "\n".join(probes))
 
 
+def kernels(kinds):
+    common = [k for k in kinds[0]["keys"] if sum(k in other["keys"] for other in kinds) > len(kinds)/2]
+
+    def rows(keys):
+        return [[f"`{k['name']}`", "" if k["text"] else number(k["default"]), unit(k["unit"]), k["doc"]] for k in keys]
+
+    heads = ["key", "default", "unit", "what it is"]
+    text = (f"# Kernels\n\n{GENERATED}\nArrays of weights can be made from a line of text instead of numbers: `--set filter.weights='gaussian?sigma=2&tau=0.01'`, "
+            "`weights: gabor?frequency=0.1` in\na model file, `convis_set_kernel` in C. A kernel is (out, in, T, Y, X), and the last index of T weighs the newest frame. "
+            "What has no course in\ntime stands in the newest frame, what has no pattern in space at the centre, index (size - 1)/2 rounded down. All outputs and "
+            "inputs get the same\nkernel, unless a key steps from one output to the next. The formulas are at the head of "
+            "[src/models/kernels.c](../src/models/kernels.c).\n\n")
+    for kind in kinds:
+        text += f"## {kind['name']}\n\n{kind['doc'][0].upper() + kind['doc'][1:]}.\n\n"
+        own = [k for k in kind["keys"] if k not in common]
+        text += table(heads, rows(own)) + "\n" if own else ""
+    return text + "## Keys of all\n\n" + table(heads, rows(common))
+
+
 everything = describe()
-for name, text in (("layers", layers([l["name"] for l in everything["layers"]])), ("retina", retina(everything["models"]))):
+retinas = [m for m in everything["models"] if describe(m["name"])["numerics"]]        # the others are lists of layers
+for name, text in (("layers", layers([l["name"] for l in everything["layers"]])), ("retina", retina(retinas)),
+                   ("kernels", kernels(describe("--kernels")))):
     with open(os.path.join(FOLDER, name + ".md"), "w", encoding="utf-8") as out:
         out.write(text)

@@ -23,9 +23,13 @@ need_library libavutil libavutil-dev
 need_library libswscale libswscale-dev
 need_library hdf5 libhdf5-dev
 need_library libxml-2.0 libxml2-dev
+need_library libfyaml libfyaml-dev
 need_library libzip libzip-dev
 need_library libpng libpng-dev
 need_library zlib zlib1g-dev
+need_library nlopt libnlopt-dev
+need_library fftw3f libfftw3-dev
+need_library fftw3 libfftw3-dev
 if [ "$what" = check ]; then
     need_library cmocka libcmocka-dev
     need_program c++ g++

@@ -95,6 +95,9 @@ void          convis_model_free(convis_model **);                         /* acc
 convis_node   convis_input(convis_model *);
 convis_node   convis_add  (convis_model *, const convis_layer_type *, const char *name, convis_node in);
 convis_node   convis_join (convis_model *, const convis_layer_type *, const char *name, const convis_edge *in, int count);
+/* Reconnects an input of a layer. From the layer itself or a later one it is feedback, which needs a delay of 1 or more;
+ * sub-chunks then are as short as the shortest such delay. Before the first frame feedback is 0. */
+void          convis_connect(convis_model *, convis_node layer, int input, convis_edge);
 void          convis_alias(convis_model *, const char *alias, const char *path);   /* "center" for "opl.center" */
 double        convis_dt(const convis_model *);
 convis_context *convis_model_context(const convis_model *);
@@ -111,9 +114,16 @@ convis_status convis_set(convis_model *, const char *path, double value);       
 convis_status convis_get(const convis_model *, const char *path, double *value);
 /* Array parameters (positions of cells, kernels): copied in; before convis_plan they may change size. */
 convis_status convis_set_array(convis_model *, const char *path, const double *values, int64_t count);
+convis_status convis_get_array(const convis_model *, const char *path, double *values, int64_t count);   /* all of them */
+/* An array by what it looks like, "gaussian?sigma=2" (convis_kernel_kind_list): filled in when its shape is known, at
+ * the latest by convis_plan. Faults in the text are found at once where the shape is known, else by convis_plan. */
+convis_status convis_set_kernel(convis_model *, const char *path, const char *kernel);
+/* Text parameters (formulas, names of presets); before convis_plan. */
+convis_status convis_set_text(convis_model *, const char *path, const char *text);
+const char   *convis_get_text(const convis_model *, const char *path);    /* an array's: its kernel; NULL for a number */
 
 /* All of them as text, a line a number ("opl.center.tau 0.01"). Loading sets those named, in a model that has them; on
- * any fault none. */
+ * any fault none. A .npz is one of Convis's parameter files (docs/models.md says which names are understood). */
 convis_status convis_parameters_save(const convis_model *, const char *file);
 convis_status convis_parameters_load(convis_model *, const char *file);
 convis_status convis_parameters_parse(convis_model *, const char *name, const char *text);    /* name: for sentences */
@@ -123,10 +133,13 @@ typedef struct convis_item {
     char        path[128];
     const char *unit, *doc;
     const char *target;                                  /* of an alias; the type's name for a layer */
+    int         inputs;                                  /* a layer: how many, and where they come from; node k is layer k - 1 */
+    convis_edge input[4];
     double      value, initial, min, max;                /* a scalar parameter; initial is its default */
-    int         differentiable, whole;                   /* whole: only whole numbers */
+    int         differentiable, whole, array, text;      /* whole: only whole numbers; array, text: what value is not */
+    int         wanted;                                  /* a parameter: its gradient was asked for */
     int64_t     count;                                   /* elements (a state or output: once planned) */
-    convis_shape shape;                                  /* an output: one frame, dim[CONVIS_T] = 1 */
+    convis_shape shape;                                  /* an output: one frame, dim[CONVIS_T] = 1; an array: (out, in, T, Y, X) */
     convis_real *data;                                   /* a state's memory; else NULL */
 } convis_item;
 /* The index-th item of that kind. Returns 0 past the last. */
@@ -140,6 +153,32 @@ convis_status convis_output_shape(const convis_model *, const char *path, convis
 int64_t       convis_frame (const convis_model *);                        /* frames since the last reset */
 convis_status convis_seed  (convis_model *, uint64_t seed);               /* of all noise; 0 unless set */
 uint64_t      convis_seed_of(const convis_model *);                       /* convis_state_load brings its own */
+
+/* ---- Gradients. Exact, of any scalar that is a function of outputs: its gradient at them goes in, and gradients of
+ * parameters, movie and initial state come out.
+ *
+ *      convis_want(m, "opl.center");  convis_want(m, "input");  convis_keep(m, "bipolar");  convis_plan(m, chunk);
+ *      convis_run(m, frames);  convis_output(m, "bipolar", &y);   ... d: dL/dy, shaped like y ...
+ *      convis_vjp_from(m, "bipolar", d);  convis_vjp(m, &d_frames);  convis_grad(m, "opl.center.tau", &g, 1);
+ *
+ * A movie longer than a chunk: keep the state at each chunk's start (convis_state_get); once the last has run go back,
+ * chunk by chunk from the last: state_put, run, vjp_from, vjp. What passes from a chunk to the one before it is carried
+ * along, so the sum is exact whatever the chunks; convis_vjp_past at last follows the start's dependence on parameters.
+ * In a model of which gradients were asked for, layers on which nothing kept depends stand still. */
+
+/* Ask for a gradient, before convis_plan: a parameter; a layer ("opl.center": all of its parameters) or several of one
+ * beginning ("opl"); "*" (those of the model); or "input". */
+convis_status convis_want(convis_model *, const char *path);
+/* Add to L's gradient at an output over the last run; shaped like convis_output's, any strides. */
+convis_status convis_vjp_from(convis_model *, const char *path, convis_tensor d_out);
+/* Back through the last run, once. d_in: written where it is not NULL; shaped like the run's input ("input" must be wanted). */
+convis_status convis_vjp(convis_model *, const convis_tensor *d_in);
+/* After the vjp of a run that began at the first frame. */
+convis_status convis_vjp_past(convis_model *);
+/* What was collected since convis_grad_zero: of a scalar (count 1), an array, or a state (at the start of the last vjp's run). */
+convis_status convis_grad(const convis_model *, const char *path, double *values, int64_t count);
+convis_status convis_grad_zero(convis_model *);          /* and forget what the next vjp would be carried */
+convis_status convis_vjp_cut(convis_model *);            /* forget only that: truncation, or another movie */
 
 /* ---- State is explicit. ------------------------------------------------------------------------------ */
 
@@ -169,31 +208,53 @@ convis_status convis_spikes(const convis_model *, const convis_spike **, int64_t
 /* ---- Published models: a recipe is a model whose input size is not yet known. ------------------------- */
 
 typedef struct convis_recipe convis_recipe;
-/* name: a built-in model (convis_recipe_name lists them), or a file: VirtualRetina .xml, saved .h5. */
+/* name: a built-in model (convis_recipe_name lists them), or a file: .yaml, VirtualRetina .xml, saved .h5. */
 convis_status convis_recipe_open (convis_context *, const char *name, convis_recipe **);
 void          convis_recipe_free (convis_recipe **);
 const char   *convis_recipe_name (int index, const char **doc);           /* NULL past the last */
-/* Settings by path, as text: "opl.center.sigma" "0.05", "numerics" "converged", "ganglion_0.cells" "dense".
- * ENAME when the recipe has no such setting (a path of the built model may still have it: convis_set). */
+/* Settings by path, as text: "opl.center.sigma" "0.05", "numerics" "converged", "ganglion_0.cells" "dense",
+ * "filter.weights" "gaussian?sigma=2". ENAME when the recipe has no such setting (a path of the built model may still have
+ * it: convis_set). */
 convis_status convis_recipe_set  (convis_recipe *, const char *path, const char *value);
 convis_status convis_recipe_get  (const convis_recipe *, const char *path, char *value, size_t size);
-typedef struct convis_setting { char path[128]; char value[64]; const char *unit, *doc, *xml; } convis_setting;
+typedef struct convis_setting { char path[128]; char value[256]; const char *unit, *doc, *xml; } convis_setting;
 int           convis_recipe_list (const convis_recipe *, int index, convis_setting *);    /* 0 past the last */
 /* Replace the arrays of cells by these (copied); layer counts the spiking layers from 0. */
 convis_status convis_recipe_units(convis_recipe *, const convis_unit *, int64_t count);
 /* The model for movies of this size in pixels. Parameters, aliases, units and past are set; plan it next. */
 convis_status convis_recipe_build(convis_recipe *, int64_t width, int64_t height, convis_model **);
-convis_status convis_recipe_save (const convis_recipe *, const char *file);      /* .xml: VirtualRetina's format */
+/* .yaml: docs/models.md has the format; .xml: VirtualRetina's, for retinas. */
+convis_status convis_recipe_save (const convis_recipe *, const char *file);
 /* Parameters beyond the settings, lines as in a file of parameters, for every model built from here on; later lines win.
- * A saved .h5 brings its own. NULL when there are none. */
+ * A saved .h5 brings its own. NULL when there are none. What a recipe has a setting for becomes that setting. */
 convis_status convis_recipe_add_parameters(convis_recipe *, const char *lines);
 convis_status convis_recipe_load_parameters(convis_recipe *, const char *file);
 const char   *convis_recipe_parameters(const convis_recipe *);
-/* The same text as convis_recipe_save writes; free with convis_recipe_text_free. */
+/* The recipe as text, from which convis_recipe_open makes it again: a retina's as XML, others as YAML; or as YAML in any
+ * case. Free with convis_recipe_text_free. */
 convis_status convis_recipe_text (const convis_recipe *, char **text);
+convis_status convis_recipe_yaml (const convis_recipe *, char **text);
 void          convis_recipe_text_free(const convis_recipe *, char **text);
 /* The sentences that opening or building had to say (unknown attributes with their line ...). NULL past the last. */
 const char   *convis_recipe_warning(const convis_recipe *, int index);
+
+/* ---- Models in files. ---------------------------------------------------------------------------------- */
+
+/* A built model as YAML: every layer, parameter and array, for the one size of movie that it was built for. */
+convis_status convis_model_yaml     (const convis_model *, char **text);
+void          convis_model_yaml_free(const convis_model *, char **text);
+/* A .h5 with the recipe, all parameters as they now are, the state and the seed if the model is planned, and what else
+ * belongs to it: an optimiser's moments, a table of losses, a report. convis_recipe_open and convis_recipe_build make the
+ * model again, convis_model_resume, once it is planned alike, gives it state and seed. */
+typedef struct convis_attachment { const char *name; char type; const void *data; size_t count; } convis_attachment;
+                                                         /* type: 'b' bytes, 'd' doubles, 't' text (count is ignored) */
+convis_status convis_model_save  (const convis_recipe *, const convis_model *, const char *file, const convis_attachment *,
+                                  int attachments);
+convis_status convis_model_resume(convis_model *, const char *file);
+/* What was attached, into memory of the caller's: at most `room` of its bytes, doubles or letters (with a final zero); count
+ * says how many there are. ENAME when nothing has that name. */
+convis_status convis_model_attached(convis_context *, const char *file, const char *name, char type, void *data, size_t room,
+                                    size_t *count);
 
 #pragma GCC visibility pop
 #ifdef __cplusplus

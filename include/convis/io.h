@@ -83,17 +83,20 @@ convis_status convis_map_writer_write(convis_map_writer *, convis_tensor frames)
 convis_status convis_map_writer_close(convis_map_writer **, int keep);
 
 /* ---- Figures -----------------------------------------------------------------------------------------
- * By gnuplot; with keep_script the script and its data stay beside the figure. */
+ * By gnuplot; with keep_script the script and its data stay beside the figure. Two kinds draw arrays: "kernel" one of
+ * (maps, T, Y, X), whose last frame is the present: frames by lag, course and profile of its strongest pixel; "tuning" rows
+ * of a direction in degrees (0 rightwards, 90 downwards) and one response or more. */
 typedef struct convis_plot_options {
-    const char *kind;        /* "raster", "maps", "traces", "mosaic"; NULL: what suits the file */
+    const char *kind;        /* "raster", "maps", "traces", "mosaic", "kernel", "tuning" ...; NULL: what suits the file */
     double      from, to;    /* seconds; to = 0: the end */
     const char *title;       /* NULL: none */
     const char *pixels;      /* traces: "x,y x,y ..."; NULL: the centre and the liveliest */
     const char *name;        /* data set in .h5 or .npz; NULL: the first that fits */
     double      dt;          /* seconds per frame where the file does not say */
     int         width, height, keep_script;
+    const char *labels;      /* tuning: names of its curves, "a,b"; NULL: none */
 } convis_plot_options;
-#define CONVIS_PLOT_DEFAULTS { NULL, 0, 0, NULL, NULL, NULL, 0, 0, 0, 0 }
+#define CONVIS_PLOT_DEFAULTS { NULL, 0, 0, NULL, NULL, NULL, 0, 0, 0, 0, NULL }
 convis_status convis_plot(convis_context *, const char *file, const char *figure, const convis_plot_options *);
 
 /* ---- Reconstruction ----------------------------------------------------------------------------------
@@ -139,6 +142,11 @@ typedef struct convis_stim_param {
 } convis_stim_param;
 int convis_stim_list(int index, convis_stim_info *);                                /* 0 past the last */
 int convis_stim_param_list(const char *kind, int index, convis_stim_param *);
+
+/* ---- Kernels -----------------------------------------------------------------------------------------
+ * "KIND?key=value&key=value", for convis_set_kernel and model files: what kinds there are, and what each can be told. */
+int convis_kernel_kind_list(int index, convis_stim_info *);                         /* 0 past the last */
+int convis_kernel_param_list(const char *kind, int index, convis_stim_param *);
 
 #pragma GCC visibility pop
 #ifdef __cplusplus

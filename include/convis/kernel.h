@@ -10,8 +10,8 @@
  *      }
  *      CONVIS_EXPORT(leaky, CONVIS_ENTRY(leaky_forward))
  *
- * CONVIS_SCAN visits every pixel i and frame t: on a processor frames outside and pixels inside, so that the inner
- * loop vectorises; on a GPU a thread per pixel. A body touches only [i] of a state and [t*n + i] of a movie.
+ * CONVIS_SCAN (CONVIS_SCAN_BACK: last frame first) visits every pixel i and frame t: on a processor frames outside and
+ * pixels inside, so that the inner loop vectorises; on a GPU a thread per pixel. A body touches only [i] of a state and [t*n + i] of a movie.
  * CONVIS_GROUPS visits groups of CONVIS_GROUP consecutive pixels (1 on a GPU), for bodies that need a few passes over
  * the same pixels; `count` is how many of the group exist. Known inside: n (elements from one frame of a movie to the
  * next), map_size (elements of a map: a state with several maps is s[j*map_size + i], the tape tape[t*map_size + i]),
@@ -83,26 +83,48 @@ CONVIS_INLINE u32   convis_mulhi(u32 a, u32 b) { return (u32)((uint64_t)a*b >> 3
 
 #ifdef CONVIS_GPU
 #  define CONVIS_TAIL int n, int nt, real dt, u32 frame, u32 key0, u32 key1
+#  define CONVIS_HANDED_ON n, nt, dt, frame, key0, key1
 #  define map_size n
-#  define CONVIS_KERNEL2(name, a, b)                   CONVIS_ENTRY_POINT name(a, b, CONVIS_TAIL)
-#  define CONVIS_KERNEL3(name, a, b, c)                CONVIS_ENTRY_POINT name(a, b, c, CONVIS_TAIL)
-#  define CONVIS_KERNEL4(name, a, b, c, d)             CONVIS_ENTRY_POINT name(a, b, c, d, CONVIS_TAIL)
-#  define CONVIS_KERNEL5(name, a, b, c, d, e)          CONVIS_ENTRY_POINT name(a, b, c, d, e, CONVIS_TAIL)
-#  define CONVIS_KERNEL6(name, a, b, c, d, e, f)       CONVIS_ENTRY_POINT name(a, b, c, d, e, f, CONVIS_TAIL)
-#  define CONVIS_KERNEL7(name, a, b, c, d, e, f, g)    CONVIS_ENTRY_POINT name(a, b, c, d, e, f, g, CONVIS_TAIL)
-#  define CONVIS_KERNEL8(name, a, b, c, d, e, f, g, h) CONVIS_ENTRY_POINT name(a, b, c, d, e, f, g, h, CONVIS_TAIL)
-#  define CONVIS_KERNEL9(name, a, b, c, d, e, f, g, h, k) CONVIS_ENTRY_POINT name(a, b, c, d, e, f, g, h, k, CONVIS_TAIL)
-#  define CONVIS_KERNEL11(name, a, b, c, d, e, f, g, h, k, l, m) \
-    CONVIS_ENTRY_POINT name(a, b, c, d, e, f, g, h, k, l, m, CONVIS_TAIL)
+#  define CONVIS_KERNEL2(name, a, b) \
+    CONVIS_ENTRY_POINT name(a, b, CONVIS_TAIL)
+#  define CONVIS_KERNEL3(name, a, b, c) \
+    CONVIS_ENTRY_POINT name(a, b, c, CONVIS_TAIL)
+#  define CONVIS_KERNEL4(name, a, b, c, d) \
+    CONVIS_ENTRY_POINT name(a, b, c, d, CONVIS_TAIL)
+#  define CONVIS_KERNEL5(name, a, b, c, d, e) \
+    CONVIS_ENTRY_POINT name(a, b, c, d, e, CONVIS_TAIL)
+#  define CONVIS_KERNEL6(name, a, b, c, d, e, f) \
+    CONVIS_ENTRY_POINT name(a, b, c, d, e, f, CONVIS_TAIL)
+#  define CONVIS_KERNEL7(name, a, b, c, d, e, f, h) \
+    CONVIS_ENTRY_POINT name(a, b, c, d, e, f, h, CONVIS_TAIL)
+#  define CONVIS_KERNEL8(name, a, b, c, d, e, f, h, k) \
+    CONVIS_ENTRY_POINT name(a, b, c, d, e, f, h, k, CONVIS_TAIL)
+#  define CONVIS_KERNEL9(name, a, b, c, d, e, f, h, k, l) \
+    CONVIS_ENTRY_POINT name(a, b, c, d, e, f, h, k, l, CONVIS_TAIL)
+#  define CONVIS_KERNEL10(name, a, b, c, d, e, f, h, k, l, m) \
+    CONVIS_ENTRY_POINT name(a, b, c, d, e, f, h, k, l, m, CONVIS_TAIL)
+#  define CONVIS_KERNEL11(name, a, b, c, d, e, f, h, k, l, m, o) \
+    CONVIS_ENTRY_POINT name(a, b, c, d, e, f, h, k, l, m, o, CONVIS_TAIL)
+#  define CONVIS_KERNEL12(name, a, b, c, d, e, f, h, k, l, m, o, q) \
+    CONVIS_ENTRY_POINT name(a, b, c, d, e, f, h, k, l, m, o, q, CONVIS_TAIL)
+#  define CONVIS_KERNEL13(name, a, b, c, d, e, f, h, k, l, m, o, q, r) \
+    CONVIS_ENTRY_POINT name(a, b, c, d, e, f, h, k, l, m, o, q, r, CONVIS_TAIL)
+#  define CONVIS_KERNEL14(name, a, b, c, d, e, f, h, k, l, m, o, q, r, s) \
+    CONVIS_ENTRY_POINT name(a, b, c, d, e, f, h, k, l, m, o, q, r, s, CONVIS_TAIL)
+#  define CONVIS_KERNEL15(name, a, b, c, d, e, f, h, k, l, m, o, q, r, s, u) \
+    CONVIS_ENTRY_POINT name(a, b, c, d, e, f, h, k, l, m, o, q, r, s, u, CONVIS_TAIL)
+#  define CONVIS_KERNEL16(name, a, b, c, d, e, f, h, k, l, m, o, q, r, s, u, w) \
+    CONVIS_ENTRY_POINT name(a, b, c, d, e, f, h, k, l, m, o, q, r, s, u, w, CONVIS_TAIL)
 #  define CONVIS_PIXELS(i)  for (integer i = CONVIS_FIRST; i < n; i += CONVIS_STEP)
-#  define CONVIS_FRAMES(t)  for (integer t = 0; t < nt; t++)
 #  define CONVIS_SCAN(i, t) CONVIS_PIXELS(i) CONVIS_FRAMES(t)
+#  define CONVIS_SCAN_BACK(i, t) CONVIS_PIXELS(i) CONVIS_FRAMES_BACK(t)
 #  define CONVIS_GROUP 1
 #  define CONVIS_GROUPS(g, count) CONVIS_PIXELS(g) for (int count = 1; count; count = 0)
 #  define CONVIS_ENTRY(name)
 #  define CONVIS_EXPORT(layer, entries)
 #else
 #  define CONVIS_TAIL integer i0, integer i1, integer n, integer map_size, int nt, real dt, u32 frame, u32 key0, u32 key1
+#  define CONVIS_HANDED_ON i0, i1, n, map_size, nt, dt, frame, key0, key1      /* to an inline function that ends in CONVIS_TAIL */
 #  define CONVIS_SPAN_ g->i0, g->i1, g->n, g->map_size, g->nt, g->dt, g->frame, g->key0, g->key1
    /* A body that is not inlined keeps what `restrict` promises; the trampoline unpacks the buffers. Not every body
     * needs every argument of the tail, hence `unused`. */
@@ -111,25 +133,39 @@ CONVIS_INLINE u32   convis_mulhi(u32 a, u32 b) { return (u32)((uint64_t)a*b >> 3
     static void name(void *const *v, const convis_span *g) { name##_body args; }                            \
     static __attribute__((noinline)) void name##_body params
 #  pragma GCC diagnostic ignored "-Wunused-parameter"
-#  define CONVIS_KERNEL2(name, a, b)          CONVIS_KERNEL_(name, (a, b, CONVIS_TAIL), (v[0], v[1], CONVIS_SPAN_))
-#  define CONVIS_KERNEL3(name, a, b, c)       CONVIS_KERNEL_(name, (a, b, c, CONVIS_TAIL), (v[0], v[1], v[2], CONVIS_SPAN_))
-#  define CONVIS_KERNEL4(name, a, b, c, d)    CONVIS_KERNEL_(name, (a, b, c, d, CONVIS_TAIL), \
-        (v[0], v[1], v[2], v[3], CONVIS_SPAN_))
-#  define CONVIS_KERNEL5(name, a, b, c, d, e) CONVIS_KERNEL_(name, (a, b, c, d, e, CONVIS_TAIL), \
-        (v[0], v[1], v[2], v[3], v[4], CONVIS_SPAN_))
-#  define CONVIS_KERNEL6(name, a, b, c, d, e, f) CONVIS_KERNEL_(name, (a, b, c, d, e, f, CONVIS_TAIL), \
-        (v[0], v[1], v[2], v[3], v[4], v[5], CONVIS_SPAN_))
-#  define CONVIS_KERNEL7(name, a, b, c, d, e, f, h) CONVIS_KERNEL_(name, (a, b, c, d, e, f, h, CONVIS_TAIL), \
-        (v[0], v[1], v[2], v[3], v[4], v[5], v[6], CONVIS_SPAN_))
-#  define CONVIS_KERNEL8(name, a, b, c, d, e, f, h, k) CONVIS_KERNEL_(name, (a, b, c, d, e, f, h, k, CONVIS_TAIL), \
-        (v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7], CONVIS_SPAN_))
-#  define CONVIS_KERNEL9(name, a, b, c, d, e, f, h, k, l) CONVIS_KERNEL_(name, (a, b, c, d, e, f, h, k, l, CONVIS_TAIL), \
-        (v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7], v[8], CONVIS_SPAN_))
-#  define CONVIS_KERNEL11(name, a, b, c, d, e, f, h, k, l, m, o) CONVIS_KERNEL_(name, (a, b, c, d, e, f, h, k, l, m, o, CONVIS_TAIL), \
-        (v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7], v[8], v[9], v[10], CONVIS_SPAN_))
+#  define CONVIS_V2_ v[0], v[1]
+#  define CONVIS_V3_ CONVIS_V2_, v[2]
+#  define CONVIS_V4_ CONVIS_V3_, v[3]
+#  define CONVIS_V5_ CONVIS_V4_, v[4]
+#  define CONVIS_V6_ CONVIS_V5_, v[5]
+#  define CONVIS_V7_ CONVIS_V6_, v[6]
+#  define CONVIS_V8_ CONVIS_V7_, v[7]
+#  define CONVIS_V9_ CONVIS_V8_, v[8]
+#  define CONVIS_V10_ CONVIS_V9_, v[9]
+#  define CONVIS_V11_ CONVIS_V10_, v[10]
+#  define CONVIS_V12_ CONVIS_V11_, v[11]
+#  define CONVIS_V13_ CONVIS_V12_, v[12]
+#  define CONVIS_V14_ CONVIS_V13_, v[13]
+#  define CONVIS_V15_ CONVIS_V14_, v[14]
+#  define CONVIS_V16_ CONVIS_V15_, v[15]
+#  define CONVIS_KERNEL2(name, ...) CONVIS_KERNEL_(name, (__VA_ARGS__, CONVIS_TAIL), (CONVIS_V2_, CONVIS_SPAN_))
+#  define CONVIS_KERNEL3(name, ...) CONVIS_KERNEL_(name, (__VA_ARGS__, CONVIS_TAIL), (CONVIS_V3_, CONVIS_SPAN_))
+#  define CONVIS_KERNEL4(name, ...) CONVIS_KERNEL_(name, (__VA_ARGS__, CONVIS_TAIL), (CONVIS_V4_, CONVIS_SPAN_))
+#  define CONVIS_KERNEL5(name, ...) CONVIS_KERNEL_(name, (__VA_ARGS__, CONVIS_TAIL), (CONVIS_V5_, CONVIS_SPAN_))
+#  define CONVIS_KERNEL6(name, ...) CONVIS_KERNEL_(name, (__VA_ARGS__, CONVIS_TAIL), (CONVIS_V6_, CONVIS_SPAN_))
+#  define CONVIS_KERNEL7(name, ...) CONVIS_KERNEL_(name, (__VA_ARGS__, CONVIS_TAIL), (CONVIS_V7_, CONVIS_SPAN_))
+#  define CONVIS_KERNEL8(name, ...) CONVIS_KERNEL_(name, (__VA_ARGS__, CONVIS_TAIL), (CONVIS_V8_, CONVIS_SPAN_))
+#  define CONVIS_KERNEL9(name, ...) CONVIS_KERNEL_(name, (__VA_ARGS__, CONVIS_TAIL), (CONVIS_V9_, CONVIS_SPAN_))
+#  define CONVIS_KERNEL10(name, ...) CONVIS_KERNEL_(name, (__VA_ARGS__, CONVIS_TAIL), (CONVIS_V10_, CONVIS_SPAN_))
+#  define CONVIS_KERNEL11(name, ...) CONVIS_KERNEL_(name, (__VA_ARGS__, CONVIS_TAIL), (CONVIS_V11_, CONVIS_SPAN_))
+#  define CONVIS_KERNEL12(name, ...) CONVIS_KERNEL_(name, (__VA_ARGS__, CONVIS_TAIL), (CONVIS_V12_, CONVIS_SPAN_))
+#  define CONVIS_KERNEL13(name, ...) CONVIS_KERNEL_(name, (__VA_ARGS__, CONVIS_TAIL), (CONVIS_V13_, CONVIS_SPAN_))
+#  define CONVIS_KERNEL14(name, ...) CONVIS_KERNEL_(name, (__VA_ARGS__, CONVIS_TAIL), (CONVIS_V14_, CONVIS_SPAN_))
+#  define CONVIS_KERNEL15(name, ...) CONVIS_KERNEL_(name, (__VA_ARGS__, CONVIS_TAIL), (CONVIS_V15_, CONVIS_SPAN_))
+#  define CONVIS_KERNEL16(name, ...) CONVIS_KERNEL_(name, (__VA_ARGS__, CONVIS_TAIL), (CONVIS_V16_, CONVIS_SPAN_))
 #  define CONVIS_PIXELS(i)  for (integer i = i0; i < i1; i++)
-#  define CONVIS_FRAMES(t)  for (integer t = 0; t < nt; t++)
 #  define CONVIS_SCAN(i, t) CONVIS_FRAMES(t) CONVIS_PIXELS(i)
+#  define CONVIS_SCAN_BACK(i, t) CONVIS_FRAMES_BACK(t) CONVIS_PIXELS(i)
 #  define CONVIS_GROUP 64
 #  define CONVIS_GROUPS(g, count) for (integer g = i0; g < i1; g += CONVIS_GROUP) \
         for (int count = (int)(i1 - g < CONVIS_GROUP ? i1 - g : CONVIS_GROUP); count; count = 0)
@@ -140,6 +176,9 @@ CONVIS_INLINE u32   convis_mulhi(u32 a, u32 b) { return (u32)((uint64_t)a*b >> 3
     extern const convis_kernel CONVIS_CAT(layer, CONVIS_ISA)[];       \
     const convis_kernel CONVIS_CAT(layer, CONVIS_ISA)[] = { entries { 0, 0 } };
 #endif
+
+#define CONVIS_FRAMES(t)      for (integer t = 0; t < nt; t++)
+#define CONVIS_FRAMES_BACK(t) for (integer t = nt - 1; t >= 0; t--)
 
 /* ---- Mathematics: our own, so that it vectorises and gives the same bits on every target ---- */
 
@@ -208,6 +247,31 @@ CONVIS_INLINE real convis_ramp_share(real r, real b)
 {
     real series = r*(R(0.5) - r*(R(1.6666666666666666e-1) - r*(R(4.1666666666666664e-2) - r*R(8.333333333333333e-3))));
     return r < R(0.1) ? series : 1 - b/r;
+}
+
+/* The slope that spikes pretend to have on the way back, v above the threshold: 1 there, and fading with |v| over about
+ * 1/slope. kind: 0 SuperSpike (Zenke & Ganguli 2018), 1 the sigmoid's, 2 a triangle (Bellec et al. 2018), 3 straight through:
+ * 1 everywhere (Bengio et al. 2013). */
+CONVIS_INLINE real convis_surrogate(int kind, real slope, real v)
+{
+    real d = slope*(v < 0 ? -v : v), near = 1/(1 + d), e = convis_exp(-d), beside = 2/(1 + e);
+    return kind == 0 ? near*near : kind == 1 ? e*beside*beside : kind == 2 ? convis_max(1 - d, R(0.0)) : R(1.0);
+}
+
+/* x' = s - g x over h, for sh = s h and z = g h: exp(-z) as 1/(1 + z q), right but for z^5/120. No z makes it overshoot, it
+ * keeps x = s/g, and g = 0 is no case of its own. Then its derivatives by x, sh and z, times g. */
+CONVIS_INLINE real convis_relax(real x, real sh, real z)
+{
+    real q = 1 + z*(R(0.5) + z*(R(1.6666666666666666e-1) + z*R(4.1666666666666664e-2)));
+    return (x + sh*q)/(1 + z*q);
+}
+CONVIS_INLINE void convis_relax_back(real x, real sh, real z, real g, real *dx, real *dsh, real *dz)
+{
+    real q = 1 + z*(R(0.5) + z*(R(1.6666666666666666e-1) + z*R(4.1666666666666664e-2)));
+    real dq = R(0.5) + z*(R(3.3333333333333333e-1) + z*R(0.125)), over = 1/(1 + z*q);
+    *dx = g*over;
+    *dsh = *dx*q;
+    *dz = *dx*(sh*dq - (x + sh*q)*over*(q + z*dq));
 }
 
 /* A map of width w between its pixels: at (cx, cy), 0 or more, pixel i having coordinate i. What has no weight is not

@@ -3,11 +3,19 @@
  * A layer is a table (parameters, states, outputs, tape) and kernels in the dialect of <convis/kernel.h>. The library
  * owns all memory, so reset, push, pop, save, load, describe and the checks need no code in a layer. Two kinds:
  *
- * - pointwise in space: `pointwise` names the kernel, and that is all. The kernel gets, in this order, the
- *   parameters, the inputs, the output, the further outputs, the states and the tape. It touches only [i] of a state,
- *   [t*n + i] of a movie and [t*map_size + i] of the tape, so the runner may hand it any tile of pixels and any run of frames.
- * - neighbourhood: `forward` is called by every thread with the whole pass; it launches kernels with
- *   convis_launch, or divides the work itself by pass->thread and meets the others at convis_barrier.
+ * - pointwise in space: `pointwise` names the kernel, `adjoint` that of the way back, and that is all. A kernel touches
+ *   only [i] of a state, [t*n + i] of a movie and [t*map_size + i] of the tape, so the runner may hand it any tile of pixels
+ *   and any run of frames. The kernels get, in this order:
+ *      pointwise   parameters, inputs, output, further outputs, states, tape
+ *      adjoint     parameters, inputs, output, tape, d_out, d_states, d_inputs, d_map
+ * - neighbourhood: `forward`, and `vjp` on the way back, are called by every thread with the whole pass; they launch kernels
+ *   with convis_launch, or divide the work themselves by pass->thread and meet the others at convis_barrier.
+ *
+ * The way back (vector-Jacobian product, "adjoint" in the layers' equations): of a scalar L with gradient d_out at the
+ * output of every frame of the pass and d_state at the states after it, make the gradient of the inputs (added to d_in), of
+ * the parameters (added) and of the states before the pass (written to d_state in place). Passes come in reversed order of
+ * time. Inputs and output are there as they were; whatever else is needed, the forward kernel wrote to the tape (NULL when
+ * nothing is recorded). Spikes use a surrogate slope.
  *
  * Movies are frame-major: [t][batch][channel][y][x]; n = batch*channel*y*x elements a frame. */
 #ifndef CONVIS_LAYER_H
@@ -18,7 +26,7 @@ extern "C" {
 #endif
 #pragma GCC visibility push(default)
 
-#define CONVIS_LAYER_ABI 1
+#define CONVIS_LAYER_ABI 2
 enum { CONVIS_MAX_INPUTS = 4, CONVIS_MAX_OUTPUTS = 4, CONVIS_MAX_STATES = 8, CONVIS_MAX_PARAMS = 24, CONVIS_MAX_TAPE = 4 };
 
 /* A row of a table. Tables end with a row whose name is NULL. */
@@ -32,7 +40,8 @@ enum {
     CONVIS_FIXED = 1,                /* parameter: not differentiable */
     CONVIS_WHOLE = 2,                /* parameter: whole numbers only (implies fixed) */
     CONVIS_ARRAY = 4,                /* parameter: an array, empty until set */
-    CONVIS_PLAN  = 8                 /* parameter: shapes depend on it; cannot change after convis_plan */
+    CONVIS_PLAN  = 8,                /* parameter: shapes depend on it; cannot change after convis_plan */
+    CONVIS_TEXT  = 16                /* parameter: a text (a formula, a name); implies fixed */
 };
 
 /* What the library hands to a layer. A field is set when the comment says so, and for all later stages. */
@@ -44,11 +53,16 @@ struct convis_pass {
     double  dt;
     const double *param;                         /* scalars, in table order (an array's entry is its length) */
     const double *const *array;                  /* array parameters, in table order; NULL for a scalar */
+    char *const *text;                           /* texts, in table order; NULL: the table's doc says what that means */
+    int     recording;                           /* the way back will be asked for: vjp's scratch is needed, too */
     int     inputs;
     convis_shape in_shape[CONVIS_MAX_INPUTS];    /* one frame: dim[CONVIS_T] = 1 */
 
     /* plan() may change these from their defaults: out like the first input; further outputs, states and tape like out. */
     convis_shape out_shape, extra_shape[CONVIS_MAX_OUTPUTS], state_shape[CONVIS_MAX_STATES], tape_shape[CONVIS_MAX_TAPE];
+    int     history[CONVIS_MAX_INPUTS];          /* frames of its past that lie before frame 0 of in[j] (and d_in[j]) */
+    int     frames_wanted;                       /* passes of so many frames suit the layer; 0: what the cache likes */
+    convis_shape array_shape[CONVIS_MAX_PARAMS]; /* of array parameters as (out, in, T, Y, X); unset: any length will do */
     size_t  constants_size, scratch_size;        /* bytes; allocated after plan, 64-byte aligned, zeroed */
 
     /* from prepare() on */
@@ -57,15 +71,25 @@ struct convis_pass {
     /* forward() */
     const struct convis_kernel *kernels;         /* those of this instruction set */
     int64_t frame;                               /* absolute number of the first frame */
+    uint64_t epoch;                              /* changes when the state was reset or put: what was cached is void */
     int     frames;
     const convis_real *in[CONVIS_MAX_INPUTS];
     convis_real *out, *extra[CONVIS_MAX_OUTPUTS];    /* extra: NULL when nobody asked for that output */
     convis_real *state[CONVIS_MAX_STATES];
     convis_real *tape[CONVIS_MAX_TAPE];          /* NULL unless recording */
-    void   *scratch;                             /* for one forward call; shared by its threads */
+    void   *scratch;                             /* for one call; shared by its threads */
     uint64_t key;                                /* of this layer's noise: from the seed and the path */
     int     thread, threads;                     /* plan(), prepare(): the most that forward() will have */
     struct convis_team *team;
+
+    /* vjp() */
+    const convis_real *d_out;
+    convis_real *d_in[CONVIS_MAX_INPUTS];        /* add to it; NULL: nobody wants it (a kernel always gets memory) */
+    convis_real *d_state[CONVIS_MAX_STATES];
+    convis_real *d_map;                          /* [k*map_size + i]: element i's part of the gradient of scalar k; add to it */
+    double *d_param;                             /* [k]: the same as sums, for thread 0 to add to */
+    double *d_array[CONVIS_MAX_PARAMS];          /* gradient of array k; add to it; NULL: nobody wants it */
+    uint32_t wanted;                             /* bit k: somebody wants the gradient of parameter k */
 };
 
 /* One kernel compiled for one instruction set. */
@@ -79,9 +103,11 @@ struct convis_layer_type {
     const convis_field *params, *states;
     const convis_field *outputs;                 /* further outputs ("bipolar.adaptation"), or NULL */
     int inputs, tape;                            /* tape: maps kept per frame for the way back */
+    int fewest;                                  /* inputs that must be there (kernels get NULL for the others); 0: all */
     const convis_kernels *const *kernels;        /* best instruction set first, NULL at the end */
     const char *const *source;                   /* the same kernels as text, for NVRTC and OpenCL */
     const char *pointwise;                       /* the kernel's name, or NULL for a neighbourhood layer */
+    const char *adjoint;                         /* its way back */
 
     /* Shapes, sizes, and checks of parameters against each other. Optional. */
     convis_status (*plan)(convis_pass *);
@@ -90,8 +116,18 @@ struct convis_layer_type {
     /* The past: given the constant value x[j] each input always had, the starting value of each state, and the output
      * that followed from it (returned). NULL: states start as the table says and the output was 0. */
     double (*past)(const convis_pass *, const double *x, double *state);
-    /* Neighbourhood layers. Runs on every thread; cannot fail. */
+    /* Its way back: add what d_y and d_state say to d_x, d_param, d_array (NULL where unwanted). NULL: scalars and x by central
+     * differences of past(), which must then read nothing but param and array. */
+    void (*past_vjp)(const convis_pass *, const double *x, double d_y, const double *d_state, double *d_x, double *d_param,
+                     double *const *d_array);
+    /* Neighbourhood layers. Run on every thread; cannot fail. */
     void (*forward)(convis_pass *);
+    void (*vjp)(convis_pass *);
+    /* Start of array parameter k, whose shape is known by now; NULL: all elements are the table's value. */
+    void (*initial)(const convis_pass *, int k, double *values);
+    /* Further parameters, which depend on a text parameter: rows after those of the table (at most `room`), their names in
+     * `names`. Called when the text is set; a failure leaves the sentence. */
+    convis_status (*fields)(convis_context *, const char *path, char *const *text, convis_field *rows, char (*names)[32], int room);
     /* Spiking layers: from the recorded tape and counts in `out`, append every spike of the pass by convis_emit. */
     void (*spikes)(convis_pass *, void *sink);
 };

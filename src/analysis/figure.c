@@ -172,19 +172,21 @@ static draw_kind choose_kind(convis_figure *f)
 {
     static const struct { const char *name; draw_kind draw; } KINDS[] = {
         { "raster", convis_figure_raster }, { "maps", convis_figure_maps },
-        { "traces", convis_figure_traces }, { "mosaic", convis_figure_mosaic } };
+        { "traces", convis_figure_traces }, { "mosaic", convis_figure_mosaic },
+        { "kernel", convis_figure_kernel }, { "tuning", convis_figure_tuning }, { "prediction", convis_figure_prediction }, { "nonlinearity", convis_figure_nonlinearity } };
     const char *kind = f->options->kind;
     if (kind) {
         for (size_t k = 0; k < sizeof KINDS/sizeof *KINDS; k++)
             if (!strcmp(kind, KINDS[k].name)) return KINDS[k].draw;
-        convis_fail(f->context, CONVIS_ENAME, "kind of figure '%s': expected raster, maps, traces or mosaic", kind);
+        convis_fail(f->context, CONVIS_ENAME, "kind of figure '%s': expected raster, maps, traces, mosaic, kernel, tuning, prediction "
+                    "or nonlinearity", kind);
         return NULL;
     }
     if (f->options->pixels) return convis_figure_traces;
     if (f->options->name) return convis_figure_maps;
     if (convis_has_extension(f->source, ".txt") || convis_has_extension(f->source, ".units")) return convis_figure_mosaic;
     if (convis_has_extension(f->source, ".spk") || convis_has_extension(f->source, ".csv")) return convis_figure_raster;
-    if (convis_recording_has_spikes(f)) return convis_figure_raster;
+    if (convis_figure_recording_has_spikes(f)) return convis_figure_raster;
     return convis_figure_maps;
 }
 

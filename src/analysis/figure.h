@@ -27,6 +27,10 @@ convis_status convis_figure_raster(convis_figure *);
 convis_status convis_figure_maps  (convis_figure *);
 convis_status convis_figure_traces(convis_figure *);
 convis_status convis_figure_mosaic(convis_figure *);
+convis_status convis_figure_kernel(convis_figure *);
+convis_status convis_figure_tuning(convis_figure *);
+convis_status convis_figure_prediction  (convis_figure *);
+convis_status convis_figure_nonlinearity(convis_figure *);
 
 /* First lines of the script: terminal, size in points (what the options ask for wins), style, and two sizes of font
  * beside the usual one: `font small`, `font large`. */
@@ -49,7 +53,7 @@ const char *convis_figure_time_unit (double span);
 
 /* ---- Spikes and cells ---- */
 
-typedef struct convis_recording {
+typedef struct convis_figure_recording {
     convis_spike *spikes;  int64_t count;
     convis_unit  *units;   int64_t cells;        /* in order of layer, then id */
     int64_t      *spikes_of;                     /* of each unit, within the window */
@@ -58,31 +62,31 @@ typedef struct convis_recording {
     int64_t cells_of[FIGURE_LAYERS];
     char    label[FIGURE_LAYERS][24];            /* "ON", "OFF" or "layer 0" */
     double  from, to;                            /* the window, seconds */
-} convis_recording;
+} convis_figure_recording;
 /* Reads spikes, or, with want_spikes = 0, at least cells. */
-convis_status convis_recording_open (convis_figure *, int want_spikes, convis_recording *);
-void          convis_recording_close(convis_figure *, convis_recording *);
-int64_t       convis_recording_unit (const convis_recording *, const convis_spike *);  /* index into units; -1 */
-int           convis_recording_layer(const convis_recording *, int32_t layer);         /* index into layer[]; -1 */
-int           convis_recording_within(const convis_recording *, double time);
+convis_status convis_figure_recording_open (convis_figure *, int want_spikes, convis_figure_recording *);
+void          convis_figure_recording_close(convis_figure *, convis_figure_recording *);
+int64_t       convis_figure_recording_unit (const convis_figure_recording *, const convis_spike *);  /* index into units; -1 */
+int           convis_figure_recording_layer(const convis_figure_recording *, int32_t layer);         /* index into layer[]; -1 */
+int           convis_figure_recording_within(const convis_figure_recording *, double time);
 /* 1 if this .h5, .npz or .npy holds spikes (reads them to know). */
-int           convis_recording_has_spikes(convis_figure *);
+int           convis_figure_recording_has_spikes(convis_figure *);
 /* keep[u] = 1 for about `most` cells, a share of every layer (of small ones a larger one), chosen by hash: the same cells
  * every time. */
-void          convis_recording_thin(const convis_recording *, int64_t most, unsigned char *keep);
+void          convis_figure_recording_thin(const convis_figure_recording *, int64_t most, unsigned char *keep);
 
 /* ---- Maps over time ---- */
 
-typedef struct convis_recording_film {
+typedef struct convis_figure_film {
     char    name[FIGURE_PATH];                   /* what is opened: file, or file:dataset */
     char    label[128];                          /* the data set, for the colour bar */
     int64_t width, height, frames;
     int64_t first, count;                        /* the window, in frames */
     double  dt;                                  /* seconds per frame; 0: unknown */
     int     picture;                             /* luminance of a movie or image: drawn in grey */
-} convis_recording_film;
-convis_status convis_recording_film_open(convis_figure *, convis_recording_film *);
+} convis_figure_film;
+convis_status convis_figure_film_open(convis_figure *, convis_figure_film *);
 /* Calls visit(user, frame, index) for frames first .. first+count-1, one at a time; stops when it returns 0. */
-typedef int (*convis_recording_film_visit)(void *user, const convis_real *frame, int64_t index);
-convis_status convis_recording_film_each(convis_figure *, const convis_recording_film *, convis_recording_film_visit, void *user);
+typedef int (*convis_figure_film_visit)(void *user, const convis_real *frame, int64_t index);
+convis_status convis_figure_film_each(convis_figure *, const convis_figure_film *, convis_figure_film_visit, void *user);
 #endif

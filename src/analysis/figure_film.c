@@ -21,7 +21,7 @@ static convis_status open_at(convis_figure *f, const char *name, double dt, int6
 }
 
 /* The data set's name or the kind of stimulus; failing that, the file's, without folder and extension. */
-static void find_label(const convis_figure *f, convis_recording_film *film)
+static void find_label(const convis_figure *f, convis_figure_film *film)
 {
     const char *slash = strrchr(f->source, '/'), *base = slash ? slash + 1 : f->source;
     const char *colon = strrchr(base, ':'), *dot = strrchr(base, '.');
@@ -37,7 +37,7 @@ static void find_label(const convis_figure *f, convis_recording_film *film)
 }
 
 /* A movie of unknown length is counted by reading it once. */
-static convis_status count_frames(convis_figure *f, convis_recording_film *film, convis_movie *movie)
+static convis_status count_frames(convis_figure *f, convis_figure_film *film, convis_movie *movie)
 {
     convis_real *frame = convis_obtain(f->context, (size_t)(film->width*film->height)*sizeof *frame);
     convis_status s = frame ? CONVIS_OK : CONVIS_ENOMEM;
@@ -51,7 +51,7 @@ static convis_status count_frames(convis_figure *f, convis_recording_film *film,
     return s;
 }
 
-static convis_status find_window(convis_figure *f, convis_recording_film *film)
+static convis_status find_window(convis_figure *f, convis_figure_film *film)
 {
     const convis_plot_options *o = f->options;
     if (film->frames < 1) return convis_fail(f->context, CONVIS_EFORMAT, "%s: no frames", f->source);
@@ -73,7 +73,7 @@ static convis_status find_window(convis_figure *f, convis_recording_film *film)
 }
 
 /* A name alone may be that of a probe: "opl" for "probes/opl". */
-static convis_status open_named(convis_figure *f, convis_recording_film *film, convis_movie **movie)
+static convis_status open_named(convis_figure *f, convis_figure_film *film, convis_movie **movie)
 {
     const convis_plot_options *o = f->options;
     int inside = o->name && !strchr(o->name, '/') && (convis_has_extension(f->source, ".h5") || convis_has_extension(f->source, ".hdf5"));
@@ -88,7 +88,7 @@ static convis_status open_named(convis_figure *f, convis_recording_film *film, c
     return s;
 }
 
-convis_status convis_recording_film_open(convis_figure *f, convis_recording_film *film)
+convis_status convis_figure_film_open(convis_figure *f, convis_figure_film *film)
 {
     const convis_plot_options *o = f->options;
     convis_movie *movie = NULL;
@@ -112,7 +112,7 @@ convis_status convis_recording_film_open(convis_figure *f, convis_recording_film
     return s ? s : find_window(f, film);
 }
 
-convis_status convis_recording_film_each(convis_figure *f, const convis_recording_film *film, convis_recording_film_visit visit, void *user)
+convis_status convis_figure_film_each(convis_figure *f, const convis_figure_film *film, convis_figure_film_visit visit, void *user)
 {
     convis_movie *movie = NULL;
     int64_t got = 1;

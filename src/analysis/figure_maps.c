@@ -8,18 +8,18 @@ enum { FRAMES = 7, FRAMES_WIDE = 6, SIDE = 640 };
 
 /* Pixels are averaged in blocks where the map is larger than what is drawn. */
 typedef struct strip {
-    const convis_recording_film *film;
+    const convis_figure_film *film;
     FILE   *out;
     int64_t at[FRAMES], block, width, height;
     int     count, next;
     double  least, most, *sum;
 } strip;
 
-static int wide(const convis_recording_film *m) { return 4*m->width > 5*m->height; }
+static int wide(const convis_figure_film *m) { return 4*m->width > 5*m->height; }
 
 static void choose_frames(strip *s)
 {
-    const convis_recording_film *m = s->film;
+    const convis_figure_film *m = s->film;
     int most = wide(m) ? FRAMES_WIDE : FRAMES;
     s->count = (int)(m->count < most ? m->count : most);
     for (int k = 0; k < s->count; k++)
@@ -34,7 +34,7 @@ static int keep_frame(void *user, const convis_real *frame, int64_t index)
 {
     strip *s = user;
     if (index != s->at[s->next]) return 1;
-    const convis_recording_film *m = s->film;
+    const convis_figure_film *m = s->film;
     for (int64_t y = 0; y < s->height; y++) {
         for (int64_t x = 0; x < s->width; x++) {
             double sum = 0;
@@ -69,7 +69,7 @@ static void write_colors(FILE *s, const strip *p, double height)
 
 static void write_time(convis_figure *f, const strip *p, int k, double y)
 {
-    const convis_recording_film *m = p->film;
+    const convis_figure_film *m = p->film;
     double span = (double)m->count*(m->dt > 0 ? m->dt : 1);
     if (m->dt > 0)
         fprintf(f->script, "set label 1 '%.4g %s'", (double)p->at[k]*m->dt*convis_figure_time_scale(span), convis_figure_time_unit(span));
@@ -162,14 +162,14 @@ static void write_script(convis_figure *f, const strip *p)
 
 convis_status convis_figure_maps(convis_figure *f)
 {
-    convis_recording_film film;
+    convis_figure_film film;
     strip p = { &film, NULL, { 0 }, 1, 0, 0, 0, 0, INFINITY, -INFINITY, NULL };
-    convis_status s = convis_recording_film_open(f, &film);
+    convis_status s = convis_figure_film_open(f, &film);
     if (s) return s;
     choose_frames(&p);
     p.out = convis_figure_data(f, "maps.bin");
     if (!p.out) return CONVIS_EIO;
-    s = convis_recording_film_each(f, &film, keep_frame, &p);
+    s = convis_figure_film_each(f, &film, keep_frame, &p);
     convis_status end = convis_figure_done(f, p.out, "maps.bin");
     if (!s) s = end;
     if (!s) write_script(f, &p);

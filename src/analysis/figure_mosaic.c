@@ -9,8 +9,8 @@ enum { CELLS_PIXELS = 250000, CELLS_VECTOR = 20000, COLUMNS = 4 };
 /* Cells are discs whose diameter is a part of the local spacing: dense where the mosaic is dense. Where they are too small
  * for gaps between them to be seen they touch, so that colours are not diluted. `larger`: by what spacings grow when cells
  * are left out. */
-static convis_status write_cells(convis_figure *f, const convis_recording *r, const unsigned char *keep, const double *spacing, double dot,
-                                 double larger)
+static convis_status write_cells(convis_figure *f, const convis_figure_recording *r, const unsigned char *keep, const double *spacing,
+                                 double dot, double larger)
 {
     FILE *out = convis_figure_data(f, "cells.dat");
     if (!out) return CONVIS_EIO;
@@ -30,7 +30,7 @@ static convis_status write_cells(convis_figure *f, const convis_recording *r, co
 
 typedef struct field { double x0, x1, y0, y1; } field;      /* degrees that the panels show */
 
-static field find_field(const convis_recording *r, const double *spacing)
+static field find_field(const convis_figure_recording *r, const double *spacing)
 {
     field a = { INFINITY, -INFINITY, INFINITY, -INFINITY };
     double margin = 0;
@@ -45,7 +45,7 @@ static field find_field(const convis_recording *r, const double *spacing)
     return (field){ a.x0 - margin, a.x1 + margin, a.y0 - margin, a.y1 + margin };
 }
 
-static void write_script(convis_figure *f, const convis_recording *r, field a, int64_t drawn)
+static void write_script(convis_figure *f, const convis_figure_recording *r, field a, int64_t drawn)
 {
     int rated = r->count > 0, columns = r->layers < COLUMNS ? r->layers : COLUMNS, lines = (r->layers + columns - 1)/columns;
     double left = 56, right = rated ? 70 : 14, below = 40, above = (f->options->title ? 44 : 28) + (drawn < r->cells ? 12 : 0), gap = 24;
@@ -91,8 +91,8 @@ static void write_script(convis_figure *f, const convis_recording *r, field a, i
 
 convis_status convis_figure_mosaic(convis_figure *f)
 {
-    convis_recording r;
-    convis_status s = convis_recording_open(f, 0, &r);
+    convis_figure_recording r;
+    convis_status s = convis_figure_recording_open(f, 0, &r);
     if (s) return s;
     unsigned char *keep = NULL;
     double *spacing = NULL;
@@ -110,7 +110,7 @@ convis_status convis_figure_mosaic(convis_figure *f)
     }
     if (!s) {
         int64_t drawn = 0;
-        convis_recording_thin(&r, convis_figure_vector(f) ? CELLS_VECTOR : CELLS_PIXELS, keep);
+        convis_figure_recording_thin(&r, convis_figure_vector(f) ? CELLS_VECTOR : CELLS_PIXELS, keep);
         for (int64_t u = 0; u < r.cells; u++) drawn += keep[u];
         field a = find_field(&r, spacing);
         s = write_cells(f, &r, keep, spacing, .02*(a.x1 - a.x0), sqrt((double)r.cells/(double)(drawn > 0 ? drawn : 1)));
@@ -118,6 +118,6 @@ convis_status convis_figure_mosaic(convis_figure *f)
     }
     convis_release(f->context, spacing);
     convis_release(f->context, keep);
-    convis_recording_close(f, &r);
+    convis_figure_recording_close(f, &r);
     return s;
 }

@@ -8,7 +8,7 @@ enum { ROWS = 250, MARKS_PIXELS = 250000, MARKS_VECTOR = 60000, RATE_POINTS = 40
 /* Where each cell is drawn: its row from the top, or -1. */
 typedef struct rows { int64_t *of, count, drawn_of[FIGURE_LAYERS], first_of[FIGURE_LAYERS]; int thinned; } rows;
 
-static convis_status choose_rows(convis_figure *f, const convis_recording *r, rows *w)
+static convis_status choose_rows(convis_figure *f, const convis_figure_recording *r, rows *w)
 {
     unsigned char *keep = convis_obtain(f->context, (size_t)r->cells + 1);
     w->of = convis_obtain(f->context, ((size_t)r->cells + 1)*sizeof *w->of);
@@ -19,11 +19,11 @@ static convis_status choose_rows(convis_figure *f, const convis_recording *r, ro
     int64_t shown = r->cells < most ? r->cells : most;
     if (r->cells && (double)marks*(double)shown/(double)r->cells > (double)limit)
         most = (int64_t)fmax(20, (double)limit*(double)r->cells/(double)marks);
-    convis_recording_thin(r, most, keep);
+    convis_figure_recording_thin(r, most, keep);
     memset(w->drawn_of, 0, sizeof w->drawn_of);
     w->count = 0;
     for (int64_t u = 0; u < r->cells; u++) {
-        int layer = convis_recording_layer(r, r->units[u].layer);
+        int layer = convis_figure_recording_layer(r, r->units[u].layer);
         if (!keep[u]) { w->of[u] = -1; continue; }
         if (!w->drawn_of[layer]++) w->first_of[layer] = w->count;
         w->of[u] = w->count++;
@@ -34,7 +34,7 @@ static convis_status choose_rows(convis_figure *f, const convis_recording *r, ro
 }
 
 /* One block of lines "time row" a layer, blocks apart by two empty lines (gnuplot's index). */
-static convis_status write_spikes(convis_figure *f, const convis_recording *r, const rows *w, double scale)
+static convis_status write_spikes(convis_figure *f, const convis_figure_recording *r, const rows *w, double scale)
 {
     FILE *out = convis_figure_data(f, "spikes.dat");
     if (!out) return CONVIS_EIO;
@@ -43,8 +43,8 @@ static convis_status write_spikes(convis_figure *f, const convis_recording *r, c
         fprintf(out, "NaN NaN\n");       /* a block is never empty, so that the blocks' numbers hold */
         for (int64_t k = 0; k < r->count; k++) {
             const convis_spike *s = r->spikes + k;
-            if (s->layer != r->layer[layer] || !convis_recording_within(r, s->time)) continue;
-            int64_t u = convis_recording_unit(r, s);
+            if (s->layer != r->layer[layer] || !convis_figure_recording_within(r, s->time)) continue;
+            int64_t u = convis_figure_recording_unit(r, s);
             if (u >= 0 && w->of[u] >= 0) fprintf(out, "%.8g %lld\n", s->time*scale, (long long)w->of[u]);
         }
         fputs("\n\n", out);
@@ -54,7 +54,7 @@ static convis_status write_spikes(convis_figure *f, const convis_recording *r, c
 
 /* Every layer's spikes per second and cell, smoothed by a Gaussian. Near the ends of the window the part of the
  * Gaussian outside has seen nothing, and the mean is over the part inside. */
-static convis_status write_rates(convis_figure *f, const convis_recording *r, double scale, double sigma, double *most)
+static convis_status write_rates(convis_figure *f, const convis_figure_recording *r, double scale, double sigma, double *most)
 {
     double span = r->to - r->from, step = fmax(sigma/5, span/RATE_POINTS);
     int64_t bins = (int64_t)ceil(span/step - 1e-9);
@@ -65,8 +65,8 @@ static convis_status write_rates(convis_figure *f, const convis_recording *r, do
     if (!out) { convis_release(f->context, counts); return counts ? CONVIS_EIO : CONVIS_ENOMEM; }
     for (int64_t k = 0; k < r->count; k++) {
         const convis_spike *s = r->spikes + k;
-        int layer = convis_recording_layer(r, s->layer);
-        if (layer < 0 || !convis_recording_within(r, s->time)) continue;
+        int layer = convis_figure_recording_layer(r, s->layer);
+        if (layer < 0 || !convis_figure_recording_within(r, s->time)) continue;
         int64_t bin = (int64_t)((s->time - r->from)/step);
         counts[layer*bins + (bin < bins ? bin : bins - 1)]++;
     }
@@ -91,7 +91,7 @@ static convis_status write_rates(convis_figure *f, const convis_recording *r, do
     return convis_figure_done(f, out, "rate.dat");
 }
 
-static void write_script(convis_figure *f, const convis_recording *r, const rows *w, double sigma, double most)
+static void write_script(convis_figure *f, const convis_figure_recording *r, const rows *w, double sigma, double most)
 {
     double span = r->to - r->from, scale = convis_figure_time_scale(span);
     double left = 70, right, top, floor_rate = 38, ceiling_rate, floor_raster, half, thick;
@@ -145,9 +145,9 @@ static void write_script(convis_figure *f, const convis_recording *r, const rows
 
 convis_status convis_figure_raster(convis_figure *f)
 {
-    convis_recording r;
+    convis_figure_recording r;
     rows w = { 0 };
-    convis_status s = convis_recording_open(f, 1, &r);
+    convis_status s = convis_figure_recording_open(f, 1, &r);
     if (s) return s;
     double span = r.to - r.from, sigma = span <= 1 ? 5e-3 : span <= 20 ? 10e-3 : span/2000, most = 0;
     if (!r.cells) s = convis_fail(f->context, CONVIS_EFORMAT, "%s: no spikes and no cells to draw", f->source);
@@ -156,6 +156,6 @@ convis_status convis_figure_raster(convis_figure *f)
     if (!s) s = write_rates(f, &r, convis_figure_time_scale(span), sigma, &most);
     if (!s) write_script(f, &r, &w, sigma, most);
     convis_release(f->context, w.of);
-    convis_recording_close(f, &r);
+    convis_figure_recording_close(f, &r);
     return s;
 }

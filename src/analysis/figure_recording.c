@@ -2,20 +2,19 @@
 #include "figure.h"
 #include "../io/frames.h"
 #include "../io/npy.h"
+#include "../io/spikes.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* What the names of the cells' arrays begin with in a file that keeps them; NULL for one that does not. */
-static const char *unit_prefix(const char *file)
+static int may_keep_units(const char *file)
 {
-    return convis_has_extension(file, ".h5") || convis_has_extension(file, ".hdf5") ? "units/"
-         : convis_has_extension(file, ".npz") ? "unit_" : NULL;
+    return convis_has_extension(file, ".h5") || convis_has_extension(file, ".hdf5") || convis_has_extension(file, ".npz");
 }
 
 static int is_unit_list(const char *file) { return convis_has_extension(file, ".txt") || convis_has_extension(file, ".units"); }
 
-int convis_recording_has_spikes(convis_figure *f)
+int convis_figure_recording_has_spikes(convis_figure *f)
 {
     convis_spike *spikes = NULL;
     int64_t count;
@@ -24,7 +23,7 @@ int convis_recording_has_spikes(convis_figure *f)
         int table = !convis_npy_numbers(f->context, f->source, &n) && n->dims == 2 && n->dim[1] == 3;
         if (n) n->close(n);
         if (!table) return 0;
-    } else if (!unit_prefix(f->source)) return 0;
+    } else if (!may_keep_units(f->source)) return 0;
     int good = !convis_spikes_read(f->context, f->source, &spikes, &count);
     convis_spikes_free(&spikes);
     return good;
@@ -39,35 +38,13 @@ static int by_layer_then_id(const void *a, const void *b)
     return (p->id > q->id) - (p->id < q->id);
 }
 
-/* Cells as a .h5 or .npz keeps them: four arrays of one length. Returns 0 when it has none. */
-static int read_unit_arrays(convis_figure *f, const char *prefix, convis_recording *r, convis_status *status)
-{
-    static const char *const FIELDS[] = { "id", "layer", "x", "y" };
-    convis_array array[4] = { { 0 } };
-    char name[FIGURE_PATH];
-    int found = 0;
-    for (; found < 4; found++) {
-        snprintf(name, sizeof name, "%s:%s%s", f->source, prefix, FIELDS[found]);
-        if (convis_array_read(f->context, name, array + found)) break;
-        if (array[found].dims != 1 || array[found].dim[0] != array[0].dim[0]) { found++; break; }
-    }
-    int whole = found == 4 && array[3].dims == 1 && array[3].dim[0] == array[0].dim[0];
-    if (whole) {
-        r->cells = array[0].dim[0];
-        r->units = convis_obtain(f->context, (size_t)(r->cells ? r->cells : 1)*sizeof *r->units);
-        if (!r->units) *status = CONVIS_ENOMEM;
-        for (int64_t u = 0; r->units && u < r->cells; u++)
-            r->units[u] = (convis_unit){ (int32_t)array[0].data[u], (int32_t)array[1].data[u], array[2].data[u], array[3].data[u] };
-    }
-    for (int k = 0; k < found; k++) convis_array_free(array + k);
-    return whole;
-}
-
-static convis_status read_unit_lines(convis_figure *f, convis_recording *r)
+/* As a .h5 or .npz keeps them, or by lines of text. ENAME when there are none. */
+static convis_status read_units(convis_figure *f, convis_figure_recording *r, int lines)
 {
     convis_unit *units = NULL;
     int64_t count = 0;
-    convis_status s = convis_units_read(f->context, f->source, &units, &count);
+    convis_status s = lines ? convis_units_read(f->context, f->source, &units, &count)
+                    : convis_units_kept(f->context, f->source, &units, &count);
     if (s) return s;
     r->units = convis_obtain(f->context, (size_t)(count ? count : 1)*sizeof *units);
     if (r->units && count) memcpy(r->units, units, (size_t)count*sizeof *units);
@@ -78,7 +55,7 @@ static convis_status read_unit_lines(convis_figure *f, convis_recording *r)
 
 /* A file of spikes alone: its cells are the ids between the first and the last that spiked, for ids are handed out
  * layer by layer; where they are too far apart for that, only those that spiked. */
-static convis_status guess_units(convis_figure *f, convis_recording *r)
+static convis_status guess_units(convis_figure *f, convis_figure_recording *r)
 {
     convis_unit *seen = convis_obtain(f->context, (size_t)(r->count ? r->count : 1)*sizeof *seen);
     if (!seen) return CONVIS_ENOMEM;
@@ -104,7 +81,7 @@ static convis_status guess_units(convis_figure *f, convis_recording *r)
 
 /* ---- Layers ---- */
 
-static convis_status count_layers(convis_figure *f, convis_recording *r)
+static convis_status count_layers(convis_figure *f, convis_figure_recording *r)
 {
     for (int64_t u = 0; u < r->cells; u++) {
         if (!r->layers || r->layer[r->layers-1] != r->units[u].layer) {
@@ -118,7 +95,7 @@ static convis_status count_layers(convis_figure *f, convis_recording *r)
 }
 
 /* A result keeps its model, and the model knows which layer is ON. Labels only when every layer gets one of its own. */
-static void label_layers(convis_figure *f, convis_recording *r)
+static void label_layers(convis_figure *f, convis_figure_recording *r)
 {
     char path[64], value[64];
     convis_recipe *recipe = NULL;
@@ -138,21 +115,21 @@ static void label_layers(convis_figure *f, convis_recording *r)
     convis_recipe_free(&recipe);
 }
 
-int convis_recording_layer(const convis_recording *r, int32_t layer)
+int convis_figure_recording_layer(const convis_figure_recording *r, int32_t layer)
 {
     for (int k = 0; k < r->layers; k++)
         if (r->layer[k] == layer) return k;
     return -1;
 }
 
-int64_t convis_recording_unit(const convis_recording *r, const convis_spike *spike)
+int64_t convis_figure_recording_unit(const convis_figure_recording *r, const convis_spike *spike)
 {
     convis_unit key = { spike->unit, spike->layer, 0, 0 };
     const convis_unit *found = bsearch(&key, r->units, (size_t)r->cells, sizeof key, by_layer_then_id);
     return found ? found - r->units : -1;
 }
 
-int convis_recording_within(const convis_recording *r, double time) { return time >= r->from && time <= r->to; }
+int convis_figure_recording_within(const convis_figure_recording *r, double time) { return time >= r->from && time <= r->to; }
 
 /* ---- Thinning ---- */
 
@@ -167,10 +144,10 @@ static uint64_t lot(const convis_unit *u)
 
 /* Every cell whose lot falls below its share is kept: about `most` of them, as many of each layer as its share is, but
  * small layers are not lost among large ones. */
-void convis_recording_thin(const convis_recording *r, int64_t most, unsigned char *keep)
+void convis_figure_recording_thin(const convis_figure_recording *r, int64_t most, unsigned char *keep)
 {
     for (int64_t u = 0; u < r->cells; u++) {
-        double of = (double)r->cells_of[convis_recording_layer(r, r->units[u].layer)];
+        double of = (double)r->cells_of[convis_figure_recording_layer(r, r->units[u].layer)];
         double share = r->cells > most ? fmax((double)most/(double)r->cells, (double)most/(4.0*r->layers*of)) : 1;
         keep[u] = share >= 1 || (double)(lot(r->units + u) >> 11) < share*0x1p53;
     }
@@ -178,7 +155,7 @@ void convis_recording_thin(const convis_recording *r, int64_t most, unsigned cha
 
 /* ---- Opening ---- */
 
-static convis_status find_window(convis_figure *f, convis_recording *r)
+static convis_status find_window(convis_figure *f, convis_figure_recording *r)
 {
     const convis_plot_options *o = f->options;
     double last = 0;
@@ -191,27 +168,31 @@ static convis_status find_window(convis_figure *f, convis_recording *r)
     r->spikes_of = convis_obtain(f->context, (size_t)(r->cells ? r->cells : 1)*sizeof *r->spikes_of);
     if (!r->spikes_of) return CONVIS_ENOMEM;
     for (int64_t k = 0; k < r->count; k++) {
-        int64_t u = convis_recording_within(r, r->spikes[k].time) ? convis_recording_unit(r, r->spikes + k) : -1;
+        int64_t u = convis_figure_recording_within(r, r->spikes[k].time) ? convis_figure_recording_unit(r, r->spikes + k) : -1;
         if (u >= 0) r->spikes_of[u]++;
     }
     return CONVIS_OK;
 }
 
-convis_status convis_recording_open(convis_figure *f, int want_spikes, convis_recording *r)
+convis_status convis_figure_recording_open(convis_figure *f, int want_spikes, convis_figure_recording *r)
 {
-    const char *prefix = unit_prefix(f->source);
+    const int may_keep = may_keep_units(f->source);
     convis_status s = CONVIS_OK;
     int cells = 0;
     memset(r, 0, sizeof *r);
     if (is_unit_list(f->source)) {
         if (want_spikes) return convis_fail(f->context, CONVIS_EFORMAT, "%s: a list of cells, expected spikes", f->source);
-        s = read_unit_lines(f, r);
+        s = read_units(f, r, 1);
         cells = !s;
     } else {
         s = convis_spikes_read(f->context, f->source, &r->spikes, &r->count);
-        if (s && prefix && !want_spikes) s = CONVIS_OK;       /* cells without spikes will do */
+        if (s && may_keep && !want_spikes) s = CONVIS_OK;     /* cells without spikes will do */
+        if (!s && may_keep) {
+            s = read_units(f, r, 0);
+            cells = !s;
+            if (s == CONVIS_ENAME) s = CONVIS_OK;
+        }
     }
-    if (!s && prefix) cells = read_unit_arrays(f, prefix, r, &s);
     if (!s && !cells) s = guess_units(f, r);
     if (!s) {
         r->placed = cells;
@@ -220,11 +201,11 @@ convis_status convis_recording_open(convis_figure *f, int want_spikes, convis_re
     }
     if (!s) s = find_window(f, r);
     if (!s) label_layers(f, r);
-    if (s) convis_recording_close(f, r);
+    if (s) convis_figure_recording_close(f, r);
     return s;
 }
 
-void convis_recording_close(convis_figure *f, convis_recording *r)
+void convis_figure_recording_close(convis_figure *f, convis_figure_recording *r)
 {
     convis_spikes_free(&r->spikes);
     convis_release(f->context, r->units);

@@ -7,7 +7,7 @@
 enum { PIXELS = 8, POINTS = 20000 };
 
 typedef struct traces {
-    const convis_recording_film *film;
+    const convis_figure_film *film;
     FILE   *out;
     int     count;
     int64_t x[PIXELS], y[PIXELS];
@@ -64,12 +64,12 @@ static int watch(void *user, const convis_real *frame, int64_t index)
 
 static convis_status find_pixels(convis_figure *f, traces *t)
 {
-    const convis_recording_film *m = t->film;
+    const convis_figure_film *m = t->film;
     int64_t n = m->width*m->height, liveliest = 0;
     t->mean = convis_obtain(f->context, (size_t)n*sizeof(double));
     t->square = convis_obtain(f->context, (size_t)n*sizeof(double));
     if (!t->mean || !t->square) return CONVIS_ENOMEM;
-    convis_status s = convis_recording_film_each(f, m, watch, t);
+    convis_status s = convis_figure_film_each(f, m, watch, t);
     if (s) return s;
     for (int64_t i = 1; i < n; i++)
         if (t->square[i] > t->square[liveliest]) liveliest = i;
@@ -103,7 +103,7 @@ static int follow(void *user, const convis_real *frame, int64_t index)
 
 static void write_script(convis_figure *f, const traces *t)
 {
-    const convis_recording_film *m = t->film;
+    const convis_figure_film *m = t->film;
     double span = (double)m->count*(m->dt > 0 ? m->dt : 1), left = 62;
     convis_figure_begin(f, 640, 320);
     FILE *s = f->script;
@@ -125,9 +125,9 @@ static void write_script(convis_figure *f, const traces *t)
 
 convis_status convis_figure_traces(convis_figure *f)
 {
-    convis_recording_film film;
+    convis_figure_film film;
     traces t = { 0 };
-    convis_status s = convis_recording_film_open(f, &film);
+    convis_status s = convis_figure_film_open(f, &film);
     if (s) return s;
     t.film = &film;
     t.bucket = (2*film.count + POINTS - 1)/POINTS;
@@ -140,7 +140,7 @@ convis_status convis_figure_traces(convis_figure *f)
     t.out = convis_figure_data(f, "traces.dat");
     if (!t.out) return CONVIS_EIO;
     fputs("# time, value of each pixel\n", t.out);
-    s = convis_recording_film_each(f, &film, follow, &t);
+    s = convis_figure_film_each(f, &film, follow, &t);
     convis_status end = convis_figure_done(f, t.out, "traces.dat");
     if (!s) s = end;
     if (!s) write_script(f, &t);

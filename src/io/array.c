@@ -38,6 +38,22 @@ static convis_status file_skip(convis_bytes *b, int64_t bytes)
     return CONVIS_OK;
 }
 
+static int64_t file_at(convis_bytes *b, int64_t from, void *to, int64_t bytes)
+{
+    int64_t got = 0;
+    while (got < bytes) {
+        const ssize_t some = pread(fileno(((file_bytes *)b)->file), (char *)to + got, (size_t)(bytes - got), (off_t)(from + got));
+        if (some < 0 && errno == EINTR) continue;
+        if (some < 0) {
+            convis_fail(b->context, CONVIS_EIO, "%s: %s", b->name, strerror(errno));
+            return -1;
+        }
+        if (!some) break;
+        got += some;
+    }
+    return got;
+}
+
 static void file_close(convis_bytes *b)
 {
     fclose(((file_bytes *)b)->file);
@@ -52,7 +68,7 @@ convis_status convis_bytes_file(convis_context *c, const char *path, const char 
     if (status) return status;
     file_bytes *f = convis_obtain(c, sizeof *f);
     if (!f) { fclose(file); return CONVIS_ENOMEM; }
-    *f = (file_bytes){ { c, path, size, file_read, file_skip, file_close }, file };
+    *f = (file_bytes){ { c, path, size, size, file_read, file_skip, size < 0 ? NULL : file_at, file_close }, file };
     *bytes = &f->base;
     return CONVIS_OK;
 }
@@ -80,13 +96,12 @@ int convis_numbers_movie(const convis_numbers *n)
     return n->rows <= 0 ? 0 : n->dims == 2 ? 1 : n->dims == n->axis + 3 ? 2 : 0;
 }
 
-/* "(100, 64, 64)" */
-static const char *shape_text(const convis_numbers *n, char text[200])
+const char *convis_numbers_shape_text(const convis_numbers *n, char text[CONVIS_SHAPE_TEXT])
 {
-    int used = snprintf(text, 200, "(");
+    int used = snprintf(text, CONVIS_SHAPE_TEXT, "(");
     for (int d = 0; d < n->dims; d++)
-        used += snprintf(text + used, 200 - (size_t)used, d ? ", %lld" : "%lld", (long long)n->dim[d]);
-    snprintf(text + used, 200 - (size_t)used, n->dims == 1 ? ",)" : ")");
+        used += snprintf(text + used, CONVIS_SHAPE_TEXT - (size_t)used, d ? ", %lld" : "%lld", (long long)n->dim[d]);
+    snprintf(text + used, CONVIS_SHAPE_TEXT - (size_t)used, n->dims == 1 ? ",)" : ")");
     return text;
 }
 
@@ -104,8 +119,8 @@ static convis_status check_memory(convis_context *c, const char *name, double by
 typedef struct stream {
     convis_numbers base;
     convis_bytes *bytes;
-    char         *whole;                                 /* of Fortran order: all of it, turned round */
-    int64_t       at;                                    /* row */
+    char         *whole;                                 /* of Fortran order: all of it, turned round; of boxes in packed bytes */
+    int64_t       at, first;                             /* row; the byte where the numbers begin */
 } stream;
 
 static convis_status ends_early(const convis_numbers *n, int64_t row)
@@ -137,6 +152,55 @@ static convis_status stream_skip(convis_numbers *n, int64_t rows)
     return s->whole ? CONVIS_OK : s->bytes->skip(s->bytes, rows*n->row*n->dtype.size);
 }
 
+/* All numbers as they come, which take so many times their bytes of memory. */
+static convis_status load(stream *s, double times, char **raw)
+{
+    convis_numbers *n = &s->base;
+    const int64_t size = n->dtype.size, all = n->rows*n->row;
+    convis_status status = check_memory(n->context, n->name, times*(double)(all*size));
+    *raw = status ? NULL : convis_obtain(n->context, (size_t)(all*size));
+    if (!*raw) return status ? status : CONVIS_ENOMEM;
+    const int64_t got = s->bytes->read(s->bytes, *raw, all*size);
+    return got < 0 ? CONVIS_EIO : got == all*size ? CONVIS_OK
+         : convis_fail(n->context, CONVIS_EFORMAT, "%s: ends after %lld of %lld numbers", n->name, (long long)(got/size), (long long)all);
+}
+
+/* The longest runs of numbers that lie side by side in the file and in the box. */
+static convis_status stream_box(convis_numbers *n, const int64_t *start, const int64_t *count, void *raw)
+{
+    stream *s = (stream *)n;
+    const int64_t size = n->dtype.size;
+    int64_t index[CONVIS_ARRAY_DIMS] = { 0 }, step[CONVIS_ARRAY_DIMS], from = 0, run = size, runs = 1;
+    char *to = raw;
+    int outer = n->dims;
+    for (int64_t d = n->dims - 1, all = size; d >= 0; all *= n->dim[d--]) { step[d] = all; from += start[d]*all; }
+    while (outer > 0) {
+        run *= count[--outer];
+        if (count[outer] != n->dim[outer]) break;
+    }
+    for (int d = 0; d < outer; d++) runs *= count[d];
+    if (!run) return CONVIS_OK;
+    if (!s->whole && !s->bytes->at) {
+        convis_status status = load(s, 1, &s->whole);
+        if (status) return status;
+    }
+    for (; runs > 0; runs--, to += run) {
+        if (s->whole) memcpy(to, s->whole + from, (size_t)run);
+        else {
+            const int64_t got = s->bytes->at(s->bytes, s->first + from, to, run);
+            if (got < 0) return CONVIS_EIO;
+            if (got < run) return ends_early(n, (from + got)/(n->row*size));
+        }
+        for (int d = outer - 1; d >= 0; d--) {
+            from += step[d];
+            if (++index[d] < count[d]) break;
+            from -= step[d]*count[d];
+            index[d] = 0;
+        }
+    }
+    return CONVIS_OK;
+}
+
 static void stream_close(convis_numbers *n)
 {
     stream *s = (stream *)n;
@@ -151,15 +215,9 @@ static convis_status turn_round(stream *s)
 {
     convis_numbers *n = &s->base;
     const int64_t size = n->dtype.size, all = n->rows*n->row;
-    convis_status status = check_memory(n->context, n->name, 2.0*(double)(all*size));
-    if (status) return status;
-    char *raw = convis_obtain(n->context, (size_t)(all*size));
-    s->whole = raw ? convis_obtain(n->context, (size_t)(all*size)) : NULL;
-    int64_t got = s->whole ? s->bytes->read(s->bytes, raw, all*size) : 0;
-    if (!s->whole) status = CONVIS_ENOMEM;
-    else if (got < 0) status = CONVIS_EIO;
-    else if (got < all*size)
-        status = convis_fail(n->context, CONVIS_EFORMAT, "%s: ends after %lld of %lld numbers", n->name, (long long)(got/size), (long long)all);
+    char *raw;
+    convis_status status = load(s, 2, &raw);
+    if (!status && !(s->whole = convis_obtain(n->context, (size_t)(all*size)))) status = CONVIS_ENOMEM;
     int64_t index[CONVIS_ARRAY_DIMS] = { 0 }, step[CONVIS_ARRAY_DIMS], from = 0;
     for (int d = 0; d < n->dims; d++) step[d] = d ? step[d - 1]*n->dim[d - 1] : size;
     for (int64_t to = 0; to < all && !status; to++) {
@@ -188,17 +246,18 @@ convis_status convis_numbers_stream(convis_bytes *b, const char *format, convis_
     }
     convis_numbers *n = &s->base;
     *n = (convis_numbers){ .context = c, .name = strcpy(name, b->name), .dtype = dtype, .dims = dims,
-                           .read = stream_read, .skip = stream_skip, .close = stream_close };
+                           .read = stream_read, .skip = stream_skip, .box = stream_box, .close = stream_close };
     snprintf(n->format, sizeof n->format, "%s", format);
     memcpy(n->dim, dim, (size_t)dims*sizeof *dim);
     s->bytes = b;
+    s->first = b->size - b->left;
     b->name = name;
     convis_status status = convis_numbers_shape(n);
     const int64_t all = status ? 0 : n->rows*n->row*dtype.size;
     if (!status && b->left >= 0 && b->left < all) {
-        char text[200];
+        char text[CONVIS_SHAPE_TEXT];
         status = convis_fail(c, CONVIS_EFORMAT, "%s: %lld bytes of numbers, expected %lld for the shape %s", n->name,
-                             (long long)b->left, (long long)all, shape_text(n, text));
+                             (long long)b->left, (long long)all, convis_numbers_shape_text(n, text));
     }
     if (!status && fortran && dims > 1 && all) status = turn_round(s);
     if (status) { stream_close(n); return status; }
@@ -246,11 +305,11 @@ static void array_close(convis_frames *f)
 convis_status convis_numbers_frames(convis_numbers *n, convis_frames **frames)
 {
     convis_context *c = n->context;
-    char text[200];
+    char text[CONVIS_SHAPE_TEXT];
     convis_status status = CONVIS_OK;
     if (!convis_numbers_movie(n))
         status = convis_fail(c, CONVIS_ESHAPE, "%s: shape %s, expected a movie: (T, Y, X), (Y, X) or (1, 1, T, Y, X), none of them 0",
-                             n->name, shape_text(n, text));
+                             n->name, convis_numbers_shape_text(n, text));
     const int64_t height = status ? 1 : n->dim[n->dims - 2], width = status ? 1 : n->dim[n->dims - 1];
     if (!status) status = convis_frames_size_check(c, n->name, width, height);
     array_frames *a = status ? NULL : convis_obtain(c, sizeof *a);
@@ -343,19 +402,25 @@ static convis_status split_name(convis_context *c, const char *name, char **path
     return CONVIS_OK;
 }
 
-convis_status convis_array_read(convis_context *c, const char *name, convis_array *array)
+convis_status convis_named_numbers(convis_context *c, const char *name, int movie, convis_numbers **numbers)
 {
     char *path = NULL;
     const char *key, *extension;
-    convis_numbers *n;
-    *array = (convis_array){ .data = NULL };
     convis_status status = split_name(c, name, &path, &key, &extension);
     if (status) return status;
-    if      (!strcmp(extension, ".npy")) status = convis_npy_numbers(c, path, &n);
-    else if (!strcmp(extension, ".npz")) status = convis_npz_numbers(c, path, key, 0, &n);
-    else if (!strcmp(extension, ".inr")) status = convis_inr_numbers(c, path, &n);
-    else                                 status = convis_hdf5_numbers(c, path, key, 0, &n);
+    if      (!strcmp(extension, ".npy")) status = convis_npy_numbers(c, path, numbers);
+    else if (!strcmp(extension, ".npz")) status = convis_npz_numbers(c, path, key, movie, numbers);
+    else if (!strcmp(extension, ".inr")) status = convis_inr_numbers(c, path, numbers);
+    else                                 status = convis_hdf5_numbers(c, path, key, movie, numbers);
     convis_release(c, path);
+    return status;
+}
+
+convis_status convis_array_read(convis_context *c, const char *name, convis_array *array)
+{
+    convis_numbers *n;
+    *array = (convis_array){ .data = NULL };
+    convis_status status = convis_named_numbers(c, name, 0, &n);
     return status ? status : convis_numbers_array(n, array);
 }
 

@@ -24,4 +24,13 @@ void          convis_resample_close(convis_context *, convis_resample **);
 /* Frames larger than this are refused before any memory is asked for: 2^28 pixels are a gigabyte a frame. */
 #define CONVIS_MAX_PIXELS ((int64_t)1 << 28)
 convis_status convis_frames_size_check(convis_context *, const char *name, int64_t width, int64_t height);
+/* A sentence that names the frame by its number, and the pixel, when it has NaN or infinity. */
+convis_status convis_frames_finite(convis_context *, const char *name, const convis_real *frame, int64_t width, int64_t height, int64_t number);
+/* No file of that name, but a pattern of many. */
+int           convis_frames_pattern(const char *name);
+
+/* Frames that follow each other at `fps` (0: each lasts a step), shown in steps of dt: which one a step shows, and the first
+ * step at which so many are over; -1 when that is beyond counting. */
+int64_t       convis_frames_shown(double dt, double fps, int64_t step);
+int64_t       convis_frames_steps(double dt, double fps, int64_t frames);
 #endif

@@ -54,6 +54,8 @@ static convis_status wrong(convis_context *c, convis_status status, const char *
     return convis_fail(c, status, "%s: %s: %s", name, what, *cause ? cause : "unknown");
 }
 
+convis_status convis_hdf5_fail(convis_context *c, convis_status status, const char *name, const char *what) { return wrong(c, status, name, what); }
+
 /* ---- In ---- */
 
 typedef struct dataset {
@@ -62,16 +64,16 @@ typedef struct dataset {
     int64_t at;                                          /* row */
 } dataset;
 
-static convis_status dataset_read(convis_numbers *n, void *raw, int64_t rows)
+static convis_status dataset_box(convis_numbers *n, const int64_t *from, const int64_t *some, void *raw)
 {
     dataset *d = (dataset *)n;
     convis_status status = CONVIS_OK;
-    if (rows > n->rows - d->at) return convis_fail(n->context, CONVIS_EFORMAT, "%s: ends after %lld rows", n->name, (long long)n->rows);
-    if (!rows) return CONVIS_OK;
-    hsize_t start[CONVIS_ARRAY_DIMS] = { 0 }, count[CONVIS_ARRAY_DIMS];
-    for (int k = 0; k < n->dims; k++) count[k] = (hsize_t)n->dim[k];
-    start[n->axis] = (hsize_t)d->at;
-    count[n->axis] = (hsize_t)rows;
+    hsize_t start[CONVIS_ARRAY_DIMS] = { 0 }, count[CONVIS_ARRAY_DIMS] = { 0 };
+    for (int k = 0; k < n->dims; k++) {
+        start[k] = (hsize_t)from[k];
+        count[k] = (hsize_t)some[k];
+        if (!some[k]) return CONVIS_OK;
+    }
     convis_hdf5_enter();
     /* The memory has the selection's own shape: HDF5 goes through any other pair number by number. */
     hid_t memory = n->dims ? H5Screate_simple(n->dims, count, NULL) : H5Screate(H5S_SCALAR);
@@ -80,8 +82,20 @@ static convis_status dataset_read(convis_numbers *n, void *raw, int64_t rows)
         status = wrong(n->context, CONVIS_EFORMAT, n->name, "reading");
     if (memory >= 0) H5Sclose(memory);
     convis_hdf5_leave();
-    d->at += rows;
     return status;
+}
+
+static convis_status dataset_read(convis_numbers *n, void *raw, int64_t rows)
+{
+    dataset *d = (dataset *)n;
+    if (rows > n->rows - d->at) return convis_fail(n->context, CONVIS_EFORMAT, "%s: ends after %lld rows", n->name, (long long)n->rows);
+    if (!rows) return CONVIS_OK;
+    int64_t start[CONVIS_ARRAY_DIMS] = { 0 }, count[CONVIS_ARRAY_DIMS];
+    memcpy(count, n->dim, sizeof count);
+    start[n->axis] = d->at;
+    count[n->axis] = rows;
+    d->at += rows;
+    return dataset_box(n, start, count, raw);
 }
 
 static convis_status dataset_skip(convis_numbers *n, int64_t rows)
@@ -159,7 +173,7 @@ static convis_status dataset_open(convis_context *c, const char *path, const cha
     if (!d) return CONVIS_ENOMEM;
     d->file = d->set = d->space = d->type = -1;
     convis_numbers *n = &d->base;
-    *n = (convis_numbers){ .context = c, .format = "h5", .read = dataset_read, .skip = dataset_skip, .close = dataset_close };
+    *n = (convis_numbers){ .context = c, .format = "h5", .read = dataset_read, .skip = dataset_skip, .box = dataset_box, .close = dataset_close };
     size_t room = strlen(path) + strlen(name) + 2;
     n->name = convis_obtain(c, room);
     if (!n->name) { dataset_release(d); return CONVIS_ENOMEM; }
@@ -241,6 +255,14 @@ static convis_status open_file(convis_context *c, const char *path, hid_t *file)
     if (size < 0) return convis_fail(c, CONVIS_EIO, "%s: a pipe, expected an HDF5 file", path);
     *file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
     return *file < 0 ? wrong(c, CONVIS_EFORMAT, path, "expected an HDF5 file") : CONVIS_OK;
+}
+
+convis_status convis_hdf5_open(convis_context *c, const char *path, int64_t *file)
+{
+    hid_t opened;
+    convis_status status = open_file(c, path, &opened);
+    *file = opened;
+    return status;
 }
 
 convis_status convis_hdf5_numbers(convis_context *c, const char *path, const char *name, int movie, convis_numbers **numbers)

@@ -11,6 +11,27 @@ int64_t convis_hdf5_create(const char *path);
 int     convis_hdf5_error (int64_t file);
 /* A text kept in a file, such as "model" of a result. ENAME when there is none. Release with convis_release. */
 convis_status convis_hdf5_text(convis_context *, const char *path, const char *dataset, char **text);
+/* Inside enter and leave: a file to read (its hid_t), or a sentence; a sentence with the cause of the failure in it. */
+convis_status convis_hdf5_open(convis_context *, const char *path, int64_t *file);
+convis_status convis_hdf5_fail(convis_context *, convis_status, const char *name, const char *what);
+
+/* ---- hdf5_store.c: texts, numbers and bytes by name ("arrays/filter.weights"), in a file written aside ---- */
+
+typedef struct convis_store convis_store;
+convis_status convis_store_open (convis_context *, const char *path, convis_store **);
+/* The first failure sticks, and close returns it. */
+void          convis_store_text   (convis_store *, const char *name, const char *text);
+void          convis_store_numbers(convis_store *, const char *name, int dims, const int64_t *dim, const double *values);
+void          convis_store_bytes  (convis_store *, const char *name, const void *bytes, size_t size);
+void          convis_store_note   (convis_store *, const char *name, const char *text);  /* this and the next: attributes */
+void          convis_store_whole  (convis_store *, const char *name, uint64_t value);
+void          convis_store_number (convis_store *, const char *name, double value);
+convis_status convis_store_close(convis_store **, int keep);
+/* The index-th name in a group, shorter than size, 0 past the last; ENAME where there is no such group. */
+convis_status convis_store_list (convis_context *, const char *path, const char *group, int64_t index, char *name, size_t size);
+/* Bytes, at most `room`; count: how many there are. ENAME when there are none of that name. */
+convis_status convis_store_read_bytes(convis_context *, const char *path, const char *name, void *bytes, size_t room, size_t *count);
+convis_status convis_store_read_whole(convis_context *, const char *path, const char *name, uint64_t *value);
 /* A positive number that a result .h5 keeps ("dt", "seconds"); 0 when it, or the file, does not. */
 double convis_kept(const char *file, const char *name);
 #endif

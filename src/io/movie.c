@@ -25,37 +25,48 @@ struct convis_movie {
 
 /* ---- Arithmetic of time ---- */
 
-static int64_t frame_at(const convis_movie *m, int64_t step)
+static double tolerance(double dt, double fps) { return 1e-3*(fps > 0 ? fmin(dt, 1/fps) : dt); }
+
+int64_t convis_frames_shown(double dt, double fps, int64_t step)
 {
-    if (m->repeat) return step/m->repeat;
-    if (m->fps > 0) return (int64_t)fmin(((double)step*m->dt + m->tolerance)*m->fps, 9e18);
-    return step;
+    return fps > 0 ? (int64_t)fmin(((double)step*dt + tolerance(dt, fps))*fps, 9e18) : step;
 }
 
-/* The first step at which `frames` frames are over; -1 when it is beyond counting. */
+int64_t convis_frames_steps(double dt, double fps, int64_t frames)
+{
+    const double guess = fps > 0 ? (double)frames/fps/dt : (double)frames;
+    if (!(guess < 4e15)) return -1;
+    if (!(fps > 0)) return frames;
+    int64_t k = (int64_t)guess;
+    while (k > 0 && convis_frames_shown(dt, fps, k - 1) >= frames) k--;
+    while (convis_frames_shown(dt, fps, k) < frames) k++;
+    return k;
+}
+
+static int64_t frame_at(const convis_movie *m, int64_t step)
+{
+    return m->repeat ? step/m->repeat : convis_frames_shown(m->dt, m->fps, step);
+}
+
 static int64_t steps_of(const convis_movie *m, int64_t frames)
 {
-    const double guess = m->repeat ? (double)frames*(double)m->repeat : m->fps > 0 ? (double)frames/m->fps/m->dt : (double)frames;
-    if (!(guess < 4e15)) return -1;
-    if (m->repeat || !(m->fps > 0)) return frames*(m->repeat ? m->repeat : 1);
-    int64_t k = (int64_t)guess;
-    while (k > 0 && frame_at(m, k - 1) >= frames) k--;
-    while (frame_at(m, k) < frames) k++;
-    return k;
+    if (!m->repeat) return convis_frames_steps(m->dt, m->fps, frames);
+    return (double)frames*(double)m->repeat < 4e15 ? frames*m->repeat : -1;
 }
 
 /* ---- Getting frames ---- */
 
-static convis_status check_finite(const convis_movie *m, const convis_real *frame, int64_t number)
+convis_status convis_frames_finite(convis_context *c, const char *name, const convis_real *frame, int64_t width, int64_t height,
+                                   int64_t number)
 {
-    const int64_t width = m->source->width, n = width*m->source->height;
+    const int64_t n = width*height;
     int bad = 0;
     for (int64_t i = 0; i < n; i++) bad |= !(frame[i] - frame[i] == 0);          /* NaN and infinity alike */
     if (!bad) return CONVIS_OK;
     int64_t i = 0;
     while (isfinite((double)frame[i])) i++;
-    return convis_fail(m->context, CONVIS_EFORMAT, "%s: frame %lld has the value %s at x = %lld, y = %lld, expected finite numbers",
-                       m->name, (long long)number, isnan((double)frame[i]) ? "NaN" : "infinity",
+    return convis_fail(c, CONVIS_EFORMAT, "%s: frame %lld has the value %s at x = %lld, y = %lld, expected finite numbers",
+                       name, (long long)number, isnan((double)frame[i]) ? "NaN" : "infinity",
                        (long long)(i%width), (long long)(i/width));
 }
 
@@ -73,7 +84,7 @@ static int fetch(convis_movie *m, convis_real *frame, double *start)
         return -1;
     }
     if (got == 0 || m->fetched == m->limit) return 0;        /* of the frame after the selection only the time was wanted */
-    if (check_finite(m, into, m->from + m->fetched)) return -1;
+    if (convis_frames_finite(m->context, m->name, into, m->source->width, m->source->height, m->from + m->fetched)) return -1;
     if (m->resample) convis_resample_run(m->resample, into, frame);
     m->fetched++;
     return 1;
@@ -205,7 +216,6 @@ static convis_status choose_timing(convis_movie *m, const convis_movie_options *
     const convis_frames *s = m->source;
     m->dt = o->dt;  m->from = o->from;  m->repeat = o->repeat;
     m->limit = o->frames ? o->frames : INT64_MAX;
-    m->tolerance = 1e-3*m->dt;
     m->still = still_steps(m, o);
     m->steps = -1;
     if (m->still) {
@@ -221,7 +231,7 @@ static convis_status choose_timing(convis_movie *m, const convis_movie_options *
         if (m->limit > s->count - o->from) m->limit = s->count - o->from;
     }
     m->fps = o->fps > 0 ? o->fps : s->fps;
-    if (m->fps > 0) m->tolerance = 1e-3*fmin(m->dt, 1/m->fps);
+    m->tolerance = tolerance(m->dt, m->fps);
     if (s->count >= 0 && (m->steps = steps_of(m, m->limit)) < 0)
         return convis_fail(m->context, CONVIS_EINVAL, "%s: would take more steps of %g s than can be counted", m->name, m->dt);
     m->own_times = !m->repeat && !(o->fps > 0);

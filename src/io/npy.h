@@ -25,9 +25,11 @@ typedef struct convis_bytes convis_bytes;
 struct convis_bytes {
     convis_context *context;
     const char *name;                /* for sentences; the opener's, must outlive the reading of a header */
-    int64_t left;                    /* bytes to come; -1: only the end will tell (a pipe) */
+    int64_t left, size;              /* bytes to come, and in all; -1: only the end will tell (a pipe) */
     int64_t (*read)(convis_bytes *, void *to, int64_t bytes);    /* how many came: fewer at the end; -1: an error */
     convis_status (*skip)(convis_bytes *, int64_t bytes);
+    /* The bytes from there on, wherever read is, which stays there. NULL: they come only in order (pipes, packed members). */
+    int64_t (*at)(convis_bytes *, int64_t from, void *to, int64_t bytes);
     void (*close)(convis_bytes *);
 };
 convis_status convis_bytes_file(convis_context *, const char *path, const char *expected, convis_bytes **);
@@ -47,11 +49,17 @@ struct convis_numbers {
     int64_t rows, row;               /* rows along that axis, and numbers in each: rows*row is all of them */
     convis_status (*read)(convis_numbers *, void *raw, int64_t rows);
     convis_status (*skip)(convis_numbers *, int64_t rows);
+    /* count[k] numbers from start[k] on of each dimension, in memory order. Bytes that come only in order are read into
+     * memory by the first call, which must then come before read and skip; box moves neither. */
+    convis_status (*box)(convis_numbers *, const int64_t *start, const int64_t *count, void *raw);
     void (*close)(convis_numbers *);
 };
 
 /* Set axis, rows and row from dims and dim; ESHAPE when a size is negative or their product is absurd. */
 convis_status convis_numbers_shape(convis_numbers *);
+/* Its shape as a text, "(100, 64, 64)"; returns it. */
+enum { CONVIS_SHAPE_TEXT = 200 };
+const char   *convis_numbers_shape_text(const convis_numbers *, char text[CONVIS_SHAPE_TEXT]);
 /* Is it a movie? 2: (T, Y, X) or (1, ..., 1, T, Y, X); 1: only a picture, (Y, X); 0: no. */
 int           convis_numbers_movie(const convis_numbers *);
 /* The array whose raw numbers are the next bytes. Takes `bytes`, and closes it even when it fails. */
@@ -62,10 +70,13 @@ convis_status convis_numbers_array (convis_numbers *, convis_array *);          
 
 /* key NULL: the first array; movie: the first that is a movie, else the first picture. */
 convis_status convis_npy_numbers (convis_context *, const char *path, convis_numbers **);
+convis_status convis_npz_name    (convis_context *, const char *path, int64_t index, char *name, size_t size);     /* "" past the last */
 convis_status convis_npz_numbers (convis_context *, const char *path, const char *key, int movie, convis_numbers **);
 convis_status convis_hdf5_numbers(convis_context *, const char *path, const char *dataset, int movie, convis_numbers **);
 convis_status convis_inr_numbers (convis_context *, const char *path, convis_numbers **);
 convis_status convis_npy_stream  (convis_bytes *, convis_numbers **);           /* a .npy inside something; takes the bytes */
+/* By name: "file.npy", "file.npz", "file.npz:key", "file.h5:dataset"; ENOTSUP when no array is called so. */
+convis_status convis_named_numbers(convis_context *, const char *name, int movie, convis_numbers **);
 
 /* Memory that remembers its allocator, for the *_free functions that get no context. */
 void *convis_own(convis_context *, size_t bytes);

@@ -45,6 +45,21 @@ static convis_status member_skip(convis_bytes *b, int64_t bytes)
     return CONVIS_OK;
 }
 
+/* Only of stored members, in which libzip can seek. */
+static int64_t member_at(convis_bytes *b, int64_t from, void *to, int64_t bytes)
+{
+    zip_file_t *member = ((member_bytes *)b)->member;
+    const zip_int64_t before = zip_ftell(member);
+    int64_t got = 0, some = 1;
+    if (before < 0 || zip_fseek(member, from, SEEK_SET)) { broken(b); return -1; }
+    for (; got < bytes && some > 0; got += some) {
+        some = zip_fread(member, (char *)to + got, (zip_uint64_t)(bytes - got));
+        if (some < 0) { broken(b); return -1; }
+    }
+    if (zip_fseek(member, before, SEEK_SET)) { broken(b); return -1; }
+    return got;
+}
+
 static void member_close(convis_bytes *b)
 {
     member_bytes *m = (member_bytes *)b;
@@ -79,7 +94,7 @@ static convis_status member_open(convis_context *c, const char *path, zip_t *arc
     zip_stat_t s;
     member_bytes *m = convis_obtain(c, sizeof *m);
     if (!m) { zip_discard(archive); return CONVIS_ENOMEM; }
-    *m = (member_bytes){ { c, NULL, 0, member_read, member_skip, member_close }, archive, NULL, NULL };
+    *m = (member_bytes){ { c, NULL, 0, 0, member_read, member_skip, NULL, member_close }, archive, NULL, NULL };
     convis_status status = zip_stat_index(archive, (zip_uint64_t)index, 0, &s) || (s.valid & (ZIP_STAT_NAME | ZIP_STAT_SIZE | ZIP_STAT_COMP_SIZE))
                            != (ZIP_STAT_NAME | ZIP_STAT_SIZE | ZIP_STAT_COMP_SIZE)
                          ? convis_fail(c, CONVIS_EFORMAT, "%s: %s", path, zip_strerror(archive)) : CONVIS_OK;
@@ -97,7 +112,8 @@ static convis_status member_open(convis_context *c, const char *path, zip_t *arc
     if (!status && !(m->member = zip_fopen_index(archive, (zip_uint64_t)index, 0)))
         status = convis_fail(c, CONVIS_EFORMAT, "%s: %s", m->name, zip_strerror(archive));
     if (status) { member_close(&m->base); return status; }
-    m->base.left = (int64_t)s.size;
+    m->base.left = m->base.size = (int64_t)s.size;
+    if (s.valid & ZIP_STAT_COMP_METHOD && s.comp_method == ZIP_CM_STORE) m->base.at = member_at;
     *bytes = &m->base;
     return CONVIS_OK;
 }
@@ -126,6 +142,24 @@ static const char *list_names(zip_t *archive, char *text, size_t room)
         used += (size_t)snprintf(text + used, room - used, "%s%.*s", i ? ", " : "", (int)length, name ? name : "?");
     }
     return *text ? text : "nothing";
+}
+
+convis_status convis_npz_name(convis_context *c, const char *path, int64_t index, char *name, size_t size)
+{
+    zip_t *archive;
+    *name = 0;
+    convis_status status = archive_open(c, path, &archive);
+    if (status) return status;
+    if (index < zip_get_num_entries(archive, 0)) {
+        const char *full = zip_get_name(archive, (zip_uint64_t)index, 0);
+        size_t length = full ? strlen(full) : 0;
+        if (length > 4 && !strcmp(full + length - 4, ".npy")) length -= 4;
+        if (!length || length >= size) status = convis_fail(c, CONVIS_EFORMAT, "%s: array %lld has a name of %zu letters, expected 1 to %zu", path,
+                                                            (long long)index, length, size - 1);
+        else snprintf(name, size, "%.*s", (int)length, full);
+    }
+    zip_discard(archive);
+    return status;
 }
 
 convis_status convis_npz_numbers(convis_context *c, const char *path, const char *key, int movie, convis_numbers **numbers)

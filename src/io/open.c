@@ -39,6 +39,10 @@ static int is_pattern(const char *name)
     return strpbrk(name, "*?[") || convis_numbered_parse(name, &n);
 }
 
+static int exists(const char *path) { struct stat s; return !stat(path, &s); }
+
+int convis_frames_pattern(const char *name) { return !exists(name) && is_pattern(name); }
+
 static convis_status open_file(convis_context *c, const char *path, const char *key, int channel, convis_frames **out)
 {
     struct stat s;
@@ -54,8 +58,6 @@ static convis_status open_file(convis_context *c, const char *path, const char *
     if (convis_has_extension(path, ".inr")) return convis_inr_frames(c, path, out);
     return convis_ffmpeg_frames(c, path, channel, out);
 }
-
-static int exists(const char *path) { struct stat s; return !stat(path, &s); }
 
 convis_status convis_frames_open(convis_context *c, const char *name, const convis_movie_options *options, int nested,
                                  convis_frames **out)

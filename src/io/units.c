@@ -1,5 +1,6 @@
 /* units.c - lists of cells: lines "layer unit x_deg y_deg", '#' begins a comment; further columns are passed over. */
-#include "text.h"
+#include "spikes.h"
+#include "frames.h"
 #include "npy.h"
 
 convis_status convis_units_read(convis_context *c, const char *path, convis_unit **units, int64_t *count)
@@ -43,6 +44,33 @@ convis_status convis_units_write(convis_context *c, const char *path, const conv
     }
     convis_text_locale(before);
     return convis_out_finish(&out, 1);
+}
+
+/* Four arrays of one length. */
+convis_status convis_units_kept(convis_context *c, const char *file, convis_unit **units, int64_t *count)
+{
+    static const char *const FIELDS[] = { "id", "layer", "x", "y" };
+    const char *prefix = convis_has_extension(file, ".npz") ? "unit_"
+                       : convis_has_extension(file, ".h5") || convis_has_extension(file, ".hdf5") ? "units/" : NULL;
+    convis_array array[4] = { { .data = NULL } };
+    char name[4096];
+    convis_status status = prefix ? CONVIS_OK : CONVIS_ENAME;
+    *units = NULL;
+    *count = 0;
+    for (int k = 0; k < 4 && !status; k++) {
+        const int length = snprintf(name, sizeof name, "%s:%s%s", file, prefix, FIELDS[k]);
+        status = length < (int)sizeof name ? convis_array_read(c, name, array + k) : CONVIS_ENAME;
+        if (!status && (array[k].dims != 1 || array[k].dim[0] != array[0].dim[0])) status = CONVIS_ENAME;
+    }
+    if (!status) {
+        *count = array[0].dim[0];
+        *units = convis_own(c, (size_t)(*count ? *count : 1)*sizeof **units);
+        if (!*units) status = CONVIS_ENOMEM;
+    }
+    for (int64_t u = 0; !status && u < *count; u++)
+        (*units)[u] = (convis_unit){ (int32_t)array[0].data[u], (int32_t)array[1].data[u], array[2].data[u], array[3].data[u] };
+    for (int k = 0; k < 4; k++) convis_array_free(array + k);
+    return status == CONVIS_ENOMEM ? status : status ? CONVIS_ENAME : CONVIS_OK;
 }
 
 void convis_units_free(convis_unit **units)

@@ -27,10 +27,7 @@ size_t convis_blur_size(int64_t w, int64_t h, int varying)
     return (sizeof(convis_blur) + 63)/64*64 + (size_t)(12*places(w, h, varying))*sizeof(convis_real);
 }
 
-/* A thread's strips: the transposed lines, the forward pass, six sets of coefficients for a narrow last strip. */
-static size_t strip_reals(int64_t w, int64_t h) { return (size_t)longer(w, h)*CONVIS_BLUR_LANES*8; }
-
-size_t convis_blur_scratch(int64_t w, int64_t h, int threads) { return (size_t)threads*strip_reals(w, h)*sizeof(convis_real); }
+size_t convis_blur_scratch(int64_t w, int64_t h, int threads) { return (size_t)threads*convis_blur_part(w, h)*sizeof(convis_real); }
 
 /* Growth of sigma with eccentricity (SPEC 2b): 1/d(r). */
 static double growth(const convis_blur_spec *s, double x, double y)
@@ -91,6 +88,15 @@ static void prepare_diffusion(convis_blur *b, const convis_blur_spec *s)
         diffusion_line(s, b->steps, at, b->column[0] + x, b->column[1] + x);
         conserve(b->column[0] + x, b->column[1] + x, b->h, lines_w);
     }
+    if (!b->varying) return;
+    b->weight = b->row[2];
+    b->per_weight = b->column[2];
+    for (int64_t y = 0; y < b->h; y++)
+        for (int64_t x = 0; x < b->w; x++) {
+            double g = growth(s, (double)x - cx, (double)y - cy);
+            b->weight[y*b->w + x] = (convis_real)(g*g);
+            b->per_weight[y*b->w + x] = (convis_real)(1/(g*g));
+        }
 }
 
 static const double DERICHE_A = 1.695f;      /* VirtualRetina's constant is single precision */
@@ -98,7 +104,7 @@ static const double DERICHE_A = 1.695f;      /* VirtualRetina's constant is sing
 static void prepare_deriche(convis_blur *b, const convis_blur_spec *s)
 {
     double a[6];
-    deriche_coefficients(DERICHE_A/(double)(float)(s->sigma*s->ppd), a);
+    deriche_coefficients(DERICHE_A/(double)(convis_real)(s->sigma*s->ppd), a);
     for (int k = 0; k < 6; k++) b->row[k][0] = b->column[k][0] = (convis_real)a[k];
     b->end_forward  = (convis_real)((a[0] + a[1])/(1 - a[4] - a[5]));
     b->end_backward = (convis_real)((a[2] + a[3])/(1 - a[4] - a[5]));
@@ -125,6 +131,7 @@ void convis_blur_prepare(convis_blur *b, convis_context *c, int64_t w, int64_t h
         if (!strcmp(KERNELS[k]->isa, convis_isa(c->isa, NULL))) b->kernels = KERNELS[k];
     b->w = w;
     b->h = h;
+    b->weight = b->per_weight = NULL;
     b->steps = s->steps ? s->steps : CONVIS_BLUR_STEPS;
     b->varying = varying && s->method != CONVIS_BLUR_DERICHE;
     b->method = s->method;
@@ -147,7 +154,7 @@ void convis_blur_rows(const convis_pass *p, const convis_blur *b, const convis_r
                       int64_t y0, int64_t y1, void *scratch)
 {
     int64_t n = b->w*b->h;
-    void *mine = (convis_real *)scratch + (size_t)p->thread*strip_reals(b->w, b->h);
+    void *mine = (convis_real *)scratch + (size_t)p->thread*convis_blur_part(b->w, b->h);
     for (int64_t k = 0; k < planes; k++) {
         if (b->method != CONVIS_BLUR_NONE) b->kernels->rows(b, in + k*n, out + k*n, y0, y1, mine);
         else if (in != out) memcpy(out + k*n + y0*b->w, in + k*n + y0*b->w, (size_t)((y1 - y0)*b->w)*sizeof *out);
@@ -157,7 +164,7 @@ void convis_blur_rows(const convis_pass *p, const convis_blur *b, const convis_r
 void convis_blur_columns(const convis_pass *p, const convis_blur *b, convis_real *map, int64_t planes, void *scratch)
 {
     int64_t n = b->w*b->h, x0 = convis_share(b->w, p->thread, p->threads), x1 = convis_share(b->w, p->thread + 1, p->threads);
-    void *mine = (convis_real *)scratch + (size_t)p->thread*strip_reals(b->w, b->h);
+    void *mine = (convis_real *)scratch + (size_t)p->thread*convis_blur_part(b->w, b->h);
     if (b->method == CONVIS_BLUR_NONE) return;
     for (int64_t k = 0; k < planes; k++) b->kernels->columns(b, map + k*n, map + k*n, x0, x1, mine);
 }

@@ -4,7 +4,17 @@
  * tridiagonal solve, (1 + 2 L_i) u_i - L_i (u_{i-1} + u_{i+1}) = x_i with L_i = sigma_i^2 / (2 STEPS) and reflecting
  * ends. Whatever sigma, also one that varies from pixel to pixel: constants stay, a point keeps its mean, and the
  * variance is exactly sigma^2 (where sigma is uniform). The kernel is a STEPS-fold two-sided exponential.
- * DERICHE and DERICHE_RADIAL are what VirtualRetina computes, borders and flaws included (SPEC 2a, 2b). */
+ * DERICHE and DERICHE_RADIAL are what VirtualRetina computes, borders and flaws included (SPEC 2a, 2b).
+ *
+ * The way back. One implicit step is (I + L A)^-1 with A symmetric, L = diag(L_i); its transpose (I + A L)^-1 is
+ * L^-1 (I + L A)^-1 L, so the same solves serve, columns first, between a multiplication by L and one by 1/L (of which
+ * nothing remains when L is uniform). With y = C R x, C and R being K steps each, C1 and R1 one of them, g the gradient at
+ * y and w = R' C' g that at x,
+ *
+ *      dL/d ln sigma = -2 K (<g - C1' g, y> + <w - R1' w, x>)
+ *
+ * as d(I + L A) = 2 L A d ln sigma commutes with what it is a part of. Without a blur (sigma 0, or VirtualRetina's rule of
+ * 0.1 pixels) it is 0, for DIFFUSION the limit from above. The DERICHE methods run their recursions in reverse. */
 #ifndef CONVIS_BLUR_H
 #define CONVIS_BLUR_H
 #include <convis/layer.h>
@@ -61,6 +71,21 @@ void convis_blur_rows(const convis_pass *, const convis_blur *, const convis_rea
                       int64_t y0, int64_t y1, void *scratch);
 void convis_blur_columns(const convis_pass *, const convis_blur *, convis_real *map, int64_t planes, void *scratch);
 
+/* The way back through one blur, by all threads; without a barrier at its end, as each thread goes on with its own rows. */
+typedef struct convis_blur_back {
+    convis_real *g;                  /* the gradient at what came out, then that at what went in */
+    const convis_real *x, *y;        /* what went in, what came out; looked at for `slope` only */
+    convis_real *slope;              /* `scale` dL/d ln sigma is added here, element by element; NULL: nobody asks */
+    double  scale;
+    int64_t planes;
+    convis_real *spare;              /* as large as g */
+    void   *scratch;
+} convis_blur_back;
+/* Strip by strip of its rows a thread launches `before`, which makes g (and x); the blur goes back; and again strip by strip
+ * it launches `after`, which takes g from there. Each kernel's name may be NULL. */
+void convis_blur_back_run(const convis_pass *, const convis_blur *, const convis_blur_back *, const char *before, void *const *buffers_before,
+                          const char *after, void *const *buffers_after);
+
 /* The part that is compiled once per instruction set; the baseline is its plain twin. */
 typedef struct convis_blur_kernels {
     const char *isa;
@@ -68,6 +93,9 @@ typedef struct convis_blur_kernels {
     /* Rows y0..y1 (columns x0..x1) of one map. */
     void (*rows)(const convis_blur *, const convis_real *in, convis_real *out, int64_t y0, int64_t y1, void *scratch);
     void (*columns)(const convis_blur *, const convis_real *in, convis_real *out, int64_t x0, int64_t x1, void *scratch);
+    /* to += scale (a - b) x on a part of one map, divided by the weight of DIFFUSION. */
+    void (*slope)(const convis_blur *, const convis_real *a, const convis_real *b, const convis_real *x, convis_real *to,
+                  convis_real scale, int64_t x0, int64_t x1, int64_t y0, int64_t y1);
 } convis_blur_kernels;
 
 struct convis_blur {
@@ -78,7 +106,11 @@ struct convis_blur {
      * transposed layout [x][y], so that both passes read them in the order they walk. DIFFUSION: m, c;
      * DERICHE*: a0 a1 a2 a3 b1 b2. */
     convis_real *row[6], *column[6];
+    convis_real *weight, *per_weight;        /* DIFFUSION, varying: L of every pixel, relative to the centre's, and 1/L; else NULL */
     convis_real end_forward, end_backward;   /* DERICHE: steady response to a constant 1 */
 };
 enum { CONVIS_BLUR_LANES = 64 };             /* no instruction set treats more lines at once */
+/* A thread's part of the scratch memory: the transposed lines, the forward pass, six sets of coefficients for a narrow
+ * last strip. In numbers. */
+static inline size_t convis_blur_part(int64_t w, int64_t h) { return (size_t)(w > h ? w : h)*CONVIS_BLUR_LANES*8; }
 #endif

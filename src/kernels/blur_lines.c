@@ -313,9 +313,18 @@ static void columns(const convis_blur *b, const convis_real *in, convis_real *ou
     }
 }
 
+static void slope(const convis_blur *blur, const convis_real *a, const convis_real *b, const convis_real *x, convis_real *to,
+                  convis_real scale, int64_t x0, int64_t x1, int64_t y0, int64_t y1)
+{
+    const real *per = blur->per_weight;
+    for (int64_t y = y0; y < y1; y++)
+        if (per) for (int64_t i = y*blur->w + x0; i < y*blur->w + x1; i++) to[i] += scale*per[i]*(a[i] - b[i])*x[i];
+        else     for (int64_t i = y*blur->w + x0; i < y*blur->w + x1; i++) to[i] += scale*(a[i] - b[i])*x[i];
+}
+
 #define CAT_(a, b) a##b
 #define CAT(a, b) CAT_(a, b)
 #define STR_(x) #x
 #define STR(x) STR_(x)
 extern const convis_blur_kernels CAT(convis_blur_lines_, CONVIS_ISA);
-const convis_blur_kernels CAT(convis_blur_lines_, CONVIS_ISA) = { STR(CONVIS_ISA), LANES, rows, columns };
+const convis_blur_kernels CAT(convis_blur_lines_, CONVIS_ISA) = { STR(CONVIS_ISA), LANES, rows, columns, slope };

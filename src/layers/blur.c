@@ -2,12 +2,21 @@
  *
  *      y[t] = B x[t]          B = columns (rows x): src/kernels/blur.h has the equations of the three methods
  *
- * Adjoint: dx = B' dy, rows after columns; each line's solve is transposed: back substitution, then elimination. dsigma by
- * differentiating the line's tridiagonal system: (I - L D) u = x gives dL (I - L D)^-1 D u. */
+ * Adjoint: dx = B' dy; dsigma by the logarithm's, which src/kernels/blur.h derives from one further step of the same blur. */
 #include <convis/kernel.h>
 #ifndef CONVIS_HOST
 
-CONVIS_EXPORT(blur, )
+CONVIS_KERNEL2(blur_copy, IN from, OUT to)
+{
+    CONVIS_PIXELS(i) to[i] = from[i];
+}
+
+CONVIS_KERNEL2(blur_add, IN from, OUT to)
+{
+    CONVIS_PIXELS(i) to[i] += from[i];
+}
+
+CONVIS_EXPORT(blur, CONVIS_ENTRY(blur_copy) CONVIS_ENTRY(blur_add))
 
 #else
 #include "../kernels/blur.h"
@@ -15,11 +24,14 @@ CONVIS_EXPORT(blur, )
 static const convis_field params[] = { CONVIS_BLUR_FIELDS, { 0 } };
 static const convis_field states[] = { { 0 } };
 
+/* scratch: on the way back a frame's gradient and a spare map, then the blur's. */
+static size_t map_size(const convis_pass *p) { return ((size_t)convis_elements(p->out_shape)*sizeof(convis_real) + 63)/64*64; }
+
 static convis_status plan(convis_pass *p)
 {
     int64_t w = p->out_shape.dim[CONVIS_X], h = p->out_shape.dim[CONVIS_Y];
     p->constants_size = convis_blur_size(w, h, convis_blur_varies(convis_blur_spec_of(p->param, 0)));
-    p->scratch_size = convis_blur_scratch(w, h, p->threads);
+    p->scratch_size = convis_blur_scratch(w, h, p->threads) + (p->recording ? 2*map_size(p) : 0);
     return CONVIS_OK;
 }
 
@@ -38,10 +50,26 @@ static void forward(convis_pass *p)
     convis_blur_run(p, p->constants, p->in[0], p->out, planes, p->scratch);
 }
 
+static void vjp(convis_pass *p)
+{
+    int64_t n = convis_elements(p->out_shape);
+    convis_blur_back back = {
+        .g = p->scratch, .slope = p->wanted & 1 ? p->d_map : NULL, .scale = 1/p->param[0], .planes = p->out_shape.dim[CONVIS_B]*p->out_shape.dim[CONVIS_C],
+        .spare = (convis_real *)((char *)p->scratch + map_size(p)), .scratch = (char *)p->scratch + 2*map_size(p),
+    };
+    for (int t = p->frames - 1; t >= 0; t--) {
+        void *dy = (void *)(uintptr_t)(p->d_out + t*n);
+        back.x = p->in[0] + t*n;
+        back.y = p->out + t*n;
+        convis_blur_back_run(p, p->constants, &back, "blur_copy", (void *[]){ dy, back.g },
+                             p->d_in[0] ? "blur_add" : NULL, (void *[]){ back.g, p->d_in[0] ? p->d_in[0] + t*n : NULL });
+    }
+}
+
 CONVIS_LAYER_KERNELS(blur)
 const convis_layer_type convis_blur_layer = {
     .abi = CONVIS_LAYER_ABI, .name = "blur", .doc = "spatial blur of a given standard deviation",
     .params = params, .states = states, .inputs = 1, .kernels = blur_kernels, .source = convis_blur_source,
-    .plan = plan, .prepare = prepare, .past = past, .forward = forward,
+    .plan = plan, .prepare = prepare, .past = past, .forward = forward, .vjp = vjp,
 };
 #endif

@@ -13,7 +13,13 @@ CONVIS_KERNEL3(crop_forward, PARAM k, IN x, OUT y)
     CONVIS_SCAN(i, t) y[t*n + i] = x[t*m + (top + i/width)*w + left + i%width];
 }
 
-CONVIS_EXPORT(crop, CONVIS_ENTRY(crop_forward))
+CONVIS_KERNEL3(crop_back, PARAM k, IN dy, OUT dx)
+{
+    integer m = (integer)k[0], w = (integer)k[1], left = (integer)k[2], top = (integer)k[3], width = (integer)k[4];
+    CONVIS_SCAN(i, t) dx[t*m + (top + i/width)*w + left + i%width] += dy[t*n + i];
+}
+
+CONVIS_EXPORT(crop, CONVIS_ENTRY(crop_forward) CONVIS_ENTRY(crop_back))
 
 #else
 #include <convis/layer.h>
@@ -60,10 +66,16 @@ static void forward(convis_pass *p)
                   (void *[]){ p->constants, (void *)(uintptr_t)p->in[0], p->out });
 }
 
+static void vjp(convis_pass *p)
+{
+    if (p->d_in[0]) convis_launch(p, "crop_back", convis_elements(p->out_shape), p->frames,
+                                  (void *[]){ p->constants, (void *)(uintptr_t)p->d_out, p->d_in[0] });
+}
+
 CONVIS_LAYER_KERNELS(crop)
 const convis_layer_type convis_crop = {
     .abi = CONVIS_LAYER_ABI, .name = "crop", .doc = "a window of every frame",
     .params = params, .states = states, .inputs = 1, .kernels = crop_kernels, .source = convis_crop_source,
-    .plan = plan, .prepare = prepare, .past = past, .forward = forward,
+    .plan = plan, .prepare = prepare, .past = past, .forward = forward, .vjp = vjp,
 };
 #endif

@@ -11,7 +11,15 @@ CONVIS_KERNEL4(difference_forward, PARAM p, IN x0, IN x1, OUT y)
     CONVIS_SCAN(i, t) y[t*n + i] = x0[t*n + i] - x1[t*n + i];
 }
 
-CONVIS_EXPORT(difference, CONVIS_ENTRY(difference_forward))
+CONVIS_KERNEL8(difference_adjoint, PARAM p, IN x0, IN x1, IN y, IN dy, OUT dx0, OUT dx1, OUT dmap)
+{
+    CONVIS_SCAN(i, t) {
+        dx0[t*n + i] += dy[t*n + i];
+        dx1[t*n + i] -= dy[t*n + i];
+    }
+}
+
+CONVIS_EXPORT(difference, CONVIS_ENTRY(difference_forward) CONVIS_ENTRY(difference_adjoint))
 
 #else
 #include <convis/layer.h>
@@ -31,6 +39,6 @@ CONVIS_LAYER_KERNELS(difference)
 const convis_layer_type convis_difference = {
     .abi = CONVIS_LAYER_ABI, .name = "difference", .doc = "first input less the second",
     .params = params, .states = states, .inputs = 2, .kernels = difference_kernels, .source = convis_difference_source,
-    .pointwise = "difference_forward", .past = past,
+    .pointwise = "difference_forward", .adjoint = "difference_adjoint", .past = past,
 };
 #endif

@@ -5,7 +5,11 @@
  * numbers come from this layer's noise at the frame where they are drawn.
  * - exact = 0: the corner is rounded up to whole pixels; the standard deviation of the amplitude is .04 degrees whatever
  *   was asked (quirk 9).
- * - exact = 1: the window moves by fractions of a pixel (bilinear), and the amplitude varies as asked. */
+ * - exact = 1: the window moves by fractions of a pixel (bilinear), and the amplitude varies as asked.
+ *
+ * Adjoint: pixel c of a row takes from the window's pixels i with the weight of bilinear interpolation, 1 - |corner + i - c| where
+ * that is positive, as two neighbours at most have it; likewise rows. The path is given: nothing goes to its state. The tape
+ * keeps the corner. */
 #include <convis/kernel.h>
 #ifndef CONVIS_HOST
 
@@ -18,7 +22,24 @@ CONVIS_KERNEL4(eye_forward, PARAM k, PARAM corner, IN x, OUT y)
     }
 }
 
-CONVIS_EXPORT(eye, CONVIS_ENTRY(eye_forward))
+/* Over the input's pixels. k: also the window's height. */
+CONVIS_KERNEL4(eye_back, PARAM k, PARAM corner, IN dy, OUT dx)
+{
+    integer w = (integer)k[1], width = (integer)k[2], height = (integer)k[3];
+    CONVIS_SCAN(c, t) {
+        real left = corner[2*t], top = corner[2*t + 1], row = (real)(c/w), column = (real)(c%w), sum = R(0.0);
+        integer right = c%w - (integer)left, below = c/w - (integer)top;
+        for (integer j = below - 1; j <= below; j++)
+            for (integer i = right - 1; i <= right; i++)
+                if (i >= 0 && i < width && j >= 0 && j < height) {
+                    real x = left + (real)i - column, y = top + (real)j - row;
+                    sum += convis_max(1 - (x < 0 ? -x : x), R(0.0))*convis_max(1 - (y < 0 ? -y : y), R(0.0))*dy[(t*height + j)*width + i];
+                }
+        dx[t*n + c] += sum;
+    }
+}
+
+CONVIS_EXPORT(eye, CONVIS_ENTRY(eye_forward) CONVIS_ENTRY(eye_back))
 
 #else
 #include <convis/layer.h>
@@ -52,7 +73,7 @@ static convis_status plan(convis_pass *p)
                            p->param[WIDTH], p->param[HEIGHT], (long long)d[CONVIS_X], (long long)d[CONVIS_Y]);
     p->out_shape = convis_movie_shape(1, (int64_t)p->param[HEIGHT], (int64_t)p->param[WIDTH]);
     p->state_shape[0] = convis_movie_shape(1, 1, PATH_SIZE);
-    p->extra_shape[0] = convis_movie_shape(1, 1, 2);
+    p->extra_shape[0] = p->tape_shape[0] = convis_movie_shape(1, 1, 2);
     p->constants_size = 8*sizeof(convis_real);
     p->scratch_size = (PATH_SIZE + 2)*sizeof(convis_real);
     return CONVIS_OK;
@@ -64,6 +85,7 @@ static convis_status prepare(convis_pass *p)
     k[0] = (convis_real)convis_elements(p->in_shape[0]);
     k[1] = (convis_real)p->in_shape[0].dim[CONVIS_X];
     k[2] = (convis_real)p->param[WIDTH];
+    k[3] = (convis_real)p->param[HEIGHT];
     return CONVIS_OK;
 }
 
@@ -139,16 +161,23 @@ static void forward(convis_pass *p)
             corner[0] = within((double)s[X], (double)p->in_shape[0].dim[CONVIS_X] - p->param[WIDTH], exact);
             corner[1] = within((double)s[Y], (double)p->in_shape[0].dim[CONVIS_Y] - p->param[HEIGHT], exact);
             if (p->extra[0]) memcpy(p->extra[0] + 2*t, corner, 2*sizeof *corner);
+            if (p->tape[0]) memcpy(p->tape[0] + 2*t, corner, 2*sizeof *corner);
         }
         convis_barrier(p);
         convis_launch(p, "eye_forward", n, 1, (void *[]){ p->constants, corner, (void *)(uintptr_t)(p->in[0] + t*m), p->out + t*n });
     }
 }
 
+static void vjp(convis_pass *p)
+{
+    if (p->d_in[0]) convis_launch(p, "eye_back", convis_elements(p->in_shape[0]), p->frames,
+                                  (void *[]){ p->constants, p->tape[0], (void *)(uintptr_t)p->d_out, p->d_in[0] });
+}
+
 CONVIS_LAYER_KERNELS(eye)
 const convis_layer_type convis_eye = {
     .abi = CONVIS_LAYER_ABI, .name = "eye", .doc = "a window moved by microsaccades",
-    .params = params, .states = states, .outputs = outputs, .inputs = 1, .kernels = eye_kernels, .source = convis_eye_source,
-    .plan = plan, .prepare = prepare, .past = past, .forward = forward,
+    .params = params, .states = states, .outputs = outputs, .inputs = 1, .tape = 1, .kernels = eye_kernels, .source = convis_eye_source,
+    .plan = plan, .prepare = prepare, .past = past, .forward = forward, .vjp = vjp,
 };
 #endif

@@ -9,13 +9,22 @@
  * - exact = 1: V at whole and A at half steps of h = dt/m <= substep, A[j+1/2] from Q(V[j]): second order at the same
  *   price. x moves linearly from frame to frame.
  *
- * Adjoint of one step, g arriving at V, D_A at A: with e = 1 - att, G = g0+A:  dx = g lambda e/G;
- *      dV_before = g att + Q'(V) (blur' b_A D_A);  dA_before = (1 - b_A) D_A + g ((E_inh - Vinf) e/G - h att (V_before - Vinf))
- *      and dlambda, dg0, dF, dtau_A, dsigma_A by the same quotients. The tape keeps V and A before the step. */
+ * Adjoint of one step; D_V and D_A arrive at V and A after it, g = D_V + Q'(V) w where exact, else D_V:
+ *      w = B' b_A D_A                          at Q; B' and dsigma: src/kernels/blur.h
+ *      d = g (1 - att)/(g0+A)                  at the drive lambda x + A E_inh + J
+ *      e = -g ((V_before - Vinf) h att + Vinf (1 - att)/(g0+A))      at g0 + A
+ *      D_V = g att (exact), g att + Q'(V) w;   D_A = (1 - b_A) D_A + e + E_inh d;   D_J = (1 - b_T) D_J + d
+ *      dx, dlambda, dg0, dF, dtau_A ... by the chain; db_A = w Q/b_A - D_A A.
+ * The tape keeps A and B Q, J, and V of the substeps within a frame; V, x and J before the first frame of a pass. That leak
+ * and Q are kept from 0 and from infinity is not differentiated. */
 #include <convis/kernel.h>
 
-/* What a kernel gets, one block a substep. */
-enum { K_LAMBDA, K_G0, K_F, K_P, K_E, K_TH, K_SYM, K_WT, K_BT, K_H, K_BA, K_OLD, K_NEW, K_EXACT, K_LAST, K_COUNT = 16 };
+/* What a kernel gets, one block a substep. CUSTOM: more than the usual cell is computed; PER_BA, D_BA, D_BT: 1/b_A, and derivatives
+ * by tau_A and tau_T. */
+enum { K_LAMBDA, K_G0, K_F, K_P, K_E, K_TH, K_SYM, K_WT, K_BT, K_H, K_BA, K_OLD, K_NEW, K_EXACT, K_LAST, K_CUSTOM, K_PER_BA, K_DBA, K_DBT,
+       K_COUNT = 32 };
+/* Gradients of parameters, in the order of the table from tau on. */
+enum { S_TAU, S_LAMBDA, S_G0, S_F, S_USUAL, S_P = S_USUAL, S_E, S_SYM, S_TH, S_WT, S_TT, S_COUNT };
 
 #ifndef CONVIS_HOST
 
@@ -28,6 +37,21 @@ CONVIS_INLINE real port(real u, real F, real p)
     return w/(1 + w*R(2e-6));
 }
 
+/* S'(u), and S by F and p. */
+CONVIS_INLINE real port_slope(real u, real F, real p, real *by_F, real *by_p, int square)
+{
+    real on = u > 0 ? R(1.0) : R(0.0), v = convis_max(u, R(1e-30)), l = convis_log(v), power = square ? v*v : convis_exp(p*l);
+    real w = convis_min(F*power, R(1e30)), per = 1/(1 + w*R(2e-6)), slope = on*per*per;
+    *by_F = slope*power;
+    *by_p = slope*w*l;
+    return slope*(square ? 2*(F*v) : p*w/v);
+}
+
+CONVIS_INLINE real both_ports(PARAM k, real v, real p)
+{
+    return port(v - k[K_TH], k[K_F], p) + k[K_SYM]*port(-v - k[K_TH], k[K_F], p);
+}
+
 CONVIS_INLINE void bipolar_step(PARAM k, integer i, IN x, OUT y, STATE v, STATE a, STATE before, STATE j, OUT q, int square, int custom)
 {
     real old = v[i], g = k[K_G0] + a[i], p = square ? R(2.0) : k[K_P];
@@ -38,7 +62,7 @@ CONVIS_INLINE void bipolar_step(PARAM k, integer i, IN x, OUT y, STATE v, STATE 
     v[i] = now;
     y[i] = now;
     if (custom) {
-        q[i] = port(heard - k[K_TH], k[K_F], p) + k[K_SYM]*port(-heard - k[K_TH], k[K_F], p);
+        q[i] = both_ports(k, heard, p);
         j[i] += k[K_BT]*(k[K_WT]*heard - j[i]);
     } else {
         q[i] = port(heard < 0 ? -heard : heard, k[K_F], p);      /* symmetric, no threshold: one port is silent */
@@ -48,11 +72,9 @@ CONVIS_INLINE void bipolar_step(PARAM k, integer i, IN x, OUT y, STATE v, STATE 
 
 CONVIS_KERNEL8(gain_control_bipolar, PARAM k, IN x, OUT y, STATE v, STATE a, STATE before, STATE j, OUT q)
 {
-    if (k[K_P] == 2 && k[K_TH] == 0 && k[K_SYM] == 1 && k[K_WT] == 0 && k[K_E] == 0) {
-        CONVIS_PIXELS(i) bipolar_step(k, i, x, y, v, a, before, j, q, 1, 0);
-    } else {
-        CONVIS_PIXELS(i) bipolar_step(k, i, x, y, v, a, before, j, q, 0, 1);
-    }
+    if (!(k[K_CUSTOM] > 0)) CONVIS_PIXELS(i) bipolar_step(k, i, x, y, v, a, before, j, q, 1, 0);
+    else if (k[K_P] == 2)   CONVIS_PIXELS(i) bipolar_step(k, i, x, y, v, a, before, j, q, 1, 1);
+    else                    CONVIS_PIXELS(i) bipolar_step(k, i, x, y, v, a, before, j, q, 0, 1);
 }
 
 CONVIS_KERNEL3(gain_control_adapt, PARAM k, IN q, STATE a)
@@ -71,8 +93,84 @@ CONVIS_KERNEL2(gain_control_copy, IN a, OUT adaptation)
     CONVIS_PIXELS(i) adaptation[i] = a[i];
 }
 
+/* The way back of a substep, before the blur: what arrives at V, at the blurred Q, and what Q was. heard: V. */
+CONVIS_KERNEL7(gain_control_ask, PARAM k, IN heard, IN dy, STATE dv, IN da, OUT g, OUT q)
+{
+    if (k[K_LAST] > 0) CONVIS_PIXELS(i) dv[i] += dy[i];
+    CONVIS_PIXELS(i) g[i] = k[K_BA]*da[i];
+    if (!(k[K_CUSTOM] > 0)) CONVIS_PIXELS(i) q[i] = port(heard[i] < 0 ? -heard[i] : heard[i], k[K_F], R(2.0));
+    else if (k[K_P] == 2)   CONVIS_PIXELS(i) q[i] = both_ports(k, heard[i], R(2.0));
+    else                    CONVIS_PIXELS(i) q[i] = both_ports(k, heard[i], k[K_P]);
+}
+
+/* And after it. w: what arrives at Q; part: what pixel i adds to the gradients of parameters, CONVIS_GROUP apart. */
+CONVIS_INLINE void bipolar_back(PARAM k, integer i, IN x, IN v, IN a, IN before, IN j, IN heard, IN w, IN q, STATE dv, STATE da,
+                                STATE dbefore, STATE dj, OUT dx, real *restrict part, int exact, int custom, int square)
+{
+    real g = k[K_G0] + a[i], per_g = 1/g, att = convis_exp(-k[K_H]*g), signal = k[K_OLD]*before[i] + k[K_NEW]*x[i];
+    real drive = k[K_LAMBDA]*signal, to_heard;
+    if (custom) {
+        real on_F, on_p, off_F = R(0.0), off_p = R(0.0), on, off = R(0.0), from_j = k[K_BT]*dj[i], h = heard[i];
+        if (square) {                                            /* no port is on while the other is */
+            real side = h < 0 ? k[K_SYM] : R(1.0), both = side*port_slope((h < 0 ? -h : h) - k[K_TH], k[K_F], R(2.0), &on_F, &on_p, 1);
+            on_F *= side;
+            on_p *= side;
+            on = h < 0 ? R(0.0) : both;
+            off = both - on;
+        } else {
+            on = port_slope(h - k[K_TH], k[K_F], k[K_P], &on_F, &on_p, 0);
+            off = k[K_SYM]*port_slope(-h - k[K_TH], k[K_F], k[K_P], &off_F, &off_p, 0);
+        }
+        drive += a[i]*k[K_E] + j[i];
+        to_heard = (on - off)*w[i] + k[K_WT]*from_j;
+        part[S_F*CONVIS_GROUP] = w[i]*(on_F + k[K_SYM]*off_F);
+        part[S_P*CONVIS_GROUP] = w[i]*(on_p + k[K_SYM]*off_p);
+        part[S_TH*CONVIS_GROUP] = -w[i]*(on + off);
+        part[S_WT*CONVIS_GROUP] = from_j*heard[i];
+        part[S_TT*CONVIS_GROUP] = k[K_DBT]*dj[i]*(k[K_WT]*heard[i] - j[i]);
+    } else {
+        real u = heard[i], power = u*u, per = 1/(1 + convis_min(k[K_F]*power, R(1e30))*R(2e-6));
+        to_heard = 2*per*per*(k[K_F]*u)*w[i];
+        part[S_F*CONVIS_GROUP] = w[i]*(per*per*power);
+    }
+    real at_v = exact ? dv[i] + to_heard : dv[i], rest = drive*per_g, share = (1 - att)*per_g, to_drive = at_v*share;
+    real to_g = -at_v*((v[i] - rest)*(k[K_H]*att) + rest*share), to_signal = k[K_LAMBDA]*to_drive;
+    real whole = k[K_LAST] > 0 ? dbefore[i] : R(0.0);            /* the frame's end is the next one's x[t-1] */
+    part[S_TAU*CONVIS_GROUP] = k[K_DBA]*(k[K_PER_BA]*(w[i]*q[i]) - da[i]*a[i]);
+    part[S_LAMBDA*CONVIS_GROUP] = to_drive*signal;
+    part[S_G0*CONVIS_GROUP] = to_g;
+    dx[i] += k[K_NEW]*to_signal + whole;
+    dbefore[i] = (dbefore[i] - whole) + k[K_OLD]*to_signal;
+    dv[i] = at_v*att + (exact ? R(0.0) : to_heard);
+    real at_a = (1 - k[K_BA])*da[i] + to_g;
+    if (custom) {
+        part[S_E*CONVIS_GROUP] = to_drive*a[i];
+        at_a += k[K_E]*to_drive;
+        dj[i] = (1 - k[K_BT])*dj[i] + to_drive;
+    }
+    da[i] = at_a;
+}
+
+/* The parts go through a small array, as a compiler would not believe that the rows of `sums` are apart. */
+#define BACK(exact, custom, square)                                                                                             \
+    for (integer l = 0; l < count; l++)                                                                                         \
+        bipolar_back(k, g + l, x, v, a, before, j, heard, w, q, dv, da, dbefore, dj, dx, part + l, exact, custom, square)
+CONVIS_KERNEL15(gain_control_back, PARAM k, IN x, IN v, IN a, IN before, IN j, IN heard, IN w, IN q, STATE dv, STATE da, STATE dbefore,
+                STATE dj, OUT dx, OUT sums)
+{
+    int exact = k[K_EXACT] > 0, custom = k[K_CUSTOM] > 0, square = k[K_P] == 2 && k[K_TH] >= 0;
+    real part[S_COUNT*CONVIS_GROUP];
+    for (int l = 0; l < S_COUNT*CONVIS_GROUP; l++) part[l] = 0;
+    CONVIS_GROUPS(g, count) {
+        if (exact) { if (!custom) BACK(1, 0, 1); else if (square) BACK(1, 1, 1); else BACK(1, 1, 0); }
+        else       { if (!custom) BACK(0, 0, 1); else if (square) BACK(0, 1, 1); else BACK(0, 1, 0); }
+        for (int s = 0; s < (custom ? S_COUNT : S_USUAL); s++)
+            for (integer l = 0; l < count; l++) sums[s*map_size + g + l] += part[s*CONVIS_GROUP + l];
+    }
+}
+
 CONVIS_EXPORT(gain_control, CONVIS_ENTRY(gain_control_bipolar) CONVIS_ENTRY(gain_control_adapt) CONVIS_ENTRY(gain_control_attenuation)
-              CONVIS_ENTRY(gain_control_copy))
+              CONVIS_ENTRY(gain_control_copy) CONVIS_ENTRY(gain_control_ask) CONVIS_ENTRY(gain_control_back))
 
 #else
 #include "../kernels/blur.h"
@@ -117,20 +215,52 @@ static int substeps(const convis_pass *p)
     return m < 1 ? 1 : m > 100000 ? 100000 : (int)m;
 }
 
-/* constants: the blocks of numbers, then the blur. scratch: q, then the blur's. */
+/* constants: the blocks of numbers, then the blur. scratch: q, on the way back three more maps, then the blur's. */
+enum { Q, G, SPARE, UNWANTED, MAPS_BACK };
 static size_t numbers_size(const convis_pass *p) { return ((size_t)substeps(p)*K_COUNT*sizeof(convis_real) + 63)/64*64; }
 static convis_blur *neighbourhood(const convis_pass *p) { return (convis_blur *)((char *)p->constants + numbers_size(p)); }
 static size_t map_size(const convis_pass *p) { return ((size_t)convis_elements(p->out_shape)*sizeof(convis_real) + 63)/64*64; }
+
+static convis_real *map_of(const convis_pass *p, int k) { return (convis_real *)((char *)p->scratch + (size_t)k*map_size(p)); }
+static void *blur_scratch(const convis_pass *p) { return map_of(p, p->recording ? MAPS_BACK : 1); }
+
+/* The tape: V, x and J before a pass, in its first frame's place; and of every frame as many A, B Q and J as it has substeps
+ * (m), one V less. */
+enum { START_V, START_BEFORE, START_J, START_MAPS };
+static convis_real *taped(const convis_pass *p, int kind, int m, int t, int s)
+{
+    int64_t n = convis_elements(p->out_shape);
+    return p->tape[1] ? p->tape[1] + ((int64_t)t*(4*m - 1) + kind*m + s)*n : NULL;
+}
+static convis_real *taped_a(const convis_pass *p, int m, int t, int s) { return taped(p, 0, m, t, s); }
+static convis_real *taped_q(const convis_pass *p, int m, int t, int s) { return taped(p, 1, m, t, s); }
+static convis_real *taped_j(const convis_pass *p, int m, int t, int s) { return taped(p, 2, m, t, s); }
+static convis_real *taped_v(const convis_pass *p, int m, int t, int s)      /* before substep s of frame t */
+{
+    return s ? taped(p, 3, m, t, s - 1) : t ? p->out + (t - 1)*convis_elements(p->out_shape) : p->tape[0];
+}
 
 static convis_status plan(convis_pass *p)
 {
     int64_t w = p->out_shape.dim[CONVIS_X], h = p->out_shape.dim[CONVIS_Y];
     p->constants_size = numbers_size(p) + convis_blur_size(w, h, convis_blur_varies(convis_blur_spec_of(p->param, 0)));
-    p->scratch_size = map_size(p) + convis_blur_scratch(w, h, p->threads);
+    p->scratch_size = (size_t)(p->recording ? MAPS_BACK : 1)*map_size(p) + convis_blur_scratch(w, h, p->threads);
+    p->tape_shape[0] = p->tape_shape[1] = p->out_shape;
+    p->tape_shape[0].dim[CONVIS_B] *= START_MAPS;
+    p->tape_shape[1].dim[CONVIS_B] *= 4*substeps(p) - 1;
     return CONVIS_OK;
 }
 
 static double share(double h, double tau) { return tau > 0 ? -expm1(-h/tau) : 1; }
+static double share_slope(double h, double tau) { return tau > 0 ? -exp(-h/tau)*h/(tau*tau) : 0; }
+
+/* Cells with a threshold, a reversal potential or the like, and those of which such gradients are wanted. */
+static int is_custom(const convis_pass *p)
+{
+    const double *a = p->param;
+    const unsigned bits = 1u << EXPONENT | 1u << E_INH | 1u << THRESHOLD | 1u << TRANSIENT_WEIGHT | 1u << TRANSIENT_TAU;
+    return a[EXPONENT] != 2 || a[THRESHOLD] != 0 || a[SYMMETRIC] != 1 || a[TRANSIENT_WEIGHT] != 0 || a[E_INH] != 0 || p->wanted & bits;
+}
 
 static convis_status prepare(convis_pass *p)
 {
@@ -146,7 +276,7 @@ static convis_status prepare(convis_pass *p)
         double middle = ((double)j + 0.5)/m;             /* of the substep, from the previous input to the present one */
         double number[K_COUNT] = { a[AMPLIFICATION], a[LEAK], a[FEEDBACK], a[EXPONENT], a[E_INH], a[THRESHOLD], a[SYMMETRIC],
             a[TRANSIENT_WEIGHT], share(h, a[TRANSIENT_TAU]), h, share(h, a[TAU]), exact ? 1 - middle : 0, exact ? middle : 1,
-            exact, j == m - 1 };
+            exact, j == m - 1, is_custom(p), 1/share(h, a[TAU]), share_slope(h, a[TAU]), share_slope(h, a[TRANSIENT_TAU]) };
         if (number[K_G0] < 1e-6) number[K_G0] = 1e-6;    /* V = drive/leak must stay a number when A = 0 */
         for (int i = 0; i < K_COUNT; i++) k[i] = (convis_real)number[i];
     }
@@ -188,24 +318,35 @@ static double past(const convis_pass *p, const double *x, double *state)
     return state[0];
 }
 
+/* The states before a substep, on a thread's rows; B Q goes to the tape by itself. */
+static void record(const convis_pass *p, const convis_real *k, int m, int t, int s, int64_t first, int64_t end)
+{
+    if (!p->tape[1]) return;
+    convis_launch_rows(p, "gain_control_copy", p->out_shape, first, end, (void *[]){ p->state[1], taped_a(p, m, t, s) });
+    if (s) convis_launch_rows(p, "gain_control_copy", p->out_shape, first, end, (void *[]){ p->state[0], taped_v(p, m, t, s) });
+    if (k[K_CUSTOM] > 0) convis_launch_rows(p, "gain_control_copy", p->out_shape, first, end, (void *[]){ p->state[3], taped_j(p, m, t, s) });
+}
+
 static void forward(convis_pass *p)
 {
     int64_t n = convis_elements(p->out_shape), planes = p->out_shape.dim[CONVIS_B]*p->out_shape.dim[CONVIS_C];
-    convis_real *v = p->state[0], *a = p->state[1], *before = p->state[2], *j = p->state[3], *q = p->scratch;
-    void *blur_scratch = (char *)p->scratch + map_size(p);
+    convis_real *v = p->state[0], *a = p->state[1], *before = p->state[2], *j = p->state[3];
     int m = substeps(p);
     int64_t h = p->out_shape.dim[CONVIS_Y], first = convis_share(h, p->thread, p->threads), end = convis_share(h, p->thread + 1, p->threads);
+    for (int i = 0; p->tape[0] && i < START_MAPS; i++)
+        convis_launch_rows(p, "gain_control_copy", p->out_shape, first, end, (void *[]){ i == START_V ? v : i == START_J ? j : before, p->tape[0] + i*n });
     for (int t = 0; t < p->frames; t++) {
         void *x = (void *)(uintptr_t)(p->in[0] + t*n), *y = p->out + t*n;
         for (int s = 0; s < m; s++) {
-            void *k = (convis_real *)p->constants + s*K_COUNT;
+            convis_real *k = (convis_real *)p->constants + s*K_COUNT, *q = p->tape[1] ? taped_q(p, m, t, s) : map_of(p, Q);
+            record(p, k, m, t, s, first, end);
             for (int64_t y0, y1 = -1; convis_next_strip(p, neighbourhood(p), &y0, &y1);) {
                 if (p->extra[1]) convis_launch_rows(p, "gain_control_attenuation", p->out_shape, y0, y1, (void *[]){ k, a, p->extra[1] + t*n });
                 convis_launch_rows(p, "gain_control_bipolar", p->out_shape, y0, y1, (void *[]){ k, x, y, v, a, before, j, q });
-                convis_blur_rows(p, neighbourhood(p), q, q, planes, y0, y1, blur_scratch);
+                convis_blur_rows(p, neighbourhood(p), q, q, planes, y0, y1, blur_scratch(p));
             }
             convis_barrier(p);
-            convis_blur_columns(p, neighbourhood(p), q, planes, blur_scratch);
+            convis_blur_columns(p, neighbourhood(p), q, planes, blur_scratch(p));
             convis_barrier(p);
             convis_launch_rows(p, "gain_control_adapt", p->out_shape, first, end, (void *[]){ k, q, a });
         }
@@ -213,10 +354,31 @@ static void forward(convis_pass *p)
     }
 }
 
+static void vjp(convis_pass *p)
+{
+    int64_t n = convis_elements(p->out_shape);
+    int m = substeps(p);
+    convis_real *dv = p->d_state[0], *da = p->d_state[1], *dbefore = p->d_state[2], *dj = p->d_state[3], *g = map_of(p, G), *q = map_of(p, Q);
+    convis_blur_back back = {
+        .g = g, .x = q, .slope = p->wanted & 1 ? p->d_map : NULL, .scale = 1/p->param[0],
+        .planes = p->out_shape.dim[CONVIS_B]*p->out_shape.dim[CONVIS_C], .spare = map_of(p, SPARE), .scratch = blur_scratch(p),
+    };
+    for (int t = p->frames - 1; t >= 0; t--)
+        for (int s = m - 1; s >= 0; s--) {
+            convis_real *k = (convis_real *)p->constants + s*K_COUNT, *v = taped_v(p, m, t, s), *a = taped_a(p, m, t, s);
+            void *x = (void *)(uintptr_t)(p->in[0] + t*n), *dx = p->d_in[0] ? p->d_in[0] + t*n : map_of(p, UNWANTED);
+            void *before = t ? (void *)(uintptr_t)(p->in[0] + (t - 1)*n) : p->tape[0] + START_BEFORE*n;
+            void *heard = !(k[K_EXACT] > 0) ? v : s < m - 1 ? taped_v(p, m, t, s + 1) : p->out + t*n;
+            back.y = taped_q(p, m, t, s);
+            convis_blur_back_run(p, neighbourhood(p), &back, "gain_control_ask", (void *[]){ k, heard, (void *)(uintptr_t)(p->d_out + t*n), dv, da, g, q },
+                "gain_control_back", (void *[]){ k, x, v, a, before, taped_j(p, m, t, s), heard, g, q, dv, da, dbefore, dj, dx, p->d_map + TAU*n });
+        }
+}
+
 CONVIS_LAYER_KERNELS(gain_control)
 const convis_layer_type convis_gain_control = {
     .abi = CONVIS_LAYER_ABI, .name = "gain_control", .doc = "bipolar cells with contrast gain control",
-    .params = params, .states = states, .outputs = outputs, .inputs = 1, .kernels = gain_control_kernels,
-    .source = convis_gain_control_source, .plan = plan, .prepare = prepare, .past = past, .forward = forward,
+    .params = params, .states = states, .outputs = outputs, .inputs = 1, .tape = 2, .kernels = gain_control_kernels,
+    .source = convis_gain_control_source, .plan = plan, .prepare = prepare, .past = past, .forward = forward, .vjp = vjp,
 };
 #endif

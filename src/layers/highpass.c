@@ -6,7 +6,7 @@
  * VirtualRetina's `delta - w Exp(tau)` (SPEC 1). DC gain 1 - weight.
  *
  * Adjoint, D carried from t + 1:  g = D - weight dy[t];  dx[t] = dy[t] + d g;  into x[t-1]: (b - d) g;  D = c g
- *      dweight -= m[t] dy[t];  dtau as in lowpass.c. The tape keeps m[t-1]. */
+ *      dweight -= m[t] dy[t];  dtau as in lowpass.c. The tape keeps m[t-1] and x[t-1]. */
 #include <convis/kernel.h>
 #ifndef CONVIS_HOST
 
@@ -17,7 +17,10 @@ CONVIS_KERNEL6(highpass_forward, PARAM p, IN x, OUT y, STATE m, STATE before, TA
     real r = tau > 0 ? dt/tau : R(1e9), b = tau > 0 ? -convis_expm1(-r) : R(1.0);
     real d = convis_ramp_share(r, b);
     CONVIS_FRAMES(t) {
-        if (tape) CONVIS_PIXELS(i) tape[t*map_size + i] = m[i];
+        if (tape) CONVIS_PIXELS(i) {
+            tape[2*t*map_size + i] = m[i];
+            tape[(2*t + 1)*map_size + i] = before[i];
+        }
         if (linear) {
             CONVIS_PIXELS(i) {
                 m[i] += (b - d)*before[i] - b*m[i] + d*x[t*n + i];
@@ -33,7 +36,24 @@ CONVIS_KERNEL6(highpass_forward, PARAM p, IN x, OUT y, STATE m, STATE before, TA
     }
 }
 
-CONVIS_EXPORT(highpass, CONVIS_ENTRY(highpass_forward))
+CONVIS_KERNEL9(highpass_adjoint, PARAM p, IN x, IN y, TAPE tape, IN dy, STATE dm, STATE dbefore, OUT dx, OUT dmap)
+{
+    real tau = p[0], weight = p[1];
+    int  linear = p[2] > 0;
+    real r = tau > 0 ? dt/tau : R(1e9), b = tau > 0 ? -convis_expm1(-r) : R(1.0), d = linear ? convis_ramp_share(r, b) : b;
+    real dr = tau > 0 ? -r/tau : R(0.0), db = (1 - b)*dr, dd = linear ? (b - d)/r*dr : db;
+    CONVIS_SCAN_BACK(i, t) {
+        real before = linear ? tape[(2*t + 1)*map_size + i] : R(0.0), m = tape[2*t*map_size + i], u = x[t*n + i];
+        real now = m + (b - d)*before - b*m + d*u, g = dm[i] - weight*dy[t*n + i];
+        dmap[i] += g*((db - dd)*before - db*m + dd*u);
+        dmap[map_size + i] -= now*dy[t*n + i];
+        dx[t*n + i] += dy[t*n + i] + d*g + dbefore[i];
+        dbefore[i] = (b - d)*g;
+        dm[i] = (1 - b)*g;
+    }
+}
+
+CONVIS_EXPORT(highpass, CONVIS_ENTRY(highpass_forward) CONVIS_ENTRY(highpass_adjoint))
 
 #else
 #include <convis/layer.h>
@@ -51,6 +71,13 @@ static const convis_field states[] = {
     { 0 }
 };
 
+static convis_status plan(convis_pass *p)
+{
+    p->tape_shape[0] = p->out_shape;
+    p->tape_shape[0].dim[CONVIS_B] *= 2;
+    return CONVIS_OK;
+}
+
 static double past(const convis_pass *p, const double *x, double *state)
 {
     state[0] = state[1] = p->param[3] > 0 ? x[0] : 0;
@@ -61,6 +88,6 @@ CONVIS_LAYER_KERNELS(highpass)
 const convis_layer_type convis_highpass = {
     .abi = CONVIS_LAYER_ABI, .name = "highpass", .doc = "the input less a low pass of it",
     .params = params, .states = states, .inputs = 1, .tape = 1, .kernels = highpass_kernels, .source = convis_highpass_source,
-    .pointwise = "highpass_forward", .past = past,
+    .pointwise = "highpass_forward", .adjoint = "highpass_adjoint", .plan = plan, .past = past,
 };
 #endif

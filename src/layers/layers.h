@@ -1,7 +1,22 @@
-/* layers.h - the built-in layers, for the models that are lists of them. */
+/* layers.h - the one list of built-in layers. */
 #ifndef CONVIS_LAYERS_H
 #define CONVIS_LAYERS_H
 #include <convis/layer.h>
-extern const convis_layer_type convis_lowpass, convis_highpass, convis_leaky_heat, convis_blur_layer, convis_difference,
-    convis_gain_control, convis_luminance_gain, convis_rectify, convis_sample, convis_lif, convis_crop, convis_eye;
+
+#define CONVIS_LAYER_LIST(X)                                                                                            \
+    /* in time */                                                                                                       \
+    X(lowpass) X(highpass) X(delay) X(variable_delay) X(diff)                                                           \
+    /* in space */                                                                                                      \
+    X(blur_layer) X(pool) X(crop) X(sample) X(eye)                                                                      \
+    /* in both */                                                                                                       \
+    X(conv_layer) X(smooth_conv) X(rf) X(readout) X(leaky_heat) X(gain_control) X(luminance_gain)                       \
+    /* several inputs, channels */                                                                                      \
+    X(sum) X(difference) X(product) X(concatenate) X(select)                                                            \
+    /* static nonlinearities */                                                                                         \
+    X(rectify) X(relu) X(scale) X(square) X(softplus) X(exponential) X(sigmoid) X(power) X(piecewise) X(normalize) X(expr)\
+    /* spikes */                                                                                                        \
+    X(lif) X(izhikevich) X(fitzhugh_nagumo) X(hodgkin_huxley) X(poisson) X(event_camera) X(history)
+
+#define CONVIS_LAYER_DECLARE(name) extern const convis_layer_type convis_##name;
+CONVIS_LAYER_LIST(CONVIS_LAYER_DECLARE)
 #endif

@@ -12,35 +12,48 @@
  * whatever dt: its variance along each axis is sigma^2.
  *
  * Adjoint, D carried from t + 1: g = B' (dy[t] + D), u takes (1 - a) g, x2 takes a g; h = B' p (1 - a) g;
- *      D = (1 - p)(1 - a) g + (1 - a) h, x1 takes a h; dx[t], and into x[t-1], by the shares of x1 and x2. */
+ *      D = (1 - p)(1 - a) g + (1 - a) h, x1 takes a h; dx[t], and into x[t-1], by the shares of x1 and x2.
+ * da = g (x2 - u) + h (x1 - w), and a is a function of tau; so is the width of B, whose logarithm's gradient (blur.h) goes
+ * to sigma and tau. Methods 2 and 3: g as above, D = c g. The tape keeps B v0, v before its blur, of every frame, and
+ * u[t-1] and x[t-1] of a pass's first: later they are frames of the output and the input. */
 #include <convis/kernel.h>
 
-/* What a kernel gets: c, gain (b - d), gain d (methods 2, 3); a, p, gain, shares of x[t] in x1 and x2 (method 1). */
-enum { LEAK, OLD_SHARE, NEW_SHARE, PART, PUSH, FACTOR, SHARE_1, SHARE_2 };
+/* What a kernel gets: c, gain (b - d), gain d (methods 2, 3); a, p, gain, shares of x[t] in x1 and x2 (method 1); on the way
+ * back shares without gain, and derivatives by tau. */
+enum { LEAK, OLD_SHARE, NEW_SHARE, PART, PUSH, FACTOR, SHARE_1, SHARE_2, OLD_HEARD, NEW_HEARD, D_LEAK, D_OLD, D_NEW, D_PART, D_SHARE_2,
+       PER_SIGMA, D_WIDTH, NUMBERS };
 
 #ifndef CONVIS_HOST
+
+CONVIS_INLINE real heat_mixed(PARAM k, real x, real w, real before) { return k[LEAK]*w + (k[OLD_SHARE]*before + k[NEW_SHARE]*x); }
+CONVIS_INLINE real heat_between(real before, real x, real share)   { return before + share*(x - before); }
+CONVIS_INLINE real heat_first(PARAM k, real x, real w, real before)
+{
+    return w + k[PART]*(k[FACTOR]*heat_between(before, x, k[SHARE_1]) - w);
+}
+CONVIS_INLINE real heat_second(PARAM k, real x, real w, real before, real v)
+{
+    real u = w + k[PUSH]*(v - w);
+    return u + k[PART]*(k[FACTOR]*heat_between(before, x, k[SHARE_2]) - u);
+}
 
 CONVIS_KERNEL4(leaky_heat_mix, PARAM k, IN x, STATE w, STATE before)
 {
     CONVIS_PIXELS(i) {
-        w[i] = k[LEAK]*w[i] + (k[OLD_SHARE]*before[i] + k[NEW_SHARE]*x[i]);
+        w[i] = heat_mixed(k, x[i], w[i], before[i]);
         before[i] = x[i];
     }
 }
 
 CONVIS_KERNEL5(leaky_heat_first, PARAM k, IN x, IN w, IN before, OUT v)
 {
-    CONVIS_PIXELS(i) {
-        real heard = k[FACTOR]*(before[i] + k[SHARE_1]*(x[i] - before[i]));
-        v[i] = w[i] + k[PART]*(heard - w[i]);
-    }
+    CONVIS_PIXELS(i) v[i] = heat_first(k, x[i], w[i], before[i]);
 }
 
 CONVIS_KERNEL5(leaky_heat_second, PARAM k, IN x, IN w, STATE before, STATE v)
 {
     CONVIS_PIXELS(i) {
-        real heard = k[FACTOR]*(before[i] + k[SHARE_2]*(x[i] - before[i])), u = w[i] + k[PUSH]*(v[i] - w[i]);
-        v[i] = u + k[PART]*(heard - u);
+        v[i] = heat_second(k, x[i], w[i], before[i], v[i]);
         before[i] = x[i];
     }
 }
@@ -50,8 +63,76 @@ CONVIS_KERNEL2(leaky_heat_copy, IN from, OUT to)
     CONVIS_PIXELS(i) to[i] = from[i];
 }
 
+/* ---- The way back: g meets the blur between these; `heard` is what the next blur was given ---- */
+
+CONVIS_KERNEL9(leaky_heat_ask_second, PARAM k, IN x, IN w, IN before, IN v, IN dy, IN dw, OUT g, OUT heard)
+{
+    CONVIS_PIXELS(i) {
+        g[i] = dy[i] + dw[i];
+        heard[i] = heat_second(k, x[i], w[i], before[i], v[i]);
+    }
+}
+
+/* sums: of tau and gain, which follow each other in the table. */
+CONVIS_KERNEL11(leaky_heat_second_back, PARAM k, IN x, IN w, IN before, IN v, STATE g, OUT heard, STATE dw, STATE dbefore, OUT dx, OUT sums)
+{
+    CONVIS_PIXELS(i) {
+        real u = w[i] + k[PUSH]*(v[i] - w[i]), moved = x[i] - before[i], signal = before[i] + k[SHARE_2]*moved;
+        real du = (1 - k[PART])*g[i], dsignal = k[PART]*g[i];
+        sums[i] += g[i]*(k[D_PART]*(k[FACTOR]*signal - u) + k[PART]*k[D_SHARE_2]*(k[FACTOR]*moved));
+        sums[map_size + i] += dsignal*signal;
+        dx[i] += k[SHARE_2]*(k[FACTOR]*dsignal) + dbefore[i];
+        dbefore[i] = (1 - k[SHARE_2])*(k[FACTOR]*dsignal);
+        dw[i] = (1 - k[PUSH])*du;
+        g[i] = k[PUSH]*du;
+        heard[i] = heat_first(k, x[i], w[i], before[i]);
+    }
+}
+
+CONVIS_KERNEL9(leaky_heat_first_back, PARAM k, IN x, IN w, IN before, IN g, STATE dw, STATE dbefore, OUT dx, OUT sums)
+{
+    CONVIS_PIXELS(i) {
+        real signal = heat_between(before[i], x[i], k[SHARE_1]), dsignal = k[PART]*g[i];
+        sums[i] += g[i]*(k[D_PART]*(k[FACTOR]*signal - w[i]));
+        sums[map_size + i] += dsignal*signal;
+        dx[i] += k[SHARE_1]*(k[FACTOR]*dsignal);
+        dbefore[i] += (1 - k[SHARE_1])*(k[FACTOR]*dsignal);
+        dw[i] += (1 - k[PART])*g[i];
+    }
+}
+
+CONVIS_KERNEL8(leaky_heat_ask_mix, PARAM k, IN x, IN w, IN before, IN dy, IN dw, OUT g, OUT heard)
+{
+    CONVIS_PIXELS(i) {
+        g[i] = dy[i] + dw[i];
+        heard[i] = heat_mixed(k, x[i], w[i], before[i]);
+    }
+}
+
+CONVIS_KERNEL9(leaky_heat_mix_back, PARAM k, IN x, IN w, IN before, IN g, STATE dw, STATE dbefore, OUT dx, OUT sums)
+{
+    CONVIS_PIXELS(i) {
+        sums[i] += g[i]*(k[D_LEAK]*w[i] + k[D_OLD]*before[i] + k[D_NEW]*x[i]);
+        sums[map_size + i] += g[i]*(k[OLD_HEARD]*before[i] + k[NEW_HEARD]*x[i]);
+        dx[i] += k[NEW_SHARE]*g[i] + dbefore[i];
+        dbefore[i] = k[OLD_SHARE]*g[i];
+        dw[i] = k[LEAK]*g[i];
+    }
+}
+
+CONVIS_KERNEL4(leaky_heat_width, PARAM k, STATE slope, OUT dsigma, OUT dtau)
+{
+    CONVIS_PIXELS(i) {
+        dsigma[i] += k[PER_SIGMA]*slope[i];
+        dtau[i] += k[D_WIDTH]*slope[i];
+        slope[i] = 0;
+    }
+}
+
 CONVIS_EXPORT(leaky_heat, CONVIS_ENTRY(leaky_heat_mix) CONVIS_ENTRY(leaky_heat_first) CONVIS_ENTRY(leaky_heat_second)
-              CONVIS_ENTRY(leaky_heat_copy))
+              CONVIS_ENTRY(leaky_heat_copy) CONVIS_ENTRY(leaky_heat_ask_second) CONVIS_ENTRY(leaky_heat_second_back)
+              CONVIS_ENTRY(leaky_heat_first_back) CONVIS_ENTRY(leaky_heat_ask_mix) CONVIS_ENTRY(leaky_heat_mix_back)
+              CONVIS_ENTRY(leaky_heat_width))
 
 #else
 #include "../kernels/blur.h"
@@ -71,54 +152,76 @@ static const convis_field states[] = {
     { 0 }
 };
 
-/* constants: numbers for the kernels, then the blur. scratch: v, then the blur's. */
-enum { NUMBERS_SIZE = 64 };
-static convis_blur *spread(const convis_pass *p) { return (convis_blur *)((char *)p->constants + NUMBERS_SIZE); }
+/* constants: numbers for the kernels, then the blur. scratch: the blur's, v, and on the way back five maps. */
+enum { G, HEARD, SLOPE, SPARE, UNWANTED, MAPS_BACK };
+static size_t numbers_size(void) { return (NUMBERS*sizeof(convis_real) + 63)/64*64; }
+static convis_blur *spread(const convis_pass *p) { return (convis_blur *)((char *)p->constants + numbers_size()); }
 static size_t map_size(const convis_pass *p) { return ((size_t)convis_elements(p->out_shape)*sizeof(convis_real) + 63)/64*64; }
+static convis_real *map_of(const convis_pass *p, int k) { return (convis_real *)((char *)p->scratch + (size_t)k*map_size(p)); }
+static void *blur_scratch(const convis_pass *p) { return map_of(p, p->recording ? MAPS_BACK : 1); }
+static int is_exact(const convis_pass *p) { return p->param[2] == CONVIS_BLUR_DIFFUSION; }
 
 static convis_status plan(convis_pass *p)
 {
     int64_t w = p->out_shape.dim[CONVIS_X], h = p->out_shape.dim[CONVIS_Y];
-    p->constants_size = NUMBERS_SIZE + convis_blur_size(w, h, convis_blur_varies(convis_blur_spec_of(p->param, 0)));
-    p->scratch_size = map_size(p) + convis_blur_scratch(w, h, p->threads);
+    p->constants_size = numbers_size() + convis_blur_size(w, h, convis_blur_varies(convis_blur_spec_of(p->param, 0)));
+    p->scratch_size = (size_t)(p->recording ? MAPS_BACK : 1)*map_size(p) + convis_blur_scratch(w, h, p->threads);
+    p->tape_shape[0] = p->tape_shape[1] = p->out_shape;
+    p->tape_shape[0].dim[CONVIS_B] *= 2;
+    if (!is_exact(p)) p->tape_shape[1] = convis_movie_shape(1, 1, 1);
     return CONVIS_OK;
 }
 
-/* Two stages of size z without spread multiply by (1 - (1-2q) z)/(1 + q z)^2, which falls from 1 to 0 as z goes from 0
- * to 1/(1-2q): the z at which that is c. */
-static double fitted(double r, double q)
+/* Two stages of size z without spread multiply by f(z) = (1 - (1-2q) z)/(1 + q z)^2, which falls from 1 to 0 as z goes from 0
+ * to 1/(1-2q): the z at which that is c = exp(-r), and dz/dr = -c/f'(z). */
+static double fitted(double r, double q, double *slope)
 {
     double c = exp(-r), low = 0, high = 1/(1 - 2*q);
+    *slope = 1;
     if (r < 1e-4) return r;
     for (int k = 0; k < 60; k++) {
         double z = 0.5*(low + high);
         if ((1 - (1 - 2*q)*z)/((1 + q*z)*(1 + q*z)) > c) low = z; else high = z;
     }
+    *slope = c*pow(1 + q*low, 3)/((1 - 2*q)*(1 + q*low) + 2*q*(1 - (1 - 2*q)*low));
     return low;
 }
 
 static convis_status prepare(convis_pass *p)
 {
     convis_blur_spec s = convis_blur_spec_of(p->param, 0);
-    double r = p->dt/p->param[TAU], c = exp(-r), b = -expm1(-r), q = 1 - sqrt(0.5);
-    double z = fitted(r, q), part = q*z/(1 + q*z), share_1 = 1, share_2 = 1;
+    double tau = p->param[TAU], gain = p->param[GAIN], r = p->dt/tau, dr = -r/tau, c = exp(-r), b = -expm1(-r), q = 1 - sqrt(0.5);
+    double dz, z = fitted(r, q, &dz), part = q*z/(1 + q*z), d_part = q*dz*dr/((1 + q*z)*(1 + q*z));
+    double share_1 = 1, share_2 = 1, d_share_2 = 0, old = 0, d_old = 0;
     convis_real *k = p->constants;
     k[LEAK] = (convis_real)c;
-    k[OLD_SHARE] = 0;
-    k[NEW_SHARE] = (convis_real)(p->param[GAIN]*(1 - (double)k[LEAK]));      /* a constant must stay one */
     if (p->param[HOLD] > 1) {
         double d = r < 1e-3 ? r/2 - r*r/6 : 1 - b/r;                         /* as in lowpass.c */
-        k[OLD_SHARE] = (convis_real)(p->param[GAIN]*(b - d));
-        k[NEW_SHARE] -= k[OLD_SHARE];
+        double dd = (r < 1e-3 ? 0.5 - r/3 : (b - d)/r)*dr;
+        old = b - d;
+        d_old = c*dr - dd;
         share_1 = q;
         share_2 = d/part - (1 - q)*(1 - part);
+        d_share_2 = dd/part - d*d_part/(part*part) + (1 - q)*d_part;
     }
+    k[OLD_SHARE] = (convis_real)(gain*old);
+    k[NEW_SHARE] = (convis_real)(gain*(1 - (double)k[LEAK]));                /* a constant must stay one */
+    if (p->param[HOLD] > 1) k[NEW_SHARE] -= k[OLD_SHARE];
     k[PART] = (convis_real)part;
     k[PUSH] = (convis_real)((1 - q)/q);
-    k[FACTOR] = (convis_real)p->param[GAIN];
+    k[FACTOR] = (convis_real)gain;
     k[SHARE_1] = (convis_real)share_1;
     k[SHARE_2] = (convis_real)share_2;
-    s.sigma *= s.method == CONVIS_BLUR_DIFFUSION ? sqrt(part) : sqrt(r);
+    k[OLD_HEARD] = (convis_real)old;
+    k[NEW_HEARD] = (convis_real)(b - old);
+    k[D_LEAK] = (convis_real)(-c*dr);
+    k[D_OLD] = (convis_real)(gain*d_old);
+    k[D_NEW] = (convis_real)(gain*(c*dr - d_old));
+    k[D_PART] = (convis_real)d_part;
+    k[D_SHARE_2] = (convis_real)d_share_2;
+    k[PER_SIGMA] = (convis_real)(s.sigma > 0 ? 1/s.sigma : 0);
+    k[D_WIDTH] = (convis_real)(is_exact(p) ? d_part/(2*part) : -0.5/tau);
+    s.sigma *= is_exact(p) ? sqrt(part) : sqrt(r);
     s.steps = 1;
     convis_blur_prepare(spread(p), p->context, p->out_shape.dim[CONVIS_X], p->out_shape.dim[CONVIS_Y], convis_blur_varies(s), &s);
     return CONVIS_OK;
@@ -134,7 +237,7 @@ static double past(const convis_pass *p, const double *x, double *state)
 static void stage(convis_pass *p, const char *kernel, void *const *buffers, const convis_real *in, convis_real *out)
 {
     int64_t planes = p->out_shape.dim[CONVIS_B]*p->out_shape.dim[CONVIS_C];
-    void *scratch = (char *)p->scratch + map_size(p);
+    void *scratch = blur_scratch(p);
     for (int64_t y0, y1 = -1; convis_next_strip(p, spread(p), &y0, &y1);) {
         convis_launch_rows(p, kernel, p->out_shape, y0, y1, buffers);
         convis_blur_rows(p, spread(p), in, out, planes, y0, y1, scratch);
@@ -154,26 +257,57 @@ static void copy(convis_pass *p, convis_real *from, convis_real *to)
 static void forward(convis_pass *p)
 {
     int64_t n = convis_elements(p->out_shape);
-    int exact = p->param[2] == CONVIS_BLUR_DIFFUSION;
     convis_real *w = p->state[0], *before = p->state[1], *v = p->scratch, *y = NULL;
+    if (p->tape[0]) {
+        copy(p, w, p->tape[0]);
+        copy(p, before, p->tape[0] + n);
+    }
     for (int t = 0; t < p->frames; t++) {
         void *x = (void *)(uintptr_t)(p->in[0] + t*n), *last = t ? y : w;
         y = p->out + t*n;
-        if (exact) {
+        if (is_exact(p)) {
             stage(p, "leaky_heat_first", (void *[]){ p->constants, x, last, before, v }, v, v);
+            if (p->tape[1]) copy(p, v, p->tape[1] + t*n);
             stage(p, "leaky_heat_second", (void *[]){ p->constants, x, last, before, v }, v, y);
         } else {
             stage(p, "leaky_heat_mix", (void *[]){ p->constants, x, w, before }, w, w);
             copy(p, w, y);
         }
     }
-    if (exact && y) copy(p, y, w);
+    if (is_exact(p) && y) copy(p, y, w);
+}
+
+static void vjp(convis_pass *p)
+{
+    int64_t n = convis_elements(p->out_shape), h = p->out_shape.dim[CONVIS_Y];
+    void *k = p->constants, *dw = p->d_state[0], *dbefore = p->d_state[1], *sums = p->d_map + TAU*n, *g = map_of(p, G), *heard = map_of(p, HEARD);
+    convis_blur_back back = {
+        .g = g, .x = heard, .slope = p->wanted & (1u | 1u << TAU) ? map_of(p, SLOPE) : NULL, .scale = 1,
+        .planes = p->out_shape.dim[CONVIS_B]*p->out_shape.dim[CONVIS_C], .spare = map_of(p, SPARE), .scratch = blur_scratch(p),
+    };
+    for (int t = p->frames - 1; t >= 0; t--) {
+        void *x = (void *)(uintptr_t)(p->in[0] + t*n), *dy = (void *)(uintptr_t)(p->d_out + t*n), *v = is_exact(p) ? p->tape[1] + t*n : NULL;
+        void *w = t ? p->out + (t - 1)*n : p->tape[0], *before = t ? (void *)(uintptr_t)(p->in[0] + (t - 1)*n) : p->tape[0] + n;
+        void *dx = p->d_in[0] ? p->d_in[0] + t*n : map_of(p, UNWANTED);
+        back.y = p->out + t*n;
+        if (is_exact(p)) {
+            convis_blur_back_run(p, spread(p), &back, "leaky_heat_ask_second", (void *[]){ k, x, w, before, v, dy, dw, g, heard },
+                                 "leaky_heat_second_back", (void *[]){ k, x, w, before, v, g, heard, dw, dbefore, dx, sums });
+            back.y = v;
+            convis_blur_back_run(p, spread(p), &back, NULL, NULL, "leaky_heat_first_back", (void *[]){ k, x, w, before, g, dw, dbefore, dx, sums });
+        } else {
+            convis_blur_back_run(p, spread(p), &back, "leaky_heat_ask_mix", (void *[]){ k, x, w, before, dy, dw, g, heard },
+                                 "leaky_heat_mix_back", (void *[]){ k, x, w, before, g, dw, dbefore, dx, sums });
+        }
+    }
+    convis_launch_rows(p, "leaky_heat_width", p->out_shape, convis_share(h, p->thread, p->threads), convis_share(h, p->thread + 1, p->threads),
+                       (void *[]){ k, map_of(p, SLOPE), p->d_map, sums });
 }
 
 CONVIS_LAYER_KERNELS(leaky_heat)
 const convis_layer_type convis_leaky_heat = {
     .abi = CONVIS_LAYER_ABI, .name = "leaky_heat", .doc = "leaky heat equation: low pass and blur in one",
-    .params = params, .states = states, .inputs = 1, .kernels = leaky_heat_kernels, .source = convis_leaky_heat_source,
-    .plan = plan, .prepare = prepare, .past = past, .forward = forward,
+    .params = params, .states = states, .inputs = 1, .tape = 2, .kernels = leaky_heat_kernels, .source = convis_leaky_heat_source,
+    .plan = plan, .prepare = prepare, .past = past, .forward = forward, .vjp = vjp,
 };
 #endif

@@ -10,11 +10,17 @@
  * - exact = 0, as VirtualRetina: s = sigma sqrt(2 g/dt), which leaves V with sigma sqrt(tanh(x)/x), x = g dt/2; J is the input.
  * - exact = 1: s = sigma g/sqrt(tanh(x)), which leaves V with sigma; J is the mean of the previous and present input.
  *
- * Adjoint by a surrogate: dy/dV = 1/(1 + k|V - 1|)^2 (Zenke & Ganguli 2018) at the end of the step, with k = slope;
- * dV carried by exp(-g dt) (1 - y). The tape keeps V, the remaining refractory time, J with noise, and a. */
+ * Adjoint by a surrogate: with U the V that the end of the step would see without a threshold,
+ *      U = E + (V - E) exp(-g (dt - w)),  w the refractory time left (w < dt, else U = V and the cell is deaf),
+ * the count is differentiated as if it were S(U), S' = convis_surrogate at U - 1 with k = slope: by default S = (U - 1)/(1 + k|U - 1|),
+ * S' = 1/(1 + k|U - 1|)^2 (Zenke & Ganguli 2018).
+ * All else is exact but for what a spike fixes: its time, and V at the end of its step, are constants. So V after the step is U
+ * without a spike, and with one nothing passes to V before; w after it is the refractory time less a constant; a after it
+ * is a + delta y. U by g, E and w, E by J and g, g by leak and a, noise by sigma and g: the derivatives of the above.
+ * The tape keeps V, w, J with noise and a's part, and the decayed a. */
 #include <convis/kernel.h>
 
-enum { LEAK, SIGMA, REFRACTORY, REFRACTORY_SD, RANDOM_INIT, DELTA, TAU, REVERSAL, SLOPE, EXACT };
+enum { LEAK, SIGMA, REFRACTORY, REFRACTORY_SD, RANDOM_INIT, DELTA, TAU, REVERSAL, SLOPE, EXACT, SURROGATE };
 enum { LIF_MOST = 10000 };            /* spikes in a step; no cell has them, but a current without bounds would */
 enum { NOISE_CURRENT, NOISE_REFRACTORY, NOISE_START, NOISE_MORE = 8 };        /* streams of this layer's noise */
 
@@ -186,7 +192,63 @@ CONVIS_KERNEL11(lif_forward, PARAM p, IN x, OUT y, STATE v, STATE wait, STATE a,
     }
 }
 
-CONVIS_EXPORT(lif, CONVIS_ENTRY(lif_forward))
+/* The current of lif_noise for sigma = 1, and its derivative by g. */
+CONVIS_INLINE real lif_noise_slope(real g, real dt, int exact, real *by_g)
+{
+    real e = convis_exp(-g*dt), rest = -convis_expm1(-g*dt), root = exact ? convis_sqrt((1 + e)/rest) : convis_sqrt(2*g/dt);
+    *by_g = exact ? root - g*dt*e/(rest*rest*root) : root/(2*g);
+    return exact ? g*root : root;
+}
+
+/* part: what a group adds to the gradients of parameters, as many rows of the table as there are learnt ones. */
+CONVIS_KERNEL14(lif_adjoint, PARAM p, IN x, IN y, TAPE tape_v, TAPE tape_wait, TAPE tape_j, TAPE tape_a, IN dy, STATE dv, STATE dwait,
+                STATE da, STATE dbefore, OUT dx, OUT dmap)
+{
+    int adapting = p[TAU] > 0, exact = p[EXACT] > 0, kind = (int)p[SURROGATE];
+    real leak = p[LEAK], sigma = p[SIGMA], delta = p[DELTA], reversal = p[REVERSAL], slope = p[SLOPE];
+    real decay = adapting ? convis_exp(-dt/p[TAU]) : R(1.0), per_decay = decay > 0 ? 1/decay : R(0.0);
+    real decay_slope = adapting ? dt/(p[TAU]*p[TAU]) : R(0.0);
+    CONVIS_FRAMES_BACK(t) CONVIS_GROUPS(g0, count) {
+        u32  f = frame + (u32)t;
+        real z[CONVIS_GROUP], moved[CONVIS_GROUP], U[CONVIS_GROUP], part[SLOPE*CONVIS_GROUP], begins = f == 0 && p[RANDOM_INIT] > 0 ? R(0.0) : R(1.0);
+        convis_normals(z, g0, f, NOISE_CURRENT, key0, key1);
+        for (integer l = 0; l < count; l++) {
+            integer m = t*map_size + g0 + l;
+            real V = tape_v[m], g = adapting ? leak + tape_a[m] : leak;
+            moved[l] = convis_expm1(g*(convis_min(tape_wait[m], dt) - dt));
+            U[l] = V + (V - tape_j[m]/g)*moved[l];          /* and then S'(U) */
+        }
+        if (kind == 0) for (integer l = 0; l < count; l++) U[l] = convis_surrogate(0, slope, U[l] - 1);
+        else           for (integer l = 0; l < count; l++) U[l] = convis_surrogate(kind, slope, U[l] - 1);
+        for (integer l = 0; l < count; l++) {
+            integer i = g0 + l, m = t*map_size + i;
+            real V = tape_v[m], W = tape_wait[m], J = tape_j[m], A = tape_a[m], Y = y[t*n + i], g = adapting ? leak + A : leak, per_g = 1/g;
+            real E = J*per_g, left = convis_min(W, dt) - dt;
+            real hears = W < dt ? R(1.0) : R(0.0), fired = Y > 0 ? R(1.0) : R(0.0), at_y = dy[t*n + i] + (adapting ? delta*da[i] : R(0.0));
+            real at_u = hears*((1 - fired)*dv[i] + at_y*U[l]);
+            real at_E = -at_u*moved[l], at_exponent = at_u*((V - E)*(1 + moved[l])), at_g = at_exponent*left - at_E*E*per_g, at_J = at_E*per_g;
+            real noise_by_g, noise = lif_noise_slope(adapting ? leak + A*per_decay : leak, dt, exact, &noise_by_g);
+            real at_noisy = at_J*z[l]*sigma*noise_by_g, at_a = da[i] + at_g + at_J*reversal;
+            part[LEAK*CONVIS_GROUP + l] = at_g + at_noisy;
+            part[SIGMA*CONVIS_GROUP + l] = at_J*z[l]*noise;
+            part[REFRACTORY*CONVIS_GROUP + l] = fired*dwait[i];
+            part[DELTA*CONVIS_GROUP + l] = adapting ? da[i]*Y : R(0.0);
+            part[TAU*CONVIS_GROUP + l] = at_a*A*decay_slope;
+            part[REVERSAL*CONVIS_GROUP + l] = at_J*A;
+            dv[i] = begins*((1 - hears)*dv[i] + at_u*(1 + moved[l]));
+            dwait[i] = W > 0 ? (1 - hears)*dwait[i] + at_exponent*g*hears : R(0.0);
+            da[i] = adapting ? decay*at_a + at_noisy : da[i];
+            dx[t*n + i] += exact ? R(0.5)*at_J + dbefore[i] : at_J;
+            dbefore[i] = exact ? R(0.5)*at_J : dbefore[i];
+        }
+        for (int row = 0; row < SLOPE; row++) {
+            if (row == REFRACTORY_SD || row == RANDOM_INIT) continue;
+            for (integer l = 0; l < count; l++) dmap[row*map_size + g0 + l] += part[row*CONVIS_GROUP + l];
+        }
+    }
+}
+
+CONVIS_EXPORT(lif, CONVIS_ENTRY(lif_forward) CONVIS_ENTRY(lif_adjoint))
 
 #else
 
@@ -201,6 +263,7 @@ static const convis_field params[] = {
     { "reversal",      "1",  0, -1e3, 1e3, 0, "its reversal potential (E_a)" },
     { "slope",         "1",  10, 0, 1e4, CONVIS_FIXED, "sharpness of the surrogate gradient" },
     { "exact",         "1",  1, 0, 1, CONVIS_WHOLE | CONVIS_PLAN, "1: noise and hand-over without dependence on dt; 0: VirtualRetina's" },
+    { "surrogate", "1", 0, 0, 3, CONVIS_WHOLE, "slope of a spike: 0: SuperSpike; 1: sigmoid; 2: triangle; 3: straight through" },
     { 0 }
 };
 static const convis_field states[] = {
@@ -252,6 +315,6 @@ CONVIS_LAYER_KERNELS(lif)
 const convis_layer_type convis_lif = {
     .abi = CONVIS_LAYER_ABI, .name = "lif", .doc = "noisy leaky integrate and fire; counts the spikes of each step",
     .params = params, .states = states, .inputs = 1, .tape = 4, .kernels = lif_kernels, .source = convis_lif_source,
-    .pointwise = "lif_forward", .past = past, .spikes = spikes,
+    .pointwise = "lif_forward", .adjoint = "lif_adjoint", .past = past, .spikes = spikes,
 };
 #endif

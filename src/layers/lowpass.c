@@ -15,8 +15,12 @@
  * Adjoint, g_j the gradient arriving at s_j[t], D_j that carried from t + 1, u = x or s_{j-1}:
  *      g_n = dy[t] + D_n;  g_{j-1} += d g_j;  into u[t-1]: (b - d) g_j;  D_j = c g_j
  *      dtau += g_j (dc/dtau s_j[t-1] + d(b-d)/dtau u[t-1] + dd/dtau u[t]);  dgain += g_0 x[t] b
- * The tape keeps s_j[t-1]; x[t-1] is the previous frame of x. */
+ * with r = dt/tau_1: db/dr = c, dd/dr = (b - d)/r. The tape keeps s_j[t-1] and, for hold = 2, gain x[t-1]. */
 #include <convis/kernel.h>
+
+enum { LOWPASS_STAGES = 33 };
+CONVIS_INLINE int lowpass_tape(int stages, int hold) { return stages + (hold == 2 ? 1 : 0); }
+
 #ifndef CONVIS_HOST
 
 CONVIS_KERNEL6(lowpass_forward, PARAM p, IN x, OUT y, STATE s, STATE before, TAPE tape)
@@ -32,8 +36,11 @@ CONVIS_KERNEL6(lowpass_forward, PARAM p, IN x, OUT y, STATE s, STATE before, TAP
         return;
     }
     CONVIS_FRAMES(t) {
-        if (tape)
-            for (int j = 0; j < stages; j++) CONVIS_PIXELS(i) tape[(t*stages + j)*map_size + i] = s[j*map_size + i];
+        if (tape) {
+            integer maps = lowpass_tape(stages, hold);
+            for (int j = 0; j < stages; j++) CONVIS_PIXELS(i) tape[(t*maps + j)*map_size + i] = s[j*map_size + i];
+            if (hold == 2) CONVIS_PIXELS(i) tape[(t*maps + stages)*map_size + i] = before[i];
+        }
         /* Down the chain with what each stage heard before, then up with what it hears now. */
         for (int j = stages - 1; j > 0; j--)
             CONVIS_PIXELS(i) s[j*map_size + i] += hold ? (b - d)*s[(j - 1)*map_size + i] - b*s[j*map_size + i] : -b*s[j*map_size + i];
@@ -51,7 +58,49 @@ CONVIS_KERNEL6(lowpass_forward, PARAM p, IN x, OUT y, STATE s, STATE before, TAP
     }
 }
 
-CONVIS_EXPORT(lowpass, CONVIS_ENTRY(lowpass_forward))
+CONVIS_KERNEL9(lowpass_adjoint, PARAM p, IN x, IN y, TAPE tape, IN dy, STATE ds, STATE dbefore, OUT dx, OUT dmap)
+{
+    real tau = p[1] > 0 ? p[0]/p[1] : p[0], gain = p[2];
+    int  stages = (int)p[1] + 1, hold = (int)p[3];
+    real r = tau > 0 ? dt/tau : R(1e9), b = tau > 0 ? -convis_expm1(-r) : R(1.0), d = convis_ramp_share(r, b);
+    real dr = tau > 0 ? -r/p[0] : R(0.0), db = (1 - b)*dr, dd = (b - d)/r*dr;
+    real with_new = hold ? d : b, with_old = hold ? b - d : R(0.0), dnew = hold ? dd : db, dold = hold ? db - dd : R(0.0);
+    integer maps = lowpass_tape(stages, hold);
+    CONVIS_FRAMES_BACK(t) CONVIS_GROUPS(g0, count) {
+        real now[LOWPASS_STAGES*CONVIS_GROUP], g[CONVIS_GROUP], part[CONVIS_GROUP];
+        CONVIS_GLOBAL const real *old = tape + t*maps*map_size + g0, *heard = old + stages*map_size;
+        for (integer l = 0; l < count; l++) {
+            real u = gain*x[t*n + g0 + l], s = old[l];
+            now[l] = hold == 2 ? s + (b - d)*heard[l] - b*s + d*u : s + b*(u - s);
+            g[l] = dy[t*n + g0 + l] + ds[(stages - 1)*map_size + g0 + l];
+            part[l] = 0;
+        }
+        for (int j = 1; j < stages - 1; j++)
+            for (integer l = 0; l < count; l++) {
+                real s = old[j*map_size + l];
+                now[j*CONVIS_GROUP + l] = s + with_old*old[(j - 1)*map_size + l] - b*s + with_new*now[(j - 1)*CONVIS_GROUP + l];
+            }
+        for (int j = stages - 1; j > 0; j--)
+            for (integer l = 0; l < count; l++) {
+                integer i = g0 + l;
+                dmap[i] += g[l]*(dnew*now[(j - 1)*CONVIS_GROUP + l] + dold*old[(j - 1)*map_size + l] - db*old[j*map_size + l]);
+                ds[j*map_size + i] = (1 - b)*g[l] + part[l];
+                part[l] = with_old*g[l];
+                g[l] = ds[(j - 1)*map_size + i] + with_new*g[l];
+            }
+        for (integer l = 0; l < count; l++) {
+            integer i = g0 + l;
+            real u = x[t*n + i], into = hold == 2 ? d*g[l] + dbefore[i] : b*g[l];
+            dmap[i] += hold == 2 ? g[l]*((db - dd)*heard[l] + dd*gain*u - db*old[l]) : g[l]*db*(gain*u - old[l]);
+            dmap[2*map_size + i] += into*u;
+            dx[t*n + i] += into*gain;
+            ds[i] = (1 - b)*g[l] + part[l];
+            dbefore[i] = hold == 2 ? (b - d)*g[l] : R(0.0);
+        }
+    }
+}
+
+CONVIS_EXPORT(lowpass, CONVIS_ENTRY(lowpass_forward) CONVIS_ENTRY(lowpass_adjoint))
 
 #else
 #include <convis/layer.h>
@@ -73,7 +122,8 @@ static convis_status plan(convis_pass *p)
 {
     p->state_shape[0] = p->out_shape;
     p->state_shape[0].dim[CONVIS_B] *= (int64_t)p->param[1] + 1;
-    p->tape_shape[0] = p->state_shape[0];
+    p->tape_shape[0] = p->out_shape;
+    p->tape_shape[0].dim[CONVIS_B] *= lowpass_tape((int)p->param[1] + 1, (int)p->param[3]);
     return CONVIS_OK;
 }
 
@@ -83,6 +133,6 @@ CONVIS_LAYER_KERNELS(lowpass)
 const convis_layer_type convis_lowpass = {
     .abi = CONVIS_LAYER_ABI, .name = "lowpass", .doc = "exponential low pass, or a cascade of them",
     .params = params, .states = states, .inputs = 1, .tape = 1, .kernels = lowpass_kernels, .source = convis_lowpass_source,
-    .pointwise = "lowpass_forward", .plan = plan, .past = past,
+    .pointwise = "lowpass_forward", .adjoint = "lowpass_adjoint", .plan = plan, .past = past,
 };
 #endif

@@ -6,10 +6,14 @@
  *
  * P takes each step exactly with x and H constant over it. exact = 0: P[t] from H[t-1], H[t] from P[t-1], as the
  * original. exact = 1: P at whole, H at half steps of h <= substep, H[j+1/2] from P[j]; second order, as gain_control.c.
- * The adjoint is that of gain_control.c with A = F H, lambda = 1 and E_inh = E_n. The tape keeps P and H. */
+ * The adjoint is that of gain_control.c with A = F H, lambda = 1, E_inh = E_n and Q = S. The tape keeps P and H before
+ * and after each substep, and B S. */
 #include <convis/kernel.h>
 
-enum { K_G0, K_F, K_EN, K_W, K_H, K_B, K_EXACT, K_COUNT = 16 };
+/* PER_B, D_B: 1/b, b by tau. */
+enum { K_G0, K_F, K_EN, K_W, K_H, K_B, K_EXACT, K_PER_B, K_DB, K_COUNT = 16 };
+/* Gradients of parameters, in the order of the table from tau on. */
+enum { S_TAU, S_G0, S_F, S_EN, S_W, S_COUNT };
 
 #ifndef CONVIS_HOST
 
@@ -37,7 +41,52 @@ CONVIS_KERNEL2(luminance_copy, IN state, OUT shown)
     CONVIS_PIXELS(i) shown[i] = state[i];
 }
 
-CONVIS_EXPORT(luminance_gain, CONVIS_ENTRY(luminance_receptor) CONVIS_ENTRY(luminance_horizontal) CONVIS_ENTRY(luminance_copy))
+/* The way back: what a frame's output says of P, H and weight; after is H then. */
+CONVIS_KERNEL6(luminance_output_back, PARAM k, IN dy, IN after, STATE dp, STATE dh, OUT dweight)
+{
+    CONVIS_PIXELS(i) {
+        dp[i] += dy[i];
+        dh[i] -= k[K_W]*dy[i];
+        dweight[i] -= dy[i]*after[i];
+    }
+}
+
+/* Of a substep, before the blur: what arrives at the blurred S, and what S was. heard: P. */
+CONVIS_KERNEL5(luminance_ask, PARAM k, IN heard, IN dh, OUT g, OUT q)
+{
+    CONVIS_PIXELS(i) {
+        real v = convis_max(heard[i], R(0.0));
+        g[i] = k[K_B]*dh[i];
+        q[i] = v/(1 + v*R(2e-6));
+    }
+}
+
+/* And after it. w: what arrives at S. */
+CONVIS_KERNEL11(luminance_back, PARAM k, IN x, IN p, IN h, IN heard, IN w, IN q, STATE dp, STATE dh, OUT dx, OUT sums)
+{
+    real part[S_COUNT*CONVIS_GROUP];
+    CONVIS_GROUPS(g0, count) {
+        for (integer l = 0; l < count; l++) {
+            integer i = g0 + l;
+            real f = k[K_F]*h[i], g = k[K_G0] + f, att = convis_exp(-k[K_H]*g), rest = (x[i] + f*k[K_EN])/g, share = (1 - att)/g;
+            real v = convis_max(heard[i], R(0.0)), per = 1/(1 + v*R(2e-6)), to_heard = heard[i] > 0 ? w[i]*per*per : R(0.0);
+            real at_p = k[K_EXACT] > 0 ? dp[i] + to_heard : dp[i], to_drive = at_p*share;
+            real to_g = -at_p*((p[i] - rest)*(k[K_H]*att) + rest*share), to_f = to_g + k[K_EN]*to_drive;
+            part[S_TAU*CONVIS_GROUP + l] = k[K_DB]*(k[K_PER_B]*(w[i]*q[i]) - dh[i]*h[i]);
+            part[S_G0*CONVIS_GROUP + l] = to_g;
+            part[S_F*CONVIS_GROUP + l] = to_f*h[i];
+            part[S_EN*CONVIS_GROUP + l] = to_drive*f;
+            dx[i] += to_drive;
+            dp[i] = k[K_EXACT] > 0 ? at_p*att : at_p*att + to_heard;
+            dh[i] = (1 - k[K_B])*dh[i] + k[K_F]*to_f;
+        }
+        for (int s = 0; s < S_W; s++)
+            for (integer l = 0; l < count; l++) sums[s*map_size + g0 + l] += part[s*CONVIS_GROUP + l];
+    }
+}
+
+CONVIS_EXPORT(luminance_gain, CONVIS_ENTRY(luminance_receptor) CONVIS_ENTRY(luminance_horizontal) CONVIS_ENTRY(luminance_copy)
+              CONVIS_ENTRY(luminance_output_back) CONVIS_ENTRY(luminance_ask) CONVIS_ENTRY(luminance_back))
 
 #else
 #include "../kernels/blur.h"
@@ -66,21 +115,34 @@ static const convis_field outputs[] = {
     { 0 }
 };
 
+/* scratch: q, on the way back three more maps, then the blur's. */
+enum { Q, G, SPARE, UNWANTED, MAPS_BACK };
 static size_t numbers_size(void) { return (K_COUNT*sizeof(convis_real) + 63)/64*64; }
 static convis_blur *neighbourhood(const convis_pass *p) { return (convis_blur *)((char *)p->constants + numbers_size()); }
 static size_t map_size(const convis_pass *p) { return ((size_t)convis_elements(p->out_shape)*sizeof(convis_real) + 63)/64*64; }
+static convis_real *map_of(const convis_pass *p, int k) { return (convis_real *)((char *)p->scratch + (size_t)k*map_size(p)); }
+static void *blur_scratch(const convis_pass *p) { return map_of(p, p->recording ? MAPS_BACK : 1); }
 static int substeps(const convis_pass *p)
 {
     double m = p->param[EXACT] > 0 ? ceil(p->dt/p->param[SUBSTEP] - 1e-9) : 1;
     return m < 1 ? 1 : m > 100000 ? 100000 : (int)m;
 }
 
+enum { BEFORE_P, BEFORE_H, AFTER_P, AFTER_H, BLURRED, TAPED };
 static convis_status plan(convis_pass *p)
 {
     int64_t w = p->out_shape.dim[CONVIS_X], h = p->out_shape.dim[CONVIS_Y];
     p->constants_size = numbers_size() + convis_blur_size(w, h, convis_blur_varies(convis_blur_spec_of(p->param, 0)));
-    p->scratch_size = map_size(p) + convis_blur_scratch(w, h, p->threads);
+    p->scratch_size = (size_t)(p->recording ? MAPS_BACK : 1)*map_size(p) + convis_blur_scratch(w, h, p->threads);
+    p->tape_shape[0] = p->out_shape;
+    p->tape_shape[0].dim[CONVIS_B] *= TAPED*substeps(p);
     return CONVIS_OK;
+}
+
+/* One of the maps of substep s of frame t. */
+static convis_real *taped(const convis_pass *p, int kind, int t, int s)
+{
+    return p->tape[0] + ((int64_t)(t*substeps(p) + s)*TAPED + kind)*convis_elements(p->out_shape);
 }
 
 static convis_status prepare(convis_pass *p)
@@ -88,7 +150,8 @@ static convis_status prepare(convis_pass *p)
     const double *a = p->param;
     convis_blur_spec s = convis_blur_spec_of(a, 0);
     double h = p->dt/substeps(p);
-    double number[K_COUNT] = { a[LEAK], a[FEEDBACK], a[NERNST], a[WEIGHT], h, a[TAU] > 0 ? -expm1(-h/a[TAU]) : 1, a[EXACT] };
+    double b = a[TAU] > 0 ? -expm1(-h/a[TAU]) : 1, db = a[TAU] > 0 ? (b - 1)*h/(a[TAU]*a[TAU]) : 0;
+    double number[K_COUNT] = { a[LEAK], a[FEEDBACK], a[NERNST], a[WEIGHT], h, b, a[EXACT], 1/b, db };
     for (int k = 0; k < K_COUNT; k++) ((convis_real *)p->constants)[k] = (convis_real)number[k];
     convis_blur_prepare(neighbourhood(p), p->context, p->out_shape.dim[CONVIS_X], p->out_shape.dim[CONVIS_Y], convis_blur_varies(s), &s);
     return CONVIS_OK;
@@ -111,33 +174,70 @@ static double past(const convis_pass *p, const double *x, double *state)
     return state[0] - a[WEIGHT]*state[1];
 }
 
+/* Copies of maps on a thread's rows; to: NULL where nobody asked for it. */
+static void copy(const convis_pass *p, convis_real *from, convis_real *to)
+{
+    int64_t h = p->out_shape.dim[CONVIS_Y];
+    if (to) convis_launch_rows(p, "luminance_copy", p->out_shape, convis_share(h, p->thread, p->threads),
+                               convis_share(h, p->thread + 1, p->threads), (void *[]){ from, to });
+}
+
 static void forward(convis_pass *p)
 {
     int64_t n = convis_elements(p->out_shape), planes = p->out_shape.dim[CONVIS_B]*p->out_shape.dim[CONVIS_C];
-    void *receptor = p->state[0], *horizontal = p->state[1], *q = p->scratch, *k = p->constants;
-    void *blur_scratch = (char *)p->scratch + map_size(p);
+    convis_real *receptor = p->state[0], *horizontal = p->state[1], *q = map_of(p, Q), *k = p->constants;
     int64_t h = p->out_shape.dim[CONVIS_Y], first = convis_share(h, p->thread, p->threads), end = convis_share(h, p->thread + 1, p->threads);
+    int taping = p->tape[0] != NULL;
     for (int t = 0; t < p->frames; t++) {
         void *x = (void *)(uintptr_t)(p->in[0] + t*n), *y = p->out + t*n;
         for (int s = 0; s < substeps(p); s++) {
+            copy(p, receptor, taping ? taped(p, BEFORE_P, t, s) : NULL);
+            copy(p, horizontal, taping ? taped(p, BEFORE_H, t, s) : NULL);
             for (int64_t y0, y1 = -1; convis_next_strip(p, neighbourhood(p), &y0, &y1);) {
                 convis_launch_rows(p, "luminance_receptor", p->out_shape, y0, y1, (void *[]){ k, x, receptor, horizontal, q });
-                convis_blur_rows(p, neighbourhood(p), q, q, planes, y0, y1, blur_scratch);
+                convis_blur_rows(p, neighbourhood(p), q, q, planes, y0, y1, blur_scratch(p));
             }
             convis_barrier(p);
-            convis_blur_columns(p, neighbourhood(p), q, planes, blur_scratch);
+            convis_blur_columns(p, neighbourhood(p), q, planes, blur_scratch(p));
             convis_barrier(p);
             convis_launch_rows(p, "luminance_horizontal", p->out_shape, first, end, (void *[]){ k, q, receptor, horizontal, y });
+            copy(p, q, taping ? taped(p, BLURRED, t, s) : NULL);
+            copy(p, receptor, taping ? taped(p, AFTER_P, t, s) : NULL);
+            copy(p, horizontal, taping ? taped(p, AFTER_H, t, s) : NULL);
         }
-        if (p->extra[0]) convis_launch_rows(p, "luminance_copy", p->out_shape, first, end, (void *[]){ receptor, p->extra[0] + t*n });
-        if (p->extra[1]) convis_launch_rows(p, "luminance_copy", p->out_shape, first, end, (void *[]){ horizontal, p->extra[1] + t*n });
+        copy(p, receptor, p->extra[0] ? p->extra[0] + t*n : NULL);
+        copy(p, horizontal, p->extra[1] ? p->extra[1] + t*n : NULL);
+    }
+}
+
+static void vjp(convis_pass *p)
+{
+    int64_t n = convis_elements(p->out_shape), h = p->out_shape.dim[CONVIS_Y];
+    int64_t first = convis_share(h, p->thread, p->threads), end = convis_share(h, p->thread + 1, p->threads);
+    int m = substeps(p);
+    convis_real *k = p->constants, *dp = p->d_state[0], *dh = p->d_state[1], *g = map_of(p, G), *q = map_of(p, Q), *sums = p->d_map + TAU*n;
+    convis_blur_back back = {
+        .g = g, .x = q, .slope = p->wanted & 1 ? p->d_map : NULL, .scale = 1/p->param[0],
+        .planes = p->out_shape.dim[CONVIS_B]*p->out_shape.dim[CONVIS_C], .spare = map_of(p, SPARE), .scratch = blur_scratch(p),
+    };
+    for (int t = p->frames - 1; t >= 0; t--) {
+        void *x = (void *)(uintptr_t)(p->in[0] + t*n), *dx = p->d_in[0] ? p->d_in[0] + t*n : map_of(p, UNWANTED);
+        convis_launch_rows(p, "luminance_output_back", p->out_shape, first, end,
+                           (void *[]){ k, (void *)(uintptr_t)(p->d_out + t*n), taped(p, AFTER_H, t, m - 1), dp, dh, sums + S_W*n });
+        for (int s = m - 1; s >= 0; s--) {
+            convis_real *before = taped(p, BEFORE_P, t, s), *heard = before;
+            if (p->param[EXACT] > 0) heard = taped(p, AFTER_P, t, s);
+            back.y = taped(p, BLURRED, t, s);
+            convis_blur_back_run(p, neighbourhood(p), &back, "luminance_ask", (void *[]){ k, heard, dh, g, q },
+                "luminance_back", (void *[]){ k, x, before, taped(p, BEFORE_H, t, s), heard, g, q, dp, dh, dx, sums });
+        }
     }
 }
 
 CONVIS_LAYER_KERNELS(luminance_gain)
 const convis_layer_type convis_luminance_gain = {
     .abi = CONVIS_LAYER_ABI, .name = "luminance_gain", .doc = "outer plexiform layer with luminance gain control",
-    .params = params, .states = states, .outputs = outputs, .inputs = 1, .kernels = luminance_gain_kernels,
-    .source = convis_luminance_gain_source, .plan = plan, .prepare = prepare, .past = past, .forward = forward,
+    .params = params, .states = states, .outputs = outputs, .inputs = 1, .tape = 1, .kernels = luminance_gain_kernels,
+    .source = convis_luminance_gain_source, .plan = plan, .prepare = prepare, .past = past, .forward = forward, .vjp = vjp,
 };
 #endif

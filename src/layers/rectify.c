@@ -22,7 +22,24 @@ CONVIS_KERNEL3(rectify_forward, PARAM p, IN x, OUT y)
     }
 }
 
-CONVIS_EXPORT(rectify, CONVIS_ENTRY(rectify_forward))
+/* With f = above, h = below: y = f/h, dy/du and dy/drest_value by the quotient rule. */
+CONVIS_KERNEL6(rectify_adjoint, PARAM p, IN x, IN y, IN dy, OUT dx, OUT dmap)
+{
+    real sign = p[0] < 0 ? R(-1.0) : R(1.0), v0 = p[1], rest_value = p[2], a = p[3]*sign, shift = sign*v0, G = R(5e5);
+    real rest = G - rest_value, guard = rest_value > 0 ? R(0.0) : R(1.0);
+    CONVIS_SCAN(i, t) {
+        real v = x[t*n + i] - shift, u = a*v, at = y[t*n + i];
+        real per = 1/(u > 0 ? rest + u : rest_value - u + guard);
+        real du = (u > 0 ? G - at : at)*per, di0 = (u > 0 ? G - 2*rest_value + at : 2*rest_value - at)*per;
+        real g = dy[t*n + i];
+        dx[t*n + i] += g*du*a;
+        dmap[map_size + i] -= g*du*a*sign;
+        dmap[2*map_size + i] += g*di0;
+        dmap[3*map_size + i] += g*du*v*sign;
+    }
+}
+
+CONVIS_EXPORT(rectify, CONVIS_ENTRY(rectify_forward) CONVIS_ENTRY(rectify_adjoint))
 
 #else
 #include <convis/layer.h>
@@ -49,6 +66,6 @@ CONVIS_LAYER_KERNELS(rectify)
 const convis_layer_type convis_rectify = {
     .abi = CONVIS_LAYER_ABI, .name = "rectify", .doc = "smooth rectifying synapse, Hz",
     .params = params, .states = states, .inputs = 1, .kernels = rectify_kernels, .source = convis_rectify_source,
-    .pointwise = "rectify_forward", .past = past,
+    .pointwise = "rectify_forward", .adjoint = "rectify_adjoint", .past = past,
 };
 #endif

@@ -3,7 +3,7 @@
  *      y[t][u] = (1-fy) ((1-fx) x[t][j][i] + fx x[t][j][i+1]) + fy ((1-fx) x[t][j+1][i] + fx x[t][j+1][i+1])
  *      i = floor(X_u), fx = X_u - i, likewise j, fy; pixel i has coordinate i; places outside are clamped to the edge
  *
- * Adjoint: dy scattered with the same weights, summed in order of u. */
+ * Adjoint: dy scattered with the same weights, summed in order of u; a frame is one thread's. Places are given, not learnt. */
 #include <convis/kernel.h>
 #ifndef CONVIS_HOST
 
@@ -68,10 +68,31 @@ static void forward(convis_pass *p)
                   (void *[]){ k, k + 16, k + 16 + units + 16, (void *)(uintptr_t)p->in[0], p->out });
 }
 
+static double clamped(double at, int64_t size) { return at < 0 ? 0 : at > (double)(size - 1) ? (double)(size - 1) : at; }
+
+static void vjp(convis_pass *p)
+{
+    int64_t units = (int64_t)p->param[0], w = p->in_shape[0].dim[CONVIS_X], h = p->in_shape[0].dim[CONVIS_Y];
+    convis_real *k = p->constants, *x = k + 16, *y = x + units + 16;
+    if (!p->d_in[0]) return;
+    for (int64_t t = p->thread; t < p->frames; t += p->threads) {
+        convis_real *to = p->d_in[0] + t*w*h;
+        for (int64_t u = 0; u < units; u++) {
+            double cx = clamped((double)x[u], w), cy = clamped((double)y[u], h), g = (double)p->d_out[t*units + u];
+            int64_t i = (int64_t)cx, j = (int64_t)cy, at = j*w + i;
+            double fx = cx - (double)i, fy = cy - (double)j;
+            to[at] += (convis_real)(g*(1 - fx)*(1 - fy));
+            if (fx > 0)           to[at + 1]     += (convis_real)(g*fx*(1 - fy));
+            if (fy > 0)           to[at + w]     += (convis_real)(g*(1 - fx)*fy);
+            if (fx > 0 && fy > 0) to[at + w + 1] += (convis_real)(g*fx*fy);
+        }
+    }
+}
+
 CONVIS_LAYER_KERNELS(sample)
 const convis_layer_type convis_sample = {
     .abi = CONVIS_LAYER_ABI, .name = "sample", .doc = "a map as cells at given places see it",
     .params = params, .states = states, .inputs = 1, .kernels = sample_kernels, .source = convis_sample_source,
-    .plan = plan, .prepare = prepare, .past = past, .forward = forward,
+    .plan = plan, .prepare = prepare, .past = past, .forward = forward, .vjp = vjp,
 };
 #endif

@@ -11,29 +11,48 @@
 
 enum { LARGEST_FILE = 64 << 20 };
 
-/* ---- Opening ---- */
+/* ---- Names ---- */
 
-static const char *extension(const char *name)
+const char *convis_extension(const char *name)
 {
     const char *dot = strrchr(name, '.'), *slash = strrchr(name, '/');
     return dot && (!slash || dot > slash) ? dot : "";
 }
 
-static convis_status not_found(convis_context *c, const char *name)
+static int has_extension(const char *name, const char *a, const char *b)
 {
-    char list[256] = "", quoted[64], hint[64] = "";
-    int best = 4;
-    for (const struct convis_builtin *b = convis_builtins; b->name; b++) {
-        size_t n = strlen(list);
-        snprintf(list + n, sizeof list - n, "%s%s", n ? ", " : "", b->name);
-        int d = convis_distance(b->name, name);
-        if (d < best) { best = d; snprintf(hint, sizeof hint, "; did you mean %s?", b->name); }
-    }
-    return convis_fail(c, CONVIS_ENAME, "model '%s': expected a built-in model (%s), a .xml or a .h5 file%s", convis_quoted(quoted, name), list, hint);
+    return !strcasecmp(convis_extension(name), a) || !strcasecmp(convis_extension(name), b);
 }
 
+const char *convis_recipe_name(int index, const char **doc)
+{
+    if (index < 0) return NULL;
+    for (const struct convis_builtin *b = convis_builtins; b->name; b++)
+        if (index-- == 0) { if (doc) *doc = b->doc; return b->name; }
+    for (const struct convis_design *const *d = convis_designs; *d; d++)
+        if (index-- == 0) { if (doc) *doc = (*d)->doc; return (*d)->name; }
+    return NULL;
+}
+
+static convis_status not_found(convis_context *c, const char *name)
+{
+    char list[512] = "", quoted[64];
+    const char *known;
+    struct convis_hint hint = CONVIS_HINT(name);
+    for (int k = 0; (known = convis_recipe_name(k, NULL)); k++) {
+        size_t n = strlen(list);
+        snprintf(list + n, sizeof list - n, "%s%s", n ? ", " : "", known);
+        convis_hint_offer(&hint, known);
+    }
+    convis_quoted(quoted, name);
+    if (*hint.text) return convis_fail(c, CONVIS_ENAME, "model '%s': expected a built-in model, a .yaml, .xml or .h5 file%s", quoted, hint.text);
+    return convis_fail(c, CONVIS_ENAME, "model '%s': expected a built-in model (%s), a .yaml, .xml or .h5 file", quoted, list);
+}
+
+/* ---- Opening ---- */
+
 /* The whole of a file; pipes too, so its size is not known before its end. */
-static convis_status slurp(convis_context *c, const char *path, char **text, size_t *size)
+convis_status convis_slurp(convis_context *c, const char *path, char **text, size_t *size)
 {
     FILE *f = fopen(path, "rb");
     if (!f) return convis_fail(c, CONVIS_EIO, "%s: %s", path, strerror(errno));
@@ -62,25 +81,26 @@ static convis_status slurp(convis_context *c, const char *path, char **text, siz
     return status;
 }
 
-static convis_status open_file(convis_context *c, const char *name, convis_recipe *r)
+/* A built-in model, or a file by its extension; of another extension, what VirtualRetina's files may have. */
+convis_status convis_recipe_fill(convis_recipe *r, const char *name, int depth)
 {
-    const char *ext = extension(name);
+    convis_context *c = r->context;
     char *text = NULL;
     size_t size = 0;
-    convis_status status;
-    if (!strcasecmp(ext, ".yaml") || !strcasecmp(ext, ".yml"))
-        return convis_fail(c, CONVIS_ENOTSUP, "%s: models in YAML are not supported by this version, expected .xml or .h5", name);
-    if (!strcasecmp(ext, ".h5") || !strcasecmp(ext, ".hdf5")) {
-        status = convis_hdf5_text(c, name, "model", &text);
-        if (!status) {
-            convis_status without = convis_hdf5_text(c, name, "parameters", &r->parameters);
-            status = without == CONVIS_ENAME ? CONVIS_OK : without;
+    for (const struct convis_builtin *b = convis_builtins; b->name; b++) if (!strcmp(b->name, name)) return b->make(c, &r->retina);
+    for (const struct convis_design *const *d = convis_designs; *d; d++)
+        if (!strcmp((*d)->name, name)) {
+            convis_design_defaults(r->design = *d, r->option);
+            r->graph = convis_obtain(c, sizeof *r->graph);
+            return r->graph ? convis_design_make(c, r->design, r->option, r->graph) : CONVIS_ENOMEM;
         }
-        size = !status && text ? strlen(text) : 0;
-    }
-    else if (!strcasecmp(ext, ".xml") || access(name, F_OK) == 0) status = slurp(c, name, &text, &size);
-    else return not_found(c, name);
-    if (!status) status = convis_xml_read(c, name, text ? text : "", size, &r->retina, &r->warnings);
+    if (has_extension(name, ".h5", ".hdf5")) return convis_recipe_read_saved(r, name, depth);
+    const int is_yaml = has_extension(name, ".yaml", ".yml");
+    if (!is_yaml && !has_extension(name, ".xml", ".xml") && access(name, F_OK)) return not_found(c, name);
+    convis_status status = convis_slurp(c, name, &text, &size);
+    if (!status)
+        status = is_yaml ? convis_recipe_read_yaml(r, name, text, size, depth)
+                         : convis_xml_read(c, name, text, size, &r->retina, &r->warnings);
     convis_release(c, text);
     return status;
 }
@@ -90,9 +110,7 @@ convis_status convis_recipe_open(convis_context *c, const char *name, convis_rec
     convis_recipe *r = *recipe = convis_obtain(c, sizeof *r);
     if (!r) return CONVIS_ENOMEM;
     r->context = c;
-    const struct convis_builtin *b = convis_builtins;
-    while (b->name && strcmp(b->name, name)) b++;
-    convis_status status = b->name ? b->make(c, &r->retina) : open_file(c, name, r);
+    convis_status status = convis_recipe_fill(r, name, 0);
     r->opened = r->warnings.count;
     if (status) convis_recipe_free(recipe);
     return status;
@@ -104,39 +122,60 @@ void convis_recipe_free(convis_recipe **recipe)
     convis_recipe *r = *recipe;
     convis_context *c = r->context;
     convis_retina_clear(c, &r->retina);
+    if (r->graph) convis_graph_clear(c, r->graph);
+    convis_release(c, r->graph);
     convis_warnings_free(c, &r->warnings);
+    convis_recipe_drop_arrays(r);
     convis_release(c, r->parameters);
     convis_release(c, r);
     *recipe = NULL;
 }
 
-const char *convis_recipe_name(int index, const char **doc)
-{
-    if (index < 0) return NULL;
-    for (const struct convis_builtin *b = convis_builtins; b->name; b++)
-        if (index-- == 0) { if (doc) *doc = b->doc; return b->name; }
-    return NULL;
-}
-
 /* ---- Settings ---- */
+
+/* Among the options and the layers' parameters. */
+static convis_status no_such_setting(const convis_recipe *r, const char *path)
+{
+    struct convis_hint hint = CONVIS_HINT(path);
+    convis_setting s;
+    char quoted[64];
+    for (int k = 0; convis_recipe_list(r, k, &s); k++) convis_hint_offer(&hint, s.path);
+    return convis_fail(r->context, CONVIS_ENAME, "'%s': no such setting%s", convis_quoted(quoted, path), hint.text);
+}
 
 convis_status convis_recipe_set(convis_recipe *r, const char *path, const char *value)
 {
-    return convis_retina_set(r->context, &r->retina, path, value);
+    convis_context *c = r->context;
+    if (!r->graph) return convis_retina_set(c, &r->retina, path, value);
+    convis_status status = r->design ? convis_design_set(c, r->design, r->option, r->graph, path, value) : CONVIS_ENAME;
+    if (status == CONVIS_ENAME) status = convis_graph_set(c, r->graph, path, value);
+    return status == CONVIS_ENAME ? no_such_setting(r, path) : status;
 }
 
 convis_status convis_recipe_get(const convis_recipe *r, const char *path, char *value, size_t size)
 {
-    return convis_retina_get(r->context, &r->retina, path, value, size);
+    convis_setting s;
+    if (!r->graph) return convis_retina_get(r->context, &r->retina, path, value, size);
+    for (int k = 0; r->design && convis_design_list(r->design, r->option, k, &s); k++)
+        if (!strcmp(s.path, path)) { snprintf(value, size, "%s", s.value); return CONVIS_OK; }
+    return convis_graph_get(r->context, r->graph, path, value, size);
 }
 
-int convis_recipe_list(const convis_recipe *r, int index, convis_setting *s) { return convis_retina_list(&r->retina, index, s); }
+int convis_recipe_list(const convis_recipe *r, int index, convis_setting *s)
+{
+    int options = 0, has_dt = 0;
+    if (!r->graph) return convis_retina_list(&r->retina, index, s);
+    for (; r->design && convis_design_list(r->design, r->option, options, s); options++) has_dt |= !strcmp(s->path, "dt");
+    if (index < options) return convis_design_list(r->design, r->option, index, s);
+    return convis_graph_list(r->context, r->graph, index - options + has_dt, s);     /* a graph lists its dt first */
+}
 
 /* Each spiking layer gets its own of the list, and none is left with its array: they are part of the description
  * from here on, so a saved model has them too. */
 convis_status convis_recipe_units(convis_recipe *r, const convis_unit *unit, int64_t count)
 {
     convis_context *c = r->context;
+    if (r->graph) return convis_graph_set_units(c, r->graph, unit, count);
     struct convis_ganglion *g = r->retina.ganglion;
     convis_unit *list[CONVIS_GANGLIONS] = { NULL };
     int64_t many[CONVIS_GANGLIONS] = { 0 };
@@ -221,17 +260,21 @@ convis_status convis_recipe_build(convis_recipe *r, int64_t width, int64_t heigh
     *model = NULL;
     while (r->warnings.count > r->opened) convis_release(r->context, r->warnings.text[--r->warnings.count]);
     if (width < 1 || height < 1 || width > 1 << 20 || height > 1 << 20)
-        return convis_fail(r->context, CONVIS_ESHAPE, "input: %lld x %lld pixels, expected 1 to %d each way", (long long)width, (long long)height, 1 << 20);
+        return convis_fail(r->context, CONVIS_ESHAPE, "input: %lld x %lld pixels, expected 1 to %d each way", (long long)width,
+                           (long long)height, 1 << 20);
+    if (r->graph) return convis_graph_build(r->context, r->graph, model);
     convis_status status = convis_retina_check(r->context, &r->retina);
     if (!status) status = inspect(r, width, height);
     if (!status) status = convis_retina_build(r->context, &r->retina, NULL, 0, width, height, model);
     if (!status && r->parameters) status = convis_parameters_parse(*model, "parameters", r->parameters);
+    if (!status) status = convis_recipe_apply_arrays(r, *model);
     if (status) convis_model_free(model);
     return status;
 }
 
 convis_status convis_recipe_add_parameters(convis_recipe *r, const char *lines)
 {
+    if (r->graph) return convis_graph_set_lines(r->context, r->graph, "parameters", lines);
     size_t before = r->parameters ? strlen(r->parameters) : 0, more = strlen(lines);
     char *all = convis_obtain(r->context, before + more + 2);
     if (!all) return CONVIS_ENOMEM;
@@ -247,8 +290,9 @@ convis_status convis_recipe_load_parameters(convis_recipe *r, const char *file)
 {
     char *text = NULL;
     size_t size;
-    convis_status status = slurp(r->context, file, &text, &size);
-    if (!status) status = convis_recipe_add_parameters(r, text);
+    if (has_extension(file, ".npz", ".npz")) return convis_npz_to_recipe(r, file);
+    convis_status status = convis_slurp(r->context, file, &text, &size);
+    if (!status) status = r->graph ? convis_graph_set_lines(r->context, r->graph, file, text) : convis_recipe_add_parameters(r, text);
     convis_release(r->context, text);
     return status;
 }
@@ -260,8 +304,17 @@ const char *convis_recipe_parameters(const convis_recipe *r) { return r->paramet
 convis_status convis_recipe_text(const convis_recipe *r, char **text)
 {
     *text = NULL;
+    if (r->graph) return convis_graph_write(r->context, r->graph, text);
     convis_status status = convis_retina_check(r->context, &r->retina);      /* nothing is written that could not be read */
     return status ? status : convis_xml_write(r->context, &r->retina, text);
+}
+
+convis_status convis_recipe_yaml(const convis_recipe *r, char **text)
+{
+    if (r->graph) return convis_recipe_text(r, text);
+    *text = NULL;
+    convis_status status = convis_retina_check(r->context, &r->retina);
+    return status ? status : convis_retina_write_yaml(r->context, &r->retina, text);
 }
 
 void convis_recipe_text_free(const convis_recipe *r, char **text)
@@ -286,9 +339,13 @@ convis_status convis_recipe_save(const convis_recipe *r, const char *file)
 {
     char *text;
     convis_aside aside;
-    if (strcasecmp(extension(file), ".xml"))
-        return convis_fail(r->context, CONVIS_ENOTSUP, "%s: expected a name that ends in .xml, the format in which models are saved", file);
-    convis_status status = convis_recipe_text(r, &text);
+    const int is_xml = has_extension(file, ".xml", ".xml");
+    if (!is_xml && !has_extension(file, ".yaml", ".yml"))
+        return convis_fail(r->context, CONVIS_ENOTSUP, "%s: expected a name that ends in .yaml or .xml, the formats of models", file);
+    if (is_xml && r->graph)
+        return convis_fail(r->context, CONVIS_ENOTSUP, "%s: VirtualRetina's format has only retinas; expected a name that ends in .yaml",
+                           file);
+    convis_status status = is_xml ? convis_recipe_text(r, &text) : convis_recipe_yaml(r, &text);
     if (status) return status;
     status = convis_aside_open(r->context, file, &aside);
     if (!status) {

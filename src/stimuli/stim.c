@@ -1,6 +1,5 @@
 /* stim.c - stimuli as a source of frames: the list of kinds, and "KIND?key=value&key=value" turned into one. */
 #include "stimuli.h"
-#include "../io/text.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,29 +22,28 @@ static const convis_field common[] = {
 };
 
 /* What people write for the longer names. */
-static const struct { const char *alias, *name; } aliases[] = {
-    { "sf", "spatial_frequency" }, { "frequency", "spatial_frequency" },
-    { "tf", "temporal_frequency" }, { "orientation", "direction" }
+static const convis_spec_word aliases[] = {
+    { "sf", "spatial_frequency", 0 }, { "frequency", "spatial_frequency", 0 },
+    { "tf", "temporal_frequency", 0 }, { "orientation", "direction", 0 }, { NULL, NULL, 0 }
 };
 
 /* ---- For the kinds ---- */
 
 const convis_field *convis_stim_field(const convis_stim_kind *kind, int index)
 {
-    for (const convis_field *f = kind->params; f->name; f++) if (index-- == 0) return f;
-    for (const convis_field *f = common; f->name; f++) {
-        int replaced = kind->file && (!strcmp(f->name, "luminance") || !strcmp(f->name, "contrast"));
-        for (const convis_field *own = kind->params; own->name; own++) replaced |= !strcmp(own->name, f->name);
-        if (!replaced && index-- == 0) return f;
+    const convis_field *f;
+    for (int k = 0; (f = convis_spec_field(kind->params, common, k)); k++) {
+        const int hidden = kind->file && (!strcmp(f->name, "luminance") || !strcmp(f->name, "contrast"));
+        if (!hidden && index-- == 0) return f;
     }
     return NULL;
 }
 
+static const convis_field *field_of(const void *kind, int index) { return convis_stim_field(kind, index); }
+
 static int find(const convis_stim_kind *kind, const char *name)
 {
-    const convis_field *f;
-    for (int k = 0; (f = convis_stim_field(kind, k)); k++) if (!strcmp(f->name, name)) return k;
-    return -1;
+    return convis_spec_find(&(convis_spec){ .kind = kind, .field = field_of }, name);
 }
 
 double convis_stim_value(const convis_stim *s, const char *name)
@@ -73,117 +71,28 @@ double convis_stim_disc(double x, double y, double diameter, double ppd)
 
 /* ---- Reading the text ---- */
 
-/* Edits (one character put in, taken out or replaced) that make a into b; long names are cut, which only makes them far. */
-static int distance(const char *a, const char *b)
-{
-    enum { LONGEST = 40 };
-    const int n = (int)strnlen(a, LONGEST), m = (int)strnlen(b, LONGEST);
-    int row[LONGEST + 1];
-    for (int j = 0; j <= m; j++) row[j] = j;
-    for (int i = 1; i <= n; i++) {
-        int diagonal = row[0];
-        row[0] = i;
-        for (int j = 1; j <= m; j++) {
-            const int up = row[j], replace = diagonal + (a[i - 1] != b[j - 1]);
-            row[j] = up + 1 < row[j - 1] + 1 ? up + 1 : row[j - 1] + 1;
-            if (replace < row[j]) row[j] = replace;
-            diagonal = up;
-        }
-    }
-    return row[m];
-}
-
-static const convis_stim_kind *find_kind(convis_context *c, const char *name)
-{
-    const convis_stim_kind *nearest = kinds[0];
-    for (int k = 0; k < KINDS; k++) {
-        if (!strcmp(kinds[k]->name, name)) return kinds[k];
-        if (distance(name, kinds[k]->name) < distance(name, nearest->name)) nearest = kinds[k];
-    }
-    char all[256] = "";
-    for (int k = 0; k < KINDS; k++) snprintf(all + strlen(all), sizeof all - strlen(all), k ? ", %s" : "%s", kinds[k]->name);
-    if (*name && distance(name, nearest->name) <= 3)
-        convis_fail(c, CONVIS_ENAME, "stim:%.40s: no stimulus has that name, did you mean %s? (there are %s)",
-                    name, nearest->name, all);
-    else convis_fail(c, CONVIS_ENAME, "stim:%.40s: no stimulus has that name, there are %s", name, all);
-    return NULL;
-}
-
-static convis_status unknown_key(const convis_stim *s, const char *key)
-{
-    const convis_field *f;
-    const char *nearest = s->kind->file ? "file" : convis_stim_field(s->kind, 0)->name;
-    for (int k = 0; (f = convis_stim_field(s->kind, k)); k++)
-        if (distance(key, f->name) < distance(key, nearest)) nearest = f->name;
-    return convis_fail(s->frames.context, CONVIS_ENAME, "stim:%s: it has no parameter '%.40s', did you mean '%s'?",
-                       s->kind->name, key, nearest);
-}
-
-static convis_status set_number(convis_stim *s, int k, const char *value)
-{
-    convis_context *c = s->frames.context;
-    const convis_field *f = convis_stim_field(s->kind, k);
-    const char *space = *f->unit ? " " : "";
-    char *end;
-    const double v = strtod(value, &end);
-    if (end == value || *end || isnan(v))
-        return convis_fail(c, CONVIS_EINVAL, "stim:%s: %s is '%.40s', expected a number", s->kind->name, f->name, value);
-    if (v < f->min || v > f->max)
-        return convis_fail(c, CONVIS_EINVAL, "stim:%s: %s is %g%s%s, expected %g to %g", s->kind->name, f->name, v,
-                           space, f->unit, f->min, f->max);
-    if (f->flags & CONVIS_WHOLE && v != floor(v))
-        return convis_fail(c, CONVIS_EINVAL, "stim:%s: %s is %g, expected a whole number", s->kind->name, f->name, v);
-    s->value[k] = v;
-    return CONVIS_OK;
-}
-
-static convis_status set(convis_stim *s, const char *key, const char *value, int *given)
-{
-    convis_context *c = s->frames.context;
-    if (s->kind->file && !strcmp(key, "file")) {
-        if (s->file) return convis_fail(c, CONVIS_EINVAL, "stim:%s: file is given twice", s->kind->name);
-        s->file = convis_obtain(c, strlen(value) + 1);
-        return s->file && strcpy(s->file, value) ? CONVIS_OK : CONVIS_ENOMEM;
-    }
-    int k = find(s->kind, key);
-    for (size_t a = 0; k < 0 && a < sizeof aliases/sizeof *aliases; a++)
-        if (!strcmp(aliases[a].alias, key)) k = find(s->kind, aliases[a].name);
-    if (k < 0) return unknown_key(s, key);
-    if (given[k])
-        return convis_fail(c, CONVIS_EINVAL, "stim:%s: %s is given twice", s->kind->name, convis_stim_field(s->kind, k)->name);
-    given[k] = 1;
-    return set_number(s, k, value);
-}
+static const char *kind_name(int index) { return index < KINDS ? kinds[index]->name : NULL; }
 
 /* text is cut up in place. */
 static convis_status parse(convis_stim *s, char *text, double ppd)
 {
     convis_context *c = s->frames.context;
-    int given[CONVIS_STIM_MAX] = { 0 };
-    char *query = strchr(text, '?');
+    char who[64], *query = strchr(text, '?');
     if (query) *query++ = 0;
-    s->kind = find_kind(c, text);
-    if (!s->kind) return CONVIS_ENAME;
-    const convis_field *f;
-    for (int k = 0; (f = convis_stim_field(s->kind, k)); k++) s->value[k] = f->value;
+    const int k = convis_spec_kind(c, "stim:", "stimulus", text, kind_name);
+    if (k < 0) return CONVIS_ENAME;
+    s->kind = kinds[k];
+    snprintf(who, sizeof who, "stim:%s", s->kind->name);
+    convis_spec spec = { .context = c, .who = who, .kind = s->kind, .field = field_of, .text_key = s->kind->file ? "file" : NULL,
+                         .aliases = aliases, .value = s->value, .text = &s->file };
+    convis_status status = convis_spec_read(&spec, query);
+    if (status) return status;
     const int at = find(s->kind, "ppd");
-    while (query && *query) {
-        char *pair = query, *equals;
-        query = strchr(query, '&');
-        if (query) *query++ = 0;
-        if (!*pair) continue;
-        equals = strchr(pair, '=');
-        if (!equals) return convis_fail(c, CONVIS_EINVAL, "stim:%s: '%.40s', expected key=value", s->kind->name, pair);
-        *equals = 0;
-        const convis_status status = set(s, pair, equals + 1, given);
-        if (status) return status;
-    }
-    if (!given[at] && ppd > 0) {
-        f = convis_stim_field(s->kind, at);
-        if (!(ppd >= f->min && ppd <= f->max))
-            return convis_fail(c, CONVIS_EINVAL, "stim:%s: ppd is %g, expected %g to %g", s->kind->name, ppd, f->min, f->max);
-        s->value[at] = ppd;
-    }
+    if (spec.given[at] || !(ppd > 0)) return CONVIS_OK;
+    const convis_field *f = convis_stim_field(s->kind, at);
+    if (!(ppd >= f->min && ppd <= f->max))
+        return convis_fail(c, CONVIS_EINVAL, "stim:%s: ppd is %g, expected %g to %g", s->kind->name, ppd, f->min, f->max);
+    s->value[at] = ppd;
     return CONVIS_OK;
 }
 
@@ -245,11 +154,7 @@ convis_status convis_stim_frames(convis_context *c, const char *text, const conv
     s->frames = (convis_frames){ .context = c, .next = stim_next, .skip = stim_skip, .close = stim_close };
     char *copy = convis_obtain(c, strlen(text) + 1);
     convis_status status = copy ? CONVIS_OK : CONVIS_ENOMEM;
-    if (!status) {
-        const locale_t before = convis_text_locale((locale_t)0);         /* numbers have a decimal point everywhere */
-        status = parse(s, strcpy(copy, text), options->ppd);
-        convis_text_locale(before);
-    }
+    if (!status) status = parse(s, strcpy(copy, text), options->ppd);
     convis_release(c, copy);
     s->channel = options->channel;
     if (!status) status = prepare(s, options);

@@ -8,8 +8,7 @@
 #ifndef CONVIS_STIMULI_H
 #define CONVIS_STIMULI_H
 #include "../io/frames.h"
-
-enum { CONVIS_STIM_MAX = 24 };       /* parameters, the common ones included */
+#include "../io/spec.h"
 
 typedef struct convis_stim convis_stim;
 typedef struct convis_stim_kind {
@@ -24,7 +23,7 @@ typedef struct convis_stim_kind {
 struct convis_stim {
     convis_frames frames;            /* width, height and count are set before open() */
     const convis_stim_kind *kind;
-    double value[CONVIS_STIM_MAX];   /* by convis_stim_field's index */
+    double value[CONVIS_SPEC_MAX];   /* by convis_stim_field's index */
     char  *file;
     double dt;                       /* seconds per frame */
     double ppd, luminance, contrast, x, y;           /* the common ones; x, y: centre, in pixels */

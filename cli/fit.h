@@ -1,0 +1,37 @@
+/* fit.h - one `convis fit`: what was asked for, what is open, what came out. fit.c carries it; fit_report.c tells of it. */
+#ifndef CONVIS_CLI_FIT_H
+#define CONVIS_CLI_FIT_H
+#include "model.h"
+#include <convis/fit.h>
+
+struct fit {
+    /* asked for */
+    cli_model   model;
+    const char *stimulus, *response, *mask, *output, *out, *device, *report_folder;
+    cli_list    free, regularize;
+    cli_size    size;
+    double      fps, level;
+    int64_t     from, frames_asked, skip;
+    int         threads, quiet, counts, fresh, bootstrap;
+    convis_fit_options options;
+    convis_regularizer regularizers[CLI_LIST_MAX];
+    char        regularized[CLI_LIST_MAX][128];
+
+    /* open */
+    convis_context   *context;
+    convis_recording *recording;
+    convis_recording_info info;
+    char        path[128], heard[128];                   /* of the output, and of what its layer hears if that is static; or "" */
+
+    /* done */
+    convis_fit_report report;
+    char       *history;                                 /* a line an epoch: start epoch loss held_out */
+    size_t      history_length, history_room;
+    cli_progress bar;
+};
+
+/* Before the fit plans the model: f->heard. */
+int fit_find_heard(struct fit *);
+/* The table of scores on standard output, and the figures if a folder was asked for. 0, or 1 after the sentence. */
+int fit_tell(struct fit *);
+#endif

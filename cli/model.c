@@ -1,0 +1,126 @@
+/* model.c - MODEL, its settings, and which of its outputs is meant. */
+#include "model.h"
+#include <string.h>
+
+int cli_model_check(const cli_model *m, const char *command)
+{
+    char path[128];
+    const char *value;
+    for (int k = 0; k < m->sets.count; k++)
+        if (!cli_split(m->sets.at[k], path, sizeof path, &value))
+            return cli_usage(command, "--set: '%s', expected PATH=VALUE", m->sets.at[k]);
+    if (m->numerics && strcmp(m->numerics, "virtualretina") && strcmp(m->numerics, "converged"))
+        return cli_usage(command, "--numerics: '%s', expected virtualretina or converged", m->numerics);
+    double luminance;
+    if (m->initial && strcmp(m->initial, "auto") && !cli_number(m->initial, &luminance))
+        return cli_usage(command, "--initial: '%s', expected a number or auto", m->initial);
+    return 0;
+}
+
+/* ---- The recipe ---- */
+
+static void warnings(cli_model *m)
+{
+    const char *text;
+    while ((text = convis_recipe_warning(m->recipe, m->warnings))) cli_warn("%s", text), m->warnings++;
+}
+
+static int set_recipe(cli_model *m, const char *path, const char *value)
+{
+    return value && convis_recipe_set(m->recipe, path, value) ? cli_report(m->context) : 0;
+}
+
+int cli_model_open(cli_model *m, convis_context *c)
+{
+    char path[128], dt[40];
+    const char *value;
+    m->context = c;
+    if (convis_recipe_open(c, m->name, &m->recipe)) return cli_report(c);
+    warnings(m);
+    snprintf(dt, sizeof dt, "%.17g", m->dt);
+    if (set_recipe(m, "dt", m->dt > 0 ? dt : NULL) || set_recipe(m, "numerics", m->numerics) || set_recipe(m, "initial", m->initial)) return 1;
+    for (int k = 0; k < m->sets.count; k++) {
+        cli_split(m->sets.at[k], path, sizeof path, &value);
+        const convis_status status = convis_recipe_set(m->recipe, path, value);
+        if (status == CONVIS_ENAME) m->later.at[m->later.count++] = m->sets.at[k];
+        else if (status) return cli_report(c);
+    }
+    return 0;
+}
+
+double cli_model_setting(const cli_model *m, const char *path)
+{
+    char text[64];
+    double value;
+    return !convis_recipe_get(m->recipe, path, text, sizeof text) && cli_number(text, &value) ? value : 0;
+}
+
+double cli_model_dt(const cli_model *m) { return cli_model_setting(m, "dt"); }
+
+/* ---- The model ---- */
+
+int cli_model_no_such(const cli_model *m, const char *option, const char *path)
+{
+    char hint[192];
+    convis_setting setting;
+    convis_item item;
+    cli_nearest n = cli_nearest_to(path);
+    for (int k = 0; convis_recipe_list(m->recipe, k, &setting); k++) cli_nearest_offer(&n, setting.path);
+    for (int k = 0; convis_list(m->model, CONVIS_PARAMETER, k, &item); k++) cli_nearest_offer(&n, item.path);
+    return cli_fail("%s: the model '%s' has no '%s'%s", option, m->name, path, cli_nearest_hint(&n, hint, sizeof hint));
+}
+
+int cli_model_build(cli_model *m, int64_t width, int64_t height)
+{
+    char path[128];
+    const char *text;
+    double value;
+    if (convis_recipe_build(m->recipe, width, height, &m->model)) return cli_report(m->context);
+    warnings(m);
+    if (m->parameters && (convis_parameters_load(m->model, m->parameters) || convis_recipe_load_parameters(m->recipe, m->parameters)))
+        return cli_report(m->context);
+    for (int k = 0; k < m->later.count; k++) {
+        cli_split(m->later.at[k], path, sizeof path, &text);
+        if (convis_get(m->model, path, &value)) return cli_model_no_such(m, "--set", path);
+        if (!cli_number(text, &value)) return cli_fail("--set %s: '%s', expected a number", path, text);
+        if (convis_set(m->model, path, value)) return cli_report(m->context);
+        char line[256];
+        snprintf(line, sizeof line, "%s %s", path, text);
+        if (convis_recipe_add_parameters(m->recipe, line)) return cli_report(m->context);
+    }
+    return 0;
+}
+
+void cli_model_close(cli_model *m)
+{
+    convis_model_free(&m->model);
+    convis_recipe_free(&m->recipe);
+}
+
+/* ---- Its outputs ---- */
+
+static int has(const convis_model *m, convis_kind kind, const char *path)
+{
+    convis_item item;
+    for (int k = 0; convis_list(m, kind, k, &item); k++)
+        if (!strcmp(item.path, path)) return 1;
+    return 0;
+}
+
+int cli_model_output(const cli_model *m, const char *asked, char *path, size_t size)
+{
+    const convis_kind kinds[] = { CONVIS_OUTPUT, CONVIS_LAYER, CONVIS_ALIAS };
+    char hint[192];
+    convis_item item;
+    cli_nearest n = cli_nearest_to(asked ? asked : "output");
+    *path = 0;
+    for (int j = 0; j < 3; j++)
+        if (has(m->model, kinds[j], n.typed)) { snprintf(path, size, "%s", n.typed); return 0; }
+    if (!asked) {
+        for (int k = 0; convis_list(m->model, CONVIS_LAYER, k, &item); k++) snprintf(path, size, "%s", item.path);
+        return *path ? 0 : cli_fail("the model '%s' has no layers", m->name);
+    }
+    for (int j = 0; j < 3; j++)
+        for (int k = 0; convis_list(m->model, kinds[j], k, &item); k++) cli_nearest_offer(&n, item.path);
+    return cli_fail("--output: the model '%s' has no output '%s'%s", m->name, asked, cli_nearest_hint(&n, hint, sizeof hint));
+}

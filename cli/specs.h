@@ -1,0 +1,17 @@
+/* specs.h - what can be asked for by "KIND?key=value": stimuli and kernels, listed from their tables. */
+#ifndef CONVIS_CLI_SPECS_H
+#define CONVIS_CLI_SPECS_H
+#include "cli.h"
+#include <convis/io.h>
+
+typedef struct cli_specs {
+    const char *title;                                   /* the first line of a list */
+    int (*kind)(int index, convis_stim_info *);
+    int (*param)(const char *kind, int index, convis_stim_param *);
+} cli_specs;
+
+void cli_specs_list(const cli_specs *);                  /* every kind; keys that most of them have are listed once */
+int  cli_specs_one (const cli_specs *, const char *kind);/* all keys of one; 0: there is none of that name */
+int  cli_specs_known(const cli_specs *, const char *kind);
+void cli_specs_json(const cli_specs *);                  /* an array of kinds */
+#endif

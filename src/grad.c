@@ -1,0 +1,346 @@
+/* grad.c - the loop from the last layer back to the first: gradients of parameters, movie and initial state.
+ *
+ * The run before it was recorded: outputs and tapes of the whole chunk. The way back takes its sub-chunks from the last to
+ * the first, and within one the layers from the last to the first. Gradients at outputs live for one sub-chunk; those that
+ * reach frames before it (through delays and histories) are kept and added in the sub-chunk to which the frames belong.
+ * Every element adds in a fixed order to places of its own, so any number of threads gives the same bits. */
+#include "run.h"
+#include <math.h>
+#include <string.h>
+
+/* ---- Asking ---- */
+
+static convis_status want_parameter(convis_model *m, model_layer *l, int k, const char *path)
+{
+    if (!convis_can_learn(&l->fields[k]))
+        return convis_fail(m->context, CONVIS_ENOTSUP, "%s: a parameter without a gradient (%s)", path,
+                           l->fields[k].flags & CONVIS_TEXT ? "a text" : l->fields[k].flags & CONVIS_WHOLE ? "whole numbers" : "fixed");
+    l->wanted |= 1u << k;
+    return CONVIS_OK;
+}
+
+/* All parameters of the layers `name` and "name.anything"; NULL: of all layers. -1: there is no such layer; 0: they have none. */
+static int want_layers(convis_model *m, const char *name)
+{
+    int any = -1;
+    size_t length = name ? strlen(name) : 0;
+    for (int j = 0; j < m->count; j++) {
+        model_layer *l = &m->layers[j];
+        if (name && (strncmp(l->name, name, length) || (l->name[length] && l->name[length] != '.'))) continue;
+        if (any < 0) any = 0;
+        for (int k = 0; k < l->params; k++)
+            if (convis_can_learn(&l->fields[k])) { l->wanted |= 1u << k; any = 1; }
+    }
+    return any;
+}
+
+convis_status convis_want(convis_model *m, const char *path)
+{
+    const char *member;
+    int k;
+    convis_status status = CONVIS_OK;
+    if (m->status) return convis_fail(m->context, m->status, "%s", m->sentence);
+    if (m->planned) return convis_fail(m->context, CONVIS_ESTATE, "%s: ask for its gradient before the model is planned", path);
+    model_layer *l = convis_find_layer(m, path, &member);
+    int layers = want_layers(m, !strcmp(path, "*") ? NULL : l && !*member ? l->name : path);
+    if (layers == 0) status = convis_fail(m->context, CONVIS_ENOTSUP, "%s: has no parameter with a gradient", path);
+    else if (layers < 0 && !l && !strcmp(path, "input")) m->input.active = 1;
+    else if (layers < 0) {
+        l = convis_find_parameter(m, path, &k);
+        status = l ? want_parameter(m, l, k, path) : CONVIS_ENAME;
+    }
+    if (!status) m->recording = 1;
+    return status;
+}
+
+/* ---- What comes in ---- */
+
+convis_status convis_vjp_from(convis_model *m, const char *path, convis_tensor d)
+{
+    model_layer *owner;
+    buffer *b = convis_find_output(m, path, &owner);
+    if (!b) return CONVIS_ENAME;
+    if (!m->planned || !m->recording)
+        return convis_fail(m->context, CONVIS_ESTATE, "%s: no gradient was asked for (convis_want before convis_plan)", path);
+    if (b != &owner->out) return convis_fail(m->context, CONVIS_ENOTSUP, "%s: gradients start from a layer's output, not from this", path);
+    const int64_t *n = b->shape.dim, *s = d.stride;
+    for (int k = 0; k < CONVIS_DIMS; k++)
+        if (d.shape.dim[k] != (k == CONVIS_T ? m->ran : n[k]))
+            return convis_fail(m->context, CONVIS_ESHAPE, "%s: a gradient of (%lld, %lld, %lld, %lld, %lld), expected (%lld, %lld, %lld, %lld, %lld)",
+                path, (long long)d.shape.dim[0], (long long)d.shape.dim[1], (long long)d.shape.dim[2], (long long)d.shape.dim[3],
+                (long long)d.shape.dim[4], (long long)n[0], (long long)n[1], (long long)m->ran, (long long)n[3], (long long)n[4]);
+    if (!owner->needed || !b->kept)
+        return convis_fail(m->context, CONVIS_ESTATE, "%s: its output was not kept (convis_keep before convis_plan)", path);
+    if (!b->active) return CONVIS_OK;                     /* nothing wanted lies before it */
+    if (!b->from && !(b->from = convis_obtain(m->context, (size_t)(m->chunk.dim[CONVIS_T]*b->n)*sizeof *b->from))) return CONVIS_ENOMEM;
+    convis_real *to = b->from;
+    for (int64_t t = 0; t < m->ran; t++)
+        for (int64_t i = 0; i < n[CONVIS_B]; i++)
+            for (int64_t c = 0; c < n[CONVIS_C]; c++)
+                for (int64_t y = 0; y < n[CONVIS_Y]; y++) {
+                    const convis_real *row = d.data + i*s[CONVIS_B] + c*s[CONVIS_C] + t*s[CONVIS_T] + y*s[CONVIS_Y];
+                    for (int64_t x = 0; x < n[CONVIS_X]; x++) *to++ += row[x*s[CONVIS_X]];
+                }
+    return CONVIS_OK;
+}
+
+/* ---- One sub-chunk ---- */
+
+/* Gradients of the frames of this sub-chunk: those that later ones left for it, those from outside, else nothing. This
+ * thread does its share of the elements of a frame. */
+static void begin(buffer *b, const turn *u)
+{
+    if (!b->active) return;
+    int64_t i0 = b->n*u->thread/u->team->threads, i1 = b->n*(u->thread + 1)/u->team->threads;
+    size_t bytes = (size_t)(i1 - i0)*sizeof *b->d;
+    for (int64_t t = b->carry - 1; t >= 0; t--) memcpy(b->d + (t + u->frames)*b->n + i0, b->d + t*b->n + i0, bytes);
+    for (int64_t t = 0; t < u->frames; t++) memset(b->d + t*b->n + i0, 0, bytes);
+    if (b->from)
+        for (int64_t t = 0; t < u->frames; t++) {
+            convis_real *to = b->d + (b->carry + t)*b->n, *from = b->from + (u->t0 + t)*b->n;
+            for (int64_t i = i0; i < i1; i++) { to[i] += from[i]; from[i] = 0; }
+        }
+}
+
+static convis_pass pass_back(const convis_model *m, const model_layer *l, const turn *u)
+{
+    convis_pass p = convis_pass_of(m, l, u);
+    p.frame = m->frame - m->ran + u->t0;
+    p.d_out = l->out.d + l->out.carry*l->out.n;
+    for (int k = 0; k < p.inputs; k++) {
+        const buffer *b = convis_source(m, l->in[k].from);
+        p.d_in[k] = l->twin[k] ? l->twin[k] : b->active ? b->d + (b->carry - l->in[k].delay)*b->n : l->type->adjoint ? m->unwanted : NULL;
+    }
+    return p;
+}
+
+/* An input from the same place as an earlier one gets memory of its own, as kernels take for granted that their buffers
+ * do not overlap; what was added there goes to the common place afterwards. */
+static void add_twins(const convis_model *m, const model_layer *l, const convis_pass *p, int64_t i0, int64_t i1)
+{
+    for (int k = 0; k < p->inputs; k++) {
+        const buffer *b = convis_source(m, l->in[k].from);
+        if (!l->twin[k] || !b->active) continue;
+        for (int t = 0; t < p->frames; t++) {
+            convis_real *to = b->d + (b->carry - l->in[k].delay + t)*b->n, *from = l->twin[k] + t*b->n;
+            for (int64_t i = i0; i < i1; i++) { to[i] += from[i]; from[i] = 0; }
+        }
+    }
+}
+
+static void run_adjoint(const convis_model *m, const model_layer *l, const convis_pass *p, int64_t i0, int64_t i1)
+{
+    void *v[4 + 2*CONVIS_MAX_INPUTS + CONVIS_MAX_STATES + CONVIS_MAX_TAPE];
+    int k = 0;
+    v[k++] = l->p;
+    for (int j = 0; j < l->type->inputs; j++) v[k++] = j < p->inputs ? (void *)(uintptr_t)p->in[j] : NULL;
+    v[k++] = p->out;
+    for (int j = 0; j < l->type->tape; j++) v[k++] = p->tape[j];
+    v[k++] = (void *)(uintptr_t)p->d_out;
+    for (int j = 0; j < l->states; j++)     v[k++] = p->d_state[j];
+    for (int j = 0; j < l->type->inputs; j++) v[k++] = j < p->inputs ? p->d_in[j] : NULL;
+    v[k++] = p->d_map;
+    convis_span span = convis_span_of(p, i0, i1, l->out.n, l->out.n);
+    l->adjoint->run(v, &span);
+    add_twins(m, l, p, i0, i1);
+}
+
+static void segment_back(const convis_model *m, const segment *g, const turn *u)
+{
+    const model_layer *first = &m->layers[g->first];
+    if (!first->type->pointwise) {
+        if (!first->out.active) return;
+        convis_pass p = pass_back(m, first, u);
+        first->type->vjp(&p);
+        convis_turn_meet(u);
+        return;
+    }
+    int64_t from, to;
+    convis_turn_tiles(u, g, &from, &to);
+    convis_pass passes[LONGEST_SEGMENT];
+    for (int j = 0; j < g->count; j++) passes[j] = pass_back(m, first + j, u);
+    for (int64_t k = from; k < to; k++)
+        for (int j = g->count - 1; j >= 0; j--)
+            if (first[j].out.active)
+                run_adjoint(m, first + j, &passes[j], k*g->tile, k*g->tile + g->tile < g->n ? k*g->tile + g->tile : g->n);
+    convis_turn_meet(u);
+}
+
+static void give_input(convis_model *m, const turn *u, const convis_tensor *d)
+{
+    const int64_t *n = m->input.shape.dim, *s = d->stride;
+    const convis_real *from = m->input.d + m->input.carry*m->input.n;
+    for (int64_t t = u->t0; t < u->t0 + u->frames; t++)
+        for (int64_t b = 0; b < n[CONVIS_B]; b++)
+            for (int64_t c = 0; c < n[CONVIS_C]; c++)
+                for (int64_t y = 0; y < n[CONVIS_Y]; y++)
+                    for (int64_t x = 0; x < n[CONVIS_X]; x++)
+                        d->data[b*s[CONVIS_B] + c*s[CONVIS_C] + t*s[CONVIS_T] + y*s[CONVIS_Y] + x*s[CONVIS_X]] = *from++;
+}
+
+static void chunk_back(convis_model *m, turn *u, void *user)
+{
+    const convis_tensor *d_in = user;
+    for (u->t0 = (m->ran - 1)/m->batch*m->batch; u->t0 >= 0; u->t0 -= m->batch) {
+        u->frames = (int)(m->ran - u->t0 < m->batch ? m->ran - u->t0 : m->batch);
+        begin(&m->input, u);
+        for (int j = 0; j < m->count; j++) begin(&m->layers[j].out, u);
+        convis_turn_meet(u);
+        for (int s = m->segment_count - 1; s >= 0; s--) segment_back(m, &m->segments[s], u);
+        if (d_in && u->thread == 0) give_input(m, u, d_in);
+        convis_turn_meet(u);
+    }
+}
+
+/* Every element's part of a scalar's gradient, summed in double. */
+static void sum_maps(convis_model *m)
+{
+    for (int j = 0; j < m->count; j++) {
+        model_layer *l = &m->layers[j];
+        if (!l->out.active) continue;
+        for (int k = 0; k < l->params; k++) {
+            convis_real *map = l->pass.d_map + k*l->out.n;
+            double sum = 0;
+            if (l->wanted >> k & 1) for (int64_t i = 0; i < l->out.n; i++) sum += (double)map[i];
+            l->grad[k] += sum;
+            if (convis_can_learn(&l->fields[k])) memset(map, 0, (size_t)l->out.n*sizeof *map);
+        }
+    }
+}
+
+/* The frames before the last run's stand before them again, and, called once more, the last frames do. */
+static void exchange_past(convis_model *m)
+{
+    for (int j = 0; j <= m->count; j++) {
+        buffer *b = convis_source(m, (convis_node){ j });
+        for (int64_t i = 0; b->before && i < b->carry*b->n; i++) {
+            convis_real frame = b->base[i];
+            b->base[i] = b->before[i];
+            b->before[i] = frame;
+        }
+    }
+}
+
+convis_status convis_vjp(convis_model *m, const convis_tensor *d_in)
+{
+    if (m->status) return convis_fail(m->context, m->status, "%s", m->sentence);
+    if (!m->planned || !m->recording)
+        return convis_fail(m->context, CONVIS_ESTATE, "no gradient was asked for (convis_want before convis_plan)");
+    if (!m->taped) return convis_fail(m->context, CONVIS_ESTATE, "there is no run to go back through: each convis_run allows one convis_vjp");
+    if (d_in && !m->input.active)
+        return convis_fail(m->context, CONVIS_ESTATE, "input: its gradient was not asked for (convis_want before convis_plan)");
+    for (int k = 0; d_in && k < CONVIS_DIMS; k++)
+        if (d_in->shape.dim[k] != (k == CONVIS_T ? m->ran : m->input.shape.dim[k]) || !d_in->data)
+            return convis_fail(m->context, CONVIS_ESHAPE, "input: room for its gradient of another shape than the last run's %lld frames",
+                               (long long)m->ran);
+    m->taped = 0;
+    exchange_past(m);
+    if (m->ran) convis_team_run(m, m->ran, chunk_back, (void *)(uintptr_t)d_in);
+    exchange_past(m);
+    sum_maps(m);
+    return CONVIS_OK;
+}
+
+/* ---- The start ---- */
+
+/* What d_y and d_state say of the start as one number of the parameters and inputs: its derivatives are the gradient. */
+static double start_value(const model_layer *l, const double *x, double d_y, const double *d_state)
+{
+    double state[CONVIS_MAX_STATES];
+    for (int k = 0; k < l->states; k++) state[k] = l->type->states[k].value;
+    double y = l->type->past(&l->pass, x, state), sum = d_y*y;
+    for (int k = 0; k < l->states; k++) sum += d_state[k]*state[k];
+    return sum;
+}
+
+static double difference(model_layer *l, const double *x, double d_y, const double *d_state, double *at)
+{
+    double value = *at, h = 1e-5*fmax(fabs(value), 1e-3);
+    *at = value + h;
+    double above = start_value(l, x, d_y, d_state);
+    *at = value - h;
+    double below = start_value(l, x, d_y, d_state);
+    *at = value;
+    return (above - below)/(2*h);
+}
+
+static double sum_of(const convis_real *v, int64_t n)
+{
+    double sum = 0;
+    for (int64_t i = 0; i < n; i++) sum += (double)v[i];
+    return sum;
+}
+
+convis_status convis_vjp_past(convis_model *m)
+{
+    if (!m->planned || !m->recording)
+        return convis_fail(m->context, CONVIS_ESTATE, "no gradient was asked for (convis_want before convis_plan)");
+    double *d_y = convis_obtain(m->context, (size_t)(m->count + 1)*sizeof *d_y);
+    if (!d_y) return CONVIS_ENOMEM;
+    for (int j = m->count - 1; j >= 0; j--) {
+        model_layer *l = &m->layers[j];
+        double x[CONVIS_MAX_INPUTS], d_x[CONVIS_MAX_INPUTS] = { 0 }, d_state[CONVIS_MAX_STATES];
+        if (!l->out.active || !l->type->past) continue;
+        if (!convis_is_fed_back(m, j)) d_y[j + 1] += sum_of(l->out.d, l->out.carry*l->out.n);
+        for (int k = 0; k < l->states; k++) d_state[k] = sum_of(l->pass.d_state[k], l->state_n[k]);
+        for (int k = 0; k < l->inputs; k++)
+            x[k] = convis_is_feedback(m, l, k) ? 0 : convis_source(m, l->in[k].from)->past;
+        if (l->type->past_vjp) l->type->past_vjp(&l->pass, x, d_y[j + 1], d_state, d_x, l->grad, l->grad_array);
+        else {
+            for (int k = 0; k < l->params; k++)
+                if (l->wanted >> k & 1 && !(l->fields[k].flags & CONVIS_ARRAY))
+                    l->grad[k] += difference(l, x, d_y[j + 1], d_state, &l->param[k]);
+            for (int k = 0; k < l->inputs; k++) d_x[k] = difference(l, x, d_y[j + 1], d_state, &x[k]);
+        }
+        for (int k = 0; k < l->inputs; k++) if (!convis_is_feedback(m, l, k)) d_y[l->in[k].from.id] += d_x[k];
+    }
+    convis_release(m->context, d_y);
+    return CONVIS_OK;
+}
+
+/* ---- What comes out ---- */
+
+convis_status convis_grad(const convis_model *m, const char *path, double *values, int64_t count)
+{
+    const char *member;
+    model_layer *l = convis_find_layer(m, path, &member);
+    int k = l ? convis_find_row(l->fields, member) : -1, s = l ? convis_find_row(l->type->states, member) : -1;
+    if (k < 0 && s < 0) return convis_fail(m->context, CONVIS_ENAME, "'%s': the model has no such parameter or state", path);
+    if (!m->planned || !m->recording || (k >= 0 && !(l->wanted >> k & 1)))
+        return convis_fail(m->context, CONVIS_ESTATE, "%s: its gradient was not asked for (convis_want before convis_plan)", path);
+    int64_t expected = k < 0 ? l->state_n[s] : l->fields[k].flags & CONVIS_ARRAY ? (int64_t)l->param[k] : 1;
+    if (count != expected)
+        return convis_fail(m->context, CONVIS_ESHAPE, "%s: room for %lld numbers, its gradient has %lld", path, (long long)count, (long long)expected);
+    if (!l->out.active) memset(values, 0, (size_t)count*sizeof *values);      /* nothing kept depends on it */
+    else if (k < 0) for (int64_t i = 0; i < count; i++) values[i] = (double)l->pass.d_state[s][i];
+    else if (l->grad_array[k]) memcpy(values, l->grad_array[k], (size_t)count*sizeof *values);
+    else values[0] = l->grad[k];
+    return CONVIS_OK;
+}
+
+convis_status convis_vjp_cut(convis_model *m)
+{
+    if (!m->planned || !m->recording)
+        return convis_fail(m->context, CONVIS_ESTATE, "no gradient was asked for (convis_want before convis_plan)");
+    for (int j = -1; j < m->count; j++) {
+        buffer *b = convis_source(m, (convis_node){ j + 1 });
+        if (!b->active) continue;
+        memset(b->d, 0, (size_t)(b->carry*b->n)*sizeof *b->d);
+        for (int k = 0; j >= 0 && k < m->layers[j].states; k++)
+            memset(m->layers[j].pass.d_state[k], 0, (size_t)m->layers[j].state_n[k]*sizeof(convis_real));
+    }
+    return CONVIS_OK;
+}
+
+convis_status convis_grad_zero(convis_model *m)
+{
+    convis_status status = convis_vjp_cut(m);
+    for (int j = 0; !status && j < m->count; j++) {
+        model_layer *l = &m->layers[j];
+        for (int k = 0; k < l->params; k++) {
+            l->grad[k] = 0;
+            if (l->grad_array[k]) memset(l->grad_array[k], 0, (size_t)l->param[k]*sizeof(double));
+        }
+    }
+    return status;
+}

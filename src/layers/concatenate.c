@@ -1,0 +1,78 @@
+/* concatenate.c - the channels of two to four inputs, one after the other.
+ *
+ *      y = (x0's channels, x1's channels, ...)
+ *
+ * Adjoint: each channel's gradient goes where the channel came from. */
+#include <convis/kernel.h>
+#ifndef CONVIS_HOST
+
+CONVIS_KERNEL2(concatenate_copy, IN x, OUT y)
+{
+    CONVIS_SCAN(i, t) y[t*n + i] = x[t*n + i];
+}
+
+CONVIS_KERNEL2(concatenate_add, IN dy, OUT dx)
+{
+    CONVIS_SCAN(i, t) dx[t*n + i] += dy[t*n + i];
+}
+
+CONVIS_EXPORT(concatenate, CONVIS_ENTRY(concatenate_copy) CONVIS_ENTRY(concatenate_add))
+
+#else
+#include <convis/layer.h>
+
+static const convis_field params[] = { { 0 } };
+static const convis_field states[] = { { 0 } };
+
+static convis_status plan(convis_pass *p)
+{
+    for (int k = 1; k < p->inputs; k++) {
+        for (int d = 0; d < CONVIS_DIMS; d++)
+            if (d != CONVIS_C && p->in_shape[k].dim[d] != p->in_shape[0].dim[d])
+                return convis_fail(p->context, CONVIS_ESHAPE, "%s: its inputs are %lldx%lld and %lldx%lld pixels", p->path,
+                    (long long)p->in_shape[0].dim[CONVIS_X], (long long)p->in_shape[0].dim[CONVIS_Y],
+                    (long long)p->in_shape[k].dim[CONVIS_X], (long long)p->in_shape[k].dim[CONVIS_Y]);
+        p->out_shape.dim[CONVIS_C] += p->in_shape[k].dim[CONVIS_C];
+    }
+    return CONVIS_OK;
+}
+
+/* Every frame and batch of every input is one block of the output. */
+static void each_block(convis_pass *p, const char *kernel, int back)
+{
+    int64_t batches = p->out_shape.dim[CONVIS_B], out = convis_elements(p->out_shape)/batches, before = 0;
+    for (int k = 0; k < p->inputs; k++) {
+        int64_t block = convis_elements(p->in_shape[k])/batches;
+        for (int64_t b = 0; b < p->frames*batches; b++) {
+            void *y = back ? (void *)(uintptr_t)(p->d_out + b*out + before) : p->out + b*out + before;
+            void *x = back ? p->d_in[k] + b*block : (void *)(uintptr_t)(p->in[k] + b*block);
+            void *buffers[] = { back ? y : x, back ? x : y };
+            if (!back || p->d_in[k]) convis_launch(p, kernel, block, 1, buffers);
+        }
+        before += block;
+    }
+}
+
+static void forward(convis_pass *p) { each_block(p, "concatenate_copy", 0); }
+static void vjp(convis_pass *p)     { each_block(p, "concatenate_add", 1); }
+
+/* One number must do for all channels: their mean. */
+static double past(const convis_pass *p, const double *x, double *state)
+{
+    double sum = 0, channels = 0;
+    (void)state;
+    for (int k = 0; k < p->inputs; k++) {
+        double c = (double)p->in_shape[k].dim[CONVIS_C];
+        sum += c*x[k];
+        channels += c;
+    }
+    return sum/channels;
+}
+
+CONVIS_LAYER_KERNELS(concatenate)
+const convis_layer_type convis_concatenate = {
+    .abi = CONVIS_LAYER_ABI, .name = "concatenate", .doc = "the channels of its inputs, one after the other",
+    .params = params, .states = states, .inputs = 4, .fewest = 2, .kernels = concatenate_kernels, .source = convis_concatenate_source,
+    .plan = plan, .forward = forward, .vjp = vjp, .past = past,
+};
+#endif

@@ -1,0 +1,255 @@
+/* fitzhugh_nagumo.c - what remains of Hodgkin and Huxley's axon in two dimensions (FitzHugh 1961, Nagumo et al. 1962).
+ *
+ *      v' = v - v^3/3 - w + x      w' = epsilon (v + a - b w)             in units of time of time_unit seconds
+ *
+ * x is constant over a step, which is divided into substeps h. w lives half a substep ahead of v, and each relaxes
+ * (convis_relax) with the other held in the middle: v at the rate v^2/3 - 1, the mean of that at v and at the v to which its
+ * value at the start would lead. Second order in the substep (at 0.1 units spikes are 0.01 % too far apart), bounded for any current,
+ * and at rest exactly where the equations are.
+ * A spike is a substep that begins below the threshold and does not end there; y[t] counts those of step t, or is v at its
+ * end (output = 1).
+ *
+ * Adjoint: exact for v, back through every substep, which is lived again from the step's start on the tape. The count's
+ * goes to the highest v that a substep reached from below the threshold: dy/dv = -dy/dthreshold = convis_surrogate there.
+ * The tape keeps v and w before the step, x, and the count. */
+#include <convis/kernel.h>
+
+enum { FN_A, FN_B, EPSILON, TIME_UNIT, THRESHOLD, OUTPUT, SURROGATE, SLOPE, SUBSTEP, COUNT };
+enum { BLOCK = 32, MAPS = 4 };        /* at most BLOCK^2 substeps a step; maps of the tape */
+
+/* ---- What kernel and host share: one substep ---- */
+
+/* Never longer than a unit of time. */
+CONVIS_INLINE int fn_substeps(real dt, real longest, real unit)
+{
+    return (int)convis_max(dt/convis_min(longest, unit) + R(0.999), R(1.0));
+}
+
+/* The rate at which v relaxes, and its slope; so far out that squares might overflow it grows no further. */
+CONVIS_INLINE real fn_rate(real v) { return convis_min(v*v, R(1e8))*R(3.3333333333333333e-1) - 1; }
+CONVIS_INLINE real fn_rate_slope(real v) { return v*v < R(1e8) ? v*R(6.6666666666666667e-1) : R(0.0); }
+
+CONVIS_INLINE void fn_substep(PARAM p, real x, real h, real *v, real *w)
+{
+    real source = (x - *w)*h, rate = fn_rate(*v), ahead = convis_relax(*v, source, rate*h);
+    *v = convis_relax(*v, source, R(0.5)*(rate + fn_rate(ahead))*h);
+    *w = convis_relax(*w, p[EPSILON]*(*v + p[FN_A])*h, p[EPSILON]*p[FN_B]*h);
+}
+
+#ifndef CONVIS_HOST
+
+CONVIS_INLINE void fn_group(PARAM p, IN x, real h, real *v, real *w, integer count)
+{
+    for (integer l = 0; l < count; l++) fn_substep(p, x[l], h, v + l, w + l);
+}
+
+CONVIS_KERNEL8(fitzhugh_nagumo_forward, PARAM p, IN x, OUT y, OUT shown_v, OUT shown_spikes, STATE v, STATE w, TAPE tape)
+{
+    int  steps = fn_substeps(dt, p[SUBSTEP], p[TIME_UNIT]);
+    real h = dt/p[TIME_UNIT]/(real)steps, threshold = p[THRESHOLD];
+    CONVIS_FRAMES(t) CONVIS_GROUPS(g, count) {
+        real V[CONVIS_GROUP], W[CONVIS_GROUP], before[CONVIS_GROUP], spikes[CONVIS_GROUP];
+        for (integer l = 0; l < count; l++) { V[l] = v[g + l]; W[l] = w[g + l]; spikes[l] = 0; }
+        if (tape)
+            for (integer l = 0; l < count; l++) {
+                CONVIS_GLOBAL real *at = tape + t*MAPS*map_size + g + l;
+                at[0] = V[l];
+                at[map_size] = W[l];
+                at[2*map_size] = x[t*n + g + l];
+            }
+        for (int k = 0; k < steps; k++) {
+            for (integer l = 0; l < count; l++) before[l] = V[l];
+            fn_group(p, x + t*n + g, h, V, W, count);
+            for (integer l = 0; l < count; l++) spikes[l] += ((before[l] < threshold) & (V[l] >= threshold)) ? R(1.0) : R(0.0);
+        }
+        for (integer l = 0; l < count; l++) { v[g + l] = V[l]; w[g + l] = W[l]; }
+        for (integer l = 0; l < count; l++) y[t*n + g + l] = p[OUTPUT] > 0 ? V[l] : spikes[l];
+        if (shown_v) for (integer l = 0; l < count; l++) shown_v[t*n + g + l] = V[l];
+        if (shown_spikes) for (integer l = 0; l < count; l++) shown_spikes[t*n + g + l] = spikes[l];
+        if (tape) for (integer l = 0; l < count; l++) tape[(t*MAPS + 3)*map_size + g + l] = spikes[l];
+    }
+}
+
+/* One substep backwards for one cell: the gradients from after it to before it, where the cell was at (v, w). x and parameters
+ * get their parts added, those of parameter k in part[k*CONVIS_GROUP]. */
+CONVIS_INLINE void fn_back(PARAM p, real x, real h, real v, real w, real *dv, real *dw, real *dx, real *part)
+{
+    real source = x - w, rate = fn_rate(v), ahead = convis_relax(v, source*h, rate*h), mean = R(0.5)*(rate + fn_rate(ahead));
+    real now = convis_relax(v, source*h, mean*h), leak = p[EPSILON]*p[FN_B], pull = p[EPSILON]*(now + p[FN_A]);
+    real w_before, v_before, through, ds, dz, dsource, dmean, dh;
+    convis_relax_back(w, pull*h, leak*h, *dw, &w_before, &ds, &dz);
+    dh = pull*ds + leak*dz;
+    part[FN_A*CONVIS_GROUP]    += p[EPSILON]*h*ds;
+    part[FN_B*CONVIS_GROUP]    += p[EPSILON]*h*dz;
+    part[EPSILON*CONVIS_GROUP] += h*((now + p[FN_A])*ds + p[FN_B]*dz);
+    convis_relax_back(v, source*h, mean*h, *dv + p[EPSILON]*h*ds, &v_before, &ds, &dz);
+    dsource = ds*h;
+    dmean = R(0.5)*h*dz;
+    dh += source*ds + mean*dz;
+    convis_relax_back(v, source*h, rate*h, dmean*fn_rate_slope(ahead), &through, &ds, &dz);
+    dsource += ds*h;
+    dh += source*ds + rate*dz;
+    part[TIME_UNIT*CONVIS_GROUP] -= dh*h/p[TIME_UNIT];
+    *dv = v_before + through + (dmean + dz*h)*fn_rate_slope(v);
+    *dw = w_before - dsource;
+    *dx += dsource;
+}
+
+/* The state of a group of cells: 2 lines of CONVIS_GROUP. */
+enum { STATE_SIZE = 2*CONVIS_GROUP };
+
+CONVIS_KERNEL9(fitzhugh_nagumo_adjoint, PARAM p, IN x, IN y, TAPE tape, IN dy, STATE dv, STATE dw, OUT dx, OUT dmap)
+{
+    int  steps = fn_substeps(dt, p[SUBSTEP], p[TIME_UNIT]), kind = (int)p[SURROGATE], shows_v = p[OUTPUT] > 0;
+    real h = dt/p[TIME_UNIT]/(real)steps, threshold = p[THRESHOLD];
+    CONVIS_FRAMES_BACK(t) CONVIS_GROUPS(g, count) {
+        real coarse[BLOCK*STATE_SIZE], fine[BLOCK*STATE_SIZE], now[STATE_SIZE], d[STATE_SIZE], part[OUTPUT*CONVIS_GROUP];
+        real peak[CONVIS_GROUP], push[CONVIS_GROUP], at[CONVIS_GROUP], to[CONVIS_GROUP];
+        IN   x_ = x + t*n + g;
+        for (int j = 0; j < 2; j++)
+            for (integer l = 0; l < count; l++) now[j*CONVIS_GROUP + l] = tape[(t*MAPS + j)*map_size + g + l];
+        for (integer l = 0; l < OUTPUT*CONVIS_GROUP; l++) part[l] = 0;
+        for (integer l = 0; l < CONVIS_GROUP; l++) { to[l] = 0; peak[l] = R(-1e30); at[l] = -1; }
+        /* Once through the step: the state before each block, and in it before each substep, and which one counts for the
+         * surrogate. The last block is then at hand. */
+        for (int k = 0; k < steps; k++) {
+            real *before = fine + k%BLOCK*STATE_SIZE;
+            if (k%BLOCK == 0) for (integer l = 0; l < STATE_SIZE; l++) coarse[k/BLOCK*STATE_SIZE + l] = now[l];
+            for (integer l = 0; l < STATE_SIZE; l++) before[l] = now[l];
+            fn_group(p, x_, h, now, now + CONVIS_GROUP, count);
+            for (integer l = 0; l < count; l++) {
+                int higher = (before[l] < threshold) & (now[l] > peak[l]);
+                peak[l] = higher ? now[l] : peak[l];
+                at[l] = higher ? (real)k : at[l];
+            }
+        }
+        for (integer l = 0; l < count; l++) {
+            real slope = convis_surrogate(kind, p[SLOPE], peak[l] - threshold), out = dy[t*n + g + l];
+            push[l] = shows_v || at[l] < 0 ? R(0.0) : out*slope;
+            d[l] = dv[g + l] + (shows_v ? out : R(0.0));
+            d[CONVIS_GROUP + l] = dw[g + l];
+            part[THRESHOLD*CONVIS_GROUP + l] -= push[l];
+        }
+        for (int last = steps; last > 0; last = (last - 1)/BLOCK*BLOCK) {
+            int first = (last - 1)/BLOCK*BLOCK;
+            if (last < steps) {
+                for (integer l = 0; l < STATE_SIZE; l++) now[l] = coarse[first/BLOCK*STATE_SIZE + l];
+                for (int k = 0; k < BLOCK; k++) {
+                    for (integer l = 0; l < STATE_SIZE; l++) fine[k*STATE_SIZE + l] = now[l];
+                    fn_group(p, x_, h, now, now + CONVIS_GROUP, count);
+                }
+            }
+            for (int k = last - 1; k >= first; k--) {
+                const real *s = fine + (k - first)*STATE_SIZE;
+                for (integer l = 0; l < count; l++) d[l] += at[l] == (real)k ? push[l] : R(0.0);
+                for (integer l = 0; l < count; l++)
+                    fn_back(p, x_[l], h, s[l], s[CONVIS_GROUP + l], d + l, d + CONVIS_GROUP + l, to + l, part + l);
+            }
+        }
+        for (integer l = 0; l < count; l++) {
+            dv[g + l] = d[l];
+            dw[g + l] = d[CONVIS_GROUP + l];
+            dx[t*n + g + l] += to[l];
+        }
+        for (int j = 0; j < OUTPUT; j++)
+            for (integer l = 0; l < count; l++) dmap[j*map_size + g + l] += part[j*CONVIS_GROUP + l];
+    }
+}
+
+CONVIS_EXPORT(fitzhugh_nagumo, CONVIS_ENTRY(fitzhugh_nagumo_forward) CONVIS_ENTRY(fitzhugh_nagumo_adjoint))
+
+#else
+#include <convis/layer.h>
+
+static const convis_field params[] = {
+    { "a",         "1", 0.7, -10, 10, 0, "shifts the point of rest" },
+    { "b",         "1", 0.8, 0, 10, 0, "decay of the recovery" },
+    { "epsilon",   "1", 0.08, 1e-6, 10, 0, "how much slower recovery is than v" },
+    { "time_unit", "s", 0.001, 1e-5, 10, 0, "what a unit of the equations' time lasts" },
+    { "threshold", "1", 1, -10, 10, 0, "which v crosses upwards at a spike" },
+    { "output",    "1", 0, 0, 1, CONVIS_WHOLE | CONVIS_PLAN, "0: the output counts spikes; 1: it is v" },
+    { "surrogate", "1", 0, 0, 3, CONVIS_WHOLE, "slope of a spike: 0: SuperSpike; 1: sigmoid; 2: triangle; 3: straight through" },
+    { "slope",     "1", 2, 0, 1e4, CONVIS_FIXED, "sharpness of the surrogate" },
+    { "substep",   "s", 1e-4, 1e-6, 1, CONVIS_FIXED | CONVIS_PLAN, "longest step of the integration" },
+    { 0 }
+};
+static const convis_field states[] = {
+    { "v", "1", 0, 0, 0, 0, "potential" },
+    { "w", "1", 0, 0, 0, 0, "recovery" },
+    { 0 }
+};
+static const convis_field outputs[] = {
+    { "v",      "1", 0, 0, 0, 0, "potential at the end of the step" },
+    { "spikes", "1", 0, 0, 0, 0, "spikes of the step" },
+    { 0 }
+};
+
+static convis_status plan(convis_pass *p)
+{
+    p->tape_shape[0] = p->out_shape;
+    p->tape_shape[0].dim[CONVIS_B] *= MAPS;
+    return CONVIS_OK;
+}
+
+/* The number of substeps follows time_unit, which may be set at any time. */
+static convis_status prepare(convis_pass *p)
+{
+    double longest = fmin(p->param[SUBSTEP], p->param[TIME_UNIT]), steps = p->dt/longest;
+    if (steps <= BLOCK*BLOCK) return CONVIS_OK;
+    return convis_fail(p->context, CONVIS_ENOTSUP, "%s.substep: %.0f of %g s in a step of %g s, expected at most %d", p->path, steps,
+                       longest, p->dt, BLOCK*BLOCK);
+}
+
+/* Where v and w stay; does a cell that is near return? */
+static int rest_at(const double *q, double x, double *v)
+{
+    double low = -4 - fabs(x) - fabs(q[FN_A]), high = -low;
+    for (int k = 0; k < 200; k++) {
+        double at = low + 0.5*(high - low);
+        if (q[FN_B]*(at - at*at*at/3 + x) > at + q[FN_A]) low = at; else high = at;
+    }
+    *v = low;
+    double slope = 1 - low*low, leak = q[EPSILON]*q[FN_B];
+    return slope < leak && q[EPSILON] > slope*leak;
+}
+
+/* At rest under the past current; where it would have fired all the time, at rest under none. */
+static double past(const convis_pass *p, const double *x, double *state)
+{
+    double v, now = x[0];
+    if (!rest_at(p->param, now, &v)) rest_at(p->param, now = 0, &v);
+    state[0] = v;
+    state[1] = v - v*v*v/3 + now;
+    return p->param[OUTPUT] > 0 ? v : 0;
+}
+
+/* Each cell that fired lives its step once more. */
+static void spikes(convis_pass *p, void *sink)
+{
+    int64_t n = convis_elements(p->out_shape);
+    convis_real q[COUNT];
+    for (int k = 0; k < COUNT; k++) q[k] = (convis_real)p->param[k];
+    int  steps = fn_substeps((convis_real)p->dt, q[SUBSTEP], q[TIME_UNIT]);
+    real h = (convis_real)p->dt/q[TIME_UNIT]/(real)steps;
+    for (int t = 0; t < p->frames; t++)
+        for (int64_t i = 0; i < n; i++) {
+            const convis_real *at = p->tape[0] + t*MAPS*n + i;
+            if (!(at[3*n] > 0)) continue;
+            real v = at[0], w = at[n];
+            for (int k = 0; k < steps; k++) {
+                real before = v;
+                fn_substep(q, at[2*n], h, &v, &w);
+                if (before < q[THRESHOLD] && v >= q[THRESHOLD])
+                    convis_emit(sink, i, t, ((double)k + (double)(q[THRESHOLD] - before)/(double)(v - before))*p->dt/steps);
+            }
+        }
+}
+
+CONVIS_LAYER_KERNELS(fitzhugh_nagumo)
+const convis_layer_type convis_fitzhugh_nagumo = {
+    .abi = CONVIS_LAYER_ABI, .name = "fitzhugh_nagumo", .doc = "the two-dimensional axon; counts the spikes of each step, or shows v",
+    .params = params, .states = states, .outputs = outputs, .inputs = 1, .tape = 1, .kernels = fitzhugh_nagumo_kernels,
+    .source = convis_fitzhugh_nagumo_source, .pointwise = "fitzhugh_nagumo_forward", .adjoint = "fitzhugh_nagumo_adjoint", .plan = plan,
+    .prepare = prepare, .past = past, .spikes = spikes,
+};
+#endif

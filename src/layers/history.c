@@ -1,0 +1,224 @@
+/* history.c - spike history and coupling: what past spikes of a cell, and of others, add to its drive (Pillow et al. 2008).
+ *
+ *      y[o][t] = sum over c and lags k >= first of h[o][c][k] x[c][t - k]         c = o alone, or with coupling = 1 all channels
+ *
+ * The cells are channels; every pixel has the same filters. With basis = 0 each lag has a weight of its own, over `duration`;
+ * with basis = 1 h is a sum of `count` raised cosines of ln(s + stretch), s = k dt, evenly spaced there, the first with its peak at
+ * first_peak, the last at last_peak:
+ *
+ *      h[o][c][k] = sum over j of weights[o][c][j] b_j(k dt)     b_j(s) = (1 + cos(clip(pi (ln(s + stretch) - p_j)/(2 D))))/2
+ *
+ * D is the peaks' distance, clip limits to +-pi. To fit recorded spikes they are the input. In a model that makes its own
+ * spikes the layer follows the spiking one, and an earlier sum hears it through feedback (convis_connect) with a delay of a frame,
+ * which makes a lag k one of k + 1: then first is 0. Spikes are few: the sum goes over those there are.
+ *
+ * Adjoint: dx[c][t - k] += h[o][c][k] dy[o][t]; dh[o][c][k] += sum over t of x[c][t - k] dy[o][t], dweights = b' dh. */
+#include <convis/kernel.h>
+
+/* What kernels get of sizes: pixels of a plane, channels, 1 if all hear each other, lags, the smallest. */
+enum { K_PLANE, K_CHANNELS, K_COUPLED, K_LAGS, K_FIRST, K_COUNT = 16 };
+
+#ifndef CONVIS_HOST
+
+CONVIS_KERNEL4(history_forward, PARAM k, PARAM h, IN x, OUT y)
+{
+    integer plane = (integer)k[K_PLANE], channels = (integer)k[K_CHANNELS], lags = (integer)k[K_LAGS], first = (integer)k[K_FIRST];
+    int coupled = k[K_COUPLED] > 0;
+    CONVIS_PIXELS(i) {
+        integer o = i/plane%channels, c0 = coupled ? 0 : o, c1 = coupled ? channels : o + 1;
+        CONVIS_FRAMES(t) y[t*n + i] = 0;
+        for (integer c = c0; c < c1; c++) {
+            CONVIS_GLOBAL const real *filter = h + (coupled ? o*channels + c : o)*lags;
+            for (integer s = 1 - first - lags; s < nt - first; s++) {       /* frame of the cause */
+                real cause = x[s*n + i + (c - o)*plane];
+                integer from = s + first < 0 ? -s - first : 0, to = s + first + lags > nt ? nt - s - first : lags;
+                if (cause == 0) continue;
+                for (integer j = from; j < to; j++) y[(s + first + j)*n + i] += filter[j]*cause;
+            }
+        }
+    }
+}
+
+/* dx lies as many frames before its first as x does. */
+CONVIS_KERNEL4(history_adjoint, PARAM k, PARAM h, IN dy, OUT dx)
+{
+    integer plane = (integer)k[K_PLANE], channels = (integer)k[K_CHANNELS], lags = (integer)k[K_LAGS], first = (integer)k[K_FIRST];
+    int coupled = k[K_COUPLED] > 0;
+    CONVIS_PIXELS(i) {
+        integer c = i/plane%channels, o0 = coupled ? 0 : c, o1 = coupled ? channels : c + 1;
+        for (integer o = o0; o < o1; o++) {
+            CONVIS_GLOBAL const real *filter = h + (coupled ? o*channels + c : c)*lags;
+            for (integer s = 1 - first - lags; s < nt - first; s++) {
+                integer from = s + first < 0 ? -s - first : 0, to = s + first + lags > nt ? nt - s - first : lags;
+                real sum = 0;
+                for (integer j = from; j < to; j++) sum += filter[j]*dy[(s + first + j)*n + i + (o - c)*plane];
+                dx[s*n + i] += sum;
+            }
+        }
+    }
+}
+
+CONVIS_EXPORT(history, CONVIS_ENTRY(history_forward) CONVIS_ENTRY(history_adjoint))
+
+#else
+#include <convis/layer.h>
+
+enum { WEIGHTS, COUPLING, BASIS, DURATION, COUNT, FIRST_PEAK, LAST_PEAK, STRETCH, FIRST };
+enum { MOST_LAGS = 4096 };
+static const convis_field params[] = {
+    { "weights",    "1", 0, -1e6, 1e6, CONVIS_ARRAY, "of lags or raised cosines, for each channel and the channels that it hears" },
+    { "coupling",   "1", 0, 0, 1, CONVIS_WHOLE | CONVIS_PLAN, "0: a channel hears its own past; 1: that of all" },
+    { "basis",      "1", 1, 0, 1, CONVIS_WHOLE | CONVIS_PLAN, "0: a weight for every lag; 1: for every raised cosine" },
+    { "duration",   "s", 0.1, 1e-5, 100, CONVIS_FIXED | CONVIS_PLAN, "length of the filters, at most, as cosines end by themselves" },
+    { "count",      "1", 8, 2, 100, CONVIS_WHOLE | CONVIS_PLAN, "raised cosines" },
+    { "first_peak", "s", 0.002, 0, 100, CONVIS_FIXED | CONVIS_PLAN, "lag at the peak of the first" },
+    { "last_peak",  "s", 0.05, 1e-5, 100, CONVIS_FIXED | CONVIS_PLAN, "lag at the peak of the last" },
+    { "stretch",    "s", 0.01, 1e-6, 100, CONVIS_FIXED | CONVIS_PLAN, "cosines are spaced evenly in ln(lag + stretch)" },
+    { "first",      "1", 1, 0, 1, CONVIS_WHOLE | CONVIS_PLAN, "smallest lag in frames; 0 behind an edge that delays, as feedback does" },
+    { 0 }
+};
+static const convis_field states[] = { { 0 } };
+
+/* ---- Sizes, and the filters of the weights ---- */
+
+static int lags_of(const convis_pass *p)
+{
+    double lags = floor(p->param[DURATION]/p->dt + 1e-6) + 1 - p->param[FIRST];
+    return lags < 1 ? 1 : lags > MOST_LAGS ? MOST_LAGS + 1 : (int)lags;
+}
+static int weights_of(const convis_pass *p) { return p->param[BASIS] > 0 ? (int)p->param[COUNT] : lags_of(p); }
+static int64_t pairs_of(const convis_pass *p)
+{
+    int64_t channels = p->in_shape[0].dim[CONVIS_C];
+    return p->param[COUPLING] > 0 ? channels*channels : channels;
+}
+
+/* constants: the sizes, the filters, the basis. */
+static size_t filters_size(const convis_pass *p) { return ((size_t)(pairs_of(p)*lags_of(p))*sizeof(convis_real) + 63)/64*64; }
+static convis_real *filters(const convis_pass *p) { return (convis_real *)p->constants + K_COUNT; }
+static double *basis(const convis_pass *p) { return (double *)(void *)((char *)filters(p) + filters_size(p)); }
+
+static convis_status plan(convis_pass *p)
+{
+    const double *a = p->param;
+    int lags = lags_of(p), weights = weights_of(p), free_lags = !(a[BASIS] > 0);
+    const int64_t *d = p->in_shape[0].dim;
+    if (lags > MOST_LAGS)
+        return convis_fail(p->context, CONVIS_EINVAL, "%s.duration: %g s are more than %d steps of %g s", p->path, a[DURATION], MOST_LAGS,
+                           p->dt);
+    if (!free_lags && a[LAST_PEAK] <= a[FIRST_PEAK])
+        return convis_fail(p->context, CONVIS_EINVAL, "%s.last_peak: %g s, expected more than first_peak, %g s", p->path, a[LAST_PEAK],
+                           a[FIRST_PEAK]);
+    if (d[CONVIS_Y]*d[CONVIS_X] > 1 << 24 || d[CONVIS_C] > 4096)
+        return convis_fail(p->context, CONVIS_ESHAPE, "%s: %lld channels of %lld pixels, expected at most 4096 and 2^24", p->path,
+                           (long long)d[CONVIS_C], (long long)(d[CONVIS_Y]*d[CONVIS_X]));
+    int64_t heard = pairs_of(p)/d[CONVIS_C];
+    p->array_shape[WEIGHTS] = (convis_shape){ { d[CONVIS_C], heard, free_lags ? weights : 1, 1, free_lags ? 1 : weights } };
+    p->history[0] = lags - 1 + (int)a[FIRST];
+    p->constants_size = K_COUNT*sizeof(convis_real) + filters_size(p) + (size_t)(weights*lags)*sizeof(double);
+    p->scratch_size = p->recording ? (size_t)(p->threads*lags)*sizeof(double) : 0;
+    return CONVIS_OK;
+}
+
+/* b[j*lags + k]: what weight j adds to lag k. */
+static void fill_basis(const convis_pass *p, double *b)
+{
+    const double *a = p->param;
+    int lags = lags_of(p), weights = weights_of(p);
+    double low = log(a[FIRST_PEAK] + a[STRETCH]), apart = (log(a[LAST_PEAK] + a[STRETCH]) - low)/(weights > 1 ? weights - 1 : 1);
+    for (int j = 0; j < weights; j++)
+        for (int k = 0; k < lags; k++) {
+            double at = 3.141592653589793*(log((k + a[FIRST])*p->dt + a[STRETCH]) - (low + j*apart))/(2*apart);
+            b[j*lags + k] = a[BASIS] > 0 ? 0.5 + 0.5*cos(fmin(fmax(at, -3.141592653589793), 3.141592653589793)) : j == k;
+        }
+}
+
+static convis_status prepare(convis_pass *p)
+{
+    int lags = lags_of(p), weights = weights_of(p);
+    const int64_t *d = p->in_shape[0].dim;
+    double *b = basis(p), plane = (double)(d[CONVIS_Y]*d[CONVIS_X]);
+    double size[K_COUNT] = { plane, (double)d[CONVIS_C], p->param[COUPLING], lags, p->param[FIRST] };
+    for (int k = 0; k < K_COUNT; k++) ((convis_real *)p->constants)[k] = (convis_real)size[k];
+    fill_basis(p, b);
+    for (int64_t q = 0; q < pairs_of(p); q++)
+        for (int k = 0; k < lags; k++) {
+            double sum = 0;
+            for (int j = 0; j < weights; j++) sum += p->array[WEIGHTS][q*weights + j]*b[j*lags + k];
+            filters(p)[q*lags + k] = (convis_real)sum;
+        }
+    return CONVIS_OK;
+}
+
+/* ---- The past: every channel spoke alike, and what follows is the mean over channels ---- */
+
+static double gain(const convis_pass *p)
+{
+    double sum = 0;
+    for (int64_t q = 0; q < pairs_of(p)*lags_of(p); q++) sum += (double)filters(p)[q];
+    return sum/(double)p->in_shape[0].dim[CONVIS_C];
+}
+
+static double past(const convis_pass *p, const double *x, double *state) { (void)state; return x[0]*gain(p); }
+
+static void past_vjp(const convis_pass *p, const double *x, double d_y, const double *d_state, double *d_x, double *d_param,
+                     double *const *d_array)
+{
+    int lags = lags_of(p), weights = weights_of(p);
+    (void)d_state;
+    (void)d_param;
+    d_x[0] += d_y*gain(p);
+    for (int64_t q = 0; d_array[WEIGHTS] && q < pairs_of(p)*weights; q++)
+        for (int k = 0; k < lags; k++)
+            d_array[WEIGHTS][q] += d_y*x[0]*basis(p)[q%weights*lags + k]/(double)p->in_shape[0].dim[CONVIS_C];
+}
+
+/* ---- Forward and back ---- */
+
+static void forward(convis_pass *p)
+{
+    convis_launch(p, "history_forward", convis_elements(p->out_shape), p->frames,
+                  (void *[]){ p->constants, filters(p), (void *)(uintptr_t)p->in[0], p->out });
+}
+
+/* One filter's gradient, summed over pixels and frames. */
+static void filter_vjp(const convis_pass *p, int64_t o, int64_t c, double *dh)
+{
+    const int64_t *d = p->in_shape[0].dim, plane = d[CONVIS_Y]*d[CONVIS_X], n = convis_elements(p->out_shape);
+    int lags = lags_of(p), first = (int)p->param[FIRST];
+    for (int k = 0; k < lags; k++) dh[k] = 0;
+    for (int64_t b = 0; b < d[CONVIS_B]; b++)
+        for (int64_t s = 1 - first - lags; s < p->frames - first; s++) {
+            const convis_real *x = p->in[0] + s*n + (b*d[CONVIS_C] + c)*plane;
+            int64_t from = s + first < 0 ? -s - first : 0, to = s + first + lags > p->frames ? p->frames - s - first : lags;
+            for (int64_t i = 0; i < plane; i++) {
+                if (x[i] == 0) continue;
+                const convis_real *dy = p->d_out + (s + first)*n + (b*d[CONVIS_C] + o)*plane + i;
+                for (int64_t k = from; k < to; k++) dh[k] += (double)x[i]*(double)dy[k*n];
+            }
+        }
+}
+
+/* Threads share the filters, so that each sum has its one order. */
+static void vjp(convis_pass *p)
+{
+    int lags = lags_of(p), weights = weights_of(p);
+    int64_t channels = p->in_shape[0].dim[CONVIS_C], hears = pairs_of(p)/channels;
+    double *dh = (double *)p->scratch + p->thread*lags, *to = p->d_array[WEIGHTS];
+    for (int64_t q = p->thread; to && q < pairs_of(p); q += p->threads) {
+        filter_vjp(p, q/hears, hears > 1 ? q%hears : q, dh);
+        for (int j = 0; j < weights; j++)
+            for (int k = 0; k < lags; k++) to[q*weights + j] += basis(p)[j*lags + k]*dh[k];
+    }
+    if (p->d_in[0])
+        convis_launch(p, "history_adjoint", convis_elements(p->out_shape), p->frames,
+                      (void *[]){ p->constants, filters(p), (void *)(uintptr_t)p->d_out, p->d_in[0] });
+}
+
+CONVIS_LAYER_KERNELS(history)
+const convis_layer_type convis_history = {
+    .abi = CONVIS_LAYER_ABI, .name = "history", .doc = "filters of past spikes, a cell's own or those of all it is coupled to",
+    .params = params, .states = states, .inputs = 1, .kernels = history_kernels, .source = convis_history_source,
+    .plan = plan, .prepare = prepare, .past = past, .past_vjp = past_vjp, .forward = forward, .vjp = vjp,
+};
+#endif

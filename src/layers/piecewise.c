@@ -1,0 +1,209 @@
+/* piecewise.c - straight lines between knots: any static nonlinearity, learnt.
+ *
+ *      y[t] = Y_j + s_j (x[t] - X_j)                     s_j = (Y_{j+1} - Y_j)/(X_{j+1} - X_j), knot j the last one not right of x
+ *
+ * Beyond the first and the last knot the outermost lines go on. Knots are taken in the order of their positions, however they
+ * are given, so that a fit may move one past another; two at one place make a step.
+ *
+ * Adjoint, f = (x - X_j)/(X_{j+1} - X_j): dx = s_j dy; dY_j = (1 - f) dy; dY_{j+1} = f dy; dX_j = -s_j (1 - f) dy;
+ * dX_{j+1} = -s_j f dy. The last four are sums of dy and of f dy for each line, made in shares of the elements that do not
+ * depend on how many threads there are. */
+#include <convis/kernel.h>
+#ifndef CONVIS_HOST
+
+/* k: number of lines; X, Y, S: where each begins, its value there, its slope. */
+CONVIS_KERNEL6(piecewise_forward, PARAM k, PARAM X, PARAM Y, PARAM S, IN x, OUT y)
+{
+    int lines = (int)k[0];
+    CONVIS_FRAMES(t) CONVIS_GROUPS(g, count) {
+        int line[CONVIS_GROUP];
+        for (int l = 0; l < count; l++) line[l] = 0;
+        for (int j = 1; j < lines; j++)
+            for (int l = 0; l < count; l++) line[l] += x[t*n + g + l] >= X[j] ? 1 : 0;
+        for (int l = 0; l < count; l++) y[t*n + g + l] = Y[line[l]] + S[line[l]]*(x[t*n + g + l] - X[line[l]]);
+    }
+}
+
+CONVIS_KERNEL6(piecewise_adjoint, PARAM k, PARAM X, PARAM S, IN x, IN dy, OUT dx)
+{
+    int lines = (int)k[0];
+    CONVIS_FRAMES(t) CONVIS_GROUPS(g, count) {
+        int line[CONVIS_GROUP];
+        for (int l = 0; l < count; l++) line[l] = 0;
+        for (int j = 1; j < lines; j++)
+            for (int l = 0; l < count; l++) line[l] += x[t*n + g + l] >= X[j] ? 1 : 0;
+        for (int l = 0; l < count; l++) dx[t*n + g + l] += S[line[l]]*dy[t*n + g + l];
+    }
+}
+
+CONVIS_EXPORT(piecewise, CONVIS_ENTRY(piecewise_forward) CONVIS_ENTRY(piecewise_adjoint))
+
+#else
+#include <convis/layer.h>
+
+enum { X, Y, KNOTS, FIRST, LAST };
+static const convis_field params[] = {
+    { "x",     "1", 0, -1e6, 1e6, CONVIS_ARRAY, "positions of the knots; unset: evenly from first to last" },
+    { "y",     "1", 0, -1e6, 1e6, CONVIS_ARRAY, "values there; unset: as the positions" },
+    { "knots", "1", 10, 2, 1000, CONVIS_WHOLE | CONVIS_PLAN, "how many, where no array says it" },
+    { "first", "1", -1, -1e6, 1e6, CONVIS_FIXED | CONVIS_PLAN, "position of the first knot, where none are set" },
+    { "last",  "1", 1, -1e6, 1e6, CONVIS_FIXED | CONVIS_PLAN, "position of the last" },
+    { 0 }
+};
+static const convis_field states[] = { { 0 } };
+
+/* What prepare() makes: the lines as kernels take them, and which knot of the arrays each begins at. */
+typedef struct lines { int count; convis_real *k, *x, *y, *s; int *knot; } lines;
+enum { SHARES = 32 };
+
+static int64_t padded(int64_t knots) { return (knots + 15)/16*16; }
+
+static lines lines_of(const convis_pass *p)
+{
+    int64_t room = padded((int64_t)p->param[X]);
+    convis_real *k = p->constants;
+    return (lines){ (int)p->param[X] - 1, k, k + 16, k + 16 + room, k + 16 + 2*room, (int *)(void *)(k + 16 + 3*room) };
+}
+
+static convis_status plan(convis_pass *p)
+{
+    int64_t knots = (int64_t)(p->param[X] > 0 ? p->param[X] : p->param[Y] > 0 ? p->param[Y] : p->param[KNOTS]);
+    if (knots < 2) return convis_fail(p->context, CONVIS_ESHAPE, "%s.x: a single knot, expected two at least", p->path);
+    p->array_shape[X] = p->array_shape[Y] = (convis_shape){ { 1, 1, 1, 1, knots } };
+    p->constants_size = (size_t)(16 + 3*padded(knots))*sizeof(convis_real) + (size_t)padded(knots)*sizeof(int);
+    p->scratch_size = p->recording ? SHARES*2*(size_t)knots*sizeof(double) : 0;
+    return CONVIS_OK;
+}
+
+static void initial(const convis_pass *p, int k, double *values)
+{
+    int64_t knots = p->array_shape[k].dim[CONVIS_X];
+    for (int64_t j = 0; j < knots; j++)
+        values[j] = k == Y && p->array[X] ? p->array[X][j]
+                  : p->param[FIRST] + (p->param[LAST] - p->param[FIRST])*(double)j/(double)(knots - 1);
+}
+
+/* The knot of rank r: those at one place keep the order in which they were given. */
+static void rank_knots(const double *x, int knots, int *knot)
+{
+    for (int j = 0; j < knots; j++) {
+        int r = j;
+        for (; r > 0 && x[knot[r - 1]] > x[j]; r--) knot[r] = knot[r - 1];
+        knot[r] = j;
+    }
+}
+
+static double slope(const convis_pass *p, const int *knot, int j)
+{
+    double width = p->array[X][knot[j + 1]] - p->array[X][knot[j]];
+    return width > 0 ? (p->array[Y][knot[j + 1]] - p->array[Y][knot[j]])/width : 0;
+}
+
+static convis_status prepare(convis_pass *p)
+{
+    lines l = lines_of(p);
+    rank_knots(p->array[X], l.count + 1, l.knot);
+    l.k[0] = (convis_real)l.count;
+    for (int j = 0; j < l.count; j++) {
+        l.x[j] = (convis_real)p->array[X][l.knot[j]];
+        l.y[j] = (convis_real)p->array[Y][l.knot[j]];
+        l.s[j] = (convis_real)slope(p, l.knot, j);
+    }
+    return CONVIS_OK;
+}
+
+static int line_at(const convis_pass *p, const int *knot, int count, double x)
+{
+    int j = 0;
+    while (j + 1 < count && x >= p->array[X][knot[j + 1]]) j++;
+    return j;
+}
+
+static double past(const convis_pass *p, const double *x, double *state)
+{
+    lines l = lines_of(p);
+    int j = line_at(p, l.knot, l.count, x[0]);
+    (void)state;
+    return p->array[Y][l.knot[j]] + slope(p, l.knot, j)*(x[0] - p->array[X][l.knot[j]]);
+}
+
+/* What g = sum of dy and h = sum of dy (x - X_j) along line j mean for its two knots. */
+static void give_knots(const convis_pass *p, const int *knot, int j, double g, double h, double *const *d_array)
+{
+    double width = p->array[X][knot[j + 1]] - p->array[X][knot[j]], s = slope(p, knot, j);
+    double right = width > 0 ? h/width : 0, left = g - right;
+    if (d_array[Y]) {
+        d_array[Y][knot[j]] += left;
+        d_array[Y][knot[j + 1]] += right;
+    }
+    if (d_array[X]) {
+        d_array[X][knot[j]] -= s*left;
+        d_array[X][knot[j + 1]] -= s*right;
+    }
+}
+
+static void past_vjp(const convis_pass *p, const double *x, double d_y, const double *d_state, double *d_x, double *d_param,
+                     double *const *d_array)
+{
+    lines l = lines_of(p);
+    int j = line_at(p, l.knot, l.count, x[0]);
+    (void)d_state, (void)d_param;
+    d_x[0] += slope(p, l.knot, j)*d_y;
+    give_knots(p, l.knot, j, d_y, d_y*(x[0] - p->array[X][l.knot[j]]), d_array);
+}
+
+static void forward(convis_pass *p)
+{
+    lines l = lines_of(p);
+    convis_launch(p, "piecewise_forward", convis_elements(p->out_shape), p->frames,
+                  (void *[]){ l.k, l.x, l.y, l.s, (void *)(uintptr_t)p->in[0], p->out });
+}
+
+/* Sums of elements i0..i1 of every frame. */
+static void add_share(const convis_pass *p, const lines *l, int64_t i0, int64_t i1, double *sums)
+{
+    int64_t n = convis_elements(p->out_shape);
+    for (int j = 0; j < 2*l->count; j++) sums[j] = 0;
+    for (int64_t t = 0; t < p->frames; t++)
+        for (int64_t i = t*n + i0; i < t*n + i1; i++) {
+            convis_real x = p->in[0][i];
+            int from = 0, to = l->count;                 /* the line is from .. to - 1 */
+            while (to - from > 1) {
+                int middle = (from + to)/2;
+                if (x >= l->x[middle]) from = middle; else to = middle;
+            }
+            sums[2*from] += (double)p->d_out[i];
+            sums[2*from + 1] += (double)p->d_out[i]*((double)x - p->array[X][l->knot[from]]);
+        }
+}
+
+static void vjp(convis_pass *p)
+{
+    lines l = lines_of(p);
+    int64_t n = convis_elements(p->out_shape);
+    double *sums = p->scratch;
+    if (p->d_in[0])
+        convis_launch(p, "piecewise_adjoint", n, p->frames,
+                      (void *[]){ l.k, l.x, l.s, (void *)(uintptr_t)p->in[0], (void *)(uintptr_t)p->d_out, p->d_in[0] });
+    if (!p->d_array[X] && !p->d_array[Y]) return;
+    for (int s = p->thread; s < SHARES; s += p->threads)
+        add_share(p, &l, convis_share(n, s, SHARES), convis_share(n, s + 1, SHARES), sums + (int64_t)s*2*l.count);
+    convis_barrier(p);
+    if (p->thread) return;
+    for (int j = 0; j < l.count; j++) {
+        double g = 0, h = 0;
+        for (int64_t s = 0; s < SHARES; s++) {
+            g += sums[s*2*l.count + 2*j];
+            h += sums[s*2*l.count + 2*j + 1];
+        }
+        give_knots(p, l.knot, j, g, h, p->d_array);
+    }
+}
+
+CONVIS_LAYER_KERNELS(piecewise)
+const convis_layer_type convis_piecewise = {
+    .abi = CONVIS_LAYER_ABI, .name = "piecewise", .doc = "straight lines between knots, which can be learnt",
+    .params = params, .states = states, .inputs = 1, .kernels = piecewise_kernels, .source = convis_piecewise_source,
+    .plan = plan, .prepare = prepare, .past = past, .past_vjp = past_vjp, .forward = forward, .vjp = vjp, .initial = initial,
+};
+#endif

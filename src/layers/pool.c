@@ -1,0 +1,118 @@
+/* pool.c - mean or maximum over blocks of pixels.
+ *
+ *      y[b, c, j, i] = mean or max over x[b, c, j stride + 0..size-1, i stride + 0..size-1]
+ *
+ * Blocks that would reach beyond the map are left out. Adjoint: a mean's gradient is shared equally by its block, a
+ * maximum's goes to the pixel that was it (of equals the first); each pixel gathers from the blocks that it is in. The
+ * tape keeps where in its block the maximum was. */
+#include <convis/kernel.h>
+
+/* What the kernels get: block size, stride, widths and heights of input and output, 1 for the maximum. */
+enum { POOL_SIZE, POOL_STRIDE, POOL_W, POOL_H, POOL_OUT_W, POOL_OUT_H, POOL_MAX, POOL_COUNT };
+
+#ifndef CONVIS_HOST
+
+CONVIS_KERNEL4(pool_forward, PARAM k, IN x, OUT y, TAPE tape)
+{
+    integer size = (integer)k[POOL_SIZE], stride = (integer)k[POOL_STRIDE], w = (integer)k[POOL_W], h = (integer)k[POOL_H];
+    integer ow = (integer)k[POOL_OUT_W], oh = (integer)k[POOL_OUT_H];
+    CONVIS_SCAN(i, t) {
+        integer plane = i/(ow*oh), oy = i/ow % oh, ox = i % ow;
+        integer at = (t*(n/(ow*oh)) + plane)*w*h + oy*stride*w + ox*stride;
+        real sum = 0, most = x[at], where = 0;
+        for (integer dy = 0; dy < size; dy++)
+            for (integer dx = 0; dx < size; dx++) {
+                real v = x[at + dy*w + dx];
+                sum += v;
+                where = v > most ? (real)(dy*size + dx) : where;
+                most = v > most ? v : most;
+            }
+        y[t*n + i] = k[POOL_MAX] > 0 ? most : sum/(real)(size*size);
+        if (tape) tape[t*n + i] = where;
+    }
+}
+
+CONVIS_KERNEL4(pool_adjoint, PARAM k, TAPE tape, IN dy, OUT dx)
+{
+    integer size = (integer)k[POOL_SIZE], stride = (integer)k[POOL_STRIDE], w = (integer)k[POOL_W], h = (integer)k[POOL_H];
+    integer ow = (integer)k[POOL_OUT_W], oh = (integer)k[POOL_OUT_H];
+    real share = 1/(real)(size*size);
+    CONVIS_SCAN(i, t) {
+        integer plane = i/(w*h), y = i/w % h, x = i % w, base = (t*(n/(w*h)) + plane)*ow*oh;
+        integer top = y < size ? 0 : (y - size)/stride + 1, bottom = y/stride < oh ? y/stride : oh - 1;
+        integer left = x < size ? 0 : (x - size)/stride + 1, right = x/stride < ow ? x/stride : ow - 1;
+        real g = 0;
+        for (integer j = top; j <= bottom; j++)
+            for (integer q = left; q <= right; q++) {
+                integer at = base + j*ow + q, where = (y - j*stride)*size + x - q*stride;
+                g += k[POOL_MAX] > 0 ? ((integer)tape[at] == where ? dy[at] : R(0.0)) : share*dy[at];
+            }
+        dx[t*n + i] += g;
+    }
+}
+
+CONVIS_EXPORT(pool, CONVIS_ENTRY(pool_forward) CONVIS_ENTRY(pool_adjoint))
+
+#else
+#include <convis/layer.h>
+
+enum { SIZE, STRIDE, MAXIMUM };
+static const convis_field params[] = {
+    { "size",    "px", 2, 1, 1000, CONVIS_WHOLE | CONVIS_PLAN, "width and height of a block" },
+    { "stride",  "px", 0, 0, 1000, CONVIS_WHOLE | CONVIS_PLAN, "from block to block; 0: size" },
+    { "maximum", "1",  0, 0, 1, CONVIS_WHOLE | CONVIS_PLAN, "1: the maximum; 0: the mean" },
+    { 0 }
+};
+static const convis_field states[] = { { 0 } };
+
+static convis_status plan(convis_pass *p)
+{
+    int64_t size = (int64_t)p->param[SIZE], stride = p->param[STRIDE] > 0 ? (int64_t)p->param[STRIDE] : size;
+    for (int d = CONVIS_Y; d <= CONVIS_X; d++) {
+        if (p->in_shape[0].dim[d] < size)
+            return convis_fail(p->context, CONVIS_ESHAPE, "%s.size: blocks of %lld pixels, its input is %lldx%lld", p->path, (long long)size,
+                               (long long)p->in_shape[0].dim[CONVIS_X], (long long)p->in_shape[0].dim[CONVIS_Y]);
+        p->out_shape.dim[d] = (p->in_shape[0].dim[d] - size)/stride + 1;
+    }
+    p->constants_size = POOL_COUNT*sizeof(convis_real);
+    return CONVIS_OK;
+}
+
+static convis_status prepare(convis_pass *p)
+{
+    convis_real *k = p->constants;
+    k[POOL_SIZE]   = (convis_real)p->param[SIZE];
+    k[POOL_STRIDE] = (convis_real)(p->param[STRIDE] > 0 ? p->param[STRIDE] : p->param[SIZE]);
+    k[POOL_W]      = (convis_real)p->in_shape[0].dim[CONVIS_X];
+    k[POOL_H]      = (convis_real)p->in_shape[0].dim[CONVIS_Y];
+    k[POOL_OUT_W]  = (convis_real)p->out_shape.dim[CONVIS_X];
+    k[POOL_OUT_H]  = (convis_real)p->out_shape.dim[CONVIS_Y];
+    k[POOL_MAX]    = (convis_real)p->param[MAXIMUM];
+    return CONVIS_OK;
+}
+
+static void forward(convis_pass *p)
+{
+    void *buffers[] = { p->constants, (void *)(uintptr_t)p->in[0], p->out, p->tape[0] };
+    convis_launch(p, "pool_forward", convis_elements(p->out_shape), p->frames, buffers);
+}
+
+static void vjp(convis_pass *p)
+{
+    void *buffers[] = { p->constants, p->tape[0], (void *)(uintptr_t)p->d_out, p->d_in[0] };
+    if (p->d_in[0]) convis_launch(p, "pool_adjoint", convis_elements(p->in_shape[0]), p->frames, buffers);
+}
+
+static double past(const convis_pass *p, const double *x, double *state)
+{
+    (void)p, (void)state;
+    return x[0];
+}
+
+CONVIS_LAYER_KERNELS(pool)
+const convis_layer_type convis_pool = {
+    .abi = CONVIS_LAYER_ABI, .name = "pool", .doc = "mean or maximum over blocks of pixels",
+    .params = params, .states = states, .inputs = 1, .tape = 1, .kernels = pool_kernels, .source = convis_pool_source,
+    .plan = plan, .prepare = prepare, .forward = forward, .vjp = vjp, .past = past,
+};
+#endif

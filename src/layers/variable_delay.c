@@ -1,0 +1,103 @@
+/* variable_delay.c - a delay of its own for every pixel: motion detectors, travelling waves.
+ *
+ *      y_i[t] = (1 - f_i) x_i[t-k_i] + f_i x_i[t-k_i-1]                  k_i + f_i = delay_i/dt, 0 <= f_i < 1
+ *
+ * Adjoint as in delay.c; each delay has the gradient of its own pixel. */
+#include <convis/kernel.h>
+#ifndef CONVIS_HOST
+
+CONVIS_KERNEL3(variable_delay_forward, PARAM delay, IN x, OUT y)
+{
+    CONVIS_SCAN(i, t) {
+        real d = delay[i], whole = (real)(integer)d, f = d - whole;
+        integer at = t*n + i - (integer)d*n;
+        y[t*n + i] = (1 - f)*x[at] + f*x[at - n];
+    }
+}
+
+CONVIS_KERNEL5(variable_delay_adjoint, PARAM delay, IN x, IN dy, OUT dx, OUT ddelay)
+{
+    CONVIS_SCAN_BACK(i, t) {
+        real d = delay[i], whole = (real)(integer)d, f = d - whole, g = dy[t*n + i];
+        integer at = t*n + i - (integer)d*n;
+        if (dx) {
+            dx[at] += (1 - f)*g;
+            dx[at - n] += f*g;
+        }
+        ddelay[i] += (x[at - n] - x[at])*g;
+    }
+}
+
+CONVIS_EXPORT(variable_delay, CONVIS_ENTRY(variable_delay_forward) CONVIS_ENTRY(variable_delay_adjoint))
+
+#else
+#include <convis/layer.h>
+
+enum { DELAYS, LONGEST };
+static const convis_field params[] = {
+    { "delays",  "s", 0, 0, 100, CONVIS_ARRAY, "how long ago, (C, Y, X)" },
+    { "longest", "s", 0.05, 0, 100, CONVIS_FIXED | CONVIS_PLAN, "the longest of them" },
+    { 0 }
+};
+static const convis_field states[] = { { 0 } };
+
+static int64_t maps(const convis_pass *p) { return convis_elements(p->out_shape); }
+
+static convis_status plan(convis_pass *p)
+{
+    convis_shape s = p->out_shape;
+    if (p->param[LONGEST]/p->dt > 4000)
+        return convis_fail(p->context, CONVIS_EINVAL, "%s.longest: %g s, expected at most 4000 frames of %g s", p->path, p->param[LONGEST], p->dt);
+    p->history[0] = (int)(p->param[LONGEST]/p->dt*(1 + 1e-6)) + 1;
+    p->array_shape[DELAYS] = (convis_shape){ { 1, s.dim[CONVIS_C], 1, s.dim[CONVIS_Y], s.dim[CONVIS_X] } };
+    p->constants_size = (size_t)maps(p)*sizeof(convis_real);
+    p->scratch_size = p->recording ? (size_t)maps(p)*sizeof(convis_real) : 0;
+    return CONVIS_OK;
+}
+
+/* Delays in frames, for every element of a frame. */
+static convis_status prepare(convis_pass *p)
+{
+    convis_real *delay = p->constants;
+    int64_t n = (int64_t)p->param[DELAYS];
+    for (int64_t i = 0; i < maps(p); i++) {
+        double d = p->array[DELAYS][i % n]/p->dt;
+        if (d >= p->history[0])
+            return convis_fail(p->context, CONVIS_EINVAL, "%s.delays[%lld]: %g s, expected at most %s.longest, %g s", p->path,
+                               (long long)(i % n), p->array[DELAYS][i % n], p->path, p->param[LONGEST]);
+        delay[i] = (convis_real)d;
+    }
+    return CONVIS_OK;
+}
+
+static void forward(convis_pass *p)
+{
+    void *buffers[] = { p->constants, (void *)(uintptr_t)p->in[0], p->out };
+    convis_launch(p, "variable_delay_forward", maps(p), p->frames, buffers);
+}
+
+static void vjp(convis_pass *p)
+{
+    convis_real *ddelay = p->scratch;
+    void *buffers[] = { p->constants, (void *)(uintptr_t)p->in[0], (void *)(uintptr_t)p->d_out, p->d_in[0], ddelay };
+    convis_launch(p, "variable_delay_adjoint", maps(p), p->frames, buffers);
+    if (p->thread) return;
+    for (int64_t i = 0, n = (int64_t)p->param[DELAYS]; i < maps(p); i++) {
+        if (p->d_array[DELAYS]) p->d_array[DELAYS][i % n] += (double)ddelay[i]/p->dt;
+        ddelay[i] = 0;
+    }
+}
+
+static double past(const convis_pass *p, const double *x, double *state)
+{
+    (void)p, (void)state;
+    return x[0];
+}
+
+CONVIS_LAYER_KERNELS(variable_delay)
+const convis_layer_type convis_variable_delay = {
+    .abi = CONVIS_LAYER_ABI, .name = "variable_delay", .doc = "the input some time ago, each pixel's own",
+    .params = params, .states = states, .inputs = 1, .kernels = variable_delay_kernels, .source = convis_variable_delay_source,
+    .plan = plan, .prepare = prepare, .forward = forward, .vjp = vjp, .past = past,
+};
+#endif

@@ -1,0 +1,318 @@
+/* saved.c - models in .h5 files.
+ *
+ *      /model          the recipe: XML of a retina, else YAML without its arrays
+ *      /parameters     of a retina: lines of what its layers have beyond the settings
+ *      /arrays/PATH    array parameters, in their shape
+ *      /state          when the model was planned
+ *      /attached/NAME  whatever was given along
+ *
+ * with the attributes convis, dt, and (with a state) seed and layout. A result of `convis run` has /model and /parameters too,
+ * so either can be run again. */
+#include "recipe.h"
+#include "../io/hdf5.h"
+#include "../io/npy.h"
+#include "../io/text.h"
+#include "../model.h"
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- Out: graphs ---- */
+
+/* The arrays go to data sets, and out of the graph. */
+static void store_arrays(convis_context *c, convis_store *s, struct convis_graph *g)
+{
+    for (int j = 0; j < g->layers; j++) {
+        struct convis_graph_layer *l = &g->layer[j];
+        int kept = 0;
+        for (int k = 0; k < l->values; k++) {
+            struct convis_value *v = &l->value[k];
+            char name[2*CONVIS_GRAPH_NAME];
+            if (v->kind != CONVIS_VALUE_ARRAY) { l->value[kept++] = *v; continue; }
+            snprintf(name, sizeof name, "arrays/%s.%s", l->name, v->name);
+            convis_store_numbers(s, name, v->dims, v->dim, v->array);
+            convis_value_free(c, v);
+        }
+        l->values = kept;
+    }
+}
+
+static convis_status store_graph(convis_store *s, const struct convis_graph *recipe, const convis_model *m)
+{
+    convis_context *c = m->context;
+    struct convis_graph g;
+    char *text = NULL;
+    convis_status status = convis_graph_of_model(m, &g);
+    if (status) return status;
+    if (recipe->title && !(g.title = convis_copy_text(c, recipe->title))) status = CONVIS_ENOMEM;
+    if (recipe->source && !(g.source = convis_copy_text(c, recipe->source))) status = CONVIS_ENOMEM;
+    store_arrays(c, s, &g);
+    if (!status) status = convis_graph_write(c, &g, &text);
+    if (!status) convis_store_text(s, "model", text);
+    convis_release(c, text);
+    convis_graph_clear(c, &g);
+    return status;
+}
+
+/* ---- Out: retinas ---- */
+
+static int same_array(const model_layer *a, const model_layer *b, int k)
+{
+    return b && a->param[k] == b->param[k] && (!a->param[k] || !memcmp(a->array[k], b->array[k], (size_t)a->param[k]*sizeof(double)));
+}
+
+/* What is not as in `plain`, the model of the settings alone; NULL: everything. */
+static void store_changes(convis_store *s, const convis_model *m, const convis_model *plain, FILE *lines)
+{
+    char number[CONVIS_TEXT_NUMBER], name[2*NAME_SIZE];
+    for (int j = 0; j < m->count; j++) {
+        const model_layer *l = &m->layers[j], *was = plain ? &plain->layers[j] : NULL;
+        for (int k = 0; k < l->params; k++) {
+            const unsigned flags = l->fields[k].flags;
+            if (flags & CONVIS_ARRAY && !same_array(l, was, k)) {
+                const int64_t count = (int64_t)l->param[k];
+                snprintf(name, sizeof name, "arrays/%s.%s", l->name, l->fields[k].name);
+                convis_store_numbers(s, name, 1, &count, l->array[k]);
+            } else if (!(flags & (CONVIS_ARRAY | CONVIS_TEXT)) && (!was || l->param[k] != was->param[k])) {
+                convis_text_print(number, l->param[k]);
+                fprintf(lines, "%s.%s %s\n", l->name, l->fields[k].name, number);
+            }
+        }
+    }
+}
+
+static convis_status store_retina(convis_store *s, const convis_recipe *r, const convis_model *m)
+{
+    convis_model *plain = NULL;
+    char *text = NULL, *lines = NULL;
+    size_t size = 0;
+    convis_status status = convis_recipe_text(r, &text);
+    if (!status && m->planned)
+        status = convis_retina_build(m->context, &r->retina, NULL, 0, m->chunk.dim[CONVIS_X], m->chunk.dim[CONVIS_Y], &plain);
+    if (!status && plain && plain->count != m->count)
+        status = convis_fail(m->context, CONVIS_EINVAL, "%s: the model has %d layers, its recipe %d; expected those that belong together",
+                             "saving", m->count, plain->count);
+    FILE *f = status ? NULL : open_memstream(&lines, &size);
+    if (!status && !f) status = convis_fail(m->context, CONVIS_ENOMEM, "out of memory");
+    if (f) {
+        locale_t before = convis_text_locale((locale_t)0);
+        store_changes(s, m, plain, f);
+        convis_text_locale(before);
+        if (fclose(f)) status = convis_fail(m->context, CONVIS_ENOMEM, "out of memory");
+    }
+    if (!status) {
+        convis_store_text(s, "model", text);
+        if (*lines) convis_store_text(s, "parameters", lines);
+    }
+    free(lines);
+    convis_recipe_text_free(r, &text);
+    convis_model_free(&plain);
+    return status;
+}
+
+/* ---- Out ---- */
+
+static convis_status store_state(convis_store *s, const convis_model *m)
+{
+    const size_t size = convis_state_size(m);
+    char *bytes = convis_obtain(m->context, size);
+    convis_status status = bytes ? convis_state_get(m, bytes) : CONVIS_ENOMEM;
+    if (!status) {
+        convis_store_bytes(s, "state", bytes, size);
+        convis_store_whole(s, "layout", convis_state_layout(m));
+        convis_store_whole(s, "seed", m->seed);
+    }
+    convis_release(m->context, bytes);
+    return status;
+}
+
+static convis_status attach(convis_store *s, convis_context *c, const convis_attachment *a)
+{
+    char name[200];
+    const int64_t count = (int64_t)a->count;
+    if (!*a->name || strlen(a->name) > 100 || strchr(a->name, '/') || !strcmp(a->name, "."))
+        return convis_fail(c, CONVIS_ENAME, "attachment '%.100s': expected a name of 1 to 100 letters without '/'", a->name);
+    snprintf(name, sizeof name, "attached/%s", a->name);
+    if (a->type == 't') convis_store_text(s, name, a->data);
+    else if (a->type == 'd') convis_store_numbers(s, name, 1, &count, a->data);
+    else if (a->type == 'b') convis_store_bytes(s, name, a->data, a->count);
+    else return convis_fail(c, CONVIS_EINVAL, "attachment '%s': of type '%c', expected b, d or t", a->name, a->type);
+    return CONVIS_OK;
+}
+
+convis_status convis_model_save(const convis_recipe *r, const convis_model *m, const char *file, const convis_attachment *attachment,
+                                int attachments)
+{
+    convis_context *c = m->context;
+    convis_store *s;
+    if (m->status) return convis_fail(c, m->status, "%s", m->sentence);
+    convis_status status = convis_store_open(c, file, &s);
+    if (status) return status;
+    status = r->graph ? store_graph(s, r->graph, m) : store_retina(s, r, m);
+    if (!status) {
+        convis_store_note(s, "convis", convis_version());
+        convis_store_number(s, "dt", m->dt);
+    }
+    if (!status && m->planned) status = store_state(s, m);
+    for (int k = 0; k < attachments && !status; k++) status = attach(s, c, &attachment[k]);
+    convis_status closed = convis_store_close(&s, !status);
+    return status ? status : closed;
+}
+
+/* ---- In ---- */
+
+/* Each array of the file; the caller of `take` gets it to keep or free. */
+static convis_status each_array(convis_recipe *r, const char *file,
+                                convis_status (*take)(convis_recipe *, const char *path, convis_array *))
+{
+    convis_context *c = r->context;
+    char name[128], full[160];
+    for (int64_t k = 0; ; k++) {
+        convis_array values = { .data = NULL };
+        convis_numbers *numbers;
+        convis_status status = convis_store_list(c, file, "arrays", k, name, sizeof name);
+        if (status == CONVIS_ENAME || (!status && !*name)) return CONVIS_OK;
+        snprintf(full, sizeof full, "arrays/%s", name);
+        if (!status) status = convis_hdf5_numbers(c, file, full, 0, &numbers);
+        if (!status) status = convis_numbers_array(numbers, &values);
+        if (!status) status = take(r, name, &values);
+        convis_array_free(&values);
+        if (status) return status;
+    }
+}
+
+static convis_status into_graph(convis_recipe *r, const char *path, convis_array *values)
+{
+    return convis_graph_set_array(r->context, r->graph, path, values);
+}
+
+static convis_status into_list(convis_recipe *r, const char *path, convis_array *values)
+{
+    struct convis_saved_array *more = convis_obtain(r->context, (size_t)(r->array_count + 1)*sizeof *more);
+    if (!more) return CONVIS_ENOMEM;
+    if (r->array_count) memcpy(more, r->arrays, (size_t)r->array_count*sizeof *more);
+    convis_release(r->context, r->arrays);
+    r->arrays = more;
+    struct convis_saved_array *a = &more[r->array_count++];
+    snprintf(a->path, sizeof a->path, "%s", path);
+    a->values = *values;
+    values->data = NULL;                                 /* ours now */
+    return CONVIS_OK;
+}
+
+convis_status convis_recipe_read_saved(convis_recipe *r, const char *file, int depth)
+{
+    convis_context *c = r->context;
+    char *text = NULL, *lines = NULL;
+    convis_status status = convis_hdf5_text(c, file, "model", &text);
+    if (!status) {
+        const char *first = text;
+        while (isspace((unsigned char)*first)) first++;
+        status = *first == '<' ? convis_xml_read(c, file, text, strlen(text), &r->retina, &r->warnings)
+                               : convis_recipe_read_yaml(r, file, text, strlen(text), depth);
+    }
+    convis_release(c, text);
+    if (!status) {
+        convis_status without = convis_hdf5_text(c, file, "parameters", &lines);
+        status = without == CONVIS_ENAME ? CONVIS_OK : without;
+    }
+    if (!status && lines) status = convis_recipe_add_parameters(r, lines);
+    convis_release(c, lines);
+    return status ? status : each_array(r, file, r->graph ? into_graph : into_list);
+}
+
+void convis_recipe_drop_arrays(convis_recipe *r)
+{
+    for (int k = 0; k < r->array_count; k++) convis_array_free(&r->arrays[k].values);
+    convis_release(r->context, r->arrays);
+    r->arrays = NULL;
+    r->array_count = 0;
+}
+
+convis_status convis_recipe_apply_arrays(const convis_recipe *r, convis_model *m)
+{
+    convis_status status = CONVIS_OK;
+    for (int k = 0; k < r->array_count && !status; k++) {
+        const struct convis_saved_array *a = &r->arrays[k];
+        int64_t count = 1;
+        int row = 0;
+        for (int d = 0; d < a->values.dims; d++) count *= a->values.dim[d];
+        const model_layer *l = convis_find_parameter(m, a->path, &row);
+        if (!l) return CONVIS_ENAME;
+        if ((int64_t)l->param[row] != count)
+            return convis_fail(m->context, CONVIS_ESHAPE, "%s: %lld values were saved, for movies of this size it has %lld; "
+                               "expected the size for which it was saved", a->path, (long long)count, (long long)l->param[row]);
+        status = convis_set_array(m, a->path, a->values.data, count);
+    }
+    return status;
+}
+
+convis_status convis_model_resume(convis_model *m, const char *file)
+{
+    convis_context *c = m->context;
+    uint64_t layout = 0, seed = 0;
+    size_t size = convis_state_size(m), has = 0;
+    if (!size) return convis_fail(c, CONVIS_ESTATE, "the model must be planned before it resumes");
+    char *bytes = convis_obtain(c, size);
+    convis_status status = bytes ? convis_store_read_bytes(c, file, "state", bytes, size, &has) : CONVIS_ENOMEM;
+    if (!status) status = convis_store_read_whole(c, file, "layout", &layout);
+    if (!status) status = convis_store_read_whole(c, file, "seed", &seed);
+    if (!status && (has != size || layout != convis_state_layout(m)))
+        status = convis_fail(c, CONVIS_ESHAPE, "%s: the state of another model, or of another size", file);
+    if (!status) status = convis_state_put(m, bytes, size);
+    if (!status) status = convis_seed(m, seed);
+    convis_release(c, bytes);
+    return status;
+}
+
+/* ---- Attachments ---- */
+
+convis_status convis_model_attached(convis_context *c, const char *file, const char *name, char type, void *data, size_t room,
+                                    size_t *count)
+{
+    char full[200], *text = NULL;
+    convis_array values = { .data = NULL };
+    convis_numbers *numbers;
+    *count = 0;
+    snprintf(full, sizeof full, "attached/%.100s", name);
+    if (type == 'b') return convis_store_read_bytes(c, file, full, data, room, count);
+    if (type == 't') {
+        convis_status status = convis_hdf5_text(c, file, full, &text);
+        if (!status) *count = strlen(text);
+        if (!status && room) snprintf(data, room, "%s", text);
+        convis_release(c, text);
+        return status;
+    }
+    if (type != 'd') return convis_fail(c, CONVIS_EINVAL, "attachment '%.100s': of type '%c', expected b, d or t", name, type);
+    convis_status status = convis_hdf5_numbers(c, file, full, 0, &numbers);
+    if (!status) status = convis_numbers_array(numbers, &values);
+    if (!status) {
+        *count = 1;
+        for (int k = 0; k < values.dims; k++) *count *= (size_t)values.dim[k];
+        memcpy(data, values.data, (*count < room ? *count : room)*sizeof(double));
+    }
+    convis_array_free(&values);
+    return status;
+}
+
+/* ---- A built model as YAML ---- */
+
+convis_status convis_model_yaml(const convis_model *m, char **text)
+{
+    struct convis_graph g;
+    *text = NULL;
+    if (m->status) return convis_fail(m->context, m->status, "%s", m->sentence);
+    convis_status status = convis_graph_of_model(m, &g);
+    if (status) return status;
+    status = convis_graph_write(m->context, &g, text);
+    convis_graph_clear(m->context, &g);
+    return status;
+}
+
+void convis_model_yaml_free(const convis_model *m, char **text)
+{
+    if (!m || !text) return;
+    convis_release(m->context, *text);
+    *text = NULL;
+}

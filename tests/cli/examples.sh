@@ -1,0 +1,27 @@
+#!/bin/sh
+# examples.sh CONVIS COMPLEX_CELL DIRECTION_SELECTIVE - what the examples print of their cells' tuning, and that they draw it.
+. "$(dirname "$0")/tap.sh"
+complex=$2 direction=$3
+
+# The row of one direction holds: row DEGREES CONDITION, an expression of awk in $1 (degrees), $2 ...
+row() { awk -v at="$1" "\$1 == at { found = 1; good = ($2) } END { exit !(found && good) }" table; }
+draws() { if command -v gnuplot > /dev/null; then yes "$@"; else "${2}" "${3}" > out 2> err; skip "$1" 'no gnuplot'; fi; }
+
+draws 'complex_cell'                "$complex" c.png
+cp out table
+is  'both cells prefer 30 degrees'  row 30 '$2 > 200 && $4 > 50'
+is  'and the opposite direction'    row 210 '$2 > 200 && $4 > 50'
+is  'not what runs along'           row 120 '$2 < 0.01 && $4 < 0.01'
+is  'the complex cell answers all the time' row 30 '$3 < 0.02'
+# Half a cosine, squared: 16/(3 pi).
+is  'the simple one with the stripes'       row 30 '$5 > 1.69 && $5 < 1.71'
+
+draws 'direction_selective'         "$direction" d.png
+cp out table
+is  'the difference prefers rightwards'     row 0 '$2 > 0.07'
+is  'and is suppressed by leftwards'        row 180 '$2 < -0.07'
+is  'vertical motion is none to it'         row 90 '$2 < 0.0001 && $2 > -0.0001'
+a=$(awk '$1 == 40 { print $3 }' table) b=$(awk '$1 == 220 { print $3 }' table)
+is  'the sum cannot tell opposites apart'   test "$a" = "$b"
+
+echo "1..$count"

@@ -1,0 +1,177 @@
+/* test_convis.c - where Convis (Huth, Masquelier and Arleo 2018) fails, we do not. The other half of its failures has tests where
+ * the feature has: gradients of a blur's sigma (test_gradients.c), an STA that looks back in time (test_sta.c), states carried
+ * from chunk to chunk of a fit and gradients that pass their edges (test_fit.c). */
+#include "npy_out.h"
+#include <convis/fit.h>
+#include <math.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { SIDE = 8, PIXELS = SIDE*SIDE, FRAMES = 90 };
+static convis_context *c;
+
+static int begin(void **state) { (void)state; return convis_open(&c, "cpu"); }
+static int end(void **state)   { (void)state; convis_close(&c); return 0; }
+
+static convis_model *filter(int frames, int size, const char *kernel, int64_t chunk)
+{
+    convis_model *m;
+    must(c, convis_model_new(c, 0.001, &m));
+    convis_add(m, type_named("conv"), "filter", convis_input(m));
+    must_set(m, "filter", "frames", frames);
+    must_set(m, "filter", "height", size);
+    must_set(m, "filter", "width", size);
+    if (kernel) must(c, convis_set_kernel(m, "filter.weights", kernel));
+    must(c, convis_keep(m, "filter"));
+    must(c, convis_plan(m, convis_movie_shape(chunk, SIDE, SIDE)));
+    return m;
+}
+
+/* A kernel of 30 frames in chunks of 1 to 90: one and the same output (Convis's is wrong by 24-180 %). */
+static void chunks_shorter_than_the_kernel(void **state)
+{
+    static const int LENGTH[] = { 90, 1, 4, 29, 31 };
+    convis_tensor movie = noise_movie(convis_movie_shape(FRAMES, SIDE, SIDE), 0, 1, 4), y;
+    convis_real expected[FRAMES*PIXELS];
+    (void)state;
+    for (size_t k = 0; k < sizeof LENGTH/sizeof *LENGTH; k++) {
+        convis_model *m = filter(30, 5, "gaussian?sigma=1&tau=0.01", LENGTH[k]);
+        for (int t = 0; t < FRAMES; t += LENGTH[k]) {
+            must(c, convis_run(m, convis_slice(movie, CONVIS_T, t, t + LENGTH[k] < FRAMES ? t + LENGTH[k] : FRAMES)));
+            must(c, convis_output(m, "filter", &y));
+            size_t bytes = (size_t)(y.shape.dim[CONVIS_T]*PIXELS)*sizeof *expected;
+            if (k) assert_memory_equal(expected + t*PIXELS, y.data, bytes);
+            else memcpy(expected, y.data, bytes);
+        }
+        convis_model_free(&m);
+    }
+    free(movie.data);
+}
+
+/* The response of a cascade of order n to a flash peaks at tau, and is narrower for every n more. */
+static void a_cascades_n_counts(void **state)
+{
+    enum { LONG = 400 };
+    double narrower = 1e9;
+    (void)state;
+    for (int n = 1; n <= 5; n++) {
+        convis_model *m;
+        convis_tensor y;
+        convis_real flash[LONG] = { 1 };
+        must(c, convis_model_new(c, 0.001, &m));
+        convis_add(m, type_named("lowpass"), "cascade", convis_input(m));
+        must_set(m, "cascade", "tau", 0.05);
+        must_set(m, "cascade", "n", n);
+        must(c, convis_keep(m, "cascade"));
+        must(c, convis_plan(m, convis_movie_shape(LONG, 1, 1)));
+        must(c, convis_run(m, convis_view(flash, convis_movie_shape(LONG, 1, 1))));
+        must(c, convis_output(m, "cascade", &y));
+        int peak = 0;
+        double sum = 0, mean = 0, square = 0;
+        for (int t = 0; t < LONG; t++) {
+            if (y.data[t] > y.data[peak]) peak = t;
+            sum += (double)y.data[t];
+            mean += t*(double)y.data[t];
+            square += t*t*(double)y.data[t];
+        }
+        double width = sqrt(square/sum - mean*mean/sum/sum);
+        if (abs(peak - 50) > 2) fail_msg("n = %d: peak at %d ms, expected 50", n, peak);
+        assert_true(width < 0.95*narrower);
+        narrower = width;
+        convis_model_free(&m);
+    }
+}
+
+static void gaussians_sum_to_one(void **state)
+{
+    static const char *const KERNELS[] = { "gaussian?sigma=0.3", "gaussian?sigma=1.7", "gaussian?sigma=9", "gaussian?sigma=2&tau=0.01" };
+    (void)state;
+    for (size_t k = 0; k < 4; k++) {
+        double w[6*7*7], sum = 0;
+        convis_model *m = filter(6, 7, KERNELS[k], 1);
+        must(c, convis_get_array(m, "filter.weights", w, 6*7*7));
+        for (int i = 0; i < 6*7*7; i++) sum += w[i];
+        if (!(fabs(sum - 1) < 1e-12)) fail_msg("%s: sums to %.15g", KERNELS[k], sum);
+        convis_model_free(&m);
+    }
+}
+
+/* Every weight of every stage of an untouched cascade has a gradient, and a hundred steps make it much better. */
+static void cascades_learn_from_their_default_start(void **state)
+{
+    convis_model *m;
+    char name[32], folder[] = "/tmp/convis-cascade-XXXXXX", file[3][64];
+    double *data = malloc(FRAMES*PIXELS*sizeof *data);
+    convis_recording *r;
+    convis_fit_report report;
+    convis_fit_options o = CONVIS_FIT_DEFAULTS;
+    (void)state;
+    assert_non_null(mkdtemp(folder));
+    snprintf(file[0], 64, "%s/s.npy", folder);
+    snprintf(file[1], 64, "%s/r.npy", folder);
+    for (int i = 0; i < FRAMES*PIXELS; i++) data[i] = chance(5, (uint64_t)i) - 0.5;
+    write_npy(file[0], 3, (int64_t[]){ FRAMES, SIDE, SIDE }, data);
+    for (int t = FRAMES - 1; t >= 0; t--)                /* what a threshold after the sum of neighbours, three frames ago, would say */
+        for (int i = 0; i < PIXELS; i++) {
+            double sum = t >= 3 ? data[(t - 3)*PIXELS + i] + data[(t - 3)*PIXELS + (i + 1)%PIXELS] : 0;
+            data[t*PIXELS + i] = sum > 0.2 ? sum - 0.2 : 0;
+        }
+    write_npy(file[1], 2, (int64_t[]){ FRAMES, PIXELS }, data);
+    must(c, convis_model_new(c, 0.001, &m));
+    convis_node at = convis_input(m);
+    for (int k = 0; k < 2; k++) {
+        snprintf(name, sizeof name, "filter_%d", k);
+        at = convis_add(m, type_named("conv"), name, at);
+        must_set(m, name, "channels", k ? 1 : 3);
+        must_set(m, name, "frames", k ? 2 : 4);
+        must_set(m, name, "height", 3);
+        must_set(m, name, "width", 3);
+        must(c, convis_want(m, name));
+        snprintf(name, sizeof name, "nonlinearity_%d", k);
+        at = convis_add(m, type_named("softplus"), name, at);
+        must_set(m, name, "sharpness", 4);
+    }
+    must(c, convis_recording_open(c, &(convis_recording_options){ .stimulus = file[0], .response = file[1], .dt = 0.001 }, &r));
+    o.epochs = 100;
+    must(c, convis_fit(m, r, &o, &report));
+    if (!(report.loss < 0.1*report.loss_before)) fail_msg("loss %g -> %g", report.loss_before, report.loss);
+    convis_recording_close(&r);
+    convis_model_free(&m);
+    for (int k = 0; k < 2; k++) unlink(file[k]);
+    rmdir(folder);
+    free(data);
+}
+
+/* Rosenbrock's valley in ten dimensions, by L-BFGS through the public door. */
+static convis_status valley(void *user, const double *x, double *value, double *gradient)
+{
+    (void)user;
+    *value = 0;
+    for (int i = 0; gradient && i < 10; i++) gradient[i] = 0;
+    for (int i = 0; i < 9; i++) {
+        double a = x[i + 1] - x[i]*x[i], b = 1 - x[i];
+        *value += 100*a*a + b*b;
+        if (gradient) { gradient[i] += -400*a*x[i] - 2*b; gradient[i + 1] += 200*a; }
+    }
+    return CONVIS_OK;
+}
+
+static void lbfgs_reaches_the_truth(void **state)
+{
+    convis_optimizer *o;
+    double x[10], low[10], high[10], value;
+    (void)state;
+    for (int i = 0; i < 10; i++) { x[i] = i%2 ? 1 : -1.2; low[i] = -5; high[i] = 5; }
+    must(c, convis_optimizer_open(c, &(convis_optimizer_options){ .kind = "lbfgs" }, 10, &o));
+    must(c, convis_optimizer_minimize(o, valley, NULL, x, low, high, &(convis_minimize_options){ .evaluations = 1000 }, &value));
+    for (int i = 0; i < 10; i++) assert_true(fabs(x[i] - 1) < 1e-5);
+    convis_optimizer_close(&o);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = { cmocka_unit_test(chunks_shorter_than_the_kernel), cmocka_unit_test(a_cascades_n_counts),
+        cmocka_unit_test(gaussians_sum_to_one), cmocka_unit_test(cascades_learn_from_their_default_start),
+        cmocka_unit_test(lbfgs_reaches_the_truth) };
+    return cmocka_run_group_tests(tests, begin, end);
+}
