@@ -130,7 +130,8 @@ static void walk(const work *q, int operation, const engine *e, convis_pass pass
 {
     const size *z = q->z;
     for (int64_t done = 0; done < z->frames; done += e->chunk) {
-        int64_t count = z->frames - done < e->chunk ? z->frames - done : e->chunk, from = operation == FORWARD ? done : z->frames - done - count;
+        int64_t count = z->frames - done < e->chunk ? z->frames - done : e->chunk;
+        int64_t from = operation == FORWARD ? done : z->frames - done - count;
         const float *in = q->in + from*q->n_in, *d_out = q->d_out + from*q->n_out;
         pass.frame = from;
         pass.frames = (int)count;
@@ -168,8 +169,8 @@ enum { ACROSS = 32 };
 #define AT(p, k) (*(const vector *)(const void *)((p) + 8*(k)))
 
 /* Planes with a border: [frame][channel][y][x], `before` pixels at the left and top repeat the edge, or are 0. */
-static float *bordered(const float *from, int64_t planes, int64_t h, int64_t w, int64_t ky, int64_t kx, int64_t up, int64_t left, int repeat,
-                       int64_t *pitch)
+static float *bordered(const float *from, int64_t planes, int64_t h, int64_t w, int64_t ky, int64_t kx, int64_t up, int64_t left,
+                       int repeat, int64_t *pitch)
 {
     int64_t rows = h + ky - 1;
     *pitch = (w + kx - 1 + ACROSS + 15)/16*16;
@@ -188,8 +189,8 @@ static float *bordered(const float *from, int64_t planes, int64_t h, int64_t w, 
 }
 
 /* y[o][t] = sum of planes weighed: of frames t + first + k, k < T, that exist (0 <= frame < frames of x). */
-static void plain_sum(const work *q, const float *x, int64_t pitch, int64_t in, int64_t out, int64_t x_frames, int64_t first, const float *w,
-                      int64_t w_out, int64_t w_in, int turned, int64_t y_frames, float *y)
+static void plain_sum(const work *q, const float *x, int64_t pitch, int64_t in, int64_t out, int64_t x_frames, int64_t first,
+                      const float *w, int64_t w_out, int64_t w_in, int turned, int64_t y_frames, float *y)
 {
     const size *z = q->z;
     int64_t rows = z->h + z->y - 1, taps = z->t*z->y*z->x;
@@ -232,7 +233,8 @@ static void plain_kernel(const work *q, const float *x, int64_t pitch)
                         double sum = 0;
                         for (int64_t t = 0; t < z->frames; t++)
                             for (int64_t v = 0; v < z->h; v++) {
-                                const float *g = q->d_out + ((t*z->out + o)*z->h + v)*z->w, *row = x + (((t + k)*z->in + i)*rows + v + b)*pitch + c;
+                                const float *g = q->d_out + ((t*z->out + o)*z->h + v)*z->w;
+                                const float *row = x + (((t + k)*z->in + i)*rows + v + b)*pitch + c;
                                 vector a = { 0 }, d = a;
                                 int64_t u = 0;
                                 for (; u + 16 <= z->w; u += 16) {
@@ -258,7 +260,8 @@ static void run_plain(const work *q, int operation, void *user)
         return;
     }
     float *x = bordered(q->movie, (q->history + z->frames)*z->in, z->h, z->w, z->y, z->x, (z->y - 1)/2, (z->x - 1)/2, 1, &pitch);
-    if (operation == FORWARD) plain_sum(q, x, pitch, z->in, z->out, q->history + z->frames, 0, q->w, z->in*taps, taps, 0, z->frames, q->out);
+    int64_t all = q->history + z->frames;
+    if (operation == FORWARD) plain_sum(q, x, pitch, z->in, z->out, all, 0, q->w, z->in*taps, taps, 0, z->frames, q->out);
     else plain_kernel(q, x, pitch);
     free(x);
 }
@@ -322,8 +325,8 @@ static void multiply(const float *a, const float *b, float *sum, int64_t bins, i
 }
 
 /* Frames from..from+count-1 of a movie, bordered by repetition if there is room for it, into the volume. */
-static void fill(const work *q, const fft3 *f, const float *movie, int64_t channels, int64_t channel, int64_t from, int64_t frames, int repeat,
-                 float *volume)
+static void fill(const work *q, const fft3 *f, const float *movie, int64_t channels, int64_t channel, int64_t from, int64_t frames,
+                 int repeat, float *volume)
 {
     const size *z = q->z;
     int64_t up = repeat ? (z->y - 1)/2 : 0, left = repeat ? (z->x - 1)/2 : 0;
@@ -363,8 +366,10 @@ static void fft3_block(const work *q, const fft3 *f, int operation, int64_t t0, 
         }
     for (int64_t o = 0; operation != KERNEL && o < out; o++) {
         memset(sum, 0, (size_t)(2*f->bins)*sizeof *sum);
-        for (int64_t i = 0; i < in; i++)
-            multiply(f->weights + 2*(operation == INPUT ? i*z->in + o : o*z->in + i)*f->bins, spectra + 2*i*f->bins, sum, f->bins, operation == FORWARD);
+        for (int64_t i = 0; i < in; i++) {
+            int64_t pair = operation == INPUT ? i*z->in + o : o*z->in + i;
+            multiply(f->weights + 2*pair*f->bins, spectra + 2*i*f->bins, sum, f->bins, operation == FORWARD);
+        }
         fftwf_execute_dft_c2r(f->back, (fftwf_complex *)sum, room);
         int64_t frames = operation == INPUT ? q->history + z->frames : z->frames, first = operation == INPUT ? q->history : 0;
         float *to = operation == INPUT ? q->d_movie : q->out;
@@ -402,9 +407,9 @@ static void measure(const size *z, int threads)
         double by_fft = best_of(&q, operation, run_engine, &fft), plain = best_of(&q, operation, run_plain, NULL);
         double by_fft3 = fmin(best_of(&q, operation, run_fft3, &blocks[0]), best_of(&q, operation, run_fft3, &blocks[1]));
         double other = fmin(fmin(by_direct, by_fft), fmin(plain, by_fft3));
-        printf("  %-16s %-8s %8.2f ms a 1000 frames, %7.1f GFLOP/s   direct %7.1f  fft %7.1f | plain %6.1f  3d fft %6.1f   ratio %.2f\n", z->what,
-               NAMES[operation], us*1e6/(double)z->frames, flops/us*1e-9, flops/by_direct*1e-9, flops/by_fft*1e-9, flops/plain*1e-9,
-               flops/by_fft3*1e-9, other/us);
+        printf("  %-16s %-8s %8.2f ms a 1000 frames, %7.1f GFLOP/s   direct %7.1f  fft %7.1f | plain %6.1f  3d fft %6.1f   ratio %.2f\n",
+               z->what, NAMES[operation], us*1e6/(double)z->frames, flops/us*1e-9, flops/by_direct*1e-9, flops/by_fft*1e-9,
+               flops/plain*1e-9, flops/by_fft3*1e-9, other/us);
         fflush(stdout);
     }
     for (int k = 0; k < 2; k++) fft3_free(&blocks[k], threads);

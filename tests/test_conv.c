@@ -58,7 +58,7 @@ enum { SETTING_COUNT = sizeof SETTINGS/sizeof *SETTINGS };
 /* Everything is drawn from these numbers; what is computed is measured against `scale`, the sum of magnitudes. */
 typedef struct problem {
     convis_conv_spec s;
-    int64_t frames, history, h, w, n_in, n_out, taps;
+    int64_t frames, history, h, w, n_in, n_out, taps, count, pixels;     /* count: of weights; pixels: of the movie, with its past */
     real   *movie, *in, *d_out;          /* in: frame 0, behind the history */
     double *weights, *bias, *out, *d_in, *d_weights, *d_bias;
     double  scale_out, scale_in, scale_weights;
@@ -75,15 +75,16 @@ static double drawn(uint64_t seed, int64_t k) { return 2*chance(seed, (uint64_t)
 
 static void draw_weights(const setting *q, problem *p)
 {
-    int64_t area = p->s.y*p->s.x, pairs = p->s.out*p->s.in/p->s.groups;
+    int64_t area = p->s.y*p->s.x, inputs = p->s.in/p->s.groups, pairs = p->s.out*inputs;
     int rank = q->kernel == RANK_TWO ? 2 : 1;
-    for (int64_t k = 0; k < pairs*p->taps; k++) p->weights[k] = q->kernel == FULL ? drawn(1, k) : q->kernel == NEARLY ? 1e-3*drawn(1, k) : 0;
+    double share = q->kernel == FULL ? 1 : q->kernel == NEARLY ? 1e-3 : 0;
+    for (int64_t k = 0; k < pairs*p->taps; k++) p->weights[k] = share*drawn(1, k);
     for (int64_t pair = 0; q->kernel != FULL && pair < pairs; pair++)
         for (int r = 0; r < rank; r++)
             for (int64_t k = 0; k < p->taps; k++) {
-                int64_t t = k/area, y = k%area/p->s.x, x = k%p->s.x;
                 /* Time courses are shared by what one input sends to all outputs. */
-                p->weights[pair*p->taps + k] += drawn(2, (pair%(p->s.in/p->s.groups)*8 + r)*64 + t)*drawn(3, (pair*8 + r)*64 + y)*drawn(4, (pair*8 + r)*64 + x);
+                int64_t t = k/area, y = k%area/p->s.x, x = k%p->s.x, course = (pair%inputs*8 + r)*64, shape = (pair*8 + r)*64;
+                p->weights[pair*p->taps + k] += drawn(2, course + t)*drawn(3, shape + y)*drawn(4, shape + x);
             }
 }
 
@@ -102,7 +103,8 @@ static void reference(problem *p)
 {
     const convis_conv_spec *s = &p->s;
     int64_t inputs = s->in/s->groups, outputs = s->out/s->groups;
-    int64_t before_y = s->padding == CONVIS_CONV_NONE ? 0 : (s->y - 1)*s->dilation_y/2, before_x = s->padding == CONVIS_CONV_NONE ? 0 : (s->x - 1)*s->dilation_x/2;
+    int64_t padded = s->padding != CONVIS_CONV_NONE;
+    int64_t before_y = padded*((s->y - 1)*s->dilation_y/2), before_x = padded*((s->x - 1)*s->dilation_x/2);
     for (int64_t t = 0; t < p->frames; t++) for (int64_t b = 0; b < s->batch; b++) for (int64_t o = 0; o < s->out; o++)
     for (int64_t y = 0; y < p->h; y++) for (int64_t x = 0; x < p->w; x++) {
         int64_t at = t*p->n_out + ((b*s->out + o)*p->h + y)*p->w + x;
@@ -136,17 +138,18 @@ static problem problem_of(const setting *q)
     p.taps = p.s.t*p.s.y*p.s.x;
     p.n_in = p.s.batch*p.s.in*p.s.h*p.s.w;
     p.n_out = p.s.batch*p.s.out*p.h*p.w;
-    int64_t weights = p.s.out*p.s.in/p.s.groups*p.taps, all = (p.history + p.frames)*p.n_in;
-    p.movie = room(all, sizeof *p.movie);
+    p.count = p.s.out*p.s.in/p.s.groups*p.taps;
+    p.pixels = (p.history + p.frames)*p.n_in;
+    p.movie = room(p.pixels, sizeof *p.movie);
     p.in = p.movie + p.history*p.n_in;
     p.d_out = room(p.frames*p.n_out, sizeof *p.d_out);
-    p.weights = room(weights, sizeof(double));
+    p.weights = room(p.count, sizeof(double));
     p.bias = room(p.s.out, sizeof(double));
     p.out = room(p.frames*p.n_out, sizeof(double));
-    p.d_in = room(all, sizeof(double));
-    p.d_weights = room(weights, sizeof(double));
+    p.d_in = room(p.pixels, sizeof(double));
+    p.d_weights = room(p.count, sizeof(double));
     p.d_bias = room(p.s.out, sizeof(double));
-    for (int64_t k = 0; k < all; k++) p.movie[k] = (real)drawn(5, k);
+    for (int64_t k = 0; k < p.pixels; k++) p.movie[k] = (real)drawn(5, k);
     for (int64_t k = 0; k < p.frames*p.n_out; k++) p.d_out[k] = (real)drawn(6, k);
     for (int64_t k = 0; k < p.s.out; k++) p.bias[k] = drawn(7, k);
     draw_weights(q, &p);
@@ -250,9 +253,9 @@ static real *forward(const engine *e, const problem *p, cut how)
 static gradients back(const engine *e, const problem *p, cut how, int which)
 {
     gradients g = { 0 };
-    if (which & CONVIS_CONV_INPUT) g.in = room((p->history + p->frames)*p->n_in, sizeof *g.in);
+    if (which & CONVIS_CONV_INPUT) g.in = room(p->pixels, sizeof *g.in);
     if (which & CONVIS_CONV_KERNEL) {
-        g.weights = room(p->s.out*p->s.in/p->s.groups*p->taps, sizeof(double));
+        g.weights = room(p->count, sizeof(double));
         g.bias = room(p->s.out, sizeof(double));
     }
     work(e, p, how, NULL, &g);
@@ -290,8 +293,8 @@ static void against_reference(const setting *q, const problem *p, int method, co
     within(worst(p->out, out, 1, p->frames*p->n_out), p->scale_out, "the output", q, &e);
     for (cut how = WHOLE; how <= RANDOMLY; how++) {
         gradients g = back(&e, p, how, BOTH);
-        within(worst(p->d_in, g.in, 1, (p->history + p->frames)*p->n_in), p->scale_in, "the gradient of the input", q, &e);
-        within(worst(p->d_weights, g.weights, 0, p->s.out*p->s.in/p->s.groups*p->taps), p->scale_weights, "the gradient of the kernel", q, &e);
+        within(worst(p->d_in, g.in, 1, p->pixels), p->scale_in, "the gradient of the input", q, &e);
+        within(worst(p->d_weights, g.weights, 0, p->count), p->scale_weights, "the gradient of the kernel", q, &e);
         within(worst(p->d_bias, g.bias, 0, p->s.out), p->scale_weights, "the gradient of the bias", q, &e);
         gradients_free(&g);
     }
@@ -322,7 +325,8 @@ static void choices(void **state)
             engine e = engine_of(&p, method, 0, "cpu", 1);
             const char *choice = convis_conv_choice(e.conv);
             int separable = method == CONVIS_CONV_SEPARABLE, low = q->kernel == RANK_ONE || q->kernel == RANK_TWO;
-            if ((!separable || low) && !strstr(choice, METHODS[method])) fail_msg("%s: '%s', expected %s", q->what, choice, METHODS[method]);
+            if ((!separable || low) && !strstr(choice, METHODS[method]))
+                fail_msg("%s: '%s', expected %s", q->what, choice, METHODS[method]);
             if (q->kernel == NEARLY && strstr(choice, "separable")) fail_msg("%s: '%s', expected another way", q->what, choice);
             engine_free(&e);
         }
@@ -367,7 +371,7 @@ static void gradients_and_threads(void **state)
     for (int k = 0; k < SETTING_COUNT; k++)
         for (int method = 0; method < METHOD_COUNT; method++) {
             problem p = problems[k];
-            size_t weights = (size_t)(p.s.out*p.s.in/p.s.groups*p.taps)*sizeof(double), in = (size_t)((p.history + p.frames)*p.n_in)*sizeof(real);
+            size_t weights = (size_t)p.count*sizeof(double), in = (size_t)p.pixels*sizeof(real);
             engine plain = engine_of(&p, method, BOTH, "cpu", 1);
             gradients expected = back(&plain, &p, RANDOMLY, BOTH);
             for (int threads = 2; threads <= 3; threads++) {
@@ -395,8 +399,8 @@ static void one_gradient(void **state)
             real *out = forward(&e, &p, RANDOMLY);
             gradients g = back(&e, &p, WHOLE, which);
             within(worst(p.out, out, 1, p.frames*p.n_out), p.scale_out, "the output", &SETTINGS[k], &e);
-            if (g.in) within(worst(p.d_in, g.in, 1, (p.history + p.frames)*p.n_in), p.scale_in, "the gradient of the input", &SETTINGS[k], &e);
-            else within(worst(p.d_weights, g.weights, 0, p.s.out*p.s.in/p.s.groups*p.taps), p.scale_weights, "the gradient of the kernel", &SETTINGS[k], &e);
+            if (g.in) within(worst(p.d_in, g.in, 1, p.pixels), p.scale_in, "the gradient of the input", &SETTINGS[k], &e);
+            else within(worst(p.d_weights, g.weights, 0, p.count), p.scale_weights, "the gradient of the kernel", &SETTINGS[k], &e);
             free(out);
             gradients_free(&g);
             engine_free(&e);
@@ -417,8 +421,8 @@ static void adjoint(void **state)
             double there = 0, by_input = 0, by_weights = 0, terms = (double)(p.frames*p.n_out)*p.scale_out;
             for (int64_t i = 0; i < p.frames*p.n_out; i++) there += (double)out[i]*(double)p.d_out[i];
             for (int64_t i = 0; i < p.s.out; i++) there -= p.bias[i]*g.bias[i];
-            for (int64_t i = 0; i < (p.history + p.frames)*p.n_in; i++) by_input += (double)p.movie[i]*(double)g.in[i];
-            for (int64_t i = 0; i < p.s.out*p.s.in/p.s.groups*p.taps; i++) by_weights += p.weights[i]*g.weights[i];
+            for (int64_t i = 0; i < p.pixels; i++) by_input += (double)p.movie[i]*(double)g.in[i];
+            for (int64_t i = 0; i < p.count; i++) by_weights += p.weights[i]*g.weights[i];
             within(fabs(there - by_input), terms, "<y, g> - <x, d_x>", &SETTINGS[k], &e);
             within(fabs(there - by_weights), terms, "<y, g> - <w, d_w>", &SETTINGS[k], &e);
             free(out);
@@ -436,7 +440,7 @@ static void differences(void **state)
             problem p = problems[k];
             engine e = engine_of(&p, method, CONVIS_CONV_KERNEL, "cpu", 1);
             gradients g = back(&e, &p, WHOLE, CONVIS_CONV_KERNEL);
-            int64_t count = p.s.out*p.s.in/p.s.groups*p.taps;
+            int64_t count = p.count;
             for (int64_t n = 0; n < 4; n++) {
                 int64_t at = (int64_t)(chance(11, (uint64_t)(k*4 + n))*(double)count);
                 double value[2], was = p.weights[at];
@@ -450,7 +454,8 @@ static void differences(void **state)
                     engine_free(&moved);
                 }
                 p.weights[at] = was;
-                within(fabs((value[1] - value[0])/2 - g.weights[at]), sqrt((double)(p.frames*p.n_out))*p.scale_out, "a difference", &SETTINGS[k], &e);
+                double terms = sqrt((double)(p.frames*p.n_out))*p.scale_out;
+                within(fabs((value[1] - value[0])/2 - g.weights[at]), terms, "a difference", &SETTINGS[k], &e);
             }
             gradients_free(&g);
             engine_free(&e);
@@ -464,7 +469,7 @@ static void reset(void **state)
     for (int k = 0; k < SETTING_COUNT; k++)
         for (int method = 1; method < METHOD_COUNT; method++) {
             problem p = problems[k], other = p;
-            int64_t all = (p.history + p.frames)*p.n_in;
+            int64_t all = p.pixels;
             engine e = engine_of(&p, method, CONVIS_CONV_KERNEL, "cpu", 2);
             other.movie = room(all, sizeof *other.movie);
             other.in = other.movie + p.history*p.n_in;

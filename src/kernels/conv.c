@@ -89,7 +89,8 @@ static int choose(const convis_conv *c, int operation, double *cost)
 
 static int uses(const convis_conv *c, int way)
 {
-    return c->forward == way || (c->s.gradients & CONVIS_CONV_KERNEL && c->kernel == way) || (c->s.gradients & CONVIS_CONV_INPUT && c->input == way);
+    return c->forward == way || (c->s.gradients & CONVIS_CONV_KERNEL && c->kernel == way)
+        || (c->s.gradients & CONVIS_CONV_INPUT && c->input == way);
 }
 
 void convis_conv_arrange(convis_conv *c, const convis_conv_spec *spec, int threads)

@@ -75,7 +75,8 @@ void convis_conv_direct_prepare(convis_conv *c, const double *weights)
             *back++ = b*c->y.dilation*d->back_pitch + x;
         }
     if (c->forward == CONV_DIRECT) convis_conv_pack(c, weights, convis_conv_at(c, d->weights), 0, 0);
-    if (c->input == CONV_DIRECT && c->s.gradients & CONVIS_CONV_INPUT) convis_conv_pack(c, weights, convis_conv_at(c, d->back_weights), 1, 0);
+    if (c->input == CONV_DIRECT && c->s.gradients & CONVIS_CONV_INPUT)
+        convis_conv_pack(c, weights, convis_conv_at(c, d->back_weights), 1, 0);
 }
 
 /* ---- Filling the rings ---- */
@@ -94,7 +95,8 @@ static void fill_plane(const convis_pass *p, const convis_conv *c, const real *m
 }
 
 /* Planes of frames lo..hi-1 of the pass, counted from its first. The caller meets the others before they are read. */
-static void fill_planes(const convis_pass *p, const convis_conv *c, conv_ring *ring, const real *in, int64_t lo, int64_t hi, void *scratch)
+static void fill_planes(const convis_pass *p, const convis_conv *c, conv_ring *ring, const real *in, int64_t lo, int64_t hi,
+                        void *scratch)
 {
     const conv_direct *d = &c->direct;
     int64_t channels = c->s.batch*c->s.in, area = c->s.h*c->s.w;
@@ -130,7 +132,8 @@ static void finish(const convis_pass *p, const convis_conv *c, const conv_ring *
 
 /* ---- Forward ---- */
 
-static void forward_rows(const convis_pass *p, const convis_conv *c, int64_t t, int64_t b, int64_t y0, int64_t y1, real *out, void *scratch)
+static void forward_rows(const convis_pass *p, const convis_conv *c, int64_t t, int64_t b, int64_t y0, int64_t y1, real *out,
+                         void *scratch)
 {
     const conv_direct *d = &c->direct;
     const real *bias = convis_conv_at(c, c->bias), *weights = convis_conv_at(c, d->weights);
@@ -142,8 +145,10 @@ static void forward_rows(const convis_pass *p, const convis_conv *c, int64_t t, 
                     .y0 = y0, .y1 = y1, .share = c->y.stride == c->y.dilation };
     for (int64_t g = 0; g < c->s.groups; g++) {
         for (int64_t i = 0; i < c->inputs; i++)
-            for (int64_t k = 0; k < c->s.t; k++)
-                planes[i*c->s.t + k] = convis_conv_plane(c, scratch, p->frame + t - (c->s.t - 1 - k)*c->s.dilation_t, b*c->s.in + g*c->inputs + i);
+            for (int64_t k = 0; k < c->s.t; k++) {
+                int64_t frame = p->frame + t - (c->s.t - 1 - k)*c->s.dilation_t;
+                planes[i*c->s.t + k] = convis_conv_plane(c, scratch, frame, b*c->s.in + g*c->inputs + i);
+            }
         for (int64_t block = 0; block < convis_conv_blocks(c->outputs); block++) {
             int64_t o = convis_conv_block_start(block, c->outputs), first = g*c->outputs + o;
             int lines = convis_conv_lines_at(o, c->outputs);
@@ -289,14 +294,16 @@ static void add_kernel(const convis_pass *p, const convis_conv *c, int64_t lo, i
                 for (int64_t k = mine.from; k < mine.to; k++) {
                     patch q = patch_at(c, &n, k);
                     int64_t last = c->y.out + (q.down ? q.lines - 1 : 0);
-                    if (r < last) add_patch(p, c, &q, b, lo, t, convis_least(together, hi - t), r, convis_least(r + chunk, last), d_weights, scratch);
+                    if (r >= last) continue;
+                    add_patch(p, c, &q, b, lo, t, convis_least(together, hi - t), r, convis_least(r + chunk, last), d_weights, scratch);
                 }
 }
 
 /* ---- Gradient of the input ---- */
 
 /* Of frame t, which may lie in the past: what the `frames` of the pass owe to it. Up to four inputs at once. */
-static void back_planes(const convis_pass *p, const convis_conv *c, int64_t t, int64_t b, int64_t g, int64_t block, real *d_in, void *scratch)
+static void back_planes(const convis_pass *p, const convis_conv *c, int64_t t, int64_t b, int64_t g, int64_t block, real *d_in,
+                        void *scratch)
 {
     const conv_direct *d = &c->direct;
     char *own = convis_conv_own(p, scratch, d->thread, d->thread_bytes);

@@ -52,7 +52,9 @@ static length length_at(int64_t least, int index)
         n += step;
         if (n == 8*step) step *= 2;
     }
-    return index || n > 1 << 20 ? (length){ 0 } : (length){ (int)n, (float)((double)n*log2((double)n)*0.15), (float)((double)n*log2((double)n)*0.36) };
+    if (index || n > 1 << 20) return (length){ 0 };
+    double work = (double)n*log2((double)n);
+    return (length){ (int)n, (float)(0.15*work), (float)(0.36*work) };
 }
 
 /* ---- Sizes ---- */
@@ -148,8 +150,8 @@ static FFTW(plan) make_plan(int kind, int n, int count, int nc)
         FFTW(complex) *other = (FFTW(complex) *)plane;
         if (kind == ROWS) plan = FFTW(plan_many_dft_r2c)(1, &n, count, plane, NULL, 1, n, spectrum, NULL, 1, nc, FFTW_ESTIMATE);
         else if (kind == ROWS_BACK) plan = FFTW(plan_many_dft_c2r)(1, &n, count, spectrum, NULL, 1, nc, plane, NULL, 1, n, FFTW_ESTIMATE);
-        else plan = FFTW(plan_many_dft)(1, &n, nc, spectrum, NULL, nc, 1, other, NULL, nc, 1, kind == COLUMNS ? FFTW_FORWARD : FFTW_BACKWARD,
-                                        FFTW_ESTIMATE | FFTW_PRESERVE_INPUT);
+        else plan = FFTW(plan_many_dft)(1, &n, nc, spectrum, NULL, nc, 1, other, NULL, nc, 1,
+                                        kind == COLUMNS ? FFTW_FORWARD : FFTW_BACKWARD, FFTW_ESTIMATE | FFTW_PRESERVE_INPUT);
     }
     FFTW(free)(plane);
     FFTW(free)(spectrum);
@@ -240,7 +242,8 @@ static desk desk_of(const convis_pass *p, const convis_conv *c, void *scratch)
     return (desk){ (real *)(void *)own, (real *)(void *)(own + c->fft.thread_mixed), (real *)(void *)(own + c->fft.thread_spectrum) };
 }
 
-static void put_spectrum(const convis_conv *c, const real *spectrum, real *ring, int64_t channels, int64_t room, int64_t channel, int64_t slot)
+static void put_spectrum(const convis_conv *c, const real *spectrum, real *ring, int64_t channels, int64_t room, int64_t channel,
+                         int64_t slot)
 {
     int64_t slots = room + c->fft.mirrored, step = channels*slots*CONVIS_BLOCK;
     for (; slot < slots; slot += room)
@@ -313,8 +316,8 @@ static void sum_forward(const convis_pass *p, const convis_conv *c, int64_t t0, 
     const real *w = convis_conv_at(c, d->weights), *x = convis_conv_in(scratch, d->spectra);
     real *y = convis_conv_in(scratch, d->products);
     int64_t slots = d->room + d->mirrored, spectrum = d->blocks*CONVIS_BLOCK;
-    conv_sum j = { .w_tap = CONVIS_BLOCK, .w_channel = s->t*CONVIS_BLOCK, .x_channel = slots*CONVIS_BLOCK, .channels = c->inputs, .taps = s->t,
-                   .hop = s->dilation_t, .room = d->room, .y_step = s->batch*s->out*spectrum };
+    conv_sum j = { .w_tap = CONVIS_BLOCK, .w_channel = s->t*CONVIS_BLOCK, .x_channel = slots*CONVIS_BLOCK, .channels = c->inputs,
+                   .taps = s->t, .hop = s->dilation_t, .room = d->room, .y_step = s->batch*s->out*spectrum };
     conv_range mine = convis_conv_share(p, d->blocks);
     for (int64_t block = mine.from; block < mine.to; block++)
         for (int64_t b = 0; b < s->batch; b++)
@@ -374,7 +377,8 @@ static void correlate(const convis_pass *p, const convis_conv *c, int64_t lo, in
     real *e = convis_conv_in(scratch, d->gradient);
     int64_t slots = d->room + d->mirrored, back_slots = d->back_room + d->mirrored;
     conv_correlation j = { .frames = hi - lo, .g_slot = convis_conv_slot(lo, d->back_room), .g_room = d->back_room,
-                           .x_slot = convis_conv_slot(p->frame + lo - c->history, d->room), .x_room = d->room, .hop = s->dilation_t, .taps = s->t };
+                           .x_slot = convis_conv_slot(p->frame + lo - c->history, d->room), .x_room = d->room, .hop = s->dilation_t,
+                           .taps = s->t };
     conv_range mine = convis_conv_share(p, d->blocks);
     for (int64_t block = mine.from; block < mine.to; block++)
         for (int64_t o = 0; o < s->out; o++)
@@ -397,8 +401,8 @@ static void sum_back(const convis_pass *p, const convis_conv *c, int64_t lo, int
     const real *w = convis_conv_at(c, d->weights), *g = convis_conv_in(scratch, d->back);
     real *y = convis_conv_in(scratch, d->products);
     int64_t slots = d->back_room + d->mirrored, spectrum = d->blocks*CONVIS_BLOCK, hop = s->dilation_t;
-    conv_sum j = { .w_tap = -CONVIS_BLOCK, .w_channel = c->inputs*s->t*CONVIS_BLOCK, .x_channel = slots*CONVIS_BLOCK, .channels = c->outputs,
-                   .hop = hop, .room = d->back_room, .conjugate = 1, .y_step = s->batch*s->in*spectrum };
+    conv_sum j = { .w_tap = -CONVIS_BLOCK, .w_channel = c->inputs*s->t*CONVIS_BLOCK, .x_channel = slots*CONVIS_BLOCK,
+                   .channels = c->outputs, .hop = hop, .room = d->back_room, .conjugate = 1, .y_step = s->batch*s->in*spectrum };
     conv_range mine = convis_conv_share(p, d->blocks);
     for (int64_t block = mine.from; block < mine.to; block++)
         for (int64_t b = 0; b < s->batch; b++)

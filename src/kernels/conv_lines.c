@@ -151,7 +151,8 @@ static __attribute__((noinline)) void add_up(real parts[][CONVIS_OCTET], int cou
 {
     for (int k = 0; k < count; k++) {
         const real *p = parts[k];
-        sum[k] += (((double)p[0] + (double)p[1]) + ((double)p[2] + (double)p[3])) + (((double)p[4] + (double)p[5]) + ((double)p[6] + (double)p[7]));
+        double first = ((double)p[0] + (double)p[1]) + ((double)p[2] + (double)p[3]);
+        sum[k] += first + (((double)p[4] + (double)p[5]) + ((double)p[6] + (double)p[7]));
     }
 }
 

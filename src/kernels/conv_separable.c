@@ -160,8 +160,8 @@ void convis_conv_lines_forward(const convis_pass *p, const convis_conv *c, int64
     for (int64_t o = 0; o < c->s.out; o++) {
         q.terms = 0;
         for (int64_t i = 0; i < c->inputs; i++) {
-            int64_t pair = o*c->inputs + i;
-            add_columns(c, &q, convis_conv_plane(c, scratch, p->frame + t, b*c->s.in + o/c->outputs*c->inputs + i), terms + pair*step, count[pair]);
+            int64_t pair = o*c->inputs + i, channel = b*c->s.in + o/c->outputs*c->inputs + i;
+            add_columns(c, &q, convis_conv_plane(c, scratch, p->frame + t, channel), terms + pair*step, count[pair]);
         }
         add_rows(c, &q, convis_conv_at(c, d->across), c->x.out, out + ((b*c->s.out + o)*c->y.out + y0)*c->x.out, c->x.out, bias[o]);
     }
@@ -266,7 +266,8 @@ static int factor_inputs(convis_conv *c, const double *weights)
             for (int64_t o = 0; o < c->outputs; o++)
                 memcpy(matrix + k*columns + o*area, weights + (((group*c->outputs + o)*c->inputs + i%c->inputs)*c->s.t + k)*area,
                        (size_t)area*sizeof *matrix);
-        int rank = factor(matrix, c->s.t, columns, (int)d->most, convis_conv_at(c, d->rest), left + i*d->most*c->s.t, right + i*d->most*columns);
+        int rank = factor(matrix, c->s.t, columns, (int)d->most, convis_conv_at(c, d->rest), left + i*d->most*c->s.t,
+                          right + i*d->most*columns);
         if (rank < 0) return -1;
         if (rank > highest) highest = rank;
     }
@@ -330,7 +331,9 @@ void convis_conv_factored_vjp(const convis_pass *p, const convis_conv *c, const 
         conv_range mine = convis_conv_share(p, q.frames*n);
         memset(movie + mine.from, 0, (size_t)(mine.to - mine.from)*sizeof *movie);
         convis_barrier(p);
-        convis_conv_vjp(&q, convis_conv_at(c, d->space), NULL, d_out + t0*c->n_out, movie, NULL, NULL, convis_conv_in(scratch, d->space_scratch));
-        convis_conv_vjp(&q, convis_conv_at(c, d->time), NULL, movie, d_in + t0*c->n_in, NULL, NULL, convis_conv_in(scratch, d->time_scratch));
+        convis_conv_vjp(&q, convis_conv_at(c, d->space), NULL, d_out + t0*c->n_out, movie, NULL, NULL,
+                        convis_conv_in(scratch, d->space_scratch));
+        convis_conv_vjp(&q, convis_conv_at(c, d->time), NULL, movie, d_in + t0*c->n_in, NULL, NULL,
+                        convis_conv_in(scratch, d->time_scratch));
     }
 }

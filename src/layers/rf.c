@@ -31,8 +31,8 @@ CONVIS_KERNEL4(rf_project, PARAM k, PARAM w, IN x, OUT projection)
         for (integer j = whole; j < size; j++)
             for (int r = 0; r < RF_ROWS; r++) sum[r][j - whole] += row[r*size + j]*seen[j];
         for (int r = 0; r < RF_ROWS; r++) {
-            for (int half = RF_LANES/2; half > 0; half /= 2)
-                for (int l = 0; l < half; l++) sum[r][l] += sum[r][l + half];
+            for (int step = RF_LANES/2; step > 0; step /= 2)
+                for (int l = 0; l < step; l++) sum[r][l] += sum[r][l + step];
             projection[i*RF_ROWS + r] = sum[r][0];
         }
     }
