@@ -2,7 +2,8 @@
 # check.sh [long|fuzz] - every test, and at the end one line that counts them: `make check`.
 #
 #   build/meson  everything, as it is used
-#   build/asan   the tests once more under the address, undefined behaviour and leak sanitizers
+#   build/asan   the tests once more under the address, undefined behaviour and leak sanitizers, in single precision; those of
+#                suite `numeric` run what others run, only longer
 #   build/fuzz   every parser fed with arbitrary bytes, a few seconds each (with clang)
 #
 # `fuzz` does only the last, for as long as CONVIS_FUZZ_SECONDS says.
@@ -50,7 +51,7 @@ fuzz() {
         echo 'fuzzing is left out: there is no clang'
         return
     fi
-    CC=clang configure build/fuzz -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false -Doptimization=1 &&
+    CC=clang configure build/fuzz -Dfuzz=true -Ddouble=false -Db_sanitize=address,undefined -Db_lundef=false -Doptimization=1 &&
         build build/fuzz meson-test-prereq && tests build/fuzz "$@"
 }
 
@@ -73,9 +74,9 @@ else
     configure build/meson && build build/meson all meson-test-prereq && tests build/meson $long
 
     say 'under sanitizers'
-    configure build/asan -Db_sanitize=address,undefined -Db_lundef=false -Doptimization=1 -Ddebug=true &&
+    configure build/asan -Ddouble=false -Db_sanitize=address,undefined -Db_lundef=false -Doptimization=1 -Ddebug=true &&
         build build/asan meson-test-prereq &&
-        tests build/asan -t 4 --no-suite long --no-suite source
+        tests build/asan -t 4 --no-suite long --no-suite source --no-suite numeric
 
     [ "$what" = long ] && export CONVIS_FUZZ_SECONDS=60
     fuzz

@@ -23,7 +23,7 @@ extern "C" {
 #endif
 #pragma GCC visibility push(default)
 
-#define CONVIS_VERSION "0.1.0"
+#define CONVIS_VERSION "0.2.0"
 const char *convis_version(void);                        /* of the library loaded, not of this header */
 
 /* The number type of movies, states and parameters: float, or double in the build that checks gradients. */
