@@ -273,7 +273,7 @@ static int must_gather(const convis_model *m, convis_tensor in)
 /* Fewer pixels than this a thread, and meeting costs more than sharing saves. Where other programs keep the processors
  * busy, threads sleep at most meetings, and one alone is faster by far: then we work alone for a while, longer each time
  * that another try turns out as badly. No result depends on it. */
-enum { LEAST_SHARE = 1024, ALONE_FIRST = 8, ALONE_LONGEST = 128 };
+enum { LEAST_SHARE = 2048, ALONE_FIRST = 8, ALONE_LONGEST = 128 };
 
 static void judge(convis_model *m, struct convis_team *team, int64_t frames)
 {

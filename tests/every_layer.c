@@ -162,12 +162,7 @@ static double drawn(const char *type, const char *name, const convis_item *p, ui
 /* ---- Trials: a layer in a setting ---- */
 
 enum { ALONE, AMONG, SETTINGS };     /* AMONG: behind and in front of others, through edges that cost 1 and 2 frames */
-/* Variant 0 has the default parameters. Under a sanitizer, five times slower, fewer are tried. */
-#ifdef __SANITIZE_ADDRESS__
-enum { VARIANTS = 2 };
-#else
-enum { VARIANTS = 3 };
-#endif
+enum { VARIANTS = 3 };               /* 0: default parameters */
 typedef struct trial { const convis_layer_type *type; convis_shape shape; int variant, setting; } trial;
 typedef struct manner { const char *device; int threads; cut how; int64_t longest; uint64_t seed; int keep_all; const convis_allocator *memory; } manner;
 static const manner PLAIN = { "cpu:baseline", 1, WHOLE, 0, 7, 1, NULL };

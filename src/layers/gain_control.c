@@ -245,6 +245,7 @@ static convis_status plan(convis_pass *p)
     int64_t w = p->out_shape.dim[CONVIS_X], h = p->out_shape.dim[CONVIS_Y];
     p->constants_size = numbers_size(p) + convis_blur_size(w, h, convis_blur_varies(convis_blur_spec_of(p->param, 0)));
     p->scratch_size = (size_t)(p->recording ? MAPS_BACK : 1)*map_size(p) + convis_blur_scratch(w, h, p->threads);
+    if (p->recording) p->frames_wanted = 4;              /* a pass begins with copies */
     p->tape_shape[0] = p->tape_shape[1] = p->out_shape;
     p->tape_shape[0].dim[CONVIS_B] *= START_MAPS;
     p->tape_shape[1].dim[CONVIS_B] *= 4*substeps(p) - 1;
