@@ -140,6 +140,9 @@ static int plan(struct run *r)
                         (long long)r->chunk, (long long)r->info.width, (long long)r->info.height);
     convis_shape shape = convis_movie_shape(r->chunk, r->info.height, r->info.width);
     if (convis_plan(r->model, shape)) return cli_report(r->context);
+    convis_item layer;
+    for (int k = 0; getenv("CONVIS_VERBOSE") && convis_list(r->model, CONVIS_LAYER, k, &layer); k++)
+        if (convis_method(r->model, k)) cli_say("%s: %s", layer.path, convis_method(r->model, k));
     if (r->load_state && convis_state_load(r->model, r->load_state)) return cli_report(r->context);
     r->frames = malloc((size_t)convis_elements(shape)*sizeof *r->frames);
     if (!r->frames) return cli_fail("out of memory: a chunk of %lld steps takes %.0f MB; a smaller --chunk takes less",

@@ -387,4 +387,10 @@ convis_status convis_output(convis_model *m, const char *path, convis_tensor *ou
     return CONVIS_OK;
 }
 
+const char *convis_method(const convis_model *m, int layer)
+{
+    if (!m->planned || layer < 0 || layer >= m->count || !m->layers[layer].type->method) return NULL;
+    return m->layers[layer].type->method(&m->layers[layer].pass);
+}
+
 int64_t convis_frame(const convis_model *m) { return m->frame; }

@@ -591,7 +591,7 @@ static double pretended(double u, double k) { return (u - 1)/(1 + k*fabs(u - 1))
  * for nothing. */
 static double potential_loss(const subject *s)
 {
-    int64_t n;
+    int64_t n = 0;
     double sum = 0, slope;
     const convis_real *v = state_of(s, "it.V", &n), *wait = state_of(s, "it.wait", NULL);
     must(s->context, convis_get(s->model, "it.slope", &slope));

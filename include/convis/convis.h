@@ -150,6 +150,9 @@ int convis_list(const convis_model *, convis_kind, int index, convis_item *);
 convis_status convis_run   (convis_model *, convis_tensor in);            /* at most as many frames as planned */
 convis_status convis_output(convis_model *, const char *path, convis_tensor *);    /* of the last run; kept outputs only */
 convis_status convis_output_shape(const convis_model *, const char *path, convis_shape *frame);  /* once planned */
+/* By which method the index-th layer computes, of those that have several ("128x128, kernel 20x10x10: forward fft ..."); once
+ * planned. NULL: there is only one. */
+const char   *convis_method(const convis_model *, int layer);
 int64_t       convis_frame (const convis_model *);                        /* frames since the last reset */
 convis_status convis_seed  (convis_model *, uint64_t seed);               /* of all noise; 0 unless set */
 uint64_t      convis_seed_of(const convis_model *);                       /* convis_state_load brings its own */

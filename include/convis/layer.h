@@ -125,6 +125,8 @@ struct convis_layer_type {
     void (*vjp)(convis_pass *);
     /* Start of array parameter k, whose shape is known by now; NULL: all elements are the table's value. */
     void (*initial)(const convis_pass *, int k, double *values);
+    /* By which of several methods it computes, in words; after prepare(). Optional. */
+    const char *(*method)(const convis_pass *);
     /* Further parameters, which depend on a text parameter: rows after those of the table (at most `room`), their names in
      * `names`. Called when the text is set; a failure leaves the sentence. */
     convis_status (*fields)(convis_context *, const char *path, char *const *text, convis_field *rows, char (*names)[32], int room);

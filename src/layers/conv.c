@@ -97,6 +97,8 @@ static convis_status prepare(convis_pass *p)
     return convis_conv_prepare(p->constants, p->context, &s, p->threads, p->array[WEIGHTS], p->array[BIAS]);
 }
 
+static const char *method(const convis_pass *p) { return convis_conv_choice(p->constants); }
+
 static void forward(convis_pass *p) { convis_conv_forward(p, p->constants, p->in[0], p->out, p->scratch); }
 
 static void vjp(convis_pass *p)
@@ -130,6 +132,6 @@ CONVIS_LAYER_KERNELS(conv)
 const convis_layer_type convis_conv_layer = {
     .abi = CONVIS_LAYER_ABI, .name = "conv", .doc = "3D convolution",
     .params = params, .states = states, .inputs = 1, .kernels = conv_kernels, .source = convis_conv_source,
-    .plan = plan, .prepare = prepare, .initial = initial, .past = past, .past_vjp = past_vjp, .forward = forward, .vjp = vjp,
+    .plan = plan, .prepare = prepare, .initial = initial, .past = past, .past_vjp = past_vjp, .method = method, .forward = forward, .vjp = vjp,
 };
 #endif

@@ -153,6 +153,8 @@ static convis_status prepare(convis_pass *p)
     return convis_conv_prepare(conv_of(p), p->context, &s, p->threads, p->array[WEIGHTS], p->array[BIAS]);
 }
 
+static const char *method(const convis_pass *p) { return convis_conv_choice(conv_of(p)); }
+
 /* The pass over a block of its frames. */
 static convis_pass block_at(const convis_pass *p, int64_t t, int64_t frames)
 {
@@ -223,6 +225,7 @@ CONVIS_LAYER_KERNELS(smooth_conv)
 const convis_layer_type convis_smooth_conv = {
     .abi = CONVIS_LAYER_ABI, .name = "smooth_conv", .doc = "spatial filters on a chain of low passes",
     .params = params, .states = states, .inputs = 1, .tape = 1, .kernels = smooth_conv_kernels, .source = convis_smooth_conv_source,
-    .plan = plan, .prepare = prepare, .initial = initial, .past = past, .past_vjp = past_vjp, .forward = forward, .vjp = vjp,
+    .plan = plan, .prepare = prepare, .initial = initial, .past = past, .past_vjp = past_vjp, .method = method,
+    .forward = forward, .vjp = vjp,
 };
 #endif

@@ -168,7 +168,7 @@ static convis_status take_scalar(struct reading *r, struct fy_token *token)
 
 static convis_status enter(struct reading *r, struct fy_token *token, int kind)
 {
-    struct convis_yaml_node node = here(token), *n;
+    struct convis_yaml_node node = here(token), *n = NULL;
     if (wants_key(r)) return convis_yaml_fail(r->y, &node, CONVIS_EFORMAT, "a list or map as a key, expected a name");
     if (r->depth == LEVELS) return convis_yaml_fail(r->y, &node, CONVIS_EFORMAT, "nested more than %d levels deep", LEVELS);
     node.kind = kind;
