@@ -614,7 +614,6 @@ static recording with_pixel(const trial *q, int64_t frame, int64_t pixel, double
     free(movie.data);
     return r;
 }
-
 static int has_blur(const convis_layer_type *type)
 {
     for (const convis_field *f = type->params; f->name; f++) if (!strcmp(f->name, "method")) return 1;
@@ -627,6 +626,7 @@ static int reached(const trial *q, const recording *clean, const recording *chan
 {
     int64_t n = clean->output[output].n, plane = q->shape.dim[CONVIS_Y]*q->shape.dim[CONVIS_X];
     if (q->type->pointwise) return i == pixel;
+    if (strstr(q->type->name, "conv")) return 1;         /* one number of a spectrum is one of every pixel */
     if (has_blur(q->type)) return i/plane == pixel/plane;
     for (int64_t t = 0; t < clean->frames; t++)
         if (memcmp(&clean->output[output].data[t*n + i], &changed->output[output].data[t*n + i], sizeof(convis_real))) return 1;

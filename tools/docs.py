@@ -50,11 +50,16 @@ def bounds(p):
     return f"{number(low)} .. {number(high)}" if not p["array"] else ""
 
 
+def home(name):
+    """The file of a layer: its own, but for those that share one."""
+    return {"readout": "rf"}.get(name, name)
+
+
 def layer(name):
     d = describe(name)
     text = [f"## {name}\n\n{d['doc'][0].upper() + d['doc'][1:]}. {'One input' if d['inputs'] == 1 else str(d['inputs']) + ' inputs'}, "
             f"{'pointwise in space' if d['pointwise'] else 'a neighbourhood layer'}{', spiking' if d['spiking'] else ''}; "
-            f"equation and adjoint at the head of [src/layers/{name}.c](../src/layers/{name}.c).\n"]
+            f"equation and adjoint at the head of [src/layers/{home(name)}.c](../src/layers/{home(name)}.c).\n"]
     kinds = lambda p: "whole" if p["whole"] else "differentiable" if p["differentiable"] else ""
     if d["parameters"]:
         text.append(table(["parameter", "default", "unit", "bounds", "", "what it is"],

@@ -5,7 +5,8 @@
  * weights are (channels, in/groups, frames, height, width), not turned round: the last frame of a kernel weighs the present, as
  * in Convis and PyTorch. An output is as large as the input over the stride; before = floor(d (K-1)/2) centres odd kernels, even
  * ones reach one pixel further to the right and down (src/kernels/conv.h, which also says how it is computed: directly, by
- * spectra, or in parts of low rank). The past is what lay before the first frame. Unless set, weights begin as a low pass in time
+ * spectra, or in parts of low rank). By spectra a pixel that is no number makes all of its frame none. The past is what
+ * lay before the first frame. Unless set, weights begin as a low pass in time
  * and a bump in space that sum to 1, for several channels with small random differences, so that a cascade can learn.
  *
  * Adjoint: dx is the correlation of dy with weights, dweights that of x with dy, dbias the sum of dy. */

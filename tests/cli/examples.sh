@@ -1,7 +1,8 @@
 #!/bin/sh
 # examples.sh CONVIS COMPLEX_CELL DIRECTION_SELECTIVE - what the examples print of their cells' tuning, and that they draw it.
+whole() { echo "$(cd "$(dirname "$1")" && pwd)/$(basename "$1")"; }
+complex=$(whole "$2") direction=$(whole "$3")            # before tap.sh goes elsewhere
 . "$(dirname "$0")/tap.sh"
-complex=$2 direction=$3
 
 # The row of one direction holds: row DEGREES CONDITION, an expression of awk in $1 (degrees), $2 ...
 row() { awk -v at="$1" "\$1 == at { found = 1; good = ($2) } END { exit !(found && good) }" table; }
