@@ -90,12 +90,14 @@ static void values(void **state)
         double p[4], tolerance = IN_DOUBLE ? 1e-13 : s->tolerance;
         for (int j = 0; j < 4; j++) p[j] = s->set[j].value;
         for (int i = 0; i < N*FRAMES; i++) x[i] = (convis_real)(s->low + (s->high - s->low)*chance(3, (uint64_t)i));
-        convis_real *y = response(model_of(s->type, s->set, s->formula, 0), x, FRAMES, N);
+        convis_model *m = model_of(s->type, s->set, s->formula, 0);
+        convis_real *y = response(m, x, FRAMES, N);
         for (int i = 0; i < N*FRAMES; i++) {
             double expected = s->f(p, (double)x[i]), least = strcmp(s->type, "softplus") && strcmp(s->type, "sigmoid") ? 1 : 0;
             if (!(fabs((double)y[i] - expected) <= tolerance*(least + fabs(expected))))
                 fail_msg("%s, %d: of %.9g %.9g, expected %.9g", s->type, k, (double)x[i], (double)y[i], expected);
         }
+        convis_model_free(&m);
         free(y);
     }
 }
@@ -286,7 +288,9 @@ static void normalization(void **state)
             double drawn = (t > 100 ? 3 : 1)*(chance(1, (uint64_t)(t*N + i)) - 0.5) + i;
             x[t*N + i] = (convis_real)(i == 0 ? past : drawn);
         }
-    convis_real *y = response(model_of("normalize", set, NULL, past), x, T, N);
+    convis_model *m = model_of("normalize", set, NULL, past);
+    convis_real *y = response(m, x, T, N);
+    convis_model_free(&m);
     for (int t = 0; t < T; t++)
         for (int i = 0; i < N; i++) {
             double mean = pow(q, t + 1)*(double)(convis_real)past, variance = 0;
