@@ -18,7 +18,7 @@ help:
 	@echo 'make check-long  those, and the tests that take many minutes'
 	@echo 'make fuzz        fuzz every parser at length (SECONDS_EACH=600)'
 	@echo 'make bench       how fast it is here, against what this machine could do'
-	@echo 'make docs        write docs/layers.md and docs/retina.md anew from the tables in the source'
+	@echo 'make docs        write docs/layers.md, retina.md and kernels.md anew from the tables in the source'
 	@echo 'make install     install the command, the library and its headers (PREFIX=$(PREFIX), DESTDIR=)'
 	@echo 'make clean       remove build/ and out/'
 	@echo

@@ -101,6 +101,8 @@ int cli_report(const convis_context *);                  /* cli_fail with the co
 /* A context, or NULL after the sentence was printed. device NULL: auto; threads 0: all. */
 convis_context *cli_open(const char *device, int threads);
 const char *cli_extension(const char *file);             /* "npy" of "dir/a.npy"; "" when there is none */
+/* For files that are written at the very end: whether they can be, in that their folder can. 0, or cli_fail. */
+int cli_writable(const char *file);
 char *cli_command_line(int argc, char **argv);           /* as one could type it again; free it */
 
 /* The nearest of the names offered, one by one, to what was typed; nothing near: best stays empty. */

@@ -2,6 +2,7 @@
 #include "cli.h"
 #include "specs.h"
 #include <convis/layer.h>
+#include <math.h>
 #include <string.h>
 
 static const cli_page PAGE = {
@@ -122,6 +123,7 @@ static void fields_text(const char *title, const convis_field *f, int bounded)
     heading(title);
     for (; f->name; f++)
         if (!bounded) cli_table_row(&table, 3, f->name, unit(f->unit), f->doc);
+        else if (f->flags & CONVIS_TEXT) cli_table_row(&table, 6, f->name, f->unit, "", "", "text", f->doc);
         else cli_table_row(&table, 6, f->name, f->flags & CONVIS_ARRAY ? "array" : number(f->value, value, sizeof value), unit(f->unit),
                            bounds(f->min, f->max, range, sizeof range),
                            f->flags & CONVIS_WHOLE ? "whole" : f->flags & CONVIS_FIXED ? "" : "differentiable", f->doc);
@@ -134,14 +136,17 @@ static void fields_json(const char *name, const convis_field *f, int parameters)
     for (int k = 0; f && f[k].name; k++) {
         begin_row(!k);
         text_member("name", f[k].name, 1);
-        text_member("unit", f[k].unit, 0);
+        const int text = parameters && f[k].flags & CONVIS_TEXT;                 /* its unit is its default */
+        text_member("unit", text ? NULL : f[k].unit, 0);
         if (parameters) {
-            number_member("default", f[k].value);
-            number_member("min", f[k].min);
-            number_member("max", f[k].max);
+            if (text) text_member("default", f[k].unit, 0);
+            else number_member("default", f[k].value);
+            number_member("min", text ? NAN : f[k].min);
+            number_member("max", text ? NAN : f[k].max);
             flag_member("whole", (f[k].flags & CONVIS_WHOLE) != 0);
             flag_member("array", (f[k].flags & CONVIS_ARRAY) != 0);
-            flag_member("differentiable", !(f[k].flags & (CONVIS_FIXED | CONVIS_WHOLE)));
+            flag_member("text", text);
+            flag_member("differentiable", !(f[k].flags & (CONVIS_FIXED | CONVIS_WHOLE | CONVIS_TEXT)));
         }
         text_member("doc", f[k].doc, 0);
         end_row();
@@ -149,9 +154,12 @@ static void fields_json(const char *name, const convis_field *f, int parameters)
     end_list();
 }
 
+static int fewest(const convis_layer_type *t) { return t->fewest ? t->fewest : t->inputs; }
+
 static void layer_text(const convis_layer_type *t)
 {
     printf("%s: %s\n", t->name, t->doc);
+    if (fewest(t) < t->inputs) printf("%d to ", fewest(t));
     printf("%d input%s, %s in space%s\n", t->inputs, t->inputs == 1 ? "" : "s", t->pointwise ? "pointwise" : "a neighbourhood",
            t->spikes ? ", spikes" : "");
     fields_text("Parameters (name, default, unit, bounds)", t->params, 1);
@@ -165,6 +173,7 @@ static void layer_json(const convis_layer_type *t)
     text_member("layer", t->name, 1);
     text_member("doc", t->doc, 0);
     number_member("inputs", t->inputs);
+    number_member("fewest", fewest(t));
     flag_member("pointwise", t->pointwise != NULL);
     flag_member("spiking", t->spikes != NULL);
     fields_json("parameters", t->params, 1);
@@ -237,9 +246,10 @@ static void model_text(const struct subject *s, int all)
     if (!all) { puts("\n--all also lists the numbers inside its layers that are no settings."); return; }
     heading("Further parameters of its layers, also for --set (path, value, unit, bounds)");
     for (int k = 0; convis_list(s->model, CONVIS_PARAMETER, k, &item); k++)
-        if (!is_setting(s, item.path))
-            cli_table_row(&table, 5, item.path, item.count == 1 ? number(item.value, value, sizeof value) : "array", unit(item.unit),
-                          bounds(item.min, item.max, range, sizeof range), item.doc);
+        if (is_setting(s, item.path)) continue;
+        else if (item.text) cli_table_row(&table, 5, item.path, convis_get_text(s->model, item.path), "", "", item.doc);
+        else cli_table_row(&table, 5, item.path, item.count == 1 ? number(item.value, value, sizeof value) : "array", unit(item.unit),
+                           bounds(item.min, item.max, range, sizeof range), item.doc);
     cli_table_print(&table, stdout);
 }
 
@@ -269,16 +279,22 @@ static void items_json(const convis_model *m, convis_kind kind, const char *name
         if (kind == CONVIS_LAYER) text_member("type", item.target, 0);
         if (kind == CONVIS_ALIAS) text_member("target", item.target, 0);
         else {
-            text_member("unit", item.unit, 0);
+            text_member("unit", item.text ? NULL : item.unit, 0);
             text_member("doc", item.doc, 0);
         }
-        if (kind == CONVIS_PARAMETER) {
+        if (kind == CONVIS_PARAMETER && item.text) {
+            text_member("value", convis_get_text(m, item.path), 0);
+            text_member("default", item.unit, 0);
+        } else if (kind == CONVIS_PARAMETER) {
             number_member("value", item.value);
             number_member("default", item.initial);
-            number_member("min", item.min);
-            number_member("max", item.max);
+        }
+        if (kind == CONVIS_PARAMETER) {
+            number_member("min", item.text ? NAN : item.min);
+            number_member("max", item.text ? NAN : item.max);
             number_member("count", (double)item.count);
             flag_member("whole", item.whole);
+            flag_member("text", item.text);
             flag_member("differentiable", item.differentiable);
         }
         end_row();

@@ -4,6 +4,7 @@
 #include "model.h"
 #include <convis/fit.h>
 #include <convis/io.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,9 +24,9 @@ struct dream {
     cli_model   model, other;
     const char *goal, *start, *out, *output, *device;
     cli_size    size;
-    double      low, high, fps;
-    int64_t     frames, unit;
-    int         threads, quiet, unit_given;
+    double      low, high;                               /* high: NaN until it is known */
+    int64_t     frames;
+    int         threads, quiet;
     const char *unit_text;
     convis_dream_options options;
 
@@ -33,6 +34,7 @@ struct dream {
     convis_context *context;
     convis_array goal_values;
     convis_real *movie, *target;
+    convis_map_writer *writer;
     char        path[128];
     convis_dream_report report;
     cli_progress bar;
@@ -86,7 +88,7 @@ static int parse(struct dream *d, int argc, char **argv)
         { 'q', "quiet",     NULL,      CLI_FLAG,     &d->quiet,      "no progress and no summary" },
         { 0 }
     };
-    o->noise = -1;
+    d->high = o->noise = NAN;
     int done = cli_parse(&PAGE, options, argc, argv, &words);
     if (done != CLI_GO) return done;
     d->model.name = words.at[0];
@@ -99,7 +101,8 @@ static int obtain_movie(struct dream *d)
 {
     const int64_t n = d->frames*d->size.width*d->size.height;
     d->movie = malloc((size_t)n*sizeof *d->movie);
-    return d->movie ? 0 : cli_fail("out of memory: %lld frames of %lldx%lld", (long long)d->frames, (long long)d->size.width, (long long)d->size.height);
+    return d->movie ? 0
+         : cli_fail("out of memory: %lld frames of %lldx%lld", (long long)d->frames, (long long)d->size.width, (long long)d->size.height);
 }
 
 static int read_start(struct dream *d)
@@ -125,7 +128,7 @@ static int read_start(struct dream *d)
 
 static int make_start(struct dream *d)
 {
-    if (d->options.noise < 0) d->options.noise = d->start ? 0 : 0.1;
+    if (isnan(d->options.noise)) d->options.noise = d->start ? 0 : 0.1;
     if (d->start) return read_start(d);
     if (!d->frames) d->frames = 100;
     if (obtain_movie(d)) return 1;
@@ -184,15 +187,18 @@ static int open_models(struct dream *d)
     if (cli_model_open(&d->model, d->context)) return 1;
     d->other.dt = cli_model_dt(&d->model);
     if (d->other.name && cli_model_open(&d->other, d->context)) return 1;
-    if (d->high == 1 && cli_model_setting(&d->model, "range") > 0) d->high = cli_model_setting(&d->model, "range");
+    if (isnan(d->high)) d->high = cli_model_setting(&d->model, "range") > 0 ? cli_model_setting(&d->model, "range") : 1;
+    if (d->high <= d->low) return cli_fail("--low %g: the brightest pixel is %g; --high says otherwise", d->low, d->high);
     if (d->goal && read_goal(d)) return 1;
     if (make_start(d)) return 1;
-    if (cli_model_build(&d->model, d->size.width, d->size.height) || cli_model_output(&d->model, d->output, d->path, sizeof d->path)
+    const int64_t width = d->size.width, height = d->size.height;
+    if (cli_model_build(&d->model, width, height) || cli_model_output(&d->model, d->output, d->path, sizeof d->path)
         || plan(d, &d->model, d->path)) return 1;
     if (d->other.name) {
         char path[128];
-        if (cli_model_build(&d->other, d->size.width, d->size.height) || cli_model_output(&d->other, d->output, path, sizeof path)) return 1;
-        if (strcmp(path, d->path)) return cli_fail("the models' outputs are '%s' and '%s'; --output PATH must name one that both have", d->path, path);
+        if (cli_model_build(&d->other, width, height) || cli_model_output(&d->other, d->output, path, sizeof path)) return 1;
+        if (strcmp(path, d->path))
+            return cli_fail("the models' outputs are '%s' and '%s'; --output PATH must name one that both have", d->path, path);
         if (plan(d, &d->other, path)) return 1;
         d->options.other = d->other.model;
     }
@@ -211,23 +217,27 @@ static int progress(void *user, const convis_fit_progress *p)
     return cli_interrupted;
 }
 
-static int write_movie(struct dream *d)
+/* Before the dream: a file that cannot be written is found out then. */
+static int open_movie(struct dream *d)
+{
+    const convis_provenance origin = { .dt = convis_dt(d->model.model) };
+    const convis_shape frame = convis_movie_shape(1, d->size.height, d->size.width);
+    return convis_map_writer_open(d->context, d->out, "dream", frame, &origin, &d->writer) ? cli_report(d->context) : 0;
+}
+
+/* The movie appears whole, or, after a failure, not at all. */
+static int write_movie(struct dream *d, int failed)
 {
     const convis_shape shape = convis_movie_shape(d->frames, d->size.height, d->size.width);
-    const convis_provenance origin = { .dt = convis_dt(d->model.model) };
-    convis_map_writer *w;
-    if (convis_map_writer_open(d->context, d->out, "dream", convis_movie_shape(1, d->size.height, d->size.width), &origin, &w))
-        return cli_report(d->context);
-    convis_status status = convis_map_writer_write(w, convis_view(d->movie, shape));
-    convis_status closed = convis_map_writer_close(&w, !status);
-    return status || closed ? cli_report(d->context) : 0;
+    if (!failed && convis_map_writer_write(d->writer, convis_view(d->movie, shape))) failed = cli_report(d->context);
+    return convis_map_writer_close(&d->writer, !failed) && !failed ? cli_report(d->context) : failed;
 }
 
 static void summary(const struct dream *d)
 {
     const char *what = d->goal ? "mean squared distance from the goal" : d->other.name ? "mean squared difference" : "mean response";
-    cli_say("%s of %s%s%s: %.6g -> %.6g, %lld iterations, %.3g s", what, d->path, d->unit_text ? ", unit " : "", d->unit_text ? d->unit_text : "",
-            d->report.before, d->report.after, (long long)d->report.iterations, d->report.seconds);
+    cli_say("%s of %s%s%s: %.6g -> %.6g, %lld iterations, %.3g s", what, d->path, d->unit_text ? ", unit " : "",
+            d->unit_text ? d->unit_text : "", d->report.before, d->report.after, (long long)d->report.iterations, d->report.seconds);
 }
 
 int cli_dream(int argc, char **argv)
@@ -235,11 +245,11 @@ int cli_dream(int argc, char **argv)
     struct dream *d = calloc(1, sizeof *d);
     if (!d) return cli_fail("out of memory");
     d->options = (convis_dream_options)CONVIS_DREAM_DEFAULTS;
-    d->high = 1;
     int status = parse(d, argc, argv);
     if (status == CLI_GO) {
         cli_catch_signals();
         status = open_models(d);
+        if (!status) status = open_movie(d);
         if (!status) {
             d->options.output = d->path;
             d->options.low = d->low;
@@ -250,9 +260,8 @@ int cli_dream(int argc, char **argv)
             convis_status done = convis_dream(d->model.model, &d->options, convis_movie_shape(d->frames, d->size.height, d->size.width),
                                               d->movie, &d->report);
             cli_progress_end(&d->bar);
-            if (done) status = cli_report(d->context);
+            status = write_movie(d, done ? cli_report(d->context) : 0);
         }
-        if (!status) status = write_movie(d);
         if (!status && !d->quiet) summary(d);
         if (!status && cli_interrupted) status = cli_fail("interrupted; %s has the best so far", d->out);
     }

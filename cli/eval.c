@@ -7,7 +7,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 static const cli_page PAGE = {
     "eval", "MODEL --stimulus FILE --response FILE [OPTION]...\n"
@@ -20,8 +19,8 @@ static const cli_page PAGE = {
     "  feve             fraction of the explainable variance that is explained (Cadena et al. 2019)\n"
     "The first two are for counts (--counts), the last two for two trials or more; - is what cannot be said.\n"
     "\n"
-    "MODEL is as in 'convis run', also what 'convis fit' wrote. Responses are arrays (T), (T, N) or (trials, T, N), or spikes\n"
-    "(.spk, .csv, .h5); NaN was not measured. Arrays in containers are FILE.npz:KEY or FILE.h5:DATASET.\n",
+    "MODEL is as in 'convis run', also what 'convis fit' wrote. Responses are arrays (T), (T, N) or (trials, T, N), or, of a\n"
+    "model, spikes (.spk, .csv, .h5); NaN was not measured. Arrays in containers are FILE.npz:KEY or FILE.h5:DATASET.\n",
     "  convis eval fitted.h5 --stimulus movie.npy --response rates.npy\n"
     "  convis eval LN --stimulus movie.npy --response spikes.csv --counts --skip 30\n"
     "  convis eval --prediction unit.npz:yhat_test --response unit.npz:y_test --dt 0.0166667\n",
@@ -70,11 +69,6 @@ static int64_t parse_units(const char *text, char *chosen, int64_t units)
     return largest;
 }
 
-static int holds_only_spikes(const char *file)
-{
-    return !strcasecmp(cli_extension(file), "spk") || !strcasecmp(cli_extension(file), "csv");
-}
-
 static int check_arguments(struct eval *e)
 {
     const struct { const char *name; int given; } of_a_model[] = {
@@ -93,7 +87,7 @@ static int check_arguments(struct eval *e)
     if (e->options.level <= 0 || e->options.level >= 1) return cli_usage("eval", "--level: %g, expected between 0 and 1", e->options.level);
     if (e->chosen_text && parse_units(e->chosen_text, NULL, 0) < 0)
         return cli_usage("eval", "--units: '%s', expected numbers and ranges such as 0,2,5-7", e->chosen_text);
-    if (holds_only_spikes(e->response)) e->options.counts = 1;
+    if (cli_only_spikes(e->response)) e->options.counts = 1;
     int done = cli_model_check(&e->model, "eval");
     return done ? done : CLI_GO;
 }
@@ -127,7 +121,7 @@ static int parse(struct eval *e, int argc, char **argv)
         { 0, "device",     "NAME",    CLI_TEXT,     &e->device,     "as in 'convis run'" },
         { 0, "threads",    "N",       CLI_INT,      &e->threads,    "how many threads compute (0: all cores)" },
         { 0, "chunk",      "N",       CLI_COUNT,    &e->chunk,      "steps computed at once; changes memory, never results" },
-        { 'q', "quiet",    NULL,      CLI_FLAG,     &e->quiet,      "no progress bar and no summary" },
+        { 'q', "quiet",    NULL,      CLI_FLAG,     &e->quiet,      "no summary" },
         { 0 }
     };
     int done = cli_parse(&PAGE, options, argc, argv, &words);
@@ -169,81 +163,14 @@ static int open_recording(struct eval *e)
     return convis_recording_response(e->recording, 0, e->frames, e->r, e->m) ? cli_report(e->context) : 0;
 }
 
-/* Plans the model for as many frames as about 64 MB hold, and checks that its output has a number a unit. */
-static int plan(struct eval *e, const char *path, convis_shape *chunk)
-{
-    convis_recording_info info;
-    convis_shape frame;
-    convis_recording_info_get(e->recording, &info);
-    const int64_t all = info.channels*info.height*info.width;
-    int64_t steps = e->chunk ? e->chunk : 64*1000*1000/(3*all*(int64_t)sizeof(convis_real)) + 1;
-    if (!e->chunk && steps > 1000) steps = 1000;
-    if (steps > e->frames) steps = e->frames;
-    *chunk = (convis_shape){ { 1, info.channels, steps, info.height, info.width } };
-    if (convis_keep(e->model.model, path) || convis_plan(e->model.model, *chunk) || convis_output_shape(e->model.model, path, &frame))
-        return cli_report(e->context);
-    const int64_t numbers = convis_elements(frame);
-    return numbers == e->units ? 0
-         : cli_fail("%s: a response of %lld unit%s, but the output '%s' of the model '%s' has %lld numbers a frame; "
-                    "--output PATH chooses another", e->response, (long long)e->units, e->units == 1 ? "" : "s", path, e->model.name,
-                    (long long)numbers);
-}
-
-static void take_output(convis_tensor out, convis_real *to)
-{
-    int64_t i[CONVIS_DIMS] = { 0 };
-    const int order[] = { CONVIS_T, CONVIS_B, CONVIS_C, CONVIS_Y, CONVIS_X };
-    for (int64_t k = 0, n = convis_elements(out.shape); k < n; k++) {
-        int64_t at = 0;
-        for (int d = 0; d < CONVIS_DIMS; d++) at += i[d]*out.stride[d];
-        to[k] = out.data[at];
-        for (int d = CONVIS_DIMS - 1; d >= 0 && ++i[order[d]] == out.shape.dim[order[d]]; d--) i[order[d]] = 0;
-    }
-}
-
-/* Frames lie (t, c, y, x) in the recording and (c, t, y, x) in a model's eyes. */
-static convis_tensor as_movie(convis_real *frames, convis_shape chunk, int64_t count)
-{
-    const int64_t plane = chunk.dim[CONVIS_Y]*chunk.dim[CONVIS_X], all = plane*chunk.dim[CONVIS_C];
-    chunk.dim[CONVIS_T] = count;
-    convis_tensor view = convis_view(frames, chunk);
-    view.stride[CONVIS_C] = plane;
-    view.stride[CONVIS_T] = all;
-    view.stride[CONVIS_B] = all*count;
-    return view;
-}
-
-static int predict(struct eval *e, const char *path, convis_shape chunk)
-{
-    convis_real *frames = room(convis_elements(chunk), sizeof *frames);
-    convis_status status = CONVIS_OK;
-    convis_tensor out;
-    cli_progress bar;
-    if (!frames) return 1;
-    cli_progress_begin(&bar, e->frames, e->quiet);
-    for (int64_t t = 0, count; t < e->frames && !status && !cli_interrupted; t += count) {
-        count = e->frames - t < chunk.dim[CONVIS_T] ? e->frames - t : chunk.dim[CONVIS_T];
-        status = convis_recording_stimulus(e->recording, t, count, frames);
-        if (!status) status = convis_run(e->model.model, as_movie(frames, chunk, count));
-        if (!status) status = convis_output(e->model.model, path, &out);
-        if (!status) take_output(out, e->p + t*e->units);
-        cli_progress_show(&bar, t + count, "");
-    }
-    cli_progress_end(&bar);
-    free(frames);
-    if (cli_interrupted) return cli_fail("interrupted");
-    return status ? cli_report(e->context) : 0;
-}
-
 static int run_model(struct eval *e)
 {
     char path[128];
-    convis_shape chunk;
     convis_recording_info info;
     if (cli_model_open(&e->model, e->context) || open_recording(e)) return 1;
     convis_recording_info_get(e->recording, &info);
     if (cli_model_build(&e->model, info.width, info.height) || cli_model_output(&e->model, e->output, path, sizeof path)) return 1;
-    return plan(e, path, &chunk) || predict(e, path, chunk) ? 1 : 0;
+    return convis_predict(e->model.model, e->recording, path, e->chunk, e->p) ? cli_report(e->context) : 0;
 }
 
 /* ---- Arrays ---- */
@@ -454,7 +381,6 @@ int cli_eval(int argc, char **argv)
     e->options.counts = 0;
     int status = parse(e, argc, argv);
     if (status == CLI_GO) {
-        cli_catch_signals();
         status = !(e->context = cli_open(e->device, e->threads));
         if (!status) status = e->model.name ? run_model(e) : load_arrays(e);
         if (!status) status = score(e);

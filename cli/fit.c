@@ -2,6 +2,7 @@
  *
  * The order of things: arguments, the recording and the model, the fit, the file, the report (fit_report.c). */
 #include "fit.h"
+#include "scores.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,6 +68,12 @@ static const char *schedule_name(int k)
     return NAMES[k];
 }
 
+/* Losses whose responses are always counts (fit.h). */
+static int of_counts(const char *loss)
+{
+    return loss && (!strcmp(loss, "poisson") || !strcmp(loss, "bernoulli") || !strcmp(loss, "negative_binomial"));
+}
+
 static int check(struct fit *f)
 {
     if (!f->stimulus) return cli_usage("fit", "--stimulus FILE is missing");
@@ -81,6 +88,7 @@ static int check(struct fit *f)
         || check_name("--schedule", f->options.schedule, schedule_name)) return 2;
     for (int k = 0; k < f->options.regularizer_count; k++)
         if (check_name("--regularize", f->regularizers[k].kind, regularizer_name)) return 2;
+    f->counts |= of_counts(f->options.loss.kind) || cli_only_spikes(f->response);
     f->options.loss.counts = f->counts;
     int done = cli_model_check(&f->model, "fit");
     return done ? done : CLI_GO;
@@ -101,7 +109,7 @@ static int parse(struct fit *f, int argc, char **argv)
         { 0, "loss",       "KIND",    CLI_TEXT,     &o->loss.kind,
           "mse (default), poisson, bernoulli, negative_binomial, spike_distance\nor correlation" },
         { 0, "counts",     NULL,      CLI_FLAG,     &f->counts,
-          "responses are spikes a frame and the output is in Hz, also for losses\nthat do not imply it" },
+          "responses are spikes a frame and the output is in Hz (always so for\n.spk, .csv and the losses of counts)" },
         { 0, "loss-tau",   "SECONDS", CLI_POSITIVE, &o->loss.tau,   "of spike_distance" },
         { 0, "loss-shape", "X",       CLI_POSITIVE, &o->loss.shape, "dispersion of negative_binomial" },
         { 0, "regularize", "PATH:KIND:WEIGHT", CLI_TEXTS, &f->regularize,
@@ -159,6 +167,7 @@ static int want_all(struct fit *f)
 
 static int open_all(struct fit *f)
 {
+    if (cli_writable(f->out)) return 1;
     if (!(f->context = cli_open(f->device, f->threads))) return 1;
     if (cli_model_open(&f->model, f->context)) return 1;
     const convis_recording_options o = { .stimulus = f->stimulus, .response = f->response, .mask = f->mask,
@@ -170,7 +179,8 @@ static int open_all(struct fit *f)
     if (cli_model_output(&f->model, f->output, f->path, sizeof f->path)) return 1;
     f->options.output = f->path;
     if (f->fresh && f->options.checkpoint) unlink(f->options.checkpoint);
-    return want_all(f) || fit_find_heard(f) ? 1 : 0;
+    if (want_all(f)) return 1;
+    return f->report_folder && fit_prepare(f) ? 1 : 0;
 }
 
 /* ---- The fit ---- */
@@ -210,7 +220,8 @@ static void summary(const struct fit *f)
     char held[96] = "";
     if (isfinite(r->held_out)) snprintf(held, sizeof held, ", held out %.6g -> %.6g", r->held_out_before, r->held_out);
     cli_say("%lld number%s fitted in %lld epochs, %.3g s (%s): %s %.6g -> %.6g%s", (long long)r->parameters, r->parameters == 1 ? "" : "s",
-            (long long)r->epochs, r->seconds, ENDS[r->ended], f->options.loss.kind ? f->options.loss.kind : "mse", r->loss_before, r->loss, held);
+            (long long)r->epochs, r->seconds, ENDS[r->ended], f->options.loss.kind ? f->options.loss.kind : "mse", r->loss_before, r->loss,
+            held);
 }
 
 static int save(struct fit *f, const char *command)

@@ -30,8 +30,8 @@ struct fit {
     cli_progress bar;
 };
 
-/* Before the fit plans the model: f->heard. */
-int fit_find_heard(struct fit *);
+/* Before the fit plans the model, for a report folder: it is made, and f->heard found and kept. */
+int fit_prepare(struct fit *);
 /* The table of scores on standard output, and the figures if a folder was asked for. 0, or 1 after the sentence. */
 int fit_tell(struct fit *);
 #endif

@@ -14,6 +14,12 @@ enum { FILE_NAME = 512 };
 /* Prediction and what its static layer heard (frames, units; heard may be NULL), responses and mask (trials, frames, units). */
 typedef struct data { convis_real *p, *heard, *r, *m; } data;
 
+static const char *file_in(const struct fit *f, const char *name, const char *extension, char file[FILE_NAME])
+{
+    snprintf(file, FILE_NAME, "%s/%s.%s", f->report_folder, name, extension);
+    return file;
+}
+
 /* ---- What the last layer hears ---- */
 
 /* A static layer: what comes out follows from what goes in at that moment, pixel by pixel. */
@@ -24,19 +30,27 @@ static int is_static(const char *type)
     return *t && (*t)->pointwise && (*t)->inputs == 1 && !(*t)->states[0].name && !(*t)->spikes;
 }
 
-int fit_find_heard(struct fit *f)
+static int find_heard(struct fit *f)
 {
     convis_item layer, alias;
     const char *path = f->path;
-    *f->heard = 0;
     for (int k = 0; convis_list(f->model.model, CONVIS_ALIAS, k, &alias); k++)
         if (!strcmp(alias.path, f->path)) path = alias.target;
     for (int k = 0; convis_list(f->model.model, CONVIS_LAYER, k, &layer); k++)
-        if (!strcmp(layer.path, path) && layer.inputs == 1 && layer.input[0].from.id > 0 && !layer.input[0].delay && is_static(layer.target)) {
+        if (!strcmp(layer.path, path) && layer.inputs == 1 && layer.input[0].from.id > 0 && !layer.input[0].delay
+            && is_static(layer.target)) {
             convis_item before;
-            if (convis_list(f->model.model, CONVIS_LAYER, layer.input[0].from.id - 1, &before)) snprintf(f->heard, sizeof f->heard, "%s", before.path);
+            if (convis_list(f->model.model, CONVIS_LAYER, layer.input[0].from.id - 1, &before))
+                snprintf(f->heard, sizeof f->heard, "%s", before.path);
         }
     return *f->heard && convis_keep(f->model.model, f->heard) ? cli_report(f->context) : 0;
+}
+
+int fit_prepare(struct fit *f)
+{
+    char file[FILE_NAME];
+    if (mkdir(f->report_folder, 0777) && errno != EEXIST) return cli_fail("%s: %s", f->report_folder, strerror(errno));
+    return cli_writable(file_in(f, "prediction", "npy", file)) || find_heard(f) ? 1 : 0;
 }
 
 static int load(struct fit *f, data *d)
@@ -47,12 +61,32 @@ static int load(struct fit *f, data *d)
     d->m = malloc((size_t)all*sizeof *d->m);
     if (!d->p || !d->r || !d->m) return cli_fail("out of memory: %lld responses", (long long)all);
     if (convis_recording_response(f->recording, 0, f->info.frames, d->r, d->m)) return cli_report(f->context);
-    if (*f->heard && !(d->heard = malloc((size_t)numbers*sizeof *d->heard))) return cli_fail("out of memory: %lld numbers", (long long)numbers);
+    if (*f->heard && !(d->heard = malloc((size_t)numbers*sizeof *d->heard)))
+        return cli_fail("out of memory: %lld numbers", (long long)numbers);
     if (*f->heard && convis_predict(f->model.model, f->recording, f->heard, f->options.chunk, d->heard)) return cli_report(f->context);
     return convis_predict(f->model.model, f->recording, f->path, f->options.chunk, d->p) ? cli_report(f->context) : 0;
 }
 
 /* ---- Scores ---- */
+
+/* A unit whose response never changes has no scores; it is said and taken out. How many units are left. */
+static int64_t take_out_constant(convis_real *m, const convis_real *r, int64_t rows, int64_t units, const char *who)
+{
+    int64_t left = 0;
+    for (int64_t u = 0; u < units; u++) {
+        int64_t count = 0, same = 0, first = u;
+        for (int64_t i = u; i < rows*units; i += units) {
+            if (!(m[i] > 0)) continue;
+            if (!count++) first = i;
+            same += !(r[i] < r[first]) && !(r[i] > r[first]);
+        }
+        if (same < count) left++;
+        else if (count)
+            cli_warn("%s: unit %lld has no scores: its response is %g in all frames that count", who, (long long)u, (double)r[first]);
+        for (int64_t i = u; same == count && i < rows*units; i += units) m[i] = 0;
+    }
+    return left;
+}
 
 /* The mean over units of frames first..last - 1: what is outside does not count. */
 static int score_part(struct fit *f, const data *d, int64_t first, int64_t last, cli_table *table, const char *who)
@@ -66,8 +100,13 @@ static int score_part(struct fit *f, const data *d, int64_t first, int64_t last,
         memcpy(r + k*n*units, d->r + (k*f->info.frames + first)*units, (size_t)(n*units)*sizeof *r);
         memcpy(m + k*n*units, d->m + (k*f->info.frames + first)*units, (size_t)(n*units)*sizeof *m);
     }
-    if (!status && convis_scores_of_units(f->context, &o, d->p + first*units, r, m, trials, n, units, scores)) status = cli_report(f->context);
-    if (!status) cli_scores_row(table, who, scores + units*CONVIS_SCORES);
+    if (!status && !take_out_constant(m, r, n*trials, units, who)) cli_warn("%s: there is nothing to score", who);
+    else if (!status && convis_scores_of_units(f->context, &o, d->p + first*units, r, m, trials, n, units, scores))
+        status = cli_report(f->context);
+    else if (!status) {
+        if (!table->rows) cli_scores_head(table, "frames");
+        cli_scores_row(table, who, scores + units*CONVIS_SCORES);
+    }
     free(r);
     free(m);
     free(scores);
@@ -78,7 +117,6 @@ static int print_scores(struct fit *f, const data *d)
 {
     cli_table table = { 0 };
     const int64_t held = (int64_t)((double)f->info.frames*f->options.validate), train = f->info.frames - held;
-    cli_scores_head(&table, "frames");
     int status = score_part(f, d, 0, train, &table, held ? "training" : "all");
     if (!status && held) status = score_part(f, d, train, f->info.frames, &table, "held out");
     if (!status) cli_table_print(&table, stdout);
@@ -86,12 +124,6 @@ static int print_scores(struct fit *f, const data *d)
 }
 
 /* ---- Figures ---- */
-
-static const char *file_in(const struct fit *f, const char *name, const char *extension, char file[FILE_NAME])
-{
-    snprintf(file, FILE_NAME, "%s/%s.%s", f->report_folder, name, extension);
-    return file;
-}
 
 /* frames: (B, C, T, Y, X) as they lie, T first: (T, B, C, Y, X). */
 static int write_array(struct fit *f, const char *file, const char *name, convis_real *values, convis_shape shape)
@@ -172,7 +204,6 @@ static int draw_prediction(struct fit *f, const data *d)
 
 static int draw_all(struct fit *f, const data *d)
 {
-    if (mkdir(f->report_folder, 0777) && errno != EEXIST) return cli_fail("%s: %s", f->report_folder, strerror(errno));
     return draw_kernels(f) || draw_prediction(f, d) ? 1 : 0;
 }
 

@@ -19,6 +19,8 @@ static const cli_page PAGE = {
     1, 1
 };
 
+static const double TOLERANCE = 1e-4;                    /* in double precision */
+
 struct check {
     cli_model   model;
     const char *output;
@@ -69,11 +71,13 @@ static void row(cli_table *table, const convis_gradcheck_row *r, double toleranc
     snprintf(gradient, sizeof gradient, "%.9g", r->gradient);
     snprintf(difference, sizeof difference, "%.9g", r->difference);
     snprintf(error, sizeof error, "%.1e", r->error);
-    cli_table_row(table, 6, r->path, element, gradient, difference, error, !r->judged ? "not judged" : r->error <= tolerance ? "" : "WRONG");
+    cli_table_row(table, 6, r->path, element, gradient, difference, error,
+                  !r->judged ? "not judged" : r->error <= tolerance ? "" : "WRONG");
 }
 
-static void print_rows(const struct check *k, const convis_gradcheck_report *report, double tolerance)
+static void print_rows(const struct check *k, const convis_gradcheck_report *report)
 {
+    const double tolerance = k->options.tolerance;
     cli_table table = { 0 };
     cli_table_row(&table, 6, "path", "element", "gradient", "difference", "error", "");
     for (int64_t i = 0, next; i < report->count; i = next) {
@@ -97,15 +101,18 @@ static int run(struct check *k)
     k->options.low = k->low;
     k->options.high = !isnan(k->high) ? k->high : range > 0 ? range : 1;
     if (!k->size.width) k->size = (cli_size){ 9, 7 };
-    if (cli_model_build(&k->model, k->size.width, k->size.height) || cli_model_output(&k->model, k->output, k->path, sizeof k->path)) return 1;
+    if (cli_model_build(&k->model, k->size.width, k->size.height)) return 1;
+    if (cli_model_output(&k->model, k->output, k->path, sizeof k->path)) return 1;
     k->options.output = k->path;
     k->options.samples = (int)k->samples;
     k->options.frame = convis_movie_shape(1, k->size.height, k->size.width);
     if (convis_gradcheck(k->model.model, &k->options, &report)) return cli_report(k->context);
-    print_rows(k, &report, k->options.tolerance > 0 ? k->options.tolerance : sizeof(convis_real) == 8 ? 1e-4 : 2e-2);
+    print_rows(k, &report);
     int status = 0;
-    cli_say("%lld numbers compared, %lld judged, worst relative error %.1e", (long long)report.count, (long long)report.judged, report.worst);
-    if (report.failed) status = cli_fail("%lld of %lld gradients are not those of the numbers", (long long)report.failed, (long long)report.judged);
+    cli_say("%lld numbers compared, %lld judged, worst relative error %.1e", (long long)report.count, (long long)report.judged,
+            report.worst);
+    if (report.failed)
+        status = cli_fail("%lld of %lld gradients are not those of the numbers", (long long)report.failed, (long long)report.judged);
     convis_gradcheck_free(k->context, &report);
     return status;
 }
@@ -140,6 +147,7 @@ int cli_gradcheck(int argc, char **argv)
 {
     struct check k = { .options = CONVIS_GRADCHECK_DEFAULTS, .high = NAN };
     k.samples = k.options.samples;
+    k.options.tolerance = TOLERANCE;
     int status = parse(&k, argc, argv);
     if (status != CLI_GO) return status;
 #ifndef CONVIS_DOUBLE

@@ -38,7 +38,8 @@ int cli_model_open(cli_model *m, convis_context *c)
     if (convis_recipe_open(c, m->name, &m->recipe)) return cli_report(c);
     warnings(m);
     snprintf(dt, sizeof dt, "%.17g", m->dt);
-    if (set_recipe(m, "dt", m->dt > 0 ? dt : NULL) || set_recipe(m, "numerics", m->numerics) || set_recipe(m, "initial", m->initial)) return 1;
+    if (set_recipe(m, "dt", m->dt > 0 ? dt : NULL) || set_recipe(m, "numerics", m->numerics) || set_recipe(m, "initial", m->initial))
+        return 1;
     for (int k = 0; k < m->sets.count; k++) {
         cli_split(m->sets.at[k], path, sizeof path, &value);
         const convis_status status = convis_recipe_set(m->recipe, path, value);

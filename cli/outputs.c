@@ -1,12 +1,10 @@
 /* outputs.c - what `convis run` writes: spikes to -o, maps to --probe. */
 #include "run.h"
 #include <convis/layer.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 /* ---- Which files? ---- */
 
@@ -166,15 +164,6 @@ int run_outputs_choose(struct run *r)
 
 /* ---- Open ---- */
 
-/* A state is saved at the very end; that it can be is found out now. */
-static int state_can_be_saved(const char *file)
-{
-    char folder[4096];
-    const char *slash = strrchr(file, '/');
-    snprintf(folder, sizeof folder, "%.*s", slash ? slash == file ? 1 : (int)(slash - file) : 1, slash ? file : ".");
-    return access(folder, W_OK | X_OK) ? cli_fail("%s: %s", file, strerror(errno)) : 0;
-}
-
 int run_outputs_open(struct run *r)
 {
     const convis_unit *units = NULL;
@@ -201,7 +190,7 @@ int run_outputs_open(struct run *r)
         if (convis_output_shape(r->model, p->path, &frame)
             || convis_map_writer_open(r->context, p->file, p->path, frame, &origin, &p->writer)) return cli_report(r->context);
     }
-    return r->save_state ? state_can_be_saved(r->save_state) : 0;
+    return r->save_state ? cli_writable(r->save_state) : 0;
 }
 
 /* ---- Write ---- */

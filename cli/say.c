@@ -1,10 +1,12 @@
 /* say.c - sentences to the user: errors, suggestions, JSON. */
 #include "cli.h"
 #include <ctype.h>
+#include <errno.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* ---- Sentences on standard error ---- */
 
@@ -68,6 +70,14 @@ const char *cli_extension(const char *file)
 {
     const char *slash = strrchr(file, '/'), *dot = strrchr(file, '.');
     return dot && dot != file && (!slash || dot > slash + 1) ? dot + 1 : "";
+}
+
+int cli_writable(const char *file)
+{
+    char folder[4096];
+    const char *slash = strrchr(file, '/');
+    snprintf(folder, sizeof folder, "%.*s.", slash ? (int)(slash - file) + 1 : 0, file);
+    return access(folder, W_OK | X_OK) ? cli_fail("%s: %s", file, strerror(errno)) : 0;
 }
 
 static int plain(const char *word)

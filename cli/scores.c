@@ -1,6 +1,12 @@
-/* scores.c - scores as rows of a table. */
+/* scores.c - scores as rows of a table, and whether responses are counts. */
 #include "scores.h"
 #include <math.h>
+#include <strings.h>
+
+int cli_only_spikes(const char *file)
+{
+    return !strcasecmp(cli_extension(file), "spk") || !strcasecmp(cli_extension(file), "csv");
+}
 
 static const char *cell(const convis_score *s, char text[80])
 {

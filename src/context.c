@@ -31,6 +31,18 @@ convis_status convis_fail(convis_context *c, convis_status status, const char *f
     return status;
 }
 
+convis_status convis_fail_before(convis_context *c, convis_status status, const char *format, ...)
+{
+    char before[sizeof c->message], after[sizeof c->message];
+    va_list ap;
+    if (status == CONVIS_ENOMEM) return status;
+    va_start(ap, format);
+    vsnprintf(before, sizeof before, format, ap);
+    va_end(ap);
+    memcpy(after, c->message, sizeof after);
+    return convis_fail(c, status, "%s%s", before, after);
+}
+
 const char *convis_message(const convis_context *c) { return c ? c->message : "out of memory"; }
 
 /* ---- Memory ---- */

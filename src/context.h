@@ -12,5 +12,11 @@ struct convis_context {
     char message[1024];
 };
 
+/* Put words before the sentence on the context, "model.yaml:3: " say; not before that of ENOMEM. Returns the status. */
+convis_status convis_fail_before(convis_context *, convis_status, const char *format, ...)
+#if defined(__GNUC__)
+    __attribute__((format(printf, 3, 4)))
+#endif
+    ;
 int convis_cpu_usable(const char *isa);      /* src/device/cpu.c: can this processor run it? */
 #endif

@@ -2,35 +2,28 @@
  *
  * Pixels are moved in units of half the range around its middle, x in [-1, 1]. Where the contrast is limited, what is shown is
  * x, or x shrunk until its root mean square is the limit; shrinking never leaves the range. */
+#include "optim/optim.h"
 #include "passage.h"
 #include "kernels/philox.h"
 #include <convis/fit.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 typedef struct dream {
     convis_context *context;
     const convis_dream_options *options;
     convis_passage passage[2];
-    int      models, step_kind;
+    int      models;
     convis_shape shape;
     int64_t  n, frames, pixels;      /* numbers of the movie; pixels: of a frame */
     convis_optimizer *optimizer;
     double  *x, *shown, *gradient, *best, *bounds;
     convis_real *movie, *d_movie;
     double   least, began;
-    int64_t  iterations, evaluations;
+    int64_t  iterations;
     convis_ended ended;
 } dream;
-
-static double seconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9*(double)t.tv_nsec;
-}
 
 static double middle(const dream *a) { return 0.5*(a->options->low + a->options->high); }
 static double half(const dream *a)   { return 0.5*(a->options->high - a->options->low); }
@@ -145,7 +138,6 @@ static convis_status objective(void *user, const double *x, double *value, doubl
     double reached;
     convis_status status = evaluate(a, x, value, gradient, &reached);
     if (!status) note_best(a, x, *value);
-    a->evaluations++;
     return status;
 }
 
@@ -153,7 +145,7 @@ static convis_status objective(void *user, const double *x, double *value, doubl
 
 static int ask(dream *a, double value)
 {
-    double now = seconds() - a->began;
+    double now = convis_seconds() - a->began;
     a->iterations++;
     const convis_fit_progress p = {
         .epoch = a->iterations, .epochs = a->options->iterations, .loss = value, .held_out = NAN, .best = a->least, .rate_factor = 1,
@@ -186,17 +178,16 @@ static int after_evaluation(void *user, double value) { return ask(user, value);
 
 static convis_status search(dream *a)
 {
-    const char *kind = a->options->optimizer.kind;
-    int by_iterations = !kind || !strcmp(kind, "lbfgs") || !strcmp(kind, "quasi_newton");
+    const int iterates = a->optimizer->type->iterates;
     const convis_minimize_options once = { .iterations = 1 }, whole = { .evaluations = a->options->iterations, .stop = after_evaluation };
     double value = NAN;
     convis_status status = CONVIS_OK;
     while (!status && a->iterations < a->options->iterations) {
-        status = convis_optimizer_minimize(a->optimizer, objective, a, a->x, a->bounds, a->bounds + a->n, by_iterations ? &once : &whole,
+        status = convis_optimizer_minimize(a->optimizer, objective, a, a->x, a->bounds, a->bounds + a->n, iterates ? &once : &whole,
                                            &value);
         convis_ended ended = convis_optimizer_ended(a->optimizer);
         if (a->ended != CONVIS_ENDED_STOPPED && ended != CONVIS_ENDED_STOPPED) a->ended = ended;
-        if (status || !by_iterations || ask(a, value) || ended != CONVIS_ENDED_LIMIT) break;
+        if (status || !iterates || ask(a, value) || ended != CONVIS_ENDED_LIMIT) break;
     }
     return status;
 }
@@ -257,10 +248,7 @@ static convis_status open_models(dream *a, convis_model *m)
 static convis_status obtain(dream *a)
 {
     convis_optimizer_options how = a->options->optimizer;
-    const char *name;
-    int batch;
     if (!how.kind) how.kind = "lbfgs";
-    for (int k = 0; (name = convis_optimizer_list(k, NULL, &batch)); k++) if (!strcmp(name, how.kind)) a->step_kind = !batch;
     convis_status status = convis_optimizer_open(a->context, &how, a->n, &a->optimizer);
     if (status) return status;
     a->x = convis_obtain(a->context, 6*(size_t)a->n*sizeof *a->x);
@@ -298,7 +286,7 @@ static convis_status go(dream *a, convis_real *movie, convis_dream_report *repor
     if (!status) status = evaluate(a, a->x, &a->least, NULL, &before);
     if (status) return status;
     if (!isfinite(a->least)) return convis_fail(a->context, CONVIS_EINVAL, "dream: the response to the start is no number");
-    status = a->step_kind ? take_steps(a) : search(a);
+    status = a->optimizer->type->step ? take_steps(a) : search(a);
     if (status) a->ended = CONVIS_ENDED_FAILED;
     char sentence[768];
     snprintf(sentence, sizeof sentence, "%s", convis_message(a->context));
@@ -307,14 +295,14 @@ static convis_status go(dream *a, convis_real *movie, convis_dream_report *repor
     if (!last) memcpy(movie, a->movie, (size_t)a->n*sizeof *movie);
     for (int k = 0; !last && k < a->models; k++) last = convis_reset(a->passage[k].model);
     if (status) convis_fail(a->context, status, "%s", sentence);
-    if (report) *report = (convis_dream_report){ before, after, a->iterations, a->ended, seconds() - a->began };
+    if (report) *report = (convis_dream_report){ before, after, a->iterations, a->ended, convis_seconds() - a->began };
     return status ? status : last;
 }
 
 convis_status convis_dream(convis_model *m, const convis_dream_options *options, convis_shape shape, convis_real *movie,
                            convis_dream_report *report)
 {
-    dream a = { .context = convis_model_context(m), .options = options, .shape = shape, .began = seconds() };
+    dream a = { .context = convis_model_context(m), .options = options, .shape = shape, .began = convis_seconds() };
     if (report) *report = (convis_dream_report){ NAN, NAN, 0, CONVIS_ENDED_FAILED, 0 };
     a.n = convis_elements(shape);
     a.frames = shape.dim[CONVIS_T];

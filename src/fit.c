@@ -2,10 +2,10 @@
 #include "fitting.h"
 #include "kernels/philox.h"
 #include "names.h"
+#include "optim/optim.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 static const double DIVERGED = 1e6, DECAY = 0.95, PLATEAU = 0.5;
 enum { PLATEAU_PATIENCE = 5 };
@@ -15,7 +15,7 @@ typedef struct fit {
     const convis_fit_options *options;
     convis_optimizer *optimizer;
     convis_optimizer_options how;
-    int      batch;                  /* kind of optimiser */
+    const convis_optimizer_type *type;
     int64_t  n;
     double  *x, *gradient, *best, *overall, *origin, *ran;       /* ran: the x whose way through the training part ... */
     int      at_end;                 /* ... the model's state is the end of */
@@ -26,13 +26,6 @@ typedef struct fit {
     int      resumed;
     int64_t  epochs_before;
 } fit;
-
-static double seconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9*(double)t.tv_nsec;
-}
 
 static size_t bytes(const fit *a) { return (size_t)a->n*sizeof *a->x; }
 
@@ -45,16 +38,17 @@ static const char *schedule_list(int index, const char **doc)
     return index >= 0 && index < 4 ? SCHEDULES[index] : NULL;
 }
 
-static int schedule_of(const fit *a)
+/* -1: there is none of that name. */
+static int schedule_of(const convis_fit_options *o)
 {
-    for (int k = 0; a->options->schedule && k < 4; k++) if (!strcmp(a->options->schedule, SCHEDULES[k])) return k;
-    return a->options->schedule ? -1 : 0;
+    for (int k = 0; o->schedule && k < 4; k++) if (!strcmp(o->schedule, SCHEDULES[k])) return k;
+    return o->schedule ? -1 : 0;
 }
 
 static double rate_factor(const fit *a)
 {
     double factor = a->options->schedule_factor, epoch = (double)a->kept.epoch, all = (double)a->options->epochs;
-    switch (schedule_of(a)) {
+    switch (schedule_of(a->options)) {
     case 1: return pow(factor > 0 ? factor : DECAY, epoch);
     case 2: return 0.5*(1 + cos(M_PI*epoch/all));
     case 3: return a->kept.factor;
@@ -66,7 +60,7 @@ static void look_for_plateau(fit *a)
 {
     int64_t patience = a->options->schedule_patience ? a->options->schedule_patience : PLATEAU_PATIENCE;
     double factor = a->options->schedule_factor;
-    if (schedule_of(a) == 3 && a->kept.idle > 0 && a->kept.idle%patience == 0) a->kept.factor *= factor > 0 ? factor : PLATEAU;
+    if (schedule_of(a->options) == 3 && a->kept.idle > 0 && a->kept.idle%patience == 0) a->kept.factor *= factor > 0 ? factor : PLATEAU;
 }
 
 /* ---- After an epoch ---- */
@@ -76,7 +70,6 @@ static convis_status held_out_at(fit *a, const double *x, double *value)
 {
     convis_status status = CONVIS_OK;
     double loss;
-    if (!a->f.held) { *value = NAN; return CONVIS_OK; }
     if (a->at_end && !memcmp(a->ran, x, bytes(a))) status = convis_fitting_held_out(&a->f, value);
     else {
         status = convis_variables_put(&a->f.variables, x);
@@ -84,6 +77,19 @@ static convis_status held_out_at(fit *a, const double *x, double *value)
     }
     a->at_end = 0;
     return status;
+}
+
+/* What x is judged by: its held-out loss, else that of training. The latter is `loss`, but not after steps, which know it only of the
+ * points on their way. */
+static convis_status judged_at(fit *a, const double *x, double loss, double *held_out, double *value)
+{
+    *held_out = NAN;
+    *value = loss;
+    if (!a->f.held && a->type->minimize) return CONVIS_OK;
+    convis_status status = a->f.held ? held_out_at(a, x, held_out) : convis_fitting_measure(&a->f, value, NULL);
+    if (a->f.held) *value = *held_out = status ? INFINITY : *held_out;
+    else if (status) *value = INFINITY;                  /* no number there is no way to go */
+    return status == CONVIS_EINVAL ? CONVIS_OK : status;
 }
 
 /* Whether this is better than the best so far, by how much counts as gain. */
@@ -103,14 +109,14 @@ static convis_status write_checkpoint(fit *a)
 {
     const convis_fit_vectors v = { a->x, a->best, a->overall, a->origin };
     convis_fit_kept kept = a->kept;
-    kept.seconds += seconds() - a->began;
+    kept.seconds += convis_seconds() - a->began;
     return a->options->checkpoint ? convis_fit_checkpoint_write(&a->f, a->options->checkpoint, &kept, &v, a->optimizer) : CONVIS_OK;
 }
 
 static int ask(fit *a, double loss, double held_out)
 {
     int64_t most = a->options->epochs*a->options->starts, left = most - a->kept.start*a->options->epochs - a->kept.epoch;
-    double now = seconds() - a->began, each = now/(double)(a->kept.epochs - a->epochs_before);
+    double now = convis_seconds() - a->began, each = now/(double)(a->kept.epochs - a->epochs_before);
     const convis_fit_progress p = {
         .start = (int)a->kept.start, .epoch = a->kept.epoch, .epochs = a->options->epochs, .loss = loss, .held_out = held_out,
         .best = a->kept.best, .rate_factor = rate_factor(a), .seconds = a->kept.seconds + now, .seconds_left = each*(double)left,
@@ -118,19 +124,16 @@ static int ask(fit *a, double loss, double held_out)
     return a->options->progress ? a->options->progress(a->options->user, &p) : 0;
 }
 
-/* x has this training loss. ended: why this must be the last epoch, or LIMIT. Not 0: it is, and kept.ended says why. */
+/* x has this training loss, or, after steps, it is that on the way to x. ended: why this must be the last epoch, or LIMIT. Not 0: it
+ * is, and kept.ended says why. */
 static int end_epoch(fit *a, const double *x, double loss, int better, convis_ended ended)
 {
-    double held_out = NAN;
+    double held_out = NAN, value = INFINITY;
     a->kept.epoch++;
     a->kept.epochs++;
-    if (better) {
-        a->status = held_out_at(a, x, &held_out);
-        if (a->status && a->status != CONVIS_EINVAL) return 1;
-        if (a->status) held_out = INFINITY;              /* no number there is no way to go */
-        a->status = CONVIS_OK;
-    }
-    judge(a, x, !better ? INFINITY : a->f.held ? held_out : loss);
+    if (better) a->status = judged_at(a, x, loss, &held_out, &value);
+    if (a->status) return 1;
+    judge(a, x, value);
     a->kept.ended = ended;
     if (ended == CONVIS_ENDED_LIMIT && a->options->patience && a->kept.idle >= a->options->patience) a->kept.ended = CONVIS_ENDED_PATIENCE;
     a->status = write_checkpoint(a);
@@ -211,8 +214,6 @@ static convis_status objective(void *user, const double *x, double *value, doubl
     a->evaluations++;
     return status;
 }
-
-static int by_iterations(const fit *a) { return !strcmp(a->how.kind, "lbfgs") || !strcmp(a->how.kind, "quasi_newton"); }
 
 static convis_status iterate(fit *a)
 {
@@ -308,7 +309,7 @@ static convis_status run_starts(fit *a)
         if (status == CONVIS_EINVAL && a->kept.start > 0) a->kept.best = INFINITY;     /* perturbed to where nothing is a number */
         else {
             if (status) return status;
-            if (a->kept.ended == CONVIS_ENDED_LIMIT) status = !a->batch ? take_steps(a) : by_iterations(a) ? iterate(a) : search(a);
+            if (a->kept.ended == CONVIS_ENDED_LIMIT) status = a->type->step ? take_steps(a) : a->type->iterates ? iterate(a) : search(a);
             if (status) a->kept.ended = CONVIS_ENDED_FAILED;
         }
         keep(a);
@@ -320,17 +321,13 @@ static convis_status run_starts(fit *a)
 
 /* ---- The fit ---- */
 
-static convis_status look_up(convis_context *c, const convis_fit_options *o, convis_optimizer_options *how, int *batch, int *linear)
+static convis_status look_up(convis_context *c, const convis_fit_options *o, convis_optimizer_options *how,
+                             const convis_optimizer_type **type)
 {
-    const char *name;
-    int is_batch;
     *how = o->optimizer;
     if (!how->kind) how->kind = "lbfgs";
-    *batch = 0;
-    for (int k = 0; (name = convis_optimizer_list(k, NULL, &is_batch)); k++) if (!strcmp(name, how->kind)) *batch = is_batch;
-    *linear = how->weight_decay > 0 || !strcmp(how->kind, "adamw");
-    for (int k = 0; o->schedule && k < 4; k++) if (!strcmp(o->schedule, SCHEDULES[k])) return CONVIS_OK;
-    return o->schedule ? convis_no_such_name(c, "schedule", o->schedule, schedule_list) : CONVIS_OK;
+    convis_status status = convis_optimizer_named(c, how->kind, type);
+    return status || schedule_of(o) >= 0 ? status : convis_no_such_name(c, "schedule", o->schedule, schedule_list);
 }
 
 static convis_status obtain(fit *a)
@@ -353,7 +350,6 @@ static convis_status resume(fit *a)
     const convis_fit_vectors v = { a->x, a->best, a->overall, a->origin };
     if (!a->options->checkpoint) return CONVIS_OK;
     convis_status status = convis_fit_checkpoint_read(&a->f, a->options->checkpoint, &a->kept, &v, a->optimizer, &a->resumed);
-    if (a->resumed && a->kept.ended == CONVIS_ENDED_STOPPED) a->kept.ended = CONVIS_ENDED_LIMIT;
     a->epochs_before = a->kept.epochs;
     return status;
 }
@@ -373,7 +369,7 @@ static convis_status finish(fit *a, convis_status status, convis_fit_report *rep
             .parameters = a->n, .epochs = a->kept.epochs, .resumed = a->epochs_before, .best_start = (int)a->kept.overall_start,
             .best_epoch = a->kept.overall_epoch, .loss_before = a->kept.loss_before, .held_out_before = a->kept.held_out_before,
             .loss = loss, .held_out = held_out, .ended = status ? CONVIS_ENDED_FAILED : (convis_ended)a->kept.overall_ended,
-            .seconds = a->kept.seconds + seconds() - a->began,
+            .seconds = a->kept.seconds + convis_seconds() - a->began,
         };
     return status ? status : last;
 }
@@ -381,14 +377,15 @@ static convis_status finish(fit *a, convis_status status, convis_fit_report *rep
 convis_status convis_fit(convis_model *m, convis_recording *r, const convis_fit_options *options, convis_fit_report *report)
 {
     convis_context *c = convis_model_context(m);
-    fit a = { .options = options, .began = seconds() };
-    int linear;
+    fit a = { .options = options, .began = convis_seconds() };
     if (report) *report = (convis_fit_report){ .ended = CONVIS_ENDED_FAILED };
-    convis_status status = look_up(c, options, &a.how, &a.batch, &linear);
+    convis_status status = look_up(c, options, &a.how, &a.type);
     if (!status && (options->epochs < 1 || options->starts < 1))
         status = convis_fail(c, CONVIS_EINVAL, "fit: %lld epochs and %d starts, expected 1 or more of each", (long long)options->epochs,
                              options->starts);
-    if (!status) status = convis_fitting_open(m, r, options, linear, a.batch, &a.f);
+    /* Weight decay draws parameters towards 0, which logarithms do not know. */
+    const int linear = a.how.weight_decay > 0 || (!status && a.type->defaults.weight_decay > 0);
+    if (!status) status = convis_fitting_open(m, r, options, linear, a.type->minimize != NULL, &a.f);
     if (status) return status;
     status = obtain(&a);
     if (!status) status = resume(&a);
@@ -433,10 +430,10 @@ convis_status convis_predict(convis_model *m, convis_recording *r, const char *o
     convis_recording_info_get(r, &info);
     const convis_shape frame = { { 1, info.channels, 1, info.height, info.width } };
     convis_status status = convis_passage_open(m, output, frame, chunk, info.frames, "stimulus", &p);
-    if (status) return status;
+    if (!status) status = convis_check_units(&p, info.units);
     p.read = read_frames;
     p.user = r;
-    status = convis_reset(m);
+    if (!status) status = convis_reset(m);
     for (int64_t from = 0, frames; !status && from < info.frames; from += frames) {
         frames = info.frames - from < p.chunk ? info.frames - from : p.chunk;
         status = convis_passage_forward(&p, from, frames, 0);

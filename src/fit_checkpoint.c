@@ -7,6 +7,7 @@
 #include <string.h>
 
 static const char MAGIC[16] = "convis-fit-1\n";
+static const int64_t MOST_EPOCHS = INT64_C(1) << 48;     /* more than can ever be done, less than what counters overflow at */
 typedef struct head { char magic[16]; uint64_t key; int64_t parameters, n, optimizer_bytes; convis_fit_kept kept; } head;
 typedef struct scaled { double scale, logarithmic; } scaled;
 
@@ -73,10 +74,27 @@ convis_status convis_fit_checkpoint_write(convis_fitting *f, const char *file, c
     return status;
 }
 
+/* Counters that a fit can have had: damaged ones would lead nowhere good. */
+static int possible(const convis_fitting *f, const convis_fit_kept *k)
+{
+    const struct { int64_t value, most; } count[] = {
+        { k->start, f->options->starts - 1 }, { k->overall_start, k->start }, { k->epochs, MOST_EPOCHS }, { k->epoch, k->epochs },
+        { k->idle, k->epoch }, { k->best_epoch, k->epoch }, { k->overall_epoch, k->epochs }, { k->ended, CONVIS_ENDED_FAILED },
+        { k->overall_ended, CONVIS_ENDED_FAILED },
+    };
+    for (size_t j = 0; j < sizeof count/sizeof *count; j++) if (count[j].value < 0 || count[j].value > count[j].most) return 0;
+    return !isnan(k->best) && !isnan(k->overall) && k->factor >= 0 && isfinite(k->factor) && k->seconds >= 0 && isfinite(k->seconds);
+}
+
 static int all_finite(const double *x, int64_t n)
 {
     for (int64_t i = 0; i < n; i++) if (!isfinite(x[i])) return 0;
     return 1;
+}
+
+static convis_status damaged(const convis_fitting *f, const char *name)
+{
+    return convis_fail(f->context, CONVIS_EFORMAT, "%s: truncated, or with numbers that are none", name);
 }
 
 static convis_status read_vectors(convis_fitting *f, const char *name, FILE *file, const convis_fit_vectors *v)
@@ -91,7 +109,7 @@ static convis_status read_vectors(convis_fitting *f, const char *name, FILE *fil
     for (int k = 0; good && k < 4; k++)
         good = fread(vector[k], sizeof(double), (size_t)f->variables.n, file) == (size_t)f->variables.n
             && all_finite(vector[k], f->variables.n);
-    return good ? CONVIS_OK : convis_fail(f->context, CONVIS_EFORMAT, "%s: truncated, or with numbers that are none", name);
+    return good ? CONVIS_OK : damaged(f, name);
 }
 
 convis_status convis_fit_checkpoint_read(convis_fitting *f, const char *name, convis_fit_kept *kept, const convis_fit_vectors *v,
@@ -111,6 +129,7 @@ convis_status convis_fit_checkpoint_read(convis_fitting *f, const char *name, co
              || h.optimizer_bytes != expected.optimizer_bytes)
         status = convis_fail(f->context, CONVIS_EFORMAT, "%s: the checkpoint of another fit (other parameters, recording or options); "
                              "remove it to begin anew", name);
+    if (!status && !possible(f, &h.kept)) status = damaged(f, name);
     if (!status) status = read_vectors(f, name, file, v);
     if (!status && !(state = convis_obtain(f->context, (size_t)h.optimizer_bytes))) status = CONVIS_ENOMEM;
     if (!status && (fread(state, (size_t)h.optimizer_bytes, 1, file) != 1 || fgetc(file) != EOF))

@@ -99,14 +99,13 @@ static convis_status read_stimulus(void *user, int64_t from, int64_t frames, con
     return convis_recording_stimulus(f->recording, from, frames, to);
 }
 
-static convis_status check_units(convis_fitting *f)
+convis_status convis_check_units(const convis_passage *p, int64_t units)
 {
-    const int64_t *d = f->passage.out_shape.dim;
-    if (f->passage.units == f->info.units) return CONVIS_OK;
-    return convis_fail(f->context, CONVIS_ESHAPE, "response: %lld unit%s, but '%s' has (C, Y, X) = (%lld, %lld, %lld) numbers a frame%s",
-                       (long long)f->info.units, f->info.units == 1 ? "" : "s", f->passage.output, (long long)d[CONVIS_C],
-                       (long long)d[CONVIS_Y], (long long)d[CONVIS_X],
-                       f->passage.units > f->info.units ? "; a readout makes fewer of many" : "");
+    const int64_t *d = p->out_shape.dim;
+    if (p->units == units) return CONVIS_OK;
+    return convis_fail(p->context, CONVIS_ESHAPE, "response: %lld unit%s, but '%s' has (C, Y, X) = (%lld, %lld, %lld) numbers a frame%s",
+                       (long long)units, units == 1 ? "" : "s", p->output, (long long)d[CONVIS_C], (long long)d[CONVIS_Y],
+                       (long long)d[CONVIS_X], p->units > units ? "; a readout makes fewer of many" : "");
 }
 
 static convis_status check_dt(convis_fitting *f)
@@ -150,7 +149,7 @@ convis_status convis_fitting_open(convis_model *m, convis_recording *r, const co
     f->passage.read = read_stimulus;
     f->passage.user = f;
     f->passage.truncate = o->truncate;
-    if (!status) status = check_units(f);
+    if (!status) status = convis_check_units(&f->passage, f->info.units);
     if (!status) status = convis_variables_open(m, linear, &f->variables);
     if (!status) status = look_at_responses(f);
     if (status) convis_fitting_close(f);

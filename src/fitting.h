@@ -38,6 +38,8 @@ convis_status convis_fitting_penalty(convis_fitting *, double *value);
 /* Over the training part from the first frame, and on over the held-out one (NaN without; NULL: not asked for). */
 convis_status convis_fitting_measure(convis_fitting *, double *loss, double *held_out);
 convis_status convis_fitting_held_out(convis_fitting *, double *value);              /* from the end of the training part */
+/* Whether the output has a number for each unit of the responses, else ESHAPE. */
+convis_status convis_check_units(const convis_passage *, int64_t units);
 /* Put "what: " before the sentence that is there. */
 convis_status convis_fitting_fail(convis_fitting *, convis_status, const char *format, ...);
 

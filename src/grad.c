@@ -39,7 +39,7 @@ convis_status convis_want(convis_model *m, const char *path)
     const char *member;
     int k;
     convis_status status = CONVIS_OK;
-    if (m->status) return convis_fail(m->context, m->status, "%s", m->sentence);
+    if (convis_refuse(m)) return m->status;
     if (m->planned) return convis_fail(m->context, CONVIS_ESTATE, "%s: ask for its gradient before the model is planned", path);
     model_layer *l = convis_find_layer(m, path, &member);
     int layers = want_layers(m, !strcmp(path, "*") ? NULL : l && !*member ? l->name : path);
@@ -53,6 +53,19 @@ convis_status convis_want(convis_model *m, const char *path)
     return status;
 }
 
+static convis_status not_recording(const convis_model *m)
+{
+    if (m->planned && m->recording) return CONVIS_OK;
+    return convis_fail(m->context, CONVIS_ESTATE, "no gradient was asked for (convis_want before convis_plan)");
+}
+
+static convis_status not_recorded(const convis_model *m)
+{
+    if (not_recording(m)) return CONVIS_ESTATE;
+    if (m->taped) return CONVIS_OK;
+    return convis_fail(m->context, CONVIS_ESTATE, "there is no run to go back through: each convis_run allows one convis_vjp");
+}
+
 /* ---- What comes in ---- */
 
 convis_status convis_vjp_from(convis_model *m, const char *path, convis_tensor d)
@@ -60,8 +73,8 @@ convis_status convis_vjp_from(convis_model *m, const char *path, convis_tensor d
     model_layer *owner;
     buffer *b = convis_find_output(m, path, &owner);
     if (!b) return CONVIS_ENAME;
-    if (!m->planned || !m->recording)
-        return convis_fail(m->context, CONVIS_ESTATE, "%s: no gradient was asked for (convis_want before convis_plan)", path);
+    convis_status status = not_recorded(m);
+    if (status) return status;
     if (b != &owner->out) return convis_fail(m->context, CONVIS_ENOTSUP, "%s: gradients start from a layer's output, not from this", path);
     const int64_t *n = b->shape.dim, *s = d.stride;
     for (int k = 0; k < CONVIS_DIMS; k++)
@@ -69,6 +82,7 @@ convis_status convis_vjp_from(convis_model *m, const char *path, convis_tensor d
             return convis_fail(m->context, CONVIS_ESHAPE, "%s: a gradient of (%lld, %lld, %lld, %lld, %lld), expected (%lld, %lld, %lld, %lld, %lld)",
                 path, (long long)d.shape.dim[0], (long long)d.shape.dim[1], (long long)d.shape.dim[2], (long long)d.shape.dim[3],
                 (long long)d.shape.dim[4], (long long)n[0], (long long)n[1], (long long)m->ran, (long long)n[3], (long long)n[4]);
+    if (!d.data && m->ran) return convis_fail(m->context, CONVIS_EINVAL, "%s: a gradient without data", path);
     if (!owner->needed || !b->kept)
         return convis_fail(m->context, CONVIS_ESTATE, "%s: its output was not kept (convis_keep before convis_plan)", path);
     if (!b->active) return CONVIS_OK;                     /* nothing wanted lies before it */
@@ -109,7 +123,9 @@ static convis_pass pass_back(const convis_model *m, const model_layer *l, const 
     p.d_out = l->out.d + l->out.carry*l->out.n;
     for (int k = 0; k < p.inputs; k++) {
         const buffer *b = convis_source(m, l->in[k].from);
-        p.d_in[k] = l->twin[k] ? l->twin[k] : b->active ? b->d + (b->carry - l->in[k].delay)*b->n : l->type->adjoint ? m->unwanted : NULL;
+        /* A kernel always gets memory, with room for its history. */
+        convis_real *own = l->twin[k] ? l->twin[k] : l->type->adjoint && !b->active ? m->unwanted : NULL;
+        p.d_in[k] = own ? own + p.history[k]*l->out.n : b->active ? b->d + (b->carry - l->in[k].delay)*b->n : NULL;
     }
     return p;
 }
@@ -121,8 +137,8 @@ static void add_twins(const convis_model *m, const model_layer *l, const convis_
     for (int k = 0; k < p->inputs; k++) {
         const buffer *b = convis_source(m, l->in[k].from);
         if (!l->twin[k] || !b->active) continue;
-        for (int t = 0; t < p->frames; t++) {
-            convis_real *to = b->d + (b->carry - l->in[k].delay + t)*b->n, *from = l->twin[k] + t*b->n;
+        for (int t = -p->history[k]; t < p->frames; t++) {
+            convis_real *to = b->d + (b->carry - l->in[k].delay + t)*b->n, *from = p->d_in[k] + t*b->n;
             for (int64_t i = i0; i < i1; i++) { to[i] += from[i]; from[i] = 0; }
         }
     }
@@ -168,14 +184,8 @@ static void segment_back(const convis_model *m, const segment *g, const turn *u)
 
 static void give_input(convis_model *m, const turn *u, const convis_tensor *d)
 {
-    const int64_t *n = m->input.shape.dim, *s = d->stride;
-    const convis_real *from = m->input.d + m->input.carry*m->input.n;
-    for (int64_t t = u->t0; t < u->t0 + u->frames; t++)
-        for (int64_t b = 0; b < n[CONVIS_B]; b++)
-            for (int64_t c = 0; c < n[CONVIS_C]; c++)
-                for (int64_t y = 0; y < n[CONVIS_Y]; y++)
-                    for (int64_t x = 0; x < n[CONVIS_X]; x++)
-                        d->data[b*s[CONVIS_B] + c*s[CONVIS_C] + t*s[CONVIS_T] + y*s[CONVIS_Y] + x*s[CONVIS_X]] = *from++;
+    convis_tensor from = convis_frames_view(&m->input, m->input.d + m->input.carry*m->input.n, u->frames);
+    convis_tensor_copy(convis_slice(*d, CONVIS_T, u->t0, u->t0 + u->frames), from);
 }
 
 static void chunk_back(convis_model *m, turn *u, void *user)
@@ -223,10 +233,9 @@ static void exchange_past(convis_model *m)
 
 convis_status convis_vjp(convis_model *m, const convis_tensor *d_in)
 {
-    if (m->status) return convis_fail(m->context, m->status, "%s", m->sentence);
-    if (!m->planned || !m->recording)
-        return convis_fail(m->context, CONVIS_ESTATE, "no gradient was asked for (convis_want before convis_plan)");
-    if (!m->taped) return convis_fail(m->context, CONVIS_ESTATE, "there is no run to go back through: each convis_run allows one convis_vjp");
+    if (convis_refuse(m)) return m->status;
+    convis_status status = not_recorded(m);
+    if (status) return status;
     if (d_in && !m->input.active)
         return convis_fail(m->context, CONVIS_ESTATE, "input: its gradient was not asked for (convis_want before convis_plan)");
     for (int k = 0; d_in && k < CONVIS_DIMS; k++)
@@ -273,8 +282,7 @@ static double sum_of(const convis_real *v, int64_t n)
 
 convis_status convis_vjp_past(convis_model *m)
 {
-    if (!m->planned || !m->recording)
-        return convis_fail(m->context, CONVIS_ESTATE, "no gradient was asked for (convis_want before convis_plan)");
+    if (not_recording(m)) return CONVIS_ESTATE;
     double *d_y = convis_obtain(m->context, (size_t)(m->count + 1)*sizeof *d_y);
     if (!d_y) return CONVIS_ENOMEM;
     for (int j = m->count - 1; j >= 0; j--) {
@@ -284,7 +292,7 @@ convis_status convis_vjp_past(convis_model *m)
         if (!convis_is_fed_back(m, j)) d_y[j + 1] += sum_of(l->out.d, l->out.carry*l->out.n);
         for (int k = 0; k < l->states; k++) d_state[k] = sum_of(l->pass.d_state[k], l->state_n[k]);
         for (int k = 0; k < l->inputs; k++)
-            x[k] = convis_is_feedback(m, l, k) ? 0 : convis_source(m, l->in[k].from)->past;
+            x[k] = convis_edge_past(m, l, k);
         if (l->type->past_vjp) l->type->past_vjp(&l->pass, x, d_y[j + 1], d_state, d_x, l->grad, l->grad_array);
         else {
             for (int k = 0; k < l->params; k++)
@@ -320,8 +328,7 @@ convis_status convis_grad(const convis_model *m, const char *path, double *value
 
 convis_status convis_vjp_cut(convis_model *m)
 {
-    if (!m->planned || !m->recording)
-        return convis_fail(m->context, CONVIS_ESTATE, "no gradient was asked for (convis_want before convis_plan)");
+    if (not_recording(m)) return CONVIS_ESTATE;
     for (int j = -1; j < m->count; j++) {
         buffer *b = convis_source(m, (convis_node){ j + 1 });
         if (!b->active) continue;
@@ -341,6 +348,7 @@ convis_status convis_grad_zero(convis_model *m)
             l->grad[k] = 0;
             if (l->grad_array[k]) memset(l->grad_array[k], 0, (size_t)l->param[k]*sizeof(double));
         }
+        if (l->out.from) memset(l->out.from, 0, (size_t)(m->chunk.dim[CONVIS_T]*l->out.n)*sizeof *l->out.from);
     }
     return status;
 }

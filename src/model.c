@@ -1,4 +1,4 @@
-/* model.c - building a model: adding, naming, parameters by path, listing. */
+/* model.c - building a model: adding, connecting, naming, listing. */
 #include "model.h"
 #include <stdarg.h>
 #include <stdio.h>
@@ -135,14 +135,14 @@ convis_node convis_join(convis_model *m, const convis_layer_type *type, const ch
 
     model_layer *l = &m->layers[m->count];
     *l = (model_layer){ .type = type, .fields = type->params, .inputs = count, .params = rows(type->params), .states = rows(type->states),
-                  .extras = rows(type->outputs), .dirty = 1, .kernels = choose_kernels(m->context, type) };
+                  .extras = rows(type->outputs), .dirty = 1, .pass.kernels = choose_kernels(m->context, type) };
     snprintf(l->name, sizeof l->name, "%s", name);
     for (int j = 0; j < count; j++) l->in[j] = in[j];
     for (int k = 0; k < l->params; k++) l->param[k] = type->params[k].flags & (CONVIS_ARRAY | CONVIS_TEXT) ? 0 : type->params[k].value;
-    l->adjoint = convis_find_kernel(l->kernels, type->adjoint ? type->adjoint : "");
-    if (type->pointwise && !(l->pointwise = convis_find_kernel(l->kernels, type->pointwise)))
+    l->adjoint = convis_find_kernel(l->pass.kernels, type->adjoint ? type->adjoint : "");
+    if (type->pointwise && !(l->pointwise = convis_find_kernel(l->pass.kernels, type->pointwise)))
         return stick(m, CONVIS_ENOTSUP, "%s: %s has no kernel '%s' for %s", name, type->name, type->pointwise, m->context->device);
-    if (type->kernels && !l->kernels) return stick(m, CONVIS_ENOTSUP, "%s: %s has no kernels for %s", name, type->name, m->context->device);
+    if (type->kernels && !l->pass.kernels) return stick(m, CONVIS_ENOTSUP, "%s: %s has no kernels for %s", name, type->name, m->context->device);
     m->count++;
     /* The default texts, for the rows that they add. */
     for (int k = 0; type->params && type->params[k].name; k++)
@@ -175,6 +175,10 @@ convis_node convis_add(convis_model *m, const convis_layer_type *type, const cha
 void convis_alias(convis_model *m, const char *name, const char *path)
 {
     if (m->status) return;
+    if (strlen(name) >= NAME_SIZE || strlen(path) >= NAME_SIZE) {
+        stick(m, CONVIS_EINVAL, "alias '%.40s' of '%.40s': a name has up to %d characters", name, path, NAME_SIZE - 1);
+        return;
+    }
     if (!grow(m->context, (void **)&m->aliases, m->alias_count, &m->alias_room, sizeof *m->aliases)) {
         stick(m, CONVIS_ENOMEM, "%s: out of memory", name);
         return;
@@ -230,12 +234,6 @@ buffer *convis_find_output(const convis_model *m, const char *path, model_layer 
 
 /* ---- Listing ---- */
 
-static void describe_output(const buffer *b, convis_item *item)
-{
-    item->shape = b->shape;
-    item->count = b->n;
-}
-
 int convis_list(const convis_model *m, convis_kind kind, int index, convis_item *item)
 {
     *item = (convis_item){ 0 };
@@ -258,7 +256,7 @@ int convis_list(const convis_model *m, convis_kind kind, int index, convis_item 
         item->target = l->type->name;
         item->inputs = kind == CONVIS_LAYER ? l->inputs : 0;
         for (int k = 0; k < item->inputs; k++) item->input[k] = l->in[k];
-        if (f) snprintf(item->path, sizeof item->path, "%.95s.%.30s", l->name, f->name);
+        if (f) snprintf(item->path, sizeof item->path, "%.95s.%.31s", l->name, f->name);
         else   snprintf(item->path, sizeof item->path, "%s", l->name);
         if (kind == CONVIS_PARAMETER) {
             item->value = l->param[index];
@@ -278,7 +276,9 @@ int convis_list(const convis_model *m, convis_kind kind, int index, convis_item 
             item->count = m->planned ? l->state_n[index] : 0;
             item->data = l->pass.state[index];
         } else if (kind == CONVIS_OUTPUT) {
-            describe_output(index ? &l->extra[index - 1] : &l->out, item);
+            const buffer *b = index ? &l->extra[index - 1] : &l->out;
+            item->shape = b->shape;
+            item->count = b->n;
         }
         return 1;
     }

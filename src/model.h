@@ -13,7 +13,6 @@ typedef struct buffer {
     int64_t n;                       /* elements a frame */
     int     carry, kept;
     int     local, slot;             /* local: lives only in its segment's tiles; slot: its place there */
-    int64_t frames;                  /* allocated beyond carry */
     double  past;                    /* constant value before the first frame */
     int     active;                  /* its gradient is needed: */
     convis_real *d;                  /* of `carry` frames of the past, then of one sub-chunk's */
@@ -36,7 +35,7 @@ typedef struct model_layer {
     char  (*own_names)[32];
     convis_real *p;                  /* the scalars once more, for kernels */
     int64_t state_n[CONVIS_MAX_STATES], tape_n[CONVIS_MAX_TAPE];
-    const convis_kernel *kernels, *pointwise, *adjoint;
+    const convis_kernel *pointwise, *adjoint;
     int     needed;                  /* something kept depends on it (where gradients are asked for; others stand still) */
     int     dirty, recorded;         /* a parameter was set since prepare(); tape wanted */
     buffer  out, extra[CONVIS_MAX_OUTPUTS];
@@ -73,7 +72,7 @@ struct convis_model {
     uint64_t epoch;                  /* counts resets and puts of the state */
 
     int      recording, taped;       /* gradients were asked for; the last run can be gone back through */
-    convis_real *unwanted;           /* where adjoint kernels write the gradient of what nobody wants */
+    convis_real *unwanted;           /* where adjoint kernels write the gradient of what nobody wants, after its history */
 
     int      record_spikes;
     convis_unit *units;   int64_t unit_count;
@@ -85,6 +84,11 @@ struct convis_model {
 buffer *convis_find_output(const convis_model *, const char *path, model_layer **owner);
 /* The layer of a path or alias, and the rest of the path ("" for the layer itself); NULL when there is none. */
 model_layer *convis_find_layer(const convis_model *, const char *path, const char **member);
+/* What the first error of building was, again on the context; 0: there was none. */
+static inline convis_status convis_refuse(const convis_model *m)
+{
+    return m->status ? convis_fail(m->context, m->status, "%s", m->sentence) : CONVIS_OK;
+}
 int convis_find_row(const convis_field *table, const char *name);     /* -1: none */
 const convis_kernel *convis_find_kernel(const convis_kernel *list, const char *name);
 /* The layer and row of a parameter's path; NULL with the sentence left on the context. */
@@ -94,9 +98,27 @@ static inline buffer *convis_source(const convis_model *m, convis_node from)
 {
     return from.id == 0 ? (buffer *)(uintptr_t)&m->input : &m->layers[from.id - 1].out;
 }
+/* Frames of a buffer as they lie: frame-major. */
+static inline convis_tensor convis_frames_view(const buffer *b, convis_real *first, int64_t frames)
+{
+    const int64_t *d = b->shape.dim, y = d[CONVIS_X], c = d[CONVIS_Y]*y;
+    convis_tensor t = { first, b->shape, { d[CONVIS_C]*c, c, b->n, y, 1 } };
+    t.shape.dim[CONVIS_T] = frames;
+    return t;
+}
+/* Elements that an adjoint kernel may add to the gradient of input k: its history's frames, then a sub-chunk's. */
+static inline int64_t convis_reach_back(const convis_model *m, const model_layer *l, int k)
+{
+    return (l->pass.history[k] + m->batch)*l->out.n;
+}
 static inline int convis_is_feedback(const convis_model *m, const model_layer *l, int input)
 {
     return l->in[input].from.id > l - m->layers;
+}
+/* The constant value that an input had before the first frame; 0 of what is fed back. */
+static inline double convis_edge_past(const convis_model *m, const model_layer *l, int input)
+{
+    return convis_is_feedback(m, l, input) ? 0 : convis_source(m, l->in[input].from)->past;
 }
 int convis_is_fed_back(const convis_model *, int layer);      /* to itself or an earlier one */
 static inline int convis_can_learn(const convis_field *f) { return !(f->flags & (CONVIS_FIXED | CONVIS_WHOLE | CONVIS_TEXT)); }

@@ -23,7 +23,7 @@ const char *convis_optimizer_list(int index, const char **doc, int *batch)
 
 static const char *kind_list(int index, const char **doc) { return convis_optimizer_list(index, doc, NULL); }
 
-static convis_status find_type(convis_context *c, const char *kind, const convis_optimizer_type **type)
+convis_status convis_optimizer_named(convis_context *c, const char *kind, const convis_optimizer_type **type)
 {
     for (int k = 0; kind && k < TYPE_COUNT; k++)
         if (!strcmp(TYPES[k]->name, kind)) {
@@ -66,7 +66,7 @@ convis_status convis_optimizer_open(convis_context *c, const convis_optimizer_op
 {
     const convis_optimizer_type *type = NULL;
     *optimizer = NULL;
-    convis_status status = find_type(c, options->kind, &type);
+    convis_status status = convis_optimizer_named(c, options->kind, &type);
     if (!status) status = check_options(c, options);
     if (!status && n < 1) status = convis_fail(c, CONVIS_EINVAL, "%s: nothing to optimise, expected one number or more", type->name);
     if (status) return status;
@@ -208,6 +208,7 @@ int convis_search_settled(const convis_search *s, double before, double now, con
 convis_status convis_optimizer_minimize(convis_optimizer *o, convis_objective objective, void *user, double *x, const double *low,
                                         const double *high, const convis_minimize_options *options, double *value)
 {
+    *value = INFINITY;
     if (!o->type->minimize)
         return convis_fail(o->context, CONVIS_ESTATE, "%s: takes a gradient at a time (convis_optimizer_step)", o->type->name);
     convis_status status = check_start(o, x, low, high);
@@ -220,10 +221,9 @@ convis_status convis_optimizer_minimize(convis_optimizer *o, convis_objective ob
     for (int64_t i = 0; i < o->n; i++) x[i] = convis_within(x[i], low ? low[i] : -INFINITY, high ? high[i] : INFINITY);
     o->ended = CONVIS_ENDED_LIMIT;
     o->type->minimize(&s);
-    if (s.status) return s.status;
-    if (isinf(s.value)) return convis_fail(o->context, CONVIS_EINVAL, "%s: the value at the start is no number", o->type->name);
     *value = s.value;
-    return CONVIS_OK;
+    if (s.status) return s.status;
+    return isinf(s.value) ? convis_fail(o->context, CONVIS_EINVAL, "%s: the value at the start is no number", o->type->name) : CONVIS_OK;
 }
 
 /* ---- State: what it is of, then the numbers ---- */
@@ -247,11 +247,14 @@ convis_status convis_optimizer_state_put(convis_optimizer *o, const void *bytes,
     if (size != convis_optimizer_state_size(o))
         return convis_fail(o->context, CONVIS_ESHAPE, "%s: a state of %zu bytes, expected %zu", o->type->name, size,
                            convis_optimizer_state_size(o));
+    const char *state = (const char *)bytes + sizeof h;
     memcpy(&h, bytes, sizeof h);
     h.kind[sizeof h.kind - 1] = 0;
     if (strcmp(h.kind, o->type->name) || h.n != o->n || h.state_n != o->state_n || h.count < 0)
         return convis_fail(o->context, CONVIS_EFORMAT, "%s: the state of another optimiser, or of other parameters", o->type->name);
+    if (o->type->sound && !o->type->sound(o->options.memory, state))
+        return convis_fail(o->context, CONVIS_EFORMAT, "%s: a state with numbers that none of its searches leaves", o->type->name);
     o->count = h.count;
-    memcpy(o->state, (const char *)bytes + sizeof h, (size_t)o->state_n*sizeof *o->state);
+    memcpy(o->state, state, (size_t)o->state_n*sizeof *o->state);
     return CONVIS_OK;
 }

@@ -2,14 +2,15 @@
  *
  * The file is text, a line a number: "opl.center.tau 0.01", "ganglion_0.cells.x[3] 12.5"; '#' begins a comment. */
 #include "model.h"
+#include "io/sinks.h"
 #include "io/text.h"
 #include "models/kernels.h"
 #include "models/recipe.h"
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 model_layer *convis_find_parameter(const convis_model *m, const char *path, int *row)
 {
@@ -40,7 +41,7 @@ static convis_status check_scalar(const convis_model *m, const model_layer *l, i
 convis_status convis_set(convis_model *m, const char *path, double value)
 {
     int k = 0;
-    if (m->status) return convis_fail(m->context, m->status, "%s", m->sentence);
+    if (convis_refuse(m)) return m->status;
     model_layer *l = convis_find_parameter(m, path, &k);
     if (!l) return CONVIS_ENAME;
     convis_status status = check_scalar(m, l, k, path, value);
@@ -59,10 +60,17 @@ convis_status convis_get(const convis_model *m, const char *path, double *value)
     return CONVIS_OK;
 }
 
+/* An array of which an element was set is no longer what its kernel says. */
+static void drop_text(const convis_model *m, model_layer *l, int k)
+{
+    convis_release(m->context, l->text[k]);
+    l->text[k] = NULL;
+}
+
 convis_status convis_set_array(convis_model *m, const char *path, const double *values, int64_t count)
 {
     int k = 0;
-    if (m->status) return convis_fail(m->context, m->status, "%s", m->sentence);
+    if (convis_refuse(m)) return m->status;
     model_layer *l = convis_find_parameter(m, path, &k);
     if (!l) return CONVIS_ENAME;
     if (!(l->fields[k].flags & CONVIS_ARRAY)) return convis_fail(m->context, CONVIS_EINVAL, "%s: a number, not an array", path);
@@ -73,8 +81,7 @@ convis_status convis_set_array(convis_model *m, const char *path, const double *
         if (!(values[j] >= f->min && values[j] <= f->max))
             return convis_fail(m->context, CONVIS_EINVAL, "%s[%lld]: %g %s, expected %g to %g", path, (long long)j, values[j],
                                f->unit, f->min, f->max);
-    convis_release(m->context, l->text[k]);
-    l->text[k] = NULL;
+    drop_text(m, l, k);
     if (!m->planned || !l->array[k]) {
         double *copy = convis_obtain(m->context, (size_t)(count + 1)*sizeof *copy);
         if (!copy) return CONVIS_ENOMEM;
@@ -115,11 +122,18 @@ static convis_status keep_text(const convis_model *m, model_layer *l, int k, con
 convis_status convis_set_kernel(convis_model *m, const char *path, const char *kernel)
 {
     int k = 0;
-    if (m->status) return convis_fail(m->context, m->status, "%s", m->sentence);
+    if (convis_refuse(m)) return m->status;
     model_layer *l = convis_find_parameter(m, path, &k);
     if (!l) return CONVIS_ENAME;
     if (!(l->fields[k].flags & CONVIS_ARRAY)) return convis_fail(m->context, CONVIS_EINVAL, "%s: a number, not an array", path);
-    if (!m->planned) return keep_text(m, l, k, kernel);
+    if (!m->planned) {
+        convis_status kept = keep_text(m, l, k, kernel);
+        if (kept) return kept;
+        convis_release(m->context, l->array[k]);         /* values that stood there; convis_plan fills in the kernel's */
+        l->array[k] = NULL;
+        l->param[k] = 0;
+        return CONVIS_OK;
+    }
     if (!l->pass.array_shape[k].dim[0]) return convis_fail(m->context, CONVIS_ENOTSUP, "%s: an array without a shape of its own", path);
     double *values = convis_obtain(m->context, (size_t)(l->param[k] + 1)*sizeof *values);
     if (!values) return CONVIS_ENOMEM;
@@ -167,7 +181,7 @@ static convis_status renew_fields(convis_model *m, model_layer *l)
 convis_status convis_set_text(convis_model *m, const char *path, const char *text)
 {
     int k = 0;
-    if (m->status) return convis_fail(m->context, m->status, "%s", m->sentence);
+    if (convis_refuse(m)) return m->status;
     model_layer *l = convis_find_parameter(m, path, &k);
     if (!l) return CONVIS_ENAME;
     if (!(l->fields[k].flags & CONVIS_TEXT)) return convis_fail(m->context, CONVIS_EINVAL, "%s: expected a number, not a text", path);
@@ -220,22 +234,19 @@ static int write_all(const convis_model *m, FILE *f)
 
 convis_status convis_parameters_save(const convis_model *m, const char *file)
 {
-    convis_aside aside;
-    convis_status status = convis_aside_open(m->context, file, &aside);
+    convis_out out;
+    convis_status status = convis_out_open(m->context, file, 0, &out);
     if (status) return status;
-    FILE *f = fopen(aside.temporary, "w");
-    int ok = f && write_all(m, f);
-    if (f && fclose(f)) ok = 0;
-    if (ok) return convis_aside_commit(&aside);
-    status = convis_fail(m->context, CONVIS_EIO, "%s: could not be written: %s", file, strerror(errno));
-    convis_aside_abandon(&aside);
-    return status;
+    locale_t before = convis_text_locale((locale_t)0);
+    convis_out_check(&out, write_all(m, out.file));
+    convis_text_locale(before);
+    return convis_out_finish(&out, 1);
 }
 
 /* One line: is it right, and, if `apply`, done. */
 static convis_status read_number(convis_model *m, convis_text *t, const char *path, double value, int apply)
 {
-    char name[NAME_SIZE + 32], *bracket, *end;
+    char name[NAME_SIZE + 64], *bracket, *end;
     int k = 0;
     if (strlen(path) >= sizeof name)
         return convis_fail(m->context, CONVIS_EFORMAT, "%s:%lld: a path of more than %zu characters", t->path, (long long)t->line, sizeof name - 1);
@@ -255,7 +266,10 @@ static convis_status read_number(convis_model *m, convis_text *t, const char *pa
                                  f->flags & CONVIS_ARRAY ? (long long)l->param[k] : 1LL);
         else if (!(value >= f->min && value <= f->max))
             status = convis_fail(m->context, CONVIS_EINVAL, "%s: %g, expected %g to %g", path, value, f->min, f->max);
-        else if (apply) l->array[k][i] = value;
+        else if (apply) {
+            l->array[k][i] = value;
+            drop_text(m, l, k);
+        }
     }
     if (l && apply) l->dirty = 1;
     if (status) {
@@ -287,7 +301,7 @@ static convis_status read_all(convis_model *m, convis_text *t, int apply)
 static convis_status load(convis_model *m, const char *name, const char *text)
 {
     convis_text t;
-    if (m->status) return convis_fail(m->context, m->status, "%s", m->sentence);
+    if (convis_refuse(m)) return m->status;
     convis_status status = CONVIS_OK;
     for (int apply = 0; !status && apply < 2; apply++) {
         status = text ? convis_text_read(m->context, name, text, &t) : convis_text_open(m->context, name, "parameters", &t);
@@ -298,8 +312,7 @@ static convis_status load(convis_model *m, const char *name, const char *text)
 
 convis_status convis_parameters_load(convis_model *m, const char *file)
 {
-    const size_t length = strlen(file);
-    return length > 4 && !strcmp(file + length - 4, ".npz") ? convis_npz_to_model(m, file) : load(m, file, NULL);
+    return !strcasecmp(convis_extension(file), ".npz") ? convis_npz_to_model(m, file) : load(m, file, NULL);
 }
 
 convis_status convis_parameters_parse(convis_model *m, const char *name, const char *text) { return load(m, name, text); }

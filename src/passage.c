@@ -8,10 +8,18 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 enum { CHUNK_BYTES = 1 << 22, SHORTEST_CHUNK = 16, LONGEST_CHUNK = 512, STATE_BYTES = 1 << 27 };
 
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+
+double convis_seconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9*(double)t.tv_nsec;
+}
 
 /* ---- Opening ---- */
 
@@ -40,7 +48,7 @@ convis_status convis_passage_open(convis_model *m, const char *output, convis_sh
 {
     convis_tensor ignored;
     *p = (convis_passage){ .model = m, .context = m->context, .output = output, .budget = STATE_BYTES };
-    if (m->status) return convis_fail(m->context, m->status, "%s", m->sentence);
+    if (convis_refuse(m)) return m->status;
     if (!output && m->count) p->output = m->layers[m->count - 1].name;
     if (!p->output) return convis_fail(m->context, CONVIS_ESTATE, "the model has no layers");
     frame.dim[CONVIS_T] = 1;
@@ -134,18 +142,6 @@ static convis_tensor rows_view(const convis_passage *p, convis_real *rows, int64
     return t;
 }
 
-static void copy(convis_tensor to, convis_tensor from)
-{
-    const int64_t *n = to.shape.dim;
-    for (int64_t t = 0; t < n[CONVIS_T]; t++)
-        for (int64_t b = 0; b < n[CONVIS_B]; b++)
-            for (int64_t c = 0; c < n[CONVIS_C]; c++)
-                for (int64_t y = 0; y < n[CONVIS_Y]; y++)
-                    for (int64_t x = 0; x < n[CONVIS_X]; x++)
-                        to.data[b*to.stride[0] + c*to.stride[1] + t*to.stride[2] + y*to.stride[3] + x*to.stride[4]] =
-                            from.data[b*from.stride[0] + c*from.stride[1] + t*from.stride[2] + y*from.stride[3] + x*from.stride[4]];
-}
-
 static convis_status run_chunk(convis_passage *p, int64_t chunk)
 {
     convis_status status = p->read(p->user, first_frame(p, chunk), frames_of(p, chunk), p->movie);
@@ -164,7 +160,7 @@ convis_status convis_passage_forward(convis_passage *p, int64_t from, int64_t fr
         if (back && k%p->stride == 0) status = convis_state_get(p->model, p->states + (size_t)(k/p->stride)*p->state_size);
         if (!status) status = run_chunk(p, k);
         if (!status) status = convis_output(p->model, p->output, &out);
-        if (!status) copy(rows_view(p, p->prediction, k), out);
+        if (!status) convis_tensor_copy(rows_view(p, p->prediction, k), out);
     }
     return status;
 }

@@ -38,4 +38,6 @@ convis_status convis_passage_forward(convis_passage *, int64_t from, int64_t fra
 /* From p->gradient to gradients of the parameters (added), of the movie (frames, C, Y, X) where d_movie is not NULL, and, when it
  * began at the first frame, through the past. The model's state is then again that after the last frame. */
 convis_status convis_passage_back(convis_passage *, convis_real *d_movie);
+
+double        convis_seconds(void);      /* a monotonic clock, for what takes many passages */
 #endif

@@ -23,12 +23,13 @@ static convis_status shape_arrays(convis_model *m, model_layer *l)
 {
     for (int k = 0; k < l->params; k++) {
         convis_shape s = l->pass.array_shape[k];
-        int64_t count = convis_elements(s), has = (int64_t)l->param[k];
+        const int64_t has = (int64_t)l->param[k];
         char path[2*NAME_SIZE];
         if (!(l->fields[k].flags & CONVIS_ARRAY) || (!s.dim[0] && !l->text[k])) continue;
         snprintf(path, sizeof path, "%s.%s", l->name, l->fields[k].name);
         if (!s.dim[0]) return convis_fail(m->context, CONVIS_ENOTSUP, "%s: an array without a shape of its own, set it by values", path);
         if (!valid(s)) return convis_fail(m->context, CONVIS_ESHAPE, "%s: would be empty or too large", path);
+        const int64_t count = convis_elements(s);
         if (has && has != count)
             return convis_fail(m->context, CONVIS_ESHAPE, "%s: %lld values, expected %lld (%lld outputs, %lld inputs, %lld x %lld x %lld)",
                 path, (long long)has, (long long)count, (long long)s.dim[0], (long long)s.dim[1], (long long)s.dim[2],
@@ -196,8 +197,7 @@ static convis_real *obtain_reals(convis_model *m, int64_t n, convis_status *stat
 
 static void allocate_buffer(convis_model *m, buffer *b, convis_status *status)
 {
-    b->frames = b->kept ? m->chunk.dim[CONVIS_T] : m->batch;
-    b->base = obtain_reals(m, (b->carry + b->frames)*b->n, status);
+    b->base = obtain_reals(m, (b->carry + (b->kept ? m->chunk.dim[CONVIS_T] : m->batch))*b->n, status);
     if (m->recording && b->kept && b->carry) b->before = obtain_reals(m, b->carry*b->n, status);
     if (b->active) b->d = obtain_reals(m, (b->carry + m->batch)*b->n, status);
 }
@@ -208,7 +208,7 @@ static void allocate_gradients(convis_model *m, model_layer *l, convis_status *s
     for (int k = 0; k < l->states; k++) l->pass.d_state[k] = obtain_reals(m, l->state_n[k], status);
     for (int k = 1; l->type->adjoint && k < l->inputs; k++)
         for (int q = 0; q < k; q++)
-            if (l->in[q].from.id == l->in[k].from.id && !l->twin[k]) l->twin[k] = obtain_reals(m, l->out.n*m->batch, status);
+            if (l->in[q].from.id == l->in[k].from.id && !l->twin[k]) l->twin[k] = obtain_reals(m, convis_reach_back(m, l, k), status);
     l->pass.d_map = obtain_reals(m, l->params*l->out.n, status);
     l->pass.d_param = l->grad;
     for (int k = 0; k < l->params; k++)
@@ -226,8 +226,7 @@ static convis_status allocate(convis_model *m)
     for (int j = 0; j < m->count; j++) {
         model_layer *l = &m->layers[j];
         convis_pass *p = &l->pass;
-        p->kernels = l->kernels;
-        l->p = obtain_reals(m, CONVIS_MAX_PARAMS, &status);
+        p->number = l->p = obtain_reals(m, CONVIS_MAX_PARAMS, &status);
         if (!l->out.local) allocate_buffer(m, &l->out, &status);
         for (int k = 0; k < l->extras; k++) if (l->extra[k].kept) allocate_buffer(m, &l->extra[k], &status);
         for (int k = 0; k < l->states; k++) p->state[k] = obtain_reals(m, l->state_n[k], &status);
@@ -237,13 +236,14 @@ static convis_status allocate(convis_model *m)
         if (!status && p->constants_size && !(p->constants = convis_obtain(m->context, p->constants_size))) status = CONVIS_ENOMEM;
         if (!status && p->scratch_size && !(p->scratch = convis_obtain(m->context, p->scratch_size))) status = CONVIS_ENOMEM;
     }
-    int64_t widest = 0;
+    int64_t most = 0;
     for (int j = 0; j < m->count; j++) {
         const model_layer *l = &m->layers[j];
         for (int k = 0; k < l->inputs; k++)
-            if (l->out.active && l->type->adjoint && !convis_source(m, l->in[k].from)->active && l->out.n > widest) widest = l->out.n;
+            if (l->out.active && l->type->adjoint && !convis_source(m, l->in[k].from)->active && convis_reach_back(m, l, k) > most)
+                most = convis_reach_back(m, l, k);
     }
-    if (widest) m->unwanted = obtain_reals(m, widest*m->batch, &status);
+    if (most) m->unwanted = obtain_reals(m, most, &status);
     for (int s = 0; s < m->segment_count; s++) {
         segment *g = &m->segments[s];
         if (g->tiled) g->scratch = obtain_reals(m, m->threads*g->slots*m->batch*g->tile, &status);
@@ -358,7 +358,7 @@ static convis_status plan(convis_model *m)
 
 convis_status convis_plan(convis_model *m, convis_shape chunk)
 {
-    if (m->status) return convis_fail(m->context, m->status, "%s", m->sentence);
+    if (convis_refuse(m)) return m->status;
     if (m->planned) return convis_fail(m->context, CONVIS_ESTATE, "the model is planned already");
     if (!m->count) return convis_fail(m->context, CONVIS_ESTATE, "the model has no layers");
     if (!valid(chunk)) return convis_fail(m->context, CONVIS_ESHAPE, "the chunk is empty or too large");
@@ -377,7 +377,7 @@ convis_status convis_plan(convis_model *m, convis_shape chunk)
 
 convis_status convis_keep(convis_model *m, const char *path)
 {
-    if (m->status) return convis_fail(m->context, m->status, "%s", m->sentence);
+    if (convis_refuse(m)) return m->status;
     if (m->planned) return convis_fail(m->context, CONVIS_ESTATE, "%s: ask to keep it before the model is planned", path);
     buffer *b = convis_find_output(m, path, NULL);
     if (!b) return CONVIS_ENAME;

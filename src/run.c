@@ -211,7 +211,7 @@ static int collect_spikes(convis_model *m, const turn *u)
 
 convis_status convis_record_spikes(convis_model *m, int on)
 {
-    if (m->status) return convis_fail(m->context, m->status, "%s", m->sentence);
+    if (convis_refuse(m)) return m->status;
     if (m->planned) return convis_fail(m->context, CONVIS_ESTATE, "spikes must be asked for before the model is planned");
     m->record_spikes = on;
     return CONVIS_OK;
@@ -229,15 +229,7 @@ convis_status convis_spikes(const convis_model *m, const convis_spike **spikes, 
 
 static void gather_input(convis_model *m, convis_tensor in, int64_t t0, int frames)
 {
-    convis_real *to = frames_at(&m->input, t0);
-    const int64_t *d = in.shape.dim, *s = in.stride;
-    for (int64_t t = t0; t < t0 + frames; t++)
-        for (int64_t b = 0; b < d[CONVIS_B]; b++)
-            for (int64_t c = 0; c < d[CONVIS_C]; c++)
-                for (int64_t y = 0; y < d[CONVIS_Y]; y++) {
-                    const convis_real *row = in.data + b*s[CONVIS_B] + c*s[CONVIS_C] + t*s[CONVIS_T] + y*s[CONVIS_Y];
-                    for (int64_t x = 0; x < d[CONVIS_X]; x++) *to++ = row[x*s[CONVIS_X]];
-                }
+    convis_tensor_copy(convis_frames_view(&m->input, frames_at(&m->input, t0), frames), convis_slice(in, CONVIS_T, t0, t0 + frames));
 }
 
 /* Decaying states would end in denormal numbers, a hundred times slower; every worker flushes them to zero. */
@@ -345,7 +337,7 @@ static void run_chunk(convis_model *m, turn *u, void *user)
 
 convis_status convis_run(convis_model *m, convis_tensor in)
 {
-    if (m->status) return convis_fail(m->context, m->status, "%s", m->sentence);
+    if (convis_refuse(m)) return m->status;
     if (!m->planned) return convis_fail(m->context, CONVIS_ESTATE, "the model must be planned before it runs");
     for (int d = 0; d < CONVIS_DIMS; d++)
         if (d == CONVIS_T ? in.shape.dim[d] < 0 || in.shape.dim[d] > m->chunk.dim[d] : in.shape.dim[d] != m->chunk.dim[d])
@@ -380,10 +372,7 @@ convis_status convis_output(convis_model *m, const char *path, convis_tensor *ou
     const buffer *b = convis_find_output(m, path, NULL);
     if (!b) return CONVIS_ENAME;
     if (!m->planned || !b->kept) return convis_fail(m->context, CONVIS_ESTATE, "%s: its output was not kept (convis_keep before convis_plan)", path);
-    const int64_t *d = b->shape.dim;
-    int64_t y = d[CONVIS_X], c = d[CONVIS_Y]*y;
-    *out = (convis_tensor){ b->base + b->carry*b->n, b->shape, { d[CONVIS_C]*c, c, b->n, y, 1 } };
-    out->shape.dim[CONVIS_T] = m->ran;
+    *out = convis_frames_view(b, b->base + b->carry*b->n, m->ran);
     return CONVIS_OK;
 }
 

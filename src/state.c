@@ -3,19 +3,12 @@
  * A model's state is the frame number, every layer's states, and the frames that delayed inputs still need. Noise needs
  * no more than the frame number. */
 #include "model.h"
-#include "io/format.h"
+#include "io/sinks.h"
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 /* ---- The past ---- */
-
-static double edge_past(const convis_model *m, const model_layer *l, int input)
-{
-    int from = l->in[input].from.id;
-    if (convis_is_feedback(m, l, input)) return 0;
-    return from ? m->layers[from - 1].out.past : m->past;
-}
 
 static void fill(convis_real *data, int64_t n, double value)
 {
@@ -39,7 +32,7 @@ void convis_start(convis_model *m)
     for (int j = 0; j < m->count; j++) {
         model_layer *l = &m->layers[j];
         double x[CONVIS_MAX_INPUTS], state[CONVIS_MAX_STATES];
-        for (int k = 0; k < l->inputs; k++) x[k] = edge_past(m, l, k);
+        for (int k = 0; k < l->inputs; k++) x[k] = convis_edge_past(m, l, k);
         for (int k = 0; k < l->states; k++) state[k] = l->type->states[k].value;
         l->out.past = l->type->past ? l->type->past(&l->pass, x, state) : 0;
         for (int k = 0; k < l->states; k++) fill(l->pass.state[k], l->state_n[k], state[k]);
@@ -78,7 +71,7 @@ uint64_t convis_seed_of(const convis_model *m) { return m->seed; }
 
 convis_status convis_reset(convis_model *m)
 {
-    if (m->status) return convis_fail(m->context, m->status, "%s", m->sentence);
+    if (convis_refuse(m)) return m->status;
     if (!m->planned) return convis_fail(m->context, CONVIS_ESTATE, "the model must be planned before it is reset");
     convis_status status = convis_prepare(m);
     if (status) return status;
@@ -194,23 +187,19 @@ uint64_t convis_state_layout(const convis_model *m)
 
 convis_status convis_state_save(const convis_model *m, const char *file)
 {
-    struct { char magic[16]; uint64_t layout, seed, bytes; } head = { .layout = convis_state_layout(m), .seed = m->seed, .bytes = convis_state_size(m) };
-    convis_aside aside;
+    struct { char magic[16]; uint64_t layout, seed, bytes; } head = { .layout = convis_state_layout(m), .seed = m->seed,
+                                                                      .bytes = convis_state_size(m) };
+    convis_out out;
     if (!head.bytes) return convis_fail(m->context, CONVIS_ESTATE, "the model must be planned before its state is saved");
     memcpy(head.magic, MAGIC, sizeof MAGIC);
     char *bytes = convis_obtain(m->context, (size_t)head.bytes);
     if (!bytes) return CONVIS_ENOMEM;
     convis_status status = convis_state_get(m, bytes);
-    if (!status) status = convis_aside_open(m->context, file, &aside);
+    if (!status) status = convis_out_open(m->context, file, 0, &out);
     if (!status) {
-        FILE *f = fopen(aside.temporary, "wb");
-        int ok = f && fwrite(&head, sizeof head, 1, f) == 1 && fwrite(bytes, (size_t)head.bytes, 1, f) == 1;
-        if (f && fclose(f)) ok = 0;
-        if (ok) status = convis_aside_commit(&aside);
-        else {
-            status = convis_fail(m->context, CONVIS_EIO, "%s: could not be written: %s", file, strerror(errno));
-            convis_aside_abandon(&aside);
-        }
+        convis_out_write(&out, &head, sizeof head);
+        convis_out_write(&out, bytes, (size_t)head.bytes);
+        status = convis_out_finish(&out, 1);
     }
     convis_release(m->context, bytes);
     return status;

@@ -1,5 +1,6 @@
-/* tensor.c - views and slices; no arithmetic here. */
+/* tensor.c - views, slices and copies; no arithmetic here. */
 #include <convis/convis.h>
+#include <string.h>
 
 convis_shape convis_movie_shape(int64_t t, int64_t y, int64_t x) { return (convis_shape){ { 1, 1, t, y, x } }; }
 
@@ -16,6 +17,18 @@ convis_tensor convis_view(convis_real *data, convis_shape shape)
     int64_t step = 1;
     for (int d = CONVIS_DIMS - 1; d >= 0; d--) { v.stride[d] = step; step *= shape.dim[d]; }
     return v;
+}
+
+void convis_tensor_copy(convis_tensor to, convis_tensor from)
+{
+    const int64_t *n = to.shape.dim, *a = to.stride, *b = from.stride;
+    for (int64_t i = 0; i < n[CONVIS_T]*n[CONVIS_B]*n[CONVIS_C]*n[CONVIS_Y]; i++) {
+        const int64_t y = i%n[CONVIS_Y], c = i/n[CONVIS_Y]%n[CONVIS_C], k = i/n[CONVIS_Y]/n[CONVIS_C], j = k%n[CONVIS_B], t = k/n[CONVIS_B];
+        convis_real *row = to.data + j*a[CONVIS_B] + c*a[CONVIS_C] + t*a[CONVIS_T] + y*a[CONVIS_Y];
+        const convis_real *old = from.data + j*b[CONVIS_B] + c*b[CONVIS_C] + t*b[CONVIS_T] + y*b[CONVIS_Y];
+        if (a[CONVIS_X] == 1 && b[CONVIS_X] == 1) memcpy(row, old, (size_t)n[CONVIS_X]*sizeof *row);
+        else for (int64_t x = 0; x < n[CONVIS_X]; x++) row[x*a[CONVIS_X]] = old[x*b[CONVIS_X]];
+    }
 }
 
 convis_tensor convis_slice(convis_tensor v, int dim, int64_t from, int64_t to)

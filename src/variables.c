@@ -60,6 +60,18 @@ void convis_variables_scale(convis_variables *s, int k, double scale, int logari
     }
 }
 
+/* The model's parameters into values. */
+static convis_status read(convis_variables *s)
+{
+    convis_status status = CONVIS_OK;
+    for (int k = 0; !status && k < s->count; k++) {
+        const convis_variable *v = &s->list[k];
+        double *to = s->values + v->at;
+        status = v->array ? convis_get_array(s->model, v->path, to, v->count) : convis_get(s->model, v->path, to);
+    }
+    return status;
+}
+
 convis_status convis_variables_open(convis_model *m, int linear, convis_variables *s)
 {
     convis_item item;
@@ -74,7 +86,7 @@ convis_status convis_variables_open(convis_model *m, int linear, convis_variable
     s->slopes = s->values + s->n;
     int64_t at = 0;
     for (int k = 0, j = 0; wanted(m, &k, &item); at += item.count) describe(&s->list[j++], &item, at);
-    convis_status status = convis_variables_read(s);
+    convis_status status = read(s);
     for (int k = 0, j = 0; !status && wanted(m, &k, &item); j++) {
         double *values = s->values + s->list[j].at;
         int logarithmic = !linear && is_extent(&item, values[0]);
@@ -98,17 +110,6 @@ void convis_variables_get(const convis_variables *s, double *x)
         const convis_variable *v = &s->list[k];
         for (int64_t i = v->at; i < v->at + v->count; i++) x[i] = to_x(v, s->values[i]);
     }
-}
-
-convis_status convis_variables_read(convis_variables *s)
-{
-    convis_status status = CONVIS_OK;
-    for (int k = 0; !status && k < s->count; k++) {
-        const convis_variable *v = &s->list[k];
-        double *to = s->values + v->at;
-        status = v->array ? convis_get_array(s->model, v->path, to, v->count) : convis_get(s->model, v->path, to);
-    }
-    return status;
 }
 
 convis_status convis_variables_put(convis_variables *s, const double *x)

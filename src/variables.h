@@ -27,7 +27,6 @@ typedef struct convis_variables {
 convis_status convis_variables_open (convis_model *, int linear, convis_variables *);
 void          convis_variables_close(convis_variables *);
 void          convis_variables_get(const convis_variables *, double *x);             /* from values */
-convis_status convis_variables_read(convis_variables *);                             /* the model's parameters into values */
 convis_status convis_variables_put(convis_variables *, const double *x);             /* into values, and the model */
 convis_status convis_variables_collect(convis_variables *);                          /* the model's gradients into slopes */
 void          convis_variables_chain(const convis_variables *, const double *x, double *gradient);   /* slopes by x */

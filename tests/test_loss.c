@@ -529,7 +529,7 @@ static void regularizer_sentences(void **state)
     convis_regularizer r = { "filter.weights", "smooth", 1 };
     assert_int_equal(convis_regularizer_add(c, &r, x, s, &value, NULL), CONVIS_ENAME);
     assert_string_equal(convis_message(c), "regularizer 'smooth': expected one of l1, l2, smooth_time, smooth_space, local, group, "
-                        "nonnegative, separable");
+                        "nonnegative, separable; did you mean smooth_time?");
     r.kind = "seperable";
     assert_int_equal(convis_regularizer_add(c, &r, x, s, &value, NULL), CONVIS_ENAME);
     assert_non_null(strstr(convis_message(c), "; did you mean separable?"));

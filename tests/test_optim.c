@@ -399,7 +399,7 @@ static void no_numbers(void **state)
     convis_optimizer *o = opened((convis_optimizer_options){ .kind = "lbfgs" }, 4);
     double x[] = { 1, -1, 1, 1 }, value = 5;
     refused(c, CONVIS_EINVAL, "value at the start", convis_optimizer_minimize(o, evaluate, &p, x, NULL, NULL, NULL, &value));
-    assert_true(x[0] == 1 && x[1] == -1 && value == 5);
+    assert_true(x[0] == 1 && x[1] == -1 && isinf(value));
     convis_optimizer_close(&o);
 }
 

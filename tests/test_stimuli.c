@@ -301,10 +301,10 @@ static void bad_ones_get_a_sentence(void **state)
 {
     (void)state;
 #define KINDS_ "grating, counterphase, reversing, gabor, bar, checkers, sparse, pulse, impulse, chirp, photo"
-    refuse("stim:gratng", "stim:gratng: no stimulus has that name, did you mean grating? (there are " KINDS_ ")");
-    refuse("stim:", "stim:: no stimulus has that name, there are " KINDS_);
-    refuse("stim:elephant?x=1", "stim:elephant: no stimulus has that name, there are " KINDS_);
-    refuse("stim:grating?contast=1", "stim:grating: it has no parameter 'contast', did you mean 'contrast'?");
+    refuse("stim:gratng", "stim: 'gratng': expected one of " KINDS_ "; did you mean grating?");
+    refuse("stim:", "stim: '': expected one of " KINDS_);
+    refuse("stim:elephant?x=1", "stim: 'elephant': expected one of " KINDS_);
+    refuse("stim:grating?contast=1", "stim:grating: it has no parameter 'contast'; did you mean contrast?");
     refuse("stim:grating?contrast=1.5", "stim:grating: contrast is 1.5, expected 0 to 1");
     refuse("stim:grating?spatial_frequency=-2", "stim:grating: spatial_frequency is -2 cycles/degree, expected 0 to 1000");
     refuse("stim:grating?contrast=", "stim:grating: contrast is '', expected a number");

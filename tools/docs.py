@@ -47,7 +47,12 @@ def unit(text):
 
 def bounds(p):
     low, high = (p[k] if p[k] is not None and abs(p[k]) < 1e15 else None for k in ("min", "max"))
-    return f"{number(low)} .. {number(high)}" if not p["array"] else ""
+    return f"{number(low)} .. {number(high)}" if not p["array"] and not p["text"] else ""
+
+
+def inputs(layer):
+    most, fewest = layer["inputs"], layer["fewest"]
+    return "One input" if most == 1 else f"{most} inputs" if fewest == most else f"{fewest} to {most} inputs"
 
 
 def home(name):
@@ -57,13 +62,13 @@ def home(name):
 
 def layer(name):
     d = describe(name)
-    text = [f"## {name}\n\n{d['doc'][0].upper() + d['doc'][1:]}. {'One input' if d['inputs'] == 1 else str(d['inputs']) + ' inputs'}, "
+    text = [f"## {name}\n\n{d['doc'][0].upper() + d['doc'][1:]}. {inputs(d)}, "
             f"{'pointwise in space' if d['pointwise'] else 'a neighbourhood layer'}{', spiking' if d['spiking'] else ''}; "
             f"equation and adjoint at the head of [src/layers/{home(name)}.c](../src/layers/{home(name)}.c).\n"]
-    kinds = lambda p: "whole" if p["whole"] else "differentiable" if p["differentiable"] else ""
+    kinds = lambda p: next((kind for kind in ("whole", "text", "differentiable") if p[kind]), "")
     if d["parameters"]:
         text.append(table(["parameter", "default", "unit", "bounds", "", "what it is"],
-                          [[f"`{p['name']}`", "array" if p["array"] else number(p["default"]), unit(p["unit"]), bounds(p), kinds(p), p["doc"]]
+                          [[f"`{p['name']}`", "array" if p["array"] else p["default"] if p["text"] else number(p["default"]), unit(p["unit"]), bounds(p), kinds(p), p["doc"]]
                            for p in d["parameters"]]))
     for key, head in ("states", "state"), ("outputs", "further output"):
         if d[key]:

@@ -60,6 +60,7 @@ convis_shape  convis_movie_shape(int64_t t, int64_t y, int64_t x);        /* (1,
 int64_t       convis_elements(convis_shape);
 convis_tensor convis_view (convis_real *data, convis_shape);              /* contiguous */
 convis_tensor convis_slice(convis_tensor, int dim, int64_t from, int64_t to);   /* no copy */
+void          convis_tensor_copy(convis_tensor to, convis_tensor from);   /* of one shape; strides may differ */
 
 /* ---- Context: a device, its threads, an allocator, the last error. One per thread of the caller. ------- */
 
@@ -102,6 +103,7 @@ void          convis_alias(convis_model *, const char *alias, const char *path);
 double        convis_dt(const convis_model *);
 convis_context *convis_model_context(const convis_model *);
 const convis_layer_type *const *convis_layer_types(void);                 /* the built-in layers, NULL at the end */
+const convis_layer_type *convis_layer_type_named(const char *name);       /* one of them; NULL: there is none */
 
 /* convis_keep asks for a layer's output over the whole chunk ("opl", "bipolar.adaptation"); before convis_plan.
  * convis_plan infers shapes from one chunk of input, and allocates everything; convis_run never does. */

@@ -146,9 +146,10 @@ typedef struct convis_minimize_options {
     double  value_tolerance, x_tolerance;        /* relative; an iteration that gains less is the last. 0: none */
     int   (*stop)(void *user, double value);     /* asked after every evaluation; not 0: stop. May be NULL */
 } convis_minimize_options;
-/* From x to a minimum of a `batch` kind. x and value are the best ever seen, also when it fails. A value at the start that is no
- * number is EINVAL. lbfgs and quasi_newton, when called again where their last search (or the one whose state was put) ended after a
- * number of iterations, go on to the bit as if it had not ended: the objective must be the same. */
+/* From x to a minimum of a `batch` kind. x and value are the best ever seen, also when it fails (INFINITY: no value was a number). A
+ * value at the start that is no number is EINVAL. lbfgs and quasi_newton, when called again where their last search (or the one whose
+ * state was put) ended after a number of iterations, go on to the bit as if it had not ended: the objective must be the same. NLopt's
+ * kinds always begin anew. */
 convis_status convis_optimizer_minimize(convis_optimizer *, convis_objective, void *user, double *x, const double *low, const double *high,
                                         const convis_minimize_options *, double *value);
 /* Why the last minimize ended. */
@@ -187,11 +188,13 @@ convis_status convis_regularizer_add(convis_context *, const convis_regularizer 
  *
  * Each number is moved in units of what it is at the start, or is usually; scalars that are positive times, angles or rates by their
  * logarithm, unless there is weight decay. The held-out part is the last of the recording. Whatever happens, the model ends
- * with the best parameters that were seen: by the held-out loss where there is a held-out part, else by that of training. */
+ * with the best parameters that were seen: by the held-out loss where there is a held-out part, else by that of training, which `step`
+ * kinds measure after each epoch by one more pass. */
 typedef struct convis_fit_progress {
     int     start;                   /* from 0 */
     int64_t epoch, epochs;           /* of this start: those done, and the most there will be */
-    double  loss, held_out, best;    /* held_out: NaN without such a part. best: of what is judged, in this start */
+    double  loss, held_out, best;    /* loss: of steps the mean on their way. held_out: NaN without such a part. best: of what is
+                                      * judged, in this start */
     double  rate_factor;
     double  seconds, seconds_left;
 } convis_fit_progress;
@@ -214,7 +217,8 @@ typedef struct convis_fit_options {
     int     starts;                  /* the best of so many: from the parameters as they are, then from perturbed ones */
     double  spread;                  /* standard deviation of the perturbation, in units of the parameters */
     uint64_t seed;                   /* of the perturbation */
-    const char *checkpoint;          /* a file that is written after each epoch; a fit that finds it goes on from there, to the bit */
+    const char *checkpoint;          /* a file that is written after each epoch; a fit that finds it goes on from there, to the bit, or,
+                                      * with one of NLopt's kinds, searches anew from its best point */
     int   (*progress)(void *user, const convis_fit_progress *);      /* after each epoch; not 0: stop. May be NULL */
     void   *user;
 } convis_fit_options;
@@ -235,7 +239,8 @@ convis_status convis_fit(convis_model *, convis_recording *, const convis_fit_op
  * wanted parameters themselves, in the order of convis_list (`count` numbers, else ESHAPE). For optimisers of one's own. */
 convis_status convis_fit_objective(convis_model *, convis_recording *, const convis_fit_options *, double *value, double *gradient,
                                    int64_t count);
-/* An output over the whole recording, from the first frame: (frames, units). Model and output as for convis_fit. */
+/* An output over the whole recording, from the first frame: (frames, units). Model and output as for convis_fit; an output that has not a
+ * number a unit is ESHAPE. */
 convis_status convis_predict(convis_model *, convis_recording *, const char *output, int64_t chunk, convis_real *prediction);
 
 /* ---- Dreams: the movie is optimised ---------------------------------------------------------------------------

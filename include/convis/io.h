@@ -83,9 +83,10 @@ convis_status convis_map_writer_write(convis_map_writer *, convis_tensor frames)
 convis_status convis_map_writer_close(convis_map_writer **, int keep);
 
 /* ---- Figures -----------------------------------------------------------------------------------------
- * By gnuplot; with keep_script the script and its data stay beside the figure. Two kinds draw arrays: "kernel" one of
+ * By gnuplot; with keep_script the script and its data stay beside the figure. Four kinds draw arrays: "kernel" one of
  * (maps, T, Y, X), whose last frame is the present: frames by lag, course and profile of its strongest pixel; "tuning" rows
- * of a direction in degrees (0 rightwards, 90 downwards) and one response or more. */
+ * of a direction in degrees (0 rightwards, 90 downwards) and one response or more; "prediction" and "nonlinearity" what a fit reports
+ * (convis fit --report): (T, 3, N), of each frame and unit what its static layer heard, the model said, and was recorded. */
 typedef struct convis_plot_options {
     const char *kind;        /* "raster", "maps", "traces", "mosaic", "kernel", "tuning" ...; NULL: what suits the file */
     double      from, to;    /* seconds; to = 0: the end */

@@ -4,8 +4,8 @@
  * owns all memory, so reset, push, pop, save, load, describe and the checks need no code in a layer. Two kinds:
  *
  * - pointwise in space: `pointwise` names the kernel, `adjoint` that of the way back, and that is all. A kernel touches
- *   only [i] of a state, [t*n + i] of a movie and [t*map_size + i] of the tape, so the runner may hand it any tile of pixels
- *   and any run of frames. The kernels get, in this order:
+ *   only [i] of a state, [t*n + i] of a movie (and, of an input for which it asked for `history`, of frames before the
+ *   first) and [t*map_size + i] of the tape, so the runner may hand it any tile of pixels and any run of frames. The kernels get, in this order:
  *      pointwise   parameters, inputs, output, further outputs, states, tape
  *      adjoint     parameters, inputs, output, tape, d_out, d_states, d_inputs, d_map
  * - neighbourhood: `forward`, and `vjp` on the way back, are called by every thread with the whole pass; they launch kernels
@@ -13,8 +13,8 @@
  *
  * The way back (vector-Jacobian product, "adjoint" in the layers' equations): of a scalar L with gradient d_out at the
  * output of every frame of the pass and d_state at the states after it, make the gradient of the inputs (added to d_in), of
- * the parameters (added) and of the states before the pass (written to d_state in place). Passes come in reversed order of
- * time. Inputs and output are there as they were; whatever else is needed, the forward kernel wrote to the tape (NULL when
+ * the parameters (added) and of the states before the pass (written to d_state in place). Passes are those of the way there,
+ * in reversed order of time. Inputs and output are there as they were; whatever else is needed, the forward kernel wrote to the tape (NULL when
  * nothing is recorded). Spikes use a surrogate slope.
  *
  * Movies are frame-major: [t][batch][channel][y][x]; n = batch*channel*y*x elements a frame. */
@@ -90,6 +90,9 @@ struct convis_pass {
     double *d_param;                             /* [k]: the same as sums, for thread 0 to add to */
     double *d_array[CONVIS_MAX_PARAMS];          /* gradient of array k; add to it; NULL: nobody wants it */
     uint32_t wanted;                             /* bit k: somebody wants the gradient of parameter k */
+
+    /* spikes() */
+    const convis_real *number;                   /* scalars as kernels get them */
 };
 
 /* One kernel compiled for one instruction set. */
@@ -140,6 +143,10 @@ convis_status convis_fail(convis_context *, convis_status, const char *format, .
     __attribute__((format(printf, 3, 4)))
 #endif
     ;
+/* The nearest of the names offered to one that is none of them: "; did you mean X?" for the end of a sentence, or "". */
+typedef struct convis_hint { const char *typed; int distance; char text[160]; } convis_hint;
+#define CONVIS_HINT(typed) { typed, 0, "" }
+void convis_hint_offer(convis_hint *, const char *name);
 /* Zeroed, 64-byte aligned memory from the context's allocator; NULL, with the sentence left, when there is none. */
 void *convis_obtain (convis_context *, size_t bytes);
 void  convis_release(convis_context *, void *memory);

@@ -75,6 +75,34 @@ convis_status convis_figure_done(convis_figure *f, FILE *file, const char *part)
     return bad ? convis_fail(f->context, CONVIS_EIO, "%s/%s: writing failed (%s)", f->folder, part, strerror(errno)) : CONVIS_OK;
 }
 
+/* ---- The source by its name ---- */
+
+convis_status convis_figure_open(convis_figure *f, char name[FIGURE_PATH], convis_figure_opener open, void *user)
+{
+    const char *set = f->options->name;
+    const int inside = set && !strchr(set, '/') && (convis_has_extension(f->source, ".h5") || convis_has_extension(f->source, ".hdf5"));
+    convis_status s = CONVIS_ENAME;
+    for (int probes = inside; probes >= 0 && s; probes--) {
+        const int length = snprintf(name, FIGURE_PATH, "%s%s%s%s", f->source, set ? ":" : "", probes ? "probes/" : "", set ? set : "");
+        if (length < 0 || length >= FIGURE_PATH) return convis_fail(f->context, CONVIS_EINVAL, "%s: the name is too long", f->source);
+        s = open(f, name, user);
+    }
+    return s;
+}
+
+void convis_figure_label(const convis_figure *f, char label[FIGURE_LABEL])
+{
+    const char *slash = strrchr(f->source, '/'), *base = slash ? slash + 1 : f->source;
+    const char *colon = strrchr(base, ':'), *dot = strrchr(base, '.');
+    const char *name = f->options->name ? f->options->name : colon ? colon + 1 : NULL;
+    if (!strncmp(f->source, "stim:", 5))                 /* the kind alone */
+        snprintf(label, FIGURE_LABEL, "%.*s", (int)strcspn(f->source + 5, "?"), f->source + 5);
+    else if (name) {
+        slash = strrchr(name, '/');
+        snprintf(label, FIGURE_LABEL, "%s", slash ? slash + 1 : name);
+    } else snprintf(label, FIGURE_LABEL, "%.*s", dot && dot > base ? (int)(dot - base) : (int)strlen(base), base);
+}
+
 /* ---- gnuplot ---- */
 
 /* What gnuplot complained of: the last line it wrote that says something, without the place in the script. */
@@ -173,7 +201,8 @@ static draw_kind choose_kind(convis_figure *f)
     static const struct { const char *name; draw_kind draw; } KINDS[] = {
         { "raster", convis_figure_raster }, { "maps", convis_figure_maps },
         { "traces", convis_figure_traces }, { "mosaic", convis_figure_mosaic },
-        { "kernel", convis_figure_kernel }, { "tuning", convis_figure_tuning }, { "prediction", convis_figure_prediction }, { "nonlinearity", convis_figure_nonlinearity } };
+        { "kernel", convis_figure_kernel }, { "tuning", convis_figure_tuning },
+        { "prediction", convis_figure_prediction }, { "nonlinearity", convis_figure_nonlinearity } };
     const char *kind = f->options->kind;
     if (kind) {
         for (size_t k = 0; k < sizeof KINDS/sizeof *KINDS; k++)

@@ -8,7 +8,7 @@
 #include <convis/io.h>
 #include <stdio.h>
 
-enum { FIGURE_PARTS = 12, FIGURE_LAYERS = 16, FIGURE_PATH = 4096 };
+enum { FIGURE_PARTS = 12, FIGURE_LAYERS = 16, FIGURE_PATH = 4096, FIGURE_LABEL = 128 };
 
 typedef struct convis_figure {
     convis_context *context;
@@ -75,11 +75,20 @@ int           convis_figure_recording_has_spikes(convis_figure *);
  * every time. */
 void          convis_figure_recording_thin(const convis_figure_recording *, int64_t most, unsigned char *keep);
 
+/* ---- The source by its name ---- */
+
+typedef convis_status (*convis_figure_opener)(convis_figure *, const char *name, void *user);
+/* Opens the source: file, or file:dataset. A data set's name alone may be that of a probe: for "opl" "probes/opl" is tried first. `name`
+ * is then what was opened. */
+convis_status convis_figure_open (convis_figure *, char name[FIGURE_PATH], convis_figure_opener, void *user);
+/* The data set's name or the kind of stimulus; failing that, the file's, without folder and extension. */
+void          convis_figure_label(const convis_figure *, char label[FIGURE_LABEL]);
+
 /* ---- Maps over time ---- */
 
 typedef struct convis_figure_film {
     char    name[FIGURE_PATH];                   /* what is opened: file, or file:dataset */
-    char    label[128];                          /* the data set, for the colour bar */
+    char    label[FIGURE_LABEL];                 /* for the colour bar */
     int64_t width, height, frames;
     int64_t first, count;                        /* the window, in frames */
     double  dt;                                  /* seconds per frame; 0: unknown */

@@ -1,6 +1,5 @@
 /* figure_film.c - the frames of a map or movie, one at a time, however long it is. */
 #include "figure.h"
-#include "../io/frames.h"
 #include "../io/hdf5.h"
 #include <math.h>
 #include <stdio.h>
@@ -18,22 +17,6 @@ static convis_status open_at(convis_figure *f, const char *name, double dt, int6
     o.frames = frames;
     o.still = 1;
     return convis_movie_open(f->context, name, &o, movie);
-}
-
-/* The data set's name or the kind of stimulus; failing that, the file's, without folder and extension. */
-static void find_label(const convis_figure *f, convis_figure_film *film)
-{
-    const char *slash = strrchr(f->source, '/'), *base = slash ? slash + 1 : f->source;
-    const char *colon = strrchr(base, ':'), *dot = strrchr(base, '.');
-    const char *name = f->options->name ? f->options->name : colon ? colon + 1 : NULL;
-    if (!strncmp(f->source, "stim:", 5)) {               /* the kind alone */
-        snprintf(film->label, sizeof film->label, "%.*s", (int)strcspn(f->source + 5, "?"), f->source + 5);
-    } else if (name) {
-        slash = strrchr(name, '/');
-        snprintf(film->label, sizeof film->label, "%s", slash ? slash + 1 : name);
-    } else {
-        snprintf(film->label, sizeof film->label, "%.*s", dot && dot > base ? (int)(dot - base) : (int)strlen(base), base);
-    }
 }
 
 /* A movie of unknown length is counted by reading it once. */
@@ -72,20 +55,9 @@ static convis_status find_window(convis_figure *f, convis_figure_film *film)
     return CONVIS_OK;
 }
 
-/* A name alone may be that of a probe: "opl" for "probes/opl". */
-static convis_status open_named(convis_figure *f, convis_figure_film *film, convis_movie **movie)
+static convis_status open_first(convis_figure *f, const char *name, void *movie)
 {
-    const convis_plot_options *o = f->options;
-    int inside = o->name && !strchr(o->name, '/') && (convis_has_extension(f->source, ".h5") || convis_has_extension(f->source, ".hdf5"));
-    convis_status s = CONVIS_ENAME;
-    for (int probes = inside; probes >= 0 && s; probes--) {
-        int length = snprintf(film->name, sizeof film->name, "%s%s%s%s", f->source, o->name ? ":" : "", probes ? "probes/" : "",
-                              o->name ? o->name : "");
-        if (length < 0 || (size_t)length >= sizeof film->name)
-            return convis_fail(f->context, CONVIS_EINVAL, "%s: the name is too long", f->source);
-        s = open_at(f, film->name, o->dt > 0 ? o->dt : STEP, 0, 0, movie);
-    }
-    return s;
+    return open_at(f, name, f->options->dt > 0 ? f->options->dt : STEP, 0, 0, movie);
 }
 
 convis_status convis_figure_film_open(convis_figure *f, convis_figure_film *film)
@@ -96,7 +68,7 @@ convis_status convis_figure_film_open(convis_figure *f, convis_figure_film *film
     memset(film, 0, sizeof *film);
     if (!strcmp(f->source, "-"))
         return convis_fail(f->context, CONVIS_ENOTSUP, "a figure needs a file that can be read twice, not standard input");
-    convis_status s = open_named(f, film, &movie);
+    convis_status s = convis_figure_open(f, film->name, open_first, &movie);
     if (s) return s;
     convis_movie_info_get(movie, &info);
     film->width = info.width;
@@ -106,7 +78,7 @@ convis_status convis_figure_film_open(convis_figure *f, convis_figure_film *film
              : !strncmp(f->source, "stim:", 5) ? STEP : convis_kept(f->source, "dt");
     film->picture = strcmp(info.format, "npy") && strcmp(info.format, "npz") && strcmp(info.format, "h5")
                  && strcmp(info.format, "hdf5") && strcmp(info.format, "inr");
-    find_label(f, film);
+    convis_figure_label(f, film->label);
     if (film->frames < 0) s = count_frames(f, film, movie);
     convis_movie_close(&movie);
     return s ? s : find_window(f, film);

@@ -42,20 +42,25 @@ static double correlation(const convis_array *a, int64_t first, int64_t last, in
 
 /* ---- Prediction and response ---- */
 
-/* The frames drawn: what the options say, else the end, as far as a figure of this width shows single frames. */
-static void choose_window(const convis_figure *f, const convis_array *a, int64_t *first, int64_t *last)
+/* The frames drawn, two or more: what the options say, else the end, as far as a figure of this width shows single frames. */
+static convis_status choose_window(const convis_figure *f, const convis_array *a, int64_t *first, int64_t *last)
 {
     const convis_plot_options *o = f->options;
-    const double dt = o->dt > 0 ? o->dt : 1;
-    const int64_t frames = a->dim[0];
-    *last = o->to > 0 && o->to/dt < (double)frames ? (int64_t)ceil(o->to/dt) : frames;
-    *first = o->from > 0 ? (int64_t)(o->from/dt) : 0;
-    if (*first >= *last) *first = *last - 1;
+    const double dt = o->dt > 0 ? o->dt : 1, frames = (double)a->dim[0], from = o->from/dt, to = o->to > 0 ? o->to/dt : INFINITY;
+    const char *unit = o->dt > 0 ? "s" : "frames";
+    if (from >= frames)
+        return convis_fail(f->context, CONVIS_EINVAL, "%s: nothing after %g %s, it ends at %g %s", f->source, o->from, unit, frames*dt,
+                           unit);
+    *first = (int64_t)from;
+    *last = to < frames ? (int64_t)ceil(to) : a->dim[0];
+    if (*last - *first < 2) *first = *last > 2 ? *last - 2 : 0;
+    if (*last - *first < 2) *last = *first + 2;
     if (*last - *first > LONGEST) {
         if (o->from > 0) *last = *first + LONGEST;
         else *first = *last - LONGEST;
     }
     if (!(o->from > 0) && !(o->to > 0) && *last - *first > 500) *first = *last - 500;
+    return CONVIS_OK;
 }
 
 static convis_status write_courses(convis_figure *f, const convis_array *a, int64_t first, int64_t last, double scale, int panels)
@@ -92,7 +97,9 @@ static void write_prediction(convis_figure *f, const convis_array *a, int64_t fi
         }
         if (isnan(r)) fprintf(s, "set label 20 'unit %d' at graph 0,1 offset 0,0.6 left\n", u);
         else fprintf(s, "set label 20 'unit %d, correlation %.3f' at graph 0,1 offset 0,0.6 left\n", u, r);
-        if (u == 0) fprintf(s, "set key at screen %.5f,%.5f right top horizontal Left reverse samplen 1.2 width 1\n", right/f->width, (y + each + 18)/f->height);
+        if (u == 0)
+            fprintf(s, "set key at screen %.5f,%.5f right top horizontal Left reverse samplen 1.2 width 1\n", right/f->width,
+                    (y + each + 18)/f->height);
         else fputs("unset key\n", s);
         fprintf(s, "plot 'courses.dat' using 1:%d with lines linewidth 1 linecolor '#9a9a9a' title 'recorded', "
                    "'' using 1:%d with lines linewidth 1.3 linecolor '%s' title 'model'\n", 2*u + 3, 2*u + 2, convis_figure_color(0));
@@ -103,13 +110,13 @@ static void write_prediction(convis_figure *f, const convis_array *a, int64_t fi
 convis_status convis_figure_prediction(convis_figure *f)
 {
     convis_array a = { 0 };
-    int64_t first, last;
+    int64_t first = 0, last = 0;
     convis_status s = read_fit(f, &a);
     if (s) return s;
-    choose_window(f, &a, &first, &last);
-    const double dt = f->options->dt, scale = dt > 0 ? dt*convis_figure_time_scale((double)(last - first)*dt) : 1;
+    s = choose_window(f, &a, &first, &last);
+    const double dt = f->options->dt, scale = !s && dt > 0 ? dt*convis_figure_time_scale((double)(last - first)*dt) : 1;
     const int panels = a.dim[2] < PANELS ? (int)a.dim[2] : PANELS;
-    s = write_courses(f, &a, first, last, scale, panels);
+    if (!s) s = write_courses(f, &a, first, last, scale, panels);
     if (!s) write_prediction(f, &a, first, last, scale, panels);
     convis_array_free(&a);
     return s;
@@ -151,7 +158,8 @@ static convis_status write_nonlinearity_data(convis_figure *f, const convis_arra
             v[count] = (sample){ value(a, t, HEARD, u), value(a, t, SAID, u), value(a, t, RECORDED, u) };
             count += !isnan(v[count].heard) && !isnan(v[count].recorded);
         }
-        if (!count) s = convis_fail(f->context, CONVIS_EINVAL, "%s: nothing was kept of what a static layer of unit %d heard", f->source, u);
+        if (!count)
+            s = convis_fail(f->context, CONVIS_EINVAL, "%s: nothing was kept of what a static layer of unit %d heard", f->source, u);
         else qsort(v, (size_t)count, sizeof *v, by_heard);
         if (!s) write_bins(out, v, count);
     }
@@ -175,8 +183,9 @@ static void write_nonlinearity(convis_figure *f, int panels)
         convis_figure_axes(f, x, x + each, bottom, f->height - above, "input of the nonlinearity", u ? NULL : "response");
         fprintf(s, "set label 20 'unit %d' at graph 0,1 offset 0,0.6 left\n", u);
         if (u == panels - 1) fprintf(s, "set key at graph 0.02,0.98 left top Left reverse samplen 1.2 width 1\n");
-        fprintf(s, "plot 'nonlinearity.dat' index %d using 1:3:4 with yerrorbars pointtype 7 pointsize 0.35 linewidth 0.7 linecolor '#808080' "
-                   "title 'recorded', '' index %d using 1:2 with lines linewidth 1.5 linecolor '%s' title 'model'\n", u, u, convis_figure_color(0));
+        fprintf(s, "plot 'nonlinearity.dat' index %d using 1:3:4 with yerrorbars pointtype 7 pointsize 0.35 linewidth 0.7 "
+                   "linecolor '#808080' title 'recorded', '' index %d using 1:2 with lines linewidth 1.5 linecolor '%s' title 'model'\n",
+                u, u, convis_figure_color(0));
     }
     fputs("unset multiplot\n", s);
 }

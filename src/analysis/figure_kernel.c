@@ -4,7 +4,6 @@
  * The last frame weighs the present; each row of frames is one map (a channel, or an output and input). White is 0. Kernels
  * of one row or column of pixels are drawn as space against time, those of one frame side by side. */
 #include "figure.h"
-#include "../io/frames.h"
 #include "../io/hdf5.h"
 #include <math.h>
 #include <stdlib.h>
@@ -34,21 +33,7 @@ static int is_line(const drawn *d) { return d->frames > 1 && (d->height == 1) !=
 
 /* ---- What is drawn ---- */
 
-/* A name alone may be that of a probe: "sta" for "probes/sta". */
-static convis_status read_array(convis_figure *f, convis_array *a)
-{
-    const char *name = f->options->name;
-    char full[FIGURE_PATH];
-    int inside = name && !strchr(name, '/') && (convis_has_extension(f->source, ".h5") || convis_has_extension(f->source, ".hdf5"));
-    convis_status status = CONVIS_ENAME;
-    for (int probes = inside; probes >= 0 && status; probes--) {
-        const int length = snprintf(full, sizeof full, "%s%s%s%s", f->source, name ? ":" : "", probes ? "probes/" : "", name ? name : "");
-        if (length < 0 || (size_t)length >= sizeof full)
-            return convis_fail(f->context, CONVIS_EINVAL, "%s: the name is too long", f->source);
-        status = convis_array_read(f->context, full, a);
-    }
-    return status;
-}
+static convis_status read_array(convis_figure *f, const char *name, void *array) { return convis_array_read(f->context, name, array); }
 
 static convis_status shape(convis_figure *f, const convis_array *a, drawn *d)
 {
@@ -181,7 +166,7 @@ typedef struct layout { double left, right, gap, w, h, bottom, top, low, high; }
 
 static layout place(convis_figure *f, const drawn *d)
 {
-    layout l = { .left = 52, .right = 66, .gap = 5, .low = 40 };
+    layout l = { .left = 58, .right = 72, .gap = 5, .low = 40 };
     const int panels = d->frames > 1 || d->height*d->width > 1;
     const double above = f->options->title ? 46 : 26, between = 48, panel = 132;
     const double width = d->columns ? fmax(f->options->width ? f->options->width/2. : 720, 200) : 460;
@@ -246,7 +231,7 @@ static void write_strip(convis_figure *f, const drawn *d, const layout *l)
                         7/f->width, (l->top - l->bottom)/f->height);
                 fputs("set label 4 ", s);
                 convis_figure_quote(s, d->label);
-                fprintf(s, " at screen %.5f,%.5f center rotate by 90 noenhanced\n", (x + l->w + 54)/f->width,
+                fprintf(s, " at screen %.5f,%.5f center rotate by 90 noenhanced\n", (x + l->w + 60)/f->width,
                         .5*(l->bottom + l->top)/f->height);
             }
             fprintf(s, "plot 'kernel.bin' binary skip=%lld array=(%lld,%lld) format='%%float32' endian=%s with image\n",
@@ -314,25 +299,14 @@ static void write_script(convis_figure *f, const drawn *d)
     fputs("unset multiplot\n", s);
 }
 
-/* The data set's name, or the file's. */
-static void find_label(const convis_figure *f, char label[128])
-{
-    const char *slash = strrchr(f->source, '/'), *base = slash ? slash + 1 : f->source;
-    const char *colon = strrchr(base, ':'), *dot = strrchr(base, '.');
-    const char *name = f->options->name ? f->options->name : colon ? colon + 1 : base;
-    if ((slash = strrchr(name, '/'))) name = slash + 1;
-    const int length = name == base && dot && dot > base ? (int)(dot - base) : (int)strlen(name);
-    snprintf(label, 128, "%.*s", length, name);
-}
-
 convis_status convis_figure_kernel(convis_figure *f)
 {
-    char label[128];
+    char name[FIGURE_PATH], label[FIGURE_LABEL];
     convis_array a = { .data = NULL };
     drawn d = { .label = label };
-    convis_status s = read_array(f, &a);
+    convis_status s = convis_figure_open(f, name, read_array, &a);
     if (s) return s;
-    find_label(f, label);
+    convis_figure_label(f, label);
     d.dt = f->options->dt > 0 ? f->options->dt : convis_kept(f->source, "dt");
     s = shape(f, &a, &d);
     if (!s) {

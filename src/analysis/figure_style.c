@@ -79,7 +79,7 @@ void convis_figure_axes(convis_figure *f, double left, double right, double bott
     if (!y) return;
     fputs("set label 12 ", f->script);
     convis_figure_quote(f->script, y);
-    fprintf(f->script, " at screen %.5f,%.5f center rotate by 90 noenhanced\n", (left - 45)/f->width, .5*(bottom + top)/f->height);
+    fprintf(f->script, " at screen %.5f,%.5f center rotate by 90 noenhanced\n", (left - 50)/f->width, .5*(bottom + top)/f->height);
 }
 
 void convis_figure_panel(convis_figure *f, double left, double right, double bottom, double top)

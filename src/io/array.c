@@ -1,6 +1,7 @@
 /* array.c - open arrays of any format as movies or whole; plain files as bytes. */
 #include "frames.h"
 #include "npy.h"
+#include "../names.h"
 #include <errno.h>
 #include <string.h>
 #include <strings.h>
@@ -105,8 +106,7 @@ const char *convis_numbers_shape_text(const convis_numbers *n, char text[CONVIS_
     return text;
 }
 
-/* A size from a header must not make us ask for memory that is not there: the system might grant it, and kill later. */
-static convis_status check_memory(convis_context *c, const char *name, double bytes)
+convis_status convis_memory_check(convis_context *c, const char *name, double bytes)
 {
     double machine = (double)sysconf(_SC_PHYS_PAGES)*(double)sysconf(_SC_PAGESIZE);
     return machine > 0 && bytes > machine
@@ -157,7 +157,7 @@ static convis_status load(stream *s, double times, char **raw)
 {
     convis_numbers *n = &s->base;
     const int64_t size = n->dtype.size, all = n->rows*n->row;
-    convis_status status = check_memory(n->context, n->name, times*(double)(all*size));
+    convis_status status = convis_memory_check(n->context, n->name, times*(double)(all*size));
     *raw = status ? NULL : convis_obtain(n->context, (size_t)(all*size));
     if (!*raw) return status ? status : CONVIS_ENOMEM;
     const int64_t got = s->bytes->read(s->bytes, *raw, all*size);
@@ -238,14 +238,14 @@ convis_status convis_numbers_stream(convis_bytes *b, const char *format, convis_
 {
     convis_context *c = b->context;
     stream *s = convis_obtain(c, sizeof *s);
-    char *name = s ? convis_obtain(c, strlen(b->name) + 1) : NULL;
+    char *name = s ? convis_copy_text(c, b->name) : NULL;
     if (!name) {
         convis_release(c, s);
         b->close(b);
         return CONVIS_ENOMEM;
     }
     convis_numbers *n = &s->base;
-    *n = (convis_numbers){ .context = c, .name = strcpy(name, b->name), .dtype = dtype, .dims = dims,
+    *n = (convis_numbers){ .context = c, .name = name, .dtype = dtype, .dims = dims,
                            .read = stream_read, .skip = stream_skip, .box = stream_box, .close = stream_close };
     snprintf(n->format, sizeof n->format, "%s", format);
     memcpy(n->dim, dim, (size_t)dims*sizeof *dim);
@@ -358,7 +358,7 @@ convis_status convis_numbers_array(convis_numbers *n, convis_array *array)
     int64_t batch = row ? BATCH/row : 1;
     if (batch < 1) batch = 1;
     if (batch > n->rows) batch = n->rows;
-    convis_status status = check_memory(c, n->name, (double)all*sizeof(double) + (double)(batch*row));
+    convis_status status = convis_memory_check(c, n->name, (double)all*sizeof(double) + (double)(batch*row));
     if (!status) {
         array->data = convis_own(c, (size_t)all*sizeof(double));
         void *raw = array->data ? convis_obtain(c, (size_t)(batch*row)) : NULL;

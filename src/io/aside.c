@@ -1,5 +1,6 @@
 /* aside.c - files: opening to read; writing aside and renaming, alone or several writers together. */
 #include "sinks.h"
+#include "../names.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -32,12 +33,6 @@ typedef struct writing { const convis_context *context; const char *path; struct
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static writing *being_written;
 static convis_shared *shared_files;
-
-static char *copy(convis_context *c, const char *text)
-{
-    char *to = convis_obtain(c, strlen(text) + 1);
-    return to ? strcpy(to, text) : NULL;
-}
 
 static int is_direct(const convis_aside *a) { return !strcmp(a->path, a->temporary); }
 
@@ -96,8 +91,8 @@ convis_status convis_aside_open(convis_context *c, const char *path, convis_asid
         full[folder - 1] = '/';
     }
     writing *w = convis_obtain(c, sizeof *w);
-    a->path = w ? copy(c, full) : NULL;
-    a->temporary = a->path ? copy(c, temporary) : NULL;
+    a->path = w ? convis_copy_text(c, full) : NULL;
+    a->temporary = a->path ? convis_copy_text(c, temporary) : NULL;
     if (!a->temporary) {
         convis_release(c, a->path);
         convis_release(c, w);
@@ -184,7 +179,7 @@ convis_status convis_out_spill(convis_context *c, const char *path, convis_out *
         close(handle);
         return convis_fail(c, CONVIS_EIO, "%s: a temporary file beside it: %s", path, strerror(errno));
     }
-    o->aside = (convis_aside){ c, copy(c, path), copy(c, path) };
+    o->aside = (convis_aside){ c, convis_copy_text(c, path), convis_copy_text(c, path) };
     if (o->aside.path && o->aside.temporary) return CONVIS_OK;
     fclose(o->file);
     forget(&o->aside);

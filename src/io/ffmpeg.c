@@ -5,6 +5,7 @@
  * and range that the stream declares (undeclared: Rec. 709 above 576 lines, Rec. 601 below; limited range). Grey
  * formats are taken directly, spread over 0..255 whatever their depth. Alpha, rotation and pixel aspect are ignored. */
 #include "frames.h"
+#include "../names.h"
 #include <libavcodec/avcodec.h>
 #include <libavformat/avformat.h>
 #include <libavutil/imgutils.h>
@@ -414,8 +415,8 @@ convis_status convis_ffmpeg_frames(convis_context *c, const char *path, int chan
     if (!v) return CONVIS_ENOMEM;
     v->frames = (convis_frames){ .context = c, .count = -1, .next = video_next, .skip = video_skip, .close = video_close };
     v->channel = channel;
-    v->path = convis_obtain(c, strlen(path) + 1);
-    if (!v->path || !strcpy(v->path, path) || open_all(v) < 0) {
+    v->path = convis_copy_text(c, path);
+    if (!v->path || open_all(v) < 0) {
         video_close(&v->frames);
         return CONVIS_EFORMAT;
     }

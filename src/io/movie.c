@@ -4,6 +4,7 @@
  * (k, and the frame's number or time stamp), never from sums, so nothing drifts. Frames count as started a
  * thousandth of a step early: where dt is the frame interval, rounding neither skips nor doubles a frame. */
 #include "frames.h"
+#include "../names.h"
 #include <math.h>
 #include <string.h>
 
@@ -267,10 +268,8 @@ convis_status convis_movie_open(convis_context *c, const char *name, const convi
     m->context = c;
     status = convis_frames_open(c, name, o, 0, &m->source);
     if (!status) {
-        const char *said = strcmp(name, "-") ? name : "standard input";
-        m->name = convis_obtain(c, strlen(said) + 1);
-        status = m->name ? CONVIS_OK : CONVIS_ENOMEM;
-        if (!status) strcpy(m->name, said);
+        m->name = convis_copy_text(c, strcmp(name, "-") ? name : "standard input");
+        if (!m->name) status = CONVIS_ENOMEM;
     }
     if (!status) status = prepare(m, o);
     if (status) { convis_movie_close(&m); return status; }

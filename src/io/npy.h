@@ -78,6 +78,9 @@ convis_status convis_npy_stream  (convis_bytes *, convis_numbers **);           
 /* By name: "file.npy", "file.npz", "file.npz:key", "file.h5:dataset"; ENOTSUP when no array is called so. */
 convis_status convis_named_numbers(convis_context *, const char *name, int movie, convis_numbers **);
 
+/* A size from a header must not make us ask for memory that is not there: the system might grant it, and kill later. ENOMEM,
+ * with a sentence, where so many bytes are more than the machine has. */
+convis_status convis_memory_check(convis_context *, const char *name, double bytes);
 /* Memory that remembers its allocator, for the *_free functions that get no context. */
 void *convis_own(convis_context *, size_t bytes);
 void  convis_disown(void *memory);

@@ -9,6 +9,7 @@
  * comment says which. The range is known only at the end, so frames wait as floats in a nameless file beside the output. */
 #include "picture.h"
 #include "frames.h"
+#include "../names.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -223,18 +224,12 @@ static convis_status picture_finish(convis_map_writer *w, int keep)
     return status;
 }
 
-static char *copy(convis_context *c, const char *text)
-{
-    char *to = convis_obtain(c, strlen(text) + 1);
-    return to ? strcpy(to, text) : NULL;
-}
-
 static convis_status prepare(picture *p, const char *path, const char *name, const convis_provenance *from)
 {
     convis_context *c = p->writer.context;
     const double dt = from && from->dt > 0 ? from->dt : 0;
-    p->path = copy(c, path);
-    p->name = copy(c, name ? name : "");
+    p->path = convis_copy_text(c, path);
+    p->name = convis_copy_text(c, name ? name : "");
     p->frame = convis_obtain(c, (size_t)p->pixels*sizeof *p->frame);
     p->grey = convis_obtain(c, (size_t)p->pixels);
     p->bins = convis_obtain(c, BINS*sizeof *p->bins);

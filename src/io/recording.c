@@ -6,6 +6,7 @@
 #include "frames.h"
 #include "npy.h"
 #include "spikes.h"
+#include "../names.h"
 #include <convis/fit.h>
 #include <math.h>
 #include <stdlib.h>
@@ -30,12 +31,6 @@ struct convis_recording {
     int64_t raw_bytes;
 };
 
-static char *copy_name(convis_context *c, const char *name)
-{
-    char *to = convis_obtain(c, strlen(name) + 1);
-    return to ? strcpy(to, name) : NULL;
-}
-
 /* ---- The stimulus ---- */
 
 /* (T, Y, X), (C, T, Y, X) or (1, C, T, Y, X) */
@@ -59,6 +54,21 @@ static convis_status stimulus_shape(convis_recording *r)
     return convis_frames_size_check(r->context, n->name, r->info.width, r->info.height*r->info.channels);
 }
 
+/* Room for so many frames of a movie, with what is there of it. */
+static convis_status make_room(convis_recording *r, int64_t frames, int64_t frame)
+{
+    convis_context *c = r->context;
+    int64_t bytes;
+    if (__builtin_mul_overflow(frames, frame*(int64_t)sizeof *r->movie, &bytes)) bytes = INT64_MAX;
+    convis_status status = convis_memory_check(c, r->stimulus_name, (double)bytes);
+    convis_real *movie = status ? NULL : convis_obtain(c, (size_t)bytes);
+    if (!movie) return status ? status : CONVIS_ENOMEM;
+    if (r->movie) memcpy(movie, r->movie, (size_t)(r->length*frame)*sizeof *movie);
+    convis_release(c, r->movie);
+    r->movie = movie;
+    return CONVIS_OK;
+}
+
 /* Whatever is no array: into memory, which grows while the length is unknown. */
 static convis_status read_movie(convis_recording *r, const convis_recording_options *o)
 {
@@ -75,17 +85,9 @@ static convis_status read_movie(convis_recording *r, const convis_recording_opti
     convis_movie_info_get(movie, &info);
     const int64_t frame = info.width*info.height;
     int64_t room = info.steps > 0 ? info.steps : 64, got = 1;
-    r->movie = convis_obtain(c, (size_t)(room*frame)*sizeof *r->movie);
-    if (!r->movie) status = CONVIS_ENOMEM;
+    status = make_room(r, room, frame);
     while (!status && got) {
-        if (r->length == room && info.steps < 0) {
-            convis_real *more = convis_obtain(c, (size_t)(2*room*frame)*sizeof *more);
-            if (!more) { status = CONVIS_ENOMEM; break; }
-            memcpy(more, r->movie, (size_t)(room*frame)*sizeof *more);
-            convis_release(c, r->movie);
-            r->movie = more;
-            room *= 2;
-        }
+        if (r->length == room && info.steps < 0 && (status = make_room(r, room *= 2, frame))) break;
         status = convis_movie_read(movie, r->movie + r->length*frame, room - r->length, &got);
         r->length += got;
     }
@@ -259,7 +261,7 @@ static convis_status find_units(convis_recording *r, const convis_spike *spikes,
     convis_unit *kept;
     int64_t kept_count;
     convis_status status = convis_units_kept(c, r->response_name, &kept, &kept_count);
-    if (status == CONVIS_ENOMEM) return status;
+    if (status && status != CONVIS_ENAME) return status;
     const int64_t all = status ? count : kept_count;
     *units = convis_obtain(c, (size_t)(all + 1)*sizeof **units);
     for (int64_t k = 0; *units && k < all; k++)
@@ -274,7 +276,8 @@ static convis_status find_units(convis_recording *r, const convis_spike *spikes,
 }
 
 /* The bin of a time: a spike at k dt is one of step k, whatever the rounding. */
-static double bin_of(const convis_recording *r, double time) { return floor(time/r->info.dt + 1e-6); }
+static const double ROUNDING = 1e-6;
+static double bin_of(const convis_recording *r, double time) { return floor(time/r->info.dt + ROUNDING); }
 
 static convis_status check_spike_times(convis_recording *r, const convis_spike *spikes, int64_t count)
 {
@@ -284,8 +287,8 @@ static convis_status check_spike_times(convis_recording *r, const convis_spike *
                            "%s: a recording of %g s (%.10g frames of %g s), expected %lld frames, as many as %s has",
                            r->response_name, seconds, seconds/r->info.dt, r->info.dt, (long long)r->length, r->stimulus_name);
     for (int64_t k = 0; k < count; k++) {
-        const double bin = bin_of(r, spikes[k].time);
-        if (bin < 0 || bin > length)                     /* one at the very end of the last frame belongs to it */
+        /* One at the very end of the last frame belongs to it. */
+        if (bin_of(r, spikes[k].time) < 0 || spikes[k].time/r->info.dt > length + ROUNDING)
             return convis_fail(r->context, CONVIS_ESHAPE, "%s: a spike at %g s, expected 0 to %g s, the %lld frames of %g s that %s has",
                                r->response_name, spikes[k].time, length*r->info.dt, (long long)r->length, r->info.dt, r->stimulus_name);
     }
@@ -444,8 +447,8 @@ convis_status convis_recording_open(convis_context *c, const convis_recording_op
     if (!r) return CONVIS_ENOMEM;
     r->context = c;
     r->info.dt = o->dt;
-    r->stimulus_name = copy_name(c, o->stimulus);
-    r->response_name = r->stimulus_name ? copy_name(c, o->response) : NULL;
+    r->stimulus_name = convis_copy_text(c, o->stimulus);
+    r->response_name = r->stimulus_name ? convis_copy_text(c, o->response) : NULL;
     if (!r->response_name) status = CONVIS_ENOMEM;
     if (!status) status = open_stimulus(r, o);
     if (!status) status = open_response(r, o);

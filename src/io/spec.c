@@ -1,25 +1,10 @@
 /* spec.c - "KIND?key=value&key=value" read against tables. */
 #include "spec.h"
 #include "text.h"
-#include "../models/retina.h"
+#include "../names.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-int convis_spec_kind(convis_context *c, const char *prefix, const char *what, const char *name, const char *(*kind)(int index))
-{
-    char all[400] = "";
-    const char *each, *nearest = kind(0);
-    for (int k = 0; (each = kind(k)); k++) {
-        if (!strcmp(each, name)) return k;
-        if (convis_distance(name, each) < convis_distance(name, nearest)) nearest = each;
-        snprintf(all + strlen(all), sizeof all - strlen(all), k ? ", %s" : "%s", each);
-    }
-    if (*name && convis_distance(name, nearest) <= 3)
-        convis_fail(c, CONVIS_ENAME, "%s%.40s: no %s has that name, did you mean %s? (there are %s)", prefix, name, what, nearest, all);
-    else convis_fail(c, CONVIS_ENAME, "%s%.40s: no %s has that name, there are %s", prefix, name, what, all);
-    return -1;
-}
 
 const convis_field *convis_spec_field(const convis_field *own, const convis_field *common, int index)
 {
@@ -42,10 +27,11 @@ int convis_spec_find(const convis_spec *s, const char *name)
 static convis_status unknown_key(const convis_spec *s, const char *key)
 {
     const convis_field *f;
-    const char *nearest = s->text_key ? s->text_key : s->field(s->kind, 0)->name;
-    for (int k = 0; (f = s->field(s->kind, k)); k++)
-        if (convis_distance(key, f->name) < convis_distance(key, nearest)) nearest = f->name;
-    return convis_fail(s->context, CONVIS_ENAME, "%s: it has no parameter '%.40s', did you mean '%s'?", s->who, key, nearest);
+    char quoted[64];
+    convis_hint hint = CONVIS_HINT(key);
+    if (s->text_key) convis_hint_offer(&hint, s->text_key);
+    for (int k = 0; (f = s->field(s->kind, k)); k++) convis_hint_offer(&hint, f->name);
+    return convis_fail(s->context, CONVIS_ENAME, "%s: it has no parameter '%s'%s", s->who, convis_quoted(quoted, key), hint.text);
 }
 
 static convis_status set_number(convis_spec *s, int k, const char *value)
@@ -71,8 +57,8 @@ static convis_status set(convis_spec *s, const char *key, const char *value)
 {
     if (s->text_key && !strcmp(key, s->text_key)) {
         if (*s->text) return convis_fail(s->context, CONVIS_EINVAL, "%s: %s is given twice", s->who, key);
-        *s->text = convis_obtain(s->context, strlen(value) + 1);
-        return *s->text && strcpy(*s->text, value) ? CONVIS_OK : CONVIS_ENOMEM;
+        *s->text = convis_copy_text(s->context, value);
+        return *s->text ? CONVIS_OK : CONVIS_ENOMEM;
     }
     int k = convis_spec_find(s, key);
     for (const convis_spec_word *a = s->aliases; k < 0 && a && a->word; a++)

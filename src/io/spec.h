@@ -20,8 +20,6 @@ typedef struct convis_spec {
     unsigned char given[CONVIS_SPEC_MAX];
 } convis_spec;
 
-/* The index of a kind in the list of names; -1 with the sentence, which begins with `prefix`. what: "stimulus". */
-int convis_spec_kind(convis_context *, const char *prefix, const char *what, const char *name, const char *(*kind)(int index));
 /* Defaults, and then the pairs of `query`, which is cut up in place; NULL: there are none. */
 convis_status convis_spec_read(convis_spec *, char *query);
 int convis_spec_find(const convis_spec *, const char *name);     /* the field's index; -1: there is none */

@@ -12,6 +12,7 @@ convis_status convis_spikes_columns(convis_context *, const char *path, const co
                                     const convis_array *layer, convis_column *);
 /* Numbers as a spike, checked; row is for the sentence. */
 convis_status convis_spike_set(convis_context *, const char *path, int64_t row, double unit, double time, double layer, convis_spike *);
+int convis_is_whole(double);                             /* of 32 bits */
 /* The cells that a .h5 or .npz of spikes keeps; ENAME when it keeps none. Free with convis_units_free. */
 convis_status convis_units_kept(convis_context *, const char *file, convis_unit **, int64_t *count);
 #endif

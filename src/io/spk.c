@@ -44,11 +44,11 @@ convis_status convis_spikes_columns(convis_context *c, const char *path, const c
     return CONVIS_OK;
 }
 
-static int is_whole(double v) { return v >= INT32_MIN && v <= INT32_MAX && v == floor(v); }
+int convis_is_whole(double v) { return v >= INT32_MIN && v <= INT32_MAX && v == floor(v); }
 
 convis_status convis_spike_set(convis_context *c, const char *path, int64_t row, double unit, double time, double layer, convis_spike *spike)
 {
-    if (!isfinite(time) || !is_whole(unit) || !is_whole(layer))
+    if (!isfinite(time) || !convis_is_whole(unit) || !convis_is_whole(layer))
         return convis_fail(c, CONVIS_EFORMAT, "%s: spike %lld is unit %g, time %g, layer %g, expected whole numbers and a time", path,
                            (long long)row, unit, time, layer);
     *spike = (convis_spike){ time, (int32_t)unit, (int32_t)layer };

@@ -1,6 +1,7 @@
 /* text.c - lines of numbers in and out, with a decimal point whatever the locale. */
 #include "text.h"
 #include "npy.h"
+#include "../names.h"
 #include <errno.h>
 #include <math.h>
 #include <pthread.h>
@@ -125,6 +126,38 @@ int convis_text_print(char to[CONVIS_TEXT_NUMBER], double value)
     int length = snprintf(to, CONVIS_TEXT_NUMBER, "%.15g", value);
     return strtod(to, NULL) == value ? length : snprintf(to, CONVIS_TEXT_NUMBER, "%.17g", value);
 }
+
+void convis_number_print(double value, char *text, size_t size)
+{
+    char number[CONVIS_TEXT_NUMBER];
+    locale_t before = convis_text_locale((locale_t)0);
+    convis_text_print(number, value);
+    convis_text_locale(before);
+    snprintf(text, size, "%s", number);
+}
+
+/* ---- Texts in memory ---- */
+
+convis_status convis_text_begin(convis_context *c, convis_text_out *t)
+{
+    *t = (convis_text_out){ .context = c };
+    if (!(t->file = open_memstream(&t->stream, &t->size))) return convis_fail(c, CONVIS_ENOMEM, "out of memory");
+    t->before = convis_text_locale((locale_t)0);
+    return CONVIS_OK;
+}
+
+convis_status convis_text_end(convis_text_out *t, convis_status status, char **text)
+{
+    const int lost = ferror(t->file), closed = !fclose(t->file);
+    convis_text_locale(t->before);
+    *text = NULL;
+    if (!status && (lost || !closed)) status = convis_fail(t->context, CONVIS_ENOMEM, "out of memory");
+    if (!status && !(*text = convis_copy_text(t->context, t->stream))) status = CONVIS_ENOMEM;
+    free(t->stream);
+    return status;
+}
+
+/* ---- Columns ---- */
 
 void *convis_column_add(convis_context *c, convis_column *l)
 {

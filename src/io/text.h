@@ -29,6 +29,13 @@ convis_status convis_text_integer(convis_text *, const char *word, const char *w
 locale_t convis_text_locale(locale_t);                   /* (locale_t)0: to the C locale; else back. Returns the one before */
 enum { CONVIS_TEXT_NUMBER = 32 };
 int convis_text_print(char to[CONVIS_TEXT_NUMBER], double value);        /* the shortest of 15 or 17 digits that reads back */
+void convis_number_print(double, char *text, size_t size);               /* the same, whatever the thread's locale */
+
+/* A text that is written as a file is. end: all of it, in memory of convis_obtain; nothing when `status`, or the writing, is a
+ * failure. In between the thread's numbers are in the C locale. */
+typedef struct convis_text_out { convis_context *context; FILE *file; char *stream; size_t size; locale_t before; } convis_text_out;
+convis_status convis_text_begin(convis_context *, convis_text_out *);
+convis_status convis_text_end  (convis_text_out *, convis_status, char **text);
 
 /* A list that grows, for readers that cannot know the count beforehand: memory from convis_own. */
 typedef struct convis_column { void *data; int64_t count, room; size_t size; } convis_column;

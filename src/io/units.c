@@ -67,10 +67,17 @@ convis_status convis_units_kept(convis_context *c, const char *file, convis_unit
         *units = convis_own(c, (size_t)(*count ? *count : 1)*sizeof **units);
         if (!*units) status = CONVIS_ENOMEM;
     }
-    for (int64_t u = 0; !status && u < *count; u++)
-        (*units)[u] = (convis_unit){ (int32_t)array[0].data[u], (int32_t)array[1].data[u], array[2].data[u], array[3].data[u] };
+    for (int64_t u = 0; !status && u < *count; u++) {
+        const double id = array[0].data[u], layer = array[1].data[u];
+        if (convis_is_whole(id) && convis_is_whole(layer))
+            (*units)[u] = (convis_unit){ (int32_t)id, (int32_t)layer, array[2].data[u], array[3].data[u] };
+        else status = convis_fail(c, CONVIS_EFORMAT, "%s: cell %lld is unit %g, layer %g, expected whole numbers", file, (long long)u, id,
+                                  layer);
+    }
     for (int k = 0; k < 4; k++) convis_array_free(array + k);
-    return status == CONVIS_ENOMEM ? status : status ? CONVIS_ENAME : CONVIS_OK;
+    if (!status) return CONVIS_OK;
+    convis_units_free(units);
+    return status == CONVIS_ENOMEM || status == CONVIS_EFORMAT ? status : CONVIS_ENAME;
 }
 
 void convis_units_free(convis_unit **units)

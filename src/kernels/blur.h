@@ -18,6 +18,7 @@
 #ifndef CONVIS_BLUR_H
 #define CONVIS_BLUR_H
 #include <convis/layer.h>
+#include <string.h>
 
 enum convis_blur_method { CONVIS_BLUR_NONE, CONVIS_BLUR_DIFFUSION, CONVIS_BLUR_DERICHE, CONVIS_BLUR_DERICHE_RADIAL };
 enum { CONVIS_BLUR_STEPS = 4 };
@@ -83,8 +84,30 @@ typedef struct convis_blur_back {
 } convis_blur_back;
 /* Strip by strip of its rows a thread launches `before`, which makes g (and x); the blur goes back; and again strip by strip
  * it launches `after`, which takes g from there. Each kernel's name may be NULL. */
-void convis_blur_back_run(const convis_pass *, const convis_blur *, const convis_blur_back *, const char *before, void *const *buffers_before,
-                          const char *after, void *const *buffers_after);
+void convis_blur_back_run(const convis_pass *, const convis_blur *, const convis_blur_back *, const char *before,
+                          void *const *buffers_before, const char *after, void *const *buffers_after);
+
+/* For such layers: a kernel, or a copy, on the thread's own rows (convis_share) of maps like the output ... */
+static inline void convis_launch_own(const convis_pass *p, const char *kernel, void *const *buffers)
+{
+    int64_t h = p->out_shape.dim[CONVIS_Y];
+    convis_launch_rows(p, kernel, p->out_shape, convis_share(h, p->thread, p->threads), convis_share(h, p->thread + 1, p->threads), buffers);
+}
+static inline void convis_copy_rows(const convis_pass *p, const convis_real *from, convis_real *to)
+{
+    int64_t w = p->out_shape.dim[CONVIS_X], h = p->out_shape.dim[CONVIS_Y], n = convis_elements(p->out_shape);
+    int64_t first = convis_share(h, p->thread, p->threads), end = convis_share(h, p->thread + 1, p->threads);
+    for (int64_t at = first*w; at < n; at += w*h) memcpy(to + at, from + at, (size_t)((end - first)*w)*sizeof *to);
+}
+/* ... and the k-th of those maps in scratch memory that begins with them. */
+static inline size_t convis_map_size(const convis_pass *p)
+{
+    return ((size_t)convis_elements(p->out_shape)*sizeof(convis_real) + 63)/64*64;
+}
+static inline convis_real *convis_map_of(const convis_pass *p, int k)
+{
+    return (convis_real *)((char *)p->scratch + (size_t)k*convis_map_size(p));
+}
 
 /* The part that is compiled once per instruction set; the baseline is its plain twin. */
 typedef struct convis_blur_kernels {

@@ -8,8 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-int convis_distance(const char *a, const char *b);       /* of two names: src/models/description.c */
-
 typedef struct parser {
     convis_context *context;
     const char *path, *text, *at;
@@ -129,12 +127,9 @@ static int parameter(parser *p, const char *name, const char *start)
 
 static int unknown_function(parser *p, const char *name, const char *start)
 {
-    const struct function *nearest = FUNCTIONS;
-    for (int k = 1; k < FUNCTION_COUNT; k++)
-        if (convis_distance(FUNCTIONS[k].name, name) < convis_distance(nearest->name, name)) nearest = &FUNCTIONS[k];
-    if (strlen(name) > 1 && convis_distance(nearest->name, name) <= 3)
-        return fault(p, CONVIS_ENAME, start, "no function has the name '%s', did you mean %s?", name, nearest->name);
-    return fault(p, CONVIS_ENAME, start, "no function has the name '%s'; a product needs a *", name);
+    convis_hint hint = CONVIS_HINT(name);
+    for (int k = 0; k < FUNCTION_COUNT; k++) convis_hint_offer(&hint, FUNCTIONS[k].name);
+    return fault(p, CONVIS_ENAME, start, "no function has the name '%s'%s", name, *hint.text ? hint.text : "; a product needs a *");
 }
 
 static int call(parser *p, const struct function *g, const char *start)

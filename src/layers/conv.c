@@ -21,11 +21,11 @@ CONVIS_EXPORT(conv, )
 
 enum { CHANNELS, FRAMES, HEIGHT, WIDTH, GROUPS, STRIDE, DILATION_T, DILATION, PADDING, METHOD, WEIGHTS, BIAS };
 static const convis_field params[] = {
-    { "channels",   "1", 1, 1, 65536, CONVIS_WHOLE | CONVIS_PLAN, "of the output" },
+    { "channels",   "1", 1, 1, 16384, CONVIS_WHOLE | CONVIS_PLAN, "of the output" },
     { "frames",     "1", 1, 1, 4096, CONVIS_WHOLE | CONVIS_PLAN, "duration of the kernel" },
     { "height",     "px", 1, 1, 4096, CONVIS_WHOLE | CONVIS_PLAN, "of the kernel" },
     { "width",      "px", 1, 1, 4096, CONVIS_WHOLE | CONVIS_PLAN, "of the kernel" },
-    { "groups",     "1", 1, 1, 65536, CONVIS_WHOLE | CONVIS_PLAN, "channels are split into so many that do not mix" },
+    { "groups",     "1", 1, 1, 16384, CONVIS_WHOLE | CONVIS_PLAN, "channels are split into so many that do not mix" },
     { "stride",     "px", 1, 1, 1024, CONVIS_WHOLE | CONVIS_PLAN, "from output to output" },
     { "dilation_t", "1", 1, 1, 1024, CONVIS_WHOLE | CONVIS_PLAN, "frames from weight to weight" },
     { "dilation",   "px", 1, 1, 1024, CONVIS_WHOLE | CONVIS_PLAN, "pixels from weight to weight" },

@@ -52,12 +52,12 @@ static convis_status plan(convis_pass *p)
     return CONVIS_OK;
 }
 
+/* In frames as the kernel will see it, rounded. */
 static convis_status prepare(convis_pass *p)
 {
-    double most = (double)p->history[0]*p->dt;
-    if (p->param[DELAY] < most) return CONVIS_OK;
-    return convis_fail(p->context, CONVIS_EINVAL, "%s.delay: %g s, but %s.longest was %g s when the model was planned", p->path,
-                       p->param[DELAY], p->path, most - p->dt);
+    if ((convis_real)p->param[DELAY]/(convis_real)p->dt < (convis_real)p->history[0]) return CONVIS_OK;
+    return convis_fail(p->context, CONVIS_EINVAL, "%s.delay: %g s, expected less than %g s, for which the model was planned", p->path,
+                       p->param[DELAY], p->history[0]*p->dt);
 }
 
 static double past(const convis_pass *p, const double *x, double *state)

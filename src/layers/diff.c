@@ -9,16 +9,12 @@
 CONVIS_KERNEL5(diff_forward, PARAM p, IN x, OUT y, STATE before, TAPE tape)
 {
     real scale = p[0];
-    if (tape) { CONVIS_SCAN(i, t) {
+    CONVIS_SCAN(i, t) {
         real last = before[i];
-        tape[t*map_size + i] = last;
+        if (tape) tape[t*map_size + i] = last;
         y[t*n + i] = scale*(x[t*n + i] - last);
         before[i] = x[t*n + i];
-    } }
-    else { CONVIS_SCAN(i, t) {
-        y[t*n + i] = scale*(x[t*n + i] - before[i]);
-        before[i] = x[t*n + i];
-    } }
+    }
 }
 
 CONVIS_KERNEL8(diff_adjoint, PARAM p, IN x, IN y, TAPE tape, IN dy, STATE dbefore, OUT dx, OUT dmap)

@@ -169,7 +169,7 @@ static double past(const convis_pass *p, const double *x, double *state)
 static void spikes(convis_pass *p, void *sink)
 {
     int64_t n = convis_elements(p->out_shape);
-    real dt = (real)p->dt, refractory = (real)p->param[REFRACTORY], mismatch = (real)p->param[MISMATCH];
+    real dt = (real)p->dt, refractory = p->number[REFRACTORY], mismatch = p->number[MISMATCH];
     for (int t = 0; t < p->frames; t++)
         for (int64_t i = 0; i < n; i++) {
             double events = fabs((double)p->out[t*n + i]);

@@ -75,7 +75,7 @@ static convis_status plan(convis_pass *p)
     p->state_shape[0] = convis_movie_shape(1, 1, PATH_SIZE);
     p->extra_shape[0] = p->tape_shape[0] = convis_movie_shape(1, 1, 2);
     p->constants_size = 8*sizeof(convis_real);
-    p->scratch_size = (PATH_SIZE + 2)*sizeof(convis_real);
+    p->scratch_size = 2*sizeof(convis_real);
     return CONVIS_OK;
 }
 

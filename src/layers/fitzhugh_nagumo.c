@@ -14,7 +14,7 @@
  * The tape keeps v and w before the step, x, and the count. */
 #include <convis/kernel.h>
 
-enum { FN_A, FN_B, EPSILON, TIME_UNIT, THRESHOLD, OUTPUT, SURROGATE, SLOPE, SUBSTEP, COUNT };
+enum { FN_A, FN_B, EPSILON, TIME_UNIT, THRESHOLD, OUTPUT, SURROGATE, SLOPE, SUBSTEP };
 enum { BLOCK = 32, MAPS = 4 };        /* at most BLOCK^2 substeps a step; maps of the tape */
 
 /* ---- What kernel and host share: one substep ---- */
@@ -227,8 +227,7 @@ static double past(const convis_pass *p, const double *x, double *state)
 static void spikes(convis_pass *p, void *sink)
 {
     int64_t n = convis_elements(p->out_shape);
-    convis_real q[COUNT];
-    for (int k = 0; k < COUNT; k++) q[k] = (convis_real)p->param[k];
+    const convis_real *q = p->number;
     int  steps = fn_substeps((convis_real)p->dt, q[SUBSTEP], q[TIME_UNIT]);
     real h = (convis_real)p->dt/q[TIME_UNIT]/(real)steps;
     for (int t = 0; t < p->frames; t++)

@@ -15,8 +15,8 @@
  *      e = -g ((V_before - Vinf) h att + Vinf (1 - att)/(g0+A))      at g0 + A
  *      D_V = g att (exact), g att + Q'(V) w;   D_A = (1 - b_A) D_A + e + E_inh d;   D_J = (1 - b_T) D_J + d
  *      dx, dlambda, dg0, dF, dtau_A ... by the chain; db_A = w Q/b_A - D_A A.
- * The tape keeps A and B Q, J, and V of the substeps within a frame; V, x and J before the first frame of a pass. That leak
- * and Q are kept from 0 and from infinity is not differentiated. */
+ * The tape keeps A and B Q, J, and V of the substeps within a frame; V and x before the first frame of a pass. That leak and
+ * Q are kept from 0 and from infinity is not differentiated. */
 #include <convis/kernel.h>
 
 /* What a kernel gets, one block a substep. CUSTOM: more than the usual cell is computed; PER_BA, D_BA, D_BT: 1/b_A, and derivatives
@@ -86,11 +86,6 @@ CONVIS_KERNEL3(gain_control_adapt, PARAM k, IN q, STATE a)
 CONVIS_KERNEL3(gain_control_attenuation, PARAM k, IN a, OUT attenuation)
 {
     CONVIS_PIXELS(i) attenuation[i] = convis_exp(-k[K_H]*(k[K_G0] + a[i]));
-}
-
-CONVIS_KERNEL2(gain_control_copy, IN a, OUT adaptation)
-{
-    CONVIS_PIXELS(i) adaptation[i] = a[i];
 }
 
 /* The way back of a substep, before the blur: what arrives at V, at the blurred Q, and what Q was. heard: V. */
@@ -170,7 +165,7 @@ CONVIS_KERNEL15(gain_control_back, PARAM k, IN x, IN v, IN a, IN before, IN j, I
 }
 
 CONVIS_EXPORT(gain_control, CONVIS_ENTRY(gain_control_bipolar) CONVIS_ENTRY(gain_control_adapt) CONVIS_ENTRY(gain_control_attenuation)
-              CONVIS_ENTRY(gain_control_copy) CONVIS_ENTRY(gain_control_ask) CONVIS_ENTRY(gain_control_back))
+              CONVIS_ENTRY(gain_control_ask) CONVIS_ENTRY(gain_control_back))
 
 #else
 #include "../kernels/blur.h"
@@ -208,29 +203,25 @@ static const convis_field outputs[] = {
     { 0 }
 };
 
+enum { MOST_SUBSTEPS = 100000 };
 static int substeps(const convis_pass *p)
 {
-    if (!(p->param[EXACT] > 0)) return 1;
-    double m = ceil(p->dt/p->param[SUBSTEP] - 1e-9);
-    return m < 1 ? 1 : m > 100000 ? 100000 : (int)m;
+    double m = p->param[EXACT] > 0 ? ceil(p->dt/p->param[SUBSTEP] - 1e-9) : 1;
+    return m < 1 ? 1 : m > MOST_SUBSTEPS ? MOST_SUBSTEPS + 1 : (int)m;
 }
 
 /* constants: the blocks of numbers, then the blur. scratch: q, on the way back three more maps, then the blur's. */
 enum { Q, G, SPARE, UNWANTED, MAPS_BACK };
 static size_t numbers_size(const convis_pass *p) { return ((size_t)substeps(p)*K_COUNT*sizeof(convis_real) + 63)/64*64; }
 static convis_blur *neighbourhood(const convis_pass *p) { return (convis_blur *)((char *)p->constants + numbers_size(p)); }
-static size_t map_size(const convis_pass *p) { return ((size_t)convis_elements(p->out_shape)*sizeof(convis_real) + 63)/64*64; }
+static void *blur_scratch(const convis_pass *p) { return convis_map_of(p, p->recording ? MAPS_BACK : 1); }
 
-static convis_real *map_of(const convis_pass *p, int k) { return (convis_real *)((char *)p->scratch + (size_t)k*map_size(p)); }
-static void *blur_scratch(const convis_pass *p) { return map_of(p, p->recording ? MAPS_BACK : 1); }
-
-/* The tape: V, x and J before a pass, in its first frame's place; and of every frame as many A, B Q and J as it has substeps
- * (m), one V less. */
-enum { START_V, START_BEFORE, START_J, START_MAPS };
+/* The tape: V and x before a pass, in its first frame's place; and of every frame as many A, B Q and J as it has substeps (m),
+ * one V less. */
+enum { START_V, START_BEFORE, START_MAPS };
 static convis_real *taped(const convis_pass *p, int kind, int m, int t, int s)
 {
-    int64_t n = convis_elements(p->out_shape);
-    return p->tape[1] ? p->tape[1] + ((int64_t)t*(4*m - 1) + kind*m + s)*n : NULL;
+    return p->tape[1] + ((int64_t)t*(4*m - 1) + kind*m + s)*convis_elements(p->out_shape);
 }
 static convis_real *taped_a(const convis_pass *p, int m, int t, int s) { return taped(p, 0, m, t, s); }
 static convis_real *taped_q(const convis_pass *p, int m, int t, int s) { return taped(p, 1, m, t, s); }
@@ -243,8 +234,11 @@ static convis_real *taped_v(const convis_pass *p, int m, int t, int s)      /* b
 static convis_status plan(convis_pass *p)
 {
     int64_t w = p->out_shape.dim[CONVIS_X], h = p->out_shape.dim[CONVIS_Y];
+    if (substeps(p) > MOST_SUBSTEPS)
+        return convis_fail(p->context, CONVIS_ENOTSUP, "%s.substep: %.0f of %g s in a step of %g s, expected at most %d", p->path,
+                           p->dt/p->param[SUBSTEP], p->param[SUBSTEP], p->dt, MOST_SUBSTEPS);
     p->constants_size = numbers_size(p) + convis_blur_size(w, h, convis_blur_varies(convis_blur_spec_of(p->param, 0)));
-    p->scratch_size = (size_t)(p->recording ? MAPS_BACK : 1)*map_size(p) + convis_blur_scratch(w, h, p->threads);
+    p->scratch_size = (size_t)(p->recording ? MAPS_BACK : 1)*convis_map_size(p) + convis_blur_scratch(w, h, p->threads);
     if (p->recording) p->frames_wanted = 4;              /* a pass begins with copies */
     p->tape_shape[0] = p->tape_shape[1] = p->out_shape;
     p->tape_shape[0].dim[CONVIS_B] *= START_MAPS;
@@ -320,12 +314,12 @@ static double past(const convis_pass *p, const double *x, double *state)
 }
 
 /* The states before a substep, on a thread's rows; B Q goes to the tape by itself. */
-static void record(const convis_pass *p, const convis_real *k, int m, int t, int s, int64_t first, int64_t end)
+static void record(const convis_pass *p, const convis_real *k, int m, int t, int s)
 {
     if (!p->tape[1]) return;
-    convis_launch_rows(p, "gain_control_copy", p->out_shape, first, end, (void *[]){ p->state[1], taped_a(p, m, t, s) });
-    if (s) convis_launch_rows(p, "gain_control_copy", p->out_shape, first, end, (void *[]){ p->state[0], taped_v(p, m, t, s) });
-    if (k[K_CUSTOM] > 0) convis_launch_rows(p, "gain_control_copy", p->out_shape, first, end, (void *[]){ p->state[3], taped_j(p, m, t, s) });
+    convis_copy_rows(p, p->state[1], taped_a(p, m, t, s));
+    if (s) convis_copy_rows(p, p->state[0], taped_v(p, m, t, s));
+    if (k[K_CUSTOM] > 0) convis_copy_rows(p, p->state[3], taped_j(p, m, t, s));
 }
 
 static void forward(convis_pass *p)
@@ -333,25 +327,27 @@ static void forward(convis_pass *p)
     int64_t n = convis_elements(p->out_shape), planes = p->out_shape.dim[CONVIS_B]*p->out_shape.dim[CONVIS_C];
     convis_real *v = p->state[0], *a = p->state[1], *before = p->state[2], *j = p->state[3];
     int m = substeps(p);
-    int64_t h = p->out_shape.dim[CONVIS_Y], first = convis_share(h, p->thread, p->threads), end = convis_share(h, p->thread + 1, p->threads);
-    for (int i = 0; p->tape[0] && i < START_MAPS; i++)
-        convis_launch_rows(p, "gain_control_copy", p->out_shape, first, end, (void *[]){ i == START_V ? v : i == START_J ? j : before, p->tape[0] + i*n });
+    if (p->tape[0]) {
+        convis_copy_rows(p, v, p->tape[0] + START_V*n);
+        convis_copy_rows(p, before, p->tape[0] + START_BEFORE*n);
+    }
     for (int t = 0; t < p->frames; t++) {
         void *x = (void *)(uintptr_t)(p->in[0] + t*n), *y = p->out + t*n;
         for (int s = 0; s < m; s++) {
-            convis_real *k = (convis_real *)p->constants + s*K_COUNT, *q = p->tape[1] ? taped_q(p, m, t, s) : map_of(p, Q);
-            record(p, k, m, t, s, first, end);
+            convis_real *k = (convis_real *)p->constants + s*K_COUNT, *q = p->tape[1] ? taped_q(p, m, t, s) : convis_map_of(p, Q);
+            record(p, k, m, t, s);
             for (int64_t y0, y1 = -1; convis_next_strip(p, neighbourhood(p), &y0, &y1);) {
-                if (p->extra[1]) convis_launch_rows(p, "gain_control_attenuation", p->out_shape, y0, y1, (void *[]){ k, a, p->extra[1] + t*n });
+                if (p->extra[1])
+                    convis_launch_rows(p, "gain_control_attenuation", p->out_shape, y0, y1, (void *[]){ k, a, p->extra[1] + t*n });
                 convis_launch_rows(p, "gain_control_bipolar", p->out_shape, y0, y1, (void *[]){ k, x, y, v, a, before, j, q });
                 convis_blur_rows(p, neighbourhood(p), q, q, planes, y0, y1, blur_scratch(p));
             }
             convis_barrier(p);
             convis_blur_columns(p, neighbourhood(p), q, planes, blur_scratch(p));
             convis_barrier(p);
-            convis_launch_rows(p, "gain_control_adapt", p->out_shape, first, end, (void *[]){ k, q, a });
+            convis_launch_own(p, "gain_control_adapt", (void *[]){ k, q, a });
         }
-        if (p->extra[0]) convis_launch_rows(p, "gain_control_copy", p->out_shape, first, end, (void *[]){ a, p->extra[0] + t*n });
+        if (p->extra[0]) convis_copy_rows(p, a, p->extra[0] + t*n);
     }
 }
 
@@ -359,20 +355,22 @@ static void vjp(convis_pass *p)
 {
     int64_t n = convis_elements(p->out_shape);
     int m = substeps(p);
-    convis_real *dv = p->d_state[0], *da = p->d_state[1], *dbefore = p->d_state[2], *dj = p->d_state[3], *g = map_of(p, G), *q = map_of(p, Q);
+    convis_real *dv = p->d_state[0], *da = p->d_state[1], *dbefore = p->d_state[2], *dj = p->d_state[3];
+    convis_real *g = convis_map_of(p, G), *q = convis_map_of(p, Q);
     convis_blur_back back = {
         .g = g, .x = q, .slope = p->wanted & 1 ? p->d_map : NULL, .scale = 1/p->param[0],
-        .planes = p->out_shape.dim[CONVIS_B]*p->out_shape.dim[CONVIS_C], .spare = map_of(p, SPARE), .scratch = blur_scratch(p),
+        .planes = p->out_shape.dim[CONVIS_B]*p->out_shape.dim[CONVIS_C], .spare = convis_map_of(p, SPARE), .scratch = blur_scratch(p),
     };
     for (int t = p->frames - 1; t >= 0; t--)
         for (int s = m - 1; s >= 0; s--) {
             convis_real *k = (convis_real *)p->constants + s*K_COUNT, *v = taped_v(p, m, t, s), *a = taped_a(p, m, t, s);
-            void *x = (void *)(uintptr_t)(p->in[0] + t*n), *dx = p->d_in[0] ? p->d_in[0] + t*n : map_of(p, UNWANTED);
+            void *x = (void *)(uintptr_t)(p->in[0] + t*n), *dx = p->d_in[0] ? p->d_in[0] + t*n : convis_map_of(p, UNWANTED);
             void *before = t ? (void *)(uintptr_t)(p->in[0] + (t - 1)*n) : p->tape[0] + START_BEFORE*n;
+            void *dy = (void *)(uintptr_t)(p->d_out + t*n), *j = taped_j(p, m, t, s), *sums = p->d_map + TAU*n;
             void *heard = !(k[K_EXACT] > 0) ? v : s < m - 1 ? taped_v(p, m, t, s + 1) : p->out + t*n;
             back.y = taped_q(p, m, t, s);
-            convis_blur_back_run(p, neighbourhood(p), &back, "gain_control_ask", (void *[]){ k, heard, (void *)(uintptr_t)(p->d_out + t*n), dv, da, g, q },
-                "gain_control_back", (void *[]){ k, x, v, a, before, taped_j(p, m, t, s), heard, g, q, dv, da, dbefore, dj, dx, p->d_map + TAU*n });
+            convis_blur_back_run(p, neighbourhood(p), &back, "gain_control_ask", (void *[]){ k, heard, dy, dv, da, g, q },
+                "gain_control_back", (void *[]){ k, x, v, a, before, j, heard, g, q, dv, da, dbefore, dj, dx, sums });
         }
 }
 

@@ -86,14 +86,15 @@ static int lags_of(const convis_pass *p)
     double lags = floor(p->param[DURATION]/p->dt + 1e-6) + 1 - p->param[FIRST];
     return lags < 1 ? 1 : lags > MOST_LAGS ? MOST_LAGS + 1 : (int)lags;
 }
-static int weights_of(const convis_pass *p) { return p->param[BASIS] > 0 ? (int)p->param[COUNT] : lags_of(p); }
+static int has_basis(const convis_pass *p) { return p->param[BASIS] > 0; }
+static int weights_of(const convis_pass *p) { return has_basis(p) ? (int)p->param[COUNT] : lags_of(p); }
 static int64_t pairs_of(const convis_pass *p)
 {
     int64_t channels = p->in_shape[0].dim[CONVIS_C];
     return p->param[COUPLING] > 0 ? channels*channels : channels;
 }
 
-/* constants: the sizes, the filters, the basis. */
+/* constants: the sizes, the filters, the basis, if there is one. */
 static size_t filters_size(const convis_pass *p) { return ((size_t)(pairs_of(p)*lags_of(p))*sizeof(convis_real) + 63)/64*64; }
 static convis_real *filters(const convis_pass *p) { return (convis_real *)p->constants + K_COUNT; }
 static double *basis(const convis_pass *p) { return (double *)(void *)((char *)filters(p) + filters_size(p)); }
@@ -101,7 +102,7 @@ static double *basis(const convis_pass *p) { return (double *)(void *)((char *)f
 static convis_status plan(convis_pass *p)
 {
     const double *a = p->param;
-    int lags = lags_of(p), weights = weights_of(p), free_lags = !(a[BASIS] > 0);
+    int lags = lags_of(p), weights = weights_of(p), free_lags = !has_basis(p);
     const int64_t *d = p->in_shape[0].dim;
     if (lags > MOST_LAGS)
         return convis_fail(p->context, CONVIS_EINVAL, "%s.duration: %g s are more than %d steps of %g s", p->path, a[DURATION], MOST_LAGS,
@@ -115,7 +116,7 @@ static convis_status plan(convis_pass *p)
     int64_t heard = pairs_of(p)/d[CONVIS_C];
     p->array_shape[WEIGHTS] = (convis_shape){ { d[CONVIS_C], heard, free_lags ? weights : 1, 1, free_lags ? 1 : weights } };
     p->history[0] = lags - 1 + (int)a[FIRST];
-    p->constants_size = K_COUNT*sizeof(convis_real) + filters_size(p) + (size_t)(weights*lags)*sizeof(double);
+    p->constants_size = K_COUNT*sizeof(convis_real) + filters_size(p) + (free_lags ? 0 : (size_t)(weights*lags)*sizeof(double));
     p->scratch_size = p->recording ? (size_t)(p->threads*lags)*sizeof(double) : 0;
     return CONVIS_OK;
 }
@@ -125,11 +126,11 @@ static void fill_basis(const convis_pass *p, double *b)
 {
     const double *a = p->param;
     int lags = lags_of(p), weights = weights_of(p);
-    double low = log(a[FIRST_PEAK] + a[STRETCH]), apart = (log(a[LAST_PEAK] + a[STRETCH]) - low)/(weights > 1 ? weights - 1 : 1);
+    double low = log(a[FIRST_PEAK] + a[STRETCH]), apart = (log(a[LAST_PEAK] + a[STRETCH]) - low)/(weights - 1);
     for (int j = 0; j < weights; j++)
         for (int k = 0; k < lags; k++) {
             double at = 3.141592653589793*(log((k + a[FIRST])*p->dt + a[STRETCH]) - (low + j*apart))/(2*apart);
-            b[j*lags + k] = a[BASIS] > 0 ? 0.5 + 0.5*cos(fmin(fmax(at, -3.141592653589793), 3.141592653589793)) : j == k;
+            b[j*lags + k] = 0.5 + 0.5*cos(fmin(fmax(at, -3.141592653589793), 3.141592653589793));
         }
 }
 
@@ -140,11 +141,12 @@ static convis_status prepare(convis_pass *p)
     double *b = basis(p), plane = (double)(d[CONVIS_Y]*d[CONVIS_X]);
     double size[K_COUNT] = { plane, (double)d[CONVIS_C], p->param[COUPLING], lags, p->param[FIRST] };
     for (int k = 0; k < K_COUNT; k++) ((convis_real *)p->constants)[k] = (convis_real)size[k];
-    fill_basis(p, b);
+    if (has_basis(p)) fill_basis(p, b);
     for (int64_t q = 0; q < pairs_of(p); q++)
         for (int k = 0; k < lags; k++) {
-            double sum = 0;
-            for (int j = 0; j < weights; j++) sum += p->array[WEIGHTS][q*weights + j]*b[j*lags + k];
+            const double *w = p->array[WEIGHTS] + q*weights;
+            double sum = has_basis(p) ? 0 : w[k];
+            for (int j = 0; has_basis(p) && j < weights; j++) sum += w[j]*b[j*lags + k];
             filters(p)[q*lags + k] = (convis_real)sum;
         }
     return CONVIS_OK;
@@ -165,12 +167,14 @@ static void past_vjp(const convis_pass *p, const double *x, double d_y, const do
                      double *const *d_array)
 {
     int lags = lags_of(p), weights = weights_of(p);
+    double channels = (double)p->in_shape[0].dim[CONVIS_C];
     (void)d_state;
     (void)d_param;
     d_x[0] += d_y*gain(p);
-    for (int64_t q = 0; d_array[WEIGHTS] && q < pairs_of(p)*weights; q++)
-        for (int k = 0; k < lags; k++)
-            d_array[WEIGHTS][q] += d_y*x[0]*basis(p)[q%weights*lags + k]/(double)p->in_shape[0].dim[CONVIS_C];
+    for (int64_t q = 0; d_array[WEIGHTS] && q < pairs_of(p)*weights; q++) {
+        if (!has_basis(p)) d_array[WEIGHTS][q] += d_y*x[0]/channels;
+        else for (int k = 0; k < lags; k++) d_array[WEIGHTS][q] += d_y*x[0]*basis(p)[q%weights*lags + k]/channels;
+    }
 }
 
 /* ---- Forward and back ---- */
@@ -207,8 +211,10 @@ static void vjp(convis_pass *p)
     double *dh = (double *)p->scratch + p->thread*lags, *to = p->d_array[WEIGHTS];
     for (int64_t q = p->thread; to && q < pairs_of(p); q += p->threads) {
         filter_vjp(p, q/hears, hears > 1 ? q%hears : q, dh);
-        for (int j = 0; j < weights; j++)
-            for (int k = 0; k < lags; k++) to[q*weights + j] += basis(p)[j*lags + k]*dh[k];
+        for (int j = 0; j < weights; j++) {
+            if (!has_basis(p)) to[q*weights + j] += dh[j];
+            else for (int k = 0; k < lags; k++) to[q*weights + j] += basis(p)[j*lags + k]*dh[k];
+        }
     }
     if (p->d_in[0])
         convis_launch(p, "history_adjoint", convis_elements(p->out_shape), p->frames,

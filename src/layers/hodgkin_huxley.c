@@ -17,7 +17,7 @@
  * The tape keeps V, m, h, n before the step, x, and the count. */
 #include <convis/kernel.h>
 
-enum { G_NA, G_K, G_L, E_NA, E_K, E_L, CAPACITANCE, TEMPERATURE, THRESHOLD, OUTPUT, SURROGATE, SLOPE, SUBSTEP, COUNT };
+enum { G_NA, G_K, G_L, E_NA, E_K, E_L, CAPACITANCE, TEMPERATURE, THRESHOLD, OUTPUT, SURROGATE, SLOPE, SUBSTEP };
 enum { BLOCK = 32, MAPS = 6 };        /* at most BLOCK^2 substeps a step; maps of the tape */
 
 /* ---- What kernel and host share: one substep ---- */
@@ -337,8 +337,7 @@ static double past(const convis_pass *p, const double *x, double *state)
 static void spikes(convis_pass *p, void *sink)
 {
     int64_t n = convis_elements(p->out_shape);
-    convis_real q[COUNT];
-    for (int k = 0; k < COUNT; k++) q[k] = (convis_real)p->param[k];
+    const convis_real *q = p->number;
     int steps = hh_substeps((convis_real)p->dt, q[SUBSTEP]);
     real length = (convis_real)p->dt*1000/(real)steps, over = length/q[CAPACITANCE], time = length*hh_phi(q[TEMPERATURE]);
     for (int t = 0; t < p->frames; t++)

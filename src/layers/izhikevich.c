@@ -20,7 +20,7 @@
  * step, x, and the count. */
 #include <convis/kernel.h>
 
-enum { PRESET, OUTPUT, SURROGATE, SLOPE, SUBSTEP, A, B, C, D, COUNT };
+enum { PRESET, OUTPUT, SURROGATE, SLOPE, SUBSTEP, A, B, C, D };
 enum { BLOCK = 32, MAPS = 4 };        /* at most BLOCK^2 substeps a step; maps of the tape */
 
 /* ---- What kernel and host share: one substep ---- */
@@ -346,8 +346,10 @@ static convis_status fields(convis_context *c, const char *path, char *const *te
     while (q < PRESETS + PRESET_COUNT && strcmp(q->name, text[PRESET])) q++;
     if (q == PRESETS + PRESET_COUNT) {
         char known[600] = "";
-        for (int k = 0, at = 0; k < PRESET_COUNT; k++)
-            at += snprintf(known + at, sizeof known - (size_t)at, "%s%s", k ? ", " : "", PRESETS[k].name);
+        for (int k = 0; k < PRESET_COUNT; k++) {
+            const size_t n = strlen(known);
+            snprintf(known + n, sizeof known - n, "%s%s", k ? ", " : "", PRESETS[k].name);
+        }
         return convis_fail(c, CONVIS_ENAME, "%s.preset: '%.40s', expected one of %s", path, text[PRESET], known);
     }
     if (room < 4) return convis_fail(c, CONVIS_EINVAL, "%s: no room for its parameters", path);
@@ -393,8 +395,7 @@ static double past(const convis_pass *p, const double *x, double *state)
 static void spikes(convis_pass *p, void *sink)
 {
     int64_t n = convis_elements(p->out_shape);
-    convis_real q[COUNT];
-    for (int k = 0; k < COUNT; k++) q[k] = (convis_real)p->param[k];
+    const convis_real *q = p->number;
     int  steps = izhikevich_substeps((convis_real)p->dt, q[SUBSTEP]);
     real h = (convis_real)p->dt*1000/(real)steps;
     for (int t = 0; t < p->frames; t++)

@@ -58,11 +58,6 @@ CONVIS_KERNEL5(leaky_heat_second, PARAM k, IN x, IN w, STATE before, STATE v)
     }
 }
 
-CONVIS_KERNEL2(leaky_heat_copy, IN from, OUT to)
-{
-    CONVIS_PIXELS(i) to[i] = from[i];
-}
-
 /* ---- The way back: g meets the blur between these; `heard` is what the next blur was given ---- */
 
 CONVIS_KERNEL9(leaky_heat_ask_second, PARAM k, IN x, IN w, IN before, IN v, IN dy, IN dw, OUT g, OUT heard)
@@ -130,9 +125,8 @@ CONVIS_KERNEL4(leaky_heat_width, PARAM k, STATE slope, OUT dsigma, OUT dtau)
 }
 
 CONVIS_EXPORT(leaky_heat, CONVIS_ENTRY(leaky_heat_mix) CONVIS_ENTRY(leaky_heat_first) CONVIS_ENTRY(leaky_heat_second)
-              CONVIS_ENTRY(leaky_heat_copy) CONVIS_ENTRY(leaky_heat_ask_second) CONVIS_ENTRY(leaky_heat_second_back)
-              CONVIS_ENTRY(leaky_heat_first_back) CONVIS_ENTRY(leaky_heat_ask_mix) CONVIS_ENTRY(leaky_heat_mix_back)
-              CONVIS_ENTRY(leaky_heat_width))
+              CONVIS_ENTRY(leaky_heat_ask_second) CONVIS_ENTRY(leaky_heat_second_back) CONVIS_ENTRY(leaky_heat_first_back)
+              CONVIS_ENTRY(leaky_heat_ask_mix) CONVIS_ENTRY(leaky_heat_mix_back) CONVIS_ENTRY(leaky_heat_width))
 
 #else
 #include "../kernels/blur.h"
@@ -156,16 +150,14 @@ static const convis_field states[] = {
 enum { G, HEARD, SLOPE, SPARE, UNWANTED, MAPS_BACK };
 static size_t numbers_size(void) { return (NUMBERS*sizeof(convis_real) + 63)/64*64; }
 static convis_blur *spread(const convis_pass *p) { return (convis_blur *)((char *)p->constants + numbers_size()); }
-static size_t map_size(const convis_pass *p) { return ((size_t)convis_elements(p->out_shape)*sizeof(convis_real) + 63)/64*64; }
-static convis_real *map_of(const convis_pass *p, int k) { return (convis_real *)((char *)p->scratch + (size_t)k*map_size(p)); }
-static void *blur_scratch(const convis_pass *p) { return map_of(p, p->recording ? MAPS_BACK : 1); }
+static void *blur_scratch(const convis_pass *p) { return convis_map_of(p, p->recording ? MAPS_BACK : 1); }
 static int is_exact(const convis_pass *p) { return p->param[2] == CONVIS_BLUR_DIFFUSION; }
 
 static convis_status plan(convis_pass *p)
 {
     int64_t w = p->out_shape.dim[CONVIS_X], h = p->out_shape.dim[CONVIS_Y];
     p->constants_size = numbers_size() + convis_blur_size(w, h, convis_blur_varies(convis_blur_spec_of(p->param, 0)));
-    p->scratch_size = (size_t)(p->recording ? MAPS_BACK : 1)*map_size(p) + convis_blur_scratch(w, h, p->threads);
+    p->scratch_size = (size_t)(p->recording ? MAPS_BACK : 1)*convis_map_size(p) + convis_blur_scratch(w, h, p->threads);
     if (p->recording) p->frames_wanted = 4;              /* a pass begins with copies */
     p->tape_shape[0] = p->tape_shape[1] = p->out_shape;
     p->tape_shape[0].dim[CONVIS_B] *= 2;
@@ -248,61 +240,55 @@ static void stage(convis_pass *p, const char *kernel, void *const *buffers, cons
     convis_barrier(p);
 }
 
-static void copy(convis_pass *p, convis_real *from, convis_real *to)
-{
-    int64_t h = p->out_shape.dim[CONVIS_Y];
-    convis_launch_rows(p, "leaky_heat_copy", p->out_shape, convis_share(h, p->thread, p->threads),
-                       convis_share(h, p->thread + 1, p->threads), (void *[]){ from, to });
-}
-
 static void forward(convis_pass *p)
 {
     int64_t n = convis_elements(p->out_shape);
     convis_real *w = p->state[0], *before = p->state[1], *v = p->scratch, *y = NULL;
     if (p->tape[0]) {
-        copy(p, w, p->tape[0]);
-        copy(p, before, p->tape[0] + n);
+        convis_copy_rows(p, w, p->tape[0]);
+        convis_copy_rows(p, before, p->tape[0] + n);
     }
     for (int t = 0; t < p->frames; t++) {
         void *x = (void *)(uintptr_t)(p->in[0] + t*n), *last = t ? y : w;
         y = p->out + t*n;
         if (is_exact(p)) {
             stage(p, "leaky_heat_first", (void *[]){ p->constants, x, last, before, v }, v, v);
-            if (p->tape[1]) copy(p, v, p->tape[1] + t*n);
+            if (p->tape[1]) convis_copy_rows(p, v, p->tape[1] + t*n);
             stage(p, "leaky_heat_second", (void *[]){ p->constants, x, last, before, v }, v, y);
         } else {
             stage(p, "leaky_heat_mix", (void *[]){ p->constants, x, w, before }, w, w);
-            copy(p, w, y);
+            convis_copy_rows(p, w, y);
         }
     }
-    if (is_exact(p) && y) copy(p, y, w);
+    if (is_exact(p) && y) convis_copy_rows(p, y, w);
 }
 
 static void vjp(convis_pass *p)
 {
-    int64_t n = convis_elements(p->out_shape), h = p->out_shape.dim[CONVIS_Y];
-    void *k = p->constants, *dw = p->d_state[0], *dbefore = p->d_state[1], *sums = p->d_map + TAU*n, *g = map_of(p, G), *heard = map_of(p, HEARD);
+    int64_t n = convis_elements(p->out_shape);
+    void *k = p->constants, *dw = p->d_state[0], *dbefore = p->d_state[1], *sums = p->d_map + TAU*n;
+    void *g = convis_map_of(p, G), *heard = convis_map_of(p, HEARD);
     convis_blur_back back = {
-        .g = g, .x = heard, .slope = p->wanted & (1u | 1u << TAU) ? map_of(p, SLOPE) : NULL, .scale = 1,
-        .planes = p->out_shape.dim[CONVIS_B]*p->out_shape.dim[CONVIS_C], .spare = map_of(p, SPARE), .scratch = blur_scratch(p),
+        .g = g, .x = heard, .slope = p->wanted & (1u | 1u << TAU) ? convis_map_of(p, SLOPE) : NULL, .scale = 1,
+        .planes = p->out_shape.dim[CONVIS_B]*p->out_shape.dim[CONVIS_C], .spare = convis_map_of(p, SPARE), .scratch = blur_scratch(p),
     };
     for (int t = p->frames - 1; t >= 0; t--) {
-        void *x = (void *)(uintptr_t)(p->in[0] + t*n), *dy = (void *)(uintptr_t)(p->d_out + t*n), *v = is_exact(p) ? p->tape[1] + t*n : NULL;
+        void *x = (void *)(uintptr_t)(p->in[0] + t*n), *dy = (void *)(uintptr_t)(p->d_out + t*n);
         void *w = t ? p->out + (t - 1)*n : p->tape[0], *before = t ? (void *)(uintptr_t)(p->in[0] + (t - 1)*n) : p->tape[0] + n;
-        void *dx = p->d_in[0] ? p->d_in[0] + t*n : map_of(p, UNWANTED);
+        void *v = is_exact(p) ? p->tape[1] + t*n : NULL, *dx = p->d_in[0] ? p->d_in[0] + t*n : convis_map_of(p, UNWANTED);
         back.y = p->out + t*n;
         if (is_exact(p)) {
             convis_blur_back_run(p, spread(p), &back, "leaky_heat_ask_second", (void *[]){ k, x, w, before, v, dy, dw, g, heard },
                                  "leaky_heat_second_back", (void *[]){ k, x, w, before, v, g, heard, dw, dbefore, dx, sums });
             back.y = v;
-            convis_blur_back_run(p, spread(p), &back, NULL, NULL, "leaky_heat_first_back", (void *[]){ k, x, w, before, g, dw, dbefore, dx, sums });
+            convis_blur_back_run(p, spread(p), &back, NULL, NULL,
+                                 "leaky_heat_first_back", (void *[]){ k, x, w, before, g, dw, dbefore, dx, sums });
         } else {
             convis_blur_back_run(p, spread(p), &back, "leaky_heat_ask_mix", (void *[]){ k, x, w, before, dy, dw, g, heard },
                                  "leaky_heat_mix_back", (void *[]){ k, x, w, before, g, dw, dbefore, dx, sums });
         }
     }
-    convis_launch_rows(p, "leaky_heat_width", p->out_shape, convis_share(h, p->thread, p->threads), convis_share(h, p->thread + 1, p->threads),
-                       (void *[]){ k, map_of(p, SLOPE), p->d_map, sums });
+    convis_launch_own(p, "leaky_heat_width", (void *[]){ k, convis_map_of(p, SLOPE), p->d_map, sums });
 }
 
 CONVIS_LAYER_KERNELS(leaky_heat)

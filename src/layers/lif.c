@@ -281,9 +281,9 @@ static double past(const convis_pass *p, const double *x, double *state) { (void
 static void spikes(convis_pass *p, void *sink)
 {
     int64_t n = convis_elements(p->out_shape);
-    convis_real dt = (convis_real)p->dt, refractory = (convis_real)p->param[REFRACTORY], sd = (convis_real)p->param[REFRACTORY_SD];
-    convis_real leak = (convis_real)p->param[LEAK], delta = (convis_real)p->param[DELTA], reversal = (convis_real)p->param[REVERSAL];
-    int adapting = p->param[TAU] > 0, brief = !adapting && lif_brief(leak, dt);
+    const convis_real *q = p->number;
+    real dt = (real)p->dt, leak = q[LEAK], refractory = q[REFRACTORY], sd = q[REFRACTORY_SD], delta = q[DELTA], reversal = q[REVERSAL];
+    int adapting = q[TAU] > 0, brief = !adapting && lif_brief(leak, dt);
     u32 key0 = (u32)p->key, key1 = (u32)(p->key >> 32);
     for (int t = 0; t < p->frames; t++)
         for (int64_t i = 0; i < n; i++) {

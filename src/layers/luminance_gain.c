@@ -6,8 +6,8 @@
  *
  * P takes each step exactly with x and H constant over it. exact = 0: P[t] from H[t-1], H[t] from P[t-1], as the
  * original. exact = 1: P at whole, H at half steps of h <= substep, H[j+1/2] from P[j]; second order, as gain_control.c.
- * The adjoint is that of gain_control.c with A = F H, lambda = 1, E_inh = E_n and Q = S. The tape keeps P and H before
- * and after each substep, and B S. */
+ * The adjoint is that of gain_control.c with A = F H, lambda = 1, E_inh = E_n and Q = S. The tape keeps P and H
+ * around each substep, and B S. */
 #include <convis/kernel.h>
 
 /* PER_B, D_B: 1/b, b by tau. */
@@ -33,12 +33,6 @@ CONVIS_KERNEL5(luminance_horizontal, PARAM k, IN q, STATE p, STATE h, OUT y)
         h[i] += k[K_B]*(q[i] - h[i]);
         y[i] = p[i] - k[K_W]*h[i];
     }
-}
-
-/* Receptors or horizontal cells alone, for those who ask. */
-CONVIS_KERNEL2(luminance_copy, IN state, OUT shown)
-{
-    CONVIS_PIXELS(i) shown[i] = state[i];
 }
 
 /* The way back: what a frame's output says of P, H and weight; after is H then. */
@@ -85,7 +79,7 @@ CONVIS_KERNEL11(luminance_back, PARAM k, IN x, IN p, IN h, IN heard, IN w, IN q,
     }
 }
 
-CONVIS_EXPORT(luminance_gain, CONVIS_ENTRY(luminance_receptor) CONVIS_ENTRY(luminance_horizontal) CONVIS_ENTRY(luminance_copy)
+CONVIS_EXPORT(luminance_gain, CONVIS_ENTRY(luminance_receptor) CONVIS_ENTRY(luminance_horizontal)
               CONVIS_ENTRY(luminance_output_back) CONVIS_ENTRY(luminance_ask) CONVIS_ENTRY(luminance_back))
 
 #else
@@ -119,30 +113,34 @@ static const convis_field outputs[] = {
 enum { Q, G, SPARE, UNWANTED, MAPS_BACK };
 static size_t numbers_size(void) { return (K_COUNT*sizeof(convis_real) + 63)/64*64; }
 static convis_blur *neighbourhood(const convis_pass *p) { return (convis_blur *)((char *)p->constants + numbers_size()); }
-static size_t map_size(const convis_pass *p) { return ((size_t)convis_elements(p->out_shape)*sizeof(convis_real) + 63)/64*64; }
-static convis_real *map_of(const convis_pass *p, int k) { return (convis_real *)((char *)p->scratch + (size_t)k*map_size(p)); }
-static void *blur_scratch(const convis_pass *p) { return map_of(p, p->recording ? MAPS_BACK : 1); }
+static void *blur_scratch(const convis_pass *p) { return convis_map_of(p, p->recording ? MAPS_BACK : 1); }
+
+enum { MOST_SUBSTEPS = 100000 };
 static int substeps(const convis_pass *p)
 {
     double m = p->param[EXACT] > 0 ? ceil(p->dt/p->param[SUBSTEP] - 1e-9) : 1;
-    return m < 1 ? 1 : m > 100000 ? 100000 : (int)m;
+    return m < 1 ? 1 : m > MOST_SUBSTEPS ? MOST_SUBSTEPS + 1 : (int)m;
 }
 
-enum { BEFORE_P, BEFORE_H, AFTER_P, AFTER_H, BLURRED, TAPED };
+/* The tape: of every frame P, H and B S of each of its substeps (m), P and H before it, and P and H after the last. */
+enum { P, H, BLURRED, TAPED };
+static int64_t taped_maps(const convis_pass *p) { return TAPED*substeps(p) + BLURRED; }
+static convis_real *taped(const convis_pass *p, int kind, int t, int s)
+{
+    return p->tape[0] + (t*taped_maps(p) + TAPED*s + kind)*convis_elements(p->out_shape);
+}
+
 static convis_status plan(convis_pass *p)
 {
     int64_t w = p->out_shape.dim[CONVIS_X], h = p->out_shape.dim[CONVIS_Y];
+    if (substeps(p) > MOST_SUBSTEPS)
+        return convis_fail(p->context, CONVIS_ENOTSUP, "%s.substep: %.0f of %g s in a step of %g s, expected at most %d", p->path,
+                           p->dt/p->param[SUBSTEP], p->param[SUBSTEP], p->dt, MOST_SUBSTEPS);
     p->constants_size = numbers_size() + convis_blur_size(w, h, convis_blur_varies(convis_blur_spec_of(p->param, 0)));
-    p->scratch_size = (size_t)(p->recording ? MAPS_BACK : 1)*map_size(p) + convis_blur_scratch(w, h, p->threads);
+    p->scratch_size = (size_t)(p->recording ? MAPS_BACK : 1)*convis_map_size(p) + convis_blur_scratch(w, h, p->threads);
     p->tape_shape[0] = p->out_shape;
-    p->tape_shape[0].dim[CONVIS_B] *= TAPED*substeps(p);
+    p->tape_shape[0].dim[CONVIS_B] *= taped_maps(p);
     return CONVIS_OK;
-}
-
-/* One of the maps of substep s of frame t. */
-static convis_real *taped(const convis_pass *p, int kind, int t, int s)
-{
-    return p->tape[0] + ((int64_t)(t*substeps(p) + s)*TAPED + kind)*convis_elements(p->out_shape);
 }
 
 static convis_status prepare(convis_pass *p)
@@ -174,25 +172,24 @@ static double past(const convis_pass *p, const double *x, double *state)
     return state[0] - a[WEIGHT]*state[1];
 }
 
-/* Copies of maps on a thread's rows; to: NULL where nobody asked for it. */
-static void copy(const convis_pass *p, convis_real *from, convis_real *to)
+/* The states before substep s, or with s = m after the last, on a thread's rows; B S goes to the tape by itself. */
+static void record(const convis_pass *p, int t, int s)
 {
-    int64_t h = p->out_shape.dim[CONVIS_Y];
-    if (to) convis_launch_rows(p, "luminance_copy", p->out_shape, convis_share(h, p->thread, p->threads),
-                               convis_share(h, p->thread + 1, p->threads), (void *[]){ from, to });
+    if (!p->tape[0]) return;
+    convis_copy_rows(p, p->state[0], taped(p, P, t, s));
+    convis_copy_rows(p, p->state[1], taped(p, H, t, s));
 }
 
 static void forward(convis_pass *p)
 {
     int64_t n = convis_elements(p->out_shape), planes = p->out_shape.dim[CONVIS_B]*p->out_shape.dim[CONVIS_C];
-    convis_real *receptor = p->state[0], *horizontal = p->state[1], *q = map_of(p, Q), *k = p->constants;
-    int64_t h = p->out_shape.dim[CONVIS_Y], first = convis_share(h, p->thread, p->threads), end = convis_share(h, p->thread + 1, p->threads);
-    int taping = p->tape[0] != NULL;
+    convis_real *receptor = p->state[0], *horizontal = p->state[1], *k = p->constants;
+    int m = substeps(p);
     for (int t = 0; t < p->frames; t++) {
         void *x = (void *)(uintptr_t)(p->in[0] + t*n), *y = p->out + t*n;
-        for (int s = 0; s < substeps(p); s++) {
-            copy(p, receptor, taping ? taped(p, BEFORE_P, t, s) : NULL);
-            copy(p, horizontal, taping ? taped(p, BEFORE_H, t, s) : NULL);
+        for (int s = 0; s < m; s++) {
+            convis_real *q = p->tape[0] ? taped(p, BLURRED, t, s) : convis_map_of(p, Q);
+            record(p, t, s);
             for (int64_t y0, y1 = -1; convis_next_strip(p, neighbourhood(p), &y0, &y1);) {
                 convis_launch_rows(p, "luminance_receptor", p->out_shape, y0, y1, (void *[]){ k, x, receptor, horizontal, q });
                 convis_blur_rows(p, neighbourhood(p), q, q, planes, y0, y1, blur_scratch(p));
@@ -200,36 +197,33 @@ static void forward(convis_pass *p)
             convis_barrier(p);
             convis_blur_columns(p, neighbourhood(p), q, planes, blur_scratch(p));
             convis_barrier(p);
-            convis_launch_rows(p, "luminance_horizontal", p->out_shape, first, end, (void *[]){ k, q, receptor, horizontal, y });
-            copy(p, q, taping ? taped(p, BLURRED, t, s) : NULL);
-            copy(p, receptor, taping ? taped(p, AFTER_P, t, s) : NULL);
-            copy(p, horizontal, taping ? taped(p, AFTER_H, t, s) : NULL);
+            convis_launch_own(p, "luminance_horizontal", (void *[]){ k, q, receptor, horizontal, y });
         }
-        copy(p, receptor, p->extra[0] ? p->extra[0] + t*n : NULL);
-        copy(p, horizontal, p->extra[1] ? p->extra[1] + t*n : NULL);
+        record(p, t, m);
+        if (p->extra[0]) convis_copy_rows(p, receptor, p->extra[0] + t*n);
+        if (p->extra[1]) convis_copy_rows(p, horizontal, p->extra[1] + t*n);
     }
 }
 
 static void vjp(convis_pass *p)
 {
-    int64_t n = convis_elements(p->out_shape), h = p->out_shape.dim[CONVIS_Y];
-    int64_t first = convis_share(h, p->thread, p->threads), end = convis_share(h, p->thread + 1, p->threads);
+    int64_t n = convis_elements(p->out_shape);
     int m = substeps(p);
-    convis_real *k = p->constants, *dp = p->d_state[0], *dh = p->d_state[1], *g = map_of(p, G), *q = map_of(p, Q), *sums = p->d_map + TAU*n;
+    convis_real *k = p->constants, *dp = p->d_state[0], *dh = p->d_state[1], *sums = p->d_map + TAU*n;
+    convis_real *g = convis_map_of(p, G), *q = convis_map_of(p, Q);
     convis_blur_back back = {
         .g = g, .x = q, .slope = p->wanted & 1 ? p->d_map : NULL, .scale = 1/p->param[0],
-        .planes = p->out_shape.dim[CONVIS_B]*p->out_shape.dim[CONVIS_C], .spare = map_of(p, SPARE), .scratch = blur_scratch(p),
+        .planes = p->out_shape.dim[CONVIS_B]*p->out_shape.dim[CONVIS_C], .spare = convis_map_of(p, SPARE), .scratch = blur_scratch(p),
     };
     for (int t = p->frames - 1; t >= 0; t--) {
-        void *x = (void *)(uintptr_t)(p->in[0] + t*n), *dx = p->d_in[0] ? p->d_in[0] + t*n : map_of(p, UNWANTED);
-        convis_launch_rows(p, "luminance_output_back", p->out_shape, first, end,
-                           (void *[]){ k, (void *)(uintptr_t)(p->d_out + t*n), taped(p, AFTER_H, t, m - 1), dp, dh, sums + S_W*n });
+        void *x = (void *)(uintptr_t)(p->in[0] + t*n), *dx = p->d_in[0] ? p->d_in[0] + t*n : convis_map_of(p, UNWANTED);
+        convis_launch_own(p, "luminance_output_back",
+                          (void *[]){ k, (void *)(uintptr_t)(p->d_out + t*n), taped(p, H, t, m), dp, dh, sums + S_W*n });
         for (int s = m - 1; s >= 0; s--) {
-            convis_real *before = taped(p, BEFORE_P, t, s), *heard = before;
-            if (p->param[EXACT] > 0) heard = taped(p, AFTER_P, t, s);
+            convis_real *before = taped(p, P, t, s), *heard = p->param[EXACT] > 0 ? taped(p, P, t, s + 1) : before;
             back.y = taped(p, BLURRED, t, s);
             convis_blur_back_run(p, neighbourhood(p), &back, "luminance_ask", (void *[]){ k, heard, dh, g, q },
-                "luminance_back", (void *[]){ k, x, before, taped(p, BEFORE_H, t, s), heard, g, q, dp, dh, dx, sums });
+                "luminance_back", (void *[]){ k, x, before, taped(p, H, t, s), heard, g, q, dp, dh, dx, sums });
         }
     }
 }

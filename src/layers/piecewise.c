@@ -11,27 +11,29 @@
 #include <convis/kernel.h>
 #ifndef CONVIS_HOST
 
+/* Which of `lines` lines, beginning at X, each pixel of a group is on. */
+CONVIS_INLINE void piecewise_find(int *restrict line, PARAM X, int lines, IN x, int count)
+{
+    for (int l = 0; l < count; l++) line[l] = 0;
+    for (int j = 1; j < lines; j++)
+        for (int l = 0; l < count; l++) line[l] += x[l] >= X[j] ? 1 : 0;
+}
+
 /* k: number of lines; X, Y, S: where each begins, its value there, its slope. */
 CONVIS_KERNEL6(piecewise_forward, PARAM k, PARAM X, PARAM Y, PARAM S, IN x, OUT y)
 {
-    int lines = (int)k[0];
     CONVIS_FRAMES(t) CONVIS_GROUPS(g, count) {
         int line[CONVIS_GROUP];
-        for (int l = 0; l < count; l++) line[l] = 0;
-        for (int j = 1; j < lines; j++)
-            for (int l = 0; l < count; l++) line[l] += x[t*n + g + l] >= X[j] ? 1 : 0;
+        piecewise_find(line, X, (int)k[0], x + t*n + g, count);
         for (int l = 0; l < count; l++) y[t*n + g + l] = Y[line[l]] + S[line[l]]*(x[t*n + g + l] - X[line[l]]);
     }
 }
 
 CONVIS_KERNEL6(piecewise_adjoint, PARAM k, PARAM X, PARAM S, IN x, IN dy, OUT dx)
 {
-    int lines = (int)k[0];
     CONVIS_FRAMES(t) CONVIS_GROUPS(g, count) {
         int line[CONVIS_GROUP];
-        for (int l = 0; l < count; l++) line[l] = 0;
-        for (int j = 1; j < lines; j++)
-            for (int l = 0; l < count; l++) line[l] += x[t*n + g + l] >= X[j] ? 1 : 0;
+        piecewise_find(line, X, (int)k[0], x + t*n + g, count);
         for (int l = 0; l < count; l++) dx[t*n + g + l] += S[line[l]]*dy[t*n + g + l];
     }
 }

@@ -4,7 +4,7 @@
  *
  * Blocks that would reach beyond the map are left out. Adjoint: a mean's gradient is shared equally by its block, a
  * maximum's goes to the pixel that was it (of equals the first); each pixel gathers from the blocks that it is in. The
- * tape keeps where in its block the maximum was. */
+ * tape keeps where in its block the maximum was; a mean needs none. */
 #include <convis/kernel.h>
 
 /* What the kernels get: block size, stride, widths and heights of input and output, 1 for the maximum. */
@@ -70,10 +70,11 @@ static convis_status plan(convis_pass *p)
     int64_t size = (int64_t)p->param[SIZE], stride = p->param[STRIDE] > 0 ? (int64_t)p->param[STRIDE] : size;
     for (int d = CONVIS_Y; d <= CONVIS_X; d++) {
         if (p->in_shape[0].dim[d] < size)
-            return convis_fail(p->context, CONVIS_ESHAPE, "%s.size: blocks of %lld pixels, its input is %lldx%lld", p->path, (long long)size,
-                               (long long)p->in_shape[0].dim[CONVIS_X], (long long)p->in_shape[0].dim[CONVIS_Y]);
+            return convis_fail(p->context, CONVIS_ESHAPE, "%s.size: blocks of %lld pixels, its input is %lldx%lld", p->path,
+                               (long long)size, (long long)p->in_shape[0].dim[CONVIS_X], (long long)p->in_shape[0].dim[CONVIS_Y]);
         p->out_shape.dim[d] = (p->in_shape[0].dim[d] - size)/stride + 1;
     }
+    if (!(p->param[MAXIMUM] > 0)) p->tape_shape[0] = convis_movie_shape(1, 1, 1);
     p->constants_size = POOL_COUNT*sizeof(convis_real);
     return CONVIS_OK;
 }
@@ -91,15 +92,17 @@ static convis_status prepare(convis_pass *p)
     return CONVIS_OK;
 }
 
+static convis_real *tape_of(const convis_pass *p) { return p->param[MAXIMUM] > 0 ? p->tape[0] : NULL; }
+
 static void forward(convis_pass *p)
 {
-    void *buffers[] = { p->constants, (void *)(uintptr_t)p->in[0], p->out, p->tape[0] };
+    void *buffers[] = { p->constants, (void *)(uintptr_t)p->in[0], p->out, tape_of(p) };
     convis_launch(p, "pool_forward", convis_elements(p->out_shape), p->frames, buffers);
 }
 
 static void vjp(convis_pass *p)
 {
-    void *buffers[] = { p->constants, p->tape[0], (void *)(uintptr_t)p->d_out, p->d_in[0] };
+    void *buffers[] = { p->constants, tape_of(p), (void *)(uintptr_t)p->d_out, p->d_in[0] };
     if (p->d_in[0]) convis_launch(p, "pool_adjoint", convis_elements(p->in_shape[0]), p->frames, buffers);
 }
 

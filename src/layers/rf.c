@@ -81,7 +81,7 @@ CONVIS_EXPORT(rf, CONVIS_ENTRY(rf_project) CONVIS_ENTRY(rf_gather) CONVIS_ENTRY(
 
 /* Rows of both tables; the second is FRAMES or FACTORISED, SPACE and FEATURES are the readout's. */
 enum { CHANNELS, FRAMES, FACTORISED = FRAMES, WEIGHTS, BIAS, SPACE, FEATURES };
-#define CHANNELS_ROW { "channels", "1", 1, 1, 65536, CONVIS_WHOLE | CONVIS_PLAN, "of the output" }
+#define CHANNELS_ROW { "channels", "1", 1, 1, 16384, CONVIS_WHOLE | CONVIS_PLAN, "of the output" }
 #define BIAS_ROW     { "bias",     "1", 0, -1e12, 1e12, CONVIS_ARRAY, "added to each channel" }
 static const convis_field rf_params[] = {
     CHANNELS_ROW,
@@ -127,9 +127,9 @@ static convis_status plan(convis_pass *p, int64_t taps, int factorised)
 {
     const sizes s = sizes_of(p, taps, factorised);
     const int64_t *d = p->in_shape[0].dim;
-    if (s.size > 1 << 24 || (double)s.size*(double)s.kernels > 1e9)
-        return convis_fail(p->context, CONVIS_ESHAPE, "%s: %lld fields of %lld numbers, expected at most 1e9 in all and 2^24 each", p->path,
-                           (long long)s.kernels, (long long)s.size);
+    if (s.size > 1 << 24 || s.kernels > 1 << 24 || (double)s.size*(double)s.kernels > 1e9)
+        return convis_fail(p->context, CONVIS_ESHAPE, "%s: %lld fields of %lld numbers, expected at most 2^24 of either and 1e9 in all",
+                           p->path, (long long)s.kernels, (long long)s.size);
     p->out_shape = (convis_shape){ { s.batches, s.outputs, 1, 1, 1 } };
     if (!factorised) p->array_shape[WEIGHTS] = (convis_shape){ { s.outputs, s.inputs, taps, d[CONVIS_Y], d[CONVIS_X] } };
     else {

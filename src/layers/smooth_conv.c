@@ -71,7 +71,7 @@ CONVIS_EXPORT(smooth_conv, CONVIS_ENTRY(smooth_conv_chain) CONVIS_ENTRY(smooth_c
 
 enum { CHANNELS, STAGES, HEIGHT, WIDTH, PADDING, TAU, WEIGHTS, BIAS };
 static const convis_field params[] = {
-    { "channels", "1", 1, 1, 65536, CONVIS_WHOLE | CONVIS_PLAN, "of the output" },
+    { "channels", "1", 1, 1, 16384, CONVIS_WHOLE | CONVIS_PLAN, "of the output" },
     { "stages",   "1", 5, 1, 256, CONVIS_WHOLE | CONVIS_PLAN, "low passes in the chain" },
     { "height",   "px", 1, 1, 4096, CONVIS_WHOLE | CONVIS_PLAN, "of the spatial filters" },
     { "width",    "px", 1, 1, 4096, CONVIS_WHOLE | CONVIS_PLAN, "of the spatial filters" },

@@ -47,7 +47,8 @@ static convis_status plan(convis_pass *p)
 {
     convis_shape s = p->out_shape;
     if (p->param[LONGEST]/p->dt > 4000)
-        return convis_fail(p->context, CONVIS_EINVAL, "%s.longest: %g s, expected at most 4000 frames of %g s", p->path, p->param[LONGEST], p->dt);
+        return convis_fail(p->context, CONVIS_EINVAL, "%s.longest: %g s, expected at most 4000 frames of %g s", p->path,
+                           p->param[LONGEST], p->dt);
     p->history[0] = (int)(p->param[LONGEST]/p->dt*(1 + 1e-6)) + 1;
     p->array_shape[DELAYS] = (convis_shape){ { 1, s.dim[CONVIS_C], 1, s.dim[CONVIS_Y], s.dim[CONVIS_X] } };
     p->constants_size = (size_t)maps(p)*sizeof(convis_real);
@@ -55,17 +56,16 @@ static convis_status plan(convis_pass *p)
     return CONVIS_OK;
 }
 
-/* Delays in frames, for every element of a frame. */
+/* Delays in frames, for every element of a frame; tested as the kernel will see them, rounded. */
 static convis_status prepare(convis_pass *p)
 {
     convis_real *delay = p->constants;
     int64_t n = (int64_t)p->param[DELAYS];
     for (int64_t i = 0; i < maps(p); i++) {
-        double d = p->array[DELAYS][i % n]/p->dt;
-        if (d >= p->history[0])
-            return convis_fail(p->context, CONVIS_EINVAL, "%s.delays[%lld]: %g s, expected at most %s.longest, %g s", p->path,
-                               (long long)(i % n), p->array[DELAYS][i % n], p->path, p->param[LONGEST]);
-        delay[i] = (convis_real)d;
+        delay[i] = (convis_real)(p->array[DELAYS][i % n]/p->dt);
+        if (delay[i] >= (convis_real)p->history[0])
+            return convis_fail(p->context, CONVIS_EINVAL, "%s.delays[%lld]: %g s, expected less than %g s, for which the model was planned",
+                               p->path, (long long)(i % n), p->array[DELAYS][i % n], p->history[0]*p->dt);
     }
     return CONVIS_OK;
 }

@@ -10,6 +10,7 @@
 #include "../io/npy.h"
 #include "../io/text.h"
 #include "../model.h"
+#include "../names.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,7 @@
 /* description.c - the one table of a retina's numbers, from which settings, XML, listings and documentation follow. */
 #include "retina.h"
-#include <locale.h>
+#include "../io/text.h"
+#include "../names.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -257,33 +258,6 @@ static void word_at(const char *words, int index, char *text, size_t size)
     snprintf(text, size, "%.*s", (int)strcspn(words, "|"), words);
 }
 
-const char *convis_quoted(char buffer[64], const char *text)
-{
-    size_t n = 0;
-    for (; text[n] && n < 56; n++) buffer[n] = (unsigned char)text[n] < ' ' || text[n] == 127 ? '?' : text[n];
-    if (text[n]) {
-        while (n && ((unsigned char)text[n] & 0xC0) == 0x80) n--;      /* not in the middle of a letter */
-        memcpy(buffer + n, "...", 3);
-        n += 3;
-    }
-    buffer[n] = 0;
-    return buffer;
-}
-
-/* Run in the C locale whatever the program around us chose. For "C" the C library allocates nothing. */
-static locale_t enter_c(locale_t *made) { *made = newlocale(LC_ALL_MASK, "C", (locale_t)0); return *made ? uselocale(*made) : (locale_t)0; }
-static void leave_c(locale_t made, locale_t old) { if (made) { uselocale(old); freelocale(made); } }
-
-static void print_number(double v, char *text, size_t size)
-{
-    locale_t made, old = enter_c(&made);
-    for (int digits = 6; digits <= 17; digits++) {
-        snprintf(text, size, "%.*g", digits, v);
-        if (strtod(text, NULL) == v) break;
-    }
-    leave_c(made, old);
-}
-
 void convis_row_print(const struct convis_row *row, const void *base, char *text, size_t size)
 {
     if (!is_real(row)) {
@@ -292,7 +266,7 @@ void convis_row_print(const struct convis_row *row, const void *base, char *text
         return;
     }
     double v = *(const double *)((const char *)base + row->offset);
-    if (isnan(v) && row->words) snprintf(text, size, "%s", row->words); else print_number(v, text, size);
+    if (isnan(v) && row->words) snprintf(text, size, "%s", row->words); else convis_number_print(v, text, size);
 }
 
 /* "a, b or c" of "a|b|c" */
@@ -312,8 +286,8 @@ static convis_status bad_range(convis_context *c, const struct convis_row *row, 
     const char *space = row->unit ? " " : "", *unit = row->unit ? row->unit : "";
     char found[32], bound[32];
     int low = !(v > row->min);
-    print_number(v, found, sizeof found);
-    print_number(low ? row->min : row->max, bound, sizeof bound);
+    convis_number_print(v, found, sizeof found);
+    convis_number_print(low ? row->min : row->max, bound, sizeof bound);
     if (low && row->flags & CONVIS_ROW_OPEN)
         return convis_fail(c, CONVIS_EINVAL, "%s: %s%s%s, expected more than %s%s%s", where, found, space, unit, bound, space, unit);
     return convis_fail(c, CONVIS_EINVAL, "%s: %s%s%s is %s value %s%s%s", where, found, space, unit,
@@ -341,9 +315,9 @@ convis_status convis_row_parse(convis_context *c, const struct convis_row *row, 
     char *end = NULL;
     double v = 0;
     if (plain) {
-        locale_t made, old = enter_c(&made);
+        locale_t before = convis_text_locale((locale_t)0);
         v = strtod(begin, &end);
-        leave_c(made, old);
+        convis_text_locale(before);
     }
     const char *in = row->unit ? " in " : "", *unit = row->unit ? row->unit : "";
     if (!plain || end != begin + length) {
@@ -370,35 +344,22 @@ static const struct convis_row *find(const struct convis_row *rows, const char *
     return NULL;
 }
 
-int convis_distance(const char *a, const char *b)
+static void full_path(const struct place *p, const struct convis_row *row, char *text, size_t size)
 {
-    int m = (int)strnlen(a, 63), n = (int)strnlen(b, 63), above[64], here[64];
-    for (int j = 0; j <= n; j++) above[j] = j;
-    for (int i = 1; i <= m; i++) {
-        here[0] = i;
-        for (int j = 1; j <= n; j++) {
-            int best = above[j - 1] + (a[i - 1] != b[j - 1]);
-            if (above[j] + 1 < best) best = above[j] + 1;
-            if (here[j - 1] + 1 < best) best = here[j - 1] + 1;
-            here[j] = best;
-        }
-        memcpy(above, here, sizeof above);
-    }
-    return above[n];
+    if (p->ganglion < 0) snprintf(text, size, "%s", row->path);
+    else snprintf(text, size, "ganglion_%d.%s", p->ganglion, row->path);
 }
 
-static convis_status no_such(convis_context *c, const char *path, const char *rest, int ganglion)
+static convis_status no_such(convis_context *c, const char *path, int ganglion)
 {
-    const struct convis_row *nearest = NULL;
-    int best = 4;                                        /* further away is no misspelling */
-    for (const struct convis_row *row = ganglion < 0 ? convis_retina_rows : convis_ganglion_rows; row->path; row++) {
-        int d = convis_distance(rest, row->path);
-        if (d < best) { best = d; nearest = row; }
+    char full[128], quoted[64];
+    convis_hint hint = CONVIS_HINT(path);
+    const struct place p = { .rows = ganglion < 0 ? convis_retina_rows : convis_ganglion_rows, .ganglion = ganglion };
+    for (const struct convis_row *row = p.rows; row->path; row++) {
+        full_path(&p, row, full, sizeof full);
+        convis_hint_offer(&hint, full);
     }
-    char quoted[64], prefix[32] = "";
-    if (ganglion >= 0) snprintf(prefix, sizeof prefix, "ganglion_%d.", ganglion);
-    if (nearest) return convis_fail(c, CONVIS_ENAME, "'%s': no such setting; did you mean %s%s?", convis_quoted(quoted, path), prefix, nearest->path);
-    return convis_fail(c, CONVIS_ENAME, "'%s': no such setting", convis_quoted(quoted, path));
+    return convis_fail(c, CONVIS_ENAME, "'%s': no such setting%s", convis_quoted(quoted, path), hint.text);
 }
 
 /* Find a path. create: the next ganglion layer may come into being. */
@@ -425,18 +386,12 @@ static convis_status locate(convis_context *c, struct convis_retina *r, const ch
         }
     }
     p->row = find(p->rows, rest);
-    if (!p->row) return no_such(c, path, rest, p->ganglion);
+    if (!p->row) return no_such(c, path, p->ganglion);
     if (p->ganglion >= 0 && p->ganglion == r->ganglions) {
         convis_ganglion_init(&r->ganglion[p->ganglion]);
         r->ganglions++;
     }
     return CONVIS_OK;
-}
-
-static void full_path(const struct place *p, const struct convis_row *row, char *text, size_t size)
-{
-    if (p->ganglion < 0) snprintf(text, size, "%s", row->path);
-    else snprintf(text, size, "ganglion_%d.%s", p->ganglion, row->path);
 }
 
 /* Turn on what a number needs. Only off -> on and on -> custom go by themselves: they lose nothing. */

@@ -1,9 +1,9 @@
 /* design.c - the list of models made of layers, and their options. */
 #include "design.h"
-#include "retina.h"
 #include "yaml.h"
+#include "../io/text.h"
+#include "../names.h"
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* ---- Options ---- */
@@ -77,23 +77,18 @@ int convis_design_list(const struct convis_design *d, const double *option, int 
 convis_status convis_design_make(convis_context *c, const struct convis_design *d, const double *option, struct convis_graph *g)
 {
     struct convis_yaml y;
-    char *stream = NULL;
-    size_t size = 0;
-    convis_status status = CONVIS_OK;
-    if (d->write) {
-        FILE *f = open_memstream(&stream, &size);
-        if (!f) return convis_fail(c, CONVIS_ENOMEM, "out of memory");
-        status = d->write(c, f, option);
-        if (fclose(f) && !status) status = convis_fail(c, CONVIS_ENOMEM, "out of memory");
-    }
-    const char *text = d->write ? stream : d->yaml;
+    convis_text_out out;
+    char *written = NULL;
+    convis_status status = d->write ? convis_text_begin(c, &out) : CONVIS_OK;
+    if (!status && d->write) status = convis_text_end(&out, d->write(c, out.file, option), &written);
+    const char *text = d->write ? written : d->yaml;
     if (!status) status = convis_yaml_read(c, d->name, text, strlen(text), &y);
     if (!status) {
         status = convis_graph_read(&y, "", g);
         convis_yaml_free(&y);
         *g->file = 0;                                    /* its lines are no lines of the user's */
     }
-    free(stream);
+    convis_release(c, written);
     return status;
 }
 

@@ -1,34 +1,12 @@
 /* graph.c - graphs: added to, checked, made into models, and read off models. */
 #include "graph.h"
-#include "retina.h"
 #include "../model.h"
+#include "../names.h"
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-/* ---- Names ---- */
-
-const convis_layer_type *convis_layer_type_named(const char *name)
-{
-    for (const convis_layer_type *const *t = convis_layer_types(); *t; t++)
-        if (!strcmp((*t)->name, name)) return *t;
-    return NULL;
-}
-
-void convis_hint_offer(struct convis_hint *h, const char *name)
-{
-    int distance = convis_distance(h->typed, name);
-    if (distance >= h->distance || distance >= (int)strlen(name)) return;
-    h->distance = distance;
-    snprintf(h->text, sizeof h->text, "; did you mean %.120s?", name);
-}
-
-char *convis_copy_text(convis_context *c, const char *text)
-{
-    char *copy = convis_obtain(c, strlen(text) + 1);
-    return copy ? strcpy(copy, text) : NULL;
-}
+/* ---- Memory ---- */
 
 /* Room for one more element, doubling; the old block stays valid on failure. */
 static int grow(convis_context *c, void **block, int count, int *room, size_t size)
@@ -44,14 +22,25 @@ static int grow(convis_context *c, void **block, int count, int *room, size_t si
     return 1;
 }
 
-/* ---- Memory ---- */
-
 void convis_value_free(convis_context *c, struct convis_value *v)
 {
     convis_release(c, v->text);
     convis_release(c, v->array);
     v->text = NULL;
     v->array = NULL;
+}
+
+convis_status convis_value_of_array(convis_context *c, const convis_array *a, struct convis_value *v)
+{
+    const int fits = a->dims >= 1 && a->dims <= CONVIS_VALUE_DIMS;
+    v->kind = CONVIS_VALUE_ARRAY;
+    v->count = 1;
+    for (int k = 0; k < a->dims; k++) v->count *= a->dim[k];
+    v->dims = fits ? a->dims : 1;
+    for (int k = 0; k < v->dims; k++) v->dim[k] = fits ? a->dim[k] : v->count;
+    if (!(v->array = convis_obtain(c, (size_t)(v->count + 1)*sizeof *v->array))) return CONVIS_ENOMEM;
+    memcpy(v->array, a->data, (size_t)v->count*sizeof *v->array);
+    return CONVIS_OK;
 }
 
 void convis_graph_clear(convis_context *c, struct convis_graph *g)
@@ -236,7 +225,7 @@ convis_status convis_graph_put(convis_context *c, struct convis_graph_layer *l, 
     convis_status status = rows_with(c, l, v, &r);
     const convis_field *f = status ? NULL : find_row(&r, v->name);
     if (!status && !f) {
-        struct convis_hint hint = CONVIS_HINT(v->name);
+        convis_hint hint = CONVIS_HINT(v->name);
         for (int k = 0; k < r.count; k++) convis_hint_offer(&hint, r.row[k].name);
         status = convis_fail(c, CONVIS_ENAME, "%s: a %s has no parameter '%s'%s", l->name, l->type->name, v->name, hint.text);
     }
@@ -271,13 +260,10 @@ convis_status convis_graph_fit(convis_context *c, struct convis_graph_layer *l, 
 
 /* ---- Checks of layers against each other ---- */
 
-/* "model.yaml:12:5: " before the sentence on the context, where the layer comes from a file. */
-static convis_status blame(convis_context *c, const struct convis_graph *g, const struct convis_graph_layer *l, convis_status status)
+/* "model.yaml:12:5: " before the sentence on the context, where this comes from a file. */
+static convis_status blame(convis_context *c, const struct convis_graph *g, int line, int column, convis_status status)
 {
-    char sentence[640];
-    if (!*g->file || !l->line || status == CONVIS_ENOMEM) return status;
-    snprintf(sentence, sizeof sentence, "%s", convis_message(c));
-    return convis_fail(c, status, "%s:%d:%d: %s", g->file, l->line, l->column, sentence);
+    return *g->file && line ? convis_fail_before(c, status, "%s:%d:%d: ", g->file, line, column) : status;
 }
 
 static convis_status check_input(convis_context *c, const struct convis_graph *g, int j, const struct convis_graph_input *in)
@@ -285,7 +271,7 @@ static convis_status check_input(convis_context *c, const struct convis_graph *g
     const char *name = g->layer[j].name;
     struct convis_graph_layer *from = convis_graph_find(g, in->from);
     if (!from && strcmp(in->from, "input")) {
-        struct convis_hint hint = CONVIS_HINT(in->from);
+        convis_hint hint = CONVIS_HINT(in->from);
         char quoted[64];
         convis_hint_offer(&hint, "input");
         for (int k = 0; k < g->layers; k++) convis_hint_offer(&hint, g->layer[k].name);
@@ -302,10 +288,11 @@ static convis_status check_input(convis_context *c, const struct convis_graph *g
 static convis_status check_output(convis_context *c, const struct convis_graph *g)
 {
     if (!*g->output || convis_graph_find(g, g->output)) return CONVIS_OK;
-    struct convis_hint hint = CONVIS_HINT(g->output);
+    convis_hint hint = CONVIS_HINT(g->output);
     char quoted[64];
     for (int k = 0; k < g->layers; k++) convis_hint_offer(&hint, g->layer[k].name);
-    return convis_fail(c, CONVIS_ENAME, "output: '%s' is no layer%s", convis_quoted(quoted, g->output), hint.text);
+    convis_fail(c, CONVIS_ENAME, "output: '%s' is no layer%s", convis_quoted(quoted, g->output), hint.text);
+    return blame(c, g, g->output_line, g->output_column, CONVIS_ENAME);
 }
 
 convis_status convis_graph_check(convis_context *c, const struct convis_graph *g)
@@ -319,7 +306,7 @@ convis_status convis_graph_check(convis_context *c, const struct convis_graph *g
         if (l->inputs > most || l->inputs < fewest)
             status = convis_fail(c, CONVIS_ESHAPE, format, l->name, l->inputs, l->inputs == 1 ? "" : "s", l->type->name, fewest, most);
         for (int k = 0; k < l->inputs && !status; k++) status = check_input(c, g, j, &l->input[k]);
-        if (status) return blame(c, g, l, status);
+        if (status) return blame(c, g, l->line, l->column, status);
     }
     return check_output(c, g);
 }
@@ -374,7 +361,7 @@ convis_status convis_graph_build(convis_context *c, const struct convis_graph *g
     convis_status status = convis_graph_check(c, g);
     if (!status) status = convis_model_new(c, g->dt, &m);
     for (int j = 0; j < g->layers && !status; j++)
-        if ((status = add_layer(g, j, m))) blame(c, g, &g->layer[j], status);
+        if ((status = add_layer(g, j, m))) blame(c, g, g->layer[j].line, g->layer[j].column, status);
     for (int j = 0; j < g->layers && !status; j++) connect_feedback(g, j, m);
     for (int k = 0; k < g->aliases && !status; k++) convis_alias(m, g->alias[k].name, g->alias[k].path);
     if (!status && !is_taken(g, "output")) convis_alias(m, "output", *g->output ? g->output : g->layer[g->layers - 1].name);

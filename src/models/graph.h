@@ -42,6 +42,7 @@ struct convis_graph {
     struct convis_graph_alias *alias;
     int     aliases, alias_room;
     char    output[CONVIS_GRAPH_NAME];                   /* the layer that counts; "": the last */
+    int     output_line, output_column;                  /* where the file says so; 0: it does not */
     convis_unit *unit;                                   /* the cells of its spiking layers; NULL: one per element */
     int64_t units;
 };
@@ -62,6 +63,8 @@ void          convis_graph_drop(convis_context *, struct convis_graph_layer *, c
 convis_status convis_graph_fit(convis_context *, struct convis_graph_layer *, const struct convis_value *, int anew);
 struct convis_value *convis_graph_value(const struct convis_graph_layer *, const char *name);    /* NULL: not set */
 void          convis_value_free(convis_context *, struct convis_value *);
+/* An array as a value, copied; what has more dimensions than a value may have becomes a row. */
+convis_status convis_value_of_array(convis_context *, const convis_array *, struct convis_value *);
 /* The parameters of a layer, also those that its texts add. */
 struct convis_rows { int count; convis_field row[CONVIS_MAX_PARAMS + 1]; char names[CONVIS_MAX_PARAMS][32]; };
 convis_status convis_graph_rows(convis_context *, const struct convis_graph_layer *, struct convis_rows *);
@@ -71,14 +74,6 @@ convis_status convis_graph_check(convis_context *, const struct convis_graph *);
 convis_status convis_graph_build(convis_context *, const struct convis_graph *, convis_model **);
 /* A model as a graph: everything that it was built of and set to. */
 convis_status convis_graph_of_model(const convis_model *, struct convis_graph *);
-const convis_layer_type *convis_layer_type_named(const char *name);                             /* NULL: none */
-/* Copied memory with a terminating zero; NULL when there is none left. */
-char         *convis_copy_text(convis_context *, const char *text);
-
-/* The nearest of some names to one that is none of them: "; did you mean X?", or "". */
-struct convis_hint { const char *typed; int distance; char text[160]; };
-void          convis_hint_offer(struct convis_hint *, const char *name);
-#define CONVIS_HINT(typed) { typed, 4, "" }              /* 4 letters away is no misspelling */
 
 /* ---- graph_settings.c: "layer.parameter", "dt", "past" ---- */
 
@@ -86,6 +81,8 @@ convis_status convis_graph_set (convis_context *, struct convis_graph *, const c
 convis_status convis_graph_get (convis_context *, const struct convis_graph *, const char *path, char *value, size_t size);
 int           convis_graph_list(convis_context *, const struct convis_graph *, int index, convis_setting *);    /* 0 past the last */
 convis_status convis_graph_set_units(convis_context *, struct convis_graph *, const convis_unit *, int64_t count);
+/* Are these cells of a model that has so many spiking layers? */
+convis_status convis_units_check(convis_context *, const convis_unit *, int64_t count, int spiking);
 /* Lines "PATH VALUE" and "PATH[INDEX] VALUE"; name begins sentences. On any fault nothing is set. */
 convis_status convis_graph_set_lines(convis_context *, struct convis_graph *, const char *name, const char *text);
 /* The values of a parameter from outside, such as a file of arrays. ENAME when there is no such path. */
@@ -95,10 +92,12 @@ convis_status convis_graph_set_array(convis_context *, struct convis_graph *, co
 
 /* path: of the file, beside which others are looked for. On failure the graph is cleared. */
 struct convis_yaml;
+struct convis_yaml_node;
 convis_status convis_graph_read (const struct convis_yaml *, const char *path, struct convis_graph *);
+/* Another title than that of the file from which it was read. */
+convis_status convis_graph_read_title(const struct convis_yaml *, const struct convis_yaml_node *, struct convis_graph *);
 convis_status convis_graph_write(convis_context *, const struct convis_graph *, char **text);    /* release: convis_release */
 /* Cells as columns, or from a file; release them with convis_release. with_layers: the layer of each, too. */
-struct convis_yaml_node;
 convis_status convis_graph_read_units(const struct convis_yaml *, const char *path, const struct convis_yaml_node *,
                                       convis_unit **, int64_t *count);
 convis_status convis_graph_put_units (convis_context *, FILE *, int indent, const convis_unit *, int64_t count, int with_layers);

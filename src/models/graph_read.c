@@ -1,7 +1,7 @@
 /* graph_read.c - YAML to a graph; docs/models.md describes the format. */
 #include "graph.h"
-#include "retina.h"
 #include "yaml.h"
+#include "../names.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -51,7 +51,7 @@ static convis_status expect_keys(const struct reader *r, const node *map, const 
         snprintf(all + used, sizeof all - used, "%s%s", used ? ", " : "", *k);
     }
     for (const node *n = map->first; n; n = n->next) {
-        struct convis_hint hint = CONVIS_HINT(n->name);
+        convis_hint hint = CONVIS_HINT(n->name);
         const char *const *k = keys;
         while (*k && strcmp(*k, n->name)) convis_hint_offer(&hint, *k++);
         if (!*k)
@@ -164,13 +164,7 @@ static convis_status array_of_file(const struct reader *r, const node *n, const 
     if (!status && (status = convis_array_read(r->c, full, &a))) status = convis_yaml_blame(r->y, n, status);
     convis_release(r->c, full);
     if (status) return status;
-    v->count = 1;
-    for (int k = 0; k < a.dims; k++) v->count *= a.dim[k];
-    v->dims = a.dims <= CONVIS_VALUE_DIMS && a.dims ? a.dims : 1;
-    for (int k = 0; k < v->dims; k++) v->dim[k] = v->dims == a.dims ? a.dim[k] : v->count;
-    v->array = convis_obtain(r->c, (size_t)(v->count + 1)*sizeof *v->array);
-    if (v->array) memcpy(v->array, a.data, (size_t)v->count*sizeof *v->array);
-    else status = CONVIS_ENOMEM;
+    status = convis_value_of_array(r->c, &a, v);
     convis_array_free(&a);
     return status;
 }
@@ -291,7 +285,7 @@ static convis_status read_values(const struct reader *r, const node *map, struct
 
 static convis_status unknown_type(const struct reader *r, const node *n)
 {
-    struct convis_hint hint = CONVIS_HINT(n->text);
+    convis_hint hint = CONVIS_HINT(n->text);
     char quoted[64];
     for (const convis_layer_type *const *t = convis_layer_types(); *t; t++) convis_hint_offer(&hint, (*t)->name);
     return convis_yaml_fail(r->y, n, CONVIS_ENAME, "'%s' is no type of layer%s", convis_quoted(quoted, n->text), hint.text);
@@ -409,9 +403,18 @@ static convis_status read_head(const struct reader *r, const node *root)
         status = expect_text(r, n, "output");
         if (!status && strlen(n->text) >= sizeof g->output)
             status = convis_yaml_fail(r->y, n, CONVIS_ENAME, "output: too long to be a layer's name");
-        if (!status) strcpy(g->output, n->text);
+        if (status) return status;
+        strcpy(g->output, n->text);
+        g->output_line = n->line;
+        g->output_column = n->column;
     }
     return status;
+}
+
+convis_status convis_graph_read_title(const struct convis_yaml *y, const node *n, struct convis_graph *g)
+{
+    const struct reader r = { y, y->context, "", g };
+    return copy(&r, n, "title", &g->title);
 }
 
 static convis_status read_aliases(const struct reader *r, const node *map)
@@ -440,8 +443,7 @@ convis_status convis_graph_read(const struct convis_yaml *y, const char *path, s
     for (n = status ? NULL : layers->first; n && !status; n = n->next) status = read_layer(&r, n);
     if (!status && (n = convis_yaml_find(y->root, "aliases"))) status = read_aliases(&r, n);
     if (!status && (n = convis_yaml_find(y->root, "units"))) status = read_units(&r, n);
-    if (!status && (status = convis_graph_check(r.c, g)) && !strncmp(convis_message(r.c), "output:", 7))
-        status = convis_yaml_blame(y, convis_yaml_find(y->root, "output"), status);
+    if (!status) status = convis_graph_check(r.c, g);
     if (status) convis_graph_clear(r.c, g);
     return status;
 }

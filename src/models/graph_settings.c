@@ -1,10 +1,12 @@
 /* graph_settings.c - the numbers and texts of a graph by paths: set, got and listed. */
 #include "graph.h"
-#include "retina.h"
 #include "yaml.h"
 #include "../io/text.h"
+#include "../names.h"
+#include "../context.h"
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- Paths ---- */
@@ -18,7 +20,7 @@ static const char *resolve(const struct convis_graph *g, const char *path)
 
 static convis_status no_such(convis_context *c, const struct convis_graph *g, const char *path)
 {
-    struct convis_hint hint = CONVIS_HINT(path);
+    convis_hint hint = CONVIS_HINT(path);
     convis_setting s;
     char quoted[64];
     for (int k = 0; convis_graph_list(c, g, k, &s); k++) convis_hint_offer(&hint, s.path);
@@ -136,28 +138,19 @@ convis_status convis_graph_set_array(convis_context *c, struct convis_graph *g, 
 {
     struct convis_graph_layer *l = NULL;
     struct convis_rows rows;
-    struct convis_value v = { .kind = CONVIS_VALUE_ARRAY, .dims = a->dims, .count = 1 };
+    struct convis_value v = { .kind = CONVIS_VALUE_NUMBER };
     convis_field f = { 0 };
-    for (int k = 0; k < a->dims; k++) v.count *= a->dim[k];
+    int64_t count = 1;
+    for (int k = 0; k < a->dims; k++) count *= a->dim[k];
     convis_status status = locate(c, g, path, &l, &f, &rows);
     if (status) return status;
     snprintf(v.name, sizeof v.name, "%s", f.name);
-    if (!(f.flags & CONVIS_ARRAY)) {
-        if (v.count != 1) return convis_fail(c, CONVIS_ESHAPE, "%s: %lld values, expected one", path, (long long)v.count);
-        v = (struct convis_value){ .kind = CONVIS_VALUE_NUMBER, .number = a->data[0] };
-        snprintf(v.name, sizeof v.name, "%s", f.name);
-        return convis_graph_put(c, l, &v);
-    }
-    if (a->dims < 1 || a->dims > CONVIS_VALUE_DIMS) {
-        v.dims = 1;
-        v.dim[0] = v.count;
-    }
-    else for (int k = 0; k < a->dims; k++) v.dim[k] = a->dim[k];
-    v.array = convis_obtain(c, (size_t)(v.count + 1)*sizeof *v.array);
-    if (!v.array) return CONVIS_ENOMEM;
-    memcpy(v.array, a->data, (size_t)v.count*sizeof *v.array);
-    status = convis_graph_put(c, l, &v);
-    return status ? status : convis_graph_fit(c, l, convis_graph_value(l, f.name), 1);
+    const int is_array = (f.flags & CONVIS_ARRAY) != 0;
+    if (!is_array && count != 1) return convis_fail(c, CONVIS_ESHAPE, "%s: %lld values, expected one", path, (long long)count);
+    if (is_array) status = convis_value_of_array(c, a, &v);
+    else v.number = a->data[0];
+    if (!status) status = convis_graph_put(c, l, &v);
+    return status || !is_array ? status : convis_graph_fit(c, l, convis_graph_value(l, f.name), 1);
 }
 
 /* ---- Lines of parameters ---- */
@@ -194,17 +187,15 @@ static convis_status set_element(convis_context *c, struct convis_graph *g, cons
 
 static convis_status set_line(convis_context *c, struct convis_graph *g, const char *path, const char *number, double value)
 {
-    char name[160];
+    char name[160], *end;
     const char *bracket = strchr(path, '[');
     size_t length = bracket ? (size_t)(bracket - path) : strlen(path);
-    double index;
     if (!bracket) return convis_graph_set(c, g, path, number);
-    snprintf(name, sizeof name, "%.*s", (int)strcspn(bracket + 1, "]"), bracket + 1);
-    if (strcmp(bracket + strcspn(bracket, "]"), "]") || !convis_number_parse(name, &index) || index != floor(index)
-        || length >= sizeof name)
+    const long long index = strtoll(bracket + 1, &end, 10);
+    if (end == bracket + 1 || strcmp(end, "]") || length >= sizeof name)
         return convis_fail(c, CONVIS_EFORMAT, "'%.100s': expected PATH or PATH[INDEX]", path);
     snprintf(name, sizeof name, "%.*s", (int)length, path);
-    return set_element(c, g, name, (int64_t)index, value);
+    return set_element(c, g, name, index, value);
 }
 
 convis_status convis_graph_set_lines(convis_context *c, struct convis_graph *g, const char *name, const char *text)
@@ -221,11 +212,8 @@ convis_status convis_graph_set_lines(convis_context *c, struct convis_graph *g, 
         if (!path || !number || (more && *more != '#'))
             status = convis_fail(c, CONVIS_EFORMAT, "%s:%lld: expected a path and a number", name, (long long)t.line);
         if (!status) status = convis_text_number(&t, number, path, &value);
-        if (!status && (status = set_line(c, &next, path, number, value)) && status != CONVIS_ENOMEM) {
-            char sentence[512];
-            snprintf(sentence, sizeof sentence, "%s", convis_message(c));
-            convis_fail(c, status, "%s:%lld: %s", name, (long long)t.line, sentence);
-        }
+        if (!status && (status = set_line(c, &next, path, number, value)))
+            convis_fail_before(c, status, "%s:%lld: ", name, (long long)t.line);
     }
     convis_text_close(&t);
     convis_graph_clear(c, status ? &next : g);
@@ -234,15 +222,6 @@ convis_status convis_graph_set_lines(convis_context *c, struct convis_graph *g, 
 }
 
 /* ---- Getting and listing ---- */
-
-void convis_number_print(double value, char *text, size_t size)
-{
-    char number[CONVIS_TEXT_NUMBER];
-    locale_t before = convis_text_locale((locale_t)0);
-    convis_text_print(number, value);
-    convis_text_locale(before);
-    snprintf(text, size, "%s", number);
-}
 
 /* An array as text: a few numbers are listed, of many it says how many. */
 static void print_array(const struct convis_value *v, char *text, size_t size)
@@ -314,17 +293,27 @@ int convis_graph_list(convis_context *c, const struct convis_graph *g, int index
 
 /* ---- Cells ---- */
 
+convis_status convis_units_check(convis_context *c, const convis_unit *unit, int64_t count, int spiking)
+{
+    if (count < 0 || (count && !unit)) return convis_fail(c, CONVIS_EINVAL, "units: a list of %lld, expected 0 or more", (long long)count);
+    if (!spiking) return convis_fail(c, CONVIS_EINVAL, "units: this model has no layer that spikes, expected one");
+    for (int64_t k = 0; k < count; k++) {
+        const convis_unit *u = &unit[k];
+        if (u->layer < 0 || u->layer >= spiking)
+            return convis_fail(c, CONVIS_EINVAL, "unit %d: spiking layer %d, expected 0 to %d (this model has %d spiking layer%s)", u->id,
+                               u->layer, spiking - 1, spiking, spiking == 1 ? "" : "s");
+        if (u->id < 0 || !(fabs(u->x) <= 1e6) || !(fabs(u->y) <= 1e6))
+            return convis_fail(c, CONVIS_EINVAL, "unit %d: at (%g, %g) deg, expected an id from 0 and finite positions", u->id, u->x, u->y);
+    }
+    return CONVIS_OK;
+}
+
 convis_status convis_graph_set_units(convis_context *c, struct convis_graph *g, const convis_unit *unit, int64_t count)
 {
     int spiking = 0;
     for (int j = 0; j < g->layers; j++) spiking += g->layer[j].type->spikes != NULL;
-    if (count < 0 || (count && !unit)) return convis_fail(c, CONVIS_EINVAL, "units: a list of %lld, expected 0 or more", (long long)count);
-    if (!spiking) return convis_fail(c, CONVIS_EINVAL, "units: this model has no layer that spikes, expected one");
-    for (int64_t k = 0; k < count; k++)
-        if (unit[k].layer < 0 || unit[k].layer >= spiking || unit[k].id < 0 || !(unit[k].x >= -1e6 && unit[k].x <= 1e6)
-            || !(unit[k].y >= -1e6 && unit[k].y <= 1e6))
-            return convis_fail(c, CONVIS_EINVAL, "unit %d: of spiking layer %d at (%g, %g) deg, expected an id from 0, a layer of 0 to %d "
-                               "and finite positions", unit[k].id, unit[k].layer, unit[k].x, unit[k].y, spiking - 1);
+    convis_status status = convis_units_check(c, unit, count, spiking);
+    if (status) return status;
     convis_unit *list = convis_obtain(c, (size_t)(count + 1)*sizeof *list);
     if (!list) return CONVIS_ENOMEM;
     int64_t n = 0;

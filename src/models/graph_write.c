@@ -1,8 +1,8 @@
 /* graph_write.c - a graph as YAML that reads back as the same graph, every bit of its numbers included. */
 #include "graph.h"
 #include "yaml.h"
+#include "../io/text.h"
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { PACKED_FROM = 1001, LINE = 100 };                 /* numbers from which an array is packed; base64 digits a line */
@@ -152,15 +152,8 @@ static convis_status put_graph(convis_context *c, FILE *f, const struct convis_g
 
 convis_status convis_graph_write(convis_context *c, const struct convis_graph *g, char **text)
 {
-    char *stream = NULL;
-    size_t size = 0;
+    convis_text_out out;
     *text = NULL;
-    FILE *f = open_memstream(&stream, &size);
-    if (!f) return convis_fail(c, CONVIS_ENOMEM, "out of memory");
-    convis_status status = put_graph(c, f, g);
-    int lost = ferror(f);
-    if (fclose(f) || lost) status = status ? status : convis_fail(c, CONVIS_ENOMEM, "out of memory");
-    if (!status && !(*text = convis_copy_text(c, stream))) status = CONVIS_ENOMEM;
-    free(stream);
-    return status;
+    convis_status status = convis_text_begin(c, &out);
+    return status ? status : convis_text_end(&out, put_graph(c, out.file, g), text);
 }

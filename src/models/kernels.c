@@ -20,6 +20,7 @@
 #include "kernels_font.h"
 #include "../io/spec.h"
 #include "../kernels/philox.h"
+#include "../names.h"
 #include <convis/io.h>
 #include <math.h>
 #include <stdio.h>
@@ -360,7 +361,12 @@ static const kind kinds[] = {
 };
 enum { KINDS = sizeof kinds/sizeof *kinds };
 
-static const char *kind_name(int index) { return index < KINDS ? kinds[index].name : NULL; }
+static const char *kind_name(int index, const char **doc)
+{
+    if (index < 0 || index >= KINDS) return NULL;
+    if (doc) *doc = kinds[index].doc;
+    return kinds[index].name;
+}
 
 /* ---- One kernel ---- */
 
@@ -368,11 +374,11 @@ static convis_status parse(kernel *k, const char *path, char *spec, char who[256
 {
     char *query = strchr(spec, '?');
     if (query) *query++ = 0;
-    snprintf(who, 256, "%.150s: ", path);
-    const int index = convis_spec_kind(k->context, who, "kernel", spec, kind_name);
+    snprintf(who, 256, "%.150s: kernel", path);
+    const int index = convis_name_index(k->context, who, spec, kind_name);
     if (index < 0) return CONVIS_ENAME;
     k->kind = &kinds[index];
-    snprintf(who + strlen(who), 256 - strlen(who), "%s", k->kind->name);
+    snprintf(who, 256, "%.150s: %s", path, k->kind->name);
     k->who = who;
     convis_spec s = { .context = k->context, .who = who, .kind = k->kind, .field = field_of, .text_key = k->kind->text, .aliases = aliases,
                       .words = words, .value = k->value, .text = &k->text };
@@ -427,7 +433,7 @@ static convis_status finish(const kernel *k, double *v, int64_t n)
                            most > 0 ? "sum to 0" : "are all 0", most > 0 ? " (normalize=norm)" : "");
     for (int64_t i = 0; how && i < n; i++) v[i] /= size;
     if (how == 1) v[largest] += 1 - sum_of(v, n);
-    for (int64_t i = 0, j = n - 1; get(k, "flip") > 0 && i < j; i++, j--) { const double swap = v[i]; v[i] = v[j]; v[j] = swap; }
+    if (get(k, "flip") > 0) for (int64_t i = 0, j = n - 1; i < j; i++, j--) { const double swap = v[i]; v[i] = v[j]; v[j] = swap; }
     for (int64_t i = 0; i < n; i++) v[i] *= gain;
     return CONVIS_OK;
 }
@@ -436,8 +442,8 @@ convis_status convis_kernel_values(convis_context *c, const char *path, const ch
 {
     char who[256];
     kernel k = { .context = c, .shape = shape, .dt = dt };
-    char *copy = convis_obtain(c, strlen(spec) + 1);
-    convis_status status = copy ? parse(&k, path, strcpy(copy, spec), who) : CONVIS_ENOMEM;
+    char *copy = convis_copy_text(c, spec);
+    convis_status status = copy ? parse(&k, path, copy, who) : CONVIS_ENOMEM;
     convis_release(c, copy);
     if (!status) status = check(&k);
     const int64_t *dim = shape.dim, volume = status ? 0 : dim[CONVIS_T]*dim[CONVIS_Y]*dim[CONVIS_X];
@@ -446,8 +452,8 @@ convis_status convis_kernel_values(convis_context *c, const char *path, const ch
         k.x = (double)((dim[CONVIS_X] - 1)/2) + get(&k, "x")*k.ppd;
         k.y = (double)((dim[CONVIS_Y] - 1)/2) + get(&k, "y")*k.ppd;
         k.space = convis_obtain(c, (size_t)(dim[CONVIS_Y]*dim[CONVIS_X] + dim[CONVIS_T])*sizeof *k.space);
-        k.time = k.space + dim[CONVIS_Y]*dim[CONVIS_X];
-        if (!k.space) status = CONVIS_ENOMEM;
+        if (k.space) k.time = k.space + dim[CONVIS_Y]*dim[CONVIS_X];
+        else status = CONVIS_ENOMEM;
     }
     if (!status && k.kind->parts == text) status = decode(&k);
     if (!status) status = k.kind->whole ? k.kind->whole(&k, values) : multiply_parts(&k, values);
@@ -464,9 +470,7 @@ convis_status convis_kernel_values(convis_context *c, const char *path, const ch
 
 int convis_kernel_kind_list(int index, convis_stim_info *info)
 {
-    if (index < 0 || index >= KINDS) return 0;
-    *info = (convis_stim_info){ kinds[index].name, kinds[index].doc };
-    return 1;
+    return (info->name = kind_name(index, &info->doc)) != NULL;
 }
 
 int convis_kernel_param_list(const char *name, int index, convis_stim_param *param)

@@ -1,9 +1,8 @@
 /* recipe.c - models by name or file, their settings as text, and the way to a built model and back to a file. */
 #include "recipe.h"
-#include "../io/hdf5.h"
-#include "../io/format.h"
+#include "../io/sinks.h"
+#include "../names.h"
 #include <errno.h>
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -38,7 +37,7 @@ static convis_status not_found(convis_context *c, const char *name)
 {
     char list[512] = "", quoted[64];
     const char *known;
-    struct convis_hint hint = CONVIS_HINT(name);
+    convis_hint hint = CONVIS_HINT(name);
     for (int k = 0; (known = convis_recipe_name(k, NULL)); k++) {
         size_t n = strlen(list);
         snprintf(list + n, sizeof list - n, "%s%s", n ? ", " : "", known);
@@ -136,7 +135,7 @@ void convis_recipe_free(convis_recipe **recipe)
 /* Among the options and the layers' parameters. */
 static convis_status no_such_setting(const convis_recipe *r, const char *path)
 {
-    struct convis_hint hint = CONVIS_HINT(path);
+    convis_hint hint = CONVIS_HINT(path);
     convis_setting s;
     char quoted[64];
     for (int k = 0; convis_recipe_list(r, k, &s); k++) convis_hint_offer(&hint, s.path);
@@ -181,18 +180,9 @@ convis_status convis_recipe_units(convis_recipe *r, const convis_unit *unit, int
     int64_t many[CONVIS_GANGLIONS] = { 0 };
     int spiking = 0, layer_of[CONVIS_GANGLIONS];
     for (int k = 0; k < r->retina.ganglions; k++) if (g[k].spikes) layer_of[spiking++] = k;
-    if (count < 0 || (count && !unit)) return convis_fail(c, CONVIS_EINVAL, "units: a list of %lld, expected 0 or more", (long long)count);
-    if (!spiking) return convis_fail(c, CONVIS_EINVAL, "units: this model has no layer that spikes, expected one");
-    for (int64_t k = 0; k < count; k++) {
-        const convis_unit *u = &unit[k];
-        if (u->layer < 0 || u->layer >= spiking)
-            return convis_fail(c, CONVIS_EINVAL, "unit %d: spiking layer %d, expected 0 to %d (this model has %d spiking layer%s)", u->id,
-                               u->layer, spiking - 1, spiking, spiking == 1 ? "" : "s");
-        if (u->id < 0 || !(fabs(u->x) <= 1e6) || !(fabs(u->y) <= 1e6))
-            return convis_fail(c, CONVIS_EINVAL, "unit %d: at (%g, %g) deg, expected an id from 0 and finite positions", u->id, u->x, u->y);
-        many[u->layer]++;
-    }
-    convis_status status = CONVIS_OK;
+    convis_status status = convis_units_check(c, unit, count, spiking);
+    if (status) return status;
+    for (int64_t k = 0; k < count; k++) many[unit[k].layer]++;
     for (int s = 0; s < spiking && !status; s++) {
         list[s] = convis_obtain(c, (size_t)(many[s] + 1)*sizeof **list);
         if (!list[s]) status = CONVIS_ENOMEM;
@@ -324,21 +314,10 @@ void convis_recipe_text_free(const convis_recipe *r, char **text)
     *text = NULL;
 }
 
-static convis_status write_file(convis_context *c, const char *path, const char *shown, const char *text)
-{
-    FILE *f = fopen(path, "wb");
-    if (!f) return convis_fail(c, CONVIS_EIO, "%s: %s", shown, strerror(errno));
-    size_t size = strlen(text);
-    int good = fwrite(text, 1, size, f) == size && !fflush(f) && !fsync(fileno(f));
-    int error = errno;
-    if (fclose(f) && good) { good = 0; error = errno; }
-    return good ? CONVIS_OK : convis_fail(c, CONVIS_EIO, "%s: %s", shown, strerror(error));
-}
-
 convis_status convis_recipe_save(const convis_recipe *r, const char *file)
 {
     char *text;
-    convis_aside aside;
+    convis_out out;
     const int is_xml = has_extension(file, ".xml", ".xml");
     if (!is_xml && !has_extension(file, ".yaml", ".yml"))
         return convis_fail(r->context, CONVIS_ENOTSUP, "%s: expected a name that ends in .yaml or .xml, the formats of models", file);
@@ -347,10 +326,10 @@ convis_status convis_recipe_save(const convis_recipe *r, const char *file)
                            file);
     convis_status status = is_xml ? convis_recipe_text(r, &text) : convis_recipe_yaml(r, &text);
     if (status) return status;
-    status = convis_aside_open(r->context, file, &aside);
+    status = convis_out_open(r->context, file, 0, &out);
     if (!status) {
-        status = write_file(r->context, aside.temporary, file, text);
-        if (status) convis_aside_abandon(&aside); else status = convis_aside_commit(&aside);
+        convis_out_write(&out, text, strlen(text));
+        status = convis_out_finish(&out, 1);
     }
     convis_release(r->context, text);
     return status;

@@ -6,22 +6,31 @@
  *      set: { opl.center.tau: 0.008 }                    and what is different */
 #include "recipe.h"
 #include "yaml.h"
+#include "../io/text.h"
+#include "../names.h"
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { DEEPEST = 8 };                                    /* files that extend files */
 
 /* ---- Reading ---- */
 
-static convis_status only(const struct convis_yaml *y, const struct convis_yaml_node *map, const char *a, const char *b)
+/* Only `what` and the other key, if there is one, and a title. */
+static convis_status only(const struct convis_yaml *y, const struct convis_yaml_node *map, const char *what, const char *other)
 {
     char quoted[64];
     for (const struct convis_yaml_node *n = map->first; n; n = n->next)
-        if (strcmp(n->name, a) && strcmp(n->name, b) && strcmp(n->name, "title"))
-            return convis_yaml_fail_name(y, n, CONVIS_ENAME, "'%s' beside %s, expected title, %s or %s", convis_quoted(quoted, n->name),
-                                         a, a, b);
+        if (strcmp(n->name, what) && strcmp(n->name, "title") && (!other || strcmp(n->name, other)))
+            return convis_yaml_fail_name(y, n, CONVIS_ENAME, "'%s' beside %s, expected title%s%s", convis_quoted(quoted, n->name), what,
+                                         other ? " or " : "", other ? other : "");
     return CONVIS_OK;
+}
+
+/* ganglion_0.units: not a setting of its own. */
+static int is_units(const struct convis_yaml_node *n)
+{
+    const size_t length = strlen(n->name);
+    return n->kind == CONVIS_NODE_MAP && length > 6 && !strcmp(n->name + length - 6, ".units");
 }
 
 /* Each entry as a setting of the recipe. */
@@ -30,15 +39,14 @@ static convis_status set_all(convis_recipe *r, const struct convis_yaml *y, cons
     convis_status status = CONVIS_OK;
     if (map->kind != CONVIS_NODE_MAP) return convis_yaml_fail(y, map, CONVIS_EFORMAT, "expected settings and their values");
     for (const struct convis_yaml_node *n = map->first; n && !status; n = n->next) {
-        size_t length = strlen(n->name);
-        if (length > 6 && !strcmp(n->name + length - 6, ".units") && n->kind == CONVIS_NODE_MAP) continue;
+        if (is_units(n)) continue;
         if (n->kind != CONVIS_NODE_TEXT) return convis_yaml_fail(y, n, CONVIS_EFORMAT, "%.60s: expected a number or a text", n->name);
         if ((status = convis_recipe_set(r, n->name, n->text))) status = convis_yaml_blame(y, n, status);
     }
     return status;
 }
 
-/* ganglion_0.units: the cells of one layer. After all settings, which may take them away. */
+/* The cells of layers, after all settings, which may take them away. */
 static convis_status set_units(convis_recipe *r, const struct convis_yaml *y, const char *path, const struct convis_yaml_node *map)
 {
     convis_status status = CONVIS_OK;
@@ -46,8 +54,8 @@ static convis_status set_units(convis_recipe *r, const struct convis_yaml *y, co
         int k = -1, used = 0;
         convis_unit *unit;
         int64_t count;
-        if (n->kind != CONVIS_NODE_MAP) continue;
-        if (sscanf(n->name, "ganglion_%d.units%n", &k, &used) < 1 || n->name[used] || k < 0 || k >= r->retina.ganglions)
+        if (!is_units(n)) continue;
+        if (r->graph || sscanf(n->name, "ganglion_%d.units%n", &k, &used) < 1 || n->name[used] || k < 0 || k >= r->retina.ganglions)
             return convis_yaml_fail(y, n, CONVIS_ENAME, "%.60s: expected ganglion_0.units, of a layer that there is", n->name);
         if ((status = convis_graph_read_units(y, path, n, &unit, &count))) break;
         struct convis_ganglion *g = &r->retina.ganglion[k];
@@ -60,7 +68,7 @@ static convis_status set_units(convis_recipe *r, const struct convis_yaml *y, co
 
 static convis_status read_retina(convis_recipe *r, const struct convis_yaml *y, const char *path, const struct convis_yaml_node *settings)
 {
-    convis_status status = only(y, y->root, "retina", "retina");
+    convis_status status = only(y, y->root, "retina", NULL);
     convis_retina_init(&r->retina);
     if (!status) status = set_all(r, y, settings);
     if (!status) status = set_units(r, y, path, settings);
@@ -86,8 +94,10 @@ static convis_status read_extension(convis_recipe *r, const struct convis_yaml *
     if (!name) return CONVIS_ENOMEM;
     if ((status = convis_recipe_fill(r, name, depth + 1))) status = convis_yaml_blame(y, base, status);
     convis_release(r->context, name);
-    const struct convis_yaml_node *set = convis_yaml_find(y->root, "set");
-    return status || !set ? status : set_all(r, y, set);
+    const struct convis_yaml_node *set = convis_yaml_find(y->root, "set"), *title = convis_yaml_find(y->root, "title");
+    if (!status && set && !(status = set_all(r, y, set))) status = set_units(r, y, path, set);
+    if (!status && title && r->graph) status = convis_graph_read_title(y, title, r->graph);
+    return status;
 }
 
 convis_status convis_recipe_read_yaml(convis_recipe *r, const char *path, const char *text, size_t size, int depth)
@@ -128,15 +138,8 @@ static convis_status put_retina(convis_context *c, FILE *f, const struct convis_
 
 convis_status convis_retina_write_yaml(convis_context *c, const struct convis_retina *d, char **text)
 {
-    char *stream = NULL;
-    size_t size = 0;
+    convis_text_out out;
     *text = NULL;
-    FILE *f = open_memstream(&stream, &size);
-    if (!f) return convis_fail(c, CONVIS_ENOMEM, "out of memory");
-    convis_status status = put_retina(c, f, d);
-    int lost = ferror(f);
-    if ((fclose(f) || lost) && !status) status = convis_fail(c, CONVIS_ENOMEM, "out of memory");
-    if (!status && !(*text = convis_copy_text(c, stream))) status = CONVIS_ENOMEM;
-    free(stream);
-    return status;
+    convis_status status = convis_text_begin(c, &out);
+    return status ? status : convis_text_end(&out, put_retina(c, out.file, d), text);
 }

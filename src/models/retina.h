@@ -106,8 +106,6 @@ convis_status convis_retina_check(convis_context *, const struct convis_retina *
 /* A number as text, in C's locale, within the row's bounds. where begins the sentence: "retina.xml:12: center-tau__sec". */
 convis_status convis_row_parse(convis_context *, const struct convis_row *, const char *where, const char *text, void *base);
 void   convis_row_print(const struct convis_row *, const void *base, char *text, size_t size);   /* reads back exactly */
-const char *convis_quoted(char buffer[64], const char *text);   /* foreign text fit for a sentence: short, no control characters */
-int    convis_distance(const char *a, const char *b);    /* letters to change, add or drop (as far as 63 letters go) */
 
 /* ---- cells.c ---- */
 

@@ -13,9 +13,9 @@
 #include "../io/npy.h"
 #include "../io/text.h"
 #include "../model.h"
+#include "../names.h"
 #include <ctype.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* ---- Out: graphs ---- */
@@ -86,26 +86,22 @@ static convis_status store_retina(convis_store *s, const convis_recipe *r, const
 {
     convis_model *plain = NULL;
     char *text = NULL, *lines = NULL;
-    size_t size = 0;
+    convis_text_out out;
     convis_status status = convis_recipe_text(r, &text);
     if (!status && m->planned)
         status = convis_retina_build(m->context, &r->retina, NULL, 0, m->chunk.dim[CONVIS_X], m->chunk.dim[CONVIS_Y], &plain);
     if (!status && plain && plain->count != m->count)
         status = convis_fail(m->context, CONVIS_EINVAL, "%s: the model has %d layers, its recipe %d; expected those that belong together",
                              "saving", m->count, plain->count);
-    FILE *f = status ? NULL : open_memstream(&lines, &size);
-    if (!status && !f) status = convis_fail(m->context, CONVIS_ENOMEM, "out of memory");
-    if (f) {
-        locale_t before = convis_text_locale((locale_t)0);
-        store_changes(s, m, plain, f);
-        convis_text_locale(before);
-        if (fclose(f)) status = convis_fail(m->context, CONVIS_ENOMEM, "out of memory");
+    if (!status && !(status = convis_text_begin(m->context, &out))) {
+        store_changes(s, m, plain, out.file);
+        status = convis_text_end(&out, CONVIS_OK, &lines);
     }
     if (!status) {
         convis_store_text(s, "model", text);
         if (*lines) convis_store_text(s, "parameters", lines);
     }
-    free(lines);
+    convis_release(m->context, lines);
     convis_recipe_text_free(r, &text);
     convis_model_free(&plain);
     return status;

@@ -6,6 +6,8 @@
  * numbers and cells without an array, which it would read from uninitialised memory. Only what counts is written:
  * the numbers of an element that is switched off are not. */
 #include "retina.h"
+#include "../context.h"
+#include "../names.h"
 #include <libxml/parser.h>
 #include <libxml/tree.h>
 #include <math.h>
@@ -170,27 +172,23 @@ static convis_status read_attribute(struct reading *in, xmlNodePtr node, const s
 
 static convis_status unknown(struct reading *in, xmlNodePtr node, int e, const char *attribute)
 {
-    char a[64], b[64], hint[96] = "";
-    const char *found = attribute ? attribute : (const char *)node->name, *nearest = NULL;
-    int best = 6;
+    char a[64], b[64], known[64];
+    convis_hint hint = CONVIS_HINT(attribute ? attribute : (const char *)node->name);
     if (in->warnings->count >= MOST_WARNINGS) return CONVIS_OK;
     if (attribute) {
         for (const struct convis_row *row = rows_of(e); row->path; row++) {
             size_t n;
             const char *name = attribute_in(row, element[e].name, &n);
-            int d = name ? convis_distance(name, found) : best;
-            if (d < best) { best = d; nearest = name; snprintf(hint, sizeof hint, "; did you mean %.*s?", (int)n, name); }
+            if (!name) continue;
+            snprintf(known, sizeof known, "%.*s", (int)n, name);
+            convis_hint_offer(&hint, known);
         }
         return convis_warn(in->c, in->warnings, "%s:%ld: <%s> has no attribute '%s': ignored%s", in->name, line_of(in, node, attribute),
-                           element[e].name, convis_quoted(a, attribute), hint);
+                           element[e].name, convis_quoted(a, attribute), hint.text);
     }
-    for (int k = 0; k < ELEMENTS; k++) {
-        int d = element[k].parents >> e & 1 ? convis_distance(element[k].name, found) : best;
-        if (d < best) { best = d; nearest = element[k].name; }
-    }
-    if (nearest) snprintf(hint, sizeof hint, "; did you mean <%s>?", nearest);
+    for (int k = 0; k < ELEMENTS; k++) if (element[k].parents >> e & 1) convis_hint_offer(&hint, element[k].name);
     return convis_warn(in->c, in->warnings, "%s:%ld: <%s> in <%s> is unknown: ignored%s", in->name, line_of(in, node, ""),
-                       convis_quoted(a, found), convis_quoted(b, element[e].name), hint);
+                       convis_quoted(a, hint.typed), convis_quoted(b, element[e].name), hint.text);
 }
 
 static convis_status read_attributes(struct reading *in, xmlNodePtr node, int e, void *base)
@@ -328,11 +326,7 @@ static convis_status read_document(struct reading *in, xmlDocPtr doc)
                            convis_quoted(quoted, root ? (const char *)root->name : ""), element[ROOT].name);
     convis_status status = read_element(in, root, ROOT, in->r);
     if (!status) status = microsaccade_quirk(in, root);
-    if (!status && (status = convis_retina_check(in->c, in->r))) {
-        char sentence[400];
-        snprintf(sentence, sizeof sentence, "%s", convis_message(in->c));
-        return convis_fail(in->c, status, "%s: %s", in->name, sentence);
-    }
+    if (!status && (status = convis_retina_check(in->c, in->r))) return convis_fail_before(in->c, status, "%s: ", in->name);
     if (!status && in->r->opl == CONVIS_OPL_LINEAR && !(in->r->opl_amplification >= 1 && in->r->opl_amplification <= 20))
         status = convis_warn(in->c, in->warnings, "%s: opl-amplification is %g: between 1 and 20 the signals are of order 1", in->name,
                              in->r->opl_amplification);

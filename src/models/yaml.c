@@ -3,6 +3,7 @@
  * A model's file may come from anywhere, so there is no way to make a short file large: no aliases, nothing deeper than
  * LEVELS, no more than NODES values (longer arrays are packed, or in files of their own). */
 #include "yaml.h"
+#include "../context.h"
 #include "../io/text.h"
 #include <ctype.h>
 #include <errno.h>
@@ -50,12 +51,20 @@ void convis_yaml_free(struct convis_yaml *y)
 
 /* ---- Sentences ---- */
 
+enum { WHERE = 240 };
+
+static void where(const struct convis_yaml *y, int line, int column, char to[WHERE])
+{
+    if (line) snprintf(to, WHERE, "%s:%d:%d: ", y->name, line, column);
+    else snprintf(to, WHERE, "%s: ", y->name);
+}
+
 static convis_status fail_at(const struct convis_yaml *y, int line, int column, convis_status status, const char *format, va_list ap)
 {
-    char text[640];
+    char text[640], place[WHERE];
     vsnprintf(text, sizeof text, format, ap);
-    if (!line) return convis_fail(y->context, status, "%s: %s", y->name, text);
-    return convis_fail(y->context, status, "%s:%d:%d: %s", y->name, line, column, text);
+    where(y, line, column, place);
+    return convis_fail(y->context, status, "%s%s", place, text);
 }
 
 convis_status convis_yaml_fail(const struct convis_yaml *y, const struct convis_yaml_node *node, convis_status status,
@@ -80,9 +89,9 @@ convis_status convis_yaml_fail_name(const struct convis_yaml *y, const struct co
 
 convis_status convis_yaml_blame(const struct convis_yaml *y, const struct convis_yaml_node *node, convis_status status)
 {
-    char sentence[640];
-    snprintf(sentence, sizeof sentence, "%s", convis_message(y->context));
-    return status == CONVIS_ENOMEM ? status : convis_yaml_fail(y, node, status, "%s", sentence);
+    char place[WHERE];
+    where(y, node ? node->line : 0, node ? node->column : 0, place);
+    return convis_fail_before(y->context, status, "%s", place);
 }
 
 /* ---- Events to nodes ---- */
@@ -395,9 +404,7 @@ convis_status convis_unpack(convis_context *c, const char *text, double *values,
 void convis_yaml_put_number(FILE *f, double value)
 {
     char number[CONVIS_TEXT_NUMBER];
-    locale_t before = convis_text_locale((locale_t)0);
-    convis_text_print(number, value);
-    convis_text_locale(before);
+    convis_number_print(value, number, sizeof number);
     fputs(number, f);
 }
 

@@ -47,7 +47,6 @@ struct convis_yaml_node *convis_yaml_find(const struct convis_yaml_node *map, co
 /* A text as a finite number, in C's notation with a decimal point (true: 1, false: 0). 0: it is none. */
 int           convis_yaml_number(const struct convis_yaml_node *, double *value);
 int           convis_number_parse(const char *text, double *value);
-void          convis_number_print(double, char *text, size_t size);          /* reads back exactly */
 
 /* Numbers packed as text: little-endian doubles, deflated, in base64. */
 convis_status convis_pack  (convis_context *, const double *values, int64_t count, char **text);      /* convis_release */

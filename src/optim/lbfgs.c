@@ -19,6 +19,13 @@ typedef struct counters { double going, value, best, pairs, theta, idle, spare[2
 static int64_t state_size(int64_t n, int memory) { return COUNTERS + 3*n + 2*memory*n + 3*memory*memory; }
 static int64_t scratch_size(int64_t n, int memory) { return 10*n + 2*4*memory*memory + 4*2*memory + 2*memory; }
 
+static int sound(int memory, const void *state)
+{
+    counters k;
+    memcpy(&k, state, sizeof k);
+    return k.pairs >= 0 && k.pairs <= memory && k.pairs == floor(k.pairs);
+}
+
 typedef struct lbfgs {
     counters *k;
     double *x, *g, *best;                                /* of the state */
@@ -155,4 +162,5 @@ static void minimize(convis_search *s)
 
 const convis_optimizer_type convis_lbfgs = {
     .name = "lbfgs", .doc = "limited-memory BFGS within bounds", .state = state_size, .scratch = scratch_size, .minimize = minimize,
+    .iterates = 1, .sound = sound,
 };

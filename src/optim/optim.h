@@ -37,6 +37,8 @@ struct convis_optimizer_type {
     /* Batch kinds: numbers of state in all, those needed only during a search, and the search itself. */
     int64_t (*state)(int64_t n, int memory), (*scratch)(int64_t n, int memory);
     void (*minimize)(convis_search *);
+    int iterates;                                /* minimize can end after any iteration, and go on from there */
+    int (*sound)(int memory, const void *state); /* whether a state that comes from outside can be one; NULL: any can */
 };
 
 struct convis_optimizer {
@@ -48,6 +50,8 @@ struct convis_optimizer {
     int64_t state_n;
     convis_ended ended;
 };
+/* The kind of this name, or ENAME with its neighbours. */
+convis_status convis_optimizer_named(convis_context *, const char *kind, const convis_optimizer_type **);
 static inline double *convis_moment(const convis_optimizer *o, int k) { return o->state + k*o->n; }
 
 /* Bounds of element i; there may be none. */

@@ -84,6 +84,8 @@ static void differences(convis_search *s, const double *x, double *value, double
 static int64_t state_size(int64_t n, int memory) { return convis_lbfgs.state(n, memory) + 1; }
 static int64_t scratch_size(int64_t n, int memory) { return convis_lbfgs.scratch(n, memory) + n; }
 
+static int sound(int memory, const void *state) { return convis_lbfgs.sound(memory, state); }
+
 static void minimize(convis_search *s)
 {
     s->gradient = differences;
@@ -92,5 +94,5 @@ static void minimize(convis_search *s)
 
 const convis_optimizer_type convis_quasi_newton = {
     .name = "quasi_newton", .doc = "L-BFGS on finite differences: for what has no gradient", .state = state_size, .scratch = scratch_size,
-    .minimize = minimize,
+    .minimize = minimize, .iterates = 1, .sound = sound,
 };

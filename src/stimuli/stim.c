@@ -1,5 +1,6 @@
 /* stim.c - stimuli as a source of frames: the list of kinds, and "KIND?key=value&key=value" turned into one. */
 #include "stimuli.h"
+#include "../names.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -71,7 +72,12 @@ double convis_stim_disc(double x, double y, double diameter, double ppd)
 
 /* ---- Reading the text ---- */
 
-static const char *kind_name(int index) { return index < KINDS ? kinds[index]->name : NULL; }
+static const char *kind_name(int index, const char **doc)
+{
+    if (index < 0 || index >= KINDS) return NULL;
+    if (doc) *doc = kinds[index]->doc;
+    return kinds[index]->name;
+}
 
 /* text is cut up in place. */
 static convis_status parse(convis_stim *s, char *text, double ppd)
@@ -79,7 +85,7 @@ static convis_status parse(convis_stim *s, char *text, double ppd)
     convis_context *c = s->frames.context;
     char who[64], *query = strchr(text, '?');
     if (query) *query++ = 0;
-    const int k = convis_spec_kind(c, "stim:", "stimulus", text, kind_name);
+    const int k = convis_name_index(c, "stim:", text, kind_name);
     if (k < 0) return CONVIS_ENAME;
     s->kind = kinds[k];
     snprintf(who, sizeof who, "stim:%s", s->kind->name);
@@ -152,9 +158,8 @@ convis_status convis_stim_frames(convis_context *c, const char *text, const conv
     convis_stim *s = convis_obtain(c, sizeof *s);
     if (!s) return CONVIS_ENOMEM;
     s->frames = (convis_frames){ .context = c, .next = stim_next, .skip = stim_skip, .close = stim_close };
-    char *copy = convis_obtain(c, strlen(text) + 1);
-    convis_status status = copy ? CONVIS_OK : CONVIS_ENOMEM;
-    if (!status) status = parse(s, strcpy(copy, text), options->ppd);
+    char *copy = convis_copy_text(c, text);
+    convis_status status = copy ? parse(s, copy, options->ppd) : CONVIS_ENOMEM;
     convis_release(c, copy);
     s->channel = options->channel;
     if (!status) status = prepare(s, options);
@@ -168,9 +173,7 @@ convis_status convis_stim_frames(convis_context *c, const char *text, const conv
 
 int convis_stim_list(int index, convis_stim_info *info)
 {
-    if (index < 0 || index >= KINDS) return 0;
-    *info = (convis_stim_info){ kinds[index]->name, kinds[index]->doc };
-    return 1;
+    return (info->name = kind_name(index, &info->doc)) != NULL;
 }
 
 int convis_stim_param_list(const char *kind, int index, convis_stim_param *param)

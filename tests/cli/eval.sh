@@ -125,7 +125,7 @@ is  'chunks of 7'                   cmp whole out
 # The same seed, the same spikes: the prediction is what was recorded.
 yes 'a rerun of the model'          $eval --output ganglion_0.spikes --bootstrap 0
 is  'is exact'                      test "$(grep -c ' 1\.000 ' out)" -eq 31
-no  'other sizes'        1 'a response of 30 units, but the output'       convis eval retina $retina --response spikes.h5 \
+no  'other sizes'        1 'response: 30 units, but'                       convis eval retina $retina --response spikes.h5 \
     --stimulus 'stim:checkers?duration=4' --size 4x4
 no  'an unknown output'  1 "has no output 'ganglion_9'; did you mean"     $eval --output ganglion_9
 no  'an unknown setting' 1 "has no 'opl.centre.tau'; did you mean"        $eval --set opl.centre.tau=1
