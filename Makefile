@@ -8,7 +8,7 @@ NINJA  = ninja $(if $(JOBS),-j$(JOBS))
 # Other settings of Meson, for instance MESON_ARGS=-Dwerror=true; they count when build/ is new.
 MESON_ARGS =
 
-.PHONY: help setup build demo check check-long fuzz bench docs install clean
+.PHONY: help setup build demo check check-long check-gpu fuzz bench bench-gpu docs install clean
 
 help:
 	@echo 'make setup       install what is missing to build (Debian packages, by apt-get)'
@@ -16,8 +16,10 @@ help:
 	@echo 'make demo        show a real movie to a primate retina; pictures go to out/'
 	@echo 'make check       every test, the sanitizers and short fuzzing; the last line counts'
 	@echo 'make check-long  those, and the tests that take many minutes'
+	@echo 'make check-gpu   every layer and whole models on a graphics card against the processor (DEVICE=auto)'
 	@echo 'make fuzz        fuzz every parser at length (SECONDS_EACH=600)'
 	@echo 'make bench       how fast it is here, against what this machine could do'
+	@echo 'make bench-gpu   how fast it is on a graphics card, against what the card could do (DEVICE=auto)'
 	@echo 'make docs        write docs/layers.md, retina.md and kernels.md anew from the tables in the source'
 	@echo 'make install     install the command, the library and its headers (PREFIX=$(PREFIX), DESTDIR=)'
 	@echo 'make clean       remove build/ and out/'
@@ -43,6 +45,13 @@ check: build
 check-long: build
 	@JOBS='$(JOBS)' tools/check.sh long
 
+# A name of `convis devices`; auto: the first usable graphics card.
+DEVICE = auto
+check-gpu: build
+	@tools/setup.sh check
+	@$(NINJA) -C $(BUILD) meson-test-prereq
+	@tools/check_gpu.sh $(CONVIS) $(BUILD) $(DEVICE)
+
 SECONDS_EACH = 600
 fuzz: build
 	@tools/setup.sh check
@@ -51,6 +60,10 @@ fuzz: build
 bench: build
 	@$(NINJA) -C $(BUILD) meson-benchmark-prereq
 	@tools/bench.sh $(CONVIS) $(BUILD)
+
+bench-gpu: build
+	@$(NINJA) -C $(BUILD) bench/bench_device
+	@$(BUILD)/bench/bench_device $(DEVICE)
 
 docs: build
 	@tools/docs.sh $(CONVIS) docs

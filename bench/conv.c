@@ -107,7 +107,7 @@ static engine engine_of(const work *q, int method)
     engine e = { 0 };
     convis_conv_spec s = { 1, z->in, z->out, 1, z->h, z->w, z->t, z->y, z->x, 1, 1, 1, 1, 1, CONVIS_CONV_REPLICATE, method,
                            CONVIS_CONV_KERNEL | CONVIS_CONV_INPUT };
-    convis_status status = convis_open(&e.context, "auto");
+    convis_status status = convis_open(&e.context, "cpu");
     if (!status) {
         e.conv = convis_obtain(e.context, convis_conv_size(&s));
         e.scratch = convis_obtain(e.context, convis_conv_scratch(&s, q->threads));

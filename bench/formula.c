@@ -91,7 +91,7 @@ int main(void)
     convis_context *c = NULL;
     static const int64_t SIZES[] = { 1 << 11, 1 << 14, 1 << 17, 1 << 25 };
     static const char *const OTHERS[] = { "softplus(a*x + b)", "a*exp(-x^2/b)", "sigmoid(a*x)*x", "relu(x - a)^b" };
-    if (convis_open(&c, "auto") || convis_threads(c, 1)) { fprintf(stderr, "bench: %s\n", convis_message(c)); return 1; }
+    if (convis_open(&c, "cpu") || convis_threads(c, 1)) { fprintf(stderr, "bench: %s\n", convis_message(c)); return 1; }
     bench_machine(machine, sizeof machine);
     printf("%s, convis %s, %s, 1 thread; GB/s, read and written\n", machine, convis_version(), convis_device_name(c));
     printf("%-28s %9s  %7s  %7s  %7s  %7s  %7s\n", "", "elements", "memcpy", "loop", "formula", "back", "layer");

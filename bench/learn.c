@@ -146,7 +146,7 @@ int main(int argc, char **argv)
     char machine[256];
     convis_context *c = NULL;
     int failed = 0;
-    if (convis_open(&c, "auto")) { fprintf(stderr, "bench: %s\n", convis_message(c)); return 1; }
+    if (convis_open(&c, "cpu")) { fprintf(stderr, "bench: %s\n", convis_message(c)); return 1; }
     bench_machine(machine, sizeof machine);
     printf("%s, convis %s, %s, %d threads: gradients\n", machine, convis_version(), convis_device_name(c), convis_thread_count(c));
     for (size_t k = 0; k < sizeof CASES/sizeof *CASES; k++)

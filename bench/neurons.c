@@ -69,7 +69,7 @@ int main(void)
     char machine[256];
     convis_context *c = NULL;
     int failed = 0;
-    if (convis_open(&c, "auto")) { fprintf(stderr, "bench: %s\n", convis_message(c)); return 1; }
+    if (convis_open(&c, "cpu")) { fprintf(stderr, "bench: %s\n", convis_message(c)); return 1; }
     bench_machine(machine, sizeof machine);
     printf("%s, convis %s, %s, %d threads; %d steps of %dx%d cells\n", machine, convis_version(), convis_device_name(c),
            convis_thread_count(c), (int)STEPS, (int)SIDE, (int)SIDE);

@@ -63,7 +63,7 @@ int main(void)
 {
     char machine[256];
     convis_context *c = NULL;
-    if (convis_open(&c, "auto")) { fprintf(stderr, "bench: %s\n", convis_message(c)); return 1; }
+    if (convis_open(&c, "cpu")) { fprintf(stderr, "bench: %s\n", convis_message(c)); return 1; }
     int threads = convis_thread_count(c);
     bench_machine(machine, sizeof machine);
     double arithmetic = bench_arithmetic(threads), memory = bench_bandwidth(threads, (size_t)256 << 20);

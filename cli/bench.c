@@ -70,7 +70,7 @@ int cli_bench(int argc, char **argv)
         { 0, "chunk",   "N",   CLI_COUNT, &chunk,   "steps a call (100; fewer for large maps)" },
         { 0, "single",  NULL,  CLI_FLAG,  &single,  "one step a call" },
         { 0, "threads", "N",   CLI_INT,   &threads, "threads (all cores)" },
-        { 0, "device",  "NAME", CLI_TEXT, &device,  "auto, cpu, cpu:ISA" },
+        { 0, "device",  "NAME", CLI_TEXT, &device,  "as in 'convis run'" },
         { 0 }
     };
     int done = cli_parse(&PAGE, options, argc, argv, &words);

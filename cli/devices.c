@@ -1,40 +1,58 @@
 /* devices.c - convis devices: what this machine can compute on. */
 #include "cli.h"
+#include <string.h>
 
 static const cli_page PAGE = {
     "devices", "[--json]",
-    "Lists the instruction sets that this build knows, best first. 'auto' takes the first usable one.\n",
+    "Lists what there is to compute on, and why something is not: the instruction sets of the processor that this build\n"
+    "knows, best first; graphics cards through CUDA; everything that has an OpenCL driver. --device takes these names.\n"
+    "'auto' takes what CONVIS_DEVICE names, else the first usable graphics card, else the best instruction set.\n",
     "  convis devices\n"
-    "  convis run retina movie.mp4 --device cpu:baseline --threads 1 -o spikes.csv\n",
+    "  convis run retina movie.mp4 --device cpu:baseline --threads 1 -o spikes.csv\n"
+    "  convis run retina movie.mp4 --device cuda:0 -o spikes.csv\n",
     0, 0
 };
 
-static const char *const LATER[] = { "cuda", "opencl" };
-
-static void text(int threads)
+static void text(const char *best, int threads)
 {
-    const char *isa;
-    char name[48];
-    int usable, best = 1;
+    convis_device_info d;
+    char what[600], memory[32];
     cli_table table = { 0 };
-    for (int k = 0; (isa = convis_isa(k, &usable)); k++) {
-        snprintf(name, sizeof name, "cpu:%s", isa);
-        cli_table_row(&table, 2, name, !usable ? "no: this processor does not have it" : best ? "yes, and the one taken by auto" : "yes");
-        if (usable) best = 0;
+    for (int k = 0; convis_device_list(k, &d); k++) {
+        memory[0] = 0;
+        if (d.memory) snprintf(memory, sizeof memory, ", %.1f GB", (double)d.memory/1e9);
+        if (!d.usable) snprintf(what, sizeof what, "no: %s%s%s", d.title[0] && strncmp(d.name, "cpu", 3) ? d.title : "",
+                                d.title[0] && strncmp(d.name, "cpu", 3) ? ": " : "", d.why);
+        else snprintf(what, sizeof what, "%s%s%s", d.title, memory, strcmp(d.name, best) ? "" : "; taken by auto");
+        cli_table_row(&table, 2, d.name, what);
     }
-    for (size_t k = 0; k < sizeof LATER/sizeof *LATER; k++) cli_table_row(&table, 2, LATER[k], "no: not in this version");
     cli_table_print(&table, stdout);
-    printf("\n  %d thread%s, unless --threads says otherwise\n", threads, threads == 1 ? "" : "s");
+    printf("\n  %d thread%s on the processor, unless --threads says otherwise\n", threads, threads == 1 ? "" : "s");
 }
 
-static void json(int threads)
+/* Drivers may say anything. */
+static void quoted(const char *text)
 {
-    const char *isa;
-    int usable;
-    printf("{\"threads\": %d, \"devices\": [", threads);
-    for (int k = 0; (isa = convis_isa(k, &usable)); k++)
-        printf("%s\n  {\"name\": \"cpu:%s\", \"usable\": %s}", k ? "," : "", isa, usable ? "true" : "false");
-    for (size_t k = 0; k < sizeof LATER/sizeof *LATER; k++) printf(",\n  {\"name\": \"%s\", \"usable\": false}", LATER[k]);
+    putchar('"');
+    for (; *text; text++) {
+        if (*text == '"' || *text == '\\') putchar('\\');
+        if ((unsigned char)*text >= ' ') putchar(*text);
+    }
+    putchar('"');
+}
+
+static void json(const char *best, int threads)
+{
+    convis_device_info d;
+    printf("{\"threads\": %d, \"auto\": \"%s\", \"devices\": [", threads, best);
+    for (int k = 0; convis_device_list(k, &d); k++) {
+        printf("%s\n  {\"name\": \"%s\", \"usable\": %s, \"gpu\": %s, \"memory\": %lld, \"title\": ", k ? "," : "", d.name,
+               d.usable ? "true" : "false", d.is_gpu ? "true" : "false", (long long)d.memory);
+        quoted(d.title);
+        printf(", \"why\": ");
+        quoted(d.why);
+        putchar('}');
+    }
     puts("\n]}");
 }
 
@@ -50,7 +68,7 @@ int cli_devices(int argc, char **argv)
     if (done != CLI_GO) return done;
     convis_context *c = cli_open(NULL, 0);
     if (!c) return 1;
-    (as_json ? json : text)(convis_thread_count(c));
+    (as_json ? json : text)(convis_device_name(c), convis_thread_count(c));
     convis_close(&c);
     return 0;
 }

@@ -45,7 +45,7 @@ static int parse(struct run *r, int argc, char **argv)
         { 0, "frames",         "N",         CLI_COUNT,    &r->movie_options.frames, "how many frames of the input (all)" },
         { 0, "size",           "WxH",       CLI_SIZE,     &r->size,     "size of raw frames and stimuli; others are scaled to it" },
         { 0, "channel",        "NAME",      CLI_TEXT,     &r->channel,  "of colour: luminance (default), red, green or blue" },
-        { 0, "device",         "NAME",      CLI_TEXT,     &r->device,   "auto, cpu, cpu:ISA ('convis devices' lists them)" },
+        { 0, "device",         "NAME",      CLI_TEXT,     &r->device,   "auto, cpu, cpu:ISA, cuda:N, opencl:P.D (see 'convis devices')" },
         { 0, "threads",        "N",         CLI_INT,      &r->threads,  "how many threads compute (0: all cores)" },
         { 0, "chunk",          "N",         CLI_COUNT,    &r->chunk,    "steps computed at once; changes memory, never results" },
         { 0, "load-state",     "FILE",      CLI_TEXT,     &r->load_state, "continue from the state of an earlier run, with its seed" },
@@ -140,6 +140,8 @@ static int plan(struct run *r)
                         (long long)r->chunk, (long long)r->info.width, (long long)r->info.height);
     convis_shape shape = convis_movie_shape(r->chunk, r->info.height, r->info.width);
     if (convis_plan(r->model, shape)) return cli_report(r->context);
+    if (getenv("CONVIS_VERBOSE") && convis_device_bytes(r->model))
+        cli_say("%s: %.1f MB of its memory", convis_device_name(r->context), 1e-6*(double)convis_device_bytes(r->model));
     convis_item layer;
     for (int k = 0; getenv("CONVIS_VERBOSE") && convis_list(r->model, CONVIS_LAYER, k, &layer); k++)
         if (convis_method(r->model, k)) cli_say("%s: %s", layer.path, convis_method(r->model, k));

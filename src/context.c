@@ -1,5 +1,6 @@
 /* context.c - a device, its threads, an allocator and the last error. */
 #include "context.h"
+#include "device/device.h"
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -94,14 +95,9 @@ const char *convis_isa(int index, int *usable)
     return ISA[index];
 }
 
-static convis_status choose(convis_context *c, const char *device)
+static convis_status choose_processor(convis_context *c, const char *device)
 {
-    const char *isa = NULL;
-    if (!strncmp(device, "cpu:", 4)) isa = device + 4;
-    else if (!strncmp(device, "cuda", 4) || !strncmp(device, "opencl", 6))
-        return convis_fail(c, CONVIS_EDEVICE, "device '%s': this version computes on processors only (auto, cpu, cpu:ISA)", device);
-    else if (strcmp(device, "cpu") && strcmp(device, "auto"))
-        return convis_fail(c, CONVIS_EDEVICE, "device '%s': expected auto, cpu or cpu:ISA", device);
+    const char *isa = !strncmp(device, "cpu:", 4) ? device + 4 : NULL;
     for (int k = 0; k < ISA_COUNT; k++) {
         if (isa && strcmp(isa, ISA[k])) continue;
         if (!convis_cpu_usable(ISA[k])) {
@@ -113,6 +109,40 @@ static convis_status choose(convis_context *c, const char *device)
         return CONVIS_OK;
     }
     return convis_fail(c, CONVIS_EDEVICE, "device '%s': no instruction set '%s' in this build", device, isa ? isa : "");
+}
+
+/* Its processor is still used, for what is prepared there. */
+static convis_status choose_card(convis_context *c, const char *device)
+{
+#ifdef CONVIS_DOUBLE
+    return convis_fail(c, CONVIS_EDEVICE, "device '%s': in double precision we compute on processors only (cpu, cpu:ISA)", device);
+#else
+    convis_status status = convis_device_open(c, device, &c->there);
+    if (!status) snprintf(c->device, sizeof c->device, "%s", c->there->name);
+    return status;
+#endif
+}
+
+/* A graphics card where one works, CUDA's before others; never OpenCL on a processor, where our own code is faster. */
+static convis_status choose_fastest(convis_context *c)
+{
+#ifndef CONVIS_DOUBLE
+    convis_device_info info;
+    for (int k = 0; convis_device_list(k, &info); k++)
+        if (info.usable && info.is_gpu && !choose_card(c, info.name)) return CONVIS_OK;
+#endif
+    c->message[0] = 0;
+    return CONVIS_OK;
+}
+
+static convis_status choose(convis_context *c, const char *device)
+{
+    const char *usual = getenv("CONVIS_DEVICE");
+    if (!strcmp(device, "auto") && usual && *usual) device = usual;
+    const int is_processor = !strcmp(device, "cpu") || !strncmp(device, "cpu:", 4);
+    convis_status status = choose_processor(c, is_processor ? device : "cpu");
+    if (status || is_processor) return status;
+    return !strcmp(device, "auto") ? choose_fastest(c) : choose_card(c, device);
 }
 
 convis_status convis_open_with(convis_context **context, const char *device, const convis_allocator *allocator)
@@ -132,6 +162,7 @@ void convis_close(convis_context **context)
 {
     if (!context || !*context) return;
     convis_allocator a = (*context)->allocator;
+    convis_device_close(&(*context)->there);
     a.release(a.user, *context);
     *context = NULL;
 }

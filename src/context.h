@@ -8,6 +8,7 @@ struct convis_context {
     int  threads;
     int  isa;                     /* index into convis_isa's list */
     unsigned colour;              /* of the next large block (convis_obtain) */
+    struct convis_device *there;  /* a graphics card; NULL: we compute here */
     char device[32];
     char message[1024];
 };

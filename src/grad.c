@@ -4,6 +4,7 @@
  * the first, and within one the layers from the last to the first. Gradients at outputs live for one sub-chunk; those that
  * reach frames before it (through delays and histories) are kept and added in the sub-chunk to which the frames belong.
  * Every element adds in a fixed order to places of its own, so any number of threads gives the same bits. */
+#include "remote.h"
 #include "run.h"
 #include <math.h>
 #include <string.h>
@@ -116,7 +117,7 @@ static void begin(buffer *b, const turn *u)
         }
 }
 
-static convis_pass pass_back(const convis_model *m, const model_layer *l, const turn *u)
+convis_pass convis_pass_back(const convis_model *m, const model_layer *l, const turn *u)
 {
     convis_pass p = convis_pass_of(m, l, u);
     p.frame = m->frame - m->ran + u->t0;
@@ -144,18 +145,22 @@ static void add_twins(const convis_model *m, const model_layer *l, const convis_
     }
 }
 
+void convis_adjoint_buffers(const model_layer *l, const convis_pass *p, void **v)
+{
+    *v++ = l->p;
+    for (int j = 0; j < l->type->inputs; j++) *v++ = j < p->inputs ? (void *)(uintptr_t)p->in[j] : NULL;
+    *v++ = p->out;
+    for (int j = 0; j < l->type->tape; j++)   *v++ = p->tape[j];
+    *v++ = (void *)(uintptr_t)p->d_out;
+    for (int j = 0; j < l->states; j++)       *v++ = p->d_state[j];
+    for (int j = 0; j < l->type->inputs; j++) *v++ = j < p->inputs ? p->d_in[j] : NULL;
+    *v++ = p->d_map;
+}
+
 static void run_adjoint(const convis_model *m, const model_layer *l, const convis_pass *p, int64_t i0, int64_t i1)
 {
     void *v[4 + 2*CONVIS_MAX_INPUTS + CONVIS_MAX_STATES + CONVIS_MAX_TAPE];
-    int k = 0;
-    v[k++] = l->p;
-    for (int j = 0; j < l->type->inputs; j++) v[k++] = j < p->inputs ? (void *)(uintptr_t)p->in[j] : NULL;
-    v[k++] = p->out;
-    for (int j = 0; j < l->type->tape; j++) v[k++] = p->tape[j];
-    v[k++] = (void *)(uintptr_t)p->d_out;
-    for (int j = 0; j < l->states; j++)     v[k++] = p->d_state[j];
-    for (int j = 0; j < l->type->inputs; j++) v[k++] = j < p->inputs ? p->d_in[j] : NULL;
-    v[k++] = p->d_map;
+    convis_adjoint_buffers(l, p, v);
     convis_span span = convis_span_of(p, i0, i1, l->out.n, l->out.n);
     l->adjoint->run(v, &span);
     add_twins(m, l, p, i0, i1);
@@ -166,7 +171,7 @@ static void segment_back(const convis_model *m, const segment *g, const turn *u)
     const model_layer *first = &m->layers[g->first];
     if (!first->type->pointwise) {
         if (!first->out.active) return;
-        convis_pass p = pass_back(m, first, u);
+        convis_pass p = convis_pass_back(m, first, u);
         first->type->vjp(&p);
         convis_turn_meet(u);
         return;
@@ -174,7 +179,7 @@ static void segment_back(const convis_model *m, const segment *g, const turn *u)
     int64_t from, to;
     convis_turn_tiles(u, g, &from, &to);
     convis_pass passes[LONGEST_SEGMENT];
-    for (int j = 0; j < g->count; j++) passes[j] = pass_back(m, first + j, u);
+    for (int j = 0; j < g->count; j++) passes[j] = convis_pass_back(m, first + j, u);
     for (int64_t k = from; k < to; k++)
         for (int j = g->count - 1; j >= 0; j--)
             if (first[j].out.active)
@@ -243,6 +248,7 @@ convis_status convis_vjp(convis_model *m, const convis_tensor *d_in)
             return convis_fail(m->context, CONVIS_ESHAPE, "input: room for its gradient of another shape than the last run's %lld frames",
                                (long long)m->ran);
     m->taped = 0;
+    if (m->remote) return convis_remote_back(m, d_in);
     exchange_past(m);
     if (m->ran) convis_team_run(m, m->ran, chunk_back, (void *)(uintptr_t)d_in);
     exchange_past(m);
@@ -273,9 +279,10 @@ static double difference(model_layer *l, const double *x, double d_y, const doub
     return (above - below)/(2*h);
 }
 
-static double sum_of(const convis_real *v, int64_t n)
+static double sum_of(const convis_model *m, const convis_real *v, int64_t n)
 {
     double sum = 0;
+    if (m->remote) return convis_remote_sum(m, v, n);
     for (int64_t i = 0; i < n; i++) sum += (double)v[i];
     return sum;
 }
@@ -289,8 +296,8 @@ convis_status convis_vjp_past(convis_model *m)
         model_layer *l = &m->layers[j];
         double x[CONVIS_MAX_INPUTS], d_x[CONVIS_MAX_INPUTS] = { 0 }, d_state[CONVIS_MAX_STATES];
         if (!l->out.active || !l->type->past) continue;
-        if (!convis_is_fed_back(m, j)) d_y[j + 1] += sum_of(l->out.d, l->out.carry*l->out.n);
-        for (int k = 0; k < l->states; k++) d_state[k] = sum_of(l->pass.d_state[k], l->state_n[k]);
+        if (!convis_is_fed_back(m, j)) d_y[j + 1] += sum_of(m, l->out.d, l->out.carry*l->out.n);
+        for (int k = 0; k < l->states; k++) d_state[k] = sum_of(m, l->pass.d_state[k], l->state_n[k]);
         for (int k = 0; k < l->inputs; k++)
             x[k] = convis_edge_past(m, l, k);
         if (l->type->past_vjp) l->type->past_vjp(&l->pass, x, d_y[j + 1], d_state, d_x, l->grad, l->grad_array);
@@ -303,10 +310,22 @@ convis_status convis_vjp_past(convis_model *m)
         for (int k = 0; k < l->inputs; k++) if (!convis_is_feedback(m, l, k)) d_y[l->in[k].from.id] += d_x[k];
     }
     convis_release(m->context, d_y);
-    return CONVIS_OK;
+    return m->remote ? convis_device_sync(m->remote->device) : CONVIS_OK;
 }
 
 /* ---- What comes out ---- */
+
+static convis_status state_gradient(const convis_model *m, const model_layer *l, int s, double *values)
+{
+    const int64_t n = l->state_n[s];
+    const convis_real *from = l->pass.d_state[s];
+    convis_real *host = m->remote ? convis_obtain(m->context, (size_t)n*sizeof *host) : NULL;
+    if (m->remote && !host) return CONVIS_ENOMEM;
+    if (host) convis_device_get(m->remote->device, CONVIS_QUEUE_RUN, host, from, (size_t)n*sizeof *host);
+    for (int64_t i = 0; i < n; i++) values[i] = (double)(host ? host : from)[i];
+    convis_release(m->context, host);
+    return m->remote ? convis_device_sync(m->remote->device) : CONVIS_OK;
+}
 
 convis_status convis_grad(const convis_model *m, const char *path, double *values, int64_t count)
 {
@@ -320,10 +339,16 @@ convis_status convis_grad(const convis_model *m, const char *path, double *value
     if (count != expected)
         return convis_fail(m->context, CONVIS_ESHAPE, "%s: room for %lld numbers, its gradient has %lld", path, (long long)count, (long long)expected);
     if (!l->out.active) memset(values, 0, (size_t)count*sizeof *values);      /* nothing kept depends on it */
-    else if (k < 0) for (int64_t i = 0; i < count; i++) values[i] = (double)l->pass.d_state[s][i];
+    else if (k < 0) return state_gradient(m, l, s, values);
     else if (l->grad_array[k]) memcpy(values, l->grad_array[k], (size_t)count*sizeof *values);
     else values[0] = l->grad[k];
     return CONVIS_OK;
+}
+
+static void clear(const convis_model *m, convis_real *v, int64_t n)
+{
+    if (m->remote) convis_remote_fill(m, v, n, 0);
+    else memset(v, 0, (size_t)n*sizeof *v);
 }
 
 convis_status convis_vjp_cut(convis_model *m)
@@ -332,9 +357,8 @@ convis_status convis_vjp_cut(convis_model *m)
     for (int j = -1; j < m->count; j++) {
         buffer *b = convis_source(m, (convis_node){ j + 1 });
         if (!b->active) continue;
-        memset(b->d, 0, (size_t)(b->carry*b->n)*sizeof *b->d);
-        for (int k = 0; j >= 0 && k < m->layers[j].states; k++)
-            memset(m->layers[j].pass.d_state[k], 0, (size_t)m->layers[j].state_n[k]*sizeof(convis_real));
+        clear(m, b->d, b->carry*b->n);
+        for (int k = 0; j >= 0 && k < m->layers[j].states; k++) clear(m, m->layers[j].pass.d_state[k], m->layers[j].state_n[k]);
     }
     return CONVIS_OK;
 }

@@ -1,5 +1,5 @@
 /* model.c - building a model: adding, connecting, naming, listing. */
-#include "model.h"
+#include "remote.h"
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,12 +16,29 @@ convis_status convis_model_new(convis_context *c, double dt, convis_model **mode
     return CONVIS_OK;
 }
 
-static void free_buffer(convis_context *c, buffer *b)
+static void free_buffer(convis_model *m, buffer *b)
 {
-    convis_release(c, b->base);
-    convis_release(c, b->d);
-    convis_release(c, b->from);
-    convis_release(c, b->before);
+    convis_remote_release(m, b->base);
+    convis_remote_release(m, b->d);
+    convis_remote_release(m, b->before);
+    convis_release(m->context, b->from);
+    convis_release(m->context, b->host);
+}
+
+/* What kernels see. */
+static void free_frames(convis_model *m, model_layer *l)
+{
+    free_buffer(m, &l->out);
+    for (int k = 0; k < CONVIS_MAX_OUTPUTS; k++) free_buffer(m, &l->extra[k]);
+    for (int k = 0; k < CONVIS_MAX_STATES; k++) {
+        convis_remote_release(m, l->pass.state[k]);
+        convis_remote_release(m, l->pass.d_state[k]);
+    }
+    for (int k = 0; k < CONVIS_MAX_INPUTS; k++) convis_remote_release(m, l->twin[k]);
+    for (int k = 0; k < CONVIS_MAX_TAPE; k++)   convis_remote_release(m, l->pass.tape[k]);
+    for (int k = 0; k < CONVIS_MAX_PARAMS; k++) convis_remote_release(m, l->pass.d_values[k]);
+    convis_remote_release(m, l->pass.d_map);
+    convis_remote_release(m, l->pass.scratch);
 }
 
 static void free_layer(convis_context *c, model_layer *l)
@@ -33,16 +50,9 @@ static void free_layer(convis_context *c, model_layer *l)
     }
     convis_release(c, l->own);
     convis_release(c, l->own_names);
-    for (int k = 0; k < CONVIS_MAX_STATES; k++) convis_release(c, l->pass.d_state[k]);
-    for (int k = 0; k < CONVIS_MAX_INPUTS; k++) convis_release(c, l->twin[k]);
-    convis_release(c, l->pass.d_map);
-    free_buffer(c, &l->out);
-    for (int k = 0; k < CONVIS_MAX_STATES; k++) convis_release(c, l->pass.state[k]);
-    for (int k = 0; k < CONVIS_MAX_TAPE; k++)   convis_release(c, l->pass.tape[k]);
-    for (int k = 0; k < CONVIS_MAX_OUTPUTS; k++) convis_release(c, l->extra[k].base);
+    convis_release(c, l->values);
     convis_release(c, l->p);
     convis_release(c, l->pass.constants);
-    convis_release(c, l->pass.scratch);
 }
 
 void convis_model_free(convis_model **model)
@@ -50,14 +60,16 @@ void convis_model_free(convis_model **model)
     convis_model *m = model ? *model : NULL;
     if (!m) return;
     convis_context *c = m->context;
+    for (int j = 0; j < m->count; j++) free_frames(m, &m->layers[j]);
+    free_buffer(m, &m->input);
+    convis_remote_release(m, m->unwanted);
+    convis_remote_close(m);
     for (int j = 0; j < m->count; j++) free_layer(c, &m->layers[j]);
     while (m->stack) { snapshot *s = m->stack; m->stack = s->below; convis_release(c, s); }
     convis_release(c, m->layers);
     convis_release(c, m->aliases);
     for (int k = 0; k < m->segment_count; k++) convis_release(c, m->segments[k].scratch);
     convis_release(c, m->segments);
-    convis_release(c, m->unwanted);
-    free_buffer(c, &m->input);
     convis_release(c, m->units);
     convis_release(c, m->spikes);
     convis_release(c, m);
@@ -274,7 +286,7 @@ int convis_list(const convis_model *m, convis_kind kind, int index, convis_item 
         } else if (kind == CONVIS_STATE) {
             item->initial = f->value;
             item->count = m->planned ? l->state_n[index] : 0;
-            item->data = l->pass.state[index];
+            item->data = m->remote ? NULL : l->pass.state[index];
         } else if (kind == CONVIS_OUTPUT) {
             const buffer *b = index ? &l->extra[index - 1] : &l->out;
             item->shape = b->shape;

@@ -11,13 +11,15 @@ typedef struct buffer {
     convis_real *base;
     convis_shape shape;              /* of one frame */
     int64_t n;                       /* elements a frame */
-    int     carry, kept;
+    int     carry, kept, whole;      /* whole: base has room for a chunk, not only a sub-chunk */
     int     local, slot;             /* local: lives only in its segment's tiles; slot: its place there */
     double  past;                    /* constant value before the first frame */
     int     active;                  /* its gradient is needed: */
     convis_real *d;                  /* of `carry` frames of the past, then of one sub-chunk's */
     convis_real *before;             /* the `carry` frames that lay before the last run's, which the way back needs once more */
     convis_real *from;               /* what convis_vjp_from added, for the whole chunk; NULL until it did */
+    convis_real *host;               /* on a device: the last run's frames as they came back ... */
+    int     fetched;                 /* ... if whole, when somebody asked for them */
 } buffer;
 
 typedef struct model_layer {
@@ -43,6 +45,7 @@ typedef struct model_layer {
 
     uint32_t wanted;                 /* bit k: the gradient of parameter k was asked for */
     double  grad[CONVIS_MAX_PARAMS], *grad_array[CONVIS_MAX_PARAMS];
+    convis_real *values;                     /* on a device: room on the host for the longest of those */
     convis_real *twin[CONVIS_MAX_INPUTS];    /* of a pointwise layer's input that comes from where an earlier one does */
 } model_layer;
 
@@ -71,6 +74,7 @@ struct convis_model {
     snapshot *stack;
     uint64_t epoch;                  /* counts resets and puts of the state */
 
+    struct convis_remote *remote;    /* its memory is a device's (remote.h); NULL: the processor's */
     int      recording, taped;       /* gradients were asked for; the last run can be gone back through */
     convis_real *unwanted;           /* where adjoint kernels write the gradient of what nobody wants, after its history */
 

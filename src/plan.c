@@ -1,12 +1,12 @@
 /* plan.c - from one chunk's shape to everything a run needs: shapes, buffers, states, constants, segments. */
-#include "model.h"
+#include "remote.h"
 #include "models/kernels.h"
 #include <stdio.h>
 #include <string.h>
 
 /* A sub-chunk's frames should stay in the second-level cache from the layer that writes them to the one that reads
  * them; a tile of a pointwise run should stay in the first. */
-enum { SUB_CHUNK_BYTES = 1 << 20, TILE_BYTES = 1 << 18, LONGEST_SUB_CHUNK = 64 };
+enum { SUB_CHUNK_BYTES = 1 << 20, TILE_BYTES = 1 << 18, LONGEST_SUB_CHUNK = 64, REMOTE_NUMBERS = 1 << 22, LEAST_REMOTE = 16 };
 
 static int valid(convis_shape s)
 {
@@ -50,6 +50,9 @@ static convis_status shape_arrays(convis_model *m, model_layer *l)
 
 static convis_status plan_layer(convis_model *m, model_layer *l)
 {
+    if (m->context->there && !l->type->pointwise && !l->type->anywhere)
+        return convis_fail(m->context, CONVIS_ENOTSUP, "%s: a %s cannot run on %s, only on processors", l->name, l->type->name,
+                           m->context->device);
     convis_pass *p = &l->pass;
     p->context = m->context;
     p->path = l->name;
@@ -75,7 +78,7 @@ static convis_status plan_layer(convis_model *m, model_layer *l)
     for (int k = 0; k < l->params; k++) p->array_shape[k] = unset;
     for (int j = 0; j < CONVIS_MAX_INPUTS; j++) p->history[j] = 0;
     p->frames_wanted = 0;
-    p->threads = m->threads;
+    p->threads = m->context->there ? 1 : m->threads;
     if (l->type->pointwise)
         for (int j = 1; j < p->inputs; j++)
             if (memcmp(&p->in_shape[j], &p->in_shape[0], sizeof unset))
@@ -171,7 +174,7 @@ static void place_input(convis_model *m, segment *g, int j, int k)
 static void size_tiles(convis_model *m, segment *g)
 {
     int64_t maps = 0, tile, share = (g->n + m->threads - 1)/m->threads;
-    g->tiled = !m->recording && can_be_tiled(m, g);
+    g->tiled = !m->recording && !m->remote && can_be_tiled(m, g);
     for (int j = g->first; j < g->first + g->count; j++) {
         model_layer *l = &m->layers[j];
         if (g->tiled) {
@@ -189,15 +192,14 @@ static void size_tiles(convis_model *m, segment *g)
 
 static convis_real *obtain_reals(convis_model *m, int64_t n, convis_status *status)
 {
-    if (*status) return NULL;
-    convis_real *data = convis_obtain(m->context, (size_t)n*sizeof *data);
-    if (!data) *status = CONVIS_ENOMEM;
-    return data;
+    return convis_remote_obtain(m, (size_t)n*sizeof(convis_real), status);
 }
 
 static void allocate_buffer(convis_model *m, buffer *b, convis_status *status)
 {
-    b->base = obtain_reals(m, (b->carry + (b->kept ? m->chunk.dim[CONVIS_T] : m->batch))*b->n, status);
+    /* On a device what is only kept leaves it after each sub-chunk; what the way back needs stays. */
+    b->whole = b->kept && (m->recording || !m->remote);
+    b->base = obtain_reals(m, (b->carry + (b->whole ? m->chunk.dim[CONVIS_T] : m->batch))*b->n, status);
     if (m->recording && b->kept && b->carry) b->before = obtain_reals(m, b->carry*b->n, status);
     if (b->active) b->d = obtain_reals(m, (b->carry + m->batch)*b->n, status);
 }
@@ -207,46 +209,67 @@ static void allocate_gradients(convis_model *m, model_layer *l, convis_status *s
 {
     for (int k = 0; k < l->states; k++) l->pass.d_state[k] = obtain_reals(m, l->state_n[k], status);
     for (int k = 1; l->type->adjoint && k < l->inputs; k++)
-        for (int q = 0; q < k; q++)
-            if (l->in[q].from.id == l->in[k].from.id && !l->twin[k]) l->twin[k] = obtain_reals(m, convis_reach_back(m, l, k), status);
+        for (int q = 0, twin = 0; q < k; q++)
+            if (l->in[q].from.id == l->in[k].from.id && !twin++) l->twin[k] = obtain_reals(m, convis_reach_back(m, l, k), status);
     l->pass.d_map = obtain_reals(m, l->params*l->out.n, status);
-    l->pass.d_param = l->grad;
     for (int k = 0; k < l->params; k++)
-        if (l->wanted >> k & 1 && l->fields[k].flags & CONVIS_ARRAY && !*status) {
-            l->grad_array[k] = convis_obtain(m->context, (size_t)(l->param[k] + 1)*sizeof(double));
-            if (!l->grad_array[k]) *status = CONVIS_ENOMEM;
-            l->pass.d_array[k] = l->grad_array[k];
-        }
+        if (m->remote && l->wanted >> k & 1 && l->fields[k].flags & CONVIS_ARRAY)
+            l->pass.d_values[k] = obtain_reals(m, (int64_t)l->param[k] + 1, status);
 }
 
-static convis_status allocate(convis_model *m)
+/* Memory that kernels see. */
+static convis_status allocate_frames(convis_model *m)
 {
     convis_status status = CONVIS_OK;
+    int64_t most = 0;
     allocate_buffer(m, &m->input, &status);
     for (int j = 0; j < m->count; j++) {
         model_layer *l = &m->layers[j];
         convis_pass *p = &l->pass;
-        p->number = l->p = obtain_reals(m, CONVIS_MAX_PARAMS, &status);
         if (!l->out.local) allocate_buffer(m, &l->out, &status);
         for (int k = 0; k < l->extras; k++) if (l->extra[k].kept) allocate_buffer(m, &l->extra[k], &status);
         for (int k = 0; k < l->states; k++) p->state[k] = obtain_reals(m, l->state_n[k], &status);
         for (int k = 0; l->recorded && k < l->type->tape; k++)
             p->tape[k] = obtain_reals(m, l->tape_n[k]*(l->out.active ? m->chunk.dim[CONVIS_T] : m->batch), &status);
         if (l->out.active) allocate_gradients(m, l, &status);
-        if (!status && p->constants_size && !(p->constants = convis_obtain(m->context, p->constants_size))) status = CONVIS_ENOMEM;
-        if (!status && p->scratch_size && !(p->scratch = convis_obtain(m->context, p->scratch_size))) status = CONVIS_ENOMEM;
-    }
-    int64_t most = 0;
-    for (int j = 0; j < m->count; j++) {
-        const model_layer *l = &m->layers[j];
+        if (p->scratch_size) p->scratch = convis_remote_obtain(m, p->scratch_size, &status);
         for (int k = 0; k < l->inputs; k++)
             if (l->out.active && l->type->adjoint && !convis_source(m, l->in[k].from)->active && convis_reach_back(m, l, k) > most)
                 most = convis_reach_back(m, l, k);
     }
     if (most) m->unwanted = obtain_reals(m, most, &status);
-    for (int s = 0; s < m->segment_count; s++) {
+    return status || !m->remote ? status : convis_remote_allocate(m);
+}
+
+/* Our own. */
+static convis_status allocate_layer(convis_model *m, model_layer *l)
+{
+    int64_t longest = 0;
+    l->pass.d_param = l->grad;
+    l->pass.number = l->p = convis_obtain(m->context, CONVIS_MAX_PARAMS*sizeof *l->p);
+    if (!l->p) return CONVIS_ENOMEM;
+    if (l->pass.constants_size && !(l->pass.constants = convis_obtain(m->context, l->pass.constants_size))) return CONVIS_ENOMEM;
+    for (int k = 0; l->out.active && k < l->params; k++) {
+        if (!(l->wanted >> k & 1) || !(l->fields[k].flags & CONVIS_ARRAY)) continue;
+        const int64_t n = (int64_t)l->param[k] + 1;
+        if (!(l->grad_array[k] = convis_obtain(m->context, (size_t)n*sizeof(double)))) return CONVIS_ENOMEM;
+        if (!m->remote) l->pass.d_array[k] = l->grad_array[k];
+        if (n > longest) longest = n;
+    }
+    if (m->remote && longest && !(l->values = convis_obtain(m->context, (size_t)longest*sizeof *l->values))) return CONVIS_ENOMEM;
+    return CONVIS_OK;
+}
+
+static convis_status allocate(convis_model *m)
+{
+    convis_status status = CONVIS_OK;
+    for (int j = 0; j < m->count && !status; j++) status = allocate_layer(m, &m->layers[j]);
+    if (!status && m->remote) status = convis_remote_fit(m, allocate_frames);
+    if (!status) status = allocate_frames(m);
+    for (int s = 0; s < m->segment_count && !status; s++) {
         segment *g = &m->segments[s];
-        if (g->tiled) g->scratch = obtain_reals(m, m->threads*g->slots*m->batch*g->tile, &status);
+        if (g->tiled && !(g->scratch = convis_obtain(m->context, (size_t)(m->threads*g->slots*m->batch*g->tile)*sizeof *g->scratch)))
+            status = CONVIS_ENOMEM;
     }
     return status;
 }
@@ -309,9 +332,19 @@ static convis_status activate(convis_model *m)
     return CONVIS_OK;
 }
 
-/* Longer than the cache likes where a layer wants it; never longer than the shortest feedback. */
+/* Longer than the cache likes where a layer wants it; never longer than the shortest feedback. A device has no such cache, but wants
+ * work for all of its processors at once. */
 static void choose_batch(convis_model *m)
 {
+    int64_t numbers = m->input.n, largest = m->input.n;
+    for (int j = 0; j < m->count; j++) {
+        numbers += m->layers[j].out.n;
+        if (m->layers[j].out.n > largest) largest = m->layers[j].out.n;
+    }
+    m->batch = m->remote ? REMOTE_NUMBERS/largest : SUB_CHUNK_BYTES/(numbers*(int64_t)sizeof(convis_real));
+    const int64_t longest = m->remote ? m->chunk.dim[CONVIS_T] : LONGEST_SUB_CHUNK;
+    if (m->batch > longest) m->batch = longest;
+    if (m->remote && m->batch < LEAST_REMOTE) m->batch = LEAST_REMOTE;
     for (int j = 0; j < m->count; j++) {
         const model_layer *l = &m->layers[j];
         if (l->pass.frames_wanted > m->batch) m->batch = l->pass.frames_wanted;
@@ -342,11 +375,8 @@ static convis_status plan(convis_model *m)
     }
     convis_status status = check_feedback(m);
     if (!status && m->recording) status = activate(m);
+    if (!status) status = convis_remote_open(m);
     if (status) return status;
-    int64_t frame_bytes = m->input.n*(int64_t)sizeof(convis_real);
-    for (int j = 0; j < m->count; j++) frame_bytes += m->layers[j].out.n*(int64_t)sizeof(convis_real);
-    m->batch = SUB_CHUNK_BYTES/frame_bytes;
-    if (m->batch > LONGEST_SUB_CHUNK) m->batch = LONGEST_SUB_CHUNK;
     choose_batch(m);
     status = cut_segments(m);
     for (int s = 0; !status && s < m->segment_count; s++) size_tiles(m, &m->segments[s]);
@@ -375,6 +405,9 @@ convis_status convis_plan(convis_model *m, convis_shape chunk)
     return status;
 }
 
+int64_t convis_chunk(const convis_model *m) { return m->planned ? m->chunk.dim[CONVIS_T] : 0; }
+int64_t convis_device_bytes(const convis_model *m) { return m->planned && m->remote ? m->remote->bytes : 0; }
+
 convis_status convis_keep(convis_model *m, const char *path)
 {
     if (convis_refuse(m)) return m->status;
@@ -393,6 +426,7 @@ convis_status convis_prepare(convis_model *m)
         for (int k = 0; k < l->params; k++) l->p[k] = (convis_real)l->param[k];
         convis_status status = l->type->prepare ? l->type->prepare(&l->pass) : CONVIS_OK;
         if (status) return status;
+        convis_remote_prepared(m, l);
         l->dirty = 0;
     }
     return CONVIS_OK;

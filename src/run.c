@@ -3,6 +3,7 @@
  * A chunk is cut into sub-chunks that stay in cache. Within one, the layers follow each other; a run of pointwise
  * layers takes one tile of pixels through all of its layers before it takes the next. All threads walk the same loop
  * and divide tiles, rows or columns among them; no result depends on who did what. */
+#include "remote.h"
 #include "run.h"
 #include <stdlib.h>
 #include <string.h>
@@ -13,16 +14,10 @@
 #include <immintrin.h>
 #endif
 
-/* Where frame t of the present sub-chunk is: kept outputs move on, others start over. */
-static convis_real *frames_at(const buffer *b, int64_t t0)
-{
-    return b->base ? b->base + (b->carry + (b->kept ? t0 : 0))*b->n : NULL;
-}
-
 static const convis_real *input_at(const convis_model *m, const convis_edge *e, const convis_real *input, int64_t t0)
 {
     const buffer *b = e->from.id ? &m->layers[e->from.id - 1].out : &m->input;
-    const convis_real *now = e->from.id || !input ? frames_at(b, t0) : input;
+    const convis_real *now = e->from.id || !input ? convis_frames_at(b, t0) : input;
     return now ? now - e->delay*b->n : NULL;
 }
 
@@ -34,8 +29,8 @@ convis_pass convis_pass_of(const convis_model *m, const model_layer *l, const tu
     p.frame = m->frame + u->t0;
     p.frames = u->frames;
     for (int j = 0; j < p.inputs; j++) p.in[j] = input_at(m, &l->in[j], u->input, u->t0);
-    p.out = frames_at(&l->out, u->t0);
-    for (int k = 0; k < l->extras; k++) p.extra[k] = frames_at(&l->extra[k], u->t0);
+    p.out = convis_frames_at(&l->out, u->t0);
+    for (int k = 0; k < l->extras; k++) p.extra[k] = convis_frames_at(&l->extra[k], u->t0);
     p.epoch = m->epoch;
     for (int k = 0; k < CONVIS_MAX_TAPE; k++) {
         if (!l->recorded) p.tape[k] = NULL;
@@ -52,18 +47,22 @@ convis_span convis_span_of(const convis_pass *p, int64_t i0, int64_t i1, int64_t
     return (convis_span){ i0, i1, n, map_size, p->frames, (convis_real)p->dt, (uint32_t)p->frame, (uint32_t)p->key, (uint32_t)(p->key >> 32) };
 }
 
+void convis_forward_buffers(const model_layer *l, const convis_pass *p, const convis_real *const *in, convis_real *out, void **v)
+{
+    *v++ = l->p;
+    for (int j = 0; j < l->type->inputs; j++) *v++ = j < p->inputs ? (void *)(uintptr_t)in[j] : NULL;
+    *v++ = out;
+    for (int j = 0; j < l->extras; j++)       *v++ = p->extra[j];
+    for (int j = 0; j < l->states; j++)       *v++ = p->state[j];
+    for (int j = 0; j < l->type->tape; j++)   *v++ = p->tape[j];
+}
+
 /* One layer on one tile, with these inputs and output in place of the pass's own; n: elements from frame to frame. */
 static void run_kernel(const model_layer *l, const convis_pass *p, const convis_real *const *in, convis_real *out, int64_t i0, int64_t i1,
                        int64_t n)
 {
     void *v[2 + CONVIS_MAX_INPUTS + CONVIS_MAX_OUTPUTS + CONVIS_MAX_STATES + CONVIS_MAX_TAPE];
-    int k = 0;
-    v[k++] = l->p;
-    for (int j = 0; j < l->type->inputs; j++) v[k++] = j < p->inputs ? (void *)(uintptr_t)in[j] : NULL;
-    v[k++] = out;
-    for (int j = 0; j < l->extras; j++)       v[k++] = p->extra[j];
-    for (int j = 0; j < l->states; j++)       v[k++] = p->state[j];
-    for (int j = 0; j < l->type->tape; j++)   v[k++] = p->tape[j];
+    convis_forward_buffers(l, p, in, out, v);
     convis_span span = convis_span_of(p, i0, i1, n, l->out.n);
     l->pointwise->run(v, &span);
 }
@@ -121,9 +120,8 @@ static void run_segment(const convis_model *m, const segment *g, const turn *u)
 /* The last frames become the past of the next sub-chunk. Source and target may overlap when the sub-chunk is short. */
 static void carry_buffer(buffer *b, int64_t t0, int frames, int64_t chunk)
 {
-    if (!b->carry || !b->base) return;
-    if (b->kept && t0 + frames < chunk) return;           /* it already lies in front of the next sub-chunk's frames */
-    int64_t end = b->kept ? t0 + frames : frames;
+    int64_t end = convis_carried_from(b, t0, frames, chunk);
+    if (end < 0) return;
     if (b->before) memcpy(b->before, b->base, (size_t)(b->carry*b->n)*sizeof(convis_real));
     memmove(b->base, b->base + end*b->n, (size_t)(b->carry*b->n)*sizeof(convis_real));
 }
@@ -137,6 +135,10 @@ void convis_barrier(const convis_pass *p)
 
 void convis_launch(const convis_pass *p, const char *kernel, int64_t n, int frames, void *const *buffers)
 {
+    if (p->there) {
+        convis_remote_launch(p, kernel, n, frames, buffers);
+        return;
+    }
     const convis_kernel *k = convis_find_kernel(p->kernels, kernel);
     int64_t groups = (n + 63)/64, from = groups*p->thread/p->threads*64, to = groups*(p->thread + 1)/p->threads*64;
     convis_span span = convis_span_of(p, from, to < n ? to : n, n, n);
@@ -153,6 +155,10 @@ int64_t convis_share(int64_t lines, int thread, int threads)
 
 void convis_launch_rows(const convis_pass *p, const char *kernel, convis_shape frame, int64_t y0, int64_t y1, void *const *buffers)
 {
+    if (p->there) {                                       /* it has one thread, which has all rows */
+        convis_remote_launch(p, kernel, convis_elements(frame), 1, buffers);
+        return;
+    }
     const convis_kernel *k = convis_find_kernel(p->kernels, kernel);
     int64_t w = frame.dim[CONVIS_X], h = frame.dim[CONVIS_Y], n = convis_elements(frame);
     for (int64_t at = 0; k && y0 < y1 && at < n; at += w*h) {
@@ -193,20 +199,31 @@ static int earlier(const void *a, const void *b)
     return 0;
 }
 
+int convis_layer_spikes(convis_model *m, const model_layer *l, convis_pass *p, const turn *u, int64_t unit)
+{
+    sink s = { .model = m, .first_unit = unit, .frame = m->frame + u->t0, .dt = m->dt };
+    l->type->spikes(p, &s);
+    return !s.failed;
+}
+
+void convis_sort_spikes(convis_model *m, int64_t from)
+{
+    if (m->spike_count > from) qsort(m->spikes + from, (size_t)(m->spike_count - from), sizeof *m->spikes, earlier);
+}
+
 static int collect_spikes(convis_model *m, const turn *u)
 {
     int64_t before = m->spike_count, unit = 0;
-    sink s = { .model = m, .frame = m->frame + u->t0, .dt = m->dt };
+    int ok = 1;
     for (int j = 0; j < m->count; j++) {
         const model_layer *l = &m->layers[j];
         if (!convis_is_spiking(l)) continue;
         convis_pass p = convis_pass_of(m, l, u);
-        s.first_unit = unit;
-        l->type->spikes(&p, &s);
+        ok &= convis_layer_spikes(m, l, &p, u, unit);
         unit += l->out.n;
     }
-    if (m->spike_count > before) qsort(m->spikes + before, (size_t)(m->spike_count - before), sizeof *m->spikes, earlier);
-    return !s.failed;
+    convis_sort_spikes(m, before);
+    return ok;
 }
 
 convis_status convis_record_spikes(convis_model *m, int on)
@@ -229,7 +246,7 @@ convis_status convis_spikes(const convis_model *m, const convis_spike **spikes, 
 
 static void gather_input(convis_model *m, convis_tensor in, int64_t t0, int frames)
 {
-    convis_tensor_copy(convis_frames_view(&m->input, frames_at(&m->input, t0), frames), convis_slice(in, CONVIS_T, t0, t0 + frames));
+    convis_tensor_copy(convis_frames_view(&m->input, convis_frames_at(&m->input, t0), frames), convis_slice(in, CONVIS_T, t0, t0 + frames));
 }
 
 /* Decaying states would end in denormal numbers, a hundred times slower; every worker flushes them to zero. */
@@ -253,13 +270,13 @@ static void restore_denormals(unsigned before)
 #endif
 }
 
-/* Frames that lie one after the other are read where they are; others, and those that a delayed input must find again
- * after the call, are gathered first. */
-static int must_gather(const convis_model *m, convis_tensor in)
+/* Frames that lie one after the other, as the model's own, are read where they are; others, and those that a delayed input must
+ * find again after the call, are gathered first. */
+static int lie_in_order(const convis_model *m, convis_tensor in)
 {
-    int64_t width = in.shape.dim[CONVIS_X];
-    return m->input.carry || m->input.kept || in.shape.dim[CONVIS_B]*in.shape.dim[CONVIS_C] > 1 || in.stride[CONVIS_X] != 1
-        || in.stride[CONVIS_Y] != width || in.stride[CONVIS_T] != m->input.n;
+    const convis_tensor own = convis_frames_view(&m->input, NULL, in.shape.dim[CONVIS_T]);
+    for (int d = 0; d < CONVIS_DIMS; d++) if (in.shape.dim[d] > 1 && in.stride[d] != own.stride[d]) return 0;
+    return 1;
 }
 
 /* Fewer pixels than this a thread, and meeting costs more than sharing saves. Where other programs keep the processors
@@ -350,12 +367,16 @@ convis_status convis_run(convis_model *m, convis_tensor in)
     convis_status status = convis_prepare(m);
     if (status) return status;
     m->spike_count = 0;
-    chunk c = { in, must_gather(m, in), 1 };
-    convis_team_run(m, in.shape.dim[CONVIS_T], run_chunk, &c);
+    if (m->remote) status = convis_remote_run(m, in, !lie_in_order(m, in));
+    else {
+        chunk c = { in, m->input.carry || m->input.kept || !lie_in_order(m, in), 1 };
+        convis_team_run(m, in.shape.dim[CONVIS_T], run_chunk, &c);
+        status = c.ok ? CONVIS_OK : CONVIS_ENOMEM;
+    }
     m->ran = in.shape.dim[CONVIS_T];
     m->taped = 1;
     m->frame += m->ran;
-    return c.ok ? CONVIS_OK : CONVIS_ENOMEM;
+    return status;
 }
 
 convis_status convis_output_shape(const convis_model *m, const char *path, convis_shape *frame)
@@ -369,10 +390,14 @@ convis_status convis_output_shape(const convis_model *m, const char *path, convi
 
 convis_status convis_output(convis_model *m, const char *path, convis_tensor *out)
 {
-    const buffer *b = convis_find_output(m, path, NULL);
+    buffer *b = convis_find_output(m, path, NULL);
     if (!b) return CONVIS_ENAME;
     if (!m->planned || !b->kept) return convis_fail(m->context, CONVIS_ESTATE, "%s: its output was not kept (convis_keep before convis_plan)", path);
-    *out = convis_frames_view(b, b->base + b->carry*b->n, m->ran);
+    if (m->remote) {
+        convis_status status = convis_remote_fetch(m, b);
+        if (status) return status;
+    }
+    *out = convis_frames_view(b, m->remote ? b->host : b->base + b->carry*b->n, m->ran);
     return CONVIS_OK;
 }
 

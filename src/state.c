@@ -2,17 +2,21 @@
  *
  * A model's state is the frame number, every layer's states, and the frames that delayed inputs still need. Noise needs
  * no more than the frame number. */
-#include "model.h"
+#include "remote.h"
 #include "io/sinks.h"
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
+/* The first fault of the model's device, if it has one. */
+static convis_status settled(const convis_model *m) { return m->remote ? convis_device_sync(m->remote->device) : CONVIS_OK; }
+
 /* ---- The past ---- */
 
-static void fill(convis_real *data, int64_t n, double value)
+static void fill(const convis_model *m, convis_real *data, int64_t n, double value)
 {
-    for (int64_t i = 0; i < n; i++) data[i] = (convis_real)value;
+    if (m->remote) convis_remote_fill(m, data, n, value);
+    else for (int64_t i = 0; i < n; i++) data[i] = (convis_real)value;
 }
 
 /* Feedback begins from nothing, else the past of a loop would need the past of the loop. */
@@ -35,10 +39,10 @@ void convis_start(convis_model *m)
         for (int k = 0; k < l->inputs; k++) x[k] = convis_edge_past(m, l, k);
         for (int k = 0; k < l->states; k++) state[k] = l->type->states[k].value;
         l->out.past = l->type->past ? l->type->past(&l->pass, x, state) : 0;
-        for (int k = 0; k < l->states; k++) fill(l->pass.state[k], l->state_n[k], state[k]);
-        fill(l->out.base, l->out.carry*l->out.n, convis_is_fed_back(m, j) ? 0 : l->out.past);
+        for (int k = 0; k < l->states; k++) fill(m, l->pass.state[k], l->state_n[k], state[k]);
+        fill(m, l->out.base, l->out.carry*l->out.n, convis_is_fed_back(m, j) ? 0 : l->out.past);
     }
-    if (m->input.base) fill(m->input.base, m->input.carry*m->input.n, m->past);
+    if (m->input.base) fill(m, m->input.base, m->input.carry*m->input.n, m->past);
 }
 
 convis_status convis_past(convis_model *m, double past)
@@ -79,37 +83,44 @@ convis_status convis_reset(convis_model *m)
     m->spike_count = 0;
     convis_seed(m, m->seed);
     convis_start(m);
-    return CONVIS_OK;
+    return settled(m);
 }
 
 /* ---- One walk ---- */
 
-typedef void visitor(void *user, void *data, size_t bytes);
+/* there: the data are where the model's memory is; else ours. */
+typedef void visitor(const convis_model *, void *user, void *data, size_t bytes, int there);
 
 static void walk(const convis_model *m, visitor *visit, void *user)
 {
-    visit(user, (void *)(uintptr_t)&m->frame, sizeof m->frame);
-    if (m->input.base && m->input.carry) visit(user, m->input.base, (size_t)(m->input.carry*m->input.n)*sizeof(convis_real));
+    visit(m, user, (void *)(uintptr_t)&m->frame, sizeof m->frame, 0);
+    if (m->input.base && m->input.carry) visit(m, user, m->input.base, (size_t)(m->input.carry*m->input.n)*sizeof(convis_real), 1);
     for (int j = 0; j < m->count; j++) {
         const model_layer *l = &m->layers[j];
-        for (int k = 0; k < l->states; k++) visit(user, l->pass.state[k], (size_t)l->state_n[k]*sizeof(convis_real));
-        if (l->out.carry) visit(user, l->out.base, (size_t)(l->out.carry*l->out.n)*sizeof(convis_real));
+        for (int k = 0; k < l->states; k++) visit(m, user, l->pass.state[k], (size_t)l->state_n[k]*sizeof(convis_real), 1);
+        if (l->out.carry) visit(m, user, l->out.base, (size_t)(l->out.carry*l->out.n)*sizeof(convis_real), 1);
     }
 }
 
-static void measure(void *user, void *data, size_t bytes) { (void)data; *(size_t *)user += bytes; }
+static void measure(const convis_model *m, void *user, void *data, size_t bytes, int there)
+{
+    (void)m, (void)data, (void)there;
+    *(size_t *)user += bytes;
+}
 
-static void copy_out(void *user, void *data, size_t bytes)
+static void copy_out(const convis_model *m, void *user, void *data, size_t bytes, int there)
 {
     char **to = user;
-    memcpy(*to, data, bytes);
+    if (m->remote && there) convis_device_get(m->remote->device, CONVIS_QUEUE_RUN, *to, data, bytes);
+    else memcpy(*to, data, bytes);
     *to += bytes;
 }
 
-static void copy_in(void *user, void *data, size_t bytes)
+static void copy_in(const convis_model *m, void *user, void *data, size_t bytes, int there)
 {
     const char **from = user;
-    memcpy(data, *from, bytes);
+    if (m->remote && there) convis_device_put(m->remote->device, CONVIS_QUEUE_RUN, data, *from, bytes);
+    else memcpy(data, *from, bytes);
     *from += bytes;
 }
 
@@ -125,7 +136,7 @@ convis_status convis_state_get(const convis_model *m, void *bytes)
     if (!m->planned) return convis_fail(m->context, CONVIS_ESTATE, "the model must be planned before it has a state");
     char *to = bytes;
     walk(m, copy_out, &to);
-    return CONVIS_OK;
+    return settled(m);
 }
 
 convis_status convis_state_put(convis_model *m, const void *bytes, size_t size)
@@ -142,7 +153,7 @@ convis_status convis_state_put(convis_model *m, const void *bytes, size_t size)
     m->epoch++;
     m->ran = m->taped = 0;
     m->spike_count = 0;
-    return CONVIS_OK;
+    return settled(m);
 }
 
 /* ---- Stack ---- */

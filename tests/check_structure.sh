@@ -44,6 +44,11 @@ for file in src/layers/*.c; do
     done
 done
 
+# Every text for graphics cards is compiled by a test.
+for text in $(sed -n "s/^foreach text : \[\(.*\)\].*/\1/p" src/meson.build | tr -d "',"); do
+    grep -q "X($text)" src/kernels/card_texts.h || wrong "src/kernels/$text.c is embedded, but not listed in src/kernels/card_texts.h"
+done
+
 # Form.
 sources=$(git ls-files --cached --others --exclude-standard 2> /dev/null) ||
     sources=$(find . -type f -not -path './build*' -not -path './.git/*' | sed 's,^\./,,')

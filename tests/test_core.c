@@ -351,14 +351,14 @@ static void foreign_states(void **state)
 static void devices(void **state)
 {
     (void)state;
-    static const char *const BAD[] = { "", "gpu", "cpu:", "cpu:mmx", "cuda:0", "opencl:0.0", "CPU" };
+    static const char *const BAD[] = { "", "gpu", "cpu:", "cpu:mmx", "cuda:99", "cuda:", "opencl:99.0", "opencl:0", "CPU" };
     for (size_t k = 0; k < sizeof BAD/sizeof *BAD; k++) {
         convis_context *c = NULL;
         refused(c, CONVIS_EDEVICE, BAD[k], convis_open(&c, BAD[k]));
         convis_close(&c);
     }
     convis_context *c = NULL;
-    must(c, convis_open(&c, NULL));
+    must(c, convis_open(&c, "cpu"));
     refused(c, CONVIS_EINVAL, "threads: -1", convis_threads(c, -1));
     refused(c, CONVIS_EINVAL, "threads: 100000", convis_threads(c, 100000));
     must(c, convis_threads(c, 3));
@@ -367,11 +367,64 @@ static void devices(void **state)
     convis_close(&c);
 }
 
+/* A list in which everything has a name, and, where it is not usable, a reason; the processor's own come first. */
+static int list_has_card(const char *name)
+{
+    convis_device_info info;
+    int k = 0, found = 0;
+    for (; convis_device_list(k, &info); k++) {
+        assert_true(info.name[0] && (info.usable ? info.title[0] != 0 : info.why[0] != 0));
+        if (!k) assert_int_equal(strncmp(info.name, "cpu:", 4), 0);
+        found |= info.usable && info.is_gpu && !strcmp(info.name, name);
+    }
+    assert_true(k > 0);
+    assert_false(convis_device_list(k + 1, &info));
+    assert_false(convis_device_list(-1, &info));
+    return found;
+}
+
+static void low_passed(convis_context *c, convis_tensor movie, convis_real *to)
+{
+    convis_model *m;
+    convis_tensor out;
+    must(c, convis_model_new(c, 0.005, &m));
+    convis_add(m, type_named("lowpass"), "low", convis_input(m));
+    must(c, convis_keep(m, "low"));
+    must(c, convis_plan(m, movie.shape));
+    must(c, convis_run(m, movie));
+    must(c, convis_output(m, "low", &out));
+    memcpy(to, out.data, (size_t)convis_elements(movie.shape)*sizeof *to);
+    convis_model_free(&m);
+}
+
+/* "auto" and NULL are the fastest that works: a graphics card of the list, or the processor. They compute what "cpu" does. */
+static void fastest(void **state)
+{
+    enum { COUNT = 9*5*6 };
+    static const char *const NAMES[] = { "cpu", "auto", NULL };
+    convis_tensor movie = noise_movie(convis_movie_shape(9, 5, 6), -1, 1, 2);
+    convis_real expected[COUNT], found[COUNT];
+    (void)state;
+    for (int k = 0; k < 3; k++) {
+        convis_context *c = NULL;
+        must(c, convis_open(&c, NAMES[k]));
+        const char *name = convis_device_name(c);
+        if (!list_has_card(name)) assert_int_equal(strncmp(name, "cpu:", 4), 0);
+        low_passed(c, movie, k ? found : expected);
+        for (int i = 0; k && i < COUNT; i++)
+            if (!(fabs((double)found[i] - (double)expected[i]) < 1e-5))
+                fail_msg("%s: %g, expected %g", name, (double)found[i], (double)expected[i]);
+        convis_close(&c);
+    }
+    free(movie.data);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(retinas), cmocka_unit_test(retinas_state), cmocka_unit_test(retinas_no_requests), cmocka_unit_test(wrong_order),
         cmocka_unit_test(errors_stick), cmocka_unit_test(impossible_plans), cmocka_unit_test(foreign_states), cmocka_unit_test(devices),
+        cmocka_unit_test(fastest),
     };
     if (argc > 1) cmocka_set_test_filter(argv[1]);
     return cmocka_run_group_tests_name("core", tests, NULL, NULL);

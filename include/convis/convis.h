@@ -71,8 +71,9 @@ typedef struct convis_allocator {                        /* both get user; relea
     void  *user;
 } convis_allocator;
 
-/* device: "auto", "cpu", or "cpu:ISA" with ISA one of those convis_isa lists ("baseline", "avx2", "avx512").
- * On failure *context is NULL when there was no memory at all; else it is open only to ask convis_message. */
+/* device: "cpu", or "cpu:ISA" with ISA one of those convis_isa lists ("baseline", "avx2", "avx512"); "cuda:N" or "opencl:P.D" of
+ * convis_device_list, or "cuda" or "opencl" for its first usable one; "auto" (or NULL): what $CONVIS_DEVICE names, else the fastest
+ * that works, a graphics card before a processor. On failure *context is NULL when there was no memory at all; else it is open only to ask convis_message. */
 convis_status convis_open     (convis_context **context, const char *device);
 convis_status convis_open_with(convis_context **context, const char *device, const convis_allocator *);
 void          convis_close    (convis_context **context);                 /* accepts NULL; leaves NULL */
@@ -81,6 +82,14 @@ convis_status convis_threads  (convis_context *, int threads);            /* 0: 
 int           convis_thread_count(const convis_context *);
 const char   *convis_device_name (const convis_context *);                /* "cpu:avx2" */
 const char   *convis_isa(int index, int *usable);        /* instruction sets of this build, best first; NULL at the end */
+/* What there is to compute on, or why there is none of a kind (why; not usable). 0 past the last. */
+typedef struct convis_device_info {
+    char    name[32], title[128];    /* as convis_open takes it; what its maker calls it */
+    int     usable, is_gpu;
+    int64_t memory;                  /* bytes; 0: not known */
+    char    why[256];                /* when it is not usable: a sentence */
+} convis_device_info;
+int           convis_device_list(int index, convis_device_info *);
 
 /* ---- Model: named layers in the order in which the signal meets them. -------------------------------- */
 
@@ -109,6 +118,10 @@ const convis_layer_type *convis_layer_type_named(const char *name);       /* one
  * convis_plan infers shapes from one chunk of input, and allocates everything; convis_run never does. */
 convis_status convis_keep(convis_model *, const char *path);
 convis_status convis_plan(convis_model *, convis_shape chunk);
+/* Once planned: how many frames one convis_run takes; as many as asked for, but fewer where gradients of so many do not fit into a
+ * graphics card. And how many bytes of the card's memory the model has; 0 on a processor. */
+int64_t       convis_chunk(const convis_model *);
+int64_t       convis_device_bytes(const convis_model *);
 
 /* ---- Parameters, states and outputs have paths: "opl.center.tau", "bipolar.adaptation". --------------- */
 
@@ -142,7 +155,7 @@ typedef struct convis_item {
     int         wanted;                                  /* a parameter: its gradient was asked for */
     int64_t     count;                                   /* elements (a state or output: once planned) */
     convis_shape shape;                                  /* an output: one frame, dim[CONVIS_T] = 1; an array: (out, in, T, Y, X) */
-    convis_real *data;                                   /* a state's memory; else NULL */
+    convis_real *data;                                   /* a state's memory; else, and on a graphics card, NULL */
 } convis_item;
 /* The index-th item of that kind. Returns 0 past the last. */
 int convis_list(const convis_model *, convis_kind, int index, convis_item *);

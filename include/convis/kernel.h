@@ -35,6 +35,13 @@
 #  define convis_float(u)   as_float(u)
 #  define convis_mulhi(a, b) mul_hi((u32)(a), (u32)(b))
 #  define convis_sqrt(x)    sqrt(x)
+#  define CONVIS_LOCAL      __local
+#  define CONVIS_SHARED_    __local real *shared
+#  define CONVIS_MEMBER     ((integer)get_local_id(0))
+#  define CONVIS_MEMBERS    ((integer)get_local_size(0))
+#  define CONVIS_TEAM       ((integer)get_group_id(0))
+#  define CONVIS_TEAMS      ((integer)get_num_groups(0))
+#  define CONVIS_MEET       barrier(CLK_LOCAL_MEM_FENCE)
 #elif defined(__CUDACC__) || defined(__CUDACC_RTC__)
 #  define CONVIS_GPU 1
    typedef float real;
@@ -43,13 +50,20 @@
 #  define restrict __restrict__
 #  define CONVIS_GLOBAL
 #  define CONVIS_ENTRY_POINT extern "C" __global__ void
-#  define CONVIS_INLINE static __device__ inline
+#  define CONVIS_INLINE static __device__ __forceinline__
 #  define CONVIS_FIRST ((integer)(blockIdx.x*blockDim.x + threadIdx.x))
 #  define CONVIS_STEP  ((integer)(gridDim.x*blockDim.x))
 #  define convis_bits(x)    __float_as_uint(x)
 #  define convis_float(u)   __uint_as_float(u)
 #  define convis_mulhi(a, b) __umulhi(a, b)
 #  define convis_sqrt(x)    sqrtf(x)
+#  define CONVIS_LOCAL      __shared__
+#  define CONVIS_SHARED_    real *shared
+#  define CONVIS_MEMBER     ((integer)threadIdx.x)
+#  define CONVIS_MEMBERS    ((integer)blockDim.x)
+#  define CONVIS_TEAM       ((integer)blockIdx.x)
+#  define CONVIS_TEAMS      ((integer)gridDim.x)
+#  define CONVIS_MEET       __syncthreads()
 #else
 #  include <convis/layer.h>
 #  include <math.h>
@@ -85,36 +99,90 @@ CONVIS_INLINE u32   convis_mulhi(u32 a, u32 b) { return (u32)((uint64_t)a*b >> 3
 #  define CONVIS_TAIL int n, int nt, real dt, u32 frame, u32 key0, u32 key1
 #  define CONVIS_HANDED_ON n, nt, dt, frame, key0, key1
 #  define map_size n
-#  define CONVIS_KERNEL2(name, a, b) \
-    CONVIS_ENTRY_POINT name(a, b, CONVIS_TAIL)
-#  define CONVIS_KERNEL3(name, a, b, c) \
-    CONVIS_ENTRY_POINT name(a, b, c, CONVIS_TAIL)
-#  define CONVIS_KERNEL4(name, a, b, c, d) \
-    CONVIS_ENTRY_POINT name(a, b, c, d, CONVIS_TAIL)
-#  define CONVIS_KERNEL5(name, a, b, c, d, e) \
-    CONVIS_ENTRY_POINT name(a, b, c, d, e, CONVIS_TAIL)
-#  define CONVIS_KERNEL6(name, a, b, c, d, e, f) \
-    CONVIS_ENTRY_POINT name(a, b, c, d, e, f, CONVIS_TAIL)
-#  define CONVIS_KERNEL7(name, a, b, c, d, e, f, h) \
-    CONVIS_ENTRY_POINT name(a, b, c, d, e, f, h, CONVIS_TAIL)
-#  define CONVIS_KERNEL8(name, a, b, c, d, e, f, h, k) \
-    CONVIS_ENTRY_POINT name(a, b, c, d, e, f, h, k, CONVIS_TAIL)
-#  define CONVIS_KERNEL9(name, a, b, c, d, e, f, h, k, l) \
-    CONVIS_ENTRY_POINT name(a, b, c, d, e, f, h, k, l, CONVIS_TAIL)
-#  define CONVIS_KERNEL10(name, a, b, c, d, e, f, h, k, l, m) \
-    CONVIS_ENTRY_POINT name(a, b, c, d, e, f, h, k, l, m, CONVIS_TAIL)
-#  define CONVIS_KERNEL11(name, a, b, c, d, e, f, h, k, l, m, o) \
-    CONVIS_ENTRY_POINT name(a, b, c, d, e, f, h, k, l, m, o, CONVIS_TAIL)
-#  define CONVIS_KERNEL12(name, a, b, c, d, e, f, h, k, l, m, o, q) \
-    CONVIS_ENTRY_POINT name(a, b, c, d, e, f, h, k, l, m, o, q, CONVIS_TAIL)
-#  define CONVIS_KERNEL13(name, a, b, c, d, e, f, h, k, l, m, o, q, r) \
-    CONVIS_ENTRY_POINT name(a, b, c, d, e, f, h, k, l, m, o, q, r, CONVIS_TAIL)
-#  define CONVIS_KERNEL14(name, a, b, c, d, e, f, h, k, l, m, o, q, r, s) \
-    CONVIS_ENTRY_POINT name(a, b, c, d, e, f, h, k, l, m, o, q, r, s, CONVIS_TAIL)
-#  define CONVIS_KERNEL15(name, a, b, c, d, e, f, h, k, l, m, o, q, r, s, u) \
-    CONVIS_ENTRY_POINT name(a, b, c, d, e, f, h, k, l, m, o, q, r, s, u, CONVIS_TAIL)
-#  define CONVIS_KERNEL16(name, a, b, c, d, e, f, h, k, l, m, o, q, r, s, u, w) \
-    CONVIS_ENTRY_POINT name(a, b, c, d, e, f, h, k, l, m, o, q, r, s, u, w, CONVIS_TAIL)
+   /* The entry point turns what the device has for a buffer into an address: OpenCL has a block and a place in it. */
+#  if defined(__CUDACC__) || defined(__CUDACC_RTC__)
+#    define CONVIS_HANDLE_(k) real *m##k
+#    define CONVIS_AT_(k) m##k
+#  else
+#    define CONVIS_HANDLE_(k) __global char *m##k, ulong o##k
+#    define CONVIS_AT_(k) (__global void *)(m##k ? m##k + o##k : 0)
+#  endif
+#  define CONVIS_KERNEL_(name, k, ...)                                                                       \
+    CONVIS_INLINE void name##_body(__VA_ARGS__, CONVIS_TAIL);                                                \
+    CONVIS_ENTRY_POINT name(CONVIS_H##k##_, CONVIS_TAIL) { name##_body(CONVIS_A##k##_, CONVIS_HANDED_ON); }  \
+    CONVIS_INLINE void name##_body(__VA_ARGS__, CONVIS_TAIL)
+#  define CONVIS_H1_ CONVIS_HANDLE_(0)
+#  define CONVIS_H2_ CONVIS_H1_, CONVIS_HANDLE_(1)
+#  define CONVIS_H3_ CONVIS_H2_, CONVIS_HANDLE_(2)
+#  define CONVIS_H4_ CONVIS_H3_, CONVIS_HANDLE_(3)
+#  define CONVIS_H5_ CONVIS_H4_, CONVIS_HANDLE_(4)
+#  define CONVIS_H6_ CONVIS_H5_, CONVIS_HANDLE_(5)
+#  define CONVIS_H7_ CONVIS_H6_, CONVIS_HANDLE_(6)
+#  define CONVIS_H8_ CONVIS_H7_, CONVIS_HANDLE_(7)
+#  define CONVIS_H9_ CONVIS_H8_, CONVIS_HANDLE_(8)
+#  define CONVIS_H10_ CONVIS_H9_, CONVIS_HANDLE_(9)
+#  define CONVIS_H11_ CONVIS_H10_, CONVIS_HANDLE_(10)
+#  define CONVIS_H12_ CONVIS_H11_, CONVIS_HANDLE_(11)
+#  define CONVIS_H13_ CONVIS_H12_, CONVIS_HANDLE_(12)
+#  define CONVIS_H14_ CONVIS_H13_, CONVIS_HANDLE_(13)
+#  define CONVIS_H15_ CONVIS_H14_, CONVIS_HANDLE_(14)
+#  define CONVIS_H16_ CONVIS_H15_, CONVIS_HANDLE_(15)
+#  define CONVIS_A1_ CONVIS_AT_(0)
+#  define CONVIS_A2_ CONVIS_A1_, CONVIS_AT_(1)
+#  define CONVIS_A3_ CONVIS_A2_, CONVIS_AT_(2)
+#  define CONVIS_A4_ CONVIS_A3_, CONVIS_AT_(3)
+#  define CONVIS_A5_ CONVIS_A4_, CONVIS_AT_(4)
+#  define CONVIS_A6_ CONVIS_A5_, CONVIS_AT_(5)
+#  define CONVIS_A7_ CONVIS_A6_, CONVIS_AT_(6)
+#  define CONVIS_A8_ CONVIS_A7_, CONVIS_AT_(7)
+#  define CONVIS_A9_ CONVIS_A8_, CONVIS_AT_(8)
+#  define CONVIS_A10_ CONVIS_A9_, CONVIS_AT_(9)
+#  define CONVIS_A11_ CONVIS_A10_, CONVIS_AT_(10)
+#  define CONVIS_A12_ CONVIS_A11_, CONVIS_AT_(11)
+#  define CONVIS_A13_ CONVIS_A12_, CONVIS_AT_(12)
+#  define CONVIS_A14_ CONVIS_A13_, CONVIS_AT_(13)
+#  define CONVIS_A15_ CONVIS_A14_, CONVIS_AT_(14)
+#  define CONVIS_A16_ CONVIS_A15_, CONVIS_AT_(15)
+#  define CONVIS_KERNEL2(name, ...) CONVIS_KERNEL_(name, 2, __VA_ARGS__)
+#  define CONVIS_KERNEL3(name, ...) CONVIS_KERNEL_(name, 3, __VA_ARGS__)
+#  define CONVIS_KERNEL4(name, ...) CONVIS_KERNEL_(name, 4, __VA_ARGS__)
+#  define CONVIS_KERNEL5(name, ...) CONVIS_KERNEL_(name, 5, __VA_ARGS__)
+#  define CONVIS_KERNEL6(name, ...) CONVIS_KERNEL_(name, 6, __VA_ARGS__)
+#  define CONVIS_KERNEL7(name, ...) CONVIS_KERNEL_(name, 7, __VA_ARGS__)
+#  define CONVIS_KERNEL8(name, ...) CONVIS_KERNEL_(name, 8, __VA_ARGS__)
+#  define CONVIS_KERNEL9(name, ...) CONVIS_KERNEL_(name, 9, __VA_ARGS__)
+#  define CONVIS_KERNEL10(name, ...) CONVIS_KERNEL_(name, 10, __VA_ARGS__)
+#  define CONVIS_KERNEL11(name, ...) CONVIS_KERNEL_(name, 11, __VA_ARGS__)
+#  define CONVIS_KERNEL12(name, ...) CONVIS_KERNEL_(name, 12, __VA_ARGS__)
+#  define CONVIS_KERNEL13(name, ...) CONVIS_KERNEL_(name, 13, __VA_ARGS__)
+#  define CONVIS_KERNEL14(name, ...) CONVIS_KERNEL_(name, 14, __VA_ARGS__)
+#  define CONVIS_KERNEL15(name, ...) CONVIS_KERNEL_(name, 15, __VA_ARGS__)
+#  define CONVIS_KERNEL16(name, ...) CONVIS_KERNEL_(name, 16, __VA_ARGS__)
+   /* Kernels for cards only (src/kernels/..._card.c), whose work-items work together: CONVIS_MEMBER of CONVIS_MEMBERS in team
+    * CONVIS_TEAM of CONVIS_TEAMS, with `count` numbers of memory in common, `shared`; they meet at CONVIS_MEET. */
+#  define CONVIS_CARD_KERNEL_(name, count, k, ...)                                                           \
+    CONVIS_INLINE void name##_body(CONVIS_SHARED_, __VA_ARGS__, CONVIS_TAIL);                                \
+    CONVIS_ENTRY_POINT name(CONVIS_H##k##_, CONVIS_TAIL)                                                     \
+    {                                                                                                        \
+        CONVIS_LOCAL real local_[count];                                                                     \
+        name##_body(local_, CONVIS_A##k##_, CONVIS_HANDED_ON);                                               \
+    }                                                                                                        \
+    CONVIS_INLINE void name##_body(CONVIS_SHARED_, __VA_ARGS__, CONVIS_TAIL)
+#  define CONVIS_CARD_KERNEL2(name, count, ...) CONVIS_CARD_KERNEL_(name, count, 2, __VA_ARGS__)
+#  define CONVIS_CARD_KERNEL3(name, count, ...) CONVIS_CARD_KERNEL_(name, count, 3, __VA_ARGS__)
+#  define CONVIS_CARD_KERNEL4(name, count, ...) CONVIS_CARD_KERNEL_(name, count, 4, __VA_ARGS__)
+#  define CONVIS_CARD_KERNEL5(name, count, ...) CONVIS_CARD_KERNEL_(name, count, 5, __VA_ARGS__)
+#  define CONVIS_CARD_KERNEL6(name, count, ...) CONVIS_CARD_KERNEL_(name, count, 6, __VA_ARGS__)
+#  define CONVIS_CARD_KERNEL7(name, count, ...) CONVIS_CARD_KERNEL_(name, count, 7, __VA_ARGS__)
+#  define CONVIS_CARD_KERNEL8(name, count, ...) CONVIS_CARD_KERNEL_(name, count, 8, __VA_ARGS__)
+#  define CONVIS_CARD_KERNEL9(name, count, ...) CONVIS_CARD_KERNEL_(name, count, 9, __VA_ARGS__)
+#  define CONVIS_CARD_KERNEL10(name, count, ...) CONVIS_CARD_KERNEL_(name, count, 10, __VA_ARGS__)
+#  define CONVIS_CARD_KERNEL11(name, count, ...) CONVIS_CARD_KERNEL_(name, count, 11, __VA_ARGS__)
+#  define CONVIS_CARD_KERNEL12(name, count, ...) CONVIS_CARD_KERNEL_(name, count, 12, __VA_ARGS__)
+#  define CONVIS_CARD_KERNEL13(name, count, ...) CONVIS_CARD_KERNEL_(name, count, 13, __VA_ARGS__)
+#  define CONVIS_CARD_KERNEL14(name, count, ...) CONVIS_CARD_KERNEL_(name, count, 14, __VA_ARGS__)
+#  define CONVIS_CARD_KERNEL15(name, count, ...) CONVIS_CARD_KERNEL_(name, count, 15, __VA_ARGS__)
+#  define CONVIS_CARD_KERNEL16(name, count, ...) CONVIS_CARD_KERNEL_(name, count, 16, __VA_ARGS__)
 #  define CONVIS_PIXELS(i)  for (integer i = CONVIS_FIRST; i < n; i += CONVIS_STEP)
 #  define CONVIS_SCAN(i, t) CONVIS_PIXELS(i) CONVIS_FRAMES(t)
 #  define CONVIS_SCAN_BACK(i, t) CONVIS_PIXELS(i) CONVIS_FRAMES_BACK(t)

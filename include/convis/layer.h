@@ -26,7 +26,7 @@ extern "C" {
 #endif
 #pragma GCC visibility push(default)
 
-#define CONVIS_LAYER_ABI 2
+#define CONVIS_LAYER_ABI 3
 enum { CONVIS_MAX_INPUTS = 4, CONVIS_MAX_OUTPUTS = 4, CONVIS_MAX_STATES = 8, CONVIS_MAX_PARAMS = 24, CONVIS_MAX_TAPE = 4 };
 
 /* A row of a table. Tables end with a row whose name is NULL. */
@@ -53,6 +53,7 @@ struct convis_pass {
     double  dt;
     const double *param;                         /* scalars, in table order (an array's entry is its length) */
     const double *const *array;                  /* array parameters, in table order; NULL for a scalar */
+    struct convis_there *there;                  /* the model is on a device: what kernels see must not be followed here. Else NULL */
     char *const *text;                           /* texts, in table order; NULL: the table's doc says what that means */
     int     recording;                           /* the way back will be asked for: vjp's scratch is needed, too */
     int     inputs;
@@ -89,6 +90,7 @@ struct convis_pass {
     convis_real *d_map;                          /* [k*map_size + i]: element i's part of the gradient of scalar k; add to it */
     double *d_param;                             /* [k]: the same as sums, for thread 0 to add to */
     double *d_array[CONVIS_MAX_PARAMS];          /* gradient of array k; add to it; NULL: nobody wants it */
+    convis_real *d_values[CONVIS_MAX_PARAMS];    /* on a device, for kernels to add to: what thread 0 would add to d_array. Else NULL */
     uint32_t wanted;                             /* bit k: somebody wants the gradient of parameter k */
 
     /* spikes() */
@@ -111,6 +113,7 @@ struct convis_layer_type {
     const char *const *source;                   /* the same kernels as text, for NVRTC and OpenCL */
     const char *pointwise;                       /* the kernel's name, or NULL for a neighbourhood layer */
     const char *adjoint;                         /* its way back */
+    int instant;                                 /* pointwise: the output at a place and time depends on the inputs there and then alone */
 
     /* Shapes, sizes, and checks of parameters against each other. Optional. */
     convis_status (*plan)(convis_pass *);
@@ -133,6 +136,9 @@ struct convis_layer_type {
     /* Further parameters, which depend on a text parameter: rows after those of the table (at most `room`), their names in
      * `names`. Called when the text is set; a failure leaves the sentence. */
     convis_status (*fields)(convis_context *, const char *path, char *const *text, convis_field *rows, char (*names)[32], int room);
+    /* Neighbourhood layers: forward and vjp hand what kernels see to kernels and convis_fetch, and follow no pointer to it, so that
+     * they can run on a device. */
+    int anywhere;
     /* Spiking layers: from the recorded tape and counts in `out`, append every spike of the pass by convis_emit. */
     void (*spikes)(convis_pass *, void *sink);
 };
@@ -157,6 +163,11 @@ void convis_barrier(const convis_pass *);
 /* The same without the meeting, over rows y0..y1 of every plane of (B, C, 1, Y, X) maps. For loops over time in which a
  * thread goes on with what it wrote itself; convis_barrier before another's rows are read. */
 void convis_launch_rows(const convis_pass *, const char *kernel, convis_shape frame, int64_t y0, int64_t y1, void *const *buffers);
+/* On a device the pass has one thread, launches return at once, constants and `number` are seen by kernels as prepare() left them,
+ * and these copy between our memory and what kernels see (on a processor, too): convis_fetch waits for what was launched. For
+ * few bytes. */
+void convis_fetch(const convis_pass *, void *to, const void *from, size_t bytes);
+void convis_give (const convis_pass *, void *to, const void *from, size_t bytes);
 /* Where the thread's share of so many lines begins: a whole number of 32 lines, at most `lines`. */
 int64_t convis_share(int64_t lines, int thread, int threads);
 /* One spike of element i at `seconds` after the start of frame t of the pass. */

@@ -1,6 +1,7 @@
 /* blur.c - coefficients of the blurs of blur.h, and their division among threads. */
 #include "blur.h"
 #include "../context.h"
+#include "there.h"
 #include <math.h>
 #include <string.h>
 
@@ -27,7 +28,12 @@ size_t convis_blur_size(int64_t w, int64_t h, int varying)
     return (sizeof(convis_blur) + 63)/64*64 + (size_t)(12*places(w, h, varying))*sizeof(convis_real);
 }
 
-size_t convis_blur_scratch(int64_t w, int64_t h, int threads) { return (size_t)threads*convis_blur_part(w, h)*sizeof(convis_real); }
+size_t convis_blur_scratch(const convis_pass *p)
+{
+    const int64_t w = p->out_shape.dim[CONVIS_X], h = p->out_shape.dim[CONVIS_Y];
+    if (p->context->there) return (size_t)(p->recording ? 2 : 1)*(size_t)convis_elements(p->out_shape)*sizeof(convis_real);
+    return (size_t)p->threads*convis_blur_part(w, h)*sizeof(convis_real);
+}
 
 /* Growth of sigma with eccentricity (SPEC 2b): 1/d(r). */
 static double growth(const convis_blur_spec *s, double x, double y)
@@ -140,20 +146,33 @@ void convis_blur_prepare(convis_blur *b, convis_context *c, int64_t w, int64_t h
     if (b->method == CONVIS_BLUR_DIFFUSION)      prepare_diffusion(b, s);
     if (b->method == CONVIS_BLUR_DERICHE)        prepare_deriche(b, s);
     if (b->method == CONVIS_BLUR_DERICHE_RADIAL) prepare_deriche_radial(b, s);
+    convis_blur_card_prepare(b);
 }
 
 int convis_next_strip(const convis_pass *p, const convis_blur *b, int64_t *y0, int64_t *y1)
 {
-    int64_t end = convis_share(b->h, p->thread + 1, p->threads);
+    int64_t end = convis_share(b->h, p->thread + 1, p->threads), lines = p->there ? b->h : b->kernels->lanes;
     *y0 = *y1 < 0 ? convis_share(b->h, p->thread, p->threads) : *y1;
-    *y1 = *y0 + b->kernels->lanes < end ? *y0 + b->kernels->lanes : end;
+    *y1 = *y0 + lines < end ? *y0 + lines : end;
     return *y0 < end;
+}
+
+void convis_copy_rows(const convis_pass *p, const convis_real *from, convis_real *to)
+{
+    int64_t w = p->out_shape.dim[CONVIS_X], h = p->out_shape.dim[CONVIS_Y], n = convis_elements(p->out_shape);
+    int64_t first = convis_share(h, p->thread, p->threads), end = convis_share(h, p->thread + 1, p->threads);
+    if (p->there) convis_copy_there(p, to, from, n);
+    else for (int64_t at = first*w; at < n; at += w*h) memcpy(to + at, from + at, (size_t)((end - first)*w)*sizeof *to);
 }
 
 void convis_blur_rows(const convis_pass *p, const convis_blur *b, const convis_real *in, convis_real *out, int64_t planes,
                       int64_t y0, int64_t y1, void *scratch)
 {
     int64_t n = b->w*b->h;
+    if (p->there) {
+        convis_blur_there(p, b, 0, in, out, planes, scratch);
+        return;
+    }
     void *mine = (convis_real *)scratch + (size_t)p->thread*convis_blur_part(b->w, b->h);
     for (int64_t k = 0; k < planes; k++) {
         if (b->method != CONVIS_BLUR_NONE) b->kernels->rows(b, in + k*n, out + k*n, y0, y1, mine);
@@ -166,7 +185,8 @@ void convis_blur_columns(const convis_pass *p, const convis_blur *b, convis_real
     int64_t n = b->w*b->h, x0 = convis_share(b->w, p->thread, p->threads), x1 = convis_share(b->w, p->thread + 1, p->threads);
     void *mine = (convis_real *)scratch + (size_t)p->thread*convis_blur_part(b->w, b->h);
     if (b->method == CONVIS_BLUR_NONE) return;
-    for (int64_t k = 0; k < planes; k++) b->kernels->columns(b, map + k*n, map + k*n, x0, x1, mine);
+    if (p->there) convis_blur_there(p, b, 1, map, map, planes, scratch);
+    else for (int64_t k = 0; k < planes; k++) b->kernels->columns(b, map + k*n, map + k*n, x0, x1, mine);
 }
 
 void convis_blur_run(const convis_pass *p, const convis_blur *b, const convis_real *in, convis_real *out, int64_t planes, void *scratch)

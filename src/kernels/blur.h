@@ -18,7 +18,6 @@
 #ifndef CONVIS_BLUR_H
 #define CONVIS_BLUR_H
 #include <convis/layer.h>
-#include <string.h>
 
 enum convis_blur_method { CONVIS_BLUR_NONE, CONVIS_BLUR_DIFFUSION, CONVIS_BLUR_DERICHE, CONVIS_BLUR_DERICHE_RADIAL };
 enum { CONVIS_BLUR_STEPS = 4 };
@@ -50,8 +49,8 @@ typedef struct convis_blur convis_blur;
 
 /* Bytes of a convis_blur for maps of w x h: the layer's constants_size (or a part of it). */
 size_t convis_blur_size(int64_t w, int64_t h, int varying);
-/* Bytes of scratch that one call needs for so many threads. */
-size_t convis_blur_scratch(int64_t w, int64_t h, int threads);
+/* Bytes of scratch that one call needs, for maps like the pass's output (after plan() has set its shape). */
+size_t convis_blur_scratch(const convis_pass *);
 /* varying: room was made for coefficients that differ from pixel to pixel. */
 void convis_blur_prepare(convis_blur *, convis_context *, int64_t w, int64_t h, int varying, const convis_blur_spec *);
 /* Blur `planes` maps, in to out (which may be the same), by all threads of the pass. Ends at a barrier. */
@@ -93,12 +92,7 @@ static inline void convis_launch_own(const convis_pass *p, const char *kernel, v
     int64_t h = p->out_shape.dim[CONVIS_Y];
     convis_launch_rows(p, kernel, p->out_shape, convis_share(h, p->thread, p->threads), convis_share(h, p->thread + 1, p->threads), buffers);
 }
-static inline void convis_copy_rows(const convis_pass *p, const convis_real *from, convis_real *to)
-{
-    int64_t w = p->out_shape.dim[CONVIS_X], h = p->out_shape.dim[CONVIS_Y], n = convis_elements(p->out_shape);
-    int64_t first = convis_share(h, p->thread, p->threads), end = convis_share(h, p->thread + 1, p->threads);
-    for (int64_t at = first*w; at < n; at += w*h) memcpy(to + at, from + at, (size_t)((end - first)*w)*sizeof *to);
-}
+void convis_copy_rows(const convis_pass *, const convis_real *from, convis_real *to);
 /* ... and the k-th of those maps in scratch memory that begins with them. */
 static inline size_t convis_map_size(const convis_pass *p)
 {
@@ -108,6 +102,14 @@ static inline convis_real *convis_map_of(const convis_pass *p, int k)
 {
     return (convis_real *)((char *)p->scratch + (size_t)k*convis_map_size(p));
 }
+
+/* ---- On a device (blur_there.c): whole maps, without barriers ---- */
+
+void convis_blur_card_prepare(convis_blur *);
+void convis_blur_there(const convis_pass *, const convis_blur *, int columns, const convis_real *in, convis_real *out, int64_t planes,
+                       void *scratch);
+void convis_blur_back_there(const convis_pass *, const convis_blur *, const convis_blur_back *, const char *before,
+                            void *const *buffers_before, const char *after, void *const *buffers_after);
 
 /* The part that is compiled once per instruction set; the baseline is its plain twin. */
 typedef struct convis_blur_kernels {
@@ -131,6 +133,7 @@ struct convis_blur {
     convis_real *row[6], *column[6];
     convis_real *weight, *per_weight;        /* DIFFUSION, varying: L of every pixel, relative to the centre's, and 1/L; else NULL */
     convis_real end_forward, end_backward;   /* DERICHE: steady response to a constant 1 */
+    convis_real card[2][16];                 /* what kernels of cards get of rows and columns (blur_there.c) */
 };
 enum { CONVIS_BLUR_LANES = 64 };             /* no instruction set treats more lines at once */
 /* A thread's part of the scratch memory: the transposed lines, the forward pass, six sets of coefficients for a narrow

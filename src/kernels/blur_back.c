@@ -195,6 +195,10 @@ static void rows(const convis_pass *p, const convis_blur *b, const convis_blur_b
 void convis_blur_back_run(const convis_pass *p, const convis_blur *b, const convis_blur_back *k, const char *before, void *const *buffers_before,
                           const char *after, void *const *buffers_after)
 {
+    if (p->there) {
+        convis_blur_back_there(p, b, k, before, buffers_before, after, buffers_after);
+        return;
+    }
     for (int64_t y0, y1 = -1; convis_next_strip(p, b, &y0, &y1);) {
         if (before) convis_launch_rows(p, before, p->out_shape, y0, y1, buffers_before);
         begin(p, b, k, y0, y1);

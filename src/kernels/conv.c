@@ -44,6 +44,7 @@ int64_t convis_conv_history(const convis_conv_spec *s) { return (s->t - 1)*s->di
 int convis_conv_frames(const convis_conv_spec *s)
 {
     int64_t history = convis_conv_history(s), once = s->t*s->out*(s->in/s->groups)/(s->batch*(s->in + s->out));
+    if (s->method == CONVIS_CONV_CARD) once = 0;
     return s->gradients ? (int)convis_least(256, convis_most(16, convis_most(2*history, 4*once))) : 16;
 }
 
@@ -111,6 +112,11 @@ void convis_conv_arrange(convis_conv *c, const convis_conv_spec *spec, int threa
     c->map_y = convis_conv_take(&c->size, (size_t)c->y.padded*sizeof(int32_t));
     c->map_x = convis_conv_take(&c->size, (size_t)c->x.padded*sizeof(int32_t));
     c->bias  = convis_conv_take(&c->size, (size_t)c->s.out*sizeof(real));
+    if (c->s.method == CONVIS_CONV_CARD) {
+        c->forward = c->kernel = c->input = CONV_CARD;
+        convis_conv_card_room(c);
+        return;
+    }
     convis_conv_fft_lengths(c);
     c->forward = choose(c, 0, &c->cost);
     c->kernel  = choose(c, CONVIS_CONV_KERNEL, &c->cost_kernel);
@@ -153,7 +159,8 @@ static void say(convis_conv *c, const char *format, ...)
 
 static void say_way(convis_conv *c, const convis_conv *of, int way)
 {
-    if (way == CONV_FFT) say(c, "fft %lldx%lld", (long long)of->fft.nx, (long long)of->fft.ny);
+    if (way == CONV_CARD) say(c, "%s", convis_conv_card_way(of));
+    else if (way == CONV_FFT) say(c, "fft %lldx%lld", (long long)of->fft.nx, (long long)of->fft.ny);
     else if (way == CONV_LINES) say(c, "separable (columns, then rows)");
     else if (way == CONV_FACTORED) {
         const convis_conv *space = convis_conv_at(of, of->factors.space);
@@ -169,6 +176,7 @@ static void describe(convis_conv *c)
     say(c, "%lldx%lld, kernel %lldx%lldx%lld, %lld to %lld channels: ", (long long)s->w, (long long)s->h, (long long)s->t, (long long)s->y,
         (long long)s->x, (long long)s->in, (long long)s->out);
     say_way(c, c, c->forward);
+    if (c->forward == CONV_CARD) return;
     if (s->gradients & CONVIS_CONV_KERNEL) { say(c, "; gradient of the kernel "); say_way(c, c, c->kernel); }
     if (s->gradients & CONVIS_CONV_INPUT)  { say(c, "; of the input "); say_way(c, c, c->input); }
 }
@@ -179,6 +187,7 @@ static convis_status prepare_ways(convis_conv *c, convis_context *context, const
 {
     convis_status status = CONVIS_OK;
     int better = 0, gradient = c->s.gradients & CONVIS_CONV_INPUT;
+    if (c->forward == CONV_CARD) { convis_conv_card_prepare(c, weights); return CONVIS_OK; }
     if (uses(c, CONV_DIRECT) || c->lines) convis_conv_direct_prepare(c, weights);
     if (uses(c, CONV_PIXELS)) convis_conv_pixels_prepare(c, weights);
     if (uses(c, CONV_FFT))    status = convis_conv_fft_prepare(c, context, weights);
@@ -293,6 +302,7 @@ void convis_conv_fold(const convis_conv *c, const real *padded, int64_t pitch, r
 void convis_conv_forward(const convis_pass *p, const convis_conv *c, const real *in, real *out, void *scratch)
 {
     switch (c->forward) {
+    case CONV_CARD:     convis_conv_card_forward(p, c, in, out); break;
     case CONV_PIXELS:   convis_conv_pixels_forward(p, c, in, out, scratch); break;
     case CONV_FFT:      convis_conv_fft_forward(p, c, in, out, scratch); break;
     case CONV_FACTORED: convis_conv_factored_forward(p, c, in, out, scratch); break;

@@ -20,6 +20,7 @@
  *                  in time would give other rounding for other chunks; and for up to hundreds of taps they are not faster
  *      separable   kernels of low rank in space x time: filters in time, then 2D convolutions; kernels of low rank in
  *                  y x x: columns, then rows
+ *      card        on a device, directly (conv_card.c); in single precision, about as exact as the others
  * Forward, the bits do not depend on the cutting into chunks, the number of threads or the instruction set. Gradients do not
  * depend on threads. */
 #ifndef CONVIS_CONV_H
@@ -27,7 +28,7 @@
 #include <convis/layer.h>
 
 enum { CONVIS_CONV_REPLICATE, CONVIS_CONV_ZEROS, CONVIS_CONV_REFLECT, CONVIS_CONV_NONE, CONVIS_CONV_PADDINGS };
-enum { CONVIS_CONV_AUTO, CONVIS_CONV_DIRECT, CONVIS_CONV_FFT, CONVIS_CONV_SEPARABLE };
+enum { CONVIS_CONV_AUTO, CONVIS_CONV_DIRECT, CONVIS_CONV_FFT, CONVIS_CONV_SEPARABLE, CONVIS_CONV_CARD };
 enum { CONVIS_CONV_KERNEL = 1, CONVIS_CONV_INPUT = 2 };      /* gradients that will be asked for */
 
 typedef struct convis_conv_spec {
@@ -37,6 +38,9 @@ typedef struct convis_conv_spec {
     int64_t stride_y, stride_x, dilation_t, dilation_y, dilation_x;
     int     padding, method, gradients;      /* method: forced, unless CONVIS_CONV_AUTO */
 } convis_conv_spec;
+
+/* On a device CARD, which no one else may ask for; else `method`. */
+int convis_conv_method(const convis_context *, int method);
 
 /* Size of the output, and the frames of the past that must lie before the input's first. */
 int64_t convis_conv_height (const convis_conv_spec *);
@@ -59,4 +63,8 @@ void convis_conv_forward(const convis_pass *, const convis_conv *, const convis_
 /* Add to what is not NULL: d_in (and the past before it), d_weights, d_bias. spec.gradients must have named them. */
 void convis_conv_vjp(const convis_pass *, const convis_conv *, const convis_real *in, const convis_real *d_out, convis_real *d_in,
                      double *d_weights, double *d_bias, void *scratch);
+/* The same on a device, where all of these are. And n numbers there made 0. */
+void convis_conv_vjp_there(const convis_pass *, const convis_conv *, const convis_real *in, const convis_real *d_out, convis_real *d_in,
+                           convis_real *d_weights, convis_real *d_bias, void *scratch);
+void convis_conv_zero_there(const convis_pass *, convis_real *, int64_t n);
 #endif

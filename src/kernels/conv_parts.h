@@ -13,8 +13,8 @@ typedef struct conv_axis { int64_t in, out, kernel, stride, dilation, before, re
 typedef struct conv_ring { int64_t first, end; uint64_t epoch; } conv_ring;
 
 /* How one of the three operations is computed. PIXELS: direct, of 1 x 1 kernels. LINES: columns, then rows. FACTORED: in time,
- * then in space, by two convolutions. */
-enum { CONV_DIRECT, CONV_PIXELS, CONV_FFT, CONV_LINES, CONV_FACTORED };
+ * then in space, by two convolutions. CARD: on a device, in any of the ways of conv_card.c. */
+enum { CONV_DIRECT, CONV_PIXELS, CONV_FFT, CONV_LINES, CONV_FACTORED, CONV_CARD };
 enum { CONV_RANK = 4 };                  /* the highest rank that LINES and FACTORED are for */
 
 /* Places in memory are bytes from the beginning of the constants, or of the scratch. */
@@ -53,6 +53,28 @@ typedef struct conv_factored {
     size_t  movie, time_scratch, space_scratch;
 } conv_factored;
 
+/* CARD: a sum over taps from a source to a destination of each group, forward or back. lanes: outputs that see the same pixels: 8, of
+ * as many frames (in_time) or channels; 1; 0: nothing is shared. */
+typedef struct conv_cut { int64_t taps_y, taps_x, planes, tile_h, pitch, plane, tiles, blocks; } conv_cut;     /* planes 0: it does not fit */
+typedef struct conv_sweep {
+    int64_t  src, dst, src_h, src_w, dst_h, dst_w, stride_y, stride_x, offset;
+    int      turned, in_time, log_width, lanes;
+    conv_cut eight, one;
+    size_t   numbers;                    /* what its kernels get */
+} conv_sweep;
+/* The kernel's gradient: taps and inputs that a team treats. inputs 0: nothing fits. */
+typedef struct conv_slopes {
+    int64_t taps_y, taps_x, inputs, rows, pitch, plane, apart, tiles, blocks, eights, pieces, shares;
+    int     log_width, in_time;
+} conv_slopes;
+typedef struct conv_card {
+    conv_sweep  forward, back;
+    conv_slopes slopes;
+    int     folds;                       /* gradients of padded planes are made first, then added to where they came from */
+    int64_t fold_frames;
+    size_t  weights, places;
+} conv_card;
+
 struct convis_conv {
     convis_conv_spec s;
     const convis_conv_kernels *kernels;
@@ -67,6 +89,7 @@ struct convis_conv {
     conv_pixels   pixels;
     conv_fft      fft;
     conv_factored factors;
+    conv_card     card;
     char    choice[256];
 };
 
@@ -154,6 +177,11 @@ convis_status convis_conv_fft_prepare(convis_conv *, convis_context *, const dou
 void   convis_conv_fft_forward(const convis_pass *, const convis_conv *, const real *in, real *out, void *scratch);
 void   convis_conv_fft_vjp(const convis_pass *, const convis_conv *, const real *in, const real *d_out, real *d_in, double *d_weights,
                            void *scratch);
+
+void   convis_conv_card_room(convis_conv *);
+void   convis_conv_card_prepare(convis_conv *, const double *weights);
+const char *convis_conv_card_way(const convis_conv *);                     /* in words */
+void   convis_conv_card_forward(const convis_pass *, const convis_conv *, const real *in, real *out);
 
 void   convis_conv_factored_room(convis_conv *, int threads);              /* for what might be faster than c->cost */
 /* better: the kernel's rank allows it and it is faster; c->cost and c->cost_input are brought up to date. */

@@ -22,9 +22,10 @@
 #ifndef CONVIS_FORMULA_H
 #define CONVIS_FORMULA_H
 #include <convis/layer.h>
+#include "formula_steps.h"
 
 enum {
-    CONVIS_FORMULA_INPUTS = 4, CONVIS_FORMULA_NAMES = CONVIS_MAX_PARAMS, CONVIS_FORMULA_NAME = 32, /* with its end */
+    CONVIS_FORMULA_NAMES = CONVIS_MAX_PARAMS, CONVIS_FORMULA_NAME = 32, /* with its end */
     CONVIS_FORMULA_LENGTH = 2000,        /* characters */
     CONVIS_FORMULA_DEPTH  = 100,         /* parentheses, functions and signs within each other */
     CONVIS_FORMULA_NODES  = 3000,        /* of the graph, with derivatives */
@@ -66,13 +67,8 @@ typedef struct convis_formula_node {
     double number;
 } convis_formula_node;
 
-/* ---- Programs. An operand is a slot: inputs, the incoming gradient, outputs, then uniform numbers, then registers. ---- */
+/* ---- Programs, of steps on slots (formula_steps.h) ---- */
 
-enum {
-    CONVIS_FORMULA_SLOT_GRADIENT = CONVIS_FORMULA_INPUTS,
-    CONVIS_FORMULA_SLOT_OUT      = CONVIS_FORMULA_SLOT_GRADIENT + 1,
-    CONVIS_FORMULA_SLOT_NUMBERS  = CONVIS_FORMULA_SLOT_OUT + CONVIS_FORMULA_INPUTS
-};
 typedef struct convis_formula_step { short code, to, a, b, c; } convis_formula_step;    /* to: of sums, which one */
 typedef struct convis_formula_program {
     int   steps, needed;                 /* needed: those of the outputs; the rest are for sums */
@@ -83,41 +79,6 @@ typedef struct convis_formula_program {
     short fill[CONVIS_FORMULA_STEPS];
     convis_formula_step step[CONVIS_FORMULA_STEPS];
 } convis_formula_program;
-
-/* What a step can be: the operation, which operands are numbers (1: a, 2: b, 4: c), and what one element becomes, in terms of
- * the dialect and of formula_blocks.c. Other operands that are numbers fill a register. */
-#define CONVIS_FORMULA_CODES(ONE, TWO, THREE)                                                                               \
-    TWO(ADD, 0, A + B)              TWO(ADD, 2, A + B)              TWO(SUB, 0, A - B)              TWO(SUB, 1, A - B)      \
-    TWO(MUL, 0, A*B)                TWO(MUL, 2, A*B)                                                                        \
-    TWO(DIV, 0, A/B)                TWO(DIV, 1, A/B)                TWO(DIV, 2, A/B)                ONE(NEG, 0, -A)         \
-    TWO(POW, 0, raise(A, B))        TWO(MIN, 0, convis_min(A, B))   TWO(MIN, 2, convis_min(A, B))                           \
-    TWO(MAX, 0, convis_max(A, B))   TWO(MAX, 2, convis_max(A, B))                                                           \
-    TWO(LESS, 0, A < B ? R(1) : R(0))          TWO(LESS, 1, A < B ? R(1) : R(0))          TWO(LESS, 2, A < B ? R(1) : R(0)) \
-    TWO(LESS_EQUAL, 0, A <= B ? R(1) : R(0))   TWO(LESS_EQUAL, 1, A <= B ? R(1) : R(0))                                     \
-    TWO(LESS_EQUAL, 2, A <= B ? R(1) : R(0))                                                                                \
-    THREE(SELECT, 0, !(A == 0) ? B : C)        THREE(SELECT, 2, !(A == 0) ? B : C)                                          \
-    THREE(SELECT, 4, !(A == 0) ? B : C)        THREE(SELECT, 6, !(A == 0) ? B : C)                                          \
-    ONE(EXP, 0, exponential(A))     ONE(LOG, 0, logarithm(A))       ONE(LOG1P, 0, logarithm_1p(A))                          \
-    ONE(EXPM1, 0, exponential_m1(A))           ONE(SQRT, 0, convis_sqrt(A))                                                 \
-    ONE(ABS, 0, magnitude(A))       ONE(SIGN, 0, A > 0 ? R(1) : A < 0 ? R(-1) : A)                                          \
-    ONE(RELU, 0, A < 0 ? R(0) : A)  ONE(STEP, 0, A > 0 ? R(1) : R(0))                                                       \
-    ONE(SOFTPLUS, 0, softplus(A))   ONE(SIGMOID, 0, sigmoid(A))     ONE(TANH, 0, tangent(A))                                \
-    ONE(SIN, 0, sine(A))            ONE(COS, 0, cosine(A))                                                                  \
-    TWO(GATE, 0, A > 0 ? B : R(0))  TWO(SCALED, 0, A == 0 ? R(0) : A*B)         TWO(SCALED, 2, A == 0 ? R(0) : A*B)         \
-    TWO(SHARED, 0, A == 0 ? R(0) : A/B)        TWO(SHARED, 2, A == 0 ? R(0) : A/B)                                          \
-    ONE(SQRT_SLOPE, 0, A > 0 ? R(0.5)/A : R(0))                                                                             \
-    THREE(POW_SLOPE, 0, slope_of_power(A, B, C))                    THREE(POW_SLOPE, 2, slope_of_power(A, B, C))            \
-    ONE(LOG_OR_0, 0, A > 0 ? logarithm(A) : R(0))                   ONE(SIGMOID_SLOPE, 0, slope_of_sigmoid(A))              \
-    THREE(MUL_ADD, 0, A*B + C)      THREE(MUL_ADD, 2, A*B + C)      THREE(MUL_ADD, 4, A*B + C)      THREE(MUL_ADD, 6, A*B + C) \
-    THREE(MUL_SUB, 0, A*B - C)      THREE(MUL_SUB, 2, A*B - C)                                                              \
-    THREE(SUB_MUL, 0, C - A*B)      THREE(SUB_MUL, 2, C - A*B)      THREE(SUB_MUL, 4, C - A*B)      THREE(SUB_MUL, 6, C - A*B) \
-    ONE(COPY, 0, A)                 ONE(COPY, 1, A)
-#define CONVIS_FORMULA_CODE_NAME(op, mask, value) CONVIS_FC_##op##_##mask,
-enum convis_formula_code {
-    CONVIS_FORMULA_CODES(CONVIS_FORMULA_CODE_NAME, CONVIS_FORMULA_CODE_NAME, CONVIS_FORMULA_CODE_NAME)
-    /* to += a; sum[to] += a; sum[to] += a b */
-    CONVIS_FC_ADD_INTO, CONVIS_FC_ADD_UP, CONVIS_FC_ADD_UP_PRODUCT
-};
 
 /* No pointers: a layer keeps it in its constants. */
 typedef struct convis_formula {
@@ -150,6 +111,19 @@ typedef struct convis_formula_blocks {
 const convis_formula_blocks *convis_formula_blocks_of(const convis_context *);
 /* Gradients of its parameters, for these values, from the sums over all elements; added to d_values. */
 void convis_formula_from_sums(const convis_formula *, const double *values, const double *sums, double *d_values);
+
+/* ---- formula_there.c: on a device ---- */
+
+/* Its programs for kernels, with the values that it is bound to, for a layer to keep in its constants: so many numbers. */
+int64_t convis_formula_card_size(const convis_formula *);
+void    convis_formula_card(const convis_formula *, convis_real *card);
+/* As those of the blocks, on the pass's frames of n elements; four inputs or NULL each. room: memory there for as many numbers as
+ * convis_formula_card_room says. sums: ours, written; NULL: not wanted. */
+int64_t convis_formula_card_room(const convis_formula *);
+void    convis_formula_value_there(const convis_pass *, const convis_formula *, const convis_real *card, const convis_real *const *in,
+                                   convis_real *out, int64_t n);
+void    convis_formula_gradient_there(const convis_pass *, const convis_formula *, const convis_real *card, const convis_real *const *in,
+                                      const convis_real *d_out, convis_real *const *d_in, convis_real *room, double *sums, int64_t n);
 
 /* ---- formula_graph.c ---- */
 

@@ -3,6 +3,7 @@
  * A step is a loop over one block that the compiler vectorises; a program goes through all of its steps with one block before
  * it takes the next, so that what passes between steps stays in the first-level cache. Nothing depends on how elements fall
  * into blocks or vectors, hence the same bits everywhere; only sums are made in double, in lanes whose number is fixed. */
+#define CONVIS_FORMULA_FUNCTIONS
 #include "formula.h"
 #include <convis/kernel.h>
 
@@ -11,99 +12,6 @@ enum {
     ROOM = 6*1024,                       /* numbers in all registers together, of a program that does not need more */
     MOST_ROOM = SHORTEST_BLOCK*CONVIS_FORMULA_STEPS
 };
-
-/* ---- Functions: kernel.h's, with what they leave to the caller: 0, infinity, and what is no number ---- */
-
-#define NEVER    R(NAN)
-#define INFINITE R(INFINITY)
-CONVIS_INLINE real magnitude(real x) { return x < 0 ? -x : x; }
-#ifdef CONVIS_DOUBLE
-#define LARGEST  1.7976931348623157e308
-CONVIS_INLINE real exponential(real x)    { return exp(x); }
-CONVIS_INLINE real exponential_m1(real x) { return expm1(x); }
-CONVIS_INLINE real logarithm(real x)      { return log(x); }
-CONVIS_INLINE real sine(real x)           { return sin(x); }
-CONVIS_INLINE real cosine(real x)         { return cos(x); }
-CONVIS_INLINE real raise(real a, real b)  { return pow(a, b); }
-#else
-#define LARGEST  3.40282347e38f
-CONVIS_INLINE real exponential(real x)    { real y = convis_exp(x);   return x != x ? x : y; }
-CONVIS_INLINE real exponential_m1(real x) { real y = convis_expm1(x); return x != x ? x : y; }
-CONVIS_INLINE real logarithm(real x)
-{
-    real y = convis_log(x), other = x == 0 ? -INFINITE : NEVER;
-    y = x > LARGEST ? x : y;
-    return x > 0 ? y : other;
-}
-
-/* x, or where that is beyond `most`, or no number, some tiny number: x without the upper bits of its exponent. (Not 0: the
- * compiler would give a constant a path of its own, and the loop no vectors. For the same reason 0 is b - b below.) */
-CONVIS_INLINE real within(real x, real most) { return x*x < most*most ? x : convis_float(convis_bits(x) & 0x8fffffffu); }
-
-/* x less whole turns, in turns; a turn is taken away in three parts, the first two of few digits. Beyond 4e5, where single
- * precision has no digits left for it, x counts as 0. */
-CONVIS_INLINE real turns(real x)
-{
-    x = within(x, 4e5f);
-    real k = (x*1.59154943e-1f + 12582912.0f) - 12582912.0f;
-    return (((x - k*6.28125f) - k*1.93500518799e-3f) - k*3.01991598e-7f)*1.59154943e-1f;
-}
-CONVIS_INLINE real cosine(real x)
-{
-    real c, s;
-    convis_circle(magnitude(turns(x)), &c, &s);
-    return c + (x - x);                                  /* infinite: no number */
-}
-CONVIS_INLINE real sine(real x)
-{
-    real c, s, u = turns(x);
-    convis_circle(magnitude(u), &c, &s);
-    s = u < 0 ? -s : s;
-    return s + (x - x);
-}
-
-/* Of a negative base only whole powers are numbers. */
-CONVIS_INLINE real raise(real a, real b)
-{
-    int  whole = (int)within(b, 1e6f);
-    real y = convis_exp(b*convis_log(magnitude(a))), odd = whole & 1 ? -y : y, below = (real)whole == b ? odd : NEVER;
-    real of_0 = b < 0 ? INFINITE : b - b;
-    of_0 = b == 0 ? 1 : of_0;
-    y = a < 0 ? below : y;
-    y = a == 0 ? of_0 : y;
-    return a != a ? a : y;
-}
-#endif
-
-/* log(1 + x): the logarithm of the rounded sum, and what rounding took away. */
-CONVIS_INLINE real logarithm_1p(real x)
-{
-    real w = 1 + x, lost = (x - (w - 1))/w, y = logarithm(w);
-    return w > 0 && w <= LARGEST ? y + lost : y;
-}
-
-CONVIS_INLINE real softplus(real x)
-{
-    real e = convis_exp(x < 0 ? x : -x), w = 1 + e;
-    return (x < 0 ? 0 : x) + (convis_log(w) + (e - (w - 1))/w);
-}
-CONVIS_INLINE real sigmoid(real x)  { real y = 1/(1 + convis_exp(-x)); return x != x ? x : y; }
-CONVIS_INLINE real slope_of_sigmoid(real x)
-{
-    real e = convis_exp(-magnitude(x)), s = 1/(1 + e);
-    return e*s*s;
-}
-CONVIS_INLINE real tangent(real x)
-{
-    real e = convis_expm1(-2*magnitude(x)), y = -e/(2 + e);
-    y = x < 0 ? -y : y;
-    return x != x ? x : y;
-}
-CONVIS_INLINE real slope_of_power(real a, real b, real power)
-{
-    real y = b*power/a, at_0 = b == 1 ? R(1) : R(0);
-    return a == 0 ? at_0 : y;
-}
 
 /* ---- Steps ---- */
 

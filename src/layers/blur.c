@@ -31,7 +31,7 @@ static convis_status plan(convis_pass *p)
 {
     int64_t w = p->out_shape.dim[CONVIS_X], h = p->out_shape.dim[CONVIS_Y];
     p->constants_size = convis_blur_size(w, h, convis_blur_varies(convis_blur_spec_of(p->param, 0)));
-    p->scratch_size = convis_blur_scratch(w, h, p->threads) + (p->recording ? 2*map_size(p) : 0);
+    p->scratch_size = convis_blur_scratch(p) + (p->recording ? 2*map_size(p) : 0);
     return CONVIS_OK;
 }
 
@@ -70,6 +70,6 @@ CONVIS_LAYER_KERNELS(blur)
 const convis_layer_type convis_blur_layer = {
     .abi = CONVIS_LAYER_ABI, .name = "blur", .doc = "spatial blur of a given standard deviation",
     .params = params, .states = states, .inputs = 1, .kernels = blur_kernels, .source = convis_blur_source,
-    .plan = plan, .prepare = prepare, .past = past, .forward = forward, .vjp = vjp,
+    .plan = plan, .prepare = prepare, .past = past, .forward = forward, .vjp = vjp, .anywhere = 1,
 };
 #endif

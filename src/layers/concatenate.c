@@ -6,14 +6,17 @@
 #include <convis/kernel.h>
 #ifndef CONVIS_HOST
 
-CONVIS_KERNEL2(concatenate_copy, IN x, OUT y)
+/* k: elements of a frame of x as the product of two numbers, likewise of y. The n elements are one batch's of x. */
+CONVIS_KERNEL3(concatenate_copy, PARAM k, IN x, OUT y)
 {
-    CONVIS_SCAN(i, t) y[t*n + i] = x[t*n + i];
+    integer in = (integer)k[0]*(integer)k[1], out = (integer)k[2]*(integer)k[3];
+    CONVIS_SCAN(i, t) y[t*out + i] = x[t*in + i];
 }
 
-CONVIS_KERNEL2(concatenate_add, IN dy, OUT dx)
+CONVIS_KERNEL3(concatenate_add, PARAM k, IN dy, OUT dx)
 {
-    CONVIS_SCAN(i, t) dx[t*n + i] += dy[t*n + i];
+    integer in = (integer)k[0]*(integer)k[1], out = (integer)k[2]*(integer)k[3];
+    CONVIS_SCAN(i, t) dx[t*in + i] += dy[t*out + i];
 }
 
 CONVIS_EXPORT(concatenate, CONVIS_ENTRY(concatenate_copy) CONVIS_ENTRY(concatenate_add))
@@ -23,6 +26,7 @@ CONVIS_EXPORT(concatenate, CONVIS_ENTRY(concatenate_copy) CONVIS_ENTRY(concatena
 
 static const convis_field params[] = { { 0 } };
 static const convis_field states[] = { { 0 } };
+enum { SIZES = 16 };                     /* numbers that a kernel gets of an input */
 
 static convis_status plan(convis_pass *p)
 {
@@ -34,20 +38,34 @@ static convis_status plan(convis_pass *p)
                     (long long)p->in_shape[k].dim[CONVIS_X], (long long)p->in_shape[k].dim[CONVIS_Y]);
         p->out_shape.dim[CONVIS_C] += p->in_shape[k].dim[CONVIS_C];
     }
+    p->constants_size = CONVIS_MAX_INPUTS*SIZES*sizeof(convis_real);
     return CONVIS_OK;
 }
 
-/* Every frame and batch of every input is one block of the output. */
+/* Whole numbers beyond 2^24 have no place in single precision, but a width and what is above it do. */
+static convis_status prepare(convis_pass *p)
+{
+    const double width = (double)p->out_shape.dim[CONVIS_X];
+    for (int j = 0; j < p->inputs; j++) {
+        convis_real *k = (convis_real *)p->constants + j*SIZES;
+        k[0] = k[2] = (convis_real)width;
+        k[1] = (convis_real)((double)convis_elements(p->in_shape[j])/width);
+        k[3] = (convis_real)((double)convis_elements(p->out_shape)/width);
+    }
+    return CONVIS_OK;
+}
+
+/* Every batch of every input is one block of each frame of the output. */
 static void each_block(convis_pass *p, const char *kernel, int back)
 {
     int64_t batches = p->out_shape.dim[CONVIS_B], out = convis_elements(p->out_shape)/batches, before = 0;
-    for (int k = 0; k < p->inputs; k++) {
-        int64_t block = convis_elements(p->in_shape[k])/batches;
-        for (int64_t b = 0; b < p->frames*batches; b++) {
+    for (int j = 0; j < p->inputs; j++) {
+        int64_t block = convis_elements(p->in_shape[j])/batches;
+        for (int64_t b = 0; b < batches; b++) {
             void *y = back ? (void *)(uintptr_t)(p->d_out + b*out + before) : p->out + b*out + before;
-            void *x = back ? p->d_in[k] + b*block : (void *)(uintptr_t)(p->in[k] + b*block);
-            void *buffers[] = { back ? y : x, back ? x : y };
-            if (!back || p->d_in[k]) convis_launch(p, kernel, block, 1, buffers);
+            void *x = back ? p->d_in[j] + b*block : (void *)(uintptr_t)(p->in[j] + b*block);
+            void *buffers[] = { (convis_real *)p->constants + j*SIZES, back ? y : x, back ? x : y };
+            if (!back || p->d_in[j]) convis_launch(p, kernel, block, p->frames, buffers);
         }
         before += block;
     }
@@ -73,6 +91,6 @@ CONVIS_LAYER_KERNELS(concatenate)
 const convis_layer_type convis_concatenate = {
     .abi = CONVIS_LAYER_ABI, .name = "concatenate", .doc = "the channels of its inputs, one after the other",
     .params = params, .states = states, .inputs = 4, .fewest = 2, .kernels = concatenate_kernels, .source = convis_concatenate_source,
-    .plan = plan, .forward = forward, .vjp = vjp, .past = past,
+    .plan = plan, .prepare = prepare, .forward = forward, .vjp = vjp, .anywhere = 1, .past = past,
 };
 #endif

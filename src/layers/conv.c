@@ -44,7 +44,8 @@ static convis_conv_spec spec_of(const convis_pass *p)
     return (convis_conv_spec){ .batch = d[CONVIS_B], .in = d[CONVIS_C], .out = (int64_t)a[CHANNELS], .groups = (int64_t)a[GROUPS],
         .h = d[CONVIS_Y], .w = d[CONVIS_X], .t = (int64_t)a[FRAMES], .y = (int64_t)a[HEIGHT], .x = (int64_t)a[WIDTH],
         .stride_y = (int64_t)a[STRIDE], .stride_x = (int64_t)a[STRIDE], .dilation_t = (int64_t)a[DILATION_T],
-        .dilation_y = (int64_t)a[DILATION], .dilation_x = (int64_t)a[DILATION], .padding = (int)a[PADDING], .method = (int)a[METHOD],
+        .dilation_y = (int64_t)a[DILATION], .dilation_x = (int64_t)a[DILATION], .padding = (int)a[PADDING],
+        .method = convis_conv_method(p->context, (int)a[METHOD]),
         .gradients = p->recording ? CONVIS_CONV_KERNEL | CONVIS_CONV_INPUT : 0 };
 }
 
@@ -104,7 +105,9 @@ static void forward(convis_pass *p) { convis_conv_forward(p, p->constants, p->in
 
 static void vjp(convis_pass *p)
 {
-    convis_conv_vjp(p, p->constants, p->in[0], p->d_out, p->d_in[0], p->d_array[WEIGHTS], p->d_array[BIAS], p->scratch);
+    if (p->there)
+        convis_conv_vjp_there(p, p->constants, p->in[0], p->d_out, p->d_in[0], p->d_values[WEIGHTS], p->d_values[BIAS], p->scratch);
+    else convis_conv_vjp(p, p->constants, p->in[0], p->d_out, p->d_in[0], p->d_array[WEIGHTS], p->d_array[BIAS], p->scratch);
 }
 
 /* One number must do for all outputs and pixels: the mean over channels where the border is padded with its own pixels. */
@@ -133,6 +136,7 @@ CONVIS_LAYER_KERNELS(conv)
 const convis_layer_type convis_conv_layer = {
     .abi = CONVIS_LAYER_ABI, .name = "conv", .doc = "3D convolution",
     .params = params, .states = states, .inputs = 1, .kernels = conv_kernels, .source = convis_conv_source,
-    .plan = plan, .prepare = prepare, .initial = initial, .past = past, .past_vjp = past_vjp, .method = method, .forward = forward, .vjp = vjp,
+    .plan = plan, .prepare = prepare, .initial = initial, .past = past, .past_vjp = past_vjp, .method = method,
+    .forward = forward, .vjp = vjp, .anywhere = 1,
 };
 #endif

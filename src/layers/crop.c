@@ -76,6 +76,6 @@ CONVIS_LAYER_KERNELS(crop)
 const convis_layer_type convis_crop = {
     .abi = CONVIS_LAYER_ABI, .name = "crop", .doc = "a window of every frame",
     .params = params, .states = states, .inputs = 1, .kernels = crop_kernels, .source = convis_crop_source,
-    .plan = plan, .prepare = prepare, .past = past, .forward = forward, .vjp = vjp,
+    .plan = plan, .prepare = prepare, .past = past, .forward = forward, .vjp = vjp, .anywhere = 1,
 };
 #endif

@@ -39,6 +39,6 @@ CONVIS_LAYER_KERNELS(difference)
 const convis_layer_type convis_difference = {
     .abi = CONVIS_LAYER_ABI, .name = "difference", .doc = "first input less the second",
     .params = params, .states = states, .inputs = 2, .kernels = difference_kernels, .source = convis_difference_source,
-    .pointwise = "difference_forward", .adjoint = "difference_adjoint", .past = past,
+    .instant = 1, .pointwise = "difference_forward", .adjoint = "difference_adjoint", .past = past,
 };
 #endif

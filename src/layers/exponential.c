@@ -49,6 +49,6 @@ CONVIS_LAYER_KERNELS(exponential)
 const convis_layer_type convis_exponential = {
     .abi = CONVIS_LAYER_ABI, .name = "exponential", .doc = "the exponential of gain times input plus offset",
     .params = params, .states = states, .inputs = 1, .kernels = exponential_kernels, .source = convis_exponential_source,
-    .pointwise = "exponential_forward", .adjoint = "exponential_adjoint", .past = past,
+    .instant = 1, .pointwise = "exponential_forward", .adjoint = "exponential_adjoint", .past = past,
 };
 #endif

@@ -6,7 +6,7 @@
  * the formula above has nl.a and nl.b, which are 1 unless set. As long as no formula is set, y = x.
  *
  * Adjoint: f is differentiated symbolically. Sums for the parameters are made in shares of the elements that do not depend on
- * how many threads there are. */
+ * how many threads there are. This layer has no kernels of its own: formula_blocks.c computes, on a device formula_steps.h. */
 #include <convis/kernel.h>
 #ifndef CONVIS_HOST
 
@@ -60,6 +60,10 @@ static convis_status fields(convis_context *c, const char *path, char *const *te
 
 enum { SHARES = 32 };
 
+/* Behind the formula in the constants: its programs for a device. */
+static size_t formula_size(void) { return (sizeof(convis_formula) + 63)/64*64; }
+static convis_real *card_of(const convis_pass *p) { return (convis_real *)(void *)((char *)p->constants + formula_size()); }
+
 static convis_status plan(convis_pass *p)
 {
     convis_formula *f;
@@ -71,8 +75,12 @@ static convis_status plan(convis_pass *p)
     for (int j = 1; !status && j < p->inputs; j++)
         if (memcmp(&p->in_shape[j], &p->in_shape[0], sizeof p->in_shape[0]))
             status = convis_fail(p->context, CONVIS_ESHAPE, "%s: its inputs are not of one shape", p->path);
-    p->constants_size = sizeof *f;
-    p->scratch_size = p->recording ? SHARES*(size_t)(f->backward.sums + 1)*sizeof(double) : 0;
+    p->constants_size = formula_size() + (size_t)convis_formula_card_size(f)*sizeof(convis_real);
+    if (p->recording) {
+        const size_t here = SHARES*(size_t)(f->backward.sums + 1)*sizeof(double);
+        const size_t there = (size_t)convis_formula_card_room(f)*sizeof(convis_real);
+        p->scratch_size = here > there ? here : there;
+    }
     convis_release(p->context, f);
     return status;
 }
@@ -84,6 +92,7 @@ static convis_status prepare(convis_pass *p)
     const char *text = p->text[FORMULA] ? p->text[FORMULA] : params[FORMULA].unit;
     convis_status status = f->nodes ? CONVIS_OK : convis_formula_compile(p->context, p->path, text, f);
     if (!status) convis_formula_bind(f, p->param + OWN);
+    if (!status && p->there) convis_formula_card(f, card_of(p));
     return status;
 }
 
@@ -95,6 +104,10 @@ static double past(const convis_pass *p, const double *x, double *state)
 
 static void forward(convis_pass *p)
 {
+    if (p->there) {
+        convis_formula_value_there(p, p->constants, card_of(p), p->in, p->out, convis_elements(p->out_shape));
+        return;
+    }
     int64_t all = convis_elements(p->out_shape)*p->frames, from = convis_share(all, p->thread, p->threads);
     const convis_real *in[CONVIS_MAX_INPUTS] = { NULL };
     for (int j = 0; j < p->inputs; j++) in[j] = p->in[j] + from;
@@ -120,10 +133,23 @@ static void add_share(const convis_pass *p, int share, double *sums)
     }
 }
 
+static void vjp_there(convis_pass *p)
+{
+    const convis_formula *f = p->constants;
+    double sums[CONVIS_FORMULA_SUMS];
+    convis_formula_gradient_there(p, f, card_of(p), p->in, p->d_out, p->d_in, p->scratch, p->wanted ? sums : NULL,
+                                  convis_elements(p->out_shape));
+    if (p->wanted) convis_formula_from_sums(f, p->param + OWN, sums, p->d_param + OWN);
+}
+
 static void vjp(convis_pass *p)
 {
     const convis_formula *f = p->constants;
     int count = f->backward.sums;
+    if (p->there) {
+        vjp_there(p);
+        return;
+    }
     double *sums = p->scratch;
     for (int s = p->thread; s < SHARES; s += p->threads) add_share(p, s, sums + (int64_t)s*count);
     convis_barrier(p);
@@ -136,6 +162,6 @@ CONVIS_LAYER_KERNELS(expr)
 const convis_layer_type convis_expr = {
     .abi = CONVIS_LAYER_ABI, .name = "expr", .doc = "a formula in its inputs and in parameters of its own",
     .params = params, .states = states, .inputs = 4, .fewest = 1, .kernels = expr_kernels, .source = convis_expr_source,
-    .plan = plan, .prepare = prepare, .past = past, .forward = forward, .vjp = vjp, .fields = fields,
+    .plan = plan, .prepare = prepare, .past = past, .forward = forward, .vjp = vjp, .anywhere = 1, .fields = fields,
 };
 #endif

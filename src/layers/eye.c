@@ -60,6 +60,7 @@ static const convis_field params[] = {
     { 0 }
 };
 enum { X, Y, REST, MOVES, SPEED_X, SPEED_Y, BEGUN, PATH_SIZE };
+enum { WALK = 1024 };                    /* frames for which the path is walked at once */
 static const convis_field states[] = { { "path", "px", 0, 0, 0, 0, "position, rest, remaining moves, speed" }, { 0 } };
 static const convis_field outputs[] = { { "position", "px", 0, 0, 0, 0, "left and top of the window" }, { 0 } };
 
@@ -75,7 +76,7 @@ static convis_status plan(convis_pass *p)
     p->state_shape[0] = convis_movie_shape(1, 1, PATH_SIZE);
     p->extra_shape[0] = p->tape_shape[0] = convis_movie_shape(1, 1, 2);
     p->constants_size = 8*sizeof(convis_real);
-    p->scratch_size = 2*sizeof(convis_real);
+    p->scratch_size = 2*WALK*sizeof(convis_real);
     return CONVIS_OK;
 }
 
@@ -149,22 +150,34 @@ static convis_real within(double at, double room, int exact)
     return (convis_real)(!(at > 0) ? 0 : at > room ? room : at);      /* a damaged state may hold no number */
 }
 
-/* The path is short work: thread 0 walks it, frame by frame, and all copy the window. */
+/* Corners of some frames, from t0 on, to the scratch and to whoever wants them. */
+static void walk(convis_pass *p, int t0, int frames)
+{
+    convis_real s[PATH_SIZE], corner[2*WALK];
+    const size_t bytes = 2*(size_t)frames*sizeof *corner;
+    int exact = p->param[EXACT] > 0;
+    convis_fetch(p, s, p->state[0], sizeof s);
+    for (int t = 0; t < frames; t++) {
+        move(p, s, p->frame + t0 + t);
+        corner[2*t] = within((double)s[X], (double)p->in_shape[0].dim[CONVIS_X] - p->param[WIDTH], exact);
+        corner[2*t + 1] = within((double)s[Y], (double)p->in_shape[0].dim[CONVIS_Y] - p->param[HEIGHT], exact);
+    }
+    convis_give(p, p->state[0], s, sizeof s);
+    convis_give(p, p->scratch, corner, bytes);
+    if (p->extra[0]) convis_give(p, p->extra[0] + 2*t0, corner, bytes);
+    if (p->tape[0]) convis_give(p, p->tape[0] + 2*t0, corner, bytes);
+}
+
+/* The path is short work: thread 0 walks it, and all copy the window. */
 static void forward(convis_pass *p)
 {
-    convis_real *s = p->state[0], *corner = p->scratch;
     int64_t m = convis_elements(p->in_shape[0]), n = convis_elements(p->out_shape);
-    int exact = p->param[EXACT] > 0;
-    for (int t = 0; t < p->frames; t++) {
-        if (p->thread == 0) {
-            move(p, s, p->frame + t);
-            corner[0] = within((double)s[X], (double)p->in_shape[0].dim[CONVIS_X] - p->param[WIDTH], exact);
-            corner[1] = within((double)s[Y], (double)p->in_shape[0].dim[CONVIS_Y] - p->param[HEIGHT], exact);
-            if (p->extra[0]) memcpy(p->extra[0] + 2*t, corner, 2*sizeof *corner);
-            if (p->tape[0]) memcpy(p->tape[0] + 2*t, corner, 2*sizeof *corner);
-        }
+    for (int t = 0; t < p->frames; t += WALK) {
+        int frames = p->frames - t < WALK ? p->frames - t : WALK;
+        if (p->thread == 0) walk(p, t, frames);
         convis_barrier(p);
-        convis_launch(p, "eye_forward", n, 1, (void *[]){ p->constants, corner, (void *)(uintptr_t)(p->in[0] + t*m), p->out + t*n });
+        convis_launch(p, "eye_forward", n, frames,
+                      (void *[]){ p->constants, p->scratch, (void *)(uintptr_t)(p->in[0] + t*m), p->out + t*n });
     }
 }
 
@@ -178,6 +191,6 @@ CONVIS_LAYER_KERNELS(eye)
 const convis_layer_type convis_eye = {
     .abi = CONVIS_LAYER_ABI, .name = "eye", .doc = "a window moved by microsaccades",
     .params = params, .states = states, .outputs = outputs, .inputs = 1, .tape = 1, .kernels = eye_kernels, .source = convis_eye_source,
-    .plan = plan, .prepare = prepare, .past = past, .forward = forward, .vjp = vjp,
+    .plan = plan, .prepare = prepare, .past = past, .forward = forward, .vjp = vjp, .anywhere = 1,
 };
 #endif

@@ -238,7 +238,7 @@ static convis_status plan(convis_pass *p)
         return convis_fail(p->context, CONVIS_ENOTSUP, "%s.substep: %.0f of %g s in a step of %g s, expected at most %d", p->path,
                            p->dt/p->param[SUBSTEP], p->param[SUBSTEP], p->dt, MOST_SUBSTEPS);
     p->constants_size = numbers_size(p) + convis_blur_size(w, h, convis_blur_varies(convis_blur_spec_of(p->param, 0)));
-    p->scratch_size = (size_t)(p->recording ? MAPS_BACK : 1)*convis_map_size(p) + convis_blur_scratch(w, h, p->threads);
+    p->scratch_size = (size_t)(p->recording ? MAPS_BACK : 1)*convis_map_size(p) + convis_blur_scratch(p);
     if (p->recording) p->frames_wanted = 4;              /* a pass begins with copies */
     p->tape_shape[0] = p->tape_shape[1] = p->out_shape;
     p->tape_shape[0].dim[CONVIS_B] *= START_MAPS;
@@ -378,6 +378,6 @@ CONVIS_LAYER_KERNELS(gain_control)
 const convis_layer_type convis_gain_control = {
     .abi = CONVIS_LAYER_ABI, .name = "gain_control", .doc = "bipolar cells with contrast gain control",
     .params = params, .states = states, .outputs = outputs, .inputs = 1, .tape = 2, .kernels = gain_control_kernels,
-    .source = convis_gain_control_source, .plan = plan, .prepare = prepare, .past = past, .forward = forward, .vjp = vjp,
+    .source = convis_gain_control_source, .plan = plan, .prepare = prepare, .past = past, .forward = forward, .vjp = vjp, .anywhere = 1,
 };
 #endif

@@ -157,7 +157,7 @@ static convis_status plan(convis_pass *p)
 {
     int64_t w = p->out_shape.dim[CONVIS_X], h = p->out_shape.dim[CONVIS_Y];
     p->constants_size = numbers_size() + convis_blur_size(w, h, convis_blur_varies(convis_blur_spec_of(p->param, 0)));
-    p->scratch_size = (size_t)(p->recording ? MAPS_BACK : 1)*convis_map_size(p) + convis_blur_scratch(w, h, p->threads);
+    p->scratch_size = (size_t)(p->recording ? MAPS_BACK : 1)*convis_map_size(p) + convis_blur_scratch(p);
     if (p->recording) p->frames_wanted = 4;              /* a pass begins with copies */
     p->tape_shape[0] = p->tape_shape[1] = p->out_shape;
     p->tape_shape[0].dim[CONVIS_B] *= 2;
@@ -295,6 +295,6 @@ CONVIS_LAYER_KERNELS(leaky_heat)
 const convis_layer_type convis_leaky_heat = {
     .abi = CONVIS_LAYER_ABI, .name = "leaky_heat", .doc = "leaky heat equation: low pass and blur in one",
     .params = params, .states = states, .inputs = 1, .tape = 2, .kernels = leaky_heat_kernels, .source = convis_leaky_heat_source,
-    .plan = plan, .prepare = prepare, .past = past, .forward = forward, .vjp = vjp,
+    .plan = plan, .prepare = prepare, .past = past, .forward = forward, .vjp = vjp, .anywhere = 1,
 };
 #endif

@@ -137,7 +137,7 @@ static convis_status plan(convis_pass *p)
         return convis_fail(p->context, CONVIS_ENOTSUP, "%s.substep: %.0f of %g s in a step of %g s, expected at most %d", p->path,
                            p->dt/p->param[SUBSTEP], p->param[SUBSTEP], p->dt, MOST_SUBSTEPS);
     p->constants_size = numbers_size() + convis_blur_size(w, h, convis_blur_varies(convis_blur_spec_of(p->param, 0)));
-    p->scratch_size = (size_t)(p->recording ? MAPS_BACK : 1)*convis_map_size(p) + convis_blur_scratch(w, h, p->threads);
+    p->scratch_size = (size_t)(p->recording ? MAPS_BACK : 1)*convis_map_size(p) + convis_blur_scratch(p);
     p->tape_shape[0] = p->out_shape;
     p->tape_shape[0].dim[CONVIS_B] *= taped_maps(p);
     return CONVIS_OK;
@@ -232,6 +232,6 @@ CONVIS_LAYER_KERNELS(luminance_gain)
 const convis_layer_type convis_luminance_gain = {
     .abi = CONVIS_LAYER_ABI, .name = "luminance_gain", .doc = "outer plexiform layer with luminance gain control",
     .params = params, .states = states, .outputs = outputs, .inputs = 1, .tape = 1, .kernels = luminance_gain_kernels,
-    .source = convis_luminance_gain_source, .plan = plan, .prepare = prepare, .past = past, .forward = forward, .vjp = vjp,
+    .source = convis_luminance_gain_source, .plan = plan, .prepare = prepare, .past = past, .forward = forward, .vjp = vjp, .anywhere = 1,
 };
 #endif

@@ -9,6 +9,9 @@
  * dX_{j+1} = -s_j f dy. The last four are sums of dy and of f dy for each line, made in shares of the elements that do not
  * depend on how many threads there are. */
 #include <convis/kernel.h>
+
+enum { PIECEWISE_FOLDED = 64 };          /* columns of sums that remain of many */
+
 #ifndef CONVIS_HOST
 
 /* Which of `lines` lines, beginning at X, each pixel of a group is on. */
@@ -38,7 +41,65 @@ CONVIS_KERNEL6(piecewise_adjoint, PARAM k, PARAM X, PARAM S, IN x, IN dy, OUT dx
     }
 }
 
-CONVIS_EXPORT(piecewise, CONVIS_ENTRY(piecewise_forward) CONVIS_ENTRY(piecewise_adjoint))
+/* For devices. Column c of n: the sums of dy (even rows) and of dy (x - X_j) (odd ones) for each line, over every n-th element of all
+ * frames. A column is one work-item's. */
+CONVIS_KERNEL5(piecewise_sums, PARAM k, PARAM X, IN x, IN dy, OUT sums)
+{
+    integer lines = (integer)k[0], elements = (integer)k[1]*(integer)k[2]*(integer)nt;
+    CONVIS_PIXELS(c) {
+        for (integer j = 0; j < 2*lines; j++) sums[j*n + c] = 0;
+        for (integer i = c; i < elements; i += n) {
+            integer from = 0, to = lines;                /* the line is from .. to - 1 */
+            while (to - from > 1) {
+                integer middle = (from + to)/2;
+                if (x[i] >= X[middle]) from = middle; else to = middle;
+            }
+            sums[2*from*n + c] += dy[i];
+            sums[(2*from + 1)*n + c] += dy[i]*(x[i] - X[from]);
+        }
+    }
+}
+
+/* nt columns become PIECEWISE_FOLDED. */
+CONVIS_KERNEL2(piecewise_fold, IN sums, OUT folded)
+{
+    CONVIS_PIXELS(i) {
+        real sum = 0;
+        for (integer c = i%PIECEWISE_FOLDED; c < (integer)nt; c += PIECEWISE_FOLDED) sum += sums[i/PIECEWISE_FOLDED*(integer)nt + c];
+        folded[i] = sum;
+    }
+}
+
+CONVIS_INLINE real piecewise_row(IN folded, integer row)
+{
+    real sum = 0;
+    for (integer c = 0; c < PIECEWISE_FOLDED; c++) sum += folded[row*PIECEWISE_FOLDED + c];
+    return sum;
+}
+
+/* Over the knots: what the sums of the lines on both sides mean. S: slopes, W: widths, 0: a step; knot: its place in the arrays. */
+CONVIS_KERNEL7(piecewise_give, PARAM k, PARAM S, PARAM W, PARAM knot, IN folded, STATE dX, STATE dY)
+{
+    integer lines = (integer)k[0];
+    CONVIS_PIXELS(r) {
+        real value = 0, place = 0;
+        if (r < lines) {
+            real left = piecewise_row(folded, 2*r) - (W[r] > 0 ? piecewise_row(folded, 2*r + 1)/W[r] : R(0.0));
+            value += left;
+            place -= S[r]*left;
+        }
+        if (r > 0 && W[r - 1] > 0) {
+            real right = piecewise_row(folded, 2*r - 1)/W[r - 1];
+            value += right;
+            place -= S[r - 1]*right;
+        }
+        if (dX) dX[(integer)knot[r]] += place;
+        if (dY) dY[(integer)knot[r]] += value;
+    }
+}
+
+CONVIS_EXPORT(piecewise, CONVIS_ENTRY(piecewise_forward) CONVIS_ENTRY(piecewise_adjoint) CONVIS_ENTRY(piecewise_sums)
+              CONVIS_ENTRY(piecewise_fold) CONVIS_ENTRY(piecewise_give))
 
 #else
 #include <convis/layer.h>
@@ -54,8 +115,8 @@ static const convis_field params[] = {
 };
 static const convis_field states[] = { { 0 } };
 
-/* What prepare() makes: the lines as kernels take them, and which knot of the arrays each begins at. */
-typedef struct lines { int count; convis_real *k, *x, *y, *s; int *knot; } lines;
+/* What prepare() makes: the lines as kernels take them, and which knot of the arrays each begins at; the last knot as well. */
+typedef struct lines { int count; convis_real *k, *x, *y, *s, *width, *place; int *knot; } lines;
 enum { SHARES = 32 };
 
 static int64_t padded(int64_t knots) { return (knots + 15)/16*16; }
@@ -64,7 +125,15 @@ static lines lines_of(const convis_pass *p)
 {
     int64_t room = padded((int64_t)p->param[X]);
     convis_real *k = p->constants;
-    return (lines){ (int)p->param[X] - 1, k, k + 16, k + 16 + room, k + 16 + 2*room, (int *)(void *)(k + 16 + 3*room) };
+    return (lines){ (int)p->param[X] - 1, k, k + 16, k + 16 + room, k + 16 + 2*room, k + 16 + 3*room,
+                    k + 16 + 4*room, (int *)(void *)(k + 16 + 5*room) };
+}
+
+/* On a device: many work-items, but sums that fit into 2 MB. */
+static int64_t columns_of(int64_t knots)
+{
+    int64_t columns = (1 << 18)/knots/PIECEWISE_FOLDED*PIECEWISE_FOLDED;
+    return columns < PIECEWISE_FOLDED ? PIECEWISE_FOLDED : columns > 8192 ? 8192 : columns;
 }
 
 static convis_status plan(convis_pass *p)
@@ -72,8 +141,12 @@ static convis_status plan(convis_pass *p)
     int64_t knots = (int64_t)(p->param[X] > 0 ? p->param[X] : p->param[Y] > 0 ? p->param[Y] : p->param[KNOTS]);
     if (knots < 2) return convis_fail(p->context, CONVIS_ESHAPE, "%s.x: a single knot, expected two at least", p->path);
     p->array_shape[X] = p->array_shape[Y] = (convis_shape){ { 1, 1, 1, 1, knots } };
-    p->constants_size = (size_t)(16 + 3*padded(knots))*sizeof(convis_real) + (size_t)padded(knots)*sizeof(int);
-    p->scratch_size = p->recording ? SHARES*2*(size_t)knots*sizeof(double) : 0;
+    p->constants_size = (size_t)(16 + 5*padded(knots))*sizeof(convis_real) + (size_t)padded(knots)*sizeof(int);
+    if (p->recording) {
+        const size_t here = SHARES*2*(size_t)knots*sizeof(double);
+        const size_t there = (size_t)(2*knots*(columns_of(knots) + PIECEWISE_FOLDED))*sizeof(convis_real);
+        p->scratch_size = here > there ? here : there;
+    }
     return CONVIS_OK;
 }
 
@@ -106,10 +179,14 @@ static convis_status prepare(convis_pass *p)
     lines l = lines_of(p);
     rank_knots(p->array[X], l.count + 1, l.knot);
     l.k[0] = (convis_real)l.count;
+    l.k[1] = (convis_real)p->out_shape.dim[CONVIS_X];
+    l.k[2] = (convis_real)(convis_elements(p->out_shape)/p->out_shape.dim[CONVIS_X]);
+    for (int j = 0; j <= l.count; j++) l.place[j] = (convis_real)l.knot[j];
     for (int j = 0; j < l.count; j++) {
         l.x[j] = (convis_real)p->array[X][l.knot[j]];
         l.y[j] = (convis_real)p->array[Y][l.knot[j]];
         l.s[j] = (convis_real)slope(p, l.knot, j);
+        l.width[j] = (convis_real)(p->array[X][l.knot[j + 1]] - p->array[X][l.knot[j]]);
     }
     return CONVIS_OK;
 }
@@ -179,6 +256,17 @@ static void add_share(const convis_pass *p, const lines *l, int64_t i0, int64_t 
         }
 }
 
+static void knots_there(const convis_pass *p, const lines *l)
+{
+    const int64_t knots = l->count + 1, columns = columns_of(knots);
+    convis_real *sums = p->scratch, *folded = sums + 2*l->count*columns;
+    convis_launch(p, "piecewise_sums", columns, p->frames,
+                  (void *[]){ l->k, l->x, (void *)(uintptr_t)p->in[0], (void *)(uintptr_t)p->d_out, sums });
+    convis_launch(p, "piecewise_fold", 2*l->count*PIECEWISE_FOLDED, (int)columns, (void *[]){ sums, folded });
+    convis_launch(p, "piecewise_give", knots, 1,
+                  (void *[]){ l->k, l->s, l->width, l->place, folded, p->d_values[X], p->d_values[Y] });
+}
+
 static void vjp(convis_pass *p)
 {
     lines l = lines_of(p);
@@ -187,7 +275,8 @@ static void vjp(convis_pass *p)
     if (p->d_in[0])
         convis_launch(p, "piecewise_adjoint", n, p->frames,
                       (void *[]){ l.k, l.x, l.s, (void *)(uintptr_t)p->in[0], (void *)(uintptr_t)p->d_out, p->d_in[0] });
-    if (!p->d_array[X] && !p->d_array[Y]) return;
+    if (p->d_values[X] || p->d_values[Y]) knots_there(p, &l);
+    if (!p->d_array[X] && !p->d_array[Y]) return;        /* on a device they are NULL */
     for (int s = p->thread; s < SHARES; s += p->threads)
         add_share(p, &l, convis_share(n, s, SHARES), convis_share(n, s + 1, SHARES), sums + (int64_t)s*2*l.count);
     convis_barrier(p);
@@ -206,6 +295,6 @@ CONVIS_LAYER_KERNELS(piecewise)
 const convis_layer_type convis_piecewise = {
     .abi = CONVIS_LAYER_ABI, .name = "piecewise", .doc = "straight lines between knots, which can be learnt",
     .params = params, .states = states, .inputs = 1, .kernels = piecewise_kernels, .source = convis_piecewise_source,
-    .plan = plan, .prepare = prepare, .past = past, .past_vjp = past_vjp, .forward = forward, .vjp = vjp, .initial = initial,
+    .plan = plan, .prepare = prepare, .past = past, .past_vjp = past_vjp, .forward = forward, .vjp = vjp, .anywhere = 1, .initial = initial,
 };
 #endif

@@ -116,6 +116,6 @@ CONVIS_LAYER_KERNELS(pool)
 const convis_layer_type convis_pool = {
     .abi = CONVIS_LAYER_ABI, .name = "pool", .doc = "mean or maximum over blocks of pixels",
     .params = params, .states = states, .inputs = 1, .tape = 1, .kernels = pool_kernels, .source = convis_pool_source,
-    .plan = plan, .prepare = prepare, .forward = forward, .vjp = vjp, .past = past,
+    .plan = plan, .prepare = prepare, .forward = forward, .vjp = vjp, .anywhere = 1, .past = past,
 };
 #endif

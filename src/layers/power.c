@@ -59,6 +59,6 @@ CONVIS_LAYER_KERNELS(power)
 const convis_layer_type convis_power = {
     .abi = CONVIS_LAYER_ABI, .name = "power", .doc = "a rectifier raised to a power",
     .params = params, .states = states, .inputs = 1, .kernels = power_kernels, .source = convis_power_source,
-    .pointwise = "power_forward", .adjoint = "power_adjoint", .past = past,
+    .instant = 1, .pointwise = "power_forward", .adjoint = "power_adjoint", .past = past,
 };
 #endif

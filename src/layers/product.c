@@ -37,6 +37,6 @@ CONVIS_LAYER_KERNELS(product)
 const convis_layer_type convis_product = {
     .abi = CONVIS_LAYER_ABI, .name = "product", .doc = "the product of its two inputs",
     .params = params, .states = states, .inputs = 2, .kernels = product_kernels, .source = convis_product_source,
-    .pointwise = "product_forward", .adjoint = "product_adjoint", .past = past,
+    .instant = 1, .pointwise = "product_forward", .adjoint = "product_adjoint", .past = past,
 };
 #endif

@@ -66,6 +66,6 @@ CONVIS_LAYER_KERNELS(rectify)
 const convis_layer_type convis_rectify = {
     .abi = CONVIS_LAYER_ABI, .name = "rectify", .doc = "smooth rectifying synapse, Hz",
     .params = params, .states = states, .inputs = 1, .kernels = rectify_kernels, .source = convis_rectify_source,
-    .pointwise = "rectify_forward", .adjoint = "rectify_adjoint", .past = past,
+    .instant = 1, .pointwise = "rectify_forward", .adjoint = "rectify_adjoint", .past = past,
 };
 #endif

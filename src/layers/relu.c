@@ -49,6 +49,6 @@ CONVIS_LAYER_KERNELS(relu)
 const convis_layer_type convis_relu = {
     .abi = CONVIS_LAYER_ABI, .name = "relu", .doc = "a hard rectifier",
     .params = params, .states = states, .inputs = 1, .kernels = relu_kernels, .source = convis_relu_source,
-    .pointwise = "relu_forward", .adjoint = "relu_adjoint", .past = past,
+    .instant = 1, .pointwise = "relu_forward", .adjoint = "relu_adjoint", .past = past,
 };
 #endif

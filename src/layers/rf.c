@@ -77,6 +77,7 @@ CONVIS_EXPORT(rf, CONVIS_ENTRY(rf_project) CONVIS_ENTRY(rf_gather) CONVIS_ENTRY(
 
 #else
 #include "../kernels/philox.h"
+#include "../kernels/rf.h"
 #include <string.h>
 
 /* Rows of both tables; the second is FRAMES or FACTORISED, SPACE and FEATURES are the readout's. */
@@ -102,7 +103,7 @@ static const convis_field states[] = { { 0 } };
 
 /* ---- Memory: sizes, bias and weights as kernels read them; projections of a block of frames ---- */
 
-typedef struct sizes { int64_t batches, outputs, inputs, taps, plane, size, kernels, rows, block; int factorised; } sizes;
+typedef convis_rf_sizes sizes;
 
 static sizes sizes_of(const convis_pass *p, int64_t taps, int factorised)
 {
@@ -113,15 +114,23 @@ static sizes sizes_of(const convis_pass *p, int64_t taps, int factorised)
     s.kernels = (s.outputs*taps + RF_ROWS - 1)/RF_ROWS*RF_ROWS;
     s.block = 2*taps < 64 ? 64 : 2*taps;
     s.rows = (s.block + taps - 1)*s.batches;
+    convis_rf_arrange(p->context, &s);
     return s;
 }
 
-/* constants: sizes, then reals: what kernels get of sizes, bias, weights. */
+/* constants: sizes, then reals: what kernels get of sizes, bias, weights; on a device the factors, too. */
 enum { HEAD = 256, K_ROOM = 16 };
 static sizes *head(const convis_pass *p) { return p->constants; }
 static convis_real *numbers(const convis_pass *p) { return (convis_real *)(void *)((char *)p->constants + HEAD); }
 static convis_real *biases(const convis_pass *p)  { return numbers(p) + K_ROOM; }
 static convis_real *weights(const convis_pass *p) { return biases(p) + (head(p)->outputs + 15)/16*16; }
+static convis_real *space(const convis_pass *p)    { return weights(p) + head(p)->kernels*head(p)->size; }
+static convis_real *features(const convis_pass *p) { return space(p) + head(p)->outputs*head(p)->plane; }
+static int64_t factors(const sizes *s) { return s->part && s->factorised ? s->outputs*(s->plane + s->inputs) : 0; }
+static convis_rf_memory there(const convis_pass *p)
+{
+    return (convis_rf_memory){ head(p), numbers(p), biases(p), weights(p), space(p), features(p) };
+}
 
 static convis_status plan(convis_pass *p, int64_t taps, int factorised)
 {
@@ -139,7 +148,12 @@ static convis_status plan(convis_pass *p, int64_t taps, int factorised)
     p->array_shape[BIAS] = (convis_shape){ { s.outputs, 1, 1, 1, 1 } };
     p->history[0] = (int)taps - 1;
     p->frames_wanted = (int)s.block;
-    p->constants_size = HEAD + (size_t)(K_ROOM + (s.outputs + 15)/16*16 + s.kernels*s.size)*sizeof(convis_real);
+    p->constants_size = HEAD + (size_t)(K_ROOM + (s.outputs + 15)/16*16 + s.kernels*s.size + factors(&s))*sizeof(convis_real);
+    if (s.part) {
+        p->frames_wanted = 2*(int)taps;
+        p->scratch_size = convis_rf_scratch_there(&s, p->recording);
+        return CONVIS_OK;
+    }
     p->scratch_size = (size_t)(s.rows*s.kernels + (p->recording ? s.kernels*s.size : 0))*sizeof(convis_real);
     return CONVIS_OK;
 }
@@ -167,10 +181,13 @@ static void prepare(convis_pass *p, int64_t taps, int factorised)
     *head(p) = sizes_of(p, taps, factorised);
     const sizes *s = head(p);
     convis_real *k = numbers(p), *w = weights(p);
-    k[0] = (convis_real)s->kernels;
-    k[1] = (convis_real)s->size;
-    k[2] = (convis_real)s->taps;
-    k[3] = (convis_real)s->batches;
+    k[CONVIS_RF_KERNELS] = (convis_real)s->kernels;
+    k[CONVIS_RF_SIZE]    = (convis_real)s->size;
+    k[CONVIS_RF_TAPS]    = (convis_real)s->taps;
+    k[CONVIS_RF_BATCHES] = (convis_real)s->batches;
+    k[CONVIS_RF_PART]    = (convis_real)s->part;
+    k[CONVIS_RF_OUTPUTS] = (convis_real)s->outputs;
+    k[CONVIS_RF_INPUTS]  = (convis_real)s->inputs;
     for (int64_t o = 0; o < s->outputs; o++) {
         biases(p)[o] = (convis_real)p->array[BIAS][o];
         for (int64_t j = 0; j < s->taps; j++)
@@ -178,6 +195,9 @@ static void prepare(convis_pass *p, int64_t taps, int factorised)
                 for (int64_t at = 0; at < s->plane; at++)
                     w[(o*s->taps + j)*s->size + i*s->plane + at] = (convis_real)weight(p, s, o, i, j, at);
     }
+    if (!factors(s)) return;
+    for (int64_t j = 0; j < s->outputs*s->plane; j++)  space(p)[j] = (convis_real)p->array[SPACE][j];
+    for (int64_t j = 0; j < s->outputs*s->inputs; j++) features(p)[j] = (convis_real)p->array[FEATURES][j];
 }
 
 static convis_status prepare_rf(convis_pass *p)      { prepare(p, (int64_t)p->param[FRAMES], 0); return CONVIS_OK; }
@@ -188,7 +208,9 @@ static convis_status prepare_readout(convis_pass *p) { prepare(p, 1, p->param[FA
 static void forward(convis_pass *p)
 {
     const sizes *s = head(p);
+    const convis_rf_memory f = there(p);
     convis_real *projection = p->scratch;
+    if (p->there) { convis_rf_forward_there(p, &f); return; }
     for (int64_t t = 0; t < p->frames; t += s->block) {
         const int64_t frames = p->frames - t < s->block ? p->frames - t : s->block, rows = (frames + s->taps - 1)*s->batches;
         const convis_real *x = p->in[0] + (t - (s->taps - 1))*s->batches*s->size;
@@ -232,6 +254,13 @@ static void give(const convis_pass *p, const sizes *s, const convis_real *dw)
 static void vjp(convis_pass *p)
 {
     const sizes *s = head(p);
+    const convis_rf_memory f = there(p);
+    if (p->there) {
+        convis_real *const *d = p->d_values;
+        convis_rf_vjp_there(p, &f, s->factorised ? NULL : d[WEIGHTS], d[BIAS], s->factorised ? d[SPACE] : NULL,
+                            s->factorised ? d[FEATURES] : NULL);
+        return;
+    }
     convis_real *dp = p->scratch, *dw = dp + s->rows*s->kernels;
     const int wants_weights = p->d_array[WEIGHTS] || (s->factorised && (p->d_array[SPACE] || p->d_array[FEATURES]));
     for (int64_t t = 0; t < p->frames; t += s->block) {
@@ -290,10 +319,12 @@ const convis_layer_type convis_rf = {
     .abi = CONVIS_LAYER_ABI, .name = "rf", .doc = "receptive fields over the whole frame, one output each",
     .params = rf_params, .states = states, .inputs = 1, .kernels = rf_kernels, .source = convis_rf_source, .plan = plan_rf,
     .prepare = prepare_rf, .initial = initial, .past = past, .past_vjp = past_vjp, .forward = forward, .vjp = vjp,
+    .anywhere = 1,
 };
 const convis_layer_type convis_readout = {
     .abi = CONVIS_LAYER_ABI, .name = "readout", .doc = "weighted sums over space and channels, dense or space times features",
     .params = readout_params, .states = states, .inputs = 1, .kernels = rf_kernels, .source = convis_rf_source, .plan = plan_readout,
     .prepare = prepare_readout, .initial = initial, .past = past, .past_vjp = past_vjp, .forward = forward, .vjp = vjp,
+    .anywhere = 1,
 };
 #endif

@@ -3,7 +3,8 @@
  *      y[t][u] = (1-fy) ((1-fx) x[t][j][i] + fx x[t][j][i+1]) + fy ((1-fx) x[t][j+1][i] + fx x[t][j+1][i+1])
  *      i = floor(X_u), fx = X_u - i, likewise j, fy; pixel i has coordinate i; places outside are clamped to the edge
  *
- * Adjoint: dy scattered with the same weights, summed in order of u; a frame is one thread's. Places are given, not learnt. */
+ * Adjoint: each pixel that some cell sees gathers dy with the same weights, in order of u, from a list that prepare() makes.
+ * Places are given, not learnt. */
 #include <convis/kernel.h>
 #ifndef CONVIS_HOST
 
@@ -17,7 +18,20 @@ CONVIS_KERNEL5(sample_forward, PARAM k, PARAM X, PARAM Y, IN x, OUT y)
     }
 }
 
-CONVIS_EXPORT(sample, CONVIS_ENTRY(sample_forward))
+/* Over pixels that are seen. k: elements of a frame of the map, cells; of the r-th of them, pixel and begin[r] .. begin[r + 1]
+ * of the list of cells and their weights there. */
+CONVIS_KERNEL7(sample_back, PARAM k, PARAM pixel, PARAM begin, PARAM cell, PARAM weight, IN dy, STATE dx)
+{
+    integer m = (integer)k[0], units = (integer)k[3];
+    CONVIS_SCAN(r, t) {
+        integer from = (integer)begin[r], to = (integer)begin[r + 1], at = t*m + (integer)pixel[r];
+        real sum = dx[at];
+        for (integer e = from; e < to; e++) sum += weight[e]*dy[t*units + (integer)cell[e]];
+        dx[at] = sum;
+    }
+}
+
+CONVIS_EXPORT(sample, CONVIS_ENTRY(sample_forward) CONVIS_ENTRY(sample_back))
 
 #else
 #include <convis/layer.h>
@@ -29,6 +43,24 @@ static const convis_field params[] = {
 };
 static const convis_field states[] = { { 0 } };
 
+enum { MOST_CELLS = 1 << 22, KEPT = 16 };   /* whose list single precision can count; KEPT: room for numbers in front */
+
+/* What prepare() makes, in the constants: sizes, places, and, where there is a way back, who sees which pixel. */
+typedef struct sight { convis_real *k, *x, *y, *pixel, *begin, *cell, *weight; int64_t size; } sight;
+static sight sight_of(const convis_pass *p)
+{
+    int64_t units = (int64_t)p->param[0], room = units + 16;
+    convis_real *k = p->constants;
+    sight s = { k, k + KEPT, k + KEPT + room, NULL, NULL, NULL, NULL, KEPT + 2*room };
+    if (!p->recording) return s;
+    s.pixel = s.y + room;                                    /* a cell sees four pixels at most */
+    s.begin = s.pixel + 4*room;
+    s.cell = s.begin + 4*room;
+    s.weight = s.cell + 4*room;
+    s.size += 16*room;
+    return s;
+}
+
 static convis_status plan(convis_pass *p)
 {
     int64_t units = (int64_t)p->param[0];
@@ -38,61 +70,94 @@ static convis_status plan(convis_pass *p)
     const int64_t *d = p->in_shape[0].dim;
     if (d[CONVIS_B]*d[CONVIS_C] != 1 || d[CONVIS_Y]*d[CONVIS_X] > 1 << 24)
         return convis_fail(p->context, CONVIS_ESHAPE, "%s: cells look at one map of one channel, of at most 2^24 pixels", p->path);
+    if (p->recording && units > MOST_CELLS)
+        return convis_fail(p->context, CONVIS_ESHAPE, "%s: %lld cells, expected at most %d where gradients are wanted", p->path,
+                           (long long)units, (int)MOST_CELLS);
     p->out_shape = convis_movie_shape(1, 1, units);
-    p->constants_size = (size_t)(16 + 2*(units + 16))*sizeof(convis_real);
+    p->constants_size = (size_t)sight_of(p).size*sizeof(convis_real);
     return CONVIS_OK;
 }
 
-/* constants: three numbers, then the columns, then the rows. */
+static double clamped(double at, int64_t size) { return at < 0 ? 0 : at > (double)(size - 1) ? (double)(size - 1) : at; }
+
+/* The pixels that cell u sees, and with which weights; returns how many. */
+static int seen(const convis_pass *p, const sight *s, int64_t u, int64_t pixel[4], double weight[4])
+{
+    int64_t w = p->in_shape[0].dim[CONVIS_X], h = p->in_shape[0].dim[CONVIS_Y];
+    double cx = clamped((double)s->x[u], w), cy = clamped((double)s->y[u], h);
+    int64_t i = (int64_t)cx, j = (int64_t)cy;
+    double fx = cx - (double)i, fy = cy - (double)j, each[4] = { (1 - fx)*(1 - fy), fx*(1 - fy), (1 - fx)*fy, fx*fy };
+    int count = 0;
+    for (int q = 0; q < 4; q++) {
+        if ((q & 1 && !(fx > 0)) || (q & 2 && !(fy > 0))) continue;
+        pixel[count] = (j + (q >> 1))*w + i + (q & 1);
+        weight[count++] = each[q];
+    }
+    return count;
+}
+
+/* First how often each pixel is seen, then who sees it, in order of the cells. */
+static convis_status list_cells(convis_pass *p)
+{
+    sight s = sight_of(p);
+    int64_t m = convis_elements(p->in_shape[0]), units = (int64_t)p->param[0], at = 0, rows = 0, pixel[4];
+    double weight[4];
+    int *place = convis_obtain(p->context, (size_t)m*sizeof *place);
+    if (!place) return CONVIS_ENOMEM;
+    for (int64_t u = 0; u < units; u++) for (int q = seen(p, &s, u, pixel, weight); q-- > 0;) place[pixel[q]]++;
+    for (int64_t i = 0; i < m; i++) {
+        int count = place[i];
+        place[i] = (int)at;
+        if (!count) continue;
+        s.pixel[rows] = (convis_real)i;
+        s.begin[rows++] = (convis_real)at;
+        at += count;
+    }
+    s.begin[rows] = (convis_real)at;
+    s.k[3] = (convis_real)units;
+    s.k[4] = (convis_real)rows;
+    for (int64_t u = 0; u < units; u++)
+        for (int q = 0, count = seen(p, &s, u, pixel, weight); q < count; q++) {
+            int e = place[pixel[q]]++;
+            s.cell[e] = (convis_real)u;
+            s.weight[e] = (convis_real)weight[q];
+        }
+    convis_release(p->context, place);
+    return CONVIS_OK;
+}
+
 static convis_status prepare(convis_pass *p)
 {
-    int64_t units = (int64_t)p->param[0];
-    convis_real *k = p->constants, *x = k + 16, *y = x + units + 16;
-    k[0] = (convis_real)convis_elements(p->in_shape[0]);
-    k[1] = (convis_real)p->in_shape[0].dim[CONVIS_X];
-    k[2] = (convis_real)p->in_shape[0].dim[CONVIS_Y];
-    for (int64_t u = 0; u < units; u++) {
-        x[u] = (convis_real)p->array[0][u];
-        y[u] = (convis_real)p->array[1][u];
+    sight s = sight_of(p);
+    s.k[0] = (convis_real)convis_elements(p->in_shape[0]);
+    s.k[1] = (convis_real)p->in_shape[0].dim[CONVIS_X];
+    s.k[2] = (convis_real)p->in_shape[0].dim[CONVIS_Y];
+    for (int64_t u = 0; u < (int64_t)p->param[0]; u++) {
+        s.x[u] = (convis_real)p->array[0][u];
+        s.y[u] = (convis_real)p->array[1][u];
     }
-    return CONVIS_OK;
+    return p->recording ? list_cells(p) : CONVIS_OK;
 }
 
 static double past(const convis_pass *p, const double *x, double *state) { (void)p; (void)state; return x[0]; }
 
 static void forward(convis_pass *p)
 {
-    int64_t units = (int64_t)p->param[0];
-    convis_real *k = p->constants;
-    convis_launch(p, "sample_forward", units, p->frames,
-                  (void *[]){ k, k + 16, k + 16 + units + 16, (void *)(uintptr_t)p->in[0], p->out });
+    sight s = sight_of(p);
+    convis_launch(p, "sample_forward", (int64_t)p->param[0], p->frames, (void *[]){ s.k, s.x, s.y, (void *)(uintptr_t)p->in[0], p->out });
 }
-
-static double clamped(double at, int64_t size) { return at < 0 ? 0 : at > (double)(size - 1) ? (double)(size - 1) : at; }
 
 static void vjp(convis_pass *p)
 {
-    int64_t units = (int64_t)p->param[0], w = p->in_shape[0].dim[CONVIS_X], h = p->in_shape[0].dim[CONVIS_Y];
-    convis_real *k = p->constants, *x = k + 16, *y = x + units + 16;
-    if (!p->d_in[0]) return;
-    for (int64_t t = p->thread; t < p->frames; t += p->threads) {
-        convis_real *to = p->d_in[0] + t*w*h;
-        for (int64_t u = 0; u < units; u++) {
-            double cx = clamped((double)x[u], w), cy = clamped((double)y[u], h), g = (double)p->d_out[t*units + u];
-            int64_t i = (int64_t)cx, j = (int64_t)cy, at = j*w + i;
-            double fx = cx - (double)i, fy = cy - (double)j;
-            to[at] += (convis_real)(g*(1 - fx)*(1 - fy));
-            if (fx > 0)           to[at + 1]     += (convis_real)(g*fx*(1 - fy));
-            if (fy > 0)           to[at + w]     += (convis_real)(g*(1 - fx)*fy);
-            if (fx > 0 && fy > 0) to[at + w + 1] += (convis_real)(g*fx*fy);
-        }
-    }
+    sight s = sight_of(p);
+    void *buffers[] = { s.k, s.pixel, s.begin, s.cell, s.weight, (void *)(uintptr_t)p->d_out, p->d_in[0] };
+    if (p->d_in[0]) convis_launch(p, "sample_back", (int64_t)s.k[4], p->frames, buffers);
 }
 
 CONVIS_LAYER_KERNELS(sample)
 const convis_layer_type convis_sample = {
     .abi = CONVIS_LAYER_ABI, .name = "sample", .doc = "a map as cells at given places see it",
     .params = params, .states = states, .inputs = 1, .kernels = sample_kernels, .source = convis_sample_source,
-    .plan = plan, .prepare = prepare, .past = past, .forward = forward, .vjp = vjp,
+    .plan = plan, .prepare = prepare, .past = past, .forward = forward, .vjp = vjp, .anywhere = 1,
 };
 #endif

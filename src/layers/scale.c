@@ -45,6 +45,6 @@ CONVIS_LAYER_KERNELS(scale)
 const convis_layer_type convis_scale = {
     .abi = CONVIS_LAYER_ABI, .name = "scale", .doc = "gain and offset",
     .params = params, .states = states, .inputs = 1, .kernels = scale_kernels, .source = convis_scale_source,
-    .pointwise = "scale_forward", .adjoint = "scale_adjoint", .past = past,
+    .instant = 1, .pointwise = "scale_forward", .adjoint = "scale_adjoint", .past = past,
 };
 #endif

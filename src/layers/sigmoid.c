@@ -54,6 +54,6 @@ CONVIS_LAYER_KERNELS(sigmoid)
 const convis_layer_type convis_sigmoid = {
     .abi = CONVIS_LAYER_ABI, .name = "sigmoid", .doc = "the logistic function",
     .params = params, .states = states, .inputs = 1, .kernels = sigmoid_kernels, .source = convis_sigmoid_source,
-    .pointwise = "sigmoid_forward", .adjoint = "sigmoid_adjoint", .past = past,
+    .instant = 1, .pointwise = "sigmoid_forward", .adjoint = "sigmoid_adjoint", .past = past,
 };
 #endif

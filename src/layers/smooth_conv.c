@@ -62,7 +62,21 @@ CONVIS_KERNEL8(smooth_conv_back, PARAM k, IN x, IN maps, TAPE tape, OUT dmaps, S
             }
 }
 
-CONVIS_EXPORT(smooth_conv, CONVIS_ENTRY(smooth_conv_chain) CONVIS_ENTRY(smooth_conv_again) CONVIS_ENTRY(smooth_conv_back))
+/* The map of `frame` numbers, which begins anew, folded into one of n. */
+CONVIS_KERNEL2(smooth_conv_tau, STATE dtau, STATE to)
+{
+    CONVIS_PIXELS(i) {
+        real sum = 0;
+        for (integer j = i; j < (integer)frame; j += n) {
+            sum += dtau[j];
+            dtau[j] = 0;
+        }
+        to[i] += sum;
+    }
+}
+
+CONVIS_EXPORT(smooth_conv, CONVIS_ENTRY(smooth_conv_chain) CONVIS_ENTRY(smooth_conv_again) CONVIS_ENTRY(smooth_conv_back)
+              CONVIS_ENTRY(smooth_conv_tau))
 
 #else
 #include "../kernels/conv.h"
@@ -92,7 +106,7 @@ static convis_conv_spec spec_of(const convis_pass *p)
     const int64_t *d = p->in_shape[0].dim;
     return (convis_conv_spec){ .batch = d[CONVIS_B], .in = d[CONVIS_C]*(int64_t)a[STAGES], .out = (int64_t)a[CHANNELS], .groups = 1,
         .h = d[CONVIS_Y], .w = d[CONVIS_X], .t = 1, .y = (int64_t)a[HEIGHT], .x = (int64_t)a[WIDTH], .stride_y = 1, .stride_x = 1,
-        .dilation_t = 1, .dilation_y = 1, .dilation_x = 1, .padding = (int)a[PADDING],
+        .dilation_t = 1, .dilation_y = 1, .dilation_x = 1, .padding = (int)a[PADDING], .method = convis_conv_method(p->context, 0),
         .gradients = p->recording ? CONVIS_CONV_KERNEL | CONVIS_CONV_INPUT : 0 };
 }
 
@@ -101,7 +115,12 @@ static convis_conv_spec spec_of(const convis_pass *p)
 enum { HEAD = 64 };
 static int64_t block_of(const convis_pass *p)
 {
+    enum { NUMBERS_THERE = 1 << 24 };                    /* of the maps on a device, for which frames make the work */
     const convis_conv_spec s = spec_of(p);
+    if (s.method == CONVIS_CONV_CARD) {
+        const int64_t frames = NUMBERS_THERE/(frame_of(p)*(int64_t)p->param[STAGES]);
+        return frames < 1 ? 1 : frames > 256 ? 256 : frames;
+    }
     return convis_conv_frames(&s) > 1 ? convis_conv_frames(&s) : 16;
 }
 static size_t maps_size(const convis_pass *p)
@@ -185,11 +204,21 @@ static void vjp(convis_pass *p)
         void *again[] = { p->constants, (void *)(uintptr_t)(p->in[0] + t*n), p->tape[0] + t*kept, maps };
         void *back[] = { p->constants, (void *)(uintptr_t)(p->in[0] + t*n), maps, p->tape[0] + t*kept, dmaps, p->d_state[0],
                          p->d_in[0] ? p->d_in[0] + t*n : NULL, dtau };
-        if (p->thread == 0) memset(dmaps, 0, (size_t)(q.frames*kept)*sizeof *dmaps);
+        if (p->there) convis_conv_zero_there(p, dmaps, q.frames*kept);
+        else if (p->thread == 0) memset(dmaps, 0, (size_t)(q.frames*kept)*sizeof *dmaps);
         convis_launch(&q, "smooth_conv_again", n, q.frames, again);
-        convis_conv_vjp(&q, conv_of(p), maps, p->d_out + t*out, dmaps, p->d_array[WEIGHTS], p->d_array[BIAS],
+        if (p->there)
+            convis_conv_vjp_there(&q, conv_of(p), maps, p->d_out + t*out, dmaps, p->d_values[WEIGHTS], p->d_values[BIAS],
+                                  (char *)p->scratch + own_scratch(p));
+        else convis_conv_vjp(&q, conv_of(p), maps, p->d_out + t*out, dmaps, p->d_array[WEIGHTS], p->d_array[BIAS],
                         (char *)p->scratch + own_scratch(p));
         convis_launch(&q, "smooth_conv_back", n, q.frames, back);
+    }
+    if (p->there) {
+        convis_pass q = *p;
+        q.frame = n;
+        convis_launch(&q, "smooth_conv_tau", out, 1, (void *[]){ dtau, p->d_map + TAU*out });
+        return;
     }
     if (p->thread) return;
     for (int64_t i = 0; i < n; i++) {
@@ -226,6 +255,6 @@ const convis_layer_type convis_smooth_conv = {
     .abi = CONVIS_LAYER_ABI, .name = "smooth_conv", .doc = "spatial filters on a chain of low passes",
     .params = params, .states = states, .inputs = 1, .tape = 1, .kernels = smooth_conv_kernels, .source = convis_smooth_conv_source,
     .plan = plan, .prepare = prepare, .initial = initial, .past = past, .past_vjp = past_vjp, .method = method,
-    .forward = forward, .vjp = vjp,
+    .forward = forward, .vjp = vjp, .anywhere = 1,
 };
 #endif

@@ -59,6 +59,6 @@ CONVIS_LAYER_KERNELS(softplus)
 const convis_layer_type convis_softplus = {
     .abi = CONVIS_LAYER_ABI, .name = "softplus", .doc = "a rectifier with a round corner",
     .params = params, .states = states, .inputs = 1, .kernels = softplus_kernels, .source = convis_softplus_source,
-    .pointwise = "softplus_forward", .adjoint = "softplus_adjoint", .past = past,
+    .instant = 1, .pointwise = "softplus_forward", .adjoint = "softplus_adjoint", .past = past,
 };
 #endif

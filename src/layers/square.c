@@ -43,6 +43,6 @@ CONVIS_LAYER_KERNELS(square)
 const convis_layer_type convis_square = {
     .abi = CONVIS_LAYER_ABI, .name = "square", .doc = "the square, times a gain",
     .params = params, .states = states, .inputs = 1, .kernels = square_kernels, .source = convis_square_source,
-    .pointwise = "square_forward", .adjoint = "square_adjoint", .past = past,
+    .instant = 1, .pointwise = "square_forward", .adjoint = "square_adjoint", .past = past,
 };
 #endif

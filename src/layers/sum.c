@@ -46,6 +46,6 @@ CONVIS_LAYER_KERNELS(sum)
 const convis_layer_type convis_sum = {
     .abi = CONVIS_LAYER_ABI, .name = "sum", .doc = "the sum of its inputs",
     .params = params, .states = states, .inputs = 4, .fewest = 2, .kernels = sum_kernels, .source = convis_sum_source,
-    .pointwise = "sum_forward", .adjoint = "sum_adjoint", .past = past,
+    .instant = 1, .pointwise = "sum_forward", .adjoint = "sum_adjoint", .past = past,
 };
 #endif

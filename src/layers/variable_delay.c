@@ -28,7 +28,21 @@ CONVIS_KERNEL5(variable_delay_adjoint, PARAM delay, IN x, IN dy, OUT dx, OUT dde
     }
 }
 
-CONVIS_EXPORT(variable_delay, CONVIS_ENTRY(variable_delay_forward) CONVIS_ENTRY(variable_delay_adjoint))
+/* What was summed for each element of nt batches, to the n delays; the sums begin anew. */
+CONVIS_KERNEL2(variable_delay_give, STATE ddelay, OUT values)
+{
+    CONVIS_PIXELS(i) {
+        real sum = 0;
+        CONVIS_FRAMES(b) {
+            sum += ddelay[b*n + i];
+            ddelay[b*n + i] = 0;
+        }
+        if (values) values[i] += sum/dt;
+    }
+}
+
+CONVIS_EXPORT(variable_delay, CONVIS_ENTRY(variable_delay_forward) CONVIS_ENTRY(variable_delay_adjoint)
+              CONVIS_ENTRY(variable_delay_give))
 
 #else
 #include <convis/layer.h>
@@ -81,8 +95,13 @@ static void vjp(convis_pass *p)
     convis_real *ddelay = p->scratch;
     void *buffers[] = { p->constants, (void *)(uintptr_t)p->in[0], (void *)(uintptr_t)p->d_out, p->d_in[0], ddelay };
     convis_launch(p, "variable_delay_adjoint", maps(p), p->frames, buffers);
+    const int64_t n = (int64_t)p->param[DELAYS];
+    if (p->there) {
+        convis_launch(p, "variable_delay_give", n, (int)(maps(p)/n), (void *[]){ ddelay, p->d_values[DELAYS] });
+        return;
+    }
     if (p->thread) return;
-    for (int64_t i = 0, n = (int64_t)p->param[DELAYS]; i < maps(p); i++) {
+    for (int64_t i = 0; i < maps(p); i++) {
         if (p->d_array[DELAYS]) p->d_array[DELAYS][i % n] += (double)ddelay[i]/p->dt;
         ddelay[i] = 0;
     }
@@ -98,6 +117,6 @@ CONVIS_LAYER_KERNELS(variable_delay)
 const convis_layer_type convis_variable_delay = {
     .abi = CONVIS_LAYER_ABI, .name = "variable_delay", .doc = "the input some time ago, each pixel's own",
     .params = params, .states = states, .inputs = 1, .kernels = variable_delay_kernels, .source = convis_variable_delay_source,
-    .plan = plan, .prepare = prepare, .forward = forward, .vjp = vjp, .past = past,
+    .plan = plan, .prepare = prepare, .forward = forward, .vjp = vjp, .anywhere = 1, .past = past,
 };
 #endif

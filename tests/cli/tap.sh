@@ -12,6 +12,7 @@ work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
 convis() { "$convis" "$@"; }
+export CONVIS_DEVICE=cpu CONVIS_CACHE="$work/kernels"      # exact answers; what is compiled stays here
 count=0
 
 ok()     { count=$((count + 1)); echo "ok $count - $1"; }

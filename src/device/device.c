@@ -1,0 +1,259 @@
+/* device.c - graphics cards by name, their faults, and programs that are compiled once and kept on disk. */
+#include "device.h"
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const convis_device_type *const TYPES[] = { &convis_device_cuda, &convis_device_opencl };
+enum { TYPE_COUNT = sizeof TYPES/sizeof *TYPES };
+
+/* ---- Lists and names ---- */
+
+static int list_processor(int index, convis_device_info *info)
+{
+    int usable = 0;
+    const char *isa = convis_isa(index, &usable);
+    if (!isa) return 0;
+    snprintf(info->name, sizeof info->name, "cpu:%s", isa);
+    snprintf(info->title, sizeof info->title, "this processor");
+    info->usable = usable;
+    if (!usable) snprintf(info->why, sizeof info->why, "this processor does not have it");
+    return 1;
+}
+
+/* The lists of all kinds, one behind the other. */
+int convis_device_list(int index, convis_device_info *info)
+{
+    for (int kind = -1; index >= 0 && kind < TYPE_COUNT; kind++) {
+        int (*const list)(int, convis_device_info *) = kind < 0 ? list_processor : TYPES[kind]->list;
+        int length = 0;
+        for (; length <= index; length++) {
+            *info = (convis_device_info){ .usable = 0 };
+            if (!list(length, info)) break;
+        }
+        if (length > index) return 1;
+        index -= length;
+    }
+    return 0;
+}
+
+/* "opencl" of "opencl:1.0". */
+static int is_of_kind(const char *name, const char *kind)
+{
+    size_t n = strlen(kind);
+    return !strncmp(name, kind, n) && (!name[n] || name[n] == ':');
+}
+
+/* The device of this name, or the first usable one of this kind; NULL with the sentence left. */
+static const convis_device_type *look_up(convis_context *c, const char *name, convis_device_info *found)
+{
+    char why[sizeof found->why] = "";
+    for (int k = 0; k < TYPE_COUNT; k++) {
+        if (!is_of_kind(name, TYPES[k]->name)) continue;
+        const int any = !strcmp(name, TYPES[k]->name);
+        *found = (convis_device_info){ .usable = 0 };
+        for (int index = 0; TYPES[k]->list(index, found); index++, *found = (convis_device_info){ .usable = 0 }) {
+            if (any ? found->usable : !strcmp(found->name, name) && found->usable) return TYPES[k];
+            if (found->why[0] && (!why[0] || !strcmp(found->name, name))) snprintf(why, sizeof why, "%s", found->why);
+        }
+        convis_fail(c, CONVIS_EDEVICE, "device '%s': %s", name, why[0] ? why : "there is none of this number ('convis devices' lists them)");
+        return NULL;
+    }
+    convis_fail(c, CONVIS_EDEVICE, "device '%s': expected auto, cpu, cpu:ISA, cuda:N or opencl:P.D", name);
+    return NULL;
+}
+
+convis_status convis_device_open(convis_context *c, const char *name, convis_device **device)
+{
+    convis_device_info info;
+    *device = NULL;
+    const convis_device_type *type = look_up(c, name, &info);
+    if (!type) return CONVIS_EDEVICE;
+    convis_device *d = convis_obtain(c, sizeof *d);
+    if (!d) return CONVIS_ENOMEM;
+    d->type = type;
+    d->context = c;
+    snprintf(d->name, sizeof d->name, "%s", info.name);
+    snprintf(d->title, sizeof d->title, "%s", info.title);
+    d->memory = info.memory;
+    convis_status status = type->open(d);
+    if (status) convis_device_close(&d);
+    *device = d;
+    return status;
+}
+
+/* ---- Faults ---- */
+
+convis_status convis_device_fault(convis_device *d, convis_status status, const char *format, ...)
+{
+    va_list ap;
+    if (!d->status) {
+        int n = snprintf(d->sentence, sizeof d->sentence, "%s (%s): ", d->name, d->title);
+        va_start(ap, format);
+        vsnprintf(d->sentence + n, sizeof d->sentence - (size_t)n, format, ap);
+        va_end(ap);
+        d->status = status;
+    }
+    return convis_fail(d->context, d->status, "%s", d->sentence);
+}
+
+convis_status convis_device_sync(convis_device *d)
+{
+    if (!d->status) d->type->sync(d);
+    return d->status ? convis_fail(d->context, d->status, "%s", d->sentence) : CONVIS_OK;
+}
+
+/* ---- Memory ---- */
+
+void *convis_device_obtain(convis_device *d, size_t bytes)
+{
+    if (d->status) { convis_device_sync(d); return NULL; }
+    if (!bytes) bytes = 1;
+    void *memory = d->type->obtain(d, bytes);
+    if (!memory && d->status) convis_device_sync(d);
+    else if (!memory) convis_fail(d->context, CONVIS_ENOMEM, "%s (%s): out of memory: %.1f MB more were asked for, %.1f MB are free", d->name, d->title,
+                             (double)bytes/1e6, (double)d->type->room(d)/1e6);
+    return memory;
+}
+
+void convis_device_release(convis_device *d, void *memory) { if (memory) d->type->release(d, memory); }
+
+void convis_device_put(convis_device *d, int queue, void *to, const void *from, size_t bytes)
+{
+    if (!d->status && bytes) d->type->put(d, queue, to, from, bytes);
+}
+
+void convis_device_get(convis_device *d, int queue, void *to, const void *from, size_t bytes)
+{
+    if (!d->status && bytes) d->type->get(d, queue, to, from, bytes);
+    if (d->status) memset(to, 0, bytes);                 /* nobody reads what was never written */
+}
+
+void convis_device_copy(convis_device *d, void *to, const void *from, size_t bytes)
+{
+    if (!d->status && bytes) d->type->copy(d, to, from, bytes);
+}
+
+void convis_device_zero(convis_device *d, void *to, size_t bytes)
+{
+    if (!d->status && bytes) d->type->zero(d, to, bytes);
+}
+
+void convis_device_order(convis_device *d, int before, int after)
+{
+    if (!d->status) d->type->order(d, before, after);
+}
+
+/* ---- Programs ---- */
+
+enum { MOST_KERNELS = 32 };
+struct convis_program {
+    convis_program *next;
+    const char *const *source;
+    char *text;
+    void *handle;
+    int   count;
+    convis_device_kernel kernel[MOST_KERNELS];
+};
+
+static char *join(convis_context *c, const char *const *source)
+{
+    size_t size = 1;
+    for (const char *const *line = source; *line; line++) size += strlen(*line);
+    char *text = convis_obtain(c, size), *at = text;
+    for (const char *const *line = source; text && *line; line++) at = stpcpy(at, *line);
+    return text;
+}
+
+static void *compile(convis_device *d, const char *name, const char *text)
+{
+    char head[512];
+    size_t size = 0, n = (size_t)snprintf(head, sizeof head, "%s\n%s\n%s\n%s\n", d->type->name, d->title, d->version, CONVIS_VERSION);
+    char *key = convis_obtain(d->context, n + strlen(text) + 1);
+    if (!key) return NULL;
+    strcpy(stpcpy(key, head), text);
+    void *kept = convis_cache_read(d->context, key, &size), *binary = kept;
+    void *handle = d->type->compile(d, name, text, &binary, &size);
+    if (handle && binary && binary != kept) convis_cache_write(d->context, key, binary, size);
+    if (binary != kept) convis_release(d->context, binary);
+    convis_release(d->context, kept);
+    convis_release(d->context, key);
+    return handle;
+}
+
+convis_program *convis_device_program(convis_device *d, const char *name, const char *const *source)
+{
+    for (convis_program *p = d->programs; p; p = p->next) if (p->source == source) return p;
+    if (convis_device_sync(d)) return NULL;
+    convis_program *p = convis_obtain(d->context, sizeof *p);
+    if (p && (p->text = join(d->context, source)) && (p->handle = compile(d, name, p->text))) {
+        p->source = source;
+        p->next = d->programs;
+        return d->programs = p;
+    }
+    if (p) convis_release(d->context, p->text);
+    convis_release(d->context, p);
+    return NULL;
+}
+
+/* "CONVIS_KERNEL4(name," says how many buffers it takes. */
+static int count_buffers(const char *text, const char *name)
+{
+    const size_t n = strlen(name);
+    for (const char *at = text; (at = strstr(at, "\nCONVIS_")); at++) {
+        int buffers, used = 0;
+        if (sscanf(at, "\nCONVIS_KERNEL%d(%n", &buffers, &used) < 1 || !used) {
+            used = 0;
+            if (sscanf(at, "\nCONVIS_CARD_KERNEL%d(%n", &buffers, &used) < 1 || !used) continue;
+        }
+        if (!strncmp(at + used, name, n) && at[used + (int)n] == ',') return buffers;
+    }
+    return 0;
+}
+
+const convis_device_kernel *convis_program_kernel(convis_device *d, convis_program *p, const char *name)
+{
+    for (int k = 0; k < p->count; k++) if (!strcmp(p->kernel[k].name, name)) return &p->kernel[k];
+    convis_device_kernel *k = &p->kernel[p->count];
+    if (d->status || p->count == MOST_KERNELS || strlen(name) >= sizeof k->name) return NULL;
+    k->buffers = count_buffers(p->text, name);
+    k->handle = k->buffers ? d->type->find(d, p->handle, name) : NULL;
+    if (!k->handle) return NULL;
+    strcpy(k->name, name);
+    p->count++;
+    return k;
+}
+
+void convis_device_launch(convis_device *d, const convis_device_kernel *k, void *const *buffers, const convis_span *span, int64_t groups,
+                          int group_size)
+{
+    enum { MOST_GROUPS = 1 << 16 };                      /* the rest is done in more turns */
+    const int32_t n = (int32_t)span->n, nt = span->nt;
+    const float dt = (float)span->dt;
+    uint32_t tail[CONVIS_TAIL_WORDS] = { 0, 0, 0, span->frame, span->key0, span->key1 };
+    memcpy(&tail[0], &n, 4);
+    memcpy(&tail[1], &nt, 4);
+    memcpy(&tail[2], &dt, 4);
+    if (!groups) {
+        group_size = CONVIS_GROUP_SIZE;
+        groups = (span->n + group_size - 1)/group_size;
+        if (groups > MOST_GROUPS) groups = MOST_GROUPS;
+    }
+    if (!d->status && groups > 0) d->type->launch(d, k->handle, k->buffers, buffers, tail, groups, group_size);
+}
+
+void convis_device_close(convis_device **device)
+{
+    convis_device *d = device ? *device : NULL;
+    if (!d) return;
+    for (convis_program *p = d->programs, *next; p; p = next) {
+        next = p->next;
+        d->type->discard(d, p->handle);
+        convis_release(d->context, p->text);
+        convis_release(d->context, p);
+    }
+    d->type->close(d);
+    convis_release(d->context, d);
+    *device = NULL;
+}

@@ -1,0 +1,89 @@
+/* device.h - what the library knows of a graphics card: one small table, behind it OpenCL and CUDA.
+ *
+ * Drivers are loaded at run time; nothing of theirs is needed to build. Device memory is named by addresses that may be
+ * added to and compared but not followed. Calls are queued and return at once but for `get`, which waits. The first fault
+ * sticks: its sentence stays on the device, later calls do nothing, and who runs a model looks at the status in the end. */
+#ifndef CONVIS_DEVICE_H
+#define CONVIS_DEVICE_H
+#include "../context.h"
+
+/* What is queued in one is done in order; convis_device_order orders two of them. */
+enum { CONVIS_QUEUE_RUN, CONVIS_QUEUE_IN, CONVIS_QUEUE_OUT, CONVIS_QUEUES };
+enum { CONVIS_KERNEL_BUFFERS = 16, CONVIS_TAIL_WORDS = 6, CONVIS_GROUP_SIZE = 128 };
+
+typedef struct convis_device convis_device;
+
+typedef struct convis_device_type {
+    const char *name;                            /* "cuda": the beginning of what --device takes */
+    /* The index-th of them, or of the reasons why there are none; 0 past the last. */
+    int  (*list)(int index, convis_device_info *);
+    convis_status (*open)(convis_device *);      /* by its name, which is one of the list */
+    void (*close)(convis_device *);
+    int64_t (*room)(convis_device *);            /* bytes of memory that are free, as far as one can know */
+    void *(*obtain)(convis_device *, size_t bytes);                      /* zeroed; NULL: there is no more */
+    void (*release)(convis_device *, void *memory);
+    void (*put) (convis_device *, int queue, void *to, const void *from, size_t bytes);      /* from is free again afterwards */
+    void (*get) (convis_device *, int queue, void *to, const void *from, size_t bytes);      /* waits for it */
+    void (*copy)(convis_device *, void *to, const void *from, size_t bytes);                 /* no overlap */
+    void (*zero)(convis_device *, void *to, size_t bytes);
+    void (*order)(convis_device *, int before, int after);               /* what is queued in `after` waits for all of `before` */
+    void (*sync)(convis_device *);
+    /* text: kernels in the dialect of kernel.h. binary: of an earlier compilation on the like of this device, or NULL; what this one made
+     * goes there (convis_obtain). A failure leaves the compiler's log. */
+    void *(*compile)(convis_device *, const char *name, const char *text, void **binary, size_t *size);
+    void (*discard)(convis_device *, void *program);
+    void *(*find)(convis_device *, void *program, const char *kernel);   /* NULL: it has none of that name */
+    void (*launch)(convis_device *, void *kernel, int buffers, void *const *buffer, const uint32_t *tail, int64_t groups, int group_size);
+} convis_device_type;
+
+extern const convis_device_type convis_device_cuda, convis_device_opencl;
+
+/* One text compiled, and which buffers its kernels take. */
+typedef struct convis_program convis_program;
+typedef struct convis_device_kernel { char name[64]; void *handle; int buffers; } convis_device_kernel;
+
+struct convis_device {
+    const convis_device_type *type;
+    convis_context *context;
+    char    name[32], title[128], version[160];  /* version: of driver and compiler, a part of the cache's keys */
+    convis_status status;                        /* of the first fault */
+    char    sentence[1024];
+    int64_t memory, most;                        /* bytes in all, and of one block */
+    convis_program *programs;
+    void   *own;                                 /* the implementation's */
+};
+
+/* "cuda:0", "opencl:1.0", or either alone for its first usable one. */
+convis_status convis_device_open(convis_context *, const char *name, convis_device **);
+void          convis_device_close(convis_device **);
+/* The first fault's sentence, and on the context; returns the status. */
+convis_status convis_device_fault(convis_device *, convis_status, const char *format, ...)
+#if defined(__GNUC__)
+    __attribute__((format(printf, 3, 4)))
+#endif
+    ;
+
+/* Zeroed memory; NULL with the sentence left on the context. No fault of the device. */
+void *convis_device_obtain(convis_device *, size_t bytes);
+void  convis_device_release(convis_device *, void *memory);
+void  convis_device_put (convis_device *, int queue, void *to, const void *from, size_t bytes);
+void  convis_device_get (convis_device *, int queue, void *to, const void *from, size_t bytes);
+void  convis_device_copy(convis_device *, void *to, const void *from, size_t bytes);
+void  convis_device_zero(convis_device *, void *to, size_t bytes);
+void  convis_device_order(convis_device *, int before, int after);
+/* Wait for everything; the status so far, its sentence on the context. */
+convis_status convis_device_sync(convis_device *);
+
+/* Compiled when first asked for, from the cache on disk where it can be; NULL with the sentence on the context. source: lines, as
+ * tools/embed.c makes them. */
+convis_program *convis_device_program(convis_device *, const char *name, const char *const *source);
+/* NULL: it has none of that name. */
+const convis_device_kernel *convis_program_kernel(convis_device *, convis_program *, const char *name);
+/* groups 0: as many as n elements need. */
+void convis_device_launch(convis_device *, const convis_device_kernel *, void *const *buffers, const convis_span *, int64_t groups,
+                          int group_size);
+
+/* cache.c: what compilers made, on disk by content. key: everything it depends on. Missing or damaged is no fault. */
+void *convis_cache_read (convis_context *, const char *key, size_t *size);       /* NULL, or release it */
+void  convis_cache_write(convis_context *, const char *key, const void *data, size_t size);
+#endif

@@ -1,0 +1,265 @@
+/* blur_card.c - the blurs of blur.h on graphics cards.
+ *
+ * A sweep of the diffusion solve, f_i = m_i x_i + c_i f_{i-1}, is a chain along its line; one chain a work-item would leave most of
+ * a card idle and all of it waiting. So a line is cut among the members of a team: each runs through its part as if nothing came
+ * before, (F, P): f at its end and the product of its c; those are composed in log2(members) meetings,
+ * (F, P) after (F', P') = (F + P F', P P'); and each runs through its part once more from the right beginning. A line is in
+ * shared memory for all of its steps: a map is read and written once for each axis, 16 bytes a pixel in all, which is the floor.
+ * Parts have an odd length so that members do not meet in a bank. */
+#include <convis/kernel.h>
+
+/* What kernels get of a direction: its length and how many lines a map has; distances of lines, of places in a line and of
+ * coefficients; lines a team, members a line, places a member; Deriche's ends, and the distance of its six coefficients. */
+enum { LENGTH, LINES, LINE_STRIDE, STRIDE, C_STRIDE, C_LINE, TEAM_LINES, LINE_MEMBERS, PART, END_F, END_R, C_STEP };
+enum { TILE = 7680, TEAM_SIZE = 256 };
+
+/* Where line number `line` of all maps begins. */
+CONVIS_INLINE integer first_of(PARAM z, integer line)
+{
+    integer lines = (integer)z[LINES];
+    return line/lines*(lines*(integer)z[LENGTH]) + line%lines*(integer)z[LINE_STRIDE];
+}
+
+/* (F, P) of all members of a line before this one, at its end; F is returned. */
+CONVIS_INLINE real compose(CONVIS_SHARED_, integer at, integer member, integer members, real F, real P)
+{
+    shared[at] = F;
+    shared[TEAM_SIZE + at] = P;
+    for (integer d = 1; d < members; d *= 2) {
+        CONVIS_MEET;
+        real before = 0, factor = 1;
+        if (member >= d) {
+            before = shared[at - d];
+            factor = shared[TEAM_SIZE + at - d];
+        }
+        CONVIS_MEET;
+        F += P*before;
+        P *= factor;
+        shared[at] = F;
+        shared[TEAM_SIZE + at] = P;
+    }
+    CONVIS_MEET;
+    return member > 0 ? shared[at - 1] : R(0.0);
+}
+
+/* n lines in all, nt steps. */
+CONVIS_CARD_KERNEL5(blur_diffuse, 8192, PARAM z, PARAM m, PARAM c, IN in, OUT out)
+{
+    integer length = (integer)z[LENGTH], lines = (integer)z[LINES], stride = (integer)z[STRIDE], cs = (integer)z[C_STRIDE];
+    integer each = (integer)z[TEAM_LINES], members = (integer)z[LINE_MEMBERS], part = (integer)z[PART], room = members*part;
+    integer mine = CONVIS_MEMBER/members, member = CONVIS_MEMBER%members, from = member*part, to = from + part;
+    if (from > length) from = length;
+    if (to > length) to = length;
+    for (integer team = CONVIS_TEAM; team*each < n; team += CONVIS_TEAMS) {
+        integer first = team*each, count = n - first < each ? n - first : each;
+        for (integer e = CONVIS_MEMBER; e < count*length; e += CONVIS_MEMBERS) {
+            integer line = stride == 1 ? e/length : e%count, i = stride == 1 ? e%length : e/count;
+            shared[2*TEAM_SIZE + line*room + i] = in[first_of(z, first + line) + i*stride];
+        }
+        integer own = 2*TEAM_SIZE + mine*room, k = (first + mine)%lines*(integer)z[C_LINE];
+        int there = mine < count;
+        for (int step = 0; step < nt; step++) {
+            real F = 0, P = 1;
+            CONVIS_MEET;
+            if (there) for (integer i = from; i < to; i++) {
+                F = m[i*cs + k]*shared[own + i] + c[i*cs + k]*F;
+                P *= c[i*cs + k];
+            }
+            real f = compose(shared, CONVIS_MEMBER, member, members, F, P);
+            F = 0;
+            P = 1;
+            if (there) {
+                for (integer i = from; i < to; i++) {
+                    f = m[i*cs + k]*shared[own + i] + c[i*cs + k]*f;
+                    shared[own + i] = f;
+                }
+                for (integer i = to - 1; i >= from; i--) {
+                    F = shared[own + i] + c[i*cs + k]*F;
+                    P *= c[i*cs + k];
+                }
+            }
+            CONVIS_MEET;
+            f = compose(shared, mine*members + members - 1 - member, members - 1 - member, members, F, P);
+            if (there) for (integer i = to - 1; i >= from; i--) {
+                f = shared[own + i] + c[i*cs + k]*f;
+                shared[own + i] = f;
+            }
+        }
+        CONVIS_MEET;
+        for (integer e = CONVIS_MEMBER; e < count*length; e += CONVIS_MEMBERS) {
+            integer line = stride == 1 ? e/length : e%count, i = stride == 1 ? e%length : e/count;
+            out[first_of(z, first + line) + i*stride] = shared[2*TEAM_SIZE + line*room + i];
+        }
+        CONVIS_MEET;
+    }
+}
+
+/* Lines too long for a team: one a work-item. */
+CONVIS_KERNEL5(blur_diffuse_long, PARAM z, PARAM m, PARAM c, IN in, OUT out)
+{
+    integer length = (integer)z[LENGTH], stride = (integer)z[STRIDE], cs = (integer)z[C_STRIDE];
+    CONVIS_PIXELS(line) {
+        integer at = first_of(z, line), k = line%(integer)z[LINES]*(integer)z[C_LINE];
+        for (int step = 0; step < nt; step++) {
+            real f = 0;
+            for (integer i = 0; i < length; i++) {
+                real x = step ? out[at + i*stride] : in[at + i*stride];
+                f = m[i*cs + k]*x + c[i*cs + k]*f;
+                out[at + i*stride] = f;
+            }
+            for (integer i = length - 2; i >= 0; i--) {
+                f = out[at + i*stride] + c[i*cs + k]*f;
+                out[at + i*stride] = f;
+            }
+        }
+    }
+}
+
+/* Deriche's recursions, uniform (frame 0) or radial (frame 1; blur_lines.c), one line a work-item. kept: what went forward. */
+CONVIS_KERNEL5(blur_deriche, PARAM z, PARAM c, IN in, OUT out, OUT kept)
+{
+    integer length = (integer)z[LENGTH], stride = (integer)z[STRIDE], cs = (integer)z[C_STRIDE], step = (integer)z[C_STEP];
+    CONVIS_PIXELS(line) {
+        integer at = first_of(z, line), k = line%(integer)z[LINES]*(integer)z[C_LINE];
+        real x1 = in[at], y1 = x1*z[END_F], y2 = y1;
+        for (integer i = 0; i < length; i++) {
+            PARAM a = c + i*cs + k;
+            real x = in[at + i*stride], y = a[0]*x + a[step]*x1 + a[4*step]*y1 + a[5*step]*y2;
+            kept[at + i*stride] = y;
+            x1 = x; y2 = y1; y1 = y;
+        }
+        real x2 = in[at + (length - 1)*stride];
+        x1 = x2;
+        y1 = y2 = x1*z[END_R];
+        for (integer i = length - 1; i >= 0; i--) {
+            PARAM a = c + i*cs + k;
+            real x = in[at + i*stride], first = frame ? x : x1, second = frame ? x1 : x2;
+            real y = a[2*step]*first + a[3*step]*second + a[4*step]*y1 + a[5*step]*y2;
+            out[at + i*stride] = kept[at + i*stride] + y;
+            x2 = x1; x1 = x; y2 = y1; y1 = y;
+        }
+    }
+}
+
+/* ---- The way back ---- */
+
+/* by: one map for all; frame: its size. */
+CONVIS_KERNEL2(blur_multiply, STATE g, IN by) { CONVIS_PIXELS(i) g[i] *= by[i%(integer)frame]; }
+
+/* to += dt (a - b) x, divided by the weight of the pixel. per: NULL where it is 1. */
+CONVIS_KERNEL5(blur_slope, IN a, IN b, IN x, IN per, OUT to)
+{
+    CONVIS_PIXELS(i) {
+        real scale = per ? dt*per[i%(integer)frame] : dt;
+        to[i] += scale*(a[i] - b[i])*x[i];
+    }
+}
+
+/* Deriche, as blur_back.c has it: a line's numbers, its coefficient k at place i (0 beyond the ends), and their derivatives by alpha
+ * times -alpha. */
+enum { A0, A1, A2, A3, B1, B2 };
+CONVIS_INLINE real coefficient(PARAM z, PARAM c, int k, integer i)
+{
+    return i < 0 || i >= (integer)z[LENGTH] ? R(0.0) : c[k*(integer)z[C_STEP] + i*(integer)z[C_STRIDE]];
+}
+
+CONVIS_INLINE void coefficient_slopes(PARAM z, PARAM c, integer i, real *s)
+{
+    real e = coefficient(z, c, B1, i)/2, a0 = coefficient(z, c, A0, i);
+    for (int k = 0; k < 6; k++) s[k] = 0;
+    if (!(e > R(1e-18))) return;
+    real alpha = -convis_log(e), D = 1 + 2*alpha*e - e*e, slope = 2*e*((1 - e) - a0*(1 - alpha + e))/D;
+    s[A0] = -alpha*slope;
+    s[A1] = -alpha*e*(slope*(alpha - 1) + a0*(2 - alpha));
+    s[A2] = -alpha*e*(slope*(alpha + 1) - a0*alpha);
+    s[A3] = alpha*e*e*(slope - 2*a0);
+    s[B1] = alpha*2*e;
+    s[B2] = -alpha*2*e*e;
+}
+
+CONVIS_INLINE real end_slope(PARAM z, PARAM c, const real *s, int a)
+{
+    real rest = 1 - coefficient(z, c, B1, 0) - coefficient(z, c, B2, 0), sum = coefficient(z, c, a, 0) + coefficient(z, c, a + 1, 0);
+    return (s[a] + s[a + 1])/rest + sum*(s[B1] + s[B2])/(rest*rest);
+}
+
+/* What the values before (side A0) or beyond (A2) a line hear of F, or R, there. */
+CONVIS_INLINE real at_end(PARAM z, PARAM c, IN from, integer i, integer next)
+{
+    real sum = from[i*(integer)z[STRIDE]]*(coefficient(z, c, B1, i) + coefficient(z, c, B2, i));
+    return (integer)z[LENGTH] > 1 ? sum + from[next*(integer)z[STRIDE]]*coefficient(z, c, B2, next) : sum;
+}
+
+/* dL/d ln sigma of one line. x, F, R from its first place on. */
+CONVIS_INLINE real line_slope(PARAM z, PARAM c, IN x, IN F, IN G, int radial)
+{
+    integer n = (integer)z[LENGTH], stride = (integer)z[STRIDE], shift = radial ? 0 : 1;
+    real s[6], sum = 0, x0 = x[0], xn = x[(n - 1)*stride], f1 = z[END_F]*x0, f2 = f1, r1 = z[END_R]*xn, r2 = r1;
+    for (integer i = 0; i < n; i++) {
+        real now = x[i*stride], before = x[(i ? i - 1 : 0)*stride];
+        if (i == 0 || (integer)z[C_STRIDE]) coefficient_slopes(z, c, i, s);
+        sum += F[i*stride]*(s[A0]*now + s[A1]*before + s[B1]*f1 + s[B2]*f2);
+        real f = coefficient(z, c, A0, i)*now + coefficient(z, c, A1, i)*before + coefficient(z, c, B1, i)*f1 + coefficient(z, c, B2, i)*f2;
+        f2 = f1;
+        f1 = f;
+    }
+    for (integer i = n - 1; i >= 0; i--) {
+        integer one = i + shift < n ? i + shift : n - 1, two = one + 1 < n ? one + 1 : n - 1;
+        real x1 = x[one*stride], x2 = x[two*stride];
+        if ((integer)z[C_STRIDE]) coefficient_slopes(z, c, i, s);
+        sum += G[i*stride]*(s[A2]*x1 + s[A3]*x2 + s[B1]*r1 + s[B2]*r2);
+        real r = coefficient(z, c, A2, i)*x1 + coefficient(z, c, A3, i)*x2 + coefficient(z, c, B1, i)*r1 + coefficient(z, c, B2, i)*r2;
+        r2 = r1;
+        r1 = r;
+    }
+    if (radial) return sum;
+    return sum + at_end(z, c, F, 0, 1)*x0*end_slope(z, c, s, A0) + at_end(z, c, G, n - 1, n - 2)*xn*end_slope(z, c, s, A2);
+}
+
+/* What place i heard of the backward recursion: of the places whose next two it is, at the end of more. */
+CONVIS_INLINE real heard_backward(PARAM z, PARAM c, IN G, integer i, integer shift)
+{
+    integer n = (integer)z[LENGTH], stride = (integer)z[STRIDE], first = i - shift - 1, last = i == n - 1 ? n - 1 : i - shift;
+    real sum = 0;
+    for (integer j = first < 0 ? 0 : first; j <= last; j++) {
+        integer one = j + shift < n ? j + shift : n - 1, two = one + 1 < n ? one + 1 : n - 1;
+        if (one == i) sum += coefficient(z, c, A2, j)*G[j*stride];
+        if (two == i) sum += coefficient(z, c, A3, j)*G[j*stride];
+    }
+    return sum;
+}
+
+/* g, the gradient at what came out, becomes that at what went in; F and G: room for maps. x, slope: NULL when nobody asks; dt: the scale.
+ * frame: radial or not. */
+CONVIS_KERNEL7(blur_deriche_back, PARAM z, PARAM coefficients, STATE g, STATE F, STATE G, IN x, OUT slope)
+{
+    integer length = (integer)z[LENGTH], stride = (integer)z[STRIDE], shift = frame ? 0 : 1;
+    CONVIS_PIXELS(line) {
+        integer at = first_of(z, line);
+        PARAM c = coefficients + line%(integer)z[LINES]*(integer)z[C_LINE];
+        real one = 0, two = 0;
+        for (integer i = length - 1; i >= 0; i--) {
+            real v = g[at + i*stride] + coefficient(z, c, B1, i + 1)*one + coefficient(z, c, B2, i + 2)*two;
+            F[at + i*stride] = v;
+            two = one;
+            one = v;
+        }
+        one = two = 0;
+        for (integer i = 0; i < length; i++) {
+            real v = g[at + i*stride] + coefficient(z, c, B1, i - 1)*one + coefficient(z, c, B2, i - 2)*two;
+            G[at + i*stride] = v;
+            two = one;
+            one = v;
+        }
+        for (integer i = 0; i < length; i++) {
+            real v = coefficient(z, c, A0, i)*F[at + i*stride] + heard_backward(z, c, G + at, i, shift);
+            if (i + 1 < length) v += coefficient(z, c, A1, i + 1)*F[at + (i + 1)*stride];
+            if (i == 0) v += coefficient(z, c, A1, 0)*F[at] + z[END_F]*at_end(z, c, F + at, 0, 1);
+            if (i == length - 1) v += z[END_R]*at_end(z, c, G + at, length - 1, length - 2);
+            g[at + i*stride] = v;
+        }
+        if (slope) slope[at] += dt*line_slope(z, c, x + at, F + at, G + at, (int)frame);
+    }
+}
+
+CONVIS_EXPORT(blur_card, )

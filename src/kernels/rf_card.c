@@ -1,0 +1,158 @@
+/* rf_card.c - the receptive fields of rf.c on graphics cards: products of a block of frames with all kernels, forward and back.
+ *
+ * A block of M rows (frames, batches) of `size` numbers meets N kernels: 2 M N size operations on 4 (M + N) size bytes, so that up to about
+ * 40 kernels a card waits for memory, and each row should come from there once. `rf_card_project`: 32 rows and 32 kernels in shared
+ * memory, 4 sums a member; the numbers are cut into parts for enough teams, always the same, and `rf_card_join` adds the
+ * parts in order. Back, a member has one number of the frame and 8 rows (the input) or 8 kernels (their gradient), which come by without
+ * any sum among members. */
+#include <convis/kernel.h>
+
+/* What all kernels get, as in rf.c: kernels, numbers a frame, frames of a kernel, batches, numbers of a part, outputs, inputs. */
+enum { KERNELS, SIZE, TAPS, BATCHES, PART, OUTPUTS, INPUTS };
+enum { TEAM_SIZE = 256, TILE = 32, PITCH = 33, EIGHT = 8 };
+
+#if defined(__CUDA_ARCH__)
+#  define FUSED(a, b, c) __fmaf_rn(a, b, c)
+#elif defined(FP_FAST_FMAF)
+#  define FUSED(a, b, c) fma(a, b, c)
+#else
+#  define FUSED(a, b, c) ((a)*(b) + (c))
+#endif
+
+/* n rows; parts[part][row][kernel]. */
+CONVIS_CARD_KERNEL4(rf_card_project, 2112, PARAM k, PARAM w, IN x, OUT parts)
+{
+    integer kernels = (integer)k[KERNELS], size = (integer)k[SIZE], across = (kernels + TILE - 1)/TILE, down = (n + TILE - 1)/TILE;
+    integer c0 = CONVIS_TEAM%across*TILE, r0 = CONVIS_TEAM/across%down*TILE, part = CONVIS_TEAM/(across*down);
+    integer from = part*(integer)k[PART], to = from + (integer)k[PART] < size ? from + (integer)k[PART] : size;
+    integer lane = CONVIS_MEMBER & 31, line = CONVIS_MEMBER >> 5, r = CONVIS_MEMBER & 15, c = CONVIS_MEMBER >> 4;
+    real s00 = 0, s01 = 0, s10 = 0, s11 = 0;
+    for (integer at = from; at < to; at += TILE) {
+        CONVIS_MEET;
+        for (integer j = line; j < TILE; j += TEAM_SIZE/TILE) {
+            int there = at + lane < to;
+            shared[j*PITCH + lane] = there && r0 + j < n ? x[(r0 + j)*size + at + lane] : R(0.0);
+            shared[(TILE + j)*PITCH + lane] = there && c0 + j < kernels ? w[(c0 + j)*size + at + lane] : R(0.0);
+        }
+        CONVIS_MEET;
+        for (integer j = 0; j < TILE; j++) {
+            real x0 = shared[r*PITCH + j], x1 = shared[(r + 16)*PITCH + j];
+            real w0 = shared[(TILE + c)*PITCH + j], w1 = shared[(TILE + c + 16)*PITCH + j];
+            s00 = FUSED(x0, w0, s00);
+            s01 = FUSED(x0, w1, s01);
+            s10 = FUSED(x1, w0, s10);
+            s11 = FUSED(x1, w1, s11);
+        }
+    }
+    r += r0;
+    c += c0;
+    if (r < n && c < kernels)           parts[(part*n + r)*kernels + c] = s00;
+    if (r < n && c + 16 < kernels)      parts[(part*n + r)*kernels + c + 16] = s01;
+    if (r + 16 < n && c < kernels)      parts[(part*n + r + 16)*kernels + c] = s10;
+    if (r + 16 < n && c + 16 < kernels) parts[(part*n + r + 16)*kernels + c + 16] = s11;
+}
+
+/* nt parts. */
+CONVIS_KERNEL2(rf_card_join, IN parts, OUT projection)
+{
+    CONVIS_PIXELS(i) {
+        real sum = 0;
+        CONVIS_FRAMES(j) sum += parts[j*n + i];
+        projection[i] = sum;
+    }
+}
+
+/* n outputs of all frames; projection begins T - 1 frames before y. */
+CONVIS_KERNEL4(rf_card_gather, PARAM k, PARAM bias, IN projection, OUT y)
+{
+    integer kernels = (integer)k[KERNELS], taps = (integer)k[TAPS], batches = (integer)k[BATCHES], outputs = (integer)k[OUTPUTS];
+    CONVIS_PIXELS(i) {
+        integer o = i%outputs, b = i/outputs%batches, t = i/(outputs*batches);
+        real sum = bias[o];
+        for (integer j = 0; j < taps; j++) sum += projection[((t + j)*batches + b)*kernels + o*taps + j];
+        y[i] = sum;
+    }
+}
+
+/* dP of n rows, which begin T - 1 frames before the nt frames of dy; kernels that only fill the last group have none. */
+CONVIS_KERNEL3(rf_card_spread, PARAM k, IN dy, OUT dp)
+{
+    integer kernels = (integer)k[KERNELS], taps = (integer)k[TAPS], batches = (integer)k[BATCHES], outputs = (integer)k[OUTPUTS];
+    CONVIS_PIXELS(i) {
+        integer c = i%kernels, row = i/kernels, o = c/taps, t = row/batches - c%taps;
+        dp[i] = o < outputs && t >= 0 && t < nt ? dy[(t*batches + row%batches)*outputs + o] : R(0.0);
+    }
+}
+
+/* nt rows, n = numbers a frame x eights of rows. */
+CONVIS_KERNEL4(rf_card_input, PARAM k, PARAM w, IN dp, STATE dx)
+{
+    integer kernels = (integer)k[KERNELS], size = (integer)k[SIZE];
+    CONVIS_PIXELS(e) {
+        integer i = e%size, r0 = e/size*EIGHT, last = nt - 1 - r0;
+        real sum[EIGHT];
+        for (int s = 0; s < EIGHT; s++) sum[s] = 0;
+        for (integer j = 0; j < kernels; j++) {
+            real v = w[j*size + i];
+            for (int s = 0; s < EIGHT; s++) sum[s] = FUSED(dp[(r0 + (s < last ? s : last))*kernels + j], v, sum[s]);
+        }
+        for (int s = 0; s < EIGHT; s++) if (s <= last) dx[(r0 + s)*size + i] += sum[s];
+    }
+}
+
+/* nt rows, n = numbers a frame x eights of kernels. dw is (kernels, size), or, dense, added to the array itself. */
+CONVIS_KERNEL5(rf_card_weights, PARAM k, IN dp, IN x, OUT dw, STATE dense)
+{
+    integer kernels = (integer)k[KERNELS], size = (integer)k[SIZE], taps = (integer)k[TAPS], outputs = (integer)k[OUTPUTS];
+    integer plane = size/(integer)k[INPUTS];
+    CONVIS_PIXELS(e) {
+        integer i = e%size, j0 = e/size*EIGHT, last = kernels - 1 - j0;
+        real sum[EIGHT];
+        for (int s = 0; s < EIGHT; s++) sum[s] = 0;
+        CONVIS_FRAMES(row) {
+            real v = x[row*size + i];
+            for (int s = 0; s < EIGHT; s++) sum[s] = FUSED(dp[row*kernels + j0 + (s < last ? s : last)], v, sum[s]);
+        }
+        for (int s = 0; s < EIGHT; s++) {
+            integer j = j0 + s, o = j/taps;
+            if (s > last || o >= outputs) continue;
+            if (dense) dense[((o*(integer)k[INPUTS] + i/plane)*taps + j%taps)*plane + i%plane] += sum[s];
+            else       dw[j*size + i] = sum[s];
+        }
+    }
+}
+
+/* Through the factors: n = outputs x pixels, and a team for each output and input. */
+CONVIS_KERNEL4(rf_card_space, PARAM k, PARAM features, IN dw, STATE dspace)
+{
+    integer size = (integer)k[SIZE], inputs = (integer)k[INPUTS], plane = size/inputs;
+    CONVIS_PIXELS(e) {
+        integer o = e/plane, at = e%plane;
+        real sum = 0;
+        for (integer i = 0; i < inputs; i++) sum += dw[o*size + i*plane + at]*features[o*inputs + i];
+        dspace[e] += sum;
+    }
+}
+CONVIS_CARD_KERNEL4(rf_card_features, 256, PARAM k, PARAM space, IN dw, STATE dfeatures)
+{
+    integer size = (integer)k[SIZE], inputs = (integer)k[INPUTS], plane = size/inputs, o = CONVIS_TEAM/inputs;
+    real sum = 0;
+    for (integer at = CONVIS_MEMBER; at < plane; at += TEAM_SIZE) sum += dw[CONVIS_TEAM*plane + at]*space[o*plane + at];
+    shared[CONVIS_MEMBER] = sum;
+    CONVIS_MEET;
+    for (integer step = TEAM_SIZE/2; step > 0; step /= 2) {
+        if (CONVIS_MEMBER < step) shared[CONVIS_MEMBER] += shared[CONVIS_MEMBER + step];
+        CONVIS_MEET;
+    }
+    if (!CONVIS_MEMBER) dfeatures[CONVIS_TEAM] += shared[0];
+}
+
+/* n outputs, nt frames and batches of them. */
+CONVIS_KERNEL2(rf_card_bias, IN dy, STATE dbias)
+{
+    CONVIS_PIXELS(o) {
+        real sum = 0;
+        CONVIS_FRAMES(t) sum += dy[t*n + o];
+        dbias[o] += sum;
+    }
+}

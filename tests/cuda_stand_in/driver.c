@@ -1,0 +1,482 @@
+/* driver.c - a stand-in for libcuda.so.1: one device, which is the processor. See stand_in.h.
+ *
+ * A stream is a list of tasks, and nothing of it is done before somebody must wait for it: who forgot to order two streams, or
+ * to wait for one, gets wrong numbers here every time. Addresses are those of the host, moved to where it cannot read. */
+#include "launch.h"
+#include "stand_in.h"
+#include <dlfcn.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <unistd.h>
+
+enum { DONE, INVALID_VALUE = 1, OUT_OF_MEMORY = 2, NOT_INITIALIZED = 3, NO_DEVICE = 100, INVALID_DEVICE = 101, INVALID_IMAGE = 200,
+       INVALID_CONTEXT = 201, NO_BINARY_FOR_GPU = 209, UNSUPPORTED_PTX_VERSION = 222, INVALID_HANDLE = 400, NOT_FOUND = 500,
+       ILLEGAL_ADDRESS = 700, LAUNCH_FAILED = 719, SYSTEM_NOT_READY = 802 };
+#define NAME(error) { error, "CUDA_ERROR_" #error }
+static const struct { int error; const char *name; } NAMES[] = { { DONE, "CUDA_SUCCESS" }, NAME(INVALID_VALUE), NAME(OUT_OF_MEMORY),
+    NAME(NOT_INITIALIZED), NAME(NO_DEVICE), NAME(INVALID_DEVICE), NAME(INVALID_IMAGE), NAME(INVALID_CONTEXT), NAME(NO_BINARY_FOR_GPU),
+    NAME(UNSUPPORTED_PTX_VERSION), NAME(INVALID_HANDLE), NAME(NOT_FOUND), NAME(ILLEGAL_ADDRESS), NAME(LAUNCH_FAILED),
+    NAME(SYSTEM_NOT_READY) };
+
+typedef unsigned long long address;
+static const address AWAY = 1ull << 62;                  /* from a host address to the device's */
+static const size_t ROOM = (size_t)8 << 30;              /* of the device, if nothing else is told */
+
+typedef struct block { struct block *next; char *data; size_t size; } block;
+typedef struct task {
+    struct task *next;
+    enum { MOVE, FILL, LAUNCH, WAIT } what;
+    void *to;
+    const void *from;
+    size_t bytes;
+    int value;
+    const kernel *kernel;
+    unsigned blocks, block_size;
+    uint64_t argument[MOST_ARGUMENTS];
+    struct stream *stream;                               /* WAIT: until so many of its tasks are done */
+    uint64_t until;
+} task;
+/* Streams stay when they are destroyed, as others may wait for what they did. */
+typedef struct stream { struct stream *next; task *first, **end; uint64_t queued, done; int destroyed; } stream;
+typedef struct event { stream *stream; uint64_t until; } event;
+typedef struct module { void *library; kernel *kernels; } module;
+typedef struct context { int retained; } context;
+
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static context primary;
+static _Thread_local context *current;
+static block *blocks;
+static stream *streams;
+static size_t used;
+static int64_t launches;
+static int started, lost;                                /* lost: the error that every call has from now on */
+
+#pragma GCC visibility push(default)
+int cuDriverGetVersion(int *);
+int cuGetExportTable(const void **, const void *);
+int cuInit(unsigned);
+int cuGetErrorName(int, const char **);
+int cuDeviceGetCount(int *);
+int cuDeviceGet(int *, int);
+int cuDeviceGetName(char *, int, int);
+int cuDeviceTotalMem_v2(size_t *, int);
+int cuDeviceGetAttribute(int *, int, int);
+int cuDevicePrimaryCtxRetain(context **, int);
+int cuDevicePrimaryCtxRelease_v2(int);
+int cuCtxSetCurrent(context *);
+int cuStreamCreate(stream **, unsigned);
+int cuStreamDestroy_v2(stream *);
+int cuStreamSynchronize(stream *);
+int cuStreamWaitEvent(stream *, event *, unsigned);
+int cuEventCreate(event **, unsigned);
+int cuEventDestroy_v2(event *);
+int cuEventRecord(event *, stream *);
+int cuMemGetInfo_v2(size_t *, size_t *);
+int cuMemAlloc_v2(address *, size_t);
+int cuMemFree_v2(address);
+int cuMemcpyHtoDAsync_v2(address, const void *, size_t, stream *);
+int cuMemcpyDtoHAsync_v2(void *, address, size_t, stream *);
+int cuMemcpyDtoDAsync_v2(address, address, size_t, stream *);
+int cuMemsetD8Async(address, unsigned char, size_t, stream *);
+int cuModuleLoadData(module **, const void *);
+int cuModuleUnload(module *);
+int cuModuleGetFunction(kernel **, module *, const char *);
+int cuLaunchKernel(kernel *, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, stream *, void **, void **);
+#pragma GCC visibility pop
+
+/* Between these two a call has the device for itself; begin says what already stands against it. */
+static int begin(void)
+{
+    pthread_mutex_lock(&mutex);
+    return lost ? lost : current && current->retained ? DONE : INVALID_CONTEXT;
+}
+
+static int end(int error)
+{
+    pthread_mutex_unlock(&mutex);
+    return error;
+}
+
+/* ---- The device ---- */
+
+static size_t total(void)
+{
+    const int64_t bytes = told("memory");
+    return bytes ? (size_t)bytes : ROOM;
+}
+
+static int capability(void)
+{
+    const int number = (int)told("capability");
+    return number ? number : 86;
+}
+
+int cuDriverGetVersion(int *version) { *version = told("old") ? 10020 : 12040; return DONE; }
+
+int cuInit(unsigned flags)
+{
+    if (flags) return INVALID_VALUE;
+    if (told("stuck")) return SYSTEM_NOT_READY;
+    started = !told("none");
+    return started ? DONE : NO_DEVICE;
+}
+
+int cuGetErrorName(int error, const char **name)
+{
+    for (size_t k = 0; k < sizeof NAMES/sizeof *NAMES; k++) if (NAMES[k].error == error) { *name = NAMES[k].name; return DONE; }
+    *name = NULL;
+    return INVALID_VALUE;
+}
+
+/* Asked for by NVIDIA's own NVRTC, which takes a table without entries but not that there is none. */
+int cuGetExportTable(const void **table, const void *name)
+{
+    static const size_t empty[1] = { sizeof empty };
+    (void)name;
+    *table = empty;
+    return DONE;
+}
+
+int cuDeviceGetCount(int *count) { *count = started; return started ? DONE : NOT_INITIALIZED; }
+int cuDeviceGet(int *device, int index) { *device = index; return !started ? NOT_INITIALIZED : index ? INVALID_DEVICE : DONE; }
+
+int cuDeviceGetName(char *name, int size, int device)
+{
+    snprintf(name, (size_t)size, "stand-in for a CUDA card");
+    return device ? INVALID_DEVICE : DONE;
+}
+
+int cuDeviceTotalMem_v2(size_t *bytes, int device) { *bytes = total(); return device ? INVALID_DEVICE : DONE; }
+
+int cuDeviceGetAttribute(int *value, int attribute, int device)
+{
+    *value = attribute == 75 ? capability()/10 : attribute == 76 ? capability()%10 : 0;
+    return device ? INVALID_DEVICE : DONE;
+}
+
+/* ---- Streams ---- */
+
+static void work(stream *, uint64_t until);
+
+static void do_launch(task *t)
+{
+    void *arguments[MOST_ARGUMENTS];
+    const int64_t last = told("lost");
+    for (int k = 0; k < MOST_ARGUMENTS; k++) arguments[k] = &t->argument[k];
+    if (last && ++launches >= last) { lost = LAUNCH_FAILED; return; }
+    if (launch(t->kernel, arguments, t->blocks, t->block_size)) return;
+    lost = LAUNCH_FAILED;
+    fputs("stand-in for CUDA: the threads of a kernel did not all meet, or met in a kernel that is not CONVIS_CARD_KERNEL\n", stderr);
+}
+
+static void do_task(task *t)
+{
+    switch (t->what) {
+    case MOVE:   memmove(t->to, t->from, t->bytes); break;
+    case FILL:   memset(t->to, t->value, t->bytes); break;
+    case LAUNCH: do_launch(t); break;
+    case WAIT:   work(t->stream, t->until); break;
+    }
+}
+
+static void work(stream *s, uint64_t until)
+{
+    while (s->done < until && s->first) {
+        task *t = s->first;
+        s->first = t->next;
+        if (!s->first) s->end = &s->first;
+        s->done++;
+        if (!lost) do_task(t);
+        free(t);
+    }
+}
+
+static void work_all(void) { for (stream *s = streams; s; s = s->next) work(s, s->queued); }
+
+static int queue(stream *s, task t)
+{
+    if (!s || s->destroyed) return INVALID_HANDLE;
+    task *one = malloc(sizeof *one);
+    if (!one) return OUT_OF_MEMORY;
+    *one = t;
+    one->next = NULL;
+    *s->end = one;
+    s->end = &one->next;
+    s->queued++;
+    return DONE;
+}
+
+int cuStreamCreate(stream **made, unsigned flags)
+{
+    int error = begin();
+    stream *s = error ? NULL : calloc(1, sizeof *s);
+    (void)flags;
+    if (s) {
+        *s = (stream){ .next = streams, .end = &s->first };
+        *made = streams = s;
+    }
+    return end(error ? error : s ? DONE : OUT_OF_MEMORY);
+}
+
+int cuStreamSynchronize(stream *s)
+{
+    int error = begin();
+    if (!error) work(s, s->queued);
+    return end(error ? error : lost);
+}
+
+int cuStreamDestroy_v2(stream *s)
+{
+    int error = begin();
+    work(s, s->queued);
+    s->destroyed = 1;
+    return end(error);
+}
+
+int cuEventCreate(event **made, unsigned flags)
+{
+    int error = begin();
+    (void)flags;
+    if (!error) *made = calloc(1, sizeof **made);
+    return end(error ? error : *made ? DONE : OUT_OF_MEMORY);
+}
+
+int cuEventDestroy_v2(event *e)
+{
+    int error = begin();
+    free(e);
+    return end(error);
+}
+
+int cuEventRecord(event *e, stream *s)
+{
+    int error = begin();
+    if (!error) *e = (event){ s, s->queued };
+    return end(error);
+}
+
+int cuStreamWaitEvent(stream *s, event *e, unsigned flags)
+{
+    int error = begin();
+    (void)flags;
+    if (!error && e->stream) error = queue(s, (task){ .what = WAIT, .stream = e->stream, .until = e->until });
+    return end(error);
+}
+
+/* ---- Contexts and memory ---- */
+
+/* The host's address of what lies whole in a block, or NULL. */
+static char *host(address at, size_t bytes)
+{
+    for (const block *b = blocks; b; b = b->next) {
+        const address from = (address)(uintptr_t)b->data + AWAY;
+        if (at >= from && at - from < b->size && bytes <= b->size - (at - from)) return b->data + (at - from);
+    }
+    return NULL;
+}
+
+static void free_blocks(void)
+{
+    for (block *b = blocks, *next; b; b = next) {
+        next = b->next;
+        free(b->data);
+        free(b);
+    }
+    blocks = NULL;
+    used = 0;
+}
+
+int cuDevicePrimaryCtxRetain(context **c, int device)
+{
+    pthread_mutex_lock(&mutex);
+    if (!device) primary.retained++;
+    *c = &primary;
+    return end(device ? INVALID_DEVICE : lost);
+}
+
+int cuDevicePrimaryCtxRelease_v2(int device)
+{
+    pthread_mutex_lock(&mutex);
+    if (device || !primary.retained) return end(INVALID_CONTEXT);
+    if (!--primary.retained) {
+        work_all();
+        free_blocks();
+    }
+    return end(lost);
+}
+
+int cuCtxSetCurrent(context *c) { current = c; return DONE; }
+
+int cuMemGetInfo_v2(size_t *free_bytes, size_t *all)
+{
+    int error = begin();
+    *all = total();
+    *free_bytes = *all - used;
+    return end(error);
+}
+
+int cuMemAlloc_v2(address *made, size_t bytes)
+{
+    int error = begin();
+    if (error || !bytes) return end(error ? error : INVALID_VALUE);
+    block *b = bytes <= total() - used ? malloc(sizeof *b) : NULL;
+    char *data = b ? malloc(bytes) : NULL;
+    if (!data) { free(b); return end(OUT_OF_MEMORY); }
+    memset(data, 0xff, bytes);                           /* floats: no numbers */
+    *b = (block){ blocks, data, bytes };
+    blocks = b;
+    used += bytes;
+    *made = (address)(uintptr_t)data + AWAY;
+    return end(DONE);
+}
+
+int cuMemFree_v2(address at)
+{
+    int error = begin();
+    block **b = &blocks;
+    work_all();
+    while (*b && (address)(uintptr_t)(*b)->data + AWAY != at) b = &(*b)->next;
+    block *found = *b;
+    if (!found) return end(error ? error : INVALID_VALUE);
+    *b = found->next;
+    used -= found->size;
+    free(found->data);
+    free(found);
+    return end(error ? error : lost);
+}
+
+static int move(stream *s, void *to, const void *from, size_t bytes)
+{
+    return to && from ? queue(s, (task){ .what = MOVE, .to = to, .from = from, .bytes = bytes }) : INVALID_VALUE;
+}
+
+int cuMemcpyHtoDAsync_v2(address to, const void *from, size_t bytes, stream *s)
+{
+    int error = begin();
+    return end(error ? error : move(s, host(to, bytes), from, bytes));
+}
+
+int cuMemcpyDtoHAsync_v2(void *to, address from, size_t bytes, stream *s)
+{
+    int error = begin();
+    return end(error ? error : move(s, to, host(from, bytes), bytes));
+}
+
+int cuMemcpyDtoDAsync_v2(address to, address from, size_t bytes, stream *s)
+{
+    int error = begin();
+    return end(error ? error : move(s, host(to, bytes), host(from, bytes), bytes));
+}
+
+int cuMemsetD8Async(address to, unsigned char value, size_t bytes, stream *s)
+{
+    int error = begin();
+    void *at = error ? NULL : host(to, bytes);
+    return end(error ? error : at ? queue(s, (task){ .what = FILL, .to = at, .value = value, .bytes = bytes }) : INVALID_VALUE);
+}
+
+/* ---- Modules and launches ---- */
+
+/* By a file of its own name that is gone once it is loaded. */
+static void *open_library(const void *data, size_t size)
+{
+    const char *in = getenv("TMPDIR");
+    char path[256];
+    snprintf(path, sizeof path, "%.200s/stand-in-XXXXXX", in && *in ? in : "/tmp");
+    const int file = mkstemp(path);
+    if (file < 0) return NULL;
+    void *library = write(file, data, size) == (ssize_t)size ? dlopen(path, RTLD_NOW | RTLD_LOCAL) : NULL;
+    close(file);
+    unlink(path);
+    return library;
+}
+
+static int open_module(module **made, const void *image)
+{
+    image_head head;
+    memcpy(&head, image, sizeof head.magic);             /* what is no image of ours may be shorter */
+    if (memcmp(head.magic, IMAGE_MAGIC, sizeof head.magic)) return INVALID_IMAGE;
+    memcpy(&head, image, sizeof head);
+    const int here = capability(), there = (int)head.architecture;
+    if (head.exact ? here/10 != there/10 || here < there : here < there) return head.exact ? NO_BINARY_FOR_GPU : UNSUPPORTED_PTX_VERSION;
+    void *library = open_library((const char *)image + sizeof head, head.size);
+    void (**meeting)(void) = library ? dlsym(library, "stand_in_meet") : NULL;
+    module *m = meeting ? calloc(1, sizeof *m) : NULL;
+    if (!m) return INVALID_IMAGE;
+    m->library = library;
+    *meeting = meet;
+    *made = m;
+    return DONE;
+}
+
+int cuModuleLoadData(module **made, const void *image)
+{
+    int error = begin();
+    return end(error ? error : open_module(made, image));
+}
+
+int cuModuleUnload(module *m)
+{
+    int error = begin();
+    work_all();
+    for (kernel *k = m->kernels, *next; k; k = next) {
+        next = k->next;
+        free(k);
+    }
+    dlclose(m->library);
+    free(m);
+    return end(error);
+}
+
+static int find(kernel **found, module *m, const char *name)
+{
+    char entry[96], shape[96];
+    void (*(*run)(void))(void **) = NULL;
+    snprintf(entry, sizeof entry, "stand_in_entry_%.64s", name);
+    snprintf(shape, sizeof shape, "stand_in_shape_%.64s", name);
+    void *const at = dlsym(m->library, entry);
+    const int *numbers = dlsym(m->library, shape);
+    memcpy(&run, &at, sizeof at);
+    kernel *k = run && numbers && run() ? calloc(1, sizeof *k) : NULL;
+    if (!k) return NOT_FOUND;
+    *k = (kernel){ .next = m->kernels, .run = run(), .buffers = numbers[0], .meets = numbers[1] };
+    k->thread = dlsym(m->library, "threadIdx");
+    k->block = dlsym(m->library, "blockIdx");
+    k->block_size = dlsym(m->library, "blockDim");
+    k->blocks = dlsym(m->library, "gridDim");
+    *found = m->kernels = k;
+    return DONE;
+}
+
+int cuModuleGetFunction(kernel **found, module *m, const char *name)
+{
+    int error = begin();
+    return end(error ? error : find(found, m, name));
+}
+
+/* Values are taken now; addresses become the host's. */
+static int take_arguments(const kernel *k, void **arguments, uint64_t *values)
+{
+    if (k->buffers + 6 > MOST_ARGUMENTS) return INVALID_VALUE;
+    for (int j = 0; j < k->buffers; j++) {
+        memcpy(&values[j], arguments[j], sizeof values[j]);
+        if (!values[j]) continue;
+        char *data = host(values[j], 1);
+        if (!data) return ILLEGAL_ADDRESS;
+        values[j] = (uint64_t)(uintptr_t)data;
+    }
+    for (int j = 0; j < 6; j++) memcpy(&values[k->buffers + j], arguments[k->buffers + j], 4);
+    return DONE;
+}
+
+int cuLaunchKernel(kernel *k, unsigned bx, unsigned by, unsigned bz, unsigned tx, unsigned ty, unsigned tz, unsigned shared, stream *s,
+                   void **arguments, void **extra)
+{
+    int error = begin();
+    task t = { .what = LAUNCH, .kernel = k, .blocks = bx, .block_size = tx };
+    if (error) return end(error);
+    if (!bx || !tx || tx > MOST_THREADS || by != 1 || bz != 1 || ty != 1 || tz != 1 || shared || extra) return end(INVALID_VALUE);
+    error = take_arguments(k, arguments, t.argument);
+    if (error == ILLEGAL_ADDRESS) lost = error;
+    return end(error ? error : queue(s, t));
+}
