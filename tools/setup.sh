@@ -35,6 +35,7 @@ if [ "$what" = check ]; then
     need_program c++ g++
     # Any OpenCL driver will do for the tests of devices; PoCL needs no card.
     if ! ls /etc/OpenCL/vendors/*.icd > /dev/null 2>&1; then missing="$missing pocl-opencl-icd"; fi
+    if ! { /sbin/ldconfig -p || ldconfig -p; } 2> /dev/null | grep -q 'libOpenCL\.so\.1'; then missing="$missing ocl-icd-libopencl1"; fi
     need_program clang clang
     # libFuzzer and clang's sanitizers are a package of their own.
     if ! echo 'int LLVMFuzzerTestOneInput(const unsigned char *d, long n); int LLVMFuzzerTestOneInput(const unsigned char *d, long n) { (void)d; return n < 0; }' |

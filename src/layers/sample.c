@@ -46,20 +46,20 @@ static const convis_field states[] = { { 0 } };
 enum { MOST_CELLS = 1 << 22, KEPT = 16 };   /* whose list single precision can count; KEPT: room for numbers in front */
 
 /* What prepare() makes, in the constants: sizes, places, and, where there is a way back, who sees which pixel. */
-typedef struct sight { convis_real *k, *x, *y, *pixel, *begin, *cell, *weight; int64_t size; } sight;
+typedef struct sight { convis_real *k, *x, *y, *pixel, *begin, *cell, *weight; } sight;
 static sight sight_of(const convis_pass *p)
 {
     int64_t units = (int64_t)p->param[0], room = units + 16;
     convis_real *k = p->constants;
-    sight s = { k, k + KEPT, k + KEPT + room, NULL, NULL, NULL, NULL, KEPT + 2*room };
+    sight s = { k, k + KEPT, k + KEPT + room, NULL, NULL, NULL, NULL };
     if (!p->recording) return s;
     s.pixel = s.y + room;                                    /* a cell sees four pixels at most */
     s.begin = s.pixel + 4*room;
     s.cell = s.begin + 4*room;
     s.weight = s.cell + 4*room;
-    s.size += 16*room;
     return s;
 }
+static int64_t sight_size(const convis_pass *p) { return KEPT + (p->recording ? 18 : 2)*((int64_t)p->param[0] + 16); }
 
 static convis_status plan(convis_pass *p)
 {
@@ -74,7 +74,7 @@ static convis_status plan(convis_pass *p)
         return convis_fail(p->context, CONVIS_ESHAPE, "%s: %lld cells, expected at most %d where gradients are wanted", p->path,
                            (long long)units, (int)MOST_CELLS);
     p->out_shape = convis_movie_shape(1, 1, units);
-    p->constants_size = (size_t)sight_of(p).size*sizeof(convis_real);
+    p->constants_size = (size_t)sight_size(p)*sizeof(convis_real);
     return CONVIS_OK;
 }
 
