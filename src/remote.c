@@ -42,6 +42,7 @@ static void close_layer(convis_model *m, model_layer *l)
 {
     convis_device *d = m->remote->device;
     if (!l->pass.there) return;
+    convis_remote_forget(l->pass.there);
     convis_device_release(d, l->pass.there->constants.there);
     convis_device_release(d, l->pass.there->numbers.there);
     convis_release(m->context, l->pass.there);
@@ -190,9 +191,19 @@ static void upload(const convis_device *d, const mirror *a)
     if (a->bytes) convis_device_put((convis_device *)(uintptr_t)d, CONVIS_QUEUE_RUN, a->there, a->host, a->bytes);
 }
 
+void convis_remote_forget(struct convis_there *t)
+{
+    for (size_t k = 0; k < sizeof t->passes/sizeof *t->passes; k++) {
+        convis_device_forget(t->device, t->passes[k].kept);
+        t->passes[k] = (kept_pass){ .kept = NULL };
+    }
+}
+
+/* Which kernels there are to launch, and by how many teams, may be another matter now. */
 void convis_remote_prepared(const convis_model *m, const model_layer *l)
 {
     if (!m->remote || !l->pass.there) return;
+    convis_remote_forget(l->pass.there);
     upload(m->remote->device, &l->pass.there->constants);
     upload(m->remote->device, &l->pass.there->numbers);
 }

@@ -9,11 +9,21 @@
 /* A block of the host, and its copy on the device. */
 typedef struct mirror { const char *host; char *there; size_t bytes; } mirror;
 
+/* What a pass's kernels can hear of it, but for constants. Without padding, as it is compared whole. */
+typedef struct pass_key {
+    const void *in[CONVIS_MAX_INPUTS], *out, *extra[CONVIS_MAX_OUTPUTS], *state[CONVIS_MAX_STATES], *tape[CONVIS_MAX_TAPE], *scratch;
+    int64_t frames;
+    double  dt;
+} pass_key;
+typedef struct kept_pass { pass_key key; void *kept; } kept_pass;        /* kept: NULL the first time that it is met */
+
 /* A layer's part; pass->there of its passes. */
 struct convis_there {
     convis_device  *device;
     convis_program *program;
     mirror constants, numbers;
+    kept_pass passes[2];             /* of a replayable layer, the last met first: all sub-chunks but a chunk's last are alike */
+    int    always_run;               /* the device would not keep them */
 };
 
 /* Frames that leave the device after each sub-chunk, while the next is computed: from `from` (of a kept output, or a spiking
@@ -45,6 +55,7 @@ void          convis_remote_release(convis_model *, void *);
 convis_status convis_remote_fit(convis_model *, convis_status (*count)(convis_model *));
 convis_status convis_remote_allocate(convis_model *);                    /* landing, departures */
 void          convis_remote_prepared(const convis_model *, const model_layer *);         /* its constants are new */
+void          convis_remote_forget(struct convis_there *);               /* passes that are kept */
 /* A kernel of the layer's text. */
 void convis_remote_launch(const convis_pass *, const char *kernel, int64_t n, int frames, void *const *buffers);
 void convis_remote_run_kernel(const convis_pass *, const char *kernel, void *const *buffers, const convis_span *);

@@ -1,7 +1,9 @@
 /* remote_run.c - the loop from the first layer to the last, on a device.
  *
  * While the device computes a sub-chunk, the next one's frames travel there and the last one's results come back: three
- * queues, ordered where one needs another. Layers launch their kernels in order; nothing waits but for what comes back. */
+ * queues, ordered where one needs another. Layers launch their kernels in order; nothing waits but for what comes back. Layers that
+ * loop over time launch many, which costs the processor more than they cost a card: where the device can, those of a pass are kept,
+ * and replayed when one like it comes (convis_layer_type.replayable). */
 #include "remote.h"
 #include "run.h"
 #include <string.h>
@@ -19,11 +21,59 @@ static void run_pointwise(const model_layer *l, const convis_pass *p)
     convis_remote_run_kernel(p, l->type->pointwise, v, &span);
 }
 
+static pass_key key_of(const convis_pass *p)
+{
+    pass_key key;
+    memset(&key, 0, sizeof key);
+    for (int k = 0; k < CONVIS_MAX_INPUTS; k++)  key.in[k] = p->in[k];
+    for (int k = 0; k < CONVIS_MAX_OUTPUTS; k++) key.extra[k] = p->extra[k];
+    for (int k = 0; k < CONVIS_MAX_STATES; k++)  key.state[k] = p->state[k];
+    for (int k = 0; k < CONVIS_MAX_TAPE; k++)    key.tape[k] = p->tape[k];
+    key.out = p->out;
+    key.scratch = p->scratch;
+    key.frames = p->frames;
+    key.dt = p->dt;
+    return key;
+}
+
+/* What was kept of a pass like this, or room for it, which was met longest ago; *met: it was met before. */
+static kept_pass *find_kept(struct convis_there *t, const pass_key *key, int *met)
+{
+    kept_pass *const first = &t->passes[0], *const second = &t->passes[1];
+    *met = !memcmp(&first->key, key, sizeof *key);
+    if (*met) return first;
+    const kept_pass last = *first;
+    *first = *second;
+    *second = last;
+    *met = !memcmp(&first->key, key, sizeof *key);
+    if (*met) return first;
+    convis_device_forget(t->device, first->kept);
+    *first = (kept_pass){ .key = *key };
+    return first;
+}
+
+/* 0: forward must be called. The first time it is, so that all kernels are compiled and loaded, which cannot be done while recording. */
+static int replay(const model_layer *l, convis_pass *p)
+{
+    struct convis_there *t = p->there;
+    int met = 0;
+    if (!l->type->replayable || t->always_run || !t->device->type->record) return 0;
+    const pass_key key = key_of(p);
+    kept_pass *k = find_kept(t, &key, &met);
+    if (!met) return 0;
+    if (!k->kept && convis_device_record(t->device)) {
+        l->type->forward(p);
+        k->kept = convis_device_recorded(t->device);
+    }
+    t->always_run = !k->kept || !convis_device_replay(t->device, k->kept);
+    return !t->always_run;
+}
+
 static void run_layer(const convis_model *m, const model_layer *l, const turn *u)
 {
     convis_pass p = convis_pass_of(m, l, u);
     if (l->type->pointwise) run_pointwise(l, &p);
-    else l->type->forward(&p);
+    else if (!replay(l, &p)) l->type->forward(&p);
 }
 
 /* ---- What arrives ---- */

@@ -71,17 +71,30 @@ static const char *const *source_of(const char *const *own)
     return lines;
 }
 
-/* How often NVRTC was called, and the last call's options. */
-static int compilations(char last[512])
+/* How many lines of the log are of graphs that were launched, or else of compilations; the last one of these. */
+static int logged(int of_graphs, char last[512])
 {
-    char path[128];
+    char path[128], line[512];
     int count = 0;
     snprintf(path, sizeof path, "%s/log", folder);
     FILE *f = fopen(path, "r");
     *last = 0;
-    while (f && fgets(last, 512, f)) count++;
+    while (f && fgets(line, sizeof line, f)) {
+        if ((strncmp(line, "graph of ", 9) == 0) != of_graphs) continue;
+        memcpy(last, line, sizeof line);
+        count++;
+    }
     if (f) fclose(f);
     return count;
+}
+
+/* How often NVRTC was called, and the last call's options. */
+static int compilations(char last[512]) { return logged(0, last); }
+
+static int graphs(void)
+{
+    char last[512];
+    return logged(1, last);
 }
 
 /* ---- A device ---- */
@@ -238,6 +251,195 @@ static void lets_threads_meet(void **state)
     convis_device_release(b.device, sums);
     close_bench(b);
 }
+
+/* ---- What is kept and replayed ---- */
+
+static void read_floats(bench b, float *to, const float *from, int n)
+{
+    convis_device_get(b.device, CONVIS_QUEUE_RUN, to, from, (size_t)n*sizeof *to);
+}
+
+static void write_floats(bench b, float *to, const float *from, int n)
+{
+    convis_device_put(b.device, CONVIS_QUEUE_RUN, to, from, (size_t)n*sizeof *to);
+}
+
+/* memory: 3, two numbers x, two y, one that is zeroed, seven of "tell". What is queued: y = 3 x; x = y; 0; who am I. */
+static void queue_some(bench b, float *memory, uint32_t frame)
+{
+    void *scaled[] = { memory, memory + 1, memory + 3 }, *told[] = { NULL, memory + 6 };
+    start(b, "scaled", scaled, (convis_span){ .n = 2, .nt = 1 }, 0, 0);
+    convis_device_copy(b.device, memory + 1, memory + 3, 2*sizeof *memory);
+    convis_device_zero(b.device, memory + 5, sizeof *memory);
+    start(b, "tell", told, (convis_span){ .n = 2, .nt = 1, .frame = frame }, 0, 0);
+}
+
+static void replays_what_it_recorded(void **state)
+{
+    const float first[6] = { 3, 1, 10, 0, 0, 8 };
+    float back[13];
+    bench b = open_bench();
+    (void)state;
+    float *memory = floats(b, 13);
+    const int before = graphs();
+    write_floats(b, memory, first, 6);
+    assert_true(convis_device_record(b.device));
+    queue_some(b, memory, 300);
+    void *kept = convis_device_recorded(b.device);
+    assert_non_null(kept);
+    read_floats(b, back, memory, 13);
+    assert_memory_equal(back, first, sizeof first);      /* only kept, not done */
+    assert_true(back[9] == 0);
+    for (int k = 0; k < 2; k++) assert_true(convis_device_replay(b.device, kept));
+    write_floats(b, memory + 5, first + 5, 1);
+    read_floats(b, back, memory, 13);
+    assert_true(back[1] == 9 && back[2] == 90 && back[3] == 9 && back[5] == 8 && back[9] == 300);
+    queue_some(b, memory, 500);                          /* what is kept does not hear of it */
+    assert_true(convis_device_replay(b.device, kept));
+    read_floats(b, back, memory, 13);
+    assert_true(back[1] == 81 && back[2] == 810 && back[5] == 0 && back[9] == 300);
+    assert_int_equal(graphs(), before + 3);
+    assert_true(convis_device_replay(b.device, kept));
+    convis_device_forget(b.device, kept);                /* after it was done */
+    read_floats(b, back, memory, 13);
+    assert_true(back[1] == 243);
+
+    setenv("CONVIS_STAND_IN", "graphless", 1);
+    assert_false(convis_device_record(b.device));
+    unsetenv("CONVIS_STAND_IN");
+    must(b.context, convis_device_sync(b.device));
+    convis_device_release(b.device, memory);
+    close_bench(b);
+}
+
+/* What must not be done while recording. */
+static void wait_here(bench b, float *memory)  { (void)memory; must(b.context, convis_device_sync(b.device)); }
+static void fetch_here(bench b, float *memory)
+{
+    float back = 7;
+    read_floats(b, &back, memory, 1);
+    assert_true(back == 0);                              /* rather than what it was before */
+}
+static void give_here(bench b, float *memory)
+{
+    const float other = 5;
+    write_floats(b, memory, &other, 1);
+}
+static void obtain_here(bench b, float *memory) { (void)memory; assert_null(convis_device_obtain(b.device, 64)); }
+
+static void spoilt_recordings_are_no_faults(void **state)
+{
+    void (*const wrong[])(bench, float *) = { wait_here, fetch_here, give_here, obtain_here };
+    const float first[6] = { 3, 1, 10, 0, 0, 8 };
+    float back[13];
+    bench b = open_bench();
+    (void)state;
+    float *memory = floats(b, 13);
+    for (size_t k = 0; k < sizeof wrong/sizeof *wrong; k++) {
+        write_floats(b, memory, first, 6);
+        assert_true(convis_device_record(b.device));
+        queue_some(b, memory, 300);
+        wrong[k](b, memory);
+        queue_some(b, memory, 300);
+        assert_null(convis_device_recorded(b.device));
+        must(b.context, convis_device_sync(b.device));
+        read_floats(b, back, memory, 6);
+        assert_memory_equal(back, first, sizeof first);  /* nothing was done */
+        queue_some(b, memory, 300);
+        read_floats(b, back, memory, 6);
+        assert_true(back[1] == 3 && back[2] == 30);      /* and now it is */
+        assert_true(convis_device_record(b.device));
+        queue_some(b, memory, 300);
+        void *kept = convis_device_recorded(b.device);
+        assert_non_null(kept);
+        assert_true(convis_device_replay(b.device, kept));
+        read_floats(b, back, memory, 6);
+        assert_true(back[1] == 9 && back[2] == 90);
+        convis_device_forget(b.device, kept);
+    }
+    convis_device_release(b.device, memory);
+    close_bench(b);
+}
+
+/* A retina's life in chunks of up to 4 frames; halfway a parameter changes: by it, how many kernels there are. *replayed: graphs that
+ * were launched. */
+static recording life_of_a_retina(cut how, const char *told, int *replayed)
+{
+    enum { FRAMES = 40, CHUNK = 4 };
+    convis_context *c;
+    convis_recipe *r;
+    convis_model *m;
+    recording seen = { 0 };
+    convis_tensor movie = noise_movie(convis_movie_shape(FRAMES, 6, 8), 0, 255, 11);
+    const int before = graphs();
+    setenv("CONVIS_STAND_IN", told, 1);
+    must(c, convis_open(&c, "cuda:0"));
+    must(c, convis_recipe_open(c, "retina", &r));
+    must(c, convis_recipe_set(r, "numerics", "converged"));
+    must(c, convis_recipe_build(r, 8, 6, &m));
+    convis_recipe_free(&r);
+    must(c, convis_record_spikes(m, 1));
+    must(c, convis_keep(m, "ganglion_0"));
+    must(c, convis_keep(m, "bipolar"));
+    must(c, convis_plan(m, convis_movie_shape(CHUNK, 6, 8)));
+    record(m, movie, 0, FRAMES/2, how, CHUNK, &seen);
+    must(c, convis_set(m, "bipolar.sigma", 0));
+    record(m, movie, FRAMES/2, FRAMES, how, CHUNK, &seen);
+    convis_model_free(&m);
+    convis_close(&c);
+    unsetenv("CONVIS_STAND_IN");
+    free(movie.data);
+    *replayed = graphs() - before;
+    return seen;
+}
+
+static void a_retina_is_replayed(void **state)
+{
+    int none, all, some;
+    (void)state;
+    recording expected = life_of_a_retina(WHOLE, "graphless", &none), found = life_of_a_retina(WHOLE, "", &all),
+              other = life_of_a_retina(RANDOMLY, "", &some);
+    print_message("             graphs launched: %d in equal chunks, %d in unequal ones\n", all, some);
+    assert_same(&found, &expected, "replayed");
+    assert_same(&other, &expected, "in unequal chunks");
+    assert_int_equal(none, 0);
+    assert_in_range(all, 9 + 4 + 4, 1000);               /* all but the first pass of a layer; the bipolar cells' begin anew */
+    assert_in_range(some, 1, 1000);
+    recording_free(&expected);
+    recording_free(&found);
+    recording_free(&other);
+}
+
+/* A layer whose table is wrong: it fetches, and is said to be replayable. */
+static void what_fetches_is_run(void **state)
+{
+    recording seen[2] = { { 0 }, { 0 } };
+    const int before = graphs();
+    (void)state;
+    for (int wrong = 0; wrong < 2; wrong++) {
+        convis_layer_type eye = *type_named("eye");
+        convis_context *c;
+        convis_model *m;
+        convis_tensor movie = noise_movie(convis_movie_shape(24, 9, 9), 0, 1, 5);
+        eye.replayable = wrong;
+        must(c, convis_open(&c, "cuda:0"));
+        must(c, convis_model_new(c, 0.05, &m));
+        convis_add(m, &eye, "eye", convis_input(m));
+        must(c, convis_set(m, "eye.width", 5));
+        must(c, convis_set(m, "eye.height", 5));
+        must(c, convis_keep(m, "eye"));
+        must(c, convis_plan(m, convis_movie_shape(4, 9, 9)));
+        record(m, movie, 0, 24, WHOLE, 4, &seen[wrong]);
+        convis_model_free(&m);
+        convis_close(&c);
+        free(movie.data);
+    }
+    assert_same(&seen[1], &seen[0], "a layer that fetches");
+    assert_int_equal(graphs(), before);
+    for (int wrong = 0; wrong < 2; wrong++) recording_free(&seen[wrong]);
+}
+
+/* ---- */
 
 static void *use_elsewhere(void *user)
 {
@@ -475,6 +677,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(hands_on_what_compilers_say), cmocka_unit_test(says_when_it_is_lost), cmocka_unit_test(lists_its_devices),
         cmocka_unit_test(moves_memory), cmocka_unit_test(orders_its_queues), cmocka_unit_test(hands_on_arguments),
         cmocka_unit_test(lets_threads_meet), cmocka_unit_test(works_in_other_threads), cmocka_unit_test(compiles_once),
+        cmocka_unit_test(replays_what_it_recorded), cmocka_unit_test(spoilt_recordings_are_no_faults),
+        cmocka_unit_test(a_retina_is_replayed), cmocka_unit_test(what_fetches_is_run),
     };
     (void)argc;
     start_with_stand_in(argv);

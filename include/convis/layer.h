@@ -139,6 +139,10 @@ struct convis_layer_type {
     /* Neighbourhood layers: forward and vjp hand what kernels see to kernels and convis_fetch, and follow no pointer to it, so that
      * they can run on a device. */
     int anywhere;
+    /* Such layers: forward launches the same kernels, with the same numbers, whenever constants are the same and the pass has the same
+     * addresses and frames; it fetches and gives nothing, and its kernels hear neither of `frame` nor of `key`. A device may then keep
+     * the launches of one pass and replay them for another without calling forward. */
+    int replayable;
     /* Spiking layers: from the recorded tape and counts in `out`, append every spike of the pass by convis_emit. */
     void (*spikes)(convis_pass *, void *sink);
 };

@@ -17,10 +17,13 @@ typedef struct cu_stream_ *cu_stream;
 typedef struct cu_event_ *cu_event;
 typedef struct cu_module_ *cu_module;
 typedef struct cu_function_ *cu_function;
+typedef struct cu_graph_ *cu_graph;
+typedef struct cu_graph_exec_ *cu_graph_exec;
 typedef unsigned long long cu_address;
 
 enum { CU_OLDEST = 11000, CU_OUT_OF_MEMORY = 2, CU_STREAM_NON_BLOCKING = 1, CU_EVENT_DISABLE_TIMING = 2, CU_COMPUTE_MODE = 20,
-       CU_CAPABILITY_MAJOR = 75, CU_CAPABILITY_MINOR = 76, CU_PROHIBITED = 2 };
+       CU_CAPABILITY_MAJOR = 75, CU_CAPABILITY_MINOR = 76, CU_PROHIBITED = 2, CU_CAPTURE_THREAD_LOCAL = 1, CU_CAPTURE_UNSUPPORTED = 900,
+       CU_CAPTURE_WRONG_THREAD = 908 };
 
 #define CU_FUNCTIONS(X)                                                                                                                  \
     X(cuDriverGetVersion, (int *))                                                                                                       \
@@ -53,6 +56,16 @@ enum { CU_OLDEST = 11000, CU_OUT_OF_MEMORY = 2, CU_STREAM_NON_BLOCKING = 1, CU_E
     X(cuModuleGetFunction, (cu_function *, cu_module, const char *))                                                                     \
     X(cuLaunchKernel, (cu_function, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, cu_stream, void **, void **))
 
+/* What can be done without; cuGraphInstantiateWithFlags came with 11.4, and may be all that later ones have of the two. */
+#define CU_GRAPH_FUNCTIONS(X)                                                                                                            \
+    X(cuStreamBeginCapture_v2, (cu_stream, int))                                                                                         \
+    X(cuStreamEndCapture, (cu_stream, cu_graph *))                                                                                       \
+    X(cuGraphInstantiateWithFlags, (cu_graph_exec *, cu_graph, unsigned long long))                                                      \
+    X(cuGraphInstantiate_v2, (cu_graph_exec *, cu_graph, void *, char *, size_t))                                                        \
+    X(cuGraphLaunch, (cu_graph_exec, cu_stream))                                                                                         \
+    X(cuGraphDestroy, (cu_graph))                                                                                                        \
+    X(cuGraphExecDestroy, (cu_graph_exec))
+
 typedef struct nvrtc_program_ *nvrtc_program;
 #define NVRTC_FUNCTIONS(X)                                                                                                               \
     X(nvrtcVersion, (int *, int *))                                                                                                      \
@@ -70,7 +83,7 @@ typedef struct nvrtc_program_ *nvrtc_program;
 
 enum { MOST_ARCHITECTURES = 64 };
 #define POINTER(name, arguments) int (*name) arguments;
-static struct { CU_FUNCTIONS(POINTER) int version, count; char why[256]; } cu;        /* why: there is none */
+static struct { CU_FUNCTIONS(POINTER) CU_GRAPH_FUNCTIONS(POINTER) int version, count; char why[256]; } cu;      /* why: there is none */
 static struct { NVRTC_FUNCTIONS(POINTER) int major, minor, count, architecture[MOST_ARCHITECTURES]; } nvrtc;
 
 static const char *name_of(int error)
@@ -86,11 +99,17 @@ static const char *name_of(int error)
         memcpy(&table.name, &found, sizeof found);                                           \
     }
 #define CU_FIND(name, arguments) FIND(cu, name)
+#define CU_TAKE(name, arguments)                                                             \
+    {                                                                                        \
+        void *found = dlsym(library, #name);                                                 \
+        if (found) memcpy(&cu.name, &found, sizeof found);                                   \
+    }
 #define NVRTC_FIND(name, arguments) FIND(nvrtc, name)
 
 /* The first function that the library lacks, or NULL. */
 static const char *find_driver(void *library) { CU_FUNCTIONS(CU_FIND) return NULL; }
 static const char *find_nvrtc(void *library)  { NVRTC_FUNCTIONS(NVRTC_FIND) return NULL; }
+static void find_graphs(void *library) { CU_GRAPH_FUNCTIONS(CU_TAKE) }
 
 static int take_nvrtc(void *library)
 {
@@ -145,6 +164,7 @@ static void load(void)
         return;
     }
     const char *lacks = find_driver(library);            /* the version is the first that is looked for */
+    find_graphs(library);
     if (cu.cuDriverGetVersion) cu.cuDriverGetVersion(&cu.version);
     if (cu.version < CU_OLDEST)
         snprintf(cu.why, sizeof cu.why, "its driver is too old: found one for CUDA %d.%d, expected %d.%d or later", cu.version/1000,
@@ -226,6 +246,7 @@ typedef struct cuda {
     cu_context context;
     cu_stream queue[CONVIS_QUEUES];
     cu_event event[PAIRS];                               /* of before and after */
+    int recording;
 } cuda;
 
 /* After these nothing works any more that this process has there. */
@@ -237,8 +258,16 @@ static int is_lost(int error)
     return 0;
 }
 
+/* A call that a recording does not allow is no fault: the recording is spoilt, and who began it does without. */
+static int spoils(const convis_device *d, int error)
+{
+    const cuda *o = d->own;
+    return o && o->recording && error >= CU_CAPTURE_UNSUPPORTED && error <= CU_CAPTURE_WRONG_THREAD;
+}
+
 static int failed(convis_device *d, int error, const char *what)
 {
+    if (spoils(d, error)) return 1;
     if (error == CU_OUT_OF_MEMORY)
         convis_device_fault(d, CONVIS_ENOMEM, "out of memory on the device (%s: %s, %d)", what, name_of(error), error);
     else if (error) {
@@ -298,7 +327,7 @@ static void close_device(convis_device *d)
     convis_release(d->context, o);
 }
 
-static void wait_for(convis_device *d, cu_stream queue) { failed(d, cu.cuStreamSynchronize(queue), "cuStreamSynchronize"); }
+static int wait_for(convis_device *d, cu_stream queue) { return failed(d, cu.cuStreamSynchronize(queue), "cuStreamSynchronize"); }
 
 /* ---- Memory ---- */
 
@@ -341,8 +370,8 @@ static void put(convis_device *d, int queue, void *to, const void *from, size_t 
 static void get(convis_device *d, int queue, void *to, const void *from, size_t bytes)
 {
     cuda *o = enter(d);
-    if (!o || failed(d, cu.cuMemcpyDtoHAsync_v2(to, address_of(from), bytes, o->queue[queue]), "cuMemcpyDtoHAsync")) return;
-    wait_for(d, o->queue[queue]);
+    if (!o || failed(d, cu.cuMemcpyDtoHAsync_v2(to, address_of(from), bytes, o->queue[queue]), "cuMemcpyDtoHAsync")
+        || wait_for(d, o->queue[queue])) memset(to, 0, bytes);           /* in a recording: without a fault */
 }
 
 static void copy(convis_device *d, void *to, const void *from, size_t bytes)
@@ -466,8 +495,63 @@ static void launch(convis_device *d, void *kernel, int buffers, void *const *buf
     failed(d, cu.cuLaunchKernel(kernel, (unsigned)groups, 1, 1, (unsigned)group_size, 1, 1, 0, run, arguments, NULL), "cuLaunchKernel");
 }
 
+/* ---- What is kept and replayed ---- */
+
+static int can_record(void)
+{
+    return cu.cuStreamBeginCapture_v2 && cu.cuStreamEndCapture && (cu.cuGraphInstantiateWithFlags || cu.cuGraphInstantiate_v2)
+        && cu.cuGraphLaunch && cu.cuGraphDestroy && cu.cuGraphExecDestroy;
+}
+
+/* What other threads do with cards of their own does not concern it. */
+static int record(convis_device *d)
+{
+    cuda *o = can_record() ? enter(d) : NULL;
+    if (!o) return 0;
+    const int error = cu.cuStreamBeginCapture_v2(o->queue[CONVIS_QUEUE_RUN], CU_CAPTURE_THREAD_LOCAL);
+    if (is_lost(error)) failed(d, error, "cuStreamBeginCapture");
+    return o->recording = !error;
+}
+
+static int instantiate(cu_graph_exec *made, cu_graph graph)
+{
+    if (cu.cuGraphInstantiateWithFlags) return cu.cuGraphInstantiateWithFlags(made, graph, 0);
+    return cu.cuGraphInstantiate_v2(made, graph, NULL, NULL, 0);
+}
+
+static void *recorded(convis_device *d)
+{
+    cuda *o = d->own;
+    cu_graph graph = NULL;
+    cu_graph_exec made = NULL;
+    int error = cu.cuCtxSetCurrent(o->context);
+    if (!error) error = cu.cuStreamEndCapture(o->queue[CONVIS_QUEUE_RUN], &graph);
+    o->recording = 0;
+    if (!error) error = instantiate(&made, graph);
+    if (graph) cu.cuGraphDestroy(graph);
+    if (is_lost(error)) failed(d, error, "cuGraphInstantiate");
+    return error ? NULL : made;
+}
+
+/* The first time needs memory of the device, too, and it may be that there is none: then it is done without. */
+static int replay(convis_device *d, void *kept)
+{
+    cuda *o = enter(d);
+    const int error = o ? cu.cuGraphLaunch(kept, o->queue[CONVIS_QUEUE_RUN]) : 0;
+    return o && error != CU_OUT_OF_MEMORY && !failed(d, error, "cuGraphLaunch");
+}
+
+/* Not before it has come to its end. */
+static void forget(convis_device *d, void *kept)
+{
+    cuda *o = d->own;
+    if (cu.cuCtxSetCurrent(o->context)) return;
+    cu.cuStreamSynchronize(o->queue[CONVIS_QUEUE_RUN]);
+    cu.cuGraphExecDestroy(kept);
+}
+
 const convis_device_type convis_device_cuda = {
     .name = "cuda", .list = list, .open = open_device, .close = close_device, .room = room, .obtain = obtain, .release = release,
     .put = put, .get = get, .copy = copy, .zero = zero, .order = order, .sync = sync_device, .compile = compile, .discard = discard,
-    .find = find, .launch = launch,
+    .find = find, .launch = launch, .record = record, .recorded = recorded, .replay = replay, .forget = forget,
 };

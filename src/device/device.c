@@ -257,3 +257,14 @@ void convis_device_close(convis_device **device)
     convis_release(d->context, d);
     *device = NULL;
 }
+
+/* ---- What is kept and replayed ---- */
+
+int convis_device_record(convis_device *d) { return !d->status && d->type->record && d->type->record(d); }
+
+/* Of a device with a fault, too: it must not be left recording. */
+void *convis_device_recorded(convis_device *d) { return d->type->recorded(d); }
+
+int convis_device_replay(convis_device *d, void *kept) { return !d->status && d->type->replay(d, kept); }
+
+void convis_device_forget(convis_device *d, void *kept) { if (kept) d->type->forget(d, kept); }

@@ -34,6 +34,12 @@ typedef struct convis_device_type {
     void (*discard)(convis_device *, void *program);
     void *(*find)(convis_device *, void *program, const char *kernel);   /* NULL: it has none of that name */
     void (*launch)(convis_device *, void *kernel, int buffers, void *const *buffer, const uint32_t *tail, int64_t groups, int group_size);
+    /* Optional, all or none. Between the first two, launches, copies and zeros of RUN are not done but kept; any other call spoils that,
+     * which is no fault. What `recorded` returns, `replay` queues as one; NULL: nothing was kept, and nothing was done. */
+    int  (*record)(convis_device *);             /* 0: it cannot */
+    void *(*recorded)(convis_device *);
+    int  (*replay)(convis_device *, void *kept); /* 0: it could not, nothing is queued */
+    void (*forget)(convis_device *, void *kept);
 } convis_device_type;
 
 extern const convis_device_type convis_device_cuda, convis_device_opencl;
@@ -82,6 +88,12 @@ const convis_device_kernel *convis_program_kernel(convis_device *, convis_progra
 /* groups 0: as many as n elements need. */
 void convis_device_launch(convis_device *, const convis_device_kernel *, void *const *buffers, const convis_span *, int64_t groups,
                           int group_size);
+
+/* What is queued to RUN in between is kept, to be replayed as one (convis_device_type). Record, replay: 0: it cannot. */
+int   convis_device_record(convis_device *);
+void *convis_device_recorded(convis_device *);                           /* NULL: do it without; always after a record that was not 0 */
+int   convis_device_replay(convis_device *, void *kept);
+void  convis_device_forget(convis_device *, void *kept);
 
 /* cache.c: what compilers made, on disk by content. key: everything it depends on. Missing or damaged is no fault. */
 void *convis_cache_read (convis_context *, const char *key, size_t *size);       /* NULL, or release it */

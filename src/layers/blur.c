@@ -71,5 +71,6 @@ const convis_layer_type convis_blur_layer = {
     .abi = CONVIS_LAYER_ABI, .name = "blur", .doc = "spatial blur of a given standard deviation",
     .params = params, .states = states, .inputs = 1, .kernels = blur_kernels, .source = convis_blur_source,
     .plan = plan, .prepare = prepare, .past = past, .forward = forward, .vjp = vjp, .anywhere = 1,
+    .replayable = 1,
 };
 #endif

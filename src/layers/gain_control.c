@@ -379,5 +379,6 @@ const convis_layer_type convis_gain_control = {
     .abi = CONVIS_LAYER_ABI, .name = "gain_control", .doc = "bipolar cells with contrast gain control",
     .params = params, .states = states, .outputs = outputs, .inputs = 1, .tape = 2, .kernels = gain_control_kernels,
     .source = convis_gain_control_source, .plan = plan, .prepare = prepare, .past = past, .forward = forward, .vjp = vjp, .anywhere = 1,
+    .replayable = 1,
 };
 #endif

@@ -296,5 +296,6 @@ const convis_layer_type convis_leaky_heat = {
     .abi = CONVIS_LAYER_ABI, .name = "leaky_heat", .doc = "leaky heat equation: low pass and blur in one",
     .params = params, .states = states, .inputs = 1, .tape = 2, .kernels = leaky_heat_kernels, .source = convis_leaky_heat_source,
     .plan = plan, .prepare = prepare, .past = past, .forward = forward, .vjp = vjp, .anywhere = 1,
+    .replayable = 1,
 };
 #endif

@@ -233,5 +233,6 @@ const convis_layer_type convis_luminance_gain = {
     .abi = CONVIS_LAYER_ABI, .name = "luminance_gain", .doc = "outer plexiform layer with luminance gain control",
     .params = params, .states = states, .outputs = outputs, .inputs = 1, .tape = 1, .kernels = luminance_gain_kernels,
     .source = convis_luminance_gain_source, .plan = plan, .prepare = prepare, .past = past, .forward = forward, .vjp = vjp, .anywhere = 1,
+    .replayable = 1,
 };
 #endif

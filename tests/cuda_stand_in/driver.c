@@ -1,7 +1,8 @@
 /* driver.c - a stand-in for libcuda.so.1: one device, which is the processor. See stand_in.h.
  *
  * A stream is a list of tasks, and nothing of it is done before somebody must wait for it: who forgot to order two streams, or
- * to wait for one, gets wrong numbers here every time. Addresses are those of the host, moved to where it cannot read. */
+ * to wait for one, gets wrong numbers here every time. Addresses are those of the host, moved to where it cannot read. A stream that
+ * is captured puts its tasks into a graph instead; launching that queues a copy of all. */
 #include "launch.h"
 #include "stand_in.h"
 #include <dlfcn.h>
@@ -11,12 +12,14 @@
 
 enum { DONE, INVALID_VALUE = 1, OUT_OF_MEMORY = 2, NOT_INITIALIZED = 3, NO_DEVICE = 100, INVALID_DEVICE = 101, INVALID_IMAGE = 200,
        INVALID_CONTEXT = 201, NO_BINARY_FOR_GPU = 209, UNSUPPORTED_PTX_VERSION = 222, INVALID_HANDLE = 400, NOT_FOUND = 500,
-       ILLEGAL_ADDRESS = 700, LAUNCH_FAILED = 719, SYSTEM_NOT_READY = 802 };
+       ILLEGAL_ADDRESS = 700, LAUNCH_FAILED = 719, NOT_SUPPORTED = 801, SYSTEM_NOT_READY = 802, STREAM_CAPTURE_UNSUPPORTED = 900,
+       STREAM_CAPTURE_INVALIDATED = 901, STREAM_CAPTURE_ISOLATION = 905, STREAM_CAPTURE_WRONG_THREAD = 908 };
 #define NAME(error) { error, "CUDA_ERROR_" #error }
 static const struct { int error; const char *name; } NAMES[] = { { DONE, "CUDA_SUCCESS" }, NAME(INVALID_VALUE), NAME(OUT_OF_MEMORY),
     NAME(NOT_INITIALIZED), NAME(NO_DEVICE), NAME(INVALID_DEVICE), NAME(INVALID_IMAGE), NAME(INVALID_CONTEXT), NAME(NO_BINARY_FOR_GPU),
     NAME(UNSUPPORTED_PTX_VERSION), NAME(INVALID_HANDLE), NAME(NOT_FOUND), NAME(ILLEGAL_ADDRESS), NAME(LAUNCH_FAILED),
-    NAME(SYSTEM_NOT_READY) };
+    NAME(NOT_SUPPORTED), NAME(SYSTEM_NOT_READY), NAME(STREAM_CAPTURE_UNSUPPORTED), NAME(STREAM_CAPTURE_INVALIDATED),
+    NAME(STREAM_CAPTURE_ISOLATION), NAME(STREAM_CAPTURE_WRONG_THREAD) };
 
 typedef unsigned long long address;
 static const address AWAY = 1ull << 62;                  /* from a host address to the device's */
@@ -36,8 +39,10 @@ typedef struct task {
     struct stream *stream;                               /* WAIT: until so many of its tasks are done */
     uint64_t until;
 } task;
-/* Streams stay when they are destroyed, as others may wait for what they did. */
-typedef struct stream { struct stream *next; task *first, **end; uint64_t queued, done; int destroyed; } stream;
+/* What was captured, or, once more, what was made of it to be launched. */
+typedef struct graph { task *first, **end; } graph;
+/* Streams stay when they are destroyed, as others may wait for what they did. capture: where its tasks go, else NULL. */
+typedef struct stream { struct stream *next; task *first, **end; uint64_t queued, done; int destroyed, spoilt; graph *capture; } stream;
 typedef struct event { stream *stream; uint64_t until; } event;
 typedef struct module { void *library; kernel *kernels; } module;
 typedef struct context { int retained; } context;
@@ -45,6 +50,7 @@ typedef struct context { int retained; } context;
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static context primary;
 static _Thread_local context *current;
+static _Thread_local stream *capturing;                  /* what this thread captures */
 static block *blocks;
 static stream *streams;
 static size_t used;
@@ -82,6 +88,13 @@ int cuModuleLoadData(module **, const void *);
 int cuModuleUnload(module *);
 int cuModuleGetFunction(kernel **, module *, const char *);
 int cuLaunchKernel(kernel *, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, stream *, void **, void **);
+int cuStreamBeginCapture_v2(stream *, int);
+int cuStreamEndCapture(stream *, graph **);
+int cuGraphInstantiateWithFlags(graph **, graph *, unsigned long long);
+int cuGraphInstantiate_v2(graph **, graph *, void **, char *, size_t);
+int cuGraphLaunch(graph *, stream *);
+int cuGraphDestroy(graph *);
+int cuGraphExecDestroy(graph *);
 #pragma GCC visibility pop
 
 /* Between these two a call has the device for itself; begin says what already stands against it. */
@@ -95,6 +108,19 @@ static int end(int error)
 {
     pthread_mutex_unlock(&mutex);
     return error;
+}
+
+static int spoil(stream *s, int error)
+{
+    s->spoilt = 1;
+    return error;
+}
+
+/* Of calls that a thread must not make while it captures: they may wait for, or concern, all streams. */
+static int begin_apart(void)
+{
+    const int error = begin();
+    return error || !capturing ? error : spoil(capturing, STREAM_CAPTURE_UNSUPPORTED);
 }
 
 /* ---- The device ---- */
@@ -193,17 +219,24 @@ static void work(stream *s, uint64_t until)
 
 static void work_all(void) { for (stream *s = streams; s; s = s->next) work(s, s->queued); }
 
-static int queue(stream *s, task t)
+static int append(task ***end, task t)
 {
-    if (!s || s->destroyed) return INVALID_HANDLE;
     task *one = malloc(sizeof *one);
     if (!one) return OUT_OF_MEMORY;
     *one = t;
     one->next = NULL;
-    *s->end = one;
-    s->end = &one->next;
-    s->queued++;
+    **end = one;
+    *end = &one->next;
     return DONE;
+}
+
+static int queue(stream *s, task t)
+{
+    if (!s || s->destroyed) return INVALID_HANDLE;
+    if (s->capture) return s->spoilt ? STREAM_CAPTURE_INVALIDATED : append(&s->capture->end, t);
+    const int error = append(&s->end, t);
+    if (!error) s->queued++;
+    return error;
 }
 
 int cuStreamCreate(stream **made, unsigned flags)
@@ -221,6 +254,7 @@ int cuStreamCreate(stream **made, unsigned flags)
 int cuStreamSynchronize(stream *s)
 {
     int error = begin();
+    if (!error && s->capture) error = spoil(s, STREAM_CAPTURE_UNSUPPORTED);
     if (!error) work(s, s->queued);
     return end(error ? error : lost);
 }
@@ -251,6 +285,7 @@ int cuEventDestroy_v2(event *e)
 int cuEventRecord(event *e, stream *s)
 {
     int error = begin();
+    if (!error && s->capture) error = spoil(s, NOT_SUPPORTED);           /* a card's driver would let others join */
     if (!error) *e = (event){ s, s->queued };
     return end(error);
 }
@@ -259,6 +294,7 @@ int cuStreamWaitEvent(stream *s, event *e, unsigned flags)
 {
     int error = begin();
     (void)flags;
+    if (!error && s->capture) error = spoil(s, STREAM_CAPTURE_ISOLATION);
     if (!error && e->stream) error = queue(s, (task){ .what = WAIT, .stream = e->stream, .until = e->until });
     return end(error);
 }
@@ -317,7 +353,7 @@ int cuMemGetInfo_v2(size_t *free_bytes, size_t *all)
 
 int cuMemAlloc_v2(address *made, size_t bytes)
 {
-    int error = begin();
+    int error = begin_apart();
     if (error || !bytes) return end(error ? error : INVALID_VALUE);
     block *b = bytes <= total() - used ? malloc(sizeof *b) : NULL;
     char *data = b ? malloc(bytes) : NULL;
@@ -332,7 +368,8 @@ int cuMemAlloc_v2(address *made, size_t bytes)
 
 int cuMemFree_v2(address at)
 {
-    int error = begin();
+    int error = begin_apart();
+    if (error == STREAM_CAPTURE_UNSUPPORTED) return end(error);
     block **b = &blocks;
     work_all();
     while (*b && (address)(uintptr_t)(*b)->data + AWAY != at) b = &(*b)->next;
@@ -411,7 +448,7 @@ static int open_module(module **made, const void *image)
 
 int cuModuleLoadData(module **made, const void *image)
 {
-    int error = begin();
+    int error = begin_apart();
     return end(error ? error : open_module(made, image));
 }
 
@@ -480,3 +517,110 @@ int cuLaunchKernel(kernel *k, unsigned bx, unsigned by, unsigned bz, unsigned tx
     if (error == ILLEGAL_ADDRESS) lost = error;
     return end(error ? error : queue(s, t));
 }
+
+/* ---- Graphs ---- */
+
+static void note(const graph *g)
+{
+    const char *path = getenv("CONVIS_STAND_IN_LOG");
+    FILE *f = path ? fopen(path, "a") : NULL;
+    int count = 0;
+    if (!f) return;
+    for (const task *t = g->first; t; t = t->next) count++;
+    fprintf(f, "graph of %d\n", count);
+    fclose(f);
+}
+
+static graph *new_graph(void)
+{
+    graph *g = calloc(1, sizeof *g);
+    if (g) g->end = &g->first;
+    return g;
+}
+
+static void free_graph(graph *g)
+{
+    for (task *t = g->first, *next; t; t = next) {
+        next = t->next;
+        free(t);
+    }
+    free(g);
+}
+
+int cuStreamBeginCapture_v2(stream *s, int mode)
+{
+    int error = begin();
+    if (error) return end(error);
+    if (told("graphless")) return end(NOT_SUPPORTED);
+    if (mode != 1 || s->capture || capturing) return end(INVALID_VALUE);         /* thread-local, the only mode that we use */
+    s->capture = new_graph();
+    s->spoilt = 0;
+    capturing = s->capture ? s : NULL;
+    return end(s->capture ? DONE : OUT_OF_MEMORY);
+}
+
+int cuStreamEndCapture(stream *s, graph **made)
+{
+    int error = begin();
+    *made = NULL;
+    if (!s->capture) return end(error ? error : INVALID_VALUE);
+    if (capturing != s) return end(STREAM_CAPTURE_WRONG_THREAD);
+    if (error || s->spoilt) free_graph(s->capture);
+    else *made = s->capture;
+    s->capture = NULL;
+    capturing = NULL;
+    return end(error ? error : s->spoilt ? STREAM_CAPTURE_INVALIDATED : DONE);
+}
+
+static int instantiate(graph **made, const graph *g)
+{
+    graph *copy = new_graph();
+    int error = copy ? DONE : OUT_OF_MEMORY;
+    for (const task *t = g->first; t && !error; t = t->next) error = append(&copy->end, *t);
+    if (!error) *made = copy;
+    else if (copy) free_graph(copy);
+    return error;
+}
+
+int cuGraphInstantiateWithFlags(graph **made, graph *g, unsigned long long flags)
+{
+    int error = begin();
+    return end(error ? error : flags ? INVALID_VALUE : instantiate(made, g));
+}
+
+int cuGraphInstantiate_v2(graph **made, graph *g, void **node, char *log, size_t size)
+{
+    int error = begin();
+    return end(error ? error : node || log || size ? INVALID_VALUE : instantiate(made, g));
+}
+
+/* The memory that kernels were to use when they were captured may be gone. */
+static int is_there(const task *t)
+{
+    if (t->what == FILL) return host((address)(uintptr_t)t->to + AWAY, t->bytes) != NULL;
+    for (int k = 0; t->what == LAUNCH && k < t->kernel->buffers; k++)
+        if (t->argument[k] && !host(t->argument[k] + AWAY, 1)) return 0;
+    return 1;
+}
+
+int cuGraphLaunch(graph *g, stream *s)
+{
+    int error = begin();
+    if (error) return end(error);
+    if (s->capture) return end(spoil(s, NOT_SUPPORTED));                 /* a card's driver would make it a part of that */
+    note(g);
+    for (const task *t = g->first; t && !error; t = t->next) {
+        if (!is_there(t)) lost = ILLEGAL_ADDRESS;
+        error = lost ? lost : queue(s, *t);
+    }
+    return end(error);
+}
+
+int cuGraphDestroy(graph *g)
+{
+    int error = begin();
+    free_graph(g);
+    return end(error);
+}
+
+int cuGraphExecDestroy(graph *g) { return cuGraphDestroy(g); }

@@ -12,7 +12,9 @@
  *      lost:LAUNCHES   this launch fails, and then everything
  *      capability:XY   the device's; NVRTC knows 7.5 to 9.0
  *      bad             kernels do not compile
- * CONVIS_STAND_IN_LOG names a file to which NVRTC adds a line for each compilation: its program's name and its options. */
+ *      graphless       streams cannot be captured
+ * CONVIS_STAND_IN_LOG names a file to which NVRTC adds a line for each compilation: its program's name and its options; and the driver
+ * one for each launch of a graph: "graph of", and how many tasks. */
 #ifndef STAND_IN_H
 #define STAND_IN_H
 #include <stdint.h>
