@@ -22,6 +22,7 @@
 #ifndef CONVIS_CLI_H
 #define CONVIS_CLI_H
 #include <convis/convis.h>
+#include <convis/layer.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -105,11 +106,6 @@ const char *cli_extension(const char *file);             /* "npy" of "dir/a.npy"
 int cli_writable(const char *file);
 char *cli_command_line(int argc, char **argv);           /* as one could type it again; free it */
 
-/* The nearest of the names offered, one by one, to what was typed; nothing near: best stays empty. */
-typedef struct cli_nearest { const char *typed; char best[128]; int distance; } cli_nearest;
-cli_nearest cli_nearest_to(const char *typed);
-void cli_nearest_offer(cli_nearest *, const char *name);
-const char *cli_nearest_hint(const cli_nearest *, char *text, size_t size);      /* "; did you mean 'x'?" or "" */
 
 /* JSON (say.c). */
 void cli_json_text(FILE *, const char *text);            /* quoted and escaped; NULL: null */

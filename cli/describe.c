@@ -350,11 +350,10 @@ static int print_yaml(convis_context *c, struct subject *s, const cli_size *size
 
 static int not_found(convis_context *c, const char *name)
 {
-    char hint[192];
-    cli_nearest n = cli_nearest_to(name);
-    for (const convis_layer_type *const *t = convis_layer_types(); *t; t++) cli_nearest_offer(&n, (*t)->name);
-    if (!n.best[0]) return cli_report(c);
-    return cli_fail("no model, layer or file is called '%s'%s", name, cli_nearest_hint(&n, hint, sizeof hint));
+    convis_hint n = CONVIS_HINT(name);
+    for (const convis_layer_type *const *t = convis_layer_types(); *t; t++) convis_hint_offer(&n, (*t)->name);
+    if (!n.text[0]) return cli_report(c);
+    return cli_fail("no model, layer or file is called '%s'%s", name, n.text);
 }
 
 /* What was asked for: how a model is shown, and what is set in it before. */
@@ -405,15 +404,14 @@ static const convis_layer_type *find_layer(const char *name)
 static int kernels(const cli_list *words, const struct wish *w)
 {
     static const cli_specs KERNELS = { "Kinds of kernel", convis_kernel_kind_list, convis_kernel_param_list };
-    char hint[192];
     convis_stim_info kind;
     if (w->xml || w->yaml || w->sets.count) return cli_usage("describe", "--kernels goes with --json only");
     if (w->json) { cli_specs_json(&KERNELS); return 0; }
     if (!words->count) { cli_specs_list(&KERNELS); return 0; }
     if (cli_specs_one(&KERNELS, words->at[0])) return 0;
-    cli_nearest n = cli_nearest_to(words->at[0]);
-    for (int k = 0; convis_kernel_kind_list(k, &kind); k++) cli_nearest_offer(&n, kind.name);
-    return cli_fail("no kind of kernel is called '%s'%s", words->at[0], cli_nearest_hint(&n, hint, sizeof hint));
+    convis_hint n = CONVIS_HINT(words->at[0]);
+    for (int k = 0; convis_kernel_kind_list(k, &kind); k++) convis_hint_offer(&n, kind.name);
+    return cli_fail("no kind of kernel is called '%s'%s", words->at[0], n.text);
 }
 
 int cli_describe(int argc, char **argv)

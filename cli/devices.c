@@ -30,17 +30,6 @@ static void text(const char *best, int threads)
     printf("\n  %d thread%s on the processor, unless --threads says otherwise\n", threads, threads == 1 ? "" : "s");
 }
 
-/* Drivers may say anything. */
-static void quoted(const char *text)
-{
-    putchar('"');
-    for (; *text; text++) {
-        if (*text == '"' || *text == '\\') putchar('\\');
-        if ((unsigned char)*text >= ' ') putchar(*text);
-    }
-    putchar('"');
-}
-
 static void json(const char *best, int threads)
 {
     convis_device_info d;
@@ -48,9 +37,9 @@ static void json(const char *best, int threads)
     for (int k = 0; convis_device_list(k, &d); k++) {
         printf("%s\n  {\"name\": \"%s\", \"usable\": %s, \"gpu\": %s, \"memory\": %lld, \"title\": ", k ? "," : "", d.name,
                d.usable ? "true" : "false", d.is_gpu ? "true" : "false", (long long)d.memory);
-        quoted(d.title);
+        cli_json_text(stdout, d.title);
         printf(", \"why\": ");
-        quoted(d.why);
+        cli_json_text(stdout, d.why);
         putchar('}');
     }
     puts("\n]}");

@@ -49,14 +49,13 @@ static int parse_regularizer(struct fit *f, const char *text)
 /* Names that are wrong are found before anything is opened. */
 static int check_name(const char *option, const char *name, const char *(*list)(int))
 {
-    char hint[192];
     if (!name) return 0;
-    cli_nearest n = cli_nearest_to(name);
+    convis_hint n = CONVIS_HINT(name);
     for (int k = 0; list(k); k++) {
         if (!strcmp(list(k), name)) return 0;
-        cli_nearest_offer(&n, list(k));
+        convis_hint_offer(&n, list(k));
     }
-    return cli_usage("fit", "%s: there is no '%s'%s", option, name, cli_nearest_hint(&n, hint, sizeof hint));
+    return cli_usage("fit", "%s: there is no '%s'%s", option, name, n.text);
 }
 
 static const char *loss_name(int k)        { return convis_loss_list(k, NULL); }

@@ -41,10 +41,9 @@ static void overview(FILE *out)
 
 static int unknown(const char *name)
 {
-    char hint[192];
-    cli_nearest n = cli_nearest_to(name);
-    for (const cli_command *c = CLI_COMMANDS; c->name; c++) cli_nearest_offer(&n, c->name);
-    return cli_usage(NULL, "no command '%s'%s", name, cli_nearest_hint(&n, hint, sizeof hint));
+    convis_hint n = CONVIS_HINT(name);
+    for (const cli_command *c = CLI_COMMANDS; c->name; c++) convis_hint_offer(&n, c->name);
+    return cli_usage(NULL, "no command '%s'%s", name, n.text);
 }
 
 static int command(int argc, char **argv)

@@ -62,13 +62,12 @@ double cli_model_dt(const cli_model *m) { return cli_model_setting(m, "dt"); }
 
 int cli_model_no_such(const cli_model *m, const char *option, const char *path)
 {
-    char hint[192];
     convis_setting setting;
     convis_item item;
-    cli_nearest n = cli_nearest_to(path);
-    for (int k = 0; convis_recipe_list(m->recipe, k, &setting); k++) cli_nearest_offer(&n, setting.path);
-    for (int k = 0; convis_list(m->model, CONVIS_PARAMETER, k, &item); k++) cli_nearest_offer(&n, item.path);
-    return cli_fail("%s: the model '%s' has no '%s'%s", option, m->name, path, cli_nearest_hint(&n, hint, sizeof hint));
+    convis_hint n = CONVIS_HINT(path);
+    for (int k = 0; convis_recipe_list(m->recipe, k, &setting); k++) convis_hint_offer(&n, setting.path);
+    for (int k = 0; convis_list(m->model, CONVIS_PARAMETER, k, &item); k++) convis_hint_offer(&n, item.path);
+    return cli_fail("%s: the model '%s' has no '%s'%s", option, m->name, path, n.text);
 }
 
 int cli_model_build(cli_model *m, int64_t width, int64_t height)
@@ -111,9 +110,8 @@ static int has(const convis_model *m, convis_kind kind, const char *path)
 int cli_model_output(const cli_model *m, const char *asked, char *path, size_t size)
 {
     const convis_kind kinds[] = { CONVIS_OUTPUT, CONVIS_LAYER, CONVIS_ALIAS };
-    char hint[192];
     convis_item item;
-    cli_nearest n = cli_nearest_to(asked ? asked : "output");
+    convis_hint n = CONVIS_HINT(asked ? asked : "output");
     *path = 0;
     for (int j = 0; j < 3; j++)
         if (has(m->model, kinds[j], n.typed)) { snprintf(path, size, "%s", n.typed); return 0; }
@@ -122,6 +120,6 @@ int cli_model_output(const cli_model *m, const char *asked, char *path, size_t s
         return *path ? 0 : cli_fail("the model '%s' has no layers", m->name);
     }
     for (int j = 0; j < 3; j++)
-        for (int k = 0; convis_list(m->model, kinds[j], k, &item); k++) cli_nearest_offer(&n, item.path);
-    return cli_fail("--output: the model '%s' has no output '%s'%s", m->name, asked, cli_nearest_hint(&n, hint, sizeof hint));
+        for (int k = 0; convis_list(m->model, kinds[j], k, &item); k++) convis_hint_offer(&n, item.path);
+    return cli_fail("--output: the model '%s' has no output '%s'%s", m->name, asked, n.text);
 }

@@ -139,15 +139,15 @@ static void print_page(const cli_page *page, const cli_option *options)
 
 static int unknown(const cli_page *page, const cli_option *options, const char *word)
 {
-    char typed[128], name[128], hint[192];
+    char typed[128], name[128];
     snprintf(typed, sizeof typed, "%.*s", (int)strcspn(word, "="), word);
-    cli_nearest n = cli_nearest_to(typed);
+    convis_hint n = CONVIS_HINT(typed);
     for (const cli_option *o = options; o->letter || o->name; o++) {
         if (!o->name) continue;
         snprintf(name, sizeof name, "--%s", o->name);
-        cli_nearest_offer(&n, name);
+        convis_hint_offer(&n, name);
     }
-    return cli_usage(page->name, "%s has no option '%s'%s", page->name, typed, cli_nearest_hint(&n, hint, sizeof hint));
+    return cli_usage(page->name, "%s has no option '%s'%s", page->name, typed, n.text);
 }
 
 static const cli_option *find_long(const cli_option *options, const char *name, size_t length)

@@ -112,13 +112,12 @@ static int model_spikes(const convis_model *m)
 static int no_such_output(struct run *r, const char *path)
 {
     const convis_kind kinds[] = { CONVIS_ALIAS, CONVIS_LAYER, CONVIS_OUTPUT };
-    char hint[192];
     convis_item item;
-    cli_nearest n = cli_nearest_to(path);
+    convis_hint n = CONVIS_HINT(path);
     for (int j = 0; j < 3; j++)
         for (int k = 0; convis_list(r->model, kinds[j], k, &item); k++)
-            if (kinds[j] != CONVIS_ALIAS || !strchr(item.path, '.')) cli_nearest_offer(&n, item.path);
-    return cli_fail("--probe: the model '%s' has no output '%s'%s", r->of.name, path, cli_nearest_hint(&n, hint, sizeof hint));
+            if (kinds[j] != CONVIS_ALIAS || !strchr(item.path, '.')) convis_hint_offer(&n, item.path);
+    return cli_fail("--probe: the model '%s' has no output '%s'%s", r->of.name, path, n.text);
 }
 
 /* Without spikes, -o takes what the last layer says. */

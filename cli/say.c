@@ -108,48 +108,6 @@ char *cli_command_line(int argc, char **argv)
     return line;
 }
 
-/* ---- The nearest name: edit distance, a swap of neighbours counting as one ---- */
-
-enum { LONGEST = 127 };
-
-static int smaller(int a, int b) { return a < b ? a : b; }
-
-static int distance(const char *a, const char *b)
-{
-    int m = (int)strnlen(a, LONGEST), n = (int)strnlen(b, LONGEST), row[3][LONGEST + 1];
-    int *before = row[0], *last = row[1], *now = row[2];
-    for (int j = 0; j <= n; j++) last[j] = j;
-    for (int i = 1; i <= m; i++) {
-        now[0] = i;
-        for (int j = 1; j <= n; j++) {
-            now[j] = smaller(smaller(last[j], now[j-1]) + 1, last[j-1] + (a[i-1] != b[j-1]));
-            if (i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1]) now[j] = smaller(now[j], before[j-2] + 1);
-        }
-        int *oldest = before;
-        before = last; last = now; now = oldest;
-    }
-    return last[n];
-}
-
-cli_nearest cli_nearest_to(const char *typed) { return (cli_nearest){ typed, "", 1000 }; }
-
-void cli_nearest_offer(cli_nearest *n, const char *name)
-{
-    int d = distance(n->typed, name), length = (int)strlen(n->typed);
-    int begun = length >= 2 && !strncmp(name, n->typed, (size_t)length);     /* "--frame" of "--frame-repeat" */
-    if (begun) d = smaller(d, 2);
-    if (d >= n->distance || (d > 1 + length/4 && !begun)) return;
-    n->distance = d;
-    snprintf(n->best, sizeof n->best, "%s", name);
-}
-
-const char *cli_nearest_hint(const cli_nearest *n, char *text, size_t size)
-{
-    if (n->best[0]) snprintf(text, size, "; did you mean '%s'?", n->best);
-    else *text = 0;
-    return text;
-}
-
 /* ---- JSON ---- */
 
 void cli_json_text(FILE *out, const char *text)

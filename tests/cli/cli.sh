@@ -1,39 +1,6 @@
 #!/bin/sh
 # cli.sh CONVIS - transcripts of the command: what is typed, what must come back. Prints TAP.
-#
-#   yes NAME COMMAND...           the command succeeds
-#   no  NAME STATUS TEXT COMMAND...   it fails with that status, and with one sentence that contains TEXT
-#
-# Every command runs in a folder of its own; its outputs are in ./out and ./err.
-
-case $1 in /*) convis=$1 ;; *) convis=$PWD/$1 ;; esac
-data=$(cd "$(dirname "$0")" && pwd)/../data
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
-cd "$work" || exit 1
-convis() { "$convis" "$@"; }
-export CONVIS_DEVICE=cpu
-count=0
-
-ok()     { count=$((count + 1)); echo "ok $count - $1"; }
-not_ok() { count=$((count + 1)); echo "not ok $count - $1"; sed 's/^/# /' err out 2>/dev/null | head -20; }
-skip()   { count=$((count + 1)); echo "ok $count - $1 # SKIP $2"; }
-is()     { name=$1; shift; if "$@" > /dev/null 2>&1; then ok "$name"; else not_ok "$name"; fi; }
-
-yes() {
-    name=$1; shift
-    if "$@" > out 2> err; then ok "$name"; else not_ok "$name"; fi
-}
-
-no() {
-    name=$1 want=$2 text=$3; shift 3
-    "$@" > out 2> err
-    status=$?
-    sentences=$(grep -c '^convis: ' err)
-    warnings=$(grep -c '^convis: warning: ' err)
-    if [ $status -eq "$want" ] && [ $((sentences - warnings)) -eq 1 ] && grep -qF -- "$text" err; then ok "$name"
-    else not_ok "$name"; echo "# exit status $status, expected $want and: $text"; fi
-}
+. "$(dirname "$0")/tap.sh"
 
 # ---- Help and usage ----
 
@@ -49,8 +16,8 @@ for command in run describe stim plot convert devices bench; do
 done
 yes 'help COMMAND'                  convis help run
 no  'no command'         2 'Usage'  sh -c '"$0" 2> e; s=$?; sed "s/^Usage/convis: Usage/" e >&2; exit $s' "$convis"
-no  'unknown command'    2 "did you mean 'run'?"        convis rnu
-no  'unknown option'     2 "did you mean '--threads'?"  convis run retina a.npy --threds 2
+no  'unknown command'    2 "did you mean run?"        convis rnu
+no  'unknown option'     2 "did you mean --threads?"  convis run retina a.npy --threds 2
 no  'missing argument'   2 'expected MODEL INPUT'       convis run retina
 no  'one too many'       2 'one argument too many'      convis run retina a.npy b.npy
 no  'missing value'      2 '--dt needs a value'         convis run retina a.npy --dt
@@ -241,10 +208,10 @@ no  'half a frame'       1 'standard input'  sh -c '"$0" run retina - --size 48x
 cp a.csv good.csv
 no  'no such input'      1 'nothing.npy'                convis run retina nothing.npy -o good.csv
 no  'no such model'      1 'did you mean retina?'       convis run retnia grating.npy -o good.csv
-no  'no such setting'    1 "did you mean 'opl.center.tau'?"  $run --set opl.centre.tau=1 -o good.csv
+no  'no such setting'    1 "did you mean opl.center.tau?"  $run --set opl.centre.tau=1 -o good.csv
 no  'setting too small'  1 'opl.center.tau'             $run --set opl.center.tau=-1 -o good.csv
 no  'setting no number'  1 'opl.center.tau'             $run --set opl.center.tau=slow -o good.csv
-no  'no such output'     1 "did you mean 'opl'?"        $run --probe opll=x.npy -o good.csv
+no  'no such output'     1 "did you mean opl?"        $run --probe opll=x.npy -o good.csv
 no  'no such device'     1 'cpu:quantum'                $run --device cpu:quantum -o good.csv
 no  'no such folder'     1 'nowhere/x.csv'              $run -o nowhere/x.csv
 no  'no folder for state' 1 'nowhere/x'                 $run --save-state nowhere/x -o good.csv

@@ -141,6 +141,6 @@ no  'without a stimulus' 2 '--stimulus FILE is missing' convis eval retina --res
 no  'no model to set'    2 '--set needs a MODEL'        convis eval --prediction a.npy --response a.npy --set a=1 --dt 1
 no  'not PATH=VALUE'     2 'expected PATH=VALUE'        convis eval retina --stimulus a.npy --response a.npy --set dt
 no  'counts without dt'  2 '--counts needs --dt'        convis eval --prediction a.npy --response a.npy --counts
-no  'an unknown option'  2 "did you mean '--response'?" convis eval --respnse a.npy
+no  'an unknown option'  2 "did you mean --response?" convis eval --respnse a.npy
 
 echo "1..$count"
