@@ -10,18 +10,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-static recording lived(convis_context *c, const trial *q, const manner *how)
-{
-    convis_model *m = NULL;
-    convis_tensor movie = movie_of(q);
-    recording r = { 0 };
-    must(c, planned_on(c, q, how, &m));
-    record(m, movie, 0, q->shape.dim[CONVIS_T], how->how, longest(q, how), &r);
-    convis_model_free(&m);
-    free(movie.data);
-    return r;
-}
-
 /* ---- What is refused ---- */
 
 static void refused_plan(const convis_layer_type *type, const char *first, const char *second)

@@ -65,18 +65,6 @@ static void shorten(convis_model *m, int frames)
     convis_connect(m, again, 1, (convis_edge){ again, frames });
 }
 
-static recording lived(convis_context *c, const trial *q, const manner *how)
-{
-    convis_model *m = NULL;
-    convis_tensor movie = movie_of(q);
-    recording r = { 0 };
-    must(c, planned_on(c, q, how, &m));
-    record(m, movie, 0, q->shape.dim[CONVIS_T], how->how, longest(q, how), &r);
-    convis_model_free(&m);
-    free(movie.data);
-    return r;
-}
-
 /* ---- Forward ---- */
 
 static void forward_of(const trial *q)

@@ -250,3 +250,15 @@ recording observe(const trial *q, const manner *how)
     free(movie.data);
     return r;
 }
+
+recording lived(convis_context *c, const trial *q, const manner *how)
+{
+    convis_model *m = NULL;
+    convis_tensor movie = movie_of(q);
+    recording r = { 0 };
+    must(c, planned_on(c, q, how, &m));
+    record(m, movie, 0, q->shape.dim[CONVIS_T], how->how, longest(q, how), &r);
+    convis_model_free(&m);
+    free(movie.data);
+    return r;
+}

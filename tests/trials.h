@@ -38,4 +38,6 @@ void          keep(convis_model *, const trial *, int all);
 convis_model *planned(const trial *, const manner *, convis_context **);
 convis_status planned_on(convis_context *, const trial *, const manner *, convis_model **);
 recording     observe(const trial *, const manner *);
+/* What a trial's model does on a context from its first frame to its last. */
+recording lived(convis_context *, const trial *, const manner *);
 #endif

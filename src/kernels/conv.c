@@ -355,3 +355,10 @@ void convis_conv_vjp(const convis_pass *p, const convis_conv *c, const real *in,
     if (fft || by_fft)       convis_conv_fft_vjp(p, c, in, d_out, fft, by_fft, scratch);
     if (d_in && c->input == CONV_FACTORED) convis_conv_factored_vjp(p, c, d_out, d_in, scratch);
 }
+
+void convis_conv_back(const convis_pass *p, const convis_conv *c, const real *in, const real *d_out, real *d_in, int weights, int bias,
+                      void *scratch)
+{
+    if (p->there) convis_conv_vjp_there(p, c, in, d_out, d_in, p->d_values[weights], p->d_values[bias], scratch);
+    else convis_conv_vjp(p, c, in, d_out, d_in, p->d_array[weights], p->d_array[bias], scratch);
+}

@@ -67,4 +67,7 @@ void convis_conv_vjp(const convis_pass *, const convis_conv *, const convis_real
 void convis_conv_vjp_there(const convis_pass *, const convis_conv *, const convis_real *in, const convis_real *d_out, convis_real *d_in,
                            convis_real *d_weights, convis_real *d_bias, void *scratch);
 void convis_conv_zero_there(const convis_pass *, convis_real *, int64_t n);
+/* For layers, wherever they run: the arrays of these rows of their tables, weights and bias. */
+void convis_conv_back(const convis_pass *, const convis_conv *, const convis_real *in, const convis_real *d_out, convis_real *d_in,
+                      int weights, int bias, void *scratch);
 #endif

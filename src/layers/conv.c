@@ -105,9 +105,7 @@ static void forward(convis_pass *p) { convis_conv_forward(p, p->constants, p->in
 
 static void vjp(convis_pass *p)
 {
-    if (p->there)
-        convis_conv_vjp_there(p, p->constants, p->in[0], p->d_out, p->d_in[0], p->d_values[WEIGHTS], p->d_values[BIAS], p->scratch);
-    else convis_conv_vjp(p, p->constants, p->in[0], p->d_out, p->d_in[0], p->d_array[WEIGHTS], p->d_array[BIAS], p->scratch);
+    convis_conv_back(p, p->constants, p->in[0], p->d_out, p->d_in[0], WEIGHTS, BIAS, p->scratch);
 }
 
 /* One number must do for all outputs and pixels: the mean over channels where the border is padded with its own pixels. */

@@ -207,11 +207,7 @@ static void vjp(convis_pass *p)
         if (p->there) convis_conv_zero_there(p, dmaps, q.frames*kept);
         else if (p->thread == 0) memset(dmaps, 0, (size_t)(q.frames*kept)*sizeof *dmaps);
         convis_launch(&q, "smooth_conv_again", n, q.frames, again);
-        if (p->there)
-            convis_conv_vjp_there(&q, conv_of(p), maps, p->d_out + t*out, dmaps, p->d_values[WEIGHTS], p->d_values[BIAS],
-                                  (char *)p->scratch + own_scratch(p));
-        else convis_conv_vjp(&q, conv_of(p), maps, p->d_out + t*out, dmaps, p->d_array[WEIGHTS], p->d_array[BIAS],
-                        (char *)p->scratch + own_scratch(p));
+        convis_conv_back(&q, conv_of(p), maps, p->d_out + t*out, dmaps, WEIGHTS, BIAS, (char *)p->scratch + own_scratch(p));
         convis_launch(&q, "smooth_conv_back", n, q.frames, back);
     }
     if (p->there) {
