@@ -8,8 +8,8 @@
  * other time over ours; it should not be below 1/1.2. With one thread the processor's own time counts, which others who use the
  * machine do not lengthen; else the clock's. */
 #include "limits.h"
-#include "../src/kernels/conv.h"
-#include "../src/team.h"
+#include "kernels/conv/conv.h"
+#include "base/threads.h"
 #include <fftw3.h>
 #include <math.h>
 #include <stdio.h>

@@ -6,7 +6,7 @@
  * is measured here; its operations (an addition or multiplication each) at the measured rate of fused multiplications and additions,
  * of which one counts as two. The movie is on the host and comes through the bus; where that takes longest it is said. */
 #include "limits.h"
-#include "../src/device/device.h"
+#include "device/device.h"
 #include <convis/convis.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -2,7 +2,7 @@
  * model, against memcpy. One thread. A formula reads and writes as many bytes as memcpy, so that where the numbers come from
  * memory it should take about as long; GB/s are bytes read and written. */
 #include "limits.h"
-#include "../src/kernels/formula.h"
+#include "kernels/formula/formula.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -2,7 +2,7 @@
  *
  *      frame_to_spikes movie.mp4 > spikes.txt
  *
- * Where to read on: convis_run is src/run.c, a loop over the layers; a layer is src/layers/<layer>.c. */
+ * Where to read on: convis_run is src/engine/run.c, a loop over the layers; a layer is src/layers/<layer>.c. */
 #include <convis/io.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -24,17 +24,18 @@ for file in cli/*.[ch]; do
     done
 done
 includes_only "$(include_of "$standard|<convis/[a-z]+\.h>")" 'an example' examples/*.c
-includes_only "$(include_of "$standard|<convis/(layer|kernel)\.h>|\"\.\./kernels/[a-z_]+\.h\"|\"[a-z_]+\.h\"")" 'a layer' src/layers/*.c src/layers/*.h
-includes_only "$(include_of "$standard|<convis/(layer|kernel)\.h>|<fftw3\.h>|\"\.\./context\.h\"|\"[a-z_]+\.h\"")" 'a kernel' src/kernels/*.[ch]
-for file in src/device/*.[ch]; do
+includes_only "$(include_of "$standard|<convis/(layer|kernel)\.h>|\"kernels/[a-z_/]+\.h\"|\"[a-z_]+\.h\"")" 'a layer' src/layers/*.c src/layers/*.h
+includes_only "$(include_of "$standard|<convis/(layer|kernel)\.h>|<fftw3\.h>|\"(base|kernels)/[a-z_/]+\.h\"|\"[a-z_]+\.h\"")" 'a kernel' src/kernels/*.h src/kernels/*/*.[ch]
+ls src/*.c > /dev/null 2>&1 && wrong 'src/ itself has a .c: each belongs into a room'
+for file in src/device/*.[ch] src/device/*/*.[ch]; do
     grep -nE 'include.*layers|convis_(lowpass|highpass|leaky_heat|gain_control|lif)\b' "$file" && wrong "$file knows layers"
 done
-grep -nE '\b(printf|puts|putchar|abort|exit|perror)[[:space:]]*\(|\b(stdout|stderr)\b' src/*.c src/layers/*.c src/kernels/*.c src/device/*.c \
-    src/models/*.c src/stimuli/*.c src/analysis/*.c src/io/*.c | grep -vE '^[^:]+:[0-9]+:[[:space:]]*(/?\*|//)' |
+grep -nE '\b(printf|puts|putchar|abort|exit|perror)[[:space:]]*\(|\b(stdout|stderr)\b' $(find src -name '*.c') \
+    | grep -vE '^[^:]+:[0-9]+:[[:space:]]*(/?\*|//)' |
     grep -vE 'dup2|fileno|posix_spawn' && wrong 'the library prints, aborts or exits'
 
 # Every layer is in both lists.
-for file in src/layers/*.c; do
+for file in $(ls src/layers/*.c | grep -v /layers.c); do
     name=$(basename "$file" .c)
     grep -q "'$name'" src/meson.build || wrong "$file is not listed in src/meson.build"
     type=$(sed -n 's/^const convis_layer_type \(convis_[a-z_]*\).*/\1/p' "$file")
@@ -45,7 +46,7 @@ for file in src/layers/*.c; do
 done
 
 # Every text for graphics cards is compiled by a test.
-for text in $(sed -n "s/^foreach text : \[\(.*\)\].*/\1/p" src/meson.build | tr -d "',"); do
+for text in $(sed -n "/^texts = {/,/}/p" src/meson.build | grep -oE "'[a-z_]+':" | tr -d "':"); do
     grep -q "X($text)" src/kernels/card_texts.h || wrong "src/kernels/$text.c is embedded, but not listed in src/kernels/card_texts.h"
 done
 

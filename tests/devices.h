@@ -5,7 +5,7 @@
 #ifndef DEVICES_H
 #define DEVICES_H
 #include "harness.h"
-#include "../src/device/device.h"
+#include "device/device.h"
 
 extern convis_context *here, *there;                     /* the processor's, with one thread, and the device's */
 

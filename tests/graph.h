@@ -9,8 +9,8 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include "../src/models/recipe.h"
-#include "../src/models/yaml.h"
+#include "models/recipe.h"
+#include "models/graph/yaml.h"
 #ifndef CONVIS_TEST_DATA
 #define CONVIS_TEST_DATA "tests/data"
 #endif

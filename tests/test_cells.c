@@ -8,8 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "../src/models/retina.h"
-#include "../src/models/recipe.h"
+#include "models/retina/retina.h"
+#include "models/recipe.h"
 #ifndef CONVIS_TEST_DATA
 #define CONVIS_TEST_DATA "tests/data"
 #endif

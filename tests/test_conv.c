@@ -2,8 +2,8 @@
  * kernels, strides, dilations, groups, channels, by every method, and every instruction set of this machine. Then its
  * promises: the same bits for every cutting into chunks and every number of threads; gradients that are adjoint. */
 #include "harness.h"
-#include "../src/kernels/conv.h"
-#include "../src/team.h"
+#include "kernels/conv/conv.h"
+#include "base/threads.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,9 +1,9 @@
-/* test_cuda.c - src/device/cuda.c, on stand-ins for NVIDIA's libraries (tests/cuda_stand_in), so that it needs no card.
+/* test_cuda.c - src/device/cuda/cuda.c, on stand-ins for NVIDIA's libraries (tests/cuda_stand_in), so that it needs no card.
  *
  * The program starts itself anew with the stand-ins in LD_LIBRARY_PATH, and asks for faults in children, as a driver is looked
  * for once in a process. */
 #include "harness.h"
-#include "../src/device/device.h"
+#include "device/device.h"
 #include <dirent.h>
 #include <pthread.h>
 #include <stdio.h>

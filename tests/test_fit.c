@@ -1,7 +1,7 @@
 /* test_fit.c - fits: gradients that pass chunk edges and reach the past, parameters found again, states carried from step to step,
  * and what is said where something is wrong. */
 #include "cascade.h"
-#include "../src/passage.h"
+#include "learn/bptt.h"
 
 /* ---- Gradients ---- */
 

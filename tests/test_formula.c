@@ -1,6 +1,6 @@
 /* test_formula.c - formulas against the C library, their derivatives against differences, and what is said of wrong ones. */
 #include "harness.h"
-#include "../src/kernels/formula.h"
+#include "kernels/formula/formula.h"
 #include <locale.h>
 #include <math.h>
 #include <stdio.h>

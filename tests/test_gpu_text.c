@@ -5,8 +5,8 @@
  * - the first device of OpenCL (PoCL needs no graphics card), or else clang's OpenCL front end;
  * - NVRTC, which needs no card either ($CONVIS_NVRTC names its library when it is in no usual place). */
 #include "harness.h"
-#include "../src/device/device.h"
-#include "../src/kernels/card_texts.h"
+#include "device/device.h"
+#include "kernels/card_texts.h"
 #include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -6,8 +6,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <convis/io.h>
-#include "../src/kernels/philox.h"
-#include "../src/models/kernels.h"
+#include "kernels/philox.h"
+#include "engine/initialisers.h"
 #include "miser.h"
 #include <math.h>
 #include <stdio.h>

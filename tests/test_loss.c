@@ -9,7 +9,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include "../src/kernels/philox.h"
+#include "kernels/philox.h"
 
 #ifdef CONVIS_DOUBLE
 #define PRECISION 1e-13

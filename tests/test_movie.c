@@ -5,7 +5,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 #include <convis/io.h>
-#include "../src/io/frames.h"
+#include "io/frames.h"
 #include <dirent.h>
 #include <libavcodec/avcodec.h>
 #include <libavformat/avformat.h>

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include "../src/models/recipe.h"
+#include "models/recipe.h"
 #ifndef CONVIS_TEST_DATA
 #define CONVIS_TEST_DATA "tests/data"
 #endif

@@ -5,9 +5,9 @@
 #include <setjmp.h>
 #include <cmocka.h>
 #include <convis/io.h>
-#include "../src/stimuli/eye.h"
-#include "../src/kernels/philox.h"
-#include "../src/stimuli/stimuli.h"
+#include "stimuli/eye.h"
+#include "kernels/philox.h"
+#include "stimuli/stimuli.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

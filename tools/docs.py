@@ -152,7 +152,7 @@ def kernels(kinds):
             "`weights: gabor?frequency=0.1` in\na model file, `convis_set_kernel` in C. A kernel is (out, in, T, Y, X), and the last index of T weighs the newest frame. "
             "What has no course in\ntime stands in the newest frame, what has no pattern in space at the centre, index (size - 1)/2 rounded down. All outputs and "
             "inputs get the same\nkernel, unless a key steps from one output to the next. The formulas are at the head of "
-            "[src/models/kernels.c](../src/models/kernels.c).\n\n")
+            "[src/engine/initialisers.c](../src/engine/initialisers.c).\n\n")
     for kind in kinds:
         text += f"## {kind['name']}\n\n{kind['doc'][0].upper() + kind['doc'][1:]}.\n\n"
         own = [k for k in kind["keys"] if k not in common]

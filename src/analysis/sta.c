@@ -13,9 +13,9 @@
  * Shuffling shifts the responses circularly against the windows, by the lags at least. That keeps the rate and the rhythm of the
  * response and takes away what it has to do with the stimulus. */
 #include "eigen.h"
-#include "../context.h"
-#include "../kernels/philox.h"
-#include "../kernels/products.h"
+#include "base/context.h"
+#include "kernels/philox.h"
+#include "kernels/products/products.h"
 #include <convis/fit.h>
 #include <math.h>
 #include <stdlib.h>

@@ -5,7 +5,7 @@
  * sticks: its sentence stays on the device, later calls do nothing, and who runs a model looks at the status in the end. */
 #ifndef CONVIS_DEVICE_H
 #define CONVIS_DEVICE_H
-#include "../context.h"
+#include "base/context.h"
 
 /* What is queued in one is done in order; convis_device_order orders two of them. */
 enum { CONVIS_QUEUE_RUN, CONVIS_QUEUE_IN, CONVIS_QUEUE_OUT, CONVIS_QUEUES };

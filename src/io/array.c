@@ -1,7 +1,7 @@
 /* array.c - open arrays of any format as movies or whole; plain files as bytes. */
 #include "frames.h"
 #include "npy.h"
-#include "../names.h"
+#include "base/text.h"
 #include <errno.h>
 #include <string.h>
 #include <strings.h>

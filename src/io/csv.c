@@ -1,5 +1,5 @@
 /* csv.c - tables as text: spikes ("unit,time,layer") in and out, maps ("frame,y,x,value") out. */
-#include "text.h"
+#include "base/lines.h"
 #include "spikes.h"
 #include <string.h>
 

@@ -5,7 +5,7 @@
  * and range that the stream declares (undeclared: Rec. 709 above 576 lines, Rec. 601 below; limited range). Grey
  * formats are taken directly, spread over 0..255 whatever their depth. Alpha, rotation and pixel aspect are ignored. */
 #include "frames.h"
-#include "../names.h"
+#include "base/text.h"
 #include <libavcodec/avcodec.h>
 #include <libavformat/avformat.h>
 #include <libavutil/imgutils.h>

@@ -4,7 +4,7 @@
  * steps of the model; results.c picks the sink. A format never guesses timing: it reports what the file says. */
 #ifndef CONVIS_FORMAT_H
 #define CONVIS_FORMAT_H
-#include "../context.h"
+#include "base/context.h"
 #include <convis/io.h>
 
 /* An open source of frames at their own rate. The format allocates it (convis_obtain) and closes itself. */

@@ -1,7 +1,7 @@
 /* hdf5.h - for the library's other users of HDF5: one thread at a time in it, and its own printing silenced. */
 #ifndef CONVIS_HDF5_H
 #define CONVIS_HDF5_H
-#include "../context.h"
+#include "base/context.h"
 
 void convis_hdf5_enter(void);                            /* around every group of H5 calls; does not nest */
 void convis_hdf5_leave(void);

@@ -4,7 +4,7 @@
  * (k, and the frame's number or time stamp), never from sums, so nothing drifts. Frames count as started a
  * thousandth of a step early: where dt is the frame interval, rounding neither skips nor doubles a frame. */
 #include "frames.h"
-#include "../names.h"
+#include "base/text.h"
 #include <math.h>
 #include <string.h>
 

@@ -9,7 +9,7 @@
  * comment says which. The range is known only at the end, so frames wait as floats in a nameless file beside the output. */
 #include "picture.h"
 #include "frames.h"
-#include "../names.h"
+#include "base/text.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>

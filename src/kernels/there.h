@@ -1,4 +1,4 @@
-/* there.h - what kernels that belong to no layer do on a device (src/remote.c). Only for passes that are there (pass->there). */
+/* there.h - what kernels that belong to no layer do on a device (src/engine/remote.c). Only for passes that are there (pass->there). */
 #ifndef CONVIS_THERE_H
 #define CONVIS_THERE_H
 #include <convis/layer.h>

@@ -1,8 +1,8 @@
 /* blur.c - spatial blur of every frame, uniform or growing with eccentricity.
  *
- *      y[t] = B x[t]          B = columns (rows x): src/kernels/blur.h has the equations of the three methods
+ *      y[t] = B x[t]          B = columns (rows x): src/kernels/blur/blur.h has the equations of the three methods
  *
- * Adjoint: dx = B' dy; dsigma by the logarithm's, which src/kernels/blur.h derives from one further step of the same blur. */
+ * Adjoint: dx = B' dy; dsigma by the logarithm's, which src/kernels/blur/blur.h derives from one further step of the same blur. */
 #include <convis/kernel.h>
 #ifndef CONVIS_HOST
 
@@ -19,7 +19,7 @@ CONVIS_KERNEL2(blur_add, IN from, OUT to)
 CONVIS_EXPORT(blur, CONVIS_ENTRY(blur_copy) CONVIS_ENTRY(blur_add))
 
 #else
-#include "../kernels/blur.h"
+#include "kernels/blur/blur.h"
 
 static const convis_field params[] = { CONVIS_BLUR_FIELDS, { 0 } };
 static const convis_field states[] = { { 0 } };

@@ -4,7 +4,7 @@
  *
  * weights are (channels, in/groups, frames, height, width), not turned round: the last frame of a kernel weighs the present, as
  * in Convis and PyTorch. An output is as large as the input over the stride; before = floor(d (K-1)/2) centres odd kernels, even
- * ones reach one pixel further to the right and down (src/kernels/conv.h, which also says how it is computed: directly, by
+ * ones reach one pixel further to the right and down (src/kernels/conv/conv.h, which also says how it is computed: directly, by
  * spectra, or in parts of low rank). By spectra a pixel that is no number makes all of its frame none. The past is what
  * lay before the first frame. Unless set, weights begin as a low pass in time
  * and a bump in space that sum to 1, for several channels with small random differences, so that a cascade can learn.
@@ -16,8 +16,8 @@
 CONVIS_EXPORT(conv, )
 
 #else
-#include "../kernels/conv.h"
-#include "../kernels/philox.h"
+#include "kernels/conv/conv.h"
+#include "kernels/philox.h"
 
 enum { CHANNELS, FRAMES, HEIGHT, WIDTH, GROUPS, STRIDE, DILATION_T, DILATION, PADDING, METHOD, WEIGHTS, BIAS };
 static const convis_field params[] = {

@@ -1,6 +1,6 @@
 /* expr.c - any static nonlinearity of one to four inputs, as a formula: "relu(a*x + b)^2".
  *
- *      y[t] = f(x[t], y[t], z[t], w[t]; parameters)      the language is described in src/kernels/formula.h
+ *      y[t] = f(x[t], y[t], z[t], w[t]; parameters)      the language is described in src/kernels/formula/formula.h
  *
  * x is the first input, y the second ... Every other name is a parameter of the layer, found under that name: a layer "nl" with
  * the formula above has nl.a and nl.b, which are 1 unless set. As long as no formula is set, y = x.
@@ -13,7 +13,7 @@
 CONVIS_EXPORT(expr, )
 
 #else
-#include "../kernels/formula.h"
+#include "kernels/formula/formula.h"
 #include <string.h>
 
 enum { FORMULA, OWN };                   /* OWN: the first row that comes from the formula */

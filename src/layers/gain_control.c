@@ -10,7 +10,7 @@
  *   price. x moves linearly from frame to frame.
  *
  * Adjoint of one step; D_V and D_A arrive at V and A after it, g = D_V + Q'(V) w where exact, else D_V:
- *      w = B' b_A D_A                          at Q; B' and dsigma: src/kernels/blur.h
+ *      w = B' b_A D_A                          at Q; B' and dsigma: src/kernels/blur/blur.h
  *      d = g (1 - att)/(g0+A)                  at the drive lambda x + A E_inh + J
  *      e = -g ((V_before - Vinf) h att + Vinf (1 - att)/(g0+A))      at g0 + A
  *      D_V = g att (exact), g att + Q'(V) w;   D_A = (1 - b_A) D_A + e + E_inh d;   D_J = (1 - b_T) D_J + d
@@ -168,7 +168,7 @@ CONVIS_EXPORT(gain_control, CONVIS_ENTRY(gain_control_bipolar) CONVIS_ENTRY(gain
               CONVIS_ENTRY(gain_control_ask) CONVIS_ENTRY(gain_control_back))
 
 #else
-#include "../kernels/blur.h"
+#include "kernels/blur/blur.h"
 
 /* Places in the table, after the rows of the blur. */
 enum { TAU = CONVIS_BLUR_FIELD_COUNT, AMPLIFICATION, LEAK, FEEDBACK, EXPONENT, E_INH, SYMMETRIC, THRESHOLD,

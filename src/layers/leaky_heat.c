@@ -129,7 +129,7 @@ CONVIS_EXPORT(leaky_heat, CONVIS_ENTRY(leaky_heat_mix) CONVIS_ENTRY(leaky_heat_f
               CONVIS_ENTRY(leaky_heat_ask_mix) CONVIS_ENTRY(leaky_heat_mix_back) CONVIS_ENTRY(leaky_heat_width))
 
 #else
-#include "../kernels/blur.h"
+#include "kernels/blur/blur.h"
 
 enum { TAU = CONVIS_BLUR_FIELD_COUNT, GAIN, HOLD };                          /* places in the table */
 

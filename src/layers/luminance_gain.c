@@ -83,7 +83,7 @@ CONVIS_EXPORT(luminance_gain, CONVIS_ENTRY(luminance_receptor) CONVIS_ENTRY(lumi
               CONVIS_ENTRY(luminance_output_back) CONVIS_ENTRY(luminance_ask) CONVIS_ENTRY(luminance_back))
 
 #else
-#include "../kernels/blur.h"
+#include "kernels/blur/blur.h"
 
 enum { TAU = CONVIS_BLUR_FIELD_COUNT, LEAK, FEEDBACK, NERNST, WEIGHT, EXACT, SUBSTEP };
 

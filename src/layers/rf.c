@@ -76,8 +76,8 @@ CONVIS_KERNEL4(rf_weights, PARAM k, IN dp, IN x, OUT dw)
 CONVIS_EXPORT(rf, CONVIS_ENTRY(rf_project) CONVIS_ENTRY(rf_gather) CONVIS_ENTRY(rf_input) CONVIS_ENTRY(rf_weights))
 
 #else
-#include "../kernels/philox.h"
-#include "../kernels/rf.h"
+#include "kernels/philox.h"
+#include "kernels/rf/rf.h"
 #include <string.h>
 
 /* Rows of both tables; the second is FRAMES or FACTORISED, SPACE and FEATURES are the readout's. */

@@ -79,8 +79,8 @@ CONVIS_EXPORT(smooth_conv, CONVIS_ENTRY(smooth_conv_chain) CONVIS_ENTRY(smooth_c
               CONVIS_ENTRY(smooth_conv_tau))
 
 #else
-#include "../kernels/conv.h"
-#include "../kernels/philox.h"
+#include "kernels/conv/conv.h"
+#include "kernels/philox.h"
 #include <string.h>
 
 enum { CHANNELS, STAGES, HEIGHT, WIDTH, PADDING, TAU, WEIGHTS, BIAS };

@@ -6,11 +6,11 @@
  * ("center_E_tau"), and a fit moves only the latter; the rows are in the order in which one overrides the other. The files
  * also have kernels that were made from settings; those, and whatever else has no counterpart, are left. */
 #include "recipe.h"
-#include "yaml.h"
-#include "../io/npy.h"
-#include "../io/text.h"
-#include "../model.h"
-#include "../names.h"
+#include "models/graph/yaml.h"
+#include "io/npy.h"
+#include "base/lines.h"
+#include "engine/model.h"
+#include "base/text.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

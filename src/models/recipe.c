@@ -1,7 +1,7 @@
 /* recipe.c - models by name or file, their settings as text, and the way to a built model and back to a file. */
 #include "recipe.h"
-#include "../io/sinks.h"
-#include "../names.h"
+#include "io/sinks.h"
+#include "base/text.h"
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>

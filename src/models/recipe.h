@@ -1,9 +1,9 @@
 /* recipe.h - a recipe: a retina's description or a graph of layers, with what opening and building it had to say. */
 #ifndef CONVIS_RECIPE_H
 #define CONVIS_RECIPE_H
-#include "design.h"
-#include "graph.h"
-#include "retina.h"
+#include "models/presets/preset.h"
+#include "models/graph/graph.h"
+#include "models/retina/retina.h"
 
 struct convis_recipe {
     convis_context *context;

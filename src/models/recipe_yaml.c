@@ -5,9 +5,9 @@
  *      extends: primate                                  a built-in model or a file,
  *      set: { opl.center.tau: 0.008 }                    and what is different */
 #include "recipe.h"
-#include "yaml.h"
-#include "../io/text.h"
-#include "../names.h"
+#include "models/graph/yaml.h"
+#include "base/lines.h"
+#include "base/text.h"
 #include <stdio.h>
 #include <string.h>
 

@@ -9,11 +9,11 @@
  * with the attributes convis, dt, and (with a state) seed and layout. A result of `convis run` has /model and /parameters too,
  * so either can be run again. */
 #include "recipe.h"
-#include "../io/hdf5.h"
-#include "../io/npy.h"
-#include "../io/text.h"
-#include "../model.h"
-#include "../names.h"
+#include "io/hdf5.h"
+#include "io/npy.h"
+#include "base/lines.h"
+#include "engine/model.h"
+#include "base/text.h"
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* stim.c - stimuli as a source of frames: the list of kinds, and "KIND?key=value&key=value" turned into one. */
 #include "stimuli.h"
-#include "../names.h"
+#include "base/text.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

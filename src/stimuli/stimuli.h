@@ -7,8 +7,8 @@
  *      luminance * (1 + contrast * pattern),   pattern in -1..1. */
 #ifndef CONVIS_STIMULI_H
 #define CONVIS_STIMULI_H
-#include "../io/frames.h"
-#include "../io/spec.h"
+#include "io/frames.h"
+#include "base/query.h"
 
 typedef struct convis_stim convis_stim;
 typedef struct convis_stim_kind {

@@ -1,6 +1,6 @@
 /* fuzz_formula.c - any text as a formula: refused with a sentence, or it gives the same bits on every instruction set, with
  * elements taken together or one by one. */
-#include "../../src/kernels/formula.h"
+#include "kernels/formula/formula.h"
 #include <stdlib.h>
 #include <string.h>
 

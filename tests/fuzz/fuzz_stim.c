@@ -1,5 +1,5 @@
 /* fuzz_stim.c - any text as a stimulus: it is refused with a sentence, or draws frames of finite numbers. */
-#include "../../src/stimuli/stimuli.h"
+#include "stimuli/stimuli.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* fuzz_xml.c - any bytes as a retina's file: read, and what could be read must write, read back and size its map. */
-#include "../../src/models/retina.h"
+#include "models/retina/retina.h"
 #include <stdlib.h>
 #include <string.h>
 

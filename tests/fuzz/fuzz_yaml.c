@@ -1,7 +1,7 @@
 /* fuzz_yaml.c - any bytes as a model's .yaml: read, and what could be read must write the same text twice, list its settings
  * and build, or say why not. */
-#include "../../src/models/recipe.h"
-#include "../../src/models/yaml.h"
+#include "models/recipe.h"
+#include "models/graph/yaml.h"
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,0 +1,91 @@
+/* query.c - "KIND?key=value&key=value" read against tables. */
+#include "query.h"
+#include "lines.h"
+#include "text.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+const convis_field *convis_spec_field(const convis_field *own, const convis_field *common, int index)
+{
+    for (const convis_field *f = own; f->name; f++) if (index-- == 0) return f;
+    for (const convis_field *f = common; f->name; f++) {
+        const convis_field *o = own;
+        while (o->name && strcmp(o->name, f->name)) o++;
+        if (!o->name && index-- == 0) return f;
+    }
+    return NULL;
+}
+
+int convis_spec_find(const convis_spec *s, const char *name)
+{
+    const convis_field *f;
+    for (int k = 0; (f = s->field(s->kind, k)); k++) if (!strcmp(f->name, name)) return k;
+    return -1;
+}
+
+static convis_status unknown_key(const convis_spec *s, const char *key)
+{
+    const convis_field *f;
+    char quoted[64];
+    convis_hint hint = CONVIS_HINT(key);
+    if (s->text_key) convis_hint_offer(&hint, s->text_key);
+    for (int k = 0; (f = s->field(s->kind, k)); k++) convis_hint_offer(&hint, f->name);
+    return convis_fail(s->context, CONVIS_ENAME, "%s: it has no parameter '%s'%s", s->who, convis_quoted(quoted, key), hint.text);
+}
+
+static convis_status set_number(convis_spec *s, int k, const char *value)
+{
+    const convis_field *f = s->field(s->kind, k);
+    const char *space = *f->unit ? " " : "";
+    char *end;
+    double v = strtod(value, &end);
+    int number = end != value && !*end && !isnan(v);
+    for (const convis_spec_word *w = s->words; !number && w && w->word; w++)
+        if (!strcmp(w->key, f->name) && !strcmp(w->word, value)) { v = w->value; number = 1; }
+    if (!number) return convis_fail(s->context, CONVIS_EINVAL, "%s: %s is '%.40s', expected a number", s->who, f->name, value);
+    if (v < f->min || v > f->max)
+        return convis_fail(s->context, CONVIS_EINVAL, "%s: %s is %g%s%s, expected %g to %g", s->who, f->name, v, space, f->unit, f->min,
+                           f->max);
+    if (f->flags & CONVIS_WHOLE && v != floor(v))
+        return convis_fail(s->context, CONVIS_EINVAL, "%s: %s is %g, expected a whole number", s->who, f->name, v);
+    s->value[k] = v;
+    return CONVIS_OK;
+}
+
+static convis_status set(convis_spec *s, const char *key, const char *value)
+{
+    if (s->text_key && !strcmp(key, s->text_key)) {
+        if (*s->text) return convis_fail(s->context, CONVIS_EINVAL, "%s: %s is given twice", s->who, key);
+        *s->text = convis_copy_text(s->context, value);
+        return *s->text ? CONVIS_OK : CONVIS_ENOMEM;
+    }
+    int k = convis_spec_find(s, key);
+    for (const convis_spec_word *a = s->aliases; k < 0 && a && a->word; a++)
+        if (!strcmp(a->word, key)) k = convis_spec_find(s, a->key);
+    if (k < 0) return unknown_key(s, key);
+    if (s->given[k]) return convis_fail(s->context, CONVIS_EINVAL, "%s: %s is given twice", s->who, s->field(s->kind, k)->name);
+    s->given[k] = 1;
+    return set_number(s, k, value);
+}
+
+convis_status convis_spec_read(convis_spec *s, char *query)
+{
+    const convis_field *f;
+    convis_status status = CONVIS_OK;
+    memset(s->given, 0, sizeof s->given);
+    for (int k = 0; (f = s->field(s->kind, k)); k++) s->value[k] = f->value;
+    const locale_t before = convis_text_locale((locale_t)0);             /* numbers have a decimal point everywhere */
+    while (query && *query && !status) {
+        char *pair = query, *equals;
+        query = strchr(query, '&');
+        if (query) *query++ = 0;
+        if (!*pair) continue;
+        equals = strchr(pair, '=');
+        if (equals) *equals = 0;
+        status = equals ? set(s, pair, equals + 1)
+               : convis_fail(s->context, CONVIS_EINVAL, "%s: '%.40s', expected key=value", s->who, pair);
+    }
+    convis_text_locale(before);
+    return status;
+}

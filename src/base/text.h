@@ -1,0 +1,18 @@
+/* text.h - the user's words in sentences: quoted, looked up in lists, and kept. What may be meant instead of a name that is in no
+ * list: convis_hint of <convis/layer.h>. */
+#ifndef CONVIS_NAMES_H
+#define CONVIS_NAMES_H
+#include <convis/layer.h>
+
+/* Foreign text fit for a sentence: short, no control characters. */
+const char *convis_quoted(char buffer[64], const char *text);
+/* Memory of convis_obtain; NULL when there is none left. */
+char *convis_copy_text(convis_context *, const char *text);
+
+/* The names, one by one; NULL past the last. doc may be NULL. */
+typedef const char *(*convis_name_list)(int index, const char **doc);
+/* Which of them `found` is; -1, with the sentence of convis_no_such_name left, when it is none. */
+int convis_name_index(convis_context *, const char *what, const char *found, convis_name_list);
+/* ENAME: "loss 'poison': expected one of mse, poisson; did you mean poisson?" */
+convis_status convis_no_such_name(convis_context *, const char *what, const char *found, convis_name_list);
+#endif

@@ -1,0 +1,136 @@
+/* model.h - what the library's own files know of a model. */
+#ifndef CONVIS_MODEL_H
+#define CONVIS_MODEL_H
+#include "base/context.h"
+
+enum { NAME_SIZE = 96, LONGEST_SEGMENT = 16, LONGEST_DELAY = 4096 };
+
+/* The frames of one output: `carry` frames of the past, then those of the present sub-chunk (or, when somebody keeps
+ * the output, of the whole chunk). */
+typedef struct buffer {
+    convis_real *base;
+    convis_shape shape;              /* of one frame */
+    int64_t n;                       /* elements a frame */
+    int     carry, kept, whole;      /* whole: base has room for a chunk, not only a sub-chunk */
+    int     local, slot;             /* local: lives only in its segment's tiles; slot: its place there */
+    double  past;                    /* constant value before the first frame */
+    int     active;                  /* its gradient is needed: */
+    convis_real *d;                  /* of `carry` frames of the past, then of one sub-chunk's */
+    convis_real *before;             /* the `carry` frames that lay before the last run's, which the way back needs once more */
+    convis_real *from;               /* what convis_vjp_from added, for the whole chunk; NULL until it did */
+    convis_real *host;               /* on a device: the last run's frames as they came back ... */
+    int     fetched;                 /* ... if whole, when somebody asked for them */
+} buffer;
+
+typedef struct model_layer {
+    const convis_layer_type *type;
+    char    name[NAME_SIZE];
+    convis_edge in[CONVIS_MAX_INPUTS];
+    int     in_slot[CONVIS_MAX_INPUTS], copies_in[CONVIS_MAX_INPUTS];     /* in a tiled segment */
+    int     inputs;                  /* connected */
+    int     params, states, extras;  /* rows of the tables */
+    double  param[CONVIS_MAX_PARAMS];
+    double *array[CONVIS_MAX_PARAMS];
+    char   *text[CONVIS_MAX_PARAMS];         /* texts, and of arrays what they were made from (convis_set_kernel) */
+    const convis_field *fields;      /* the parameters: the type's table, or `own`, where a text adds rows */
+    convis_field *own;
+    char  (*own_names)[32];
+    convis_real *p;                  /* the scalars once more, for kernels */
+    int64_t state_n[CONVIS_MAX_STATES], tape_n[CONVIS_MAX_TAPE];
+    const convis_kernel *pointwise, *adjoint;
+    int     needed;                  /* something kept depends on it (where gradients are asked for; others stand still) */
+    int     dirty, recorded;         /* a parameter was set since prepare(); tape wanted */
+    buffer  out, extra[CONVIS_MAX_OUTPUTS];
+    convis_pass pass;                /* everything but the frames of one call */
+
+    uint32_t wanted;                 /* bit k: the gradient of parameter k was asked for */
+    double  grad[CONVIS_MAX_PARAMS], *grad_array[CONVIS_MAX_PARAMS];
+    convis_real *values;                     /* on a device: room on the host for the longest of those */
+    convis_real *twin[CONVIS_MAX_INPUTS];    /* of a pointwise layer's input that comes from where an earlier one does */
+} model_layer;
+
+/* Consecutive pointwise layers of equal frame size, or one neighbourhood layer. A tiled segment copies what it takes from
+ * outside into `slots` tiles of frames a thread, works there, and copies out what others need: what only its own layers
+ * need never goes to memory. */
+typedef struct segment { int first, count; int64_t n, tile; int tiled, slots; convis_real *scratch; } segment;
+typedef struct model_alias { char name[NAME_SIZE], path[NAME_SIZE]; } model_alias;
+typedef struct snapshot { struct snapshot *below; } snapshot;           /* bytes follow */
+
+struct convis_model {
+    convis_context *context;
+    double   dt, past;
+    convis_status status;            /* the first error while building; its sentence: */
+    char     sentence[512];
+    model_layer *layers;   int count, room;
+    model_alias *aliases;  int alias_count, alias_room;
+    segment *segments; int segment_count;
+    buffer   input;
+    convis_shape chunk;
+    int64_t  batch;                  /* frames of a sub-chunk */
+    int      planned, threads;       /* threads: of the context when it was planned */
+    int      alone, alone_next;      /* calls still to run with one thread, and how many the next time (run.c) */
+    uint64_t seed;
+    int64_t  frame, ran;             /* frames since reset; frames of the last run */
+    snapshot *stack;
+    uint64_t epoch;                  /* counts resets and puts of the state */
+
+    struct convis_remote *remote;    /* its memory is a device's (remote.h); NULL: the processor's */
+    int      recording, taped;       /* gradients were asked for; the last run can be gone back through */
+    convis_real *unwanted;           /* where adjoint kernels write the gradient of what nobody wants, after its history */
+
+    int      record_spikes;
+    convis_unit *units;   int64_t unit_count;
+    int      units_given;            /* by a recipe; else every element of a spiking layer is a unit */
+    convis_spike *spikes; int64_t spike_count, spike_room;
+};
+
+/* Where an output lives: its layer and buffer, or NULL with the sentence left on the context. */
+buffer *convis_find_output(const convis_model *, const char *path, model_layer **owner);
+/* The layer of a path or alias, and the rest of the path ("" for the layer itself); NULL when there is none. */
+model_layer *convis_find_layer(const convis_model *, const char *path, const char **member);
+/* What the first error of building was, again on the context; 0: there was none. */
+static inline convis_status convis_refuse(const convis_model *m)
+{
+    return m->status ? convis_fail(m->context, m->status, "%s", m->sentence) : CONVIS_OK;
+}
+int convis_find_row(const convis_field *table, const char *name);     /* -1: none */
+const convis_kernel *convis_find_kernel(const convis_kernel *list, const char *name);
+/* The layer and row of a parameter's path; NULL with the sentence left on the context. */
+model_layer *convis_find_parameter(const convis_model *, const char *path, int *row);
+/* The source of an edge: the movie's buffer or a layer's output. */
+static inline buffer *convis_source(const convis_model *m, convis_node from)
+{
+    return from.id == 0 ? (buffer *)(uintptr_t)&m->input : &m->layers[from.id - 1].out;
+}
+/* Frames of a buffer as they lie: frame-major. */
+static inline convis_tensor convis_frames_view(const buffer *b, convis_real *first, int64_t frames)
+{
+    const int64_t *d = b->shape.dim, y = d[CONVIS_X], c = d[CONVIS_Y]*y;
+    convis_tensor t = { first, b->shape, { d[CONVIS_C]*c, c, b->n, y, 1 } };
+    t.shape.dim[CONVIS_T] = frames;
+    return t;
+}
+/* Elements that an adjoint kernel may add to the gradient of input k: its history's frames, then a sub-chunk's. */
+static inline int64_t convis_reach_back(const convis_model *m, const model_layer *l, int k)
+{
+    return (l->pass.history[k] + m->batch)*l->out.n;
+}
+static inline int convis_is_feedback(const convis_model *m, const model_layer *l, int input)
+{
+    return l->in[input].from.id > l - m->layers;
+}
+/* The constant value that an input had before the first frame; 0 of what is fed back. */
+static inline double convis_edge_past(const convis_model *m, const model_layer *l, int input)
+{
+    return convis_is_feedback(m, l, input) ? 0 : convis_source(m, l->in[input].from)->past;
+}
+int convis_is_fed_back(const convis_model *, int layer);      /* to itself or an earlier one */
+static inline int convis_can_learn(const convis_field *f) { return !(f->flags & (CONVIS_FIXED | CONVIS_WHOLE | CONVIS_TEXT)); }
+uint64_t convis_state_layout(const convis_model *);           /* equal for models whose states mean the same */
+convis_status convis_prepare(convis_model *);                 /* constants of every layer whose parameters changed */
+void convis_start(convis_model *);                            /* states and carried frames as before the first frame */
+/* Units of the model's spiking layers, in order (copied). Without it each element is a unit. */
+convis_status convis_model_units(convis_model *, const convis_unit *, int64_t count);
+convis_status convis_place_units(convis_model *);
+static inline int convis_is_spiking(const model_layer *l) { return l->type->spikes != NULL; }
+#endif

@@ -1,0 +1,433 @@
+/* plan.c - from one chunk's shape to everything a run needs: shapes, buffers, states, constants, segments. */
+#include "remote.h"
+#include "initialisers.h"
+#include <stdio.h>
+#include <string.h>
+
+/* A sub-chunk's frames should stay in the second-level cache from the layer that writes them to the one that reads
+ * them; a tile of a pointwise run should stay in the first. */
+enum { SUB_CHUNK_BYTES = 1 << 20, TILE_BYTES = 1 << 18, LONGEST_SUB_CHUNK = 64, REMOTE_NUMBERS = 1 << 22, LEAST_REMOTE = 16 };
+
+static int valid(convis_shape s)
+{
+    double n = 1;
+    for (int d = 0; d < CONVIS_DIMS; d++) {
+        if (s.dim[d] < 1) return 0;
+        n *= (double)s.dim[d];
+    }
+    return n <= 2147483648.0;
+}
+
+/* Arrays whose shape the layer knows by now: those that are empty begin as their kernel, or the layer, says. */
+static convis_status shape_arrays(convis_model *m, model_layer *l)
+{
+    for (int k = 0; k < l->params; k++) {
+        convis_shape s = l->pass.array_shape[k];
+        const int64_t has = (int64_t)l->param[k];
+        char path[2*NAME_SIZE];
+        if (!(l->fields[k].flags & CONVIS_ARRAY) || (!s.dim[0] && !l->text[k])) continue;
+        snprintf(path, sizeof path, "%s.%s", l->name, l->fields[k].name);
+        if (!s.dim[0]) return convis_fail(m->context, CONVIS_ENOTSUP, "%s: an array without a shape of its own, set it by values", path);
+        if (!valid(s)) return convis_fail(m->context, CONVIS_ESHAPE, "%s: would be empty or too large", path);
+        const int64_t count = convis_elements(s);
+        if (has && has != count)
+            return convis_fail(m->context, CONVIS_ESHAPE, "%s: %lld values, expected %lld (%lld outputs, %lld inputs, %lld x %lld x %lld)",
+                path, (long long)has, (long long)count, (long long)s.dim[0], (long long)s.dim[1], (long long)s.dim[2],
+                (long long)s.dim[3], (long long)s.dim[4]);
+        if (has) continue;
+        convis_release(m->context, l->array[k]);
+        l->array[k] = convis_obtain(m->context, (size_t)(count + 1)*sizeof(double));
+        if (!l->array[k]) return CONVIS_ENOMEM;
+        l->param[k] = (double)count;
+        if (l->text[k]) {
+            convis_status status = convis_kernel_values(m->context, path, l->text[k], s, m->dt, l->array[k]);
+            if (status) return status;
+        } else if (l->type->initial) l->type->initial(&l->pass, k, l->array[k]);
+        else for (int64_t i = 0; i < count; i++) l->array[k][i] = l->fields[k].value;
+    }
+    return CONVIS_OK;
+}
+
+static convis_status plan_layer(convis_model *m, model_layer *l)
+{
+    if (m->context->there && !l->type->pointwise && !l->type->anywhere)
+        return convis_fail(m->context, CONVIS_ENOTSUP, "%s: a %s cannot run on %s, only on processors", l->name, l->type->name,
+                           m->context->device);
+    convis_pass *p = &l->pass;
+    p->context = m->context;
+    p->path = l->name;
+    p->dt = m->dt;
+    p->param = l->param;
+    p->array = (const double *const *)l->array;
+    p->inputs = l->inputs;
+    p->text = l->text;
+    p->recording = m->recording;
+    p->wanted = l->wanted;
+    /* What is fed back is not known yet; it must turn out like the first input that is. */
+    int known = 0;
+    while (known < p->inputs && convis_is_feedback(m, l, known)) known++;
+    if (known == p->inputs && p->inputs)
+        return convis_fail(m->context, CONVIS_EINVAL, "%s: all of its inputs are fed back, expected one from an earlier layer", l->name);
+    for (int j = 0; j < p->inputs; j++)
+        p->in_shape[j] = convis_source(m, l->in[convis_is_feedback(m, l, j) ? known : j].from)->shape;
+    p->out_shape = p->inputs ? p->in_shape[0] : m->input.shape;
+    convis_shape unset = { { 0 } };
+    for (int k = 0; k < l->extras; k++) p->extra_shape[k] = unset;
+    for (int k = 0; k < l->states; k++) p->state_shape[k] = unset;
+    for (int k = 0; k < l->type->tape; k++) p->tape_shape[k] = unset;
+    for (int k = 0; k < l->params; k++) p->array_shape[k] = unset;
+    for (int j = 0; j < CONVIS_MAX_INPUTS; j++) p->history[j] = 0;
+    p->frames_wanted = 0;
+    p->threads = m->context->there ? 1 : m->threads;
+    if (l->type->pointwise)
+        for (int j = 1; j < p->inputs; j++)
+            if (memcmp(&p->in_shape[j], &p->in_shape[0], sizeof unset))
+                return convis_fail(m->context, CONVIS_ESHAPE, "%s: its inputs are %lldx%lld and %lldx%lld pixels", l->name,
+                    (long long)p->in_shape[0].dim[CONVIS_X], (long long)p->in_shape[0].dim[CONVIS_Y],
+                    (long long)p->in_shape[j].dim[CONVIS_X], (long long)p->in_shape[j].dim[CONVIS_Y]);
+    if (l->type->plan) {
+        convis_status status = l->type->plan(p);
+        if (status) return status;
+    }
+    if (!valid(p->out_shape)) return convis_fail(m->context, CONVIS_ESHAPE, "%s: a frame of its output would be empty or too large", l->name);
+    l->out.shape = p->out_shape;
+    l->out.n = convis_elements(p->out_shape);
+    for (int k = 0; k < l->extras; k++) {
+        l->extra[k].shape = p->extra_shape[k].dim[0] ? p->extra_shape[k] : p->out_shape;
+        l->extra[k].n = convis_elements(l->extra[k].shape);
+    }
+    for (int k = 0; k < l->states; k++) l->state_n[k] = convis_elements(p->state_shape[k].dim[0] ? p->state_shape[k] : p->out_shape);
+    for (int k = 0; k < l->type->tape; k++) l->tape_n[k] = convis_elements(p->tape_shape[k].dim[0] ? p->tape_shape[k] : p->out_shape);
+    l->recorded = m->record_spikes && convis_is_spiking(l);
+    return shape_arrays(m, l);
+}
+
+static convis_status check_feedback(convis_model *m)
+{
+    for (int j = 0; j < m->count; j++)
+        for (int k = 0; k < m->layers[j].inputs; k++)
+            if (memcmp(&m->layers[j].pass.in_shape[k], &convis_source(m, m->layers[j].in[k].from)->shape, sizeof(convis_shape)))
+                return convis_fail(m->context, CONVIS_ESHAPE, "%s: what is fed back to it is not of the shape of its other input",
+                                   m->layers[j].name);
+    return CONVIS_OK;
+}
+
+/* ---- Segments ---- */
+
+/* Runs of pointwise layers of one size become segments that carry a tile through all of them. A delayed input may come
+ * from inside the run: it is the same pixel, only earlier. */
+static convis_status cut_segments(convis_model *m)
+{
+    m->segments = convis_obtain(m->context, (size_t)(m->count + 1)*sizeof *m->segments);
+    if (!m->segments) return CONVIS_ENOMEM;
+    for (int j = 0; j < m->count; j++) {
+        const model_layer *l = &m->layers[j];
+        segment *last = m->segment_count ? &m->segments[m->segment_count - 1] : NULL;
+        if (m->recording && !l->needed) continue;
+        int joins = last && last->first + last->count == j && l->type->pointwise && m->layers[last->first].type->pointwise && last->n == l->out.n;
+        if (joins && last->count < LONGEST_SEGMENT) last->count++;
+        else m->segments[m->segment_count++] = (segment){ .first = j, .count = 1, .n = l->out.n };
+    }
+    return CONVIS_OK;
+}
+
+static int inside(const segment *g, convis_node from) { return from.id > g->first && from.id <= g->first + g->count; }
+
+/* Tiles have their own distance between frames, hence no past of their own, and no room for further outputs. */
+static int can_be_tiled(const convis_model *m, const segment *g)
+{
+    for (int j = g->first; j < g->first + g->count; j++) {
+        const model_layer *l = &m->layers[j];
+        if (!l->type->pointwise) return 0;
+        for (int k = 0; k < l->inputs; k++) if (l->pass.history[k] || (inside(g, l->in[k].from) && l->in[k].delay)) return 0;
+        for (int k = 0; k < l->extras; k++) if (l->extra[k].kept) return 0;
+    }
+    return g->count > 1;
+}
+
+static int needed_outside(const convis_model *m, const segment *g, int layer)
+{
+    const model_layer *l = &m->layers[layer];
+    if (l->out.kept || l->out.carry || l->recorded) return 1;
+    for (int j = 0; j < m->count; j++)
+        for (int k = 0; k < m->layers[j].inputs; k++)
+            if (m->layers[j].in[k].from.id == layer + 1 && (j < g->first || j >= g->first + g->count)) return 1;
+    return 0;
+}
+
+/* The slot in which input k of layer j is found; the first to need something from outside copies it in. */
+static void place_input(convis_model *m, segment *g, int j, int k)
+{
+    model_layer *l = &m->layers[j];
+    convis_edge e = l->in[k];
+    if (inside(g, e.from)) { l->in_slot[k] = m->layers[e.from.id - 1].out.slot; return; }
+    for (int i = g->first; i <= j; i++)
+        for (int q = 0; q < (i < j ? m->layers[i].inputs : k); q++)
+            if (m->layers[i].copies_in[q] && m->layers[i].in[q].from.id == e.from.id && m->layers[i].in[q].delay == e.delay) {
+                l->in_slot[k] = m->layers[i].in_slot[q];
+                return;
+            }
+    l->copies_in[k] = 1;
+    l->in_slot[k] = g->slots++;
+}
+
+static void size_tiles(convis_model *m, segment *g)
+{
+    int64_t maps = 0, tile, share = (g->n + m->threads - 1)/m->threads;
+    g->tiled = !m->recording && !m->remote && can_be_tiled(m, g);
+    for (int j = g->first; j < g->first + g->count; j++) {
+        model_layer *l = &m->layers[j];
+        if (g->tiled) {
+            for (int k = 0; k < l->inputs; k++) place_input(m, g, j, k);
+            l->out.slot = g->slots++;
+            l->out.local = !needed_outside(m, g, j);
+        }
+        maps += l->states + (g->tiled ? 0 : m->batch*(1 + l->inputs));
+    }
+    maps += m->batch*g->slots + (m->recording ? m->batch : 0);
+    tile = TILE_BYTES/(int64_t)sizeof(convis_real)/(maps ? maps : 1);
+    if (tile > share) tile = share;
+    g->tile = tile < 256 ? 256 : (tile + 63)/64*64;
+}
+
+static convis_real *obtain_reals(convis_model *m, int64_t n, convis_status *status)
+{
+    return convis_remote_obtain(m, (size_t)n*sizeof(convis_real), status);
+}
+
+static void allocate_buffer(convis_model *m, buffer *b, convis_status *status)
+{
+    /* On a device what is only kept leaves it after each sub-chunk; what the way back needs stays. */
+    b->whole = b->kept && (m->recording || !m->remote);
+    b->base = obtain_reals(m, (b->carry + (b->whole ? m->chunk.dim[CONVIS_T] : m->batch))*b->n, status);
+    if (m->recording && b->kept && b->carry) b->before = obtain_reals(m, b->carry*b->n, status);
+    if (b->active) b->d = obtain_reals(m, (b->carry + m->batch)*b->n, status);
+}
+
+/* What the way back needs of an active layer. */
+static void allocate_gradients(convis_model *m, model_layer *l, convis_status *status)
+{
+    for (int k = 0; k < l->states; k++) l->pass.d_state[k] = obtain_reals(m, l->state_n[k], status);
+    for (int k = 1; l->type->adjoint && k < l->inputs; k++)
+        for (int q = 0, twin = 0; q < k; q++)
+            if (l->in[q].from.id == l->in[k].from.id && !twin++) l->twin[k] = obtain_reals(m, convis_reach_back(m, l, k), status);
+    l->pass.d_map = obtain_reals(m, l->params*l->out.n, status);
+    for (int k = 0; k < l->params; k++)
+        if (m->remote && l->wanted >> k & 1 && l->fields[k].flags & CONVIS_ARRAY)
+            l->pass.d_values[k] = obtain_reals(m, (int64_t)l->param[k] + 1, status);
+}
+
+/* Memory that kernels see. */
+static convis_status allocate_frames(convis_model *m)
+{
+    convis_status status = CONVIS_OK;
+    int64_t most = 0;
+    allocate_buffer(m, &m->input, &status);
+    for (int j = 0; j < m->count; j++) {
+        model_layer *l = &m->layers[j];
+        convis_pass *p = &l->pass;
+        if (!l->out.local) allocate_buffer(m, &l->out, &status);
+        for (int k = 0; k < l->extras; k++) if (l->extra[k].kept) allocate_buffer(m, &l->extra[k], &status);
+        for (int k = 0; k < l->states; k++) p->state[k] = obtain_reals(m, l->state_n[k], &status);
+        for (int k = 0; l->recorded && k < l->type->tape; k++)
+            p->tape[k] = obtain_reals(m, l->tape_n[k]*(l->out.active ? m->chunk.dim[CONVIS_T] : m->batch), &status);
+        if (l->out.active) allocate_gradients(m, l, &status);
+        if (p->scratch_size) p->scratch = convis_remote_obtain(m, p->scratch_size, &status);
+        for (int k = 0; k < l->inputs; k++)
+            if (l->out.active && l->type->adjoint && !convis_source(m, l->in[k].from)->active && convis_reach_back(m, l, k) > most)
+                most = convis_reach_back(m, l, k);
+    }
+    if (most) m->unwanted = obtain_reals(m, most, &status);
+    return status || !m->remote ? status : convis_remote_allocate(m);
+}
+
+/* Our own. */
+static convis_status allocate_layer(convis_model *m, model_layer *l)
+{
+    int64_t longest = 0;
+    l->pass.d_param = l->grad;
+    l->pass.number = l->p = convis_obtain(m->context, CONVIS_MAX_PARAMS*sizeof *l->p);
+    if (!l->p) return CONVIS_ENOMEM;
+    if (l->pass.constants_size && !(l->pass.constants = convis_obtain(m->context, l->pass.constants_size))) return CONVIS_ENOMEM;
+    for (int k = 0; l->out.active && k < l->params; k++) {
+        if (!(l->wanted >> k & 1) || !(l->fields[k].flags & CONVIS_ARRAY)) continue;
+        const int64_t n = (int64_t)l->param[k] + 1;
+        if (!(l->grad_array[k] = convis_obtain(m->context, (size_t)n*sizeof(double)))) return CONVIS_ENOMEM;
+        if (!m->remote) l->pass.d_array[k] = l->grad_array[k];
+        if (n > longest) longest = n;
+    }
+    if (m->remote && longest && !(l->values = convis_obtain(m->context, (size_t)longest*sizeof *l->values))) return CONVIS_ENOMEM;
+    return CONVIS_OK;
+}
+
+static convis_status allocate(convis_model *m)
+{
+    convis_status status = CONVIS_OK;
+    for (int j = 0; j < m->count && !status; j++) status = allocate_layer(m, &m->layers[j]);
+    if (!status && m->remote) status = convis_remote_fit(m, allocate_frames);
+    if (!status) status = allocate_frames(m);
+    for (int s = 0; s < m->segment_count && !status; s++) {
+        segment *g = &m->segments[s];
+        if (g->tiled && !(g->scratch = convis_obtain(m->context, (size_t)(m->threads*g->slots*m->batch*g->tile)*sizeof *g->scratch)))
+            status = CONVIS_ENOMEM;
+    }
+    return status;
+}
+
+/* Room for the spikes of one chunk at a rate no real cell exceeds for long. */
+static convis_status reserve_spikes(convis_model *m)
+{
+    double expected = 1024 + (double)m->unit_count*(double)m->chunk.dim[CONVIS_T]*m->dt*200;
+    m->spike_room = expected < 1e8 ? (int64_t)expected : 100000000;
+    m->spikes = convis_obtain(m->context, (size_t)m->spike_room*sizeof *m->spikes);
+    return m->spikes ? CONVIS_OK : CONVIS_ENOMEM;
+}
+
+static void forget(convis_model *m)
+{
+    /* A failed plan leaves a model that can only be freed; convis_model_free releases what was allocated. */
+    m->planned = 0;
+    m->status = CONVIS_ESTATE;
+    snprintf(m->sentence, sizeof m->sentence, "the model could not be planned: %.400s", m->context->message);
+}
+
+/* Layers that something kept depends on. Feedback makes it go round until nothing is added. */
+static void find_needed(convis_model *m)
+{
+    for (int changed = 1; changed;) {
+        changed = 0;
+        for (int j = m->count - 1; j >= 0; j--) {
+            model_layer *l = &m->layers[j];
+            int kept = l->out.kept || l->recorded;
+            for (int k = 0; k < l->extras; k++) kept |= l->extra[k].kept;
+            if (kept && !l->needed) l->needed = changed = 1;
+            for (int k = 0; l->needed && k < l->inputs; k++)
+                if (l->in[k].from.id && !m->layers[l->in[k].from.id - 1].needed) m->layers[l->in[k].from.id - 1].needed = changed = 1;
+        }
+    }
+}
+
+/* Of those, the layers on the way from anything wanted. */
+static convis_status activate(convis_model *m)
+{
+    find_needed(m);
+    for (int changed = 1; changed;) {
+        changed = 0;
+        for (int j = 0; j < m->count; j++) {
+            model_layer *l = &m->layers[j];
+            int active = l->wanted != 0;
+            for (int k = 0; k < l->inputs; k++) active |= convis_source(m, l->in[k].from)->active;
+            if (!active || !l->needed || l->out.active) continue;
+            if (l->type->pointwise ? !l->adjoint : !l->type->vjp)
+                return convis_fail(m->context, CONVIS_ENOTSUP, "%s: a %s has no gradient", l->name, l->type->name);
+            l->out.active = changed = 1;
+        }
+    }
+    for (int j = 0; j < m->count; j++) {
+        model_layer *l = &m->layers[j];
+        if (!l->out.active) continue;
+        l->out.kept = l->recorded = 1;
+        for (int k = 0; k < l->inputs; k++) convis_source(m, l->in[k].from)->kept = 1;
+    }
+    return CONVIS_OK;
+}
+
+/* Longer than the cache likes where a layer wants it; never longer than the shortest feedback. A device has no such cache, but wants
+ * work for all of its processors at once. */
+static void choose_batch(convis_model *m)
+{
+    int64_t numbers = m->input.n, largest = m->input.n;
+    for (int j = 0; j < m->count; j++) {
+        numbers += m->layers[j].out.n;
+        if (m->layers[j].out.n > largest) largest = m->layers[j].out.n;
+    }
+    m->batch = m->remote ? REMOTE_NUMBERS/largest : SUB_CHUNK_BYTES/(numbers*(int64_t)sizeof(convis_real));
+    const int64_t longest = m->remote ? m->chunk.dim[CONVIS_T] : LONGEST_SUB_CHUNK;
+    if (m->batch > longest) m->batch = longest;
+    if (m->remote && m->batch < LEAST_REMOTE) m->batch = LEAST_REMOTE;
+    for (int j = 0; j < m->count; j++) {
+        const model_layer *l = &m->layers[j];
+        if (l->pass.frames_wanted > m->batch) m->batch = l->pass.frames_wanted;
+    }
+    if (m->batch > m->chunk.dim[CONVIS_T]) m->batch = m->chunk.dim[CONVIS_T];
+    for (int j = 0; j < m->count; j++) {
+        const model_layer *l = &m->layers[j];
+        for (int k = 0; k < l->inputs; k++)
+            if (convis_is_feedback(m, l, k) && l->in[k].delay < m->batch) m->batch = l->in[k].delay;
+    }
+    if (m->batch < 1) m->batch = 1;
+}
+
+static convis_status plan(convis_model *m)
+{
+    m->input.shape = m->chunk;
+    m->input.shape.dim[CONVIS_T] = 1;
+    m->input.n = convis_elements(m->input.shape);
+    for (int j = 0; j < m->count; j++) {
+        convis_status status = plan_layer(m, &m->layers[j]);
+        if (status) return status;
+        for (int k = 0; k < m->layers[j].inputs; k++) {
+            convis_edge e = m->layers[j].in[k];
+            buffer *b = convis_source(m, e.from);
+            int reach = e.delay + m->layers[j].pass.history[k];
+            if (reach > b->carry) b->carry = reach;
+        }
+    }
+    convis_status status = check_feedback(m);
+    if (!status && m->recording) status = activate(m);
+    if (!status) status = convis_remote_open(m);
+    if (status) return status;
+    choose_batch(m);
+    status = cut_segments(m);
+    for (int s = 0; !status && s < m->segment_count; s++) size_tiles(m, &m->segments[s]);
+    if (!status) status = allocate(m);
+    if (!status) status = convis_place_units(m);
+    if (!status && m->record_spikes) status = reserve_spikes(m);
+    return status;
+}
+
+convis_status convis_plan(convis_model *m, convis_shape chunk)
+{
+    if (convis_refuse(m)) return m->status;
+    if (m->planned) return convis_fail(m->context, CONVIS_ESTATE, "the model is planned already");
+    if (!m->count) return convis_fail(m->context, CONVIS_ESTATE, "the model has no layers");
+    if (!valid(chunk)) return convis_fail(m->context, CONVIS_ESHAPE, "the chunk is empty or too large");
+    m->chunk = chunk;
+    m->threads = m->context->threads;
+    convis_seed(m, m->seed);                              /* arrays may begin at random */
+    convis_status status = plan(m);
+    if (!status) {
+        m->planned = 1;
+        status = convis_prepare(m);
+    }
+    if (!status) status = convis_reset(m);
+    if (status) forget(m);
+    return status;
+}
+
+int64_t convis_chunk(const convis_model *m) { return m->planned ? m->chunk.dim[CONVIS_T] : 0; }
+int64_t convis_device_bytes(const convis_model *m) { return m->planned && m->remote ? m->remote->bytes : 0; }
+
+convis_status convis_keep(convis_model *m, const char *path)
+{
+    if (convis_refuse(m)) return m->status;
+    if (m->planned) return convis_fail(m->context, CONVIS_ESTATE, "%s: ask to keep it before the model is planned", path);
+    buffer *b = convis_find_output(m, path, NULL);
+    if (!b) return CONVIS_ENAME;
+    b->kept = 1;
+    return CONVIS_OK;
+}
+
+convis_status convis_prepare(convis_model *m)
+{
+    for (int j = 0; j < m->count; j++) {
+        model_layer *l = &m->layers[j];
+        if (!l->dirty) continue;
+        for (int k = 0; k < l->params; k++) l->p[k] = (convis_real)l->param[k];
+        convis_status status = l->type->prepare ? l->type->prepare(&l->pass) : CONVIS_OK;
+        if (status) return status;
+        convis_remote_prepared(m, l);
+        l->dirty = 0;
+    }
+    return CONVIS_OK;
+}

@@ -1,0 +1,17 @@
+/* layers.c - the built-in layers, for those who look them up. */
+#include "layers.h"
+#include <string.h>
+
+const convis_layer_type *const *convis_layer_types(void)
+{
+#define ADDRESS(name) &convis_##name,
+    static const convis_layer_type *const TYPES[] = { CONVIS_LAYER_LIST(ADDRESS) NULL };
+    return TYPES;
+}
+
+const convis_layer_type *convis_layer_type_named(const char *name)
+{
+    const convis_layer_type *const *type = convis_layer_types();
+    while (*type && strcmp((*type)->name, name)) type++;
+    return *type;
+}

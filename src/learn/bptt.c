@@ -1,0 +1,209 @@
+/* bptt.c - through many chunks of a movie and back, in bounded memory.
+ *
+ * On the way through the states at the chunks' starts are kept; on the way back each chunk is run once more from there, with its
+ * tape, and gone back through. Where so many states would be too large, only that of the first of every sqrt(chunks) is kept, and those
+ * between are made again: one more way through, for memory that grows with the square root of the length. */
+#include "bptt.h"
+#include "engine/model.h"
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+enum { CHUNK_BYTES = 1 << 22, SHORTEST_CHUNK = 16, LONGEST_CHUNK = 512, STATE_BYTES = 1 << 27 };
+
+static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+
+double convis_seconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9*(double)t.tv_nsec;
+}
+
+/* ---- Opening ---- */
+
+static convis_status plan(convis_passage *p, convis_shape frame, int64_t chunk, int64_t longest)
+{
+    int64_t bytes = convis_elements(frame)*(int64_t)sizeof(convis_real), suits = bytes > 0 ? CHUNK_BYTES/bytes : 0;
+    if (chunk < 1) chunk = suits < SHORTEST_CHUNK ? SHORTEST_CHUNK : least(suits, LONGEST_CHUNK);
+    frame.dim[CONVIS_T] = least(chunk, longest);
+    convis_status status = convis_keep(p->model, p->output);
+    return status ? status : convis_plan(p->model, frame);
+}
+
+static convis_status check_shape(convis_passage *p, convis_shape frame, const char *what)
+{
+    const int64_t *d = frame.dim, *m = p->model->chunk.dim;
+    if (d[CONVIS_B] == m[CONVIS_B] && d[CONVIS_C] == m[CONVIS_C] && d[CONVIS_Y] == m[CONVIS_Y]
+        && d[CONVIS_X] == m[CONVIS_X]) return CONVIS_OK;
+    return convis_fail(p->context, CONVIS_ESHAPE, "%s: frames of (C, Y, X) = (%lld, %lld, %lld), but the model is planned for "
+                       "(%lld, %lld, %lld)",
+                       what, (long long)d[CONVIS_C], (long long)d[CONVIS_Y], (long long)d[CONVIS_X], (long long)m[CONVIS_C],
+                       (long long)m[CONVIS_Y], (long long)m[CONVIS_X]);
+}
+
+convis_status convis_passage_open(convis_model *m, const char *output, convis_shape frame, int64_t chunk, int64_t longest, const char *what,
+                                  convis_passage *p)
+{
+    convis_tensor ignored;
+    *p = (convis_passage){ .model = m, .context = m->context, .output = output, .budget = STATE_BYTES };
+    if (convis_refuse(m)) return m->status;
+    if (!output && m->count) p->output = m->layers[m->count - 1].name;
+    if (!p->output) return convis_fail(m->context, CONVIS_ESTATE, "the model has no layers");
+    frame.dim[CONVIS_T] = 1;
+    convis_status status = m->planned ? check_shape(p, frame, what) : plan(p, frame, chunk, longest);
+    if (!status) status = convis_output_shape(m, p->output, &p->out_shape);
+    if (!status) status = convis_output(m, p->output, &ignored);
+    if (status) return status;
+    p->in_shape = frame;
+    p->units = convis_elements(p->out_shape);
+    p->input_n = convis_elements(frame);
+    p->chunk = chunk > 0 ? least(chunk, m->chunk.dim[CONVIS_T]) : m->chunk.dim[CONVIS_T];
+    p->state_size = convis_state_size(m);
+    p->movie = convis_obtain(p->context, (size_t)(p->chunk*p->input_n)*sizeof *p->movie);
+    p->end = p->movie ? convis_obtain(p->context, p->state_size) : NULL;
+    if (p->end) return CONVIS_OK;
+    convis_passage_close(p);
+    return CONVIS_ENOMEM;
+}
+
+void convis_passage_close(convis_passage *p)
+{
+    if (!p->context) return;
+    convis_release(p->context, p->prediction);
+    convis_release(p->context, p->gradient);
+    convis_release(p->context, p->movie);
+    convis_release(p->context, p->states);
+    convis_release(p->context, p->inner);
+    convis_release(p->context, p->end);
+    *p = (convis_passage){ .model = NULL };
+}
+
+/* ---- Room ---- */
+
+static convis_status larger(convis_passage *p, void *block, size_t bytes)
+{
+    void **at = block;
+    convis_release(p->context, *at);
+    *at = convis_obtain(p->context, bytes);
+    return *at ? CONVIS_OK : CONVIS_ENOMEM;
+}
+
+convis_status convis_passage_room(convis_passage *p, int64_t frames)
+{
+    if (frames <= p->room) return CONVIS_OK;
+    size_t bytes = (size_t)(frames*p->units)*sizeof *p->prediction;
+    p->room = 0;
+    convis_status status = larger(p, &p->prediction, bytes);
+    if (!status) status = larger(p, &p->gradient, bytes);
+    if (!status) p->room = frames;
+    return status;
+}
+
+static convis_status room_for_states(convis_passage *p)
+{
+    p->stride = 1;
+    if ((double)p->chunks*(double)p->state_size > (double)p->budget) p->stride = (int64_t)ceil(sqrt((double)p->chunks));
+    int64_t kept = (p->chunks + p->stride - 1)/p->stride;
+    convis_status status = CONVIS_OK;
+    if (kept > p->kept) {
+        p->kept = 0;
+        status = larger(p, &p->states, (size_t)kept*p->state_size);
+        if (!status) p->kept = kept;
+    }
+    if (!status && p->stride > 1 && p->stride > p->within) {
+        p->within = 0;
+        status = larger(p, &p->inner, (size_t)p->stride*p->state_size);
+        if (!status) p->within = p->stride;
+    }
+    return status;
+}
+
+/* ---- Through ---- */
+
+static int64_t first_frame(const convis_passage *p, int64_t chunk) { return p->from + chunk*p->chunk; }
+static int64_t frames_of(const convis_passage *p, int64_t chunk) { return least(p->chunk, p->frames - chunk*p->chunk); }
+
+static convis_tensor movie_view(const convis_passage *p, convis_real *data, int64_t frames)
+{
+    const int64_t *d = p->in_shape.dim, x = d[CONVIS_X], y = d[CONVIS_Y]*x, c = d[CONVIS_C]*y;
+    convis_tensor t = { data, p->in_shape, { c, y, d[CONVIS_B]*c, x, 1 } };
+    t.shape.dim[CONVIS_T] = frames;
+    return t;
+}
+
+/* Rows of predictions or their gradients, seen as the output's frames. */
+static convis_tensor rows_view(const convis_passage *p, convis_real *rows, int64_t chunk)
+{
+    const int64_t *d = p->out_shape.dim, x = d[CONVIS_X], y = d[CONVIS_Y]*x, c = d[CONVIS_C]*y;
+    convis_tensor t = { rows + chunk*p->chunk*p->units, p->out_shape, { c, y, p->units, x, 1 } };
+    t.shape.dim[CONVIS_T] = frames_of(p, chunk);
+    return t;
+}
+
+static convis_status run_chunk(convis_passage *p, int64_t chunk)
+{
+    convis_status status = p->read(p->user, first_frame(p, chunk), frames_of(p, chunk), p->movie);
+    return status ? status : convis_run(p->model, movie_view(p, p->movie, frames_of(p, chunk)));
+}
+
+convis_status convis_passage_forward(convis_passage *p, int64_t from, int64_t frames, int back)
+{
+    convis_tensor out;
+    p->from = from;
+    p->frames = frames;
+    p->chunks = (frames + p->chunk - 1)/p->chunk;
+    convis_status status = convis_passage_room(p, frames);
+    if (!status && back) status = room_for_states(p);
+    for (int64_t k = 0; !status && k < p->chunks; k++) {
+        if (back && k%p->stride == 0) status = convis_state_get(p->model, p->states + (size_t)(k/p->stride)*p->state_size);
+        if (!status) status = run_chunk(p, k);
+        if (!status) status = convis_output(p->model, p->output, &out);
+        if (!status) convis_tensor_copy(rows_view(p, p->prediction, k), out);
+    }
+    return status;
+}
+
+/* ---- And back ---- */
+
+/* taped: the model has just run this chunk. */
+static convis_status chunk_back(convis_passage *p, int64_t chunk, const char *state, int taped, convis_real *d_movie)
+{
+    convis_status status = CONVIS_OK;
+    convis_tensor d;
+    if (!taped) {
+        status = convis_state_put(p->model, state, p->state_size);
+        if (!status) status = run_chunk(p, chunk);
+    }
+    if (!status) status = convis_vjp_from(p->model, p->output, rows_view(p, p->gradient, chunk));
+    if (!status && p->truncate) status = convis_vjp_cut(p->model);
+    if (d_movie) d = movie_view(p, d_movie + chunk*p->chunk*p->input_n, frames_of(p, chunk));
+    return status ? status : convis_vjp(p->model, d_movie ? &d : NULL);
+}
+
+/* The chunks first..last-1, of which only the first one's state was kept. */
+static convis_status stride_back(convis_passage *p, int64_t first, int64_t last, convis_real *d_movie)
+{
+    const char *state = p->states + (size_t)(first/p->stride)*p->state_size;
+    convis_status status = CONVIS_OK;
+    if (p->stride == 1) return chunk_back(p, first, state, last == p->chunks, d_movie);
+    status = convis_state_put(p->model, state, p->state_size);
+    for (int64_t k = first; !status && k < last; k++) {
+        status = convis_state_get(p->model, p->inner + (size_t)(k - first)*p->state_size);
+        if (!status) status = run_chunk(p, k);
+    }
+    for (int64_t k = last - 1; !status && k >= first; k--)
+        status = chunk_back(p, k, p->inner + (size_t)(k - first)*p->state_size, k == last - 1, d_movie);
+    return status;
+}
+
+convis_status convis_passage_back(convis_passage *p, convis_real *d_movie)
+{
+    int64_t strides = (p->chunks + p->stride - 1)/p->stride;
+    convis_status status = convis_state_get(p->model, p->end);
+    for (int64_t k = strides - 1; !status && k >= 0; k--)
+        status = stride_back(p, k*p->stride, least((k + 1)*p->stride, p->chunks), d_movie);
+    if (!status && p->model->frame - p->model->ran == 0) status = convis_vjp_past(p->model);
+    return status ? status : convis_state_put(p->model, p->end, p->state_size);
+}

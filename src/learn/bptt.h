@@ -1,0 +1,43 @@
+/* bptt.h - a model's way through many chunks of a movie and back: what fits, dreams and gradient checks have in common. */
+#ifndef CONVIS_PASSAGE_H
+#define CONVIS_PASSAGE_H
+#include <convis/layer.h>
+
+/* Frames from..from+frames-1 of the movie as (frames, C, Y, X). */
+typedef convis_status (*convis_frame_reader)(void *user, int64_t from, int64_t frames, convis_real *to);
+
+typedef struct convis_passage {
+    convis_model *model;
+    convis_context *context;
+    const char   *output;
+    convis_frame_reader read;
+    void         *user;
+    int64_t chunk, units, input_n;   /* frames of a chunk; numbers a frame of the output, of the movie */
+    convis_shape  in_shape, out_shape;
+    int    truncate;                 /* gradients do not pass chunk edges */
+    size_t budget;                   /* bytes of kept states beyond which some are computed twice */
+    /* The last way through: frames from..from+frames-1. */
+    int64_t from, frames, chunks;
+    convis_real *prediction;         /* (room, units) */
+    convis_real *gradient;           /* the same, for the way back; its owner writes it */
+    int64_t room;                    /* frames that these have room for */
+    convis_real *movie;              /* one chunk */
+    size_t  state_size;
+    int64_t stride, kept, within;    /* of `stride` chunks the first one's state is kept; how many there is room for */
+    char   *states, *inner, *end;    /* kept; those of one stride's chunks; after the last chunk */
+} convis_passage;
+
+/* Plans the model if it is not: for frames of this shape, `chunk` frames at a time (0: as many as suit), and never more than
+ * `longest`. output NULL: the last layer's. Sentences about sizes begin with `what`. */
+convis_status convis_passage_open (convis_model *, const char *output, convis_shape frame, int64_t chunk, int64_t longest, const char *what,
+                                   convis_passage *);
+void          convis_passage_close(convis_passage *);
+convis_status convis_passage_room (convis_passage *, int64_t frames);    /* for predictions and gradients of so many frames */
+/* Run these frames from the state the model is in; predictions are kept, and, if `back`, what the way back needs. */
+convis_status convis_passage_forward(convis_passage *, int64_t from, int64_t frames, int back);
+/* From p->gradient to gradients of the parameters (added), of the movie (frames, C, Y, X) where d_movie is not NULL, and, when it
+ * began at the first frame, through the past. The model's state is then again that after the last frame. */
+convis_status convis_passage_back(convis_passage *, convis_real *d_movie);
+
+double        convis_seconds(void);      /* a monotonic clock, for what takes many passages */
+#endif

@@ -1,0 +1,444 @@
+/* fit.c - epochs: steps or searches, schedules, early stopping, several starts, and going on after a kill. */
+#include "fit_problem.h"
+#include "kernels/philox.h"
+#include "base/text.h"
+#include "learn/optimizers/optimizers.h"
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static const double DIVERGED = 1e6, DECAY = 0.95, PLATEAU = 0.5;
+enum { PLATEAU_PATIENCE = 5 };
+
+typedef struct fit {
+    convis_fitting f;
+    const convis_fit_options *options;
+    convis_optimizer *optimizer;
+    convis_optimizer_options how;
+    const convis_optimizer_type *type;
+    int64_t  n;
+    double  *x, *gradient, *best, *overall, *origin, *ran;       /* ran: the x whose way through the training part ... */
+    int      at_end;                 /* ... the model's state is the end of */
+    convis_fit_kept kept;
+    double   began, first;           /* s; the first value of a search */
+    int64_t  evaluations;
+    convis_status status;            /* of an epoch's end inside a search */
+    int      resumed;
+    int64_t  epochs_before;
+} fit;
+
+static size_t bytes(const fit *a) { return (size_t)a->n*sizeof *a->x; }
+
+/* ---- Schedules ---- */
+
+static const char *const SCHEDULES[] = { "constant", "exponential", "cosine", "plateau" };
+static const char *schedule_list(int index, const char **doc)
+{
+    if (doc) *doc = "";
+    return index >= 0 && index < 4 ? SCHEDULES[index] : NULL;
+}
+
+/* -1: there is none of that name. */
+static int schedule_of(const convis_fit_options *o)
+{
+    for (int k = 0; o->schedule && k < 4; k++) if (!strcmp(o->schedule, SCHEDULES[k])) return k;
+    return o->schedule ? -1 : 0;
+}
+
+static double rate_factor(const fit *a)
+{
+    double factor = a->options->schedule_factor, epoch = (double)a->kept.epoch, all = (double)a->options->epochs;
+    switch (schedule_of(a->options)) {
+    case 1: return pow(factor > 0 ? factor : DECAY, epoch);
+    case 2: return 0.5*(1 + cos(M_PI*epoch/all));
+    case 3: return a->kept.factor;
+    default: return 1;
+    }
+}
+
+static void look_for_plateau(fit *a)
+{
+    int64_t patience = a->options->schedule_patience ? a->options->schedule_patience : PLATEAU_PATIENCE;
+    double factor = a->options->schedule_factor;
+    if (schedule_of(a->options) == 3 && a->kept.idle > 0 && a->kept.idle%patience == 0) a->kept.factor *= factor > 0 ? factor : PLATEAU;
+}
+
+/* ---- After an epoch ---- */
+
+/* The held-out loss at x; the model may have to be run up to there. */
+static convis_status held_out_at(fit *a, const double *x, double *value)
+{
+    convis_status status = CONVIS_OK;
+    double loss;
+    if (a->at_end && !memcmp(a->ran, x, bytes(a))) status = convis_fitting_held_out(&a->f, value);
+    else {
+        status = convis_variables_put(&a->f.variables, x);
+        if (!status) status = convis_fitting_measure(&a->f, &loss, value);
+    }
+    a->at_end = 0;
+    return status;
+}
+
+/* What x is judged by: its held-out loss, else that of training. The latter is `loss`, but not after steps, which know it only of the
+ * points on their way. */
+static convis_status judged_at(fit *a, const double *x, double loss, double *held_out, double *value)
+{
+    *held_out = NAN;
+    *value = loss;
+    if (!a->f.held && a->type->minimize) return CONVIS_OK;
+    convis_status status = a->f.held ? held_out_at(a, x, held_out) : convis_fitting_measure(&a->f, value, NULL);
+    if (a->f.held) *value = *held_out = status ? INFINITY : *held_out;
+    else if (status) *value = INFINITY;                  /* no number there is no way to go */
+    return status == CONVIS_EINVAL ? CONVIS_OK : status;
+}
+
+/* Whether this is better than the best so far, by how much counts as gain. */
+static void judge(fit *a, const double *x, double value)
+{
+    double gain = a->kept.best - value;
+    if (gain > 0) {
+        memcpy(a->best, x, bytes(a));
+        a->kept.best = value;
+        a->kept.best_epoch = a->kept.epoch;
+    }
+    a->kept.idle = gain > a->options->tolerance*fabs(value) ? 0 : a->kept.idle + 1;
+    look_for_plateau(a);
+}
+
+static convis_status write_checkpoint(fit *a)
+{
+    const convis_fit_vectors v = { a->x, a->best, a->overall, a->origin };
+    convis_fit_kept kept = a->kept;
+    kept.seconds += convis_seconds() - a->began;
+    return a->options->checkpoint ? convis_fit_checkpoint_write(&a->f, a->options->checkpoint, &kept, &v, a->optimizer) : CONVIS_OK;
+}
+
+static int ask(fit *a, double loss, double held_out)
+{
+    int64_t most = a->options->epochs*a->options->starts, left = most - a->kept.start*a->options->epochs - a->kept.epoch;
+    double now = convis_seconds() - a->began, each = now/(double)(a->kept.epochs - a->epochs_before);
+    const convis_fit_progress p = {
+        .start = (int)a->kept.start, .epoch = a->kept.epoch, .epochs = a->options->epochs, .loss = loss, .held_out = held_out,
+        .best = a->kept.best, .rate_factor = rate_factor(a), .seconds = a->kept.seconds + now, .seconds_left = each*(double)left,
+    };
+    return a->options->progress ? a->options->progress(a->options->user, &p) : 0;
+}
+
+/* x has this training loss, or, after steps, it is that on the way to x. ended: why this must be the last epoch, or LIMIT. Not 0: it
+ * is, and kept.ended says why. */
+static int end_epoch(fit *a, const double *x, double loss, int better, convis_ended ended)
+{
+    double held_out = NAN, value = INFINITY;
+    a->kept.epoch++;
+    a->kept.epochs++;
+    if (better) a->status = judged_at(a, x, loss, &held_out, &value);
+    if (a->status) return 1;
+    judge(a, x, value);
+    a->kept.ended = ended;
+    if (ended == CONVIS_ENDED_LIMIT && a->options->patience && a->kept.idle >= a->options->patience) a->kept.ended = CONVIS_ENDED_PATIENCE;
+    a->status = write_checkpoint(a);
+    if (a->status) return 1;
+    if (ask(a, loss, held_out)) a->kept.ended = CONVIS_ENDED_STOPPED;
+    return a->kept.ended != CONVIS_ENDED_LIMIT || a->kept.epoch >= a->options->epochs;
+}
+
+/* ---- Steps ---- */
+
+static convis_status one_step(fit *a, int64_t from, int64_t frames, double *value, double *weight)
+{
+    convis_variables *v = &a->f.variables;
+    double penalty;
+    convis_status status = convis_fitting_loss(&a->f, from, frames, 1, value, weight);
+    if (status || !(*weight > 0)) return status;
+    status = convis_fitting_penalty(&a->f, &penalty);
+    *value += penalty;
+    convis_variables_chain(v, a->x, a->gradient);
+    if (!status) status = convis_optimizer_step(a->optimizer, a->x, a->gradient, v->low, v->high, rate_factor(a));
+    return status ? status : convis_variables_put(v, a->x);
+}
+
+static convis_status step_epoch(fit *a, double *loss)
+{
+    double sum = 0, all = 0, value, weight;
+    convis_status status = convis_variables_put(&a->f.variables, a->x);
+    if (!status) status = convis_reset(a->f.model);
+    for (int64_t from = 0; !status && from < a->f.training; from += a->f.segment) {
+        int64_t frames = a->f.training - from < a->f.segment ? a->f.training - from : a->f.segment;
+        status = one_step(a, from, frames, &value, &weight);
+        sum += weight*value;
+        all += weight;
+        if (status)
+            return convis_fitting_fail(&a->f, status, "fit: epoch %lld, frames %lld to %lld", (long long)a->kept.epoch + 1, (long long)from,
+                                       (long long)(from + frames - 1));
+    }
+    *loss = sum/all;
+    memcpy(a->ran, a->x, bytes(a));
+    a->at_end = !status;
+    return status;
+}
+
+static convis_status take_steps(fit *a)
+{
+    for (int over = 0; !over && a->kept.epoch < a->options->epochs;) {
+        double loss = NAN;
+        convis_status status = step_epoch(a, &loss);
+        if (status) return status;
+        if (loss - a->kept.loss_before > DIVERGED*(a->f.scale + fabs(a->kept.loss_before)))
+            return convis_fail(a->f.context, CONVIS_EINVAL, "fit: epoch %lld: the loss has grown from %g to %g; the steps lead away, "
+                               "and a smaller rate may help", (long long)a->kept.epoch + 1, a->kept.loss_before, loss);
+        over = end_epoch(a, a->x, loss, 1, CONVIS_ENDED_LIMIT);
+        if (a->status) return a->status;
+    }
+    return CONVIS_OK;
+}
+
+/* ---- Searches ---- */
+
+static convis_status objective(void *user, const double *x, double *value, double *gradient)
+{
+    fit *a = user;
+    double penalty = 0, weight;
+    a->at_end = 0;
+    convis_status status = convis_variables_put(&a->f.variables, x);
+    if (!status) status = convis_reset(a->f.model);
+    if (!status) status = convis_fitting_loss(&a->f, 0, a->f.training, gradient != NULL, value, &weight);
+    if (!status) status = convis_fitting_penalty(&a->f, &penalty);
+    *value += penalty;
+    if (gradient && !status) convis_variables_chain(&a->f.variables, x, gradient);
+    if (!status) {
+        memcpy(a->ran, x, bytes(a));
+        a->at_end = 1;
+    }
+    /* What is no number at the first point is a fault; at others it is a place not to go to. */
+    if (status == CONVIS_EINVAL && a->evaluations) { status = CONVIS_OK; *value = NAN; }
+    a->evaluations++;
+    return status;
+}
+
+static convis_status iterate(fit *a)
+{
+    for (int over = 0; !over && a->kept.epoch < a->options->epochs;) {
+        double value = NAN;
+        const convis_minimize_options once = { .iterations = 1 };
+        convis_status status = convis_optimizer_minimize(a->optimizer, objective, a, a->x, a->f.variables.low, a->f.variables.high, &once,
+                                                         &value);
+        if (status) return status;
+        over = end_epoch(a, a->x, value, 1, convis_optimizer_ended(a->optimizer));
+        if (a->status) return a->status;
+    }
+    return CONVIS_OK;
+}
+
+static int after_evaluation(void *user, double value)
+{
+    fit *a = user;
+    int better = value <= a->first;
+    if (better) a->first = value;
+    return end_epoch(a, a->x, value, better, CONVIS_ENDED_LIMIT);
+}
+
+static convis_status search(fit *a)
+{
+    double value;
+    const convis_minimize_options whole = { .evaluations = a->options->epochs - a->kept.epoch, .stop = after_evaluation };
+    if (whole.evaluations <= 0) return CONVIS_OK;
+    a->first = INFINITY;
+    convis_status status = convis_optimizer_minimize(a->optimizer, objective, a, a->x, a->f.variables.low, a->f.variables.high, &whole,
+                                                     &value);
+    convis_ended ended = convis_optimizer_ended(a->optimizer);
+    if (ended == CONVIS_ENDED_CONVERGED || ended == CONVIS_ENDED_STUCK) a->kept.ended = ended;
+    return a->status ? a->status : status;
+}
+
+/* ---- Starts ---- */
+
+static void perturb(fit *a)
+{
+    for (int64_t i = 0; i < a->n; i++) {
+        double z, ignored, low = a->f.variables.low[i], high = a->f.variables.high[i];
+        philox_normal(philox_draw(a->options->seed, (uint64_t)i, (uint64_t)a->kept.start), &z, &ignored);
+        a->x[i] = a->origin[i] + (a->kept.start ? a->options->spread*z : 0);
+        a->x[i] = a->x[i] < low ? low : a->x[i] > high ? high : a->x[i];
+    }
+}
+
+static convis_status begin(fit *a)
+{
+    double loss = NAN, held_out = NAN;
+    convis_optimizer_close(&a->optimizer);
+    convis_status status = convis_optimizer_open(a->f.context, &a->how, a->n, &a->optimizer);
+    if (status) return status;
+    perturb(a);
+    memcpy(a->best, a->x, bytes(a));
+    a->evaluations = 0;
+    a->kept.epoch = a->kept.idle = a->kept.best_epoch = 0;
+    a->kept.factor = 1;
+    a->kept.ended = CONVIS_ENDED_LIMIT;
+    status = convis_variables_put(&a->f.variables, a->x);
+    if (!status) status = convis_fitting_measure(&a->f, &loss, &held_out);
+    if (status) return status;
+    a->kept.best = a->f.held ? held_out : loss;
+    if (a->kept.start == 0) {
+        a->kept.loss_before = loss;
+        a->kept.held_out_before = held_out;
+    }
+    return CONVIS_OK;
+}
+
+/* The best start so far. */
+static void keep(fit *a)
+{
+    if (a->kept.start && !(a->kept.best < a->kept.overall)) return;
+    memcpy(a->overall, a->best, bytes(a));
+    a->kept.overall = a->kept.best;
+    a->kept.overall_epoch = a->kept.best_epoch;
+    a->kept.overall_start = a->kept.start;
+    a->kept.overall_ended = a->kept.ended;
+}
+
+static int all_is_over(const fit *a)
+{
+    return a->kept.ended == CONVIS_ENDED_STOPPED || a->kept.start + 1 >= a->options->starts;
+}
+
+static convis_status run_starts(fit *a)
+{
+    for (int going = a->resumed;; going = 0) {
+        convis_status status = going ? CONVIS_OK : begin(a);
+        if (going) a->evaluations = 1;
+        if (status == CONVIS_EINVAL && a->kept.start > 0) a->kept.best = INFINITY;     /* perturbed to where nothing is a number */
+        else {
+            if (status) return status;
+            if (a->kept.ended == CONVIS_ENDED_LIMIT) status = a->type->step ? take_steps(a) : a->type->iterates ? iterate(a) : search(a);
+            if (status) a->kept.ended = CONVIS_ENDED_FAILED;
+        }
+        keep(a);
+        if (status && (status != CONVIS_EINVAL || a->kept.start == 0)) return status;
+        if (all_is_over(a)) return CONVIS_OK;
+        a->kept.start++;
+    }
+}
+
+/* ---- The fit ---- */
+
+static convis_status look_up(convis_context *c, const convis_fit_options *o, convis_optimizer_options *how,
+                             const convis_optimizer_type **type)
+{
+    *how = o->optimizer;
+    if (!how->kind) how->kind = "lbfgs";
+    convis_status status = convis_optimizer_named(c, how->kind, type);
+    return status || schedule_of(o) >= 0 ? status : convis_no_such_name(c, "schedule", o->schedule, schedule_list);
+}
+
+static convis_status obtain(fit *a)
+{
+    a->n = a->f.variables.n;
+    a->x = convis_obtain(a->f.context, 6*bytes(a));
+    if (!a->x) return CONVIS_ENOMEM;
+    a->gradient = a->x + a->n;
+    a->best = a->gradient + a->n;
+    a->overall = a->best + a->n;
+    a->origin = a->overall + a->n;
+    a->ran = a->origin + a->n;
+    convis_variables_get(&a->f.variables, a->origin);
+    memcpy(a->overall, a->origin, bytes(a));
+    return convis_optimizer_open(a->f.context, &a->how, a->n, &a->optimizer);
+}
+
+static convis_status resume(fit *a)
+{
+    const convis_fit_vectors v = { a->x, a->best, a->overall, a->origin };
+    if (!a->options->checkpoint) return CONVIS_OK;
+    convis_status status = convis_fit_checkpoint_read(&a->f, a->options->checkpoint, &a->kept, &v, a->optimizer, &a->resumed);
+    a->epochs_before = a->kept.epochs;
+    return status;
+}
+
+/* The best parameters go into the model, whatever the status; its sentence stays. */
+static convis_status finish(fit *a, convis_status status, convis_fit_report *report)
+{
+    char sentence[768];
+    double loss = NAN, held_out = NAN;
+    snprintf(sentence, sizeof sentence, "%s", convis_message(a->f.context));
+    convis_status last = convis_variables_put(&a->f.variables, a->overall);
+    if (!last) last = convis_fitting_measure(&a->f, &loss, &held_out);
+    if (!last || last == CONVIS_EINVAL) last = convis_reset(a->f.model);
+    if (status) convis_fail(a->f.context, status, "%s", sentence);
+    if (report)
+        *report = (convis_fit_report){
+            .parameters = a->n, .epochs = a->kept.epochs, .resumed = a->epochs_before, .best_start = (int)a->kept.overall_start,
+            .best_epoch = a->kept.overall_epoch, .loss_before = a->kept.loss_before, .held_out_before = a->kept.held_out_before,
+            .loss = loss, .held_out = held_out, .ended = status ? CONVIS_ENDED_FAILED : (convis_ended)a->kept.overall_ended,
+            .seconds = a->kept.seconds + convis_seconds() - a->began,
+        };
+    return status ? status : last;
+}
+
+convis_status convis_fit(convis_model *m, convis_recording *r, const convis_fit_options *options, convis_fit_report *report)
+{
+    convis_context *c = convis_model_context(m);
+    fit a = { .options = options, .began = convis_seconds() };
+    if (report) *report = (convis_fit_report){ .ended = CONVIS_ENDED_FAILED };
+    convis_status status = look_up(c, options, &a.how, &a.type);
+    if (!status && (options->epochs < 1 || options->starts < 1))
+        status = convis_fail(c, CONVIS_EINVAL, "fit: %lld epochs and %d starts, expected 1 or more of each", (long long)options->epochs,
+                             options->starts);
+    /* Weight decay draws parameters towards 0, which logarithms do not know. */
+    const int linear = a.how.weight_decay > 0 || (!status && a.type->defaults.weight_decay > 0);
+    if (!status) status = convis_fitting_open(m, r, options, linear, a.type->minimize != NULL, &a.f);
+    if (status) return status;
+    status = obtain(&a);
+    if (!status) status = resume(&a);
+    if (!status) status = finish(&a, run_starts(&a), report);
+    convis_optimizer_close(&a.optimizer);
+    convis_release(c, a.x);
+    convis_fitting_close(&a.f);
+    return status;
+}
+
+/* ---- Parts of it, for others ---- */
+
+convis_status convis_fit_objective(convis_model *m, convis_recording *r, const convis_fit_options *options, double *value, double *gradient,
+                                   int64_t count)
+{
+    convis_context *c = convis_model_context(m);
+    convis_fitting f;
+    double weight, penalty = 0;
+    convis_status status = convis_fitting_open(m, r, options, 1, 1, &f);
+    if (status) return status;
+    if (gradient && count != f.variables.n)
+        status = convis_fail(c, CONVIS_ESHAPE, "gradient: room for %lld numbers, %lld are wanted", (long long)count,
+                             (long long)f.variables.n);
+    if (!status) status = convis_reset(m);
+    if (!status) status = convis_fitting_loss(&f, 0, f.training, gradient != NULL, value, &weight);
+    if (!status) status = convis_fitting_penalty(&f, &penalty);
+    *value += penalty;
+    if (!status && gradient) memcpy(gradient, f.variables.slopes, (size_t)count*sizeof *gradient);
+    convis_fitting_close(&f);
+    return status;
+}
+
+static convis_status read_frames(void *recording, int64_t from, int64_t frames, convis_real *to)
+{
+    return convis_recording_stimulus(recording, from, frames, to);
+}
+
+convis_status convis_predict(convis_model *m, convis_recording *r, const char *output, int64_t chunk, convis_real *prediction)
+{
+    convis_recording_info info;
+    convis_passage p;
+    convis_recording_info_get(r, &info);
+    const convis_shape frame = { { 1, info.channels, 1, info.height, info.width } };
+    convis_status status = convis_passage_open(m, output, frame, chunk, info.frames, "stimulus", &p);
+    if (!status) status = convis_check_units(&p, info.units);
+    p.read = read_frames;
+    p.user = r;
+    if (!status) status = convis_reset(m);
+    for (int64_t from = 0, frames; !status && from < info.frames; from += frames) {
+        frames = info.frames - from < p.chunk ? info.frames - from : p.chunk;
+        status = convis_passage_forward(&p, from, frames, 0);
+        if (!status) memcpy(prediction + from*p.units, p.prediction, (size_t)(frames*p.units)*sizeof *prediction);
+    }
+    convis_passage_close(&p);
+    return status;
+}

@@ -1,0 +1,290 @@
+/* fit_problem.c - a model and a recording brought together: the loss over a piece of the recording, its gradient, the regularisers, and the
+ * loss over the held-out part. */
+#include "fit_problem.h"
+#include "engine/model.h"
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+convis_status convis_fitting_fail(convis_fitting *f, convis_status status, const char *format, ...)
+{
+    char what[256], sentence[768];
+    va_list ap;
+    va_start(ap, format);
+    vsnprintf(what, sizeof what, format, ap);
+    va_end(ap);
+    snprintf(sentence, sizeof sentence, "%s", convis_message(f->context));
+    return convis_fail(f->context, status, "%s: %s", what, sentence);
+}
+
+/* ---- Answers ---- */
+
+static convis_status larger(convis_fitting *f, convis_answers *a, int64_t frames)
+{
+    size_t numbers = (size_t)(f->info.trials*frames*f->info.units);
+    if (frames <= a->room) return CONVIS_OK;
+    convis_release(f->context, a->response);
+    convis_release(f->context, a->mask);
+    a->room = 0;
+    a->mask = NULL;
+    a->response = convis_obtain(f->context, numbers*sizeof *a->response);
+    if (a->response) a->mask = convis_obtain(f->context, numbers*sizeof *a->mask);
+    if (a->mask && !a->weight) a->weight = convis_obtain(f->context, (size_t)f->info.trials*sizeof *a->weight);
+    if (!a->mask || !a->weight) return CONVIS_ENOMEM;
+    a->room = frames;
+    return CONVIS_OK;
+}
+
+/* The responses to these frames, unless they are here already. */
+static convis_status answer(convis_fitting *f, convis_answers *a, int64_t from, int64_t frames)
+{
+    if (a->frames == frames && a->from == from && frames) return CONVIS_OK;
+    a->frames = 0;
+    convis_status status = larger(f, a, frames);
+    if (!status) status = convis_recording_response(f->recording, from, frames, a->response, a->mask);
+    if (status) return status;
+    int64_t each = frames*f->info.units;
+    a->total = 0;
+    for (int64_t k = 0; k < f->info.trials; k++) {
+        a->weight[k] = 0;
+        for (int64_t i = 0; i < each; i++) a->weight[k] += (double)a->mask[k*each + i];
+        a->total += a->weight[k];
+    }
+    a->from = from;
+    a->frames = frames;
+    return CONVIS_OK;
+}
+
+/* Responses that never change have nothing to teach. Also the widest range, to know what a large loss is. */
+static convis_status look_at_responses(convis_fitting *f)
+{
+    int64_t units = f->info.units, constant = 0;
+    double *low = convis_obtain(f->context, 2*(size_t)units*sizeof *low), *high = low ? low + units : NULL;
+    if (!low) return CONVIS_ENOMEM;
+    for (int64_t u = 0; u < units; u++) { low[u] = INFINITY; high[u] = -INFINITY; }
+    convis_status status = CONVIS_OK;
+    double counted = 0;
+    for (int64_t from = 0; !status && from < f->training; from += f->segment) {
+        int64_t frames = f->training - from < f->segment ? f->training - from : f->segment;
+        const convis_answers *a = &f->answers;
+        status = answer(f, &f->answers, from, frames);
+        for (int64_t i = 0; !status && i < f->info.trials*frames*units; i++) {
+            double r = (double)a->response[i];
+            if (!(a->mask[i] > 0)) continue;
+            counted++;
+            low[i%units] = fmin(low[i%units], r);
+            high[i%units] = fmax(high[i%units], r);
+        }
+    }
+    for (int64_t u = 0; u < units; u++) {
+        if (!(high[u] > low[u])) constant++;
+        else f->scale = fmax(f->scale, (high[u] - low[u])*(high[u] - low[u]));
+    }
+    if (!status && counted <= 0)
+        status = convis_fail(f->context, CONVIS_EINVAL, "response: nothing counts in the %lld frames of the training part",
+                             (long long)f->training);
+    else if (!status && constant == units)
+        status = convis_fail(f->context, CONVIS_EINVAL, "response: %s %g in all %lld frames of the training part, so there is nothing to "
+                             "learn from it", units == 1 ? "it is" : "all units are constant, the first", low[0], (long long)f->training);
+    convis_release(f->context, low);
+    return status;
+}
+
+/* ---- Opening ---- */
+
+static convis_status read_stimulus(void *user, int64_t from, int64_t frames, convis_real *to)
+{
+    const convis_fitting *f = user;
+    return convis_recording_stimulus(f->recording, from, frames, to);
+}
+
+convis_status convis_check_units(const convis_passage *p, int64_t units)
+{
+    const int64_t *d = p->out_shape.dim;
+    if (p->units == units) return CONVIS_OK;
+    return convis_fail(p->context, CONVIS_ESHAPE, "response: %lld unit%s, but '%s' has (C, Y, X) = (%lld, %lld, %lld) numbers a frame%s",
+                       (long long)units, units == 1 ? "" : "s", p->output, (long long)d[CONVIS_C], (long long)d[CONVIS_Y],
+                       (long long)d[CONVIS_X], p->units > units ? "; a readout makes fewer of many" : "");
+}
+
+static convis_status check_dt(convis_fitting *f)
+{
+    double dt = convis_dt(f->model);
+    if (fabs(dt - f->info.dt) <= 1e-9*dt) return CONVIS_OK;
+    return convis_fail(f->context, CONVIS_EINVAL, "recording: frames of %g s, but those of the model are %g s", f->info.dt, dt);
+}
+
+static convis_status check_options(convis_fitting *f)
+{
+    const convis_fit_options *o = f->options;
+    const struct { const char *what; double value; } from_zero[] = {
+        { "epochs", (double)o->epochs }, { "segment", (double)o->segment }, { "chunk", (double)o->chunk },
+        { "patience", (double)o->patience },
+        { "tolerance", o->tolerance }, { "schedule_factor", o->schedule_factor }, { "schedule_patience", (double)o->schedule_patience },
+        { "starts", o->starts }, { "spread", o->spread }, { "regularizer_count", o->regularizer_count },
+    };
+    for (size_t k = 0; k < sizeof from_zero/sizeof *from_zero; k++)
+        if (!(from_zero[k].value >= 0) || isinf(from_zero[k].value))
+            return convis_fail(f->context, CONVIS_EINVAL, "fit: %s is %g, expected 0 or more", from_zero[k].what, from_zero[k].value);
+    if (!(o->validate >= 0 && o->validate <= 0.9))
+        return convis_fail(f->context, CONVIS_EINVAL, "fit: validate is %g, expected a fraction from 0 to 0.9", o->validate);
+    return CONVIS_OK;
+}
+
+convis_status convis_fitting_open(convis_model *m, convis_recording *r, const convis_fit_options *o, int linear, int batch,
+                                  convis_fitting *f)
+{
+    *f = (convis_fitting){ .context = convis_model_context(m), .model = m, .recording = r, .options = o, .loss = o->loss };
+    convis_recording_info_get(r, &f->info);
+    if (!f->loss.kind && !f->loss.function) f->loss.kind = "mse";
+    if (f->loss.dt == 0) f->loss.dt = f->info.dt;
+    convis_status status = check_options(f);
+    if (!status) status = check_dt(f);
+    f->held = (int64_t)floor(o->validate*(double)f->info.frames);
+    f->training = f->info.frames - f->held;
+    f->segment = batch || !o->segment || o->segment > f->training ? f->training : o->segment;
+    const convis_shape frame = { { 1, f->info.channels, 1, f->info.height, f->info.width } };
+    if (!status) status = convis_passage_open(m, o->output, frame, o->chunk, f->segment, "stimulus", &f->passage);
+    f->passage.read = read_stimulus;
+    f->passage.user = f;
+    f->passage.truncate = o->truncate;
+    if (!status) status = convis_check_units(&f->passage, f->info.units);
+    if (!status) status = convis_variables_open(m, linear, &f->variables);
+    if (!status) status = look_at_responses(f);
+    if (status) convis_fitting_close(f);
+    return status;
+}
+
+static void release_answers(convis_fitting *f, convis_answers *a)
+{
+    convis_release(f->context, a->response);
+    convis_release(f->context, a->mask);
+    convis_release(f->context, a->weight);
+}
+
+void convis_fitting_close(convis_fitting *f)
+{
+    convis_variables_close(&f->variables);
+    convis_passage_close(&f->passage);
+    release_answers(f, &f->answers);
+    release_answers(f, &f->held_answers);
+    convis_release(f->context, f->trial);
+    f->trial = NULL;
+    f->answers = f->held_answers = (convis_answers){ .from = 0 };
+}
+
+/* ---- The loss ---- */
+
+/* The mean over trials, each weighted by how much of it counts; its gradient goes to the passage's. */
+static convis_status mean_over_trials(convis_fitting *f, const convis_answers *a, int slopes, double *value)
+{
+    int64_t each = a->frames*f->info.units;
+    convis_real *gradient = f->passage.gradient;
+    convis_status status = CONVIS_OK;
+    *value = 0;
+    if (slopes && f->info.trials > 1 && each > f->trial_room) {
+        convis_release(f->context, f->trial);
+        f->trial_room = 0;
+        f->trial = convis_obtain(f->context, (size_t)each*sizeof *f->trial);
+        if (!f->trial) return CONVIS_ENOMEM;
+        f->trial_room = each;
+    }
+    if (slopes) memset(gradient, 0, (size_t)each*sizeof *gradient);
+    for (int64_t k = 0; !status && k < f->info.trials; k++) {
+        double one = 0, share = a->weight[k]/a->total;
+        convis_real *to = !slopes ? NULL : f->info.trials > 1 ? f->trial : gradient;
+        if (!(share > 0)) continue;
+        status = convis_loss_evaluate(f->context, &f->loss, f->passage.prediction, a->response + k*each, a->mask + k*each, a->frames,
+                                      f->info.units, &one, to);
+        *value += share*one;
+        if (slopes && !status && to != gradient) for (int64_t i = 0; i < each; i++) gradient[i] += (convis_real)share*to[i];
+    }
+    if (!status && !isfinite(*value)) status = convis_fail(f->context, CONVIS_EINVAL, "loss: it is no number");
+    return status;
+}
+
+static convis_status loss_over(convis_fitting *f, convis_answers *a, int64_t from, int64_t frames, int slopes, double *value,
+                               double *weight)
+{
+    *value = *weight = 0;
+    convis_status status = answer(f, a, from, frames);
+    if (!status && slopes) status = convis_grad_zero(f->model);
+    if (!status) status = convis_passage_forward(&f->passage, from, frames, slopes && a->total > 0);
+    if (status || !(a->total > 0)) return status;
+    *weight = a->total;
+    status = mean_over_trials(f, a, slopes, value);
+    if (status || !slopes) return status;
+    status = convis_passage_back(&f->passage, NULL);
+    return status ? status : convis_variables_collect(&f->variables);
+}
+
+convis_status convis_fitting_loss(convis_fitting *f, int64_t from, int64_t frames, int slopes, double *value, double *weight)
+{
+    return loss_over(f, &f->answers, from, frames, slopes, value, weight);
+}
+
+convis_status convis_fitting_held_out(convis_fitting *f, double *value)
+{
+    double weight;
+    *value = NAN;
+    if (!f->held) return CONVIS_OK;
+    convis_status status = loss_over(f, &f->held_answers, f->training, f->held, 0, value, &weight);
+    if (!status && !(weight > 0)) status = convis_fail(f->context, CONVIS_EINVAL, "response: nothing counts in the %lld frames held out",
+                                                       (long long)f->held);
+    return status;
+}
+
+convis_status convis_fitting_measure(convis_fitting *f, double *loss, double *held_out)
+{
+    double sum = 0, all = 0, value, weight, penalty = 0;
+    convis_status status = convis_reset(f->model);
+    for (int64_t from = 0; !status && from < f->training; from += f->segment) {
+        int64_t frames = f->training - from < f->segment ? f->training - from : f->segment;
+        status = convis_fitting_loss(f, from, frames, 0, &value, &weight);
+        sum += weight*value;
+        all += weight;
+    }
+    if (!status) status = convis_fitting_penalty(f, &penalty);
+    *loss = sum/all + penalty;
+    return status || !held_out ? status : convis_fitting_held_out(f, held_out);
+}
+
+/* ---- Regularisers ---- */
+
+/* Whether the regulariser means this parameter: by its path or alias, or, if it is an array, by that of its layer. */
+static int is_meant(const convis_fitting *f, const char *path, const convis_variable *v)
+{
+    const char *member;
+    const model_layer *l = convis_find_layer(f->model, path, &member);
+    size_t length = l ? strlen(l->name) : 0;
+    if (!l || strncmp(v->path, l->name, length) || v->path[length] != '.') return 0;
+    return *member ? !strcmp(v->path + length + 1, member) : v->array;
+}
+
+convis_status convis_fitting_penalty(convis_fitting *f, double *value)
+{
+    const convis_variables *s = &f->variables;
+    convis_status status = CONVIS_OK;
+    *value = 0;
+    for (int j = 0; j < f->options->regularizer_count; j++) {
+        convis_regularizer r = f->options->regularizers[j];
+        int any = 0;
+        for (int k = 0; !status && r.path && k < s->count; k++) {
+            const convis_variable *v = &s->list[k];
+            double one = 0;
+            if (!is_meant(f, r.path, v)) continue;
+            any = 1;
+            status = convis_regularizer_add(f->context, &(convis_regularizer){ v->path, r.kind, r.weight }, s->values + v->at, v->shape,
+                                            &one,
+                                            s->slopes + v->at);
+            *value += one;
+        }
+        if (!status && !any)
+            status = convis_fail(f->context, CONVIS_ENAME, "regularizer %s: '%s' is no parameter that is fitted, nor a layer with arrays "
+                                 "that are",
+                                 r.kind ? r.kind : "", r.path ? r.path : "");
+        if (status) return status;
+    }
+    return status;
+}

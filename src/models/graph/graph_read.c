@@ -1,0 +1,449 @@
+/* graph_read.c - YAML to a graph; docs/models.md describes the format. */
+#include "graph.h"
+#include "yaml.h"
+#include "base/text.h"
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+typedef struct convis_yaml_node node;
+
+struct reader {
+    const struct convis_yaml *y;
+    convis_context *c;
+    const char *path;                                    /* of the file, next to which others lie */
+    struct convis_graph *g;
+};
+
+/* ---- What is expected ---- */
+
+static convis_status expect_text(const struct reader *r, const node *n, const char *what)
+{
+    return n->kind == CONVIS_NODE_TEXT && *n->text ? CONVIS_OK : convis_yaml_fail(r->y, n, CONVIS_EFORMAT, "%s: expected a text", what);
+}
+
+static convis_status expect_number(const struct reader *r, const node *n, const char *what, double *value)
+{
+    char quoted[64];
+    if (convis_yaml_number(n, value)) return CONVIS_OK;
+    if (n->kind != CONVIS_NODE_TEXT) return convis_yaml_fail(r->y, n, CONVIS_EFORMAT, "%s: expected a number", what);
+    return convis_yaml_fail(r->y, n, CONVIS_EFORMAT, "%s: '%s', expected a number", what, convis_quoted(quoted, n->text));
+}
+
+static convis_status expect_whole(const struct reader *r, const node *n, const char *what, double min, double max, int64_t *value)
+{
+    double number;
+    convis_status status = expect_number(r, n, what, &number);
+    if (status) return status;
+    if (number != floor(number) || number < min || number > max)
+        return convis_yaml_fail(r->y, n, CONVIS_EINVAL, "%s: %g, expected a whole number of %.0f to %.0f", what, number, min, max);
+    *value = (int64_t)number;
+    return CONVIS_OK;
+}
+
+/* Only these keys; a key that is none of them gets the nearest. */
+static convis_status expect_keys(const struct reader *r, const node *map, const char *what, const char *const *keys)
+{
+    char quoted[64], all[160] = "";
+    if (map->kind != CONVIS_NODE_MAP) return convis_yaml_fail(r->y, map, CONVIS_EFORMAT, "%s: expected a map of names and values", what);
+    for (const char *const *k = keys; *k; k++) {
+        size_t used = strlen(all);
+        snprintf(all + used, sizeof all - used, "%s%s", used ? ", " : "", *k);
+    }
+    for (const node *n = map->first; n; n = n->next) {
+        convis_hint hint = CONVIS_HINT(n->name);
+        const char *const *k = keys;
+        while (*k && strcmp(*k, n->name)) convis_hint_offer(&hint, *k++);
+        if (!*k)
+            return convis_yaml_fail_name(r->y, n, CONVIS_ENAME, "%s: '%s', expected one of %s%s", what, convis_quoted(quoted, n->name),
+                                         all, hint.text);
+    }
+    return CONVIS_OK;
+}
+
+static convis_status copy(const struct reader *r, const node *n, const char *what, char **text)
+{
+    convis_status status = expect_text(r, n, what);
+    if (status) return status;
+    convis_release(r->c, *text);
+    *text = convis_copy_text(r->c, n->text);
+    return *text ? CONVIS_OK : CONVIS_ENOMEM;
+}
+
+/* ---- Arrays ---- */
+
+/* The shape of nested lists, by their first elements. */
+static convis_status shape_of_lists(const struct reader *r, const node *n, const char *what, struct convis_value *v)
+{
+    v->count = 1;
+    for (v->dims = 0; n && n->kind == CONVIS_NODE_LIST; n = n->first) {
+        if (v->dims == CONVIS_VALUE_DIMS)
+            return convis_yaml_fail(r->y, n, CONVIS_ESHAPE, "%s: lists in lists, expected %d dimensions at most", what, CONVIS_VALUE_DIMS);
+        if (!n->count) return convis_yaml_fail(r->y, n, CONVIS_ESHAPE, "%s: an empty list, expected numbers", what);
+        v->dim[v->dims++] = n->count;
+        if (v->count > INT32_MAX/n->count) return convis_yaml_fail(r->y, n, CONVIS_ESHAPE, "%s: too many numbers", what);
+        v->count *= n->count;
+    }
+    return CONVIS_OK;
+}
+
+static convis_status fill_from_lists(const struct reader *r, const node *n, const char *what, const struct convis_value *v, int level,
+                                     double **to)
+{
+    if (level == v->dims) return expect_number(r, n, what, (*to)++);
+    if (n->kind != CONVIS_NODE_LIST || n->count != v->dim[level])
+        return convis_yaml_fail(r->y, n, CONVIS_ESHAPE, "%s: expected a list of %lld as before it", what, (long long)v->dim[level]);
+    convis_status status = CONVIS_OK;
+    for (const node *e = n->first; e && !status; e = e->next) status = fill_from_lists(r, e, what, v, level + 1, to);
+    return status;
+}
+
+static convis_status array_of_lists(const struct reader *r, const node *n, const char *what, struct convis_value *v)
+{
+    convis_status status = shape_of_lists(r, n, what, v);
+    if (status) return status;
+    double *to = v->array = convis_obtain(r->c, (size_t)(v->count + 1)*sizeof *v->array);
+    status = to ? fill_from_lists(r, n, what, v, 0, &to) : CONVIS_ENOMEM;
+    if (!v->dims) v->dim[v->dims++] = 1;                 /* a number alone */
+    return status;
+}
+
+/* { shape: [2, 3], packed: ... } or { shape: [2, 3], values: [...] } */
+static convis_status array_of_shape(const struct reader *r, const node *n, const char *what, struct convis_value *v)
+{
+    const node *shape = convis_yaml_find(n, "shape"), *packed = convis_yaml_find(n, "packed"), *values = convis_yaml_find(n, "values");
+    convis_status status = CONVIS_OK;
+    int64_t dim[CONVIS_VALUE_DIMS], count = 1;
+    int dims = 0;
+    if (!shape || shape->kind != CONVIS_NODE_LIST || !shape->count || shape->count > CONVIS_VALUE_DIMS)
+        return convis_yaml_fail(r->y, n, CONVIS_EFORMAT, "%s: expected shape, a list of 1 to %d sizes", what, CONVIS_VALUE_DIMS);
+    for (const node *s = shape->first; s && !status; s = s->next) {
+        status = expect_whole(r, s, "shape", 0, INT32_MAX, &dim[dims]);
+        if (!status && dim[dims] && count > INT32_MAX/dim[dims])
+            status = convis_yaml_fail(r->y, shape, CONVIS_ESHAPE, "%s: too many numbers", what);
+        if (!status) count *= dim[dims++];
+    }
+    if (status) return status;
+    if (values) {
+        status = array_of_lists(r, values, what, v);
+        if (!status && v->count != count)
+            status = convis_yaml_fail(r->y, values, CONVIS_ESHAPE, "%s: %lld values, expected the shape's %lld", what,
+                                      (long long)v->count, (long long)count);
+    } else if (packed && packed->kind == CONVIS_NODE_TEXT) {
+        if ((double)count*8 > 1032.0*(double)strlen(packed->text) + 64)          /* before any memory is asked for */
+            return convis_yaml_fail(r->y, packed, CONVIS_ESHAPE, "%s: too short for %lld numbers", what, (long long)count);
+        v->array = convis_obtain(r->c, (size_t)(count + 1)*sizeof *v->array);
+        if (!v->array) return CONVIS_ENOMEM;
+        status = convis_unpack(r->c, packed->text, v->array, count);
+        if (status) status = convis_yaml_blame(r->y, packed, status);
+    } else status = convis_yaml_fail(r->y, n, CONVIS_EFORMAT, "%s: expected values or packed beside shape", what);
+    v->count = count;
+    v->dims = dims;
+    memcpy(v->dim, dim, sizeof dim);
+    return status;
+}
+
+char *convis_file_beside(convis_context *c, const char *path, const char *name)
+{
+    const char *slash = strrchr(path, '/');
+    size_t folder = slash && *name != '/' ? (size_t)(slash - path) + 1 : 0;
+    char *full = convis_obtain(c, folder + strlen(name) + 1);
+    if (full) {
+        memcpy(full, path, folder);
+        strcpy(full + folder, name);
+    }
+    return full;
+}
+
+static convis_status array_of_file(const struct reader *r, const node *n, const char *what, struct convis_value *v)
+{
+    convis_array a = { .data = NULL };
+    convis_status status = expect_text(r, n, what);
+    char *full = status ? NULL : convis_file_beside(r->c, r->path, n->text);
+    if (!status && !full) return CONVIS_ENOMEM;
+    if (!status && (status = convis_array_read(r->c, full, &a))) status = convis_yaml_blame(r->y, n, status);
+    convis_release(r->c, full);
+    if (status) return status;
+    status = convis_value_of_array(r->c, &a, v);
+    convis_array_free(&a);
+    return status;
+}
+
+/* A number, numbers in lists, a map as above, or a file. Not: a text, which is a kernel to some and wrong to others. */
+static convis_status read_array(const struct reader *r, const node *n, const char *what, struct convis_value *v)
+{
+    static const char *const KEYS[] = { "file", "shape", "packed", "values", NULL };
+    double number;
+    v->kind = CONVIS_VALUE_ARRAY;
+    if (n->kind == CONVIS_NODE_LIST || convis_yaml_number(n, &number)) return array_of_lists(r, n, what, v);
+    convis_status status = expect_keys(r, n, what, KEYS);
+    if (status) return status;
+    const node *file = convis_yaml_find(n, "file");
+    if (file && n->count > 1) return convis_yaml_fail(r->y, n, CONVIS_EFORMAT, "%s: expected file alone", what);
+    return file ? array_of_file(r, file, what, v) : array_of_shape(r, n, what, v);
+}
+
+/* ---- A layer ---- */
+
+static int is_reserved(const char *key, const convis_layer_type *type)
+{
+    for (const convis_field *f = type->params; f && f->name; f++) if (!strcmp(f->name, key)) return 0;
+    return !strcmp(key, "name") || !strcmp(key, "type") || !strcmp(key, "input") || !strcmp(key, "inputs") || !strcmp(key, "delay");
+}
+
+static convis_status read_input(const struct reader *r, const node *n, struct convis_graph_input *in)
+{
+    static const char *const KEYS[] = { "from", "delay", NULL };
+    convis_status status = CONVIS_OK;
+    const node *from = n, *delay = NULL;
+    int64_t frames = 0;
+    if (n->kind == CONVIS_NODE_MAP) {
+        status = expect_keys(r, n, "input", KEYS);
+        from = convis_yaml_find(n, "from");
+        delay = convis_yaml_find(n, "delay");
+        if (!status && !from) status = convis_yaml_fail(r->y, n, CONVIS_EFORMAT, "input: expected from, the name of a layer");
+    }
+    if (!status) status = expect_text(r, from, "input");
+    if (!status && delay) status = expect_whole(r, delay, "delay", 0, INT32_MAX, &frames);
+    if (status) return status;
+    if (strlen(from->text) >= sizeof in->from) return convis_yaml_fail(r->y, from, CONVIS_ENAME, "input: too long to be a layer's name");
+    strcpy(in->from, from->text);
+    in->delay = (int)frames;
+    return CONVIS_OK;
+}
+
+/* Which layers it hears: those named, else the one before it, if it is to hear one. */
+static convis_status read_inputs(const struct reader *r, const node *map, int j)
+{
+    struct convis_graph_layer *l = &r->g->layer[j];
+    const node *input = map->kind == CONVIS_NODE_MAP ? convis_yaml_find(map, "input") : NULL;
+    const node *inputs = map->kind == CONVIS_NODE_MAP ? convis_yaml_find(map, "inputs") : NULL;
+    const node *delay = map->kind == CONVIS_NODE_MAP && is_reserved("delay", l->type) ? convis_yaml_find(map, "delay") : NULL;
+    convis_status status = CONVIS_OK;
+    int64_t frames = 0;
+    if (input && inputs) return convis_yaml_fail(r->y, inputs, CONVIS_EFORMAT, "%s: expected input or inputs, not both", l->name);
+    if (inputs && inputs->kind == CONVIS_NODE_LIST) {
+        if (inputs->count > CONVIS_MAX_INPUTS)
+            return convis_yaml_fail(r->y, inputs, CONVIS_ESHAPE, "%s: %d inputs, expected %d at most", l->name, inputs->count,
+                                    CONVIS_MAX_INPUTS);
+        for (const node *n = inputs->first; n && !status; n = n->next) status = read_input(r, n, &l->input[l->inputs++]);
+    } else if (input || inputs) {
+        status = read_input(r, input ? input : inputs, &l->input[l->inputs++]);
+    } else if (l->type->inputs == 1) {
+        strcpy(l->input[0].from, j ? r->g->layer[j - 1].name : "input");
+        l->inputs = 1;
+    }
+    if (status || !delay) return status;
+    if (l->inputs != 1)
+        return convis_yaml_fail(r->y, delay, CONVIS_EFORMAT, "%s: of several inputs each has its own delay: {from: a, delay: 1}", l->name);
+    status = expect_whole(r, delay, "delay", 0, INT32_MAX, &frames);
+    l->input[0].delay = (int)frames;
+    return status;
+}
+
+static convis_status read_value(const struct reader *r, const node *n, unsigned flags, const char *what, struct convis_value *v)
+{
+    double number;
+    if (flags & CONVIS_TEXT || (flags & CONVIS_ARRAY && n->kind == CONVIS_NODE_TEXT && !convis_yaml_number(n, &number))) {
+        if (n->kind != CONVIS_NODE_TEXT) return convis_yaml_fail(r->y, n, CONVIS_EFORMAT, "%s: expected a text", what);
+        v->kind = CONVIS_VALUE_TEXT;
+        v->text = convis_copy_text(r->c, n->text);
+        return v->text ? CONVIS_OK : CONVIS_ENOMEM;
+    }
+    if (flags & CONVIS_ARRAY) return read_array(r, n, what, v);
+    v->kind = CONVIS_VALUE_NUMBER;
+    return expect_number(r, n, what, &v->number);
+}
+
+/* The parameters of one kind: texts come first, because others may follow from them. */
+static convis_status read_values(const struct reader *r, const node *map, struct convis_graph_layer *l, int texts)
+{
+    struct convis_rows rows;
+    convis_status status = convis_graph_rows(r->c, l, &rows);
+    if (status) return convis_yaml_blame(r->y, map, status);
+    for (const node *n = map->first; n && !status; n = n->next) {
+        char what[2*CONVIS_GRAPH_NAME];
+        struct convis_value v = { .kind = CONVIS_VALUE_NUMBER };
+        unsigned flags = 0;
+        int known = 0;
+        if (is_reserved(n->name, l->type)) continue;
+        for (int k = 0; k < rows.count; k++)
+            if (!strcmp(rows.row[k].name, n->name)) { flags = rows.row[k].flags; known = 1; }
+        if (!(flags & CONVIS_TEXT) != !texts) continue;
+        snprintf(what, sizeof what, "%s.%.60s", l->name, n->name);
+        snprintf(v.name, sizeof v.name, "%s", n->name);
+        if (known) status = read_value(r, n, flags, what, &v);
+        if (status) convis_value_free(r->c, &v);
+        else if ((status = convis_graph_put(r->c, l, &v))) {
+            node place = *n;
+            if (!known) { place.line = n->name_line; place.column = n->name_column; }
+            status = convis_yaml_blame(r->y, &place, status);
+        }
+    }
+    return status;
+}
+
+static convis_status unknown_type(const struct reader *r, const node *n)
+{
+    convis_hint hint = CONVIS_HINT(n->text);
+    char quoted[64];
+    for (const convis_layer_type *const *t = convis_layer_types(); *t; t++) convis_hint_offer(&hint, (*t)->name);
+    return convis_yaml_fail(r->y, n, CONVIS_ENAME, "'%s' is no type of layer%s", convis_quoted(quoted, n->text), hint.text);
+}
+
+/* "relu", or a map with its type, its name, what it hears and its parameters. */
+static convis_status read_layer(const struct reader *r, const node *n)
+{
+    const node *type = n, *name = n;
+    struct convis_graph_layer *l;
+    if (n->kind == CONVIS_NODE_LIST)
+        return convis_yaml_fail(r->y, n, CONVIS_EFORMAT, "a list, expected a layer: {name: filter, type: conv}");
+    if (n->kind == CONVIS_NODE_MAP) {
+        type = convis_yaml_find(n, "type");
+        name = convis_yaml_find(n, "name");
+        if (!type) return convis_yaml_fail(r->y, n, CONVIS_EFORMAT, "a layer without type, expected one: {name: filter, type: conv}");
+        if (!name) name = type;
+    }
+    convis_status status = expect_text(r, type, "type");
+    if (!status) status = expect_text(r, name, "name");
+    if (status) return status;
+    const convis_layer_type *known = convis_layer_type_named(type->text);
+    if (!known) return unknown_type(r, type);
+    if ((status = convis_graph_add(r->c, r->g, name->text, known, &l))) return convis_yaml_blame(r->y, name, status);
+    l->line = n->line;
+    l->column = n->column;
+    status = read_inputs(r, n, r->g->layers - 1);
+    for (int texts = 1; texts >= 0 && n->kind == CONVIS_NODE_MAP && !status; texts--) status = read_values(r, n, l, texts);
+    for (int k = 0; k < l->values && !status; k++)
+        if ((status = convis_graph_fit(r->c, l, &l->value[k], 0))) status = convis_yaml_blame(r->y, n, status);
+    return status;
+}
+
+/* ---- Cells ---- */
+
+static convis_status units_of_file(const struct reader *r, const node *n, convis_unit **units, int64_t *count)
+{
+    convis_unit *read = NULL;
+    char *full = convis_file_beside(r->c, r->path, n->text);
+    if (!full) return CONVIS_ENOMEM;
+    convis_status status = convis_units_read(r->c, full, &read, count);
+    convis_release(r->c, full);
+    if (status) return convis_yaml_blame(r->y, n, status);
+    *units = convis_obtain(r->c, (size_t)(*count + 1)*sizeof **units);
+    if (*units) memcpy(*units, read, (size_t)*count*sizeof **units);
+    convis_units_free(&read);
+    return *units ? CONVIS_OK : CONVIS_ENOMEM;
+}
+
+/* Columns of equal length; id counts from 0 and layer is 0 unless they are there. */
+static convis_status units_of_columns(const struct reader *r, const node *n, convis_unit **units, int64_t *count)
+{
+    static const char *const KEYS[] = { "id", "layer", "x", "y", NULL };
+    struct convis_value column[4] = { { .count = 0 } };
+    convis_status status = expect_keys(r, n, "units", KEYS);
+    for (int k = 3; k >= 0 && !status; k--) {
+        const node *list = convis_yaml_find(n, KEYS[k]);
+        if (!list && k < 2) continue;
+        status = list ? read_array(r, list, KEYS[k], &column[k]) : convis_yaml_fail(r->y, n, CONVIS_EFORMAT, "units: expected x and y");
+        if (!status && k < 3 && column[k].count != *count)
+            status = convis_yaml_fail(r->y, list, CONVIS_ESHAPE, "units: %lld of %s, expected %lld as of y", (long long)column[k].count,
+                                      KEYS[k], (long long)*count);
+        if (k == 3) *count = column[k].count;
+        for (int64_t i = 0; k < 2 && i < *count && !status; i++)
+            if (!(column[k].array[i] >= 0 && column[k].array[i] <= INT32_MAX) || column[k].array[i] != floor(column[k].array[i]))
+                status = convis_yaml_fail(r->y, list, CONVIS_EINVAL, "units: %s %g, expected whole numbers from 0", KEYS[k],
+                                          column[k].array[i]);
+    }
+    if (!status && !(*units = convis_obtain(r->c, (size_t)(*count + 1)*sizeof **units))) status = CONVIS_ENOMEM;
+    for (int64_t i = 0; i < *count && !status; i++)
+        (*units)[i] = (convis_unit){ column[0].array ? (int32_t)column[0].array[i] : (int32_t)i,
+                                     column[1].array ? (int32_t)column[1].array[i] : 0, column[2].array[i], column[3].array[i] };
+    for (int k = 0; k < 4; k++) convis_value_free(r->c, &column[k]);
+    return status;
+}
+
+convis_status convis_graph_read_units(const struct convis_yaml *y, const char *path, const node *n, convis_unit **units, int64_t *count)
+{
+    const struct reader r = { y, y->context, path, NULL };
+    *units = NULL;
+    *count = 0;
+    return n->kind == CONVIS_NODE_TEXT ? units_of_file(&r, n, units, count) : units_of_columns(&r, n, units, count);
+}
+
+static convis_status read_units(const struct reader *r, const node *n)
+{
+    convis_unit *units;
+    int64_t count;
+    convis_status status = convis_graph_read_units(r->y, r->path, n, &units, &count);
+    if (!status && (status = convis_graph_set_units(r->c, r->g, units, count))) status = convis_yaml_blame(r->y, n, status);
+    convis_release(r->c, units);
+    return status;
+}
+
+/* ---- The whole ---- */
+
+static convis_status read_head(const struct reader *r, const node *root)
+{
+    struct convis_graph *g = r->g;
+    const node *n;
+    convis_status status = CONVIS_OK;
+    if ((n = convis_yaml_find(root, "title"))) status = copy(r, n, "title", &g->title);
+    if (!status && (n = convis_yaml_find(root, "source"))) status = copy(r, n, "source", &g->source);
+    if (!status && (n = convis_yaml_find(root, "dt"))) {
+        status = expect_number(r, n, "dt", &g->dt);
+        if (!status && !(g->dt > 0 && g->dt <= 1e6))
+            status = convis_yaml_fail(r->y, n, CONVIS_EINVAL, "dt: %g s, expected more than 0 s", g->dt);
+    }
+    if (!status && (n = convis_yaml_find(root, "past"))) {
+        status = expect_number(r, n, "past", &g->past);
+        if (!status && !(fabs(g->past) <= 1e30))
+            status = convis_yaml_fail(r->y, n, CONVIS_EINVAL, "past: %g, expected -1e30 to 1e30", g->past);
+    }
+    if (!status && (n = convis_yaml_find(root, "output"))) {
+        status = expect_text(r, n, "output");
+        if (!status && strlen(n->text) >= sizeof g->output)
+            status = convis_yaml_fail(r->y, n, CONVIS_ENAME, "output: too long to be a layer's name");
+        if (status) return status;
+        strcpy(g->output, n->text);
+        g->output_line = n->line;
+        g->output_column = n->column;
+    }
+    return status;
+}
+
+convis_status convis_graph_read_title(const struct convis_yaml *y, const node *n, struct convis_graph *g)
+{
+    const struct reader r = { y, y->context, "", g };
+    return copy(&r, n, "title", &g->title);
+}
+
+static convis_status read_aliases(const struct reader *r, const node *map)
+{
+    convis_status status = CONVIS_OK;
+    if (map->kind != CONVIS_NODE_MAP) return convis_yaml_fail(r->y, map, CONVIS_EFORMAT, "aliases: expected names and paths");
+    for (const node *n = map->first; n && !status; n = n->next) {
+        status = expect_text(r, n, "alias");
+        if (!status && (status = convis_graph_add_alias(r->c, r->g, n->name, n->text))) status = convis_yaml_blame(r->y, n, status);
+    }
+    return status;
+}
+
+convis_status convis_graph_read(const struct convis_yaml *y, const char *path, struct convis_graph *g)
+{
+    static const char *const KEYS[] = { "title", "source", "dt", "past", "layers", "output", "aliases", "units", NULL };
+    struct reader r = { y, y->context, path, g };
+    const node *n, *layers;
+    *g = (struct convis_graph){ .dt = 0.001 };
+    snprintf(g->file, sizeof g->file, "%s", y->name);
+    convis_status status = expect_keys(&r, y->root, "the model", KEYS);
+    if (!status) status = read_head(&r, y->root);
+    layers = status ? NULL : convis_yaml_find(y->root, "layers");
+    if (!status && (!layers || layers->kind != CONVIS_NODE_LIST || !layers->count))
+        status = convis_yaml_fail(y, layers ? layers : y->root, CONVIS_EFORMAT, "layers: expected a list of one layer at least");
+    for (n = status ? NULL : layers->first; n && !status; n = n->next) status = read_layer(&r, n);
+    if (!status && (n = convis_yaml_find(y->root, "aliases"))) status = read_aliases(&r, n);
+    if (!status && (n = convis_yaml_find(y->root, "units"))) status = read_units(&r, n);
+    if (!status) status = convis_graph_check(r.c, g);
+    if (status) convis_graph_clear(r.c, g);
+    return status;
+}

@@ -1,8 +1,0 @@
-/* kernels.h - arrays by what they look like: "gaussian?sigma=2". The public lists of kinds and keys are in <convis/io.h>. */
-#ifndef CONVIS_MODELS_KERNELS_H
-#define CONVIS_MODELS_KERNELS_H
-#include <convis/layer.h>
-
-/* values: (out, in, T, Y, X). path begins the sentences. */
-convis_status convis_kernel_values(convis_context *, const char *path, const char *spec, convis_shape, double dt, double *values);
-#endif

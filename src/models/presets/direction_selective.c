@@ -1,0 +1,25 @@
+/* direction_selective.c - a direction selective filter at every pixel: a Gabor that drifts, half-squared.
+ *
+ * A filter that is oriented in space and time answers to what moves along it; `filter.weights` says where to, how fast and how fine.
+ *
+ * Source: A. B. Watson and A. J. Ahumada, Model of human visual-motion sensing, J. Opt. Soc. Am. A 2:322-342 (1985). */
+#include "preset.h"
+
+static const char yaml[] =
+    "title: direction selective filter\n"
+    "source: Watson and Ahumada (1985)\n"
+    "dt: 0.01\n"
+    "past: 127.5\n"
+    "layers:\n"
+    "  - {name: contrast, type: scale, gain: 0.00784313725490196, offset: -1}\n"
+    "  - name: filter\n"
+    "    type: conv\n"
+    "    frames: 25\n"
+    "    height: 19\n"
+    "    width: 19\n"
+    "    weights: moving_gabor?sigma=3&frequency=0.125&temporal_frequency=8&gain=0.00338636\n"
+    "  - {name: rate, type: power, exponent: 2, gain: 100}\n";
+
+const struct convis_design convis_design_direction_selective = { "direction_selective",
+                                                                 "a drifting Gabor filter at every pixel, half-squared", NULL,
+                                                                yaml, NULL };
