@@ -39,13 +39,32 @@ static int default_figure(const char *file, const char *name, char *figure, size
     return 1;
 }
 
+/* A result keeps its model, which knows the layers' signs: "ON,OFF". Only when every layer gets a name of its own; else "". */
+static void name_layers(convis_context *c, const char *file, char *names, size_t size)
+{
+    convis_recipe *model = NULL;
+    char path[32], value[64];
+    size_t used = 0;
+    int count[2] = { 0, 0 };
+    *names = '\0';
+    if ((strcasecmp(cli_extension(file), "h5") && strcasecmp(cli_extension(file), "hdf5")) || convis_recipe_open(c, file, &model)) return;
+    for (int k = 0; used < size; k++) {
+        snprintf(path, sizeof path, "ganglion_%d.sign", k);
+        if (convis_recipe_get(model, path, value, sizeof value)) break;
+        const int off = atof(value) < 0, nth = ++count[off];
+        used += (size_t)snprintf(names + used, size - used, nth > 1 ? "%s%s %d" : "%s%s", k ? "," : "", off ? "OFF" : "ON", nth);
+    }
+    if (used >= size) *names = '\0';
+    convis_recipe_free(&model);
+}
+
 int cli_plot(int argc, char **argv)
 {
     convis_plot_options o = CONVIS_PLOT_DEFAULTS;
     cli_size size = { 0, 0 };
     cli_list words = { 0 };
     const char *figure = NULL;
-    char made[4096];
+    char made[4096], names[512];
     const cli_option options[] = {
         { 'o', "output",   "FIGURE",    CLI_TEXT,     &figure,   ".png, .svg or .pdf (FILE's name with .png)" },
         { 'k', "kind",     "KIND",      CLI_TEXT,     &o.kind,   "raster, maps, traces, mosaic, kernel, tuning, prediction or\nnonlinearity" },
@@ -55,7 +74,7 @@ int cli_plot(int argc, char **argv)
         { 0, "name",       "DATASET",   CLI_TEXT,     &o.name,   "of .h5 and .npz: which map" },
         { 0, "dt",         "SECONDS",   CLI_POSITIVE, &o.dt,     "duration of a frame, where the file does not say" },
         { 0, "title",      "TEXT",      CLI_TEXT,     &o.title,  "above the figure" },
-        { 0, "labels",     "A,B",       CLI_TEXT,     &o.labels, "of tuning: names of its curves" },
+        { 0, "labels",     "A,B",       CLI_TEXT,     &o.labels, "names: of a tuning's curves, of the layers of spikes (ON, OFF\nwhere the file keeps its model)" },
         { 0, "size",       "WxH",       CLI_SIZE,     &size,     "pixels of a PNG; SVG and PDF have half as many points" },
         { 0, "keep-script", NULL,       CLI_FLAG,     &o.keep_script, "leave script and data beside the figure, in a folder of its name\nwith .plot: 'gnuplot figure.gp' there draws the figure again" },
         { 0 }
@@ -72,6 +91,10 @@ int cli_plot(int argc, char **argv)
     convis_context *c = cli_open(NULL, 1);
     if (!c) return 1;
     int failed = 0;
+    if (!o.labels) {
+        name_layers(c, file, names, sizeof names);
+        o.labels = *names ? names : NULL;
+    }
     if (convis_plot(c, file, figure, &o)) failed = cli_report(c);
     else if (o.keep_script) cli_say("%s; script and data are in %.*s.plot", figure, (int)(strrchr(figure, '.') - figure), figure);
     else cli_say("%s", figure);

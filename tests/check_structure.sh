@@ -24,7 +24,7 @@ for file in cli/*.[ch]; do
     done
 done
 includes_only "$(include_of "$standard|<convis/[a-z]+\.h>")" 'an example' examples/*.c
-includes_only "$(include_of "$standard|<convis/(layer|kernel)\.h>|\"kernels/[a-z_/]+\.h\"|\"[a-z_]+\.h\"")" 'a layer' src/layers/*.c src/layers/*.h
+includes_only "$(include_of "$standard|<convis/(layer|kernel)\.h>|\"(base|kernels)/[a-z_/]+\.h\"|\"[a-z_]+\.h\"")" 'a layer' src/layers/*.c src/layers/*.h
 includes_only "$(include_of "$standard|<convis/(layer|kernel)\.h>|<fftw3\.h>|\"(base|kernels)/[a-z_/]+\.h\"|\"[a-z_]+\.h\"")" 'a kernel' src/kernels/*.h src/kernels/*/*.[ch]
 ls src/*.c > /dev/null 2>&1 && wrong 'src/ itself has a .c: each belongs into a room'
 for file in src/device/*.[ch] src/device/*/*.[ch]; do

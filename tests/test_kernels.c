@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <convis/io.h>
-#include "kernels/philox.h"
+#include "base/philox.h"
 #include "engine/initialisers.h"
 #include "miser.h"
 #include <math.h>

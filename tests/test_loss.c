@@ -9,7 +9,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include "kernels/philox.h"
+#include "base/philox.h"
 
 #ifdef CONVIS_DOUBLE
 #define PRECISION 1e-13

@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "kernels/philox.h"
+#include "base/philox.h"
 #ifndef CONVIS_TEST_DATA
 #define CONVIS_TEST_DATA "tests/data"
 #endif

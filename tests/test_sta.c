@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <convis/fit.h>
-#include "kernels/philox.h"
+#include "base/philox.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

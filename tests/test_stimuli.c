@@ -6,7 +6,7 @@
 #include <cmocka.h>
 #include <convis/io.h>
 #include "stimuli/eye.h"
-#include "kernels/philox.h"
+#include "base/philox.h"
 #include "stimuli/stimuli.h"
 #include <math.h>
 #include <stdio.h>

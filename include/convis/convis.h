@@ -214,6 +214,9 @@ convis_status convis_state_load(convis_model *, const char *file);
 
 /* ---- Units and spikes. ------------------------------------------------------------------------------- */
 
+/* An array of any shape, the last size fastest. Who made it says how it is released (<convis/io.h>: convis_array_free). */
+typedef struct convis_array { double *data; int dims; int64_t dim[8]; } convis_array;
+
 typedef struct convis_unit  { int32_t id, layer; double x, y; } convis_unit;        /* degrees from the map's centre */
 typedef struct convis_spike { double time; int32_t unit, layer; } convis_spike;     /* seconds; unit is the unit's id */
 
@@ -273,6 +276,17 @@ convis_status convis_model_resume(convis_model *, const char *file);
  * says how many there are. ENAME when nothing has that name. */
 convis_status convis_model_attached(convis_context *, const char *file, const char *name, char type, void *data, size_t room,
                                     size_t *count);
+
+/* ---- Kernels -----------------------------------------------------------------------------------------
+ * "KIND?key=value&key=value", for convis_set_kernel and model files: what kinds there are, and what each can be told. */
+typedef struct convis_stim_info { const char *name, *doc; } convis_stim_info;
+typedef struct convis_stim_param {
+    const char *name, *unit, *doc;
+    double value, min, max;          /* default and bounds */
+    int whole, text;                 /* whole: only whole numbers; text: a path, not a number */
+} convis_stim_param;
+int convis_kernel_kind_list(int index, convis_stim_info *);                         /* 0 past the last */
+int convis_kernel_param_list(const char *kind, int index, convis_stim_param *);
 
 #pragma GCC visibility pop
 #ifdef __cplusplus

@@ -44,7 +44,6 @@ convis_status convis_movie_read (convis_movie *, convis_real *frames, int64_t st
 void          convis_movie_close(convis_movie **);
 
 /* Arrays whole, for stimuli of known size, responses and positions. free with convis_array_free. */
-typedef struct convis_array { double *data; int dims; int64_t dim[8]; } convis_array;
 convis_status convis_array_read(convis_context *, const char *name, convis_array *);   /* .npy .npz .h5 .inr */
 void          convis_array_free(convis_array *);
 
@@ -95,7 +94,7 @@ typedef struct convis_plot_options {
     const char *name;        /* data set in .h5 or .npz; NULL: the first that fits */
     double      dt;          /* seconds per frame where the file does not say */
     int         width, height, keep_script;
-    const char *labels;      /* tuning: names of its curves, "a,b"; NULL: none */
+    const char *labels;      /* "a,b": names of a tuning's curves; of spikes and cells, the names of layers 0, 1 ...; NULL: none */
 } convis_plot_options;
 #define CONVIS_PLOT_DEFAULTS { NULL, 0, 0, NULL, NULL, NULL, 0, 0, 0, 0, NULL }
 convis_status convis_plot(convis_context *, const char *file, const char *figure, const convis_plot_options *);
@@ -135,19 +134,8 @@ convis_status convis_reconstruction_close(convis_reconstruction **, double secon
 
 /* ---- Stimuli -----------------------------------------------------------------------------------------
  * "stim:KIND?key=value&key=value": what kinds there are, and what each can be told. */
-typedef struct convis_stim_info { const char *name, *doc; } convis_stim_info;
-typedef struct convis_stim_param {
-    const char *name, *unit, *doc;
-    double value, min, max;          /* default and bounds */
-    int whole, text;                 /* whole: only whole numbers; text: a path, not a number */
-} convis_stim_param;
 int convis_stim_list(int index, convis_stim_info *);                                /* 0 past the last */
 int convis_stim_param_list(const char *kind, int index, convis_stim_param *);
-
-/* ---- Kernels -----------------------------------------------------------------------------------------
- * "KIND?key=value&key=value", for convis_set_kernel and model files: what kinds there are, and what each can be told. */
-int convis_kernel_kind_list(int index, convis_stim_info *);                         /* 0 past the last */
-int convis_kernel_param_list(const char *kind, int index, convis_stim_param *);
 
 #pragma GCC visibility pop
 #ifdef __cplusplus

@@ -23,7 +23,7 @@
  * All five follow from sums over frames. They are kept block by block, so that a bootstrap sample, as many blocks of
  * frames as there are, drawn with replacement (E. Carlstein, Ann. Statist. 14:1171-1179, 1986), costs a few additions. The
  * interval is that of percentiles. Block j of sample i is drawn by counter (i, j): the same for every unit and rerun. */
-#include "kernels/philox.h"
+#include "base/philox.h"
 #include <convis/fit.h>
 #include <convis/layer.h>
 #include <math.h>

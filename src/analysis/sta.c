@@ -14,7 +14,7 @@
  * response and takes away what it has to do with the stimulus. */
 #include "eigen.h"
 #include "base/context.h"
-#include "kernels/philox.h"
+#include "base/philox.h"
 #include "kernels/products/products.h"
 #include <convis/fit.h>
 #include <math.h>

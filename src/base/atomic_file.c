@@ -1,5 +1,5 @@
 /* atomic_file.c - files: opening to read; writing aside and renaming, alone or several writers together. */
-#include "io/sinks.h"
+#include "atomic_file.h"
 #include "text.h"
 #include <errno.h>
 #include <fcntl.h>

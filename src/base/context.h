@@ -3,8 +3,17 @@
 #define CONVIS_CONTEXT_H
 #include <convis/layer.h>
 
+/* What rooms are given to call of rooms that they may not know (src/library/open.c). */
+struct convis_frames;
+struct convis_movie_options;
+struct convis_hooks {
+    convis_status (*array)(convis_context *, const char *name, convis_array *);          /* data: convis_disown */
+    convis_status (*stimulus)(convis_context *, const char *text, const struct convis_movie_options *, struct convis_frames **);
+};
+
 struct convis_context {
     convis_allocator allocator;
+    const struct convis_hooks *hooks;
     int  threads;
     int  isa;                     /* index into convis_isa's list */
     unsigned colour;              /* of the next large block (convis_obtain) */
@@ -19,5 +28,9 @@ convis_status convis_fail_before(convis_context *, convis_status, const char *fo
     __attribute__((format(printf, 3, 4)))
 #endif
     ;
+extern const convis_allocator convis_plain_allocator;   /* malloc and free */
+/* Memory that remembers its allocator, for the *_free functions that get no context. */
+void *convis_own(convis_context *, size_t bytes);
+void  convis_disown(void *memory);
 int convis_cpu_usable(const char *isa);      /* src/device/cpu/cpu.c: can this processor run it? */
 #endif

@@ -1,6 +1,5 @@
 /* lines.c - lines of numbers in and out, with a decimal point whatever the locale. */
 #include "lines.h"
-#include "io/npy.h"
 #include "text.h"
 #include <errno.h>
 #include <math.h>

@@ -1,7 +1,7 @@
 /* lines.h - lines of numbers: what the .spk, .csv and unit files share. Always with a decimal point, whatever the locale. */
 #ifndef CONVIS_TEXT_H
 #define CONVIS_TEXT_H
-#include "io/sinks.h"
+#include "atomic_file.h"
 #include <locale.h>
 
 typedef struct convis_text {

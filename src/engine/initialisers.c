@@ -18,10 +18,10 @@
  * The centre of Y and X is index (size - 1)/2, rounded down: where `conv` puts a kernel's centre, so that none moves the image. */
 #include "initialisers.h"
 #include "initialisers_font.h"
+#include "base/context.h"
 #include "base/query.h"
-#include "kernels/philox.h"
+#include "base/philox.h"
 #include "base/text.h"
-#include <convis/io.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -321,7 +321,7 @@ static convis_status random_normal(kernel *k, double *values)
 static convis_status file(kernel *k, double *values)
 {
     convis_array a;
-    convis_status status = convis_array_read(k->context, k->text, &a);
+    convis_status status = k->context->hooks->array(k->context, k->text, &a);
     if (status) return status;
     const int64_t *dim = k->shape.dim, n = convis_elements(k->shape);
     int64_t count = 1;
@@ -341,7 +341,7 @@ static convis_status file(kernel *k, double *values)
                              "%lld), or the end of it", k->who, k->text, sizes, (long long)dim[0], (long long)dim[1], (long long)dim[2],
                              (long long)dim[3], (long long)dim[4]);
     }
-    convis_array_free(&a);
+    convis_disown(a.data);
     return status;
 }
 

@@ -127,6 +127,7 @@ static inline double convis_edge_past(const convis_model *m, const model_layer *
 int convis_is_fed_back(const convis_model *, int layer);      /* to itself or an earlier one */
 static inline int convis_can_learn(const convis_field *f) { return !(f->flags & (CONVIS_FIXED | CONVIS_WHOLE | CONVIS_TEXT)); }
 uint64_t convis_state_layout(const convis_model *);           /* equal for models whose states mean the same */
+convis_status convis_parameters_read(convis_model *, const char *file);     /* lines, as convis_parameters_save writes them */
 convis_status convis_prepare(convis_model *);                 /* constants of every layer whose parameters changed */
 void convis_start(convis_model *);                            /* states and carried frames as before the first frame */
 /* Units of the model's spiking layers, in order (copied). Without it each element is a unit. */

@@ -2,15 +2,12 @@
  *
  * The file is text, a line a number: "opl.center.tau 0.01", "ganglion_0.cells.x[3] 12.5"; '#' begins a comment. */
 #include "model.h"
-#include "io/sinks.h"
 #include "base/lines.h"
 #include "initialisers.h"
-#include "models/recipe.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 model_layer *convis_find_parameter(const convis_model *m, const char *path, int *row)
 {
@@ -310,9 +307,6 @@ static convis_status load(convis_model *m, const char *name, const char *text)
     return status;
 }
 
-convis_status convis_parameters_load(convis_model *m, const char *file)
-{
-    return !strcasecmp(convis_extension(file), ".npz") ? convis_npz_to_model(m, file) : load(m, file, NULL);
-}
+convis_status convis_parameters_read(convis_model *m, const char *file) { return load(m, file, NULL); }
 
 convis_status convis_parameters_parse(convis_model *m, const char *name, const char *text) { return load(m, name, text); }

@@ -3,7 +3,7 @@
  * A model's state is the frame number, every layer's states, and the frames that delayed inputs still need. Noise needs
  * no more than the frame number. */
 #include "remote.h"
-#include "io/sinks.h"
+#include "base/atomic_file.h"
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>

@@ -331,26 +331,6 @@ convis_status convis_numbers_frames(convis_numbers *n, convis_frames **frames)
 
 /* ---- Arrays whole ---- */
 
-/* These functions get no context to release by, so the memory carries a copy of its allocator in front. */
-enum { OWNER = 64 };
-_Static_assert(sizeof(convis_allocator) <= OWNER, "the allocator fits in front of what it obtained");
-
-void *convis_own(convis_context *c, size_t bytes)
-{
-    char *memory = bytes > SIZE_MAX - OWNER ? NULL : convis_obtain(c, bytes + OWNER);
-    if (!memory) return NULL;
-    memcpy(memory, &c->allocator, sizeof c->allocator);
-    return memory + OWNER;
-}
-
-void convis_disown(void *memory)
-{
-    if (!memory) return;
-    convis_context owner = { .threads = 0 };
-    memcpy(&owner.allocator, (char *)memory - OWNER, sizeof owner.allocator);
-    convis_release(&owner, (char *)memory - OWNER);
-}
-
 convis_status convis_numbers_array(convis_numbers *n, convis_array *array)
 {
     convis_context *c = n->context;

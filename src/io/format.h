@@ -4,7 +4,7 @@
  * steps of the model; results.c picks the sink. A format never guesses timing: it reports what the file says. */
 #ifndef CONVIS_FORMAT_H
 #define CONVIS_FORMAT_H
-#include "base/context.h"
+#include "base/atomic_file.h"
 #include <convis/io.h>
 
 /* An open source of frames at their own rate. The format allocates it (convis_obtain) and closes itself. */
@@ -37,12 +37,6 @@ struct convis_spike_writer {
     convis_status (*finish)(convis_spike_writer *, double seconds, int keep);
 };
 
-/* Writing aside: a temporary file in the same folder, renamed by commit; every writer uses it. */
-typedef struct convis_aside { convis_context *context; char *path, *temporary; } convis_aside;
-convis_status convis_aside_open  (convis_context *, const char *path, convis_aside *);   /* picks the temporary name */
-convis_status convis_aside_commit(convis_aside *);      /* fsync is the caller's; renames, frees */
-void          convis_aside_abandon(convis_aside *);     /* removes, frees */
-
 /* Sources: */
 convis_status convis_npy_frames   (convis_context *, const char *path, convis_frames **);
 convis_status convis_npz_frames   (convis_context *, const char *path, const char *key, convis_frames **);
@@ -51,7 +45,6 @@ convis_status convis_inr_frames   (convis_context *, const char *path, convis_fr
 convis_status convis_ffmpeg_frames(convis_context *, const char *path, int channel, convis_frames **);   /* movies, images */
 convis_status convis_sequence_frames(convis_context *, const char *pattern, int channel, convis_frames **); /* globs, %04d */
 convis_status convis_raw_frames   (convis_context *, int64_t width, int64_t height, convis_frames **);   /* standard input */
-convis_status convis_stim_frames  (convis_context *, const char *text, const convis_movie_options *, convis_frames **);
 
 /* Sinks, by extension; arguments as convis_map_writer_open and convis_spike_writer_open: */
 convis_status convis_npy_maps   (convis_context *, const char *file, const char *name, convis_shape, const convis_provenance *, convis_map_writer **);

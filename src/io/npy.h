@@ -81,9 +81,6 @@ convis_status convis_named_numbers(convis_context *, const char *name, int movie
 /* A size from a header must not make us ask for memory that is not there: the system might grant it, and kill later. ENOMEM,
  * with a sentence, where so many bytes are more than the machine has. */
 convis_status convis_memory_check(convis_context *, const char *name, double bytes);
-/* Memory that remembers its allocator, for the *_free functions that get no context. */
-void *convis_own(convis_context *, size_t bytes);
-void  convis_disown(void *memory);
 
 /* ---- Arrays out: a .npy whose first dimension is known only at the end ---- */
 

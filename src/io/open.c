@@ -67,7 +67,7 @@ convis_status convis_frames_open(convis_context *c, const char *name, const conv
     if (!name || !*name)
         return convis_fail(c, CONVIS_EINVAL, "input: no name was given, expected a file, a pattern, stim:KIND or -");
     if (!nested && !strcmp(name, "-")) return convis_raw_frames(c, options->width, options->height, out);
-    if (!nested && !strncmp(name, "stim:", 5)) return convis_stim_frames(c, name + 5, options, out);
+    if (!nested && !strncmp(name, "stim:", 5)) return c->hooks->stimulus(c, name + 5, options, out);
     if (!exists(name)) {
         for (size_t k = 0; k < sizeof containers/sizeof *containers; k++) {
             const char *colon = container_colon(name, containers[k]);

@@ -1,6 +1,7 @@
 /* spikes.h - spikes in, one reader a format; spk.c dispatches and puts them in order. */
 #ifndef CONVIS_SPIKES_H
 #define CONVIS_SPIKES_H
+#include "sinks.h"
 #include "base/lines.h"
 
 /* Append the file's spikes, elements of type convis_spike, to the list; the caller disowns its data. */

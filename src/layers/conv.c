@@ -17,7 +17,7 @@ CONVIS_EXPORT(conv, )
 
 #else
 #include "kernels/conv/conv.h"
-#include "kernels/philox.h"
+#include "base/philox.h"
 
 enum { CHANNELS, FRAMES, HEIGHT, WIDTH, GROUPS, STRIDE, DILATION_T, DILATION, PADDING, METHOD, WEIGHTS, BIAS };
 static const convis_field params[] = {

@@ -76,7 +76,7 @@ CONVIS_KERNEL4(rf_weights, PARAM k, IN dp, IN x, OUT dw)
 CONVIS_EXPORT(rf, CONVIS_ENTRY(rf_project) CONVIS_ENTRY(rf_gather) CONVIS_ENTRY(rf_input) CONVIS_ENTRY(rf_weights))
 
 #else
-#include "kernels/philox.h"
+#include "base/philox.h"
 #include "kernels/rf/rf.h"
 #include <string.h>
 

@@ -80,7 +80,7 @@ CONVIS_EXPORT(smooth_conv, CONVIS_ENTRY(smooth_conv_chain) CONVIS_ENTRY(smooth_c
 
 #else
 #include "kernels/conv/conv.h"
-#include "kernels/philox.h"
+#include "base/philox.h"
 #include <string.h>
 
 enum { CHANNELS, STAGES, HEIGHT, WIDTH, PADDING, TAU, WEIGHTS, BIAS };

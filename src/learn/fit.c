@@ -1,6 +1,6 @@
 /* fit.c - epochs: steps or searches, schedules, early stopping, several starts, and going on after a kill. */
 #include "fit_problem.h"
-#include "kernels/philox.h"
+#include "base/philox.h"
 #include "base/text.h"
 #include "learn/optimizers/optimizers.h"
 #include <math.h>

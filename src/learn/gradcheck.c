@@ -4,7 +4,7 @@
  *      (L(v + h) - L(v - h))/2h      against what the way back says
  *
  * A difference is only as good as L is exact: what is below the rounding of L over h counts as agreement. */
-#include "kernels/philox.h"
+#include "base/philox.h"
 #include "engine/model.h"
 #include "bptt.h"
 #include <convis/fit.h>

@@ -14,7 +14,7 @@
  *                    first, |W - s u v'|^2                             2 (W - s u v')
  *
  * Everything is in double precision, in one fixed order. */
-#include "kernels/philox.h"
+#include "base/philox.h"
 #include "base/text.h"
 #include <convis/fit.h>
 #include <math.h>

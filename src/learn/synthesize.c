@@ -4,7 +4,7 @@
  * x, or x shrunk until its root mean square is the limit; shrinking never leaves the range. */
 #include "learn/optimizers/optimizers.h"
 #include "bptt.h"
-#include "kernels/philox.h"
+#include "base/philox.h"
 #include <convis/fit.h>
 #include <math.h>
 #include <stdio.h>

@@ -17,6 +17,7 @@
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 /* ---- Out: graphs ---- */
 
@@ -311,4 +312,11 @@ void convis_model_yaml_free(const convis_model *m, char **text)
     if (!m || !text) return;
     convis_release(m->context, *text);
     *text = NULL;
+}
+
+/* ---- Parameters alone ---- */
+
+convis_status convis_parameters_load(convis_model *m, const char *file)
+{
+    return !strcasecmp(convis_extension(file), ".npz") ? convis_npz_to_model(m, file) : convis_parameters_read(m, file);
 }

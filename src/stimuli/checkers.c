@@ -6,7 +6,7 @@
  * b is drawn anew for each check `rate` times a second. Draws are keyed by seed, refresh and check (Philox), so frame
  * k does not depend on where one begins. Checks are counted from the centre: a larger field only adds checks. */
 #include "stimuli.h"
-#include "kernels/philox.h"
+#include "base/philox.h"
 
 #define CHECKER_FIELDS                                                                              \
     { "size", "degrees", .5, 0, 10000, 0, "of a check; at least a pixel. 0: one pixel" },           \

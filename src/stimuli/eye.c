@@ -10,7 +10,7 @@
  * 2003, Vision Research 43:1035; Martinez-Conde, Macknik & Hubel 2004, Nature Reviews Neuroscience 5:229). Draws are keyed
  * by seed and frame (drift) or seed and number (saccades), so the path does not depend on where one begins. */
 #include "eye.h"
-#include "kernels/philox.h"
+#include "base/philox.h"
 
 enum { DRIFT = 0x64726966, ONSET = 0x6f6e7365, JUMP = 0x6a756d70 };     /* which draw: the upper half of the key */
 

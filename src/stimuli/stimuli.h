@@ -33,6 +33,9 @@ struct convis_stim {
     void  *own;
 };
 
+/* "KIND?key=value&key=value" as frames. */
+convis_status convis_stim_frames(convis_context *, const char *text, const convis_movie_options *, convis_frames **);
+
 /* The index-th parameter of a kind: its own, then the common ones that it does not replace. NULL past the last. */
 const convis_field *convis_stim_field(const convis_stim_kind *, int index);
 double convis_stim_value(const convis_stim *, const char *name);     /* the name must exist */

@@ -38,6 +38,8 @@ void  convis_figure_begin(convis_figure *, double width, double height);
 FILE *convis_figure_data (convis_figure *, const char *part);             /* NULL: the sentence is left */
 convis_status convis_figure_done(convis_figure *, FILE *, const char *part);
 void  convis_figure_quote(FILE *, const char *text);     /* as a gnuplot string in which nothing is interpreted */
+/* Entry k of "a,b,c"; "" when there is none. */
+void  convis_figure_listed(const char *list, int k, char *entry, size_t size);
 void  convis_figure_title(convis_figure *, double x);    /* the title, if there is one, from x points from the left */
 /* Margins of the next panel, in points from the left and the bottom of the figure. */
 void  convis_figure_panel(convis_figure *, double left, double right, double bottom, double top);

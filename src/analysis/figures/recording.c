@@ -94,25 +94,13 @@ static convis_status count_layers(convis_figure *f, convis_figure_recording *r)
     return CONVIS_OK;
 }
 
-/* A result keeps its model, and the model knows which layer is ON. Labels only when every layer gets one of its own. */
-static void label_layers(convis_figure *f, convis_figure_recording *r)
+/* Names by the layers' numbers, as the caller knows them ("ON,OFF"). */
+static void label_layers(const convis_figure *f, convis_figure_recording *r)
 {
-    char path[64], value[64];
-    convis_recipe *recipe = NULL;
-    int signs = 0, ons = 0, offs = 0, kept = convis_has_extension(f->source, ".h5") || convis_has_extension(f->source, ".hdf5");
-    for (int k = 0; k < r->layers; k++) snprintf(r->label[k], sizeof r->label[k], "layer %d", r->layer[k]);
-    if (!kept || convis_recipe_open(f->context, f->source, &recipe)) { convis_recipe_free(&recipe); return; }
-    char label[FIGURE_LAYERS][24];
     for (int k = 0; k < r->layers; k++) {
-        snprintf(path, sizeof path, "ganglion_%d.sign", r->layer[k]);
-        if (convis_recipe_get(recipe, path, value, sizeof value)) break;
-        int off = atof(value) < 0, nth = off ? ++offs : ++ons;
-        if (nth > 1) snprintf(label[k], sizeof label[k], "%s %d", off ? "OFF" : "ON", nth);
-        else snprintf(label[k], sizeof label[k], "%s", off ? "OFF" : "ON");
-        signs++;
+        convis_figure_listed(f->options->labels, r->layer[k], r->label[k], sizeof r->label[k]);
+        if (!*r->label[k]) snprintf(r->label[k], sizeof r->label[k], "layer %d", r->layer[k]);
     }
-    if (signs == r->layers) memcpy(r->label, label, sizeof label);
-    convis_recipe_free(&recipe);
 }
 
 int convis_figure_recording_layer(const convis_figure_recording *r, int32_t layer)

@@ -101,3 +101,12 @@ void convis_figure_palette(FILE *s, const char *name)
     for (int k = 0; colors[k]; k++) fprintf(s, "%s%d '%s'", k ? ", " : "", k, colors[k]);
     fputs(")\n", s);
 }
+
+void convis_figure_listed(const char *list, int k, char *entry, size_t size)
+{
+    for (; list && *list && k > 0; k--) {
+        list += strcspn(list, ",");
+        list += *list == ',';
+    }
+    snprintf(entry, size, "%.*s", list && k == 0 ? (int)strcspn(list, ",") : 0, list ? list : "");
+}

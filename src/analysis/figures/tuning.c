@@ -45,16 +45,6 @@ static convis_status shape(convis_figure *f, const convis_array *a, tuning *t)
     return CONVIS_OK;
 }
 
-static void split_labels(const convis_figure *f, tuning *t)
-{
-    const char *at = f->options->labels;
-    for (int k = 0; at && *at && k < CURVES; k++) {
-        const int length = (int)strcspn(at, ",");
-        snprintf(t->label[k], sizeof t->label[k], "%.*s", length, at);
-        at += length + (at[length] == ',');
-    }
-}
-
 /* Lines of direction and responses. */
 static convis_status write_rows(convis_figure *f, const tuning *t)
 {
@@ -151,7 +141,7 @@ convis_status convis_figure_tuning(convis_figure *f)
     tuning t = { .v = NULL };
     convis_status s = convis_array_read(f->context, f->source, &a);
     if (!s) s = shape(f, &a, &t);
-    split_labels(f, &t);
+    for (int k = 0; k < CURVES; k++) convis_figure_listed(f->options->labels, k, t.label[k], sizeof t.label[k]);
     if (!s) s = write_rows(f, &t);
     if (!s && t.round) s = write_points(f, &t);
     if (!s) write_script(f, &t);

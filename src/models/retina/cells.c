@@ -4,7 +4,7 @@
  * sum of the squared sigmas in a row. Its random ring phases and shifts come from libc's rand(); here they come from
  * Philox, keyed by the seed and counted by layer and cell, so that a retina's cells do not change from run to run. */
 #include "retina.h"
-#include "kernels/philox.h"
+#include "base/philox.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

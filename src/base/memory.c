@@ -1,0 +1,58 @@
+/* memory.c - zeroed, aligned memory from a context's allocator. */
+#include "context.h"
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ALIGNMENT = 64 };
+
+static void *plain_obtain(void *user, size_t bytes) { (void)user; return malloc(bytes); }
+static void  plain_release(void *user, void *memory) { (void)user; free(memory); }
+const convis_allocator convis_plain_allocator = { plain_obtain, plain_release, NULL };
+
+/* The allocator promises no alignment beyond malloc's, so the block carries its own start just below what we return.
+ * Large blocks come page-aligned; a kernel that walks through eight maps would then meet all eight in one set of the
+ * first-level cache. So each large block begins some lines further into its page than the one before. */
+enum { LARGE = 1 << 14, COLOURS = 16, COLOUR_BYTES = 5*ALIGNMENT };
+
+void *convis_obtain(convis_context *c, size_t bytes)
+{
+    size_t extra = ALIGNMENT + sizeof(void *), shift = 0;
+    if (bytes >= LARGE) {
+        shift = c->colour*COLOUR_BYTES;
+        c->colour = (c->colour + 1)%COLOURS;
+    }
+    void *raw = bytes > SIZE_MAX - extra - shift ? NULL : c->allocator.obtain(c->allocator.user, bytes + extra + shift);
+    if (!raw) {
+        convis_fail(c, CONVIS_ENOMEM, "out of memory: %.1f MB more were asked for", (double)bytes/1e6);
+        return NULL;
+    }
+    uintptr_t at = ((uintptr_t)raw + sizeof(void *) + shift + ALIGNMENT - 1) & ~(uintptr_t)(ALIGNMENT - 1);
+    ((void **)at)[-1] = raw;
+    return memset((void *)at, 0, bytes);
+}
+
+void convis_release(convis_context *c, void *memory)
+{
+    if (memory) c->allocator.release(c->allocator.user, ((void **)memory)[-1]);
+}
+
+/* What is released without a context carries a copy of its allocator in front. */
+enum { OWNER = 64 };
+_Static_assert(sizeof(convis_allocator) <= OWNER, "the allocator fits in front of what it obtained");
+
+void *convis_own(convis_context *c, size_t bytes)
+{
+    char *memory = bytes > SIZE_MAX - OWNER ? NULL : convis_obtain(c, bytes + OWNER);
+    if (!memory) return NULL;
+    memcpy(memory, &c->allocator, sizeof c->allocator);
+    return memory + OWNER;
+}
+
+void convis_disown(void *memory)
+{
+    if (!memory) return;
+    convis_context owner = { .threads = 0 };
+    memcpy(&owner.allocator, (char *)memory - OWNER, sizeof owner.allocator);
+    convis_release(&owner, (char *)memory - OWNER);
+}

@@ -1,0 +1,98 @@
+/* open.c - a context is opened: on which device it computes, and what its lower rooms call of higher ones. */
+#include "base/context.h"
+#include "device/device.h"
+#include "io/format.h"
+#include "stimuli/stimuli.h"
+#include <stdlib.h>
+#include <string.h>
+
+/* Where one room may not know another, it calls it by these; here, above all of them, they are known. */
+static const struct convis_hooks hooks = { .array = convis_array_read, .stimulus = convis_stim_frames };
+
+static const char *const ISA[] = {
+#ifdef CONVIS_HAVE_X86
+    "avx512", "avx2",
+#endif
+    "baseline"
+};
+enum { ISA_COUNT = sizeof ISA/sizeof *ISA };
+
+const char *convis_isa(int index, int *usable)
+{
+    if (index < 0 || index >= ISA_COUNT) return NULL;
+    if (usable) *usable = convis_cpu_usable(ISA[index]);
+    return ISA[index];
+}
+
+static convis_status choose_processor(convis_context *c, const char *device)
+{
+    const char *isa = !strncmp(device, "cpu:", 4) ? device + 4 : NULL;
+    for (int k = 0; k < ISA_COUNT; k++) {
+        if (isa && strcmp(isa, ISA[k])) continue;
+        if (!convis_cpu_usable(ISA[k])) {
+            if (isa) return convis_fail(c, CONVIS_EDEVICE, "device '%s': this processor has no %s", device, isa);
+            continue;
+        }
+        c->isa = k;
+        snprintf(c->device, sizeof c->device, "cpu:%s", ISA[k]);
+        return CONVIS_OK;
+    }
+    return convis_fail(c, CONVIS_EDEVICE, "device '%s': no instruction set '%s' in this build", device, isa ? isa : "");
+}
+
+/* Its processor is still used, for what is prepared there. */
+static convis_status choose_card(convis_context *c, const char *device)
+{
+#ifdef CONVIS_DOUBLE
+    return convis_fail(c, CONVIS_EDEVICE, "device '%s': in double precision we compute on processors only (cpu, cpu:ISA)", device);
+#else
+    convis_status status = convis_device_open(c, device, &c->there);
+    if (!status) snprintf(c->device, sizeof c->device, "%s", c->there->name);
+    return status;
+#endif
+}
+
+/* A graphics card where one works, CUDA's before others; never OpenCL on a processor, where our own code is faster. */
+static convis_status choose_fastest(convis_context *c)
+{
+#ifndef CONVIS_DOUBLE
+    convis_device_info info;
+    for (int k = 0; convis_device_list(k, &info); k++)
+        if (info.usable && info.is_gpu && !choose_card(c, info.name)) return CONVIS_OK;
+#endif
+    c->message[0] = 0;
+    return CONVIS_OK;
+}
+
+static convis_status choose(convis_context *c, const char *device)
+{
+    const char *usual = getenv("CONVIS_DEVICE");
+    if (!strcmp(device, "auto") && usual && *usual) device = usual;
+    const int is_processor = !strcmp(device, "cpu") || !strncmp(device, "cpu:", 4);
+    convis_status status = choose_processor(c, is_processor ? device : "cpu");
+    if (status || is_processor) return status;
+    return !strcmp(device, "auto") ? choose_fastest(c) : choose_card(c, device);
+}
+
+convis_status convis_open_with(convis_context **context, const char *device, const convis_allocator *allocator)
+{
+    convis_allocator a = allocator ? *allocator : convis_plain_allocator;
+    convis_context *c = *context = a.obtain(a.user, sizeof *c);
+    if (!c) return CONVIS_ENOMEM;
+    memset(c, 0, sizeof *c);
+    c->allocator = a;
+    c->hooks = &hooks;
+    convis_threads(c, 0);
+    return choose(c, device ? device : "auto");
+}
+
+convis_status convis_open(convis_context **context, const char *device) { return convis_open_with(context, device, NULL); }
+
+void convis_close(convis_context **context)
+{
+    if (!context || !*context) return;
+    convis_allocator a = (*context)->allocator;
+    convis_device_close(&(*context)->there);
+    a.release(a.user, *context);
+    *context = NULL;
+}
