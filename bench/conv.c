@@ -259,7 +259,7 @@ static void run_plain(const work *q, int operation, void *user)
         free(g);
         return;
     }
-    float *x = bordered(q->movie, (q->history + z->frames)*z->in, z->h, z->w, z->y, z->x, (z->y - 1)/2, (z->x - 1)/2, 1, &pitch);
+    float *x = bordered(q->movie, (q->history + z->frames)*z->in, z->h, z->w, z->y, z->x, z->y/2, z->x/2, 1, &pitch);
     int64_t all = q->history + z->frames;
     if (operation == FORWARD) plain_sum(q, x, pitch, z->in, z->out, all, 0, q->w, z->in*taps, taps, 0, z->frames, q->out);
     else plain_kernel(q, x, pitch);
@@ -329,7 +329,7 @@ static void fill(const work *q, const fft3 *f, const float *movie, int64_t chann
                  int repeat, float *volume)
 {
     const size *z = q->z;
-    int64_t up = repeat ? (z->y - 1)/2 : 0, left = repeat ? (z->x - 1)/2 : 0;
+    int64_t up = repeat ? z->y/2 : 0, left = repeat ? z->x/2 : 0;
     memset(volume, 0, (size_t)f->volume*sizeof *volume);
     for (int64_t t = 0; t < f->l; t++) {
         if (from + t < 0 || from + t >= frames) continue;

@@ -104,7 +104,7 @@ static void reference(problem *p)
     const convis_conv_spec *s = &p->s;
     int64_t inputs = s->in/s->groups, outputs = s->out/s->groups;
     int64_t padded = s->padding != CONVIS_CONV_NONE;
-    int64_t before_y = padded*((s->y - 1)*s->dilation_y/2), before_x = padded*((s->x - 1)*s->dilation_x/2);
+    int64_t before_y = padded*(s->y/2*s->dilation_y), before_x = padded*(s->x/2*s->dilation_x);
     for (int64_t t = 0; t < p->frames; t++) for (int64_t b = 0; b < s->batch; b++) for (int64_t o = 0; o < s->out; o++)
     for (int64_t y = 0; y < p->h; y++) for (int64_t x = 0; x < p->w; x++) {
         int64_t at = t*p->n_out + ((b*s->out + o)*p->h + y)*p->w + x;

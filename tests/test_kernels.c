@@ -62,11 +62,11 @@ static void gaussians(void **state)
     (void)state;
     static const struct { const char *spec; double sigma; int64_t y, x; double cy, cx; } CASES[] = {
         { "gaussian?sigma=2", 2, 15, 21, 7, 10 },
-        { "gaussian?sigma=2", 2, 10, 8, 4, 3 },          /* an even size: the centre is left of the middle */
+        { "gaussian?sigma=2", 2, 10, 8, 5, 4 },          /* an even size: the centre is right of the middle */
         { "gaussian?sigma=0.1&ppd=12", 1.2, 9, 9, 4, 4 },
         { "gaussian?sigma=1.5&x=2&y=-1", 1.5, 15, 15, 6, 9 },
         { "gaussian?sigma=0.25&x=0.1&ppd=4", 1, 7, 7, 3, 3.4 },
-        { "gaussian?sigma=50", 50, 6, 5, 2, 2 },         /* wider than the kernel */
+        { "gaussian?sigma=50", 50, 6, 5, 3, 2 },         /* wider than the kernel */
         { "gaussian?sigma=0.05", 0.05, 5, 5, 2, 2 } };
     for (size_t k = 0; k < sizeof CASES/sizeof *CASES; k++) {
         const int64_t n = CASES[k].y*CASES[k].x;
@@ -292,7 +292,7 @@ static void letters(void **state)
     const double *v = made("text?text=LT", 2, 9, 12, 0.01);
     int ink = 0;
     for (int i = 0; i < 108; i++) { assert_true(v[i] == 0); ink += v[108 + i] == 1; }
-    for (int y = 0; y < 7; y++) assert_true(v[108 + (y + 1)*12 + 0] == 1 && v[108 + (y + 1)*12 + 8] == 1);
+    for (int y = 0; y < 7; y++) assert_true(v[108 + y*12 + 1] == 1 && v[108 + y*12 + 9] == 1);
     assert_int_equal(ink, 11 + 13);                      /* L: 7 + 4; T: 7, arms of 2 and serifs of 1 on each side */
     v = made("text?text=a%26%3D&scale=2", 1, 16, 40, 0.01);
     double doubled[640];

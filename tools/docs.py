@@ -150,7 +150,7 @@ def kernels(kinds):
     heads = ["key", "default", "unit", "what it is"]
     text = (f"# Kernels\n\n{GENERATED}\nArrays of weights can be made from a line of text instead of numbers: `--set filter.weights='gaussian?sigma=2&tau=0.01'`, "
             "`weights: gabor?frequency=0.1` in\na model file, `convis_set_kernel` in C. A kernel is (out, in, T, Y, X), and the last index of T weighs the newest frame. "
-            "What has no course in\ntime stands in the newest frame, what has no pattern in space at the centre, index (size - 1)/2 rounded down. All outputs and "
+            "What has no course in\ntime stands in the newest frame, what has no pattern in space at the centre, index size/2 rounded down. All outputs and "
             "inputs get the same\nkernel, unless a key steps from one output to the next. The formulas are at the head of "
             "[src/engine/initialisers.c](../src/engine/initialisers.c).\n\n")
     for kind in kinds:

@@ -53,9 +53,17 @@ static convis_status set_number(convis_spec *s, int k, const char *value)
     return CONVIS_OK;
 }
 
+static int is_text_key(const convis_spec *s, const char *key)
+{
+    if (!s->text_key) return 0;
+    for (const convis_spec_word *a = s->aliases; a && a->word; a++)
+        if (!strcmp(a->word, key) && !strcmp(a->key, s->text_key)) return 1;
+    return !strcmp(key, s->text_key);
+}
+
 static convis_status set(convis_spec *s, const char *key, const char *value)
 {
-    if (s->text_key && !strcmp(key, s->text_key)) {
+    if (is_text_key(s, key)) {
         if (*s->text) return convis_fail(s->context, CONVIS_EINVAL, "%s: %s is given twice", s->who, key);
         *s->text = convis_copy_text(s->context, value);
         return *s->text ? CONVIS_OK : CONVIS_ENOMEM;

@@ -15,7 +15,7 @@
  * What has no course in time stands in the newest frame, what has no pattern in space at the centre. moving_gabor is a gabor
  * whose phase runs while the frames do, so that it answers best to gratings that drift along `orientation`.
  *
- * The centre of Y and X is index (size - 1)/2, rounded down: where `conv` puts a kernel's centre, so that none moves the image. */
+ * The centre of Y and X is index size/2, rounded down: where `conv` puts a kernel's centre, so that none moves the image. */
 #include "initialisers.h"
 #include "initialisers_font.h"
 #include "base/context.h"
@@ -110,7 +110,7 @@ static const convis_field common[] = {
 static const convis_spec_word words[] = {
     { "sum", "normalize", 1 }, { "norm", "normalize", 2 }, { "none", "normalize", 0 }, { NULL, NULL, 0 } };
 static const convis_spec_word aliases[] = {
-    { "tf", "temporal_frequency", 0 }, { "sf", "frequency", 0 }, { "direction", "orientation", 0 }, { "normalise", "normalize", 0 },
+    { "tf", "temporal_frequency", 0 }, { "sf", "frequency", 0 }, { "direction", "orientation", 0 }, { "normalise", "normalize", 0 }, { "path", "name", 0 },
     { NULL, NULL, 0 } };
 
 static const convis_field *field_of(const void *of, int index)
@@ -263,7 +263,7 @@ static convis_status text(kernel *k, int64_t o)
         return convis_fail(k->context, CONVIS_ESHAPE, "%s: '%.40s' takes %lld x %d pixels, the kernel has %lld x %lld", k->who, k->text,
                            (long long)(dots*(scale < 1 ? 1 : scale)), FONT_HEIGHT*(int)(scale < 1 ? 1 : scale), (long long)width,
                            (long long)height);
-    const int64_t left = (int64_t)floor(k->x) - (dots*scale - 1)/2, top = (int64_t)floor(k->y) - (FONT_HEIGHT*scale - 1)/2;
+    const int64_t left = (int64_t)floor(k->x) - dots*scale/2, top = (int64_t)floor(k->y) - FONT_HEIGHT*scale/2;
     for (int64_t y = 0; y < FONT_HEIGHT*scale; y++)
         for (int64_t x = 0; x < dots*scale; x++) {
             const int64_t letter = x/scale/(FONT_WIDTH + 1), column = x/scale%(FONT_WIDTH + 1);
@@ -357,7 +357,7 @@ static const kind kinds[] = {
     { "random", "normal numbers", random_fields, NULL, NULL, NULL, random_normal },
     { "text", "letters: 1 where there is ink, 0 elsewhere", text_fields,
       "text", "what is written; %26 is &, as in addresses", text, NULL },
-    { "file", "an array from a file", no_fields, "name", "a .npy, .npz:KEY or .h5:DATASET", NULL, file }
+    { "file", "an array from a file", no_fields, "name", "a .npy, .npz:KEY or .h5:DATASET; also called path", NULL, file }
 };
 enum { KINDS = sizeof kinds/sizeof *kinds };
 
@@ -449,8 +449,8 @@ convis_status convis_kernel_values(convis_context *c, const char *path, const ch
     const int64_t *dim = shape.dim, volume = status ? 0 : dim[CONVIS_T]*dim[CONVIS_Y]*dim[CONVIS_X];
     if (!status) {
         k.ppd = get(&k, "ppd") > 0 ? get(&k, "ppd") : 1;
-        k.x = (double)((dim[CONVIS_X] - 1)/2) + get(&k, "x")*k.ppd;
-        k.y = (double)((dim[CONVIS_Y] - 1)/2) + get(&k, "y")*k.ppd;
+        k.x = (double)(dim[CONVIS_X]/2) + get(&k, "x")*k.ppd;
+        k.y = (double)(dim[CONVIS_Y]/2) + get(&k, "y")*k.ppd;
         k.space = convis_obtain(c, (size_t)(dim[CONVIS_Y]*dim[CONVIS_X] + dim[CONVIS_T])*sizeof *k.space);
         if (k.space) k.time = k.space + dim[CONVIS_Y]*dim[CONVIS_X];
         else status = CONVIS_ENOMEM;

@@ -3,9 +3,10 @@
  *      y[o][t][v][u] = bias[o] + sum_{i,k,b,a} weights[o][i][k][b][a] x[i][t - (T-1-k) dilation_t][v s + b d - before][u s + a d - before]
  *
  * weights are (channels, in/groups, frames, height, width), not turned round: the last frame of a kernel weighs the present, as
- * in Convis and PyTorch. An output is as large as the input over the stride; before = floor(d (K-1)/2) centres odd kernels, even
- * ones reach one pixel further to the right and down (src/kernels/conv/conv.h, which also says how it is computed: directly, by
- * spectra, or in parts of low rank). By spectra a pixel that is no number makes all of its frame none. The past is what
+ * in Convis and PyTorch. An output is as large as the input over the stride; before = d floor(K/2), so the weight at index K/2
+ * of both axes, rounded down, is that of the output's own place: even kernels reach one place further to the left and up, as in
+ * Convis, SciPy and OpenCV (src/kernels/conv/conv.h, which also says how it is computed: directly, by spectra, or in parts of low
+ * rank). By spectra a pixel that is no number makes all of its frame none. The past is what
  * lay before the first frame. Unless set, weights begin as a low pass in time
  * and a bump in space that sum to 1, for several channels with small random differences, so that a cascade can learn.
  *
@@ -71,8 +72,8 @@ static convis_status plan(convis_pass *p)
     return CONVIS_OK;
 }
 
-/* Half a cosine's bump, 1 in the middle. */
-static double bump(int64_t i, int64_t n) { return sin(3.141592653589793*((double)i + 0.5)/(double)n); }
+/* Half a cosine's bump, 1 at n/2: of an even n its last place is missing. */
+static double bump(int64_t i, int64_t n) { return sin(3.141592653589793*((double)i + 0.5)/(double)(n | 1)); }
 
 static void initial(const convis_pass *p, int k, double *values)
 {

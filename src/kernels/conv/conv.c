@@ -26,7 +26,7 @@ enum { BIAS_SLOTS = 16 };
 static conv_axis axis(int64_t in, int64_t kernel, int64_t stride, int64_t dilation, int padding)
 {
     conv_axis a = { .in = in, .kernel = kernel, .stride = stride, .dilation = dilation, .reach = (kernel - 1)*dilation };
-    a.before = padding == CONVIS_CONV_NONE ? 0 : a.reach/2;
+    a.before = padding == CONVIS_CONV_NONE ? 0 : kernel/2*dilation;
     int64_t places = padding == CONVIS_CONV_NONE ? in - a.reach : in;
     a.out = places > 0 ? (places - 1)/stride + 1 : 0;
     a.padded = (a.out - 1)*stride + a.reach + 1;

@@ -11,8 +11,8 @@
  * pass->frame and pass->epoch, without which the bits would be the same.
  *
  * Space is padded by `padding`, so that an output has the size of the input over the stride, rounded up, and the kernel is
- * centred on it: before = floor(d (K-1)/2), so an even kernel reaches one pixel further to the right (down) than to the
- * left. With CONVIS_CONV_NONE nothing is padded and only places count where the whole kernel fits.
+ * centred on it: before = d floor(K/2), so index floor(K/2) of Y and X weighs the output's own place, and an even kernel reaches
+ * one place further to the left (up) than to the right, as in Convis, SciPy and OpenCV. With CONVIS_CONV_NONE nothing is padded and only places count where the whole kernel fits.
  *
  * Methods, chosen by the sizes and the kernel's rank, never by the length of a chunk:
  *      direct      the sum as it stands, over padded planes; sums of 1 x 1 kernels over tiles of pixels
