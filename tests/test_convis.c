@@ -96,6 +96,33 @@ static void gaussians_sum_to_one(void **state)
     }
 }
 
+/* What stands at a kernel's centre leaves every pixel where it is, whatever the kernel's size and the method: index size/2. */
+static void kernels_of_any_size_stay_in_place(void **state)
+{
+    convis_tensor movie = noise_movie(convis_movie_shape(3, SIDE, SIDE), 0, 1, 4), y;
+    (void)state;
+    for (int size = 1; size <= 12; size++)
+        for (int way = 0; way < 8; way++) {              /* four methods, without and with gaps between the weights */
+            convis_model *m;
+            must(c, convis_model_new(c, 0.001, &m));
+            convis_add(m, type_named("conv"), "filter", convis_input(m));
+            must_set(m, "filter", "height", size);
+            must_set(m, "filter", "width", 13 - size);
+            must_set(m, "filter", "method", way%4);
+            must_set(m, "filter", "dilation", way < 4 ? 1 : 2);
+            must(c, convis_set_kernel(m, "filter.weights", "gaussian?sigma=0"));
+            must(c, convis_keep(m, "filter"));
+            must(c, convis_plan(m, convis_movie_shape(3, SIDE, SIDE)));
+            must(c, convis_run(m, movie));
+            must(c, convis_output(m, "filter", &y));
+            for (int i = 0; i < 3*PIXELS; i++)
+                if (!(fabs((double)(y.data[i] - movie.data[i])) < 2e-6))
+                    fail_msg("%dx%d, way %d, pixel %d: %g, expected %g", size, 13 - size, way, i, (double)y.data[i], (double)movie.data[i]);
+            convis_model_free(&m);
+        }
+    free(movie.data);
+}
+
 /* Every weight of every stage of an untouched cascade has a gradient, and a hundred steps make it much better. */
 static void cascades_learn_from_their_default_start(void **state)
 {
@@ -171,7 +198,8 @@ static void lbfgs_reaches_the_truth(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(chunks_shorter_than_the_kernel), cmocka_unit_test(a_cascades_n_counts),
-        cmocka_unit_test(gaussians_sum_to_one), cmocka_unit_test(cascades_learn_from_their_default_start),
+        cmocka_unit_test(gaussians_sum_to_one), cmocka_unit_test(kernels_of_any_size_stay_in_place),
+        cmocka_unit_test(cascades_learn_from_their_default_start),
         cmocka_unit_test(lbfgs_reaches_the_truth) };
     return cmocka_run_group_tests(tests, begin, end);
 }

@@ -115,7 +115,7 @@ static void gabors(void **state)
             for (int t = 0; t < 2; t++)
                 for (int y = 0; y < 11; y++)
                     for (int x = 0; x < 14; x++) {
-                        const double a = (30 + 45*o)*PI/180, dx = (x - 6)/8., dy = (y - 5)/8.;
+                        const double a = (30 + 45*o)*PI/180, dx = (x - 7)/8., dy = (y - 5)/8.;
                         const double u = dx*cos(a) + dy*sin(a), w = dy*cos(a) - dx*sin(a);
                         const double expected = t ? exp(-(u*u + 0.25*w*w)/(2*0.09))*cos(2*PI*1.3*u + (20 + 90*o)*PI/180) : 0;
                         NEAR(values[(((o*2 + i)*2 + t)*11 + y)*14 + x], expected, 1e-13);
@@ -185,7 +185,7 @@ static void courses_in_time(void **state)
 
     /* In space they stand at the centre, or under a Gaussian; space x time has a sum of 1, too. */
     v = made("exponential?tau=0.01", 3, 4, 5, dt);
-    for (int i = 0; i < 60; i++) assert_true(v[i] == 0 || i%20 == 7);
+    for (int i = 0; i < 60; i++) assert_true(v[i] == 0 || i%20 == 12);
     double spread[5*7*7], course[5], bell[49];
     memcpy(spread, made("gaussian?sigma=1.5&tau=0.008&n=2&normalize=0", 5, 7, 7, dt), sizeof spread);
     memcpy(course, made("cascade?tau=0.008&n=2&normalize=0", 5, 1, 1, dt), sizeof course);
@@ -228,7 +228,7 @@ static void moving_gabors_prefer_their_direction(void **state)
     for (int t = 0; t < T; t++)
         for (int y = 0; y < N; y++)
             for (int x = 0; x < N; x++) {
-                const double s = (t - 9.5)*dt, dx = x - 11, dy = y - 11, u = dx*cos(PI/6) + dy*sin(PI/6);
+                const double s = (t - 9.5)*dt, dx = x - 12, dy = y - 12, u = dx*cos(PI/6) + dy*sin(PI/6);
                 NEAR(weights[(t*N + y)*N + x],
                                    exp(-s*s/(2*0.0025) - (dx*dx + dy*dy)/32)*cos(2*PI*(0.1*u - 5*s) + 10*PI/180), 1e-13);
             }
@@ -301,7 +301,7 @@ static void letters(void **state)
     int same = 1;
     for (int y = 0; y < 8; y++)                          /* a dot of twice the size is four pixels */
         for (int x = 0; x < 17; x++)
-            for (int k = 0; k < 4; k++) same &= doubled[(2*y + k/2)*40 + 2*x + k%2 + (19 - 16)] == v[y*20 + x + (9 - 8)];
+            for (int k = 0; k < 4; k++) same &= doubled[(2*y + k/2)*40 + 2*x + k%2 + (20 - 17)] == v[y*20 + x + (10 - 8)];
     assert_true(same);
     assert_true(sum(doubled, 640) == 4*sum(v, 160) && sum(v, 160) > 30);
     v = made("text?text=A&normalize=sum&tau=0.01", 3, 10, 10, 0.01);
@@ -331,8 +331,8 @@ static void files(void **state)
     put_npy("wrong.npy", "6, 5", 30);
     put_npy("number.npy", "", 1);
     const convis_shape full = shaped(2, 3, 4, 5, 6);
-    static const struct { const char *spec; int count; } CASES[] = { { "file?name=all.npy", 720 }, { "file?name=one.npy", 120 },
-                                                                     { "file?name=plane.npy", 30 }, { "file?name=number.npy", 1 } };
+    static const struct { const char *spec; int count; } CASES[] = { { "file?name=all.npy", 720 }, { "file?path=one.npy", 120 },
+                                                                     { "file?name=plane.npy", 30 }, { "file?path=number.npy", 1 } };
     for (size_t k = 0; k < 4; k++) {
         if (convis_kernel_values(c, "w", CASES[k].spec, full, 0.01, values)) fail_msg("%s", convis_message(c));
         for (int i = 0; i < 720; i++) assert_true(values[i] == 0.5 + i%CASES[k].count);
@@ -344,6 +344,8 @@ static void files(void **state)
     REFUSED(CONVIS_ESHAPE, "course.npy has the shape (4)", "file?name=course.npy", full, 0.01);
     REFUSED(CONVIS_EIO, "nothing.npy", "file?name=nothing.npy", full, 0.01);
     REFUSED(CONVIS_EINVAL, "filter.weights: file: name is missing", "file", full, 0.01);
+    REFUSED(CONVIS_EINVAL, "filter.weights: file: path is given twice", "file?name=one.npy&path=one.npy", full, 0.01);
+    REFUSED(CONVIS_ENAME, "filter.weights: gaussian: it has no parameter 'path'", "gaussian?path=one.npy", full, 0.01);
 }
 
 static void sentences(void **state)
