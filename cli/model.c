@@ -1,6 +1,7 @@
 /* model.c - MODEL, its settings, and which of its outputs is meant. */
 #include "model.h"
 #include <string.h>
+#include <strings.h>
 
 int cli_model_check(const cli_model *m, const char *command)
 {
@@ -30,23 +31,42 @@ static int set_recipe(cli_model *m, const char *path, const char *value)
     return value && convis_recipe_set(m->recipe, path, value) ? cli_report(m->context) : 0;
 }
 
+static int apply_sets(cli_model *m)
+{
+    char path[128];
+    const char *value;
+    m->later.count = 0;
+    for (int k = 0; k < m->sets.count; k++) {
+        cli_split(m->sets.at[k], path, sizeof path, &value);
+        const convis_status status = convis_recipe_set(m->recipe, path, value);
+        if (status == CONVIS_ENAME) m->later.at[m->later.count++] = m->sets.at[k];
+        else if (status) return cli_report(m->context);
+    }
+    return 0;
+}
+
+/* A file of arrays also says how large they are, so it comes before the model is built. */
+static int has_sizes(const char *parameters)
+{
+    const size_t n = parameters ? strlen(parameters) : 0;
+    return n > 4 && !strcasecmp(parameters + n - 4, ".npz");
+}
+
 int cli_model_open(cli_model *m, convis_context *c)
 {
-    char path[128], dt[40];
-    const char *value;
+    char dt[40];
     m->context = c;
     if (convis_recipe_open(c, m->name, &m->recipe)) return cli_report(c);
     warnings(m);
     snprintf(dt, sizeof dt, "%.17g", m->dt);
     if (set_recipe(m, "dt", m->dt > 0 ? dt : NULL) || set_recipe(m, "numerics", m->numerics) || set_recipe(m, "initial", m->initial))
         return 1;
-    for (int k = 0; k < m->sets.count; k++) {
-        cli_split(m->sets.at[k], path, sizeof path, &value);
-        const convis_status status = convis_recipe_set(m->recipe, path, value);
-        if (status == CONVIS_ENAME) m->later.at[m->later.count++] = m->sets.at[k];
-        else if (status) return cli_report(c);
-    }
-    return 0;
+    if (apply_sets(m)) return 1;
+    if (!has_sizes(m->parameters)) return 0;
+    /* --set says what layers there are, and comes after the file. */
+    if (convis_recipe_load_parameters(m->recipe, m->parameters)) return cli_report(c);
+    warnings(m);
+    return apply_sets(m);
 }
 
 double cli_model_setting(const cli_model *m, const char *path)
@@ -77,7 +97,8 @@ int cli_model_build(cli_model *m, int64_t width, int64_t height)
     double value;
     if (convis_recipe_build(m->recipe, width, height, &m->model)) return cli_report(m->context);
     warnings(m);
-    if (m->parameters && (convis_parameters_load(m->model, m->parameters) || convis_recipe_load_parameters(m->recipe, m->parameters)))
+    if (m->parameters && !has_sizes(m->parameters)
+        && (convis_parameters_load(m->model, m->parameters) || convis_recipe_load_parameters(m->recipe, m->parameters)))
         return cli_report(m->context);
     for (int k = 0; k < m->later.count; k++) {
         cli_split(m->later.at[k], path, sizeof path, &text);

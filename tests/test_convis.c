@@ -3,6 +3,7 @@
  * from chunk to chunk of a fit and gradients that pass their edges (test_fit.c). */
 #include "npy_out.h"
 #include <convis/fit.h>
+#include <convis/io.h>
 #include <math.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -195,11 +196,116 @@ static void lbfgs_reaches_the_truth(void **state)
     convis_optimizer_close(&o);
 }
 
+/* ---- Its parameter files ---- */
+
+/* From tests/data/convis (README.md there): files that Convis saved, and what Convis made of the movies. */
+static convis_array stored(const char *file, const char *key)
+{
+    char name[256];
+    convis_array a;
+    snprintf(name, sizeof name, "%s/convis/%s.npz:%s", CONVIS_TEST_DATA, file, key);
+    must(c, convis_array_read(c, name, &a));
+    return a;
+}
+
+static const struct file {
+    const char *name, *model, *setting, *value, *movie, *past, *output;      /* setting: NULL: none; output: of our model */
+} FILES[] = {
+    { "ln", "LN", NULL, NULL, "grey", "0.5", "nonlinearity" },               /* the default of its papers: 12 x 10 x 10 */
+    { "l", "L", NULL, NULL, "grey", "0.5", "filter" },
+    { "lnln", "LNLN", NULL, NULL, "grey", "0.5", "nonlinearity_2" },
+    { "ln_rf", "LN", "readout", "rf", "grey", "0.5", "nonlinearity" },
+    { "cascade", "LNLN", "stages", "3", "grey", "0.5", "nonlinearity_3" },
+    { "lnfdlnf", "LNFDLNF", "feedback", "forward", "all", "0", "stage_2" },
+    { "mcintosh", "McIntosh", NULL, NULL, "grey", "0.5", "readout" },
+    { "opl_recursive", "opl_recursive", "filters", "convis", "spot", "0", "opl" },
+    { "opl_half_recursive", "opl_half_recursive", "filters", "convis", "spot", "0", "opl" },
+    { "opl_separable", "opl_separable", NULL, NULL, "late", "0", "opl" },
+    { "opl_full", "opl_full", NULL, NULL, "spot", "0", "opl" },
+};
+
+/* Sizes, values and what Convis does with them: its output, to 1e-5. Of a longer movie the end was stored. */
+static void compare_with_convis(const struct file *f, convis_model *m, convis_array movie)
+{
+    char key[64];
+    convis_tensor y;
+    const int64_t frames = movie.dim[0], pixels = movie.dim[1]*movie.dim[2];
+    convis_real *shown = malloc((size_t)(frames*pixels)*sizeof *shown);
+    for (int64_t i = 0; i < frames*pixels; i++) shown[i] = (convis_real)movie.data[i];
+    snprintf(key, sizeof key, "out_%s", f->name);
+    convis_array expected = stored("expected", key);
+    int64_t count = expected.dim[0];
+    must(c, convis_keep(m, f->output));
+    must(c, convis_plan(m, convis_movie_shape(frames, movie.dim[1], movie.dim[2])));
+    must(c, convis_run(m, convis_view(shown, convis_movie_shape(frames, movie.dim[1], movie.dim[2]))));
+    must(c, convis_output(m, f->output, &y));
+    int64_t n = y.shape.dim[CONVIS_C]*y.shape.dim[CONVIS_Y]*y.shape.dim[CONVIS_X], size = expected.dims > 1 ? expected.dim[1] : 1;
+    for (int k = 2; k < expected.dims; k++) size *= expected.dim[k];
+    assert_int_equal(n, size);
+    double largest = 0, worst = 0;
+    for (int64_t i = 0; i < count*n; i++) {
+        largest = fmax(largest, fabs(expected.data[i]));
+        worst = fmax(worst, fabs((double)y.data[(frames - count)*n + i] - expected.data[i]));
+    }
+    if (!(worst < 1e-5 && largest > 0.1)) fail_msg("%s: differs by %g, its largest is %g", f->name, worst, largest);
+    convis_array_free(&expected);
+    free(shown);
+}
+
+static void its_files_give_its_output(void **state)
+{
+    (void)state;
+    for (size_t k = 0; k < sizeof FILES/sizeof *FILES; k++) {
+        const struct file *f = &FILES[k];
+        convis_array movie = stored("expected", f->movie);
+        for (int way = 0; way < 2; way++) {              /* into a recipe; into a model that was built of another size */
+            char name[256];
+            convis_recipe *r;
+            convis_model *m;
+            snprintf(name, sizeof name, "%s/convis/%s.npz", CONVIS_TEST_DATA, f->name);
+            must(c, convis_recipe_open(c, f->model, &r));
+            if (f->setting) must(c, convis_recipe_set(r, f->setting, f->value));
+            must(c, convis_recipe_set(r, "past", f->past));
+            if (!way) must(c, convis_recipe_load_parameters(r, name));
+            if (convis_recipe_warning(r, 0)) fail_msg("%s", convis_recipe_warning(r, 0));
+            must(c, convis_recipe_build(r, movie.dim[2], movie.dim[1], &m));
+            if (way) must(c, convis_parameters_load(m, name));
+            compare_with_convis(f, m, movie);
+            convis_model_free(&m);
+            convis_recipe_free(&r);
+        }
+        convis_array_free(&movie);
+    }
+}
+
+/* What cannot be meant is refused; what would be computed otherwise is said. */
+static void its_files_by_halves(void **state)
+{
+    convis_recipe *r;
+    convis_model *m;
+    (void)state;
+    must(c, convis_recipe_open(c, "opl_recursive", &r));
+    must(c, convis_recipe_load_parameters(r, CONVIS_TEST_DATA "/convis/opl_recursive.npz"));
+    assert_non_null(strstr(convis_recipe_warning(r, 0), "filters=convis computes them so"));
+    must(c, convis_recipe_build(r, 20, 20, &m));
+    must(c, convis_plan(m, convis_movie_shape(4, 20, 20)));
+    convis_model_free(&m);
+    convis_recipe_free(&r);
+    must(c, convis_recipe_open(c, "LN", &r));            /* sizes of a model that has been planned stay */
+    must(c, convis_recipe_build(r, 12, 12, &m));
+    must(c, convis_plan(m, convis_movie_shape(4, 12, 12)));
+    refused(c, CONVIS_ESHAPE, "conv_weight: filter.weights: 1200 values, planned for 2420",
+            convis_parameters_load(m, CONVIS_TEST_DATA "/convis/ln.npz"));
+    convis_model_free(&m);
+    convis_recipe_free(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(chunks_shorter_than_the_kernel), cmocka_unit_test(a_cascades_n_counts),
         cmocka_unit_test(gaussians_sum_to_one), cmocka_unit_test(kernels_of_any_size_stay_in_place),
         cmocka_unit_test(cascades_learn_from_their_default_start),
-        cmocka_unit_test(lbfgs_reaches_the_truth) };
+        cmocka_unit_test(lbfgs_reaches_the_truth), cmocka_unit_test(its_files_give_its_output),
+        cmocka_unit_test(its_files_by_halves) };
     return cmocka_run_group_tests(tests, begin, end);
 }

@@ -9,9 +9,11 @@ static void write_npz(const char *path, const char *const *names, const double (
     convis_map_writer *w[16];
     convis_real some[4];
     for (int k = 0; k < n; k++) {
-        must(c, convis_map_writer_open(c, path, names[k], convis_movie_shape(1, 1, counts[k]), NULL, &w[k]));
+        const int square = counts[k] == 4 && !strcmp(names[k], "delay_delays");
+        const convis_shape shape = square ? convis_movie_shape(1, 2, 2) : convis_movie_shape(1, 1, counts[k]);
+        must(c, convis_map_writer_open(c, path, names[k], shape, NULL, &w[k]));
         for (int i = 0; i < counts[k]; i++) some[i] = (convis_real)values[k][i];
-        must(c, convis_map_writer_write(w[k], convis_view(some, convis_movie_shape(1, 1, counts[k]))));
+        must(c, convis_map_writer_write(w[k], convis_view(some, shape)));
     }
     for (int k = 0; k < n; k++) must(c, convis_map_writer_close(&w[k], 1));
 }
@@ -426,7 +428,7 @@ static void convis_files(void **state)
     convis_model_free(&m);
     convis_recipe_free(&r);
 
-    /* the same in a graph, through its aliases; delays of frames become times */
+    /* the same in a graph, through its aliases; delays of whole frames, by x and then y, become times */
     static const char *const OPL[] = { "opl_filter_center_G_density", "center_E_tau" };
     static const double DENSE[][4] = { { .5 }, { .0625 } };
     write_npz(path, OPL, DENSE, COUNTS, 2);
@@ -437,13 +439,21 @@ static void convis_files(void **state)
     convis_recipe_free(&r);
     unlink(path);
     static const char *const DELAY[] = { "delay_delays" };
-    static const double FRAMES[][4] = { { 1, 2, 4, 0 } };
+    static const double FRAMES[][4] = { { 1, 2.75, 4, 0 } };
     static const int FOUR[] = { 4 };
     write_npz(path, DELAY, FRAMES, FOUR, 1);
     r = opened("LNFDLNF");
     must(c, convis_recipe_set(r, "dt", "0.25"));
     must(c, convis_recipe_load_parameters(r, path));
-    expect(r, "delay.delays", "0.25, 0.5, 1, 0");
+    expect(r, "delay.delays", "0.25, 1, 0.5, 0");
+    expect(r, "delay.longest", "1");
+    convis_recipe_free(&r);
+    unlink(path);
+    static const int LINE[] = { 3 };
+    write_npz(path, DELAY, FRAMES, LINE, 1);
+    r = opened("LNFDLNF");
+    refused(c, CONVIS_ESHAPE, "delay.delays: 1 x 3 values; Convis takes delays by x, then y, so it expects a square",
+            convis_recipe_load_parameters(r, path));
     convis_recipe_free(&r);
     unlink(path);
 

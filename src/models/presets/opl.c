@@ -10,6 +10,9 @@
  * are cut where less than 1e-4 is left, and made to sum to 1. Within a kernel's reach of the border they differ: the blur has the image
  * reflected beyond it, convolutions go on with the border's pixels.
  *
+ * With `filters` convis the recursive ones compute what Convis's do, whose parameter files then give Convis's output: B is Deriche's
+ * recursion, and the adaptation hears the center a frame late.
+ *
  * Source: A. Wohrer and P. Kornprobst, Virtual Retina, J. Comput. Neurosci. 26:219-249 (2009); the four are those of Convis (J. Huth, T.
  * Masquelier and A. Arleo, Front. Neuroinform. 12:9 (2018)), where they differ. Numbers are those of human parvocellular cells (T.
  * Masquelier, J. Comput. Neurosci. 32:425-441 (2012)), at a tenth of the resolution in time and half of it in space. */
@@ -34,10 +37,14 @@ static const struct convis_design_option all_options[] = {
     OPTION("opl.surround.tau", "s", "of the horizontal cells", 0.004, 0, 10),
     OPTION("opl.surround.gain", "", "how much of them is taken off", 1, -10, 10),
     { .name = NULL } };
+#define FILTERS { "filters", "", "exact: as the equations say; convis: as Convis computes them, for its parameter files", 0, 0, 1, 1, \
+                  "exact|convis" }
+static const struct convis_design_option recursive_options[] = { FILTERS, { .name = NULL } };
 static const struct convis_design_option half_options[] = {
     OPTION("ppd", "1/deg", "pixels per degree", 10, 0.1, 1000),
     OPTION("opl.center.sigma", "deg", "of the receptors' blur", 0.05, 0, 10),
     OPTION("opl.surround.sigma", "deg", "of the horizontal cells' blur", 0.15, 0, 10),
+    FILTERS,
     { .name = NULL } };
 
 /* ---- Kernels: (1, 1, T, N, N), the last frame the newest ---- */
@@ -184,29 +191,52 @@ static convis_status conv(convis_context *c, FILE *f, const char *name, const ch
     return status;
 }
 
-static const char recursive[] =
-    "title: outer plexiform layer, by recursion\n"
-    "source: Wohrer and Kornprobst (2009)\n"
-    "dt: 0.01\n"
-    "past: 127.5\n"
-    "layers:\n"
-    "  - {name: opl.center.blur, type: blur, sigma: 0.05, ppd: 10}\n"
-    "  - {name: opl.center, type: lowpass, tau: 0.01, gain: 0.0392156862745098}\n"
-    "  - {name: opl.undershoot, type: highpass, tau: 0.1, weight: 0.8, hold: 0}\n"
-    "  - {name: opl.surround.blur, type: blur, sigma: 0.15, ppd: 10}\n"
-    "  - {name: opl.surround, type: lowpass, tau: 0.004, gain: 1}\n"
-    "  - {name: opl, type: difference, inputs: [opl.undershoot, opl.surround]}\n"
-    "aliases: {opl.center.sigma: opl.center.blur.sigma, opl.surround.sigma: opl.surround.blur.sigma}\n";
+/* Center and undershoot, after the center's blur. Convis's time step is 1 ms unless it is told otherwise. */
+static void center_in_time(FILE *f, int as_convis)
+{
+    fputs("  - {name: opl.center, type: lowpass, tau: 0.01, gain: 0.0392156862745098}\n", f);
+    if (as_convis)
+        fputs("  - {name: opl.adaptation, type: lowpass, tau: 0.1, gain: 0.8, input: {from: opl.center, delay: 1}}\n"
+              "  - {name: opl.undershoot, type: difference, inputs: [opl.center, opl.adaptation]}\n", f);
+    else fputs("  - {name: opl.undershoot, type: highpass, tau: 0.1, weight: 0.8, hold: 0}\n", f);
+}
+
+static void surround_in_time(FILE *f)
+{
+    fputs("  - {name: opl.surround, type: lowpass, tau: 0.004, gain: 1}\n"
+          "  - {name: opl, type: difference, inputs: [opl.undershoot, opl.surround]}\n", f);
+}
+
+static void aliases(FILE *f, int as_convis, const char *others)
+{
+    if (!as_convis && !*others) return;
+    fprintf(f, "aliases: {%s%s%s}\n", others, as_convis && *others ? ", " : "",
+            as_convis ? "opl.undershoot.tau: opl.adaptation.tau, opl.undershoot.weight: opl.adaptation.gain" : "");
+}
+
+static convis_status recursive(convis_context *c, FILE *f, const double *option)
+{
+    const int as_convis = option[0] > 0;
+    const char *method = as_convis ? ", method: 2" : "";
+    (void)c;
+    head(f, "by recursion", as_convis ? 0.001 : 0.01);
+    fprintf(f, "  - {name: opl.center.blur, type: blur, sigma: 0.05, ppd: 10%s}\n", method);
+    center_in_time(f, as_convis);
+    fprintf(f, "  - {name: opl.surround.blur, type: blur, sigma: 0.15, ppd: 10%s}\n", method);
+    surround_in_time(f);
+    aliases(f, as_convis, "opl.center.sigma: opl.center.blur.sigma, opl.surround.sigma: opl.surround.blur.sigma");
+    return CONVIS_OK;
+}
 
 static convis_status half(convis_context *c, FILE *f, const double *option)
 {
-    head(f, "by recursion in time, by convolution in space", 0.01);
+    const int as_convis = option[3] > 0;
+    head(f, "by recursion in time, by convolution in space", as_convis ? 0.001 : 0.01);
     convis_status status = conv(c, f, "opl.center.blur", NULL, blur(c, option[1]*option[0]));
-    fputs("  - {name: opl.center, type: lowpass, tau: 0.01, gain: 0.0392156862745098}\n"
-          "  - {name: opl.undershoot, type: highpass, tau: 0.1, weight: 0.8, hold: 0}\n", f);
+    center_in_time(f, as_convis);
     if (!status) status = conv(c, f, "opl.surround.blur", NULL, blur(c, option[2]*option[0]));
-    fputs("  - {name: opl.surround, type: lowpass, tau: 0.004, gain: 1}\n"
-          "  - {name: opl, type: difference, inputs: [opl.undershoot, opl.surround]}\n", f);
+    surround_in_time(f);
+    aliases(f, as_convis, "");
     return status;
 }
 
@@ -230,8 +260,8 @@ static convis_status full(convis_context *c, FILE *f, const double *o)
 }
 
 const struct convis_design
-    convis_design_opl_recursive = { "opl_recursive", "outer plexiform layer of the retina: recursive in time and space", NULL, recursive,
-                                    NULL },
+    convis_design_opl_recursive = { "opl_recursive", "outer plexiform layer of the retina: recursive in time and space", recursive, NULL,
+                                    recursive_options },
     convis_design_opl_half_recursive = { "opl_half_recursive", "the same: recursive in time, convolutions in space", half, NULL,
                                          half_options },
     convis_design_opl_separable = { "opl_separable", "the same: convolutions in time and in space", separable, NULL, all_options },
