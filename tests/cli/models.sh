@@ -37,6 +37,23 @@ no  'no such numerics'   1 'numerics'                   convis run LN noise.npy 
 no  'a size alone'       2 '--size goes with --yaml'    convis describe retina --size 10x10
 no  'a layer as a model' 2 "'lif' is a layer"           convis describe lif --yaml
 
+# ---- Parameter files of Convis ----
+
+files=$data/convis
+yes 'its movie'                    convis convert $files/expected.npz:grey grey.npy -q
+yes 'sizes from an .npz'            convis run LN grey.npy -q -o map.npy --initial 0.5 --params $files/ln.npz --save-params set.txt
+is  'which are all there'           grep -q '^filter.weights.1199. ' set.txt
+mv map.npy first
+yes 'the same kernel by its path'   convis run LN grey.npy -q -o map.npy --initial 0.5 --set filter.weights="file?path=$files/ln.npz:conv_weight" \
+                                    --set filter.frames=12 --set filter.height=10 --set filter.width=10
+is  'says the same'                 cmp map.npy first
+yes 'what comes after it'           convis run LN grey.npy -q -o map.npy --params $files/ln.npz --set filter.weights=gaussian
+is  'is another'                    sh -c '! cmp -s map.npy first'
+yes 'its OPL, exactly'              convis run opl_recursive grey.npy -q -o map.npy --params $files/opl_recursive.npz --set filters=convis
+is  'without a word'                test ! -s err
+yes 'and as the equations say'      convis run opl_recursive grey.npy -q -o map.npy --params $files/opl_recursive.npz
+is  'with one'                      grep -q 'filters=convis computes them so' err
+
 # ---- Retinas ----
 
 convis describe primate --yaml > settings.yaml
