@@ -39,6 +39,7 @@ static int parse(struct run *r, int argc, char **argv)
         { 0, "initial",        "LUMINANCE", CLI_TEXT,     &r->of.initial, "before the first frame; auto: half of the model's range" },
         { 0, "units",          "FILE",      CLI_TEXT,     &r->units_file, "place cells by lines 'layer unit x_deg y_deg'" },
         { 0, "seed",           "N",         CLI_SEED,     &r->seed,     "of all noise (0)" },
+        { 0, "settle",         "N",         CLI_COUNT,    &r->settle,   "steps for which the first frame is shown beforehand, unrecorded" },
         { 0, "frame-repeat",   "N",         CLI_COUNT,    &r->movie_options.repeat, "steps that each frame is held, whatever the movie says" },
         { 0, "fps",            "F",         CLI_POSITIVE, &r->movie_options.fps, "frames per second of arrays, sequences and raw frames" },
         { 0, "from",           "FRAME",     CLI_WHOLE,    &r->movie_options.from, "first frame of the input, from 0" },
@@ -168,6 +169,8 @@ static convis_status step(struct run *r, int64_t *got)
 {
     convis_status status = convis_movie_read(r->movie, r->frames, r->chunk, got);
     if (status || !*got || cli_interrupted) return status;
+    if (r->settle && !r->steps && (status = convis_settle(r->model, convis_view(r->frames, convis_movie_shape(*got, r->info.height,
+        r->info.width)), r->settle))) return status;
     status = convis_run(r->model, convis_view(r->frames, convis_movie_shape(*got, r->info.height, r->info.width)));
     if (status) return status;
     r->steps += *got;

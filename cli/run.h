@@ -18,7 +18,7 @@ struct run {
     const char *load_state, *save_state, *save_params, *save_xml;
     cli_list outs, probe_texts;
     cli_size size;
-    int64_t  chunk;
+    int64_t  chunk, settle;
     uint64_t seed;
     int      threads, quiet, from_stdin;
     convis_movie_options movie_options;

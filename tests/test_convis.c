@@ -278,6 +278,73 @@ static void its_files_give_its_output(void **state)
     }
 }
 
+/* Convis's convolutions begin as if the first frame had always been there: so does a model that settles on it. */
+static void a_model_settles_on_the_first_frame(void **state)
+{
+    static const struct file NOISE[] = { { "ln", "LN", NULL, NULL, "noise", "out_ln_noise", "nonlinearity" },
+                                         { "lnln", "LNLN", NULL, NULL, "noise", "out_lnln_noise", "nonlinearity_2" } };
+    convis_array movie = stored("expected", "noise");
+    convis_real shown[14*144];
+    convis_tensor y, in = convis_view(shown, convis_movie_shape(14, 12, 12));
+    (void)state;
+    assert_int_equal(movie.dim[0], 14);
+    for (int i = 0; i < 14*144; i++) shown[i] = (convis_real)movie.data[i];
+    for (int k = 0; k < 2; k++) {
+        convis_recipe *r;
+        convis_model *m;
+        char name[256];
+        snprintf(name, sizeof name, "%s/convis/%s.npz", CONVIS_TEST_DATA, NOISE[k].name);
+        convis_array expected = stored("expected", NOISE[k].past);
+        must(c, convis_recipe_open(c, NOISE[k].model, &r));
+        must(c, convis_recipe_load_parameters(r, name));
+        must(c, convis_recipe_build(r, 12, 12, &m));
+        must(c, convis_keep(m, NOISE[k].output));
+        must(c, convis_plan(m, convis_movie_shape(14, 12, 12)));
+        must(c, convis_settle(m, in, k ? 10 : 11));      /* what its kernels reach back */
+        assert_int_equal(convis_frame(m), 0);
+        must(c, convis_run(m, in));
+        must(c, convis_output(m, NOISE[k].output, &y));
+        for (int i = 0; i < 14*144; i++)
+            if (!(fabs((double)y.data[i] - expected.data[i]) < 1e-5))
+                fail_msg("%s: %g at %d, expected %g", NOISE[k].name, (double)y.data[i], i, expected.data[i]);
+        refused(c, CONVIS_ESTATE, "the model has seen 14 frames; it settles before the first", convis_settle(m, in, 1));
+        convis_array_free(&expected);
+        convis_model_free(&m);
+        convis_recipe_free(&r);
+    }
+    convis_array_free(&movie);
+}
+
+/* The same bits as a movie that begins with copies of its first frame. */
+static void settling_is_a_longer_movie(void **state)
+{
+    enum { SIZE = 40, LONG = 12, BEFORE = 7 };
+    convis_tensor movie = noise_movie(convis_movie_shape(BEFORE + LONG, SIZE, SIZE), 0, 255, 4), y;
+    convis_real *kept = malloc(LONG*SIZE*SIZE*sizeof *kept);
+    convis_recipe *r;
+    convis_model *m;
+    (void)state;
+    for (int t = 0; t < BEFORE; t++) memcpy(movie.data + t*SIZE*SIZE, movie.data + BEFORE*SIZE*SIZE, SIZE*SIZE*sizeof *kept);
+    must(c, convis_recipe_open(c, "primate", &r));
+    must(c, convis_recipe_build(r, SIZE, SIZE, &m));
+    must(c, convis_keep(m, "bipolar"));
+    must(c, convis_plan(m, convis_movie_shape(BEFORE + LONG, SIZE, SIZE)));
+    for (int settles = 1; settles >= 0; settles--) {
+        must(c, convis_reset(m));
+        if (settles) must(c, convis_settle(m, convis_slice(movie, CONVIS_T, 3, 4), BEFORE));
+        must(c, convis_run(m, convis_slice(movie, CONVIS_T, settles ? BEFORE : 0, BEFORE + LONG)));
+        must(c, convis_output(m, "bipolar", &y));
+        const convis_real *from = y.data + (settles ? 0 : BEFORE*y.stride[CONVIS_T]);
+        const size_t bytes = (size_t)(LONG*y.shape.dim[CONVIS_Y]*y.shape.dim[CONVIS_X])*sizeof *kept;
+        if (settles) memcpy(kept, from, bytes);
+        else assert_memory_equal(kept, from, bytes);
+    }
+    convis_model_free(&m);
+    convis_recipe_free(&r);
+    free(kept);
+    free(movie.data);
+}
+
 /* What cannot be meant is refused; what would be computed otherwise is said. */
 static void its_files_by_halves(void **state)
 {
@@ -306,6 +373,7 @@ int main(void)
         cmocka_unit_test(gaussians_sum_to_one), cmocka_unit_test(kernels_of_any_size_stay_in_place),
         cmocka_unit_test(cascades_learn_from_their_default_start),
         cmocka_unit_test(lbfgs_reaches_the_truth), cmocka_unit_test(its_files_give_its_output),
-        cmocka_unit_test(its_files_by_halves) };
+        cmocka_unit_test(its_files_by_halves),
+        cmocka_unit_test(a_model_settles_on_the_first_frame), cmocka_unit_test(settling_is_a_longer_movie) };
     return cmocka_run_group_tests(tests, begin, end);
 }

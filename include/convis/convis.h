@@ -203,6 +203,8 @@ convis_status convis_vjp_cut(convis_model *);            /* forget only that: tr
 /* Back to the first frame. `past` is the constant input assumed before it (luminance; 0 unless set). */
 convis_status convis_past (convis_model *, double past);
 convis_status convis_reset(convis_model *);
+/* At the first frame: as if the input's first frame had been shown for so many steps, nothing of which is kept; the next run begins at 0. */
+convis_status convis_settle(convis_model *, convis_tensor in, int64_t steps);
 convis_status convis_push (convis_model *);              /* a copy of the state onto a stack (allocates) ... */
 convis_status convis_pop  (convis_model *);              /* ... and back */
 size_t        convis_state_size(const convis_model *);   /* bytes; 0 before convis_plan */

@@ -44,9 +44,13 @@ yes 'its movie'                    convis convert $files/expected.npz:grey grey.
 yes 'sizes from an .npz'            convis run LN grey.npy -q -o map.npy --initial 0.5 --params $files/ln.npz --save-params set.txt
 is  'which are all there'           grep -q '^filter.weights.1199. ' set.txt
 mv map.npy first
+convis run LN grey.npy -q -o map.npy --save-state state.bin
 yes 'the same kernel by its path'   convis run LN grey.npy -q -o map.npy --initial 0.5 --set filter.weights="file?path=$files/ln.npz:conv_weight" \
                                     --set filter.frames=12 --set filter.height=10 --set filter.width=10
 is  'says the same'                 cmp map.npy first
+yes 'settled on its first frame'    convis run LN grey.npy -q -o map.npy --params $files/ln.npz --settle 11
+is  'which is what went before'     cmp map.npy first
+no  'not afterwards'     1 'settles before the first'   convis run LN grey.npy -q -o map.npy --settle 1 --load-state state.bin
 yes 'what comes after it'           convis run LN grey.npy -q -o map.npy --params $files/ln.npz --set filter.weights=gaussian
 is  'is another'                    sh -c '! cmp -s map.npy first'
 yes 'its OPL, exactly'              convis run opl_recursive grey.npy -q -o map.npy --params $files/opl_recursive.npz --set filters=convis

@@ -1,7 +1,7 @@
 """make.py FOLDER - with Convis 0.6.4.2 (https://github.com/jahuth/convis) and PyTorch: the files of this folder.
 
-Movies begin with a constant frame, because Convis repeats the first frame before the first, and a model of ours has one number
-there. Spots stay far from the border, where Convis's recursive blur begins from nothing. Its separable filter begins with the first
+Movies but for `noise` begin with a constant frame, because Convis repeats the first frame before the first, and a model of ours has
+one number there, unless it settles on the first frame. Spots stay far from the border, where Convis's recursive blur begins from nothing. Its separable filter begins with the first
 32 frames of the movie for a past, so that one begins later."""
 import os
 import sys
@@ -25,7 +25,8 @@ def movie(name, frames, size, low, high, start, before=0):
 def save(name, model, shown, first=0):
     with torch.no_grad():
         out = model.run(torch.Tensor(shown[None, None]))
-    model.save_parameters(os.path.join(sys.argv[1], name + ".npz"))
+    if not name.endswith("_noise"):
+        model.save_parameters(os.path.join(sys.argv[1], name + ".npz"))
     expected["out_" + name] = np.ascontiguousarray(np.squeeze(out[0].data.cpu().numpy())[first:]).astype("float32")
 
 
@@ -47,11 +48,15 @@ def opl(f):
 
 
 dark, grey = movie("all", 20, 12, 0, 12, 1), movie("grey", 20, 12, 0, 12, 1, 0.5)
+noise = movie("noise", 14, 12, 0, 12, 0)
 spot, late = movie("spot", 16, 20, 8, 12, 2), movie("late", 48, 20, 8, 12, 33)
 
 m = models.LN((12, 10, 10))
 normal(m.conv, 1, 1, 12, 10, 10)
 save("ln", m, grey)
+m.clear_state()
+
+save("ln_noise", m, noise)
 
 m = models.L((4, 6, 5), bias=True)
 normal(m.conv, 1, 1, 4, 6, 5)
@@ -61,6 +66,8 @@ save("l", m, grey)
 m = models.LNLN((6, 4, 8))
 positive(m.conv1, 1, 1, 6, 4, 8), positive(m.conv2, 1, 1, 6, 4, 8)
 save("lnln", m, grey)
+m.clear_state()
+save("lnln_noise", m, noise)
 
 m = models.LN((6, 1, 1), population=False)
 normal(m.conv, 1, 1, 6, 12, 12, scale=.1)
