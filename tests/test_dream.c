@@ -311,8 +311,8 @@ static void line_vjp(convis_pass *p)
 {
     int64_t n = convis_elements(p->out_shape)*p->frames;
     for (int64_t i = 0; i < n && !p->thread; i++) {
-        p->d_param[0] += (1 + wrong)*(double)p->d_out[i]*(double)p->in[0][i];
-        p->d_param[1] += (double)p->d_out[i];
+        p->d_array[0][0] += (1 + wrong)*(double)p->d_out[i]*(double)p->in[0][i];
+        p->d_array[1][0] += (double)p->d_out[i];
         if (p->d_in[0]) p->d_in[0][i] += (convis_real)((p->param[0] + late)*(double)p->d_out[i]);
     }
     convis_barrier(p);

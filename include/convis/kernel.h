@@ -92,6 +92,11 @@ CONVIS_INLINE u32   convis_mulhi(u32 a, u32 b) { return (u32)((uint64_t)a*b >> 3
 #define OUT   CONVIS_GLOBAL real *restrict
 #define STATE CONVIS_GLOBAL real *restrict
 #define TAPE  CONVIS_GLOBAL real *restrict
+/* Sums that become gradients of parameters (convis_pass.d_array): on a processor double, which costs it nothing. */
+#ifdef CONVIS_GPU
+   typedef real convis_sum;
+#endif
+#define TOTAL CONVIS_GLOBAL convis_sum *restrict
 
 /* ---- Kernels, loops, export ---- */
 
@@ -184,6 +189,8 @@ CONVIS_INLINE u32   convis_mulhi(u32 a, u32 b) { return (u32)((uint64_t)a*b >> 3
 #  define CONVIS_CARD_KERNEL15(name, count, ...) CONVIS_CARD_KERNEL_(name, count, 15, __VA_ARGS__)
 #  define CONVIS_CARD_KERNEL16(name, count, ...) CONVIS_CARD_KERNEL_(name, count, 16, __VA_ARGS__)
 #  define CONVIS_PIXELS(i)  for (integer i = CONVIS_FIRST; i < n; i += CONVIS_STEP)
+   /* Elements 0 .. all - 1 that are item c's of n: on a GPU every n-th, which neighbours read together; on a processor neighbours. */
+#  define CONVIS_SHARE(i, c, all) for (integer i = (c); i < (all); i += n)
 #  define CONVIS_SCAN(i, t) CONVIS_PIXELS(i) CONVIS_FRAMES(t)
 #  define CONVIS_SCAN_BACK(i, t) CONVIS_PIXELS(i) CONVIS_FRAMES_BACK(t)
 #  define CONVIS_GROUP 1
@@ -232,6 +239,7 @@ CONVIS_INLINE u32   convis_mulhi(u32 a, u32 b) { return (u32)((uint64_t)a*b >> 3
 #  define CONVIS_KERNEL15(name, ...) CONVIS_KERNEL_(name, (__VA_ARGS__, CONVIS_TAIL), (CONVIS_V15_, CONVIS_SPAN_))
 #  define CONVIS_KERNEL16(name, ...) CONVIS_KERNEL_(name, (__VA_ARGS__, CONVIS_TAIL), (CONVIS_V16_, CONVIS_SPAN_))
 #  define CONVIS_PIXELS(i)  for (integer i = i0; i < i1; i++)
+#  define CONVIS_SHARE(i, c, all) for (integer i = (all)*(c)/n; i < (all)*((c) + 1)/n; i++)
 #  define CONVIS_SCAN(i, t) CONVIS_FRAMES(t) CONVIS_PIXELS(i)
 #  define CONVIS_SCAN_BACK(i, t) CONVIS_FRAMES_BACK(t) CONVIS_PIXELS(i)
 #  define CONVIS_GROUP 64

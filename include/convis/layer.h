@@ -44,6 +44,9 @@ enum {
     CONVIS_TEXT  = 16                /* parameter: a text (a formula, a name); implies fixed */
 };
 
+/* Elements of gradients that are sums. Kernels on other devices have them in single precision, so only kernels add to them there. */
+typedef double convis_sum;
+
 /* What the library hands to a layer. A field is set when the comment says so, and for all later stages. */
 typedef struct convis_pass convis_pass;
 struct convis_team;                              /* the threads of one call */
@@ -53,7 +56,7 @@ struct convis_pass {
     double  dt;
     const double *param;                         /* scalars, in table order (an array's entry is its length) */
     const double *const *array;                  /* array parameters, in table order; NULL for a scalar */
-    struct convis_there *there;                  /* the model is on a device: what kernels see must not be followed here. Else NULL */
+    struct convis_place *place;                  /* where its kernels and their memory are: the library's */
     char *const *text;                           /* texts, in table order; NULL: the table's doc says what that means */
     int     recording;                           /* the way back will be asked for: vjp's scratch is needed, too */
     int     inputs;
@@ -63,6 +66,8 @@ struct convis_pass {
     convis_shape out_shape, extra_shape[CONVIS_MAX_OUTPUTS], state_shape[CONVIS_MAX_STATES], tape_shape[CONVIS_MAX_TAPE];
     int     history[CONVIS_MAX_INPUTS];          /* frames of its past that lie before frame 0 of in[j] (and d_in[j]) */
     int     frames_wanted;                       /* passes of so many frames suit the layer; 0: what the cache likes */
+    int64_t work_items;                          /* about so many keep the device busy; for dividing sums, never of threads */
+    int64_t sums[CONVIS_MAX_PARAMS];             /* elements of d_array[k], for a scalar, or where gather() says what they mean */
     convis_shape array_shape[CONVIS_MAX_PARAMS]; /* of array parameters as (out, in, T, Y, X); unset: any length will do */
     size_t  constants_size, scratch_size;        /* bytes; allocated after plan, 64-byte aligned, zeroed */
 
@@ -70,7 +75,6 @@ struct convis_pass {
     void   *constants;                           /* what prepare() derives from the parameters */
 
     /* forward() */
-    const struct convis_kernel *kernels;         /* those of this instruction set */
     int64_t frame;                               /* absolute number of the first frame */
     uint64_t epoch;                              /* changes when the state was reset or put: what was cached is void */
     int     frames;
@@ -88,9 +92,7 @@ struct convis_pass {
     convis_real *d_in[CONVIS_MAX_INPUTS];        /* add to it; NULL: nobody wants it (a kernel always gets memory) */
     convis_real *d_state[CONVIS_MAX_STATES];
     convis_real *d_map;                          /* [k*map_size + i]: element i's part of the gradient of scalar k; add to it */
-    double *d_param;                             /* [k]: the same as sums, for thread 0 to add to */
-    double *d_array[CONVIS_MAX_PARAMS];          /* gradient of array k; add to it; NULL: nobody wants it */
-    convis_real *d_values[CONVIS_MAX_PARAMS];    /* on a device, for kernels to add to: what thread 0 would add to d_array. Else NULL */
+    convis_sum *d_array[CONVIS_MAX_PARAMS];      /* gradient of array k; of a scalar sums[k] parts; add to it; NULL: nobody wants it */
     uint32_t wanted;                             /* bit k: somebody wants the gradient of parameter k */
 
     /* spikes() */
@@ -129,6 +131,9 @@ struct convis_layer_type {
     /* Neighbourhood layers. Run on every thread; cannot fail. */
     void (*forward)(convis_pass *);
     void (*vjp)(convis_pass *);
+    /* What the sums[k] elements of d_array[k] mean, once a chunk: adds to the gradients of scalars (by row) and arrays (NULL where
+     * unwanted). They are there where the gradient of any parameter is wanted. */
+    void (*gather)(const convis_pass *, int k, const double *sums, double *d_param, double *const *d_array);
     /* Start of array parameter k, whose shape is known by now; NULL: all elements are the table's value. */
     void (*initial)(const convis_pass *, int k, double *values);
     /* By which of several methods it computes, in words; after prepare(). Optional. */
@@ -164,14 +169,18 @@ void  convis_release(convis_context *, void *memory);
 /* Run a kernel of this layer over elements 0..n-1, divided among the pass's threads; all meet at its end. */
 void convis_launch(const convis_pass *, const char *kernel, int64_t n, int frames, void *const *buffers);
 void convis_barrier(const convis_pass *);
+/* The same, of few items that are each much work. */
+void convis_launch_items(const convis_pass *, const char *kernel, int64_t n, int frames, void *const *buffers);
 /* The same without the meeting, over rows y0..y1 of every plane of (B, C, 1, Y, X) maps. For loops over time in which a
  * thread goes on with what it wrote itself; convis_barrier before another's rows are read. */
 void convis_launch_rows(const convis_pass *, const char *kernel, convis_shape frame, int64_t y0, int64_t y1, void *const *buffers);
-/* On a device the pass has one thread, launches return at once, constants and `number` are seen by kernels as prepare() left them,
- * and these copy between our memory and what kernels see (on a processor, too): convis_fetch waits for what was launched. For
- * few bytes. */
-void convis_fetch(const convis_pass *, void *to, const void *from, size_t bytes);
-void convis_give (const convis_pass *, void *to, const void *from, size_t bytes);
+/* On other devices than the processor the pass has one thread, launches return at once, constants and `number` are seen by kernels as
+ * prepare() left them, and these copy between our memory and what kernels see (on a processor, too): convis_download waits for what was
+ * launched. For few bytes. */
+void convis_download(const convis_pass *, void *to, const void *from, size_t bytes);
+void convis_upload  (const convis_pass *, void *to, const void *from, size_t bytes);
+/* Zeros, by thread 0, into what kernels see; a barrier or a launch before other threads need them. */
+void convis_zero(const convis_pass *, void *to, size_t bytes);
 /* Where the thread's share of so many lines begins: a whole number of 32 lines, at most `lines`. */
 int64_t convis_share(int64_t lines, int thread, int threads);
 /* One spike of element i at `seconds` after the start of frame t of the pass. */

@@ -3,7 +3,7 @@
 #ifndef CONVIS_REMOTE_H
 #define CONVIS_REMOTE_H
 #include "device/device.h"
-#include "kernels/there.h"
+#include "engine/launch.h"
 #include "model.h"
 
 /* A block of the host, and its copy on the device. */

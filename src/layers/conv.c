@@ -46,7 +46,7 @@ static convis_conv_spec spec_of(const convis_pass *p)
         .h = d[CONVIS_Y], .w = d[CONVIS_X], .t = (int64_t)a[FRAMES], .y = (int64_t)a[HEIGHT], .x = (int64_t)a[WIDTH],
         .stride_y = (int64_t)a[STRIDE], .stride_x = (int64_t)a[STRIDE], .dilation_t = (int64_t)a[DILATION_T],
         .dilation_y = (int64_t)a[DILATION], .dilation_x = (int64_t)a[DILATION], .padding = (int)a[PADDING],
-        .method = convis_conv_method(p->context, (int)a[METHOD]),
+        .method = (int)a[METHOD], .context = p->context,
         .gradients = p->recording ? CONVIS_CONV_KERNEL | CONVIS_CONV_INPUT : 0 };
 }
 
@@ -106,7 +106,7 @@ static void forward(convis_pass *p) { convis_conv_forward(p, p->constants, p->in
 
 static void vjp(convis_pass *p)
 {
-    convis_conv_back(p, p->constants, p->in[0], p->d_out, p->d_in[0], WEIGHTS, BIAS, p->scratch);
+    convis_conv_vjp(p, p->constants, p->in[0], p->d_out, p->d_in[0], p->d_array[WEIGHTS], p->d_array[BIAS], p->scratch);
 }
 
 /* One number must do for all outputs and pixels: the mean over channels where the border is padded with its own pixels. */

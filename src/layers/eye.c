@@ -156,16 +156,16 @@ static void walk(convis_pass *p, int t0, int frames)
     convis_real s[PATH_SIZE], corner[2*WALK];
     const size_t bytes = 2*(size_t)frames*sizeof *corner;
     int exact = p->param[EXACT] > 0;
-    convis_fetch(p, s, p->state[0], sizeof s);
+    convis_download(p, s, p->state[0], sizeof s);
     for (int t = 0; t < frames; t++) {
         move(p, s, p->frame + t0 + t);
         corner[2*t] = within((double)s[X], (double)p->in_shape[0].dim[CONVIS_X] - p->param[WIDTH], exact);
         corner[2*t + 1] = within((double)s[Y], (double)p->in_shape[0].dim[CONVIS_Y] - p->param[HEIGHT], exact);
     }
-    convis_give(p, p->state[0], s, sizeof s);
-    convis_give(p, p->scratch, corner, bytes);
-    if (p->extra[0]) convis_give(p, p->extra[0] + 2*t0, corner, bytes);
-    if (p->tape[0]) convis_give(p, p->tape[0] + 2*t0, corner, bytes);
+    convis_upload(p, p->state[0], s, sizeof s);
+    convis_upload(p, p->scratch, corner, bytes);
+    if (p->extra[0]) convis_upload(p, p->extra[0] + 2*t0, corner, bytes);
+    if (p->tape[0]) convis_upload(p, p->tape[0] + 2*t0, corner, bytes);
 }
 
 /* The path is short work: thread 0 walks it, and all copy the window. */

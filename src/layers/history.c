@@ -16,8 +16,8 @@
 #include <convis/kernel.h>
 
 /* What kernels get of sizes: pixels of a plane, channels, 1 if all hear each other, lags, the smallest. */
-/* For the gradient of the filters also: batches; sums that share the work of one filter's lag; weights, 0 if they are the lags'. */
-enum { K_PLANE, K_CHANNELS, K_COUPLED, K_LAGS, K_FIRST, K_BATCHES, K_SHARES, K_WEIGHTS, K_COUNT = 16 };
+/* For the gradient of the filters also: batches; sums that share the work of one filter's lag. */
+enum { K_PLANE, K_CHANNELS, K_COUPLED, K_LAGS, K_FIRST, K_BATCHES, K_SHARES, K_COUNT = 16 };
 
 #ifndef CONVIS_HOST
 
@@ -59,13 +59,15 @@ CONVIS_KERNEL4(history_adjoint, PARAM k, PARAM h, IN dy, OUT dx)
     }
 }
 
-/* For devices: each of the filters' lags and each share of all effects, which are its pixels' in every frame of every batch. nt:
- * frames. What each addition took too much comes off the next (Kahan). */
-CONVIS_KERNEL4(history_filters, PARAM k, IN x, IN dy, OUT sums)
+/* The gradient of the filters, over all frames nt: sums of each pair, in shares, lag by lag. On a GPU an item has one lag and one share of
+ * all effects, which are its pixels' in every frame of every batch; what each addition took too much comes off the next (Kahan). On a
+ * processor the item that is a pair's first has all of them, as most causes are 0. */
+CONVIS_KERNEL4(history_filters, PARAM k, IN x, IN dy, TOTAL sums)
 {
     integer plane = (integer)k[K_PLANE], channels = (integer)k[K_CHANNELS], lags = (integer)k[K_LAGS], first = (integer)k[K_FIRST];
     integer batches = (integer)k[K_BATCHES], shares = (integer)k[K_SHARES], all = batches*channels*plane;
     int coupled = k[K_COUPLED] > 0;
+#ifdef CONVIS_GPU
     CONVIS_PIXELS(i) {
         integer share = i%shares, lag = i/shares%lags, q = i/shares/lags, o = coupled ? q/channels : q, c = coupled ? q%channels : q;
         real sum = 0, excess = 0;
@@ -77,28 +79,28 @@ CONVIS_KERNEL4(history_filters, PARAM k, IN x, IN dy, OUT sums)
                 excess = (next - sum) - more;
                 sum = next;
             }
-        sums[i] = sum;
+        sums[(q*shares + share)*lags + lag] += sum;
     }
-}
-
-/* Over the weights: the shares of a lag, or, with a basis, those of all lags, each as much as the weight adds to it. */
-CONVIS_KERNEL4(history_weights, PARAM k, PARAM basis, IN sums, STATE values)
-{
-    integer lags = (integer)k[K_LAGS], shares = (integer)k[K_SHARES], weights = (integer)k[K_WEIGHTS];
-    CONVIS_PIXELS(i) {
-        integer each = weights > 0 ? weights : lags, q = i/each, j = i%each;
-        real sum = 0;
-        for (integer lag = weights > 0 ? 0 : j; lag < (weights > 0 ? lags : j + 1); lag++) {
-            real dh = 0;
-            for (integer share = 0; share < shares; share++) dh += sums[(q*lags + lag)*shares + share];
-            sum += weights > 0 ? basis[j*lags + lag]*dh : dh;
-        }
-        values[i] += sum;
+#else
+    for (integer q = (i0 + lags*shares - 1)/(lags*shares); q*lags*shares < i1; q++) {
+        integer o = coupled ? q/channels : q, c = coupled ? q%channels : q;
+        convis_sum *restrict dh = sums + q*shares*lags;
+        for (integer b = 0; b < batches; b++)
+            for (integer s = 1 - first - lags; s < nt - first; s++) {       /* frame of the cause */
+                const real *cause = x + s*all + (b*channels + c)*plane;
+                integer from = s + first < 0 ? -s - first : 0, to = s + first + lags > nt ? nt - s - first : lags;
+                for (integer i = 0; i < plane; i++) {
+                    if (cause[i] == 0) continue;
+                    const real *effect = dy + (s + first)*all + (b*channels + o)*plane + i;
+                    for (integer j = from; j < to; j++) dh[j] += (double)cause[i]*(double)effect[j*all];
+                }
+            }
     }
+#endif
 }
 
 CONVIS_EXPORT(history, CONVIS_ENTRY(history_forward) CONVIS_ENTRY(history_adjoint)
-              CONVIS_ENTRY(history_filters) CONVIS_ENTRY(history_weights))
+              CONVIS_ENTRY(history_filters))
 
 #else
 #include <convis/layer.h>
@@ -134,19 +136,18 @@ static int64_t pairs_of(const convis_pass *p)
     return p->param[COUPLING] > 0 ? channels*channels : channels;
 }
 
-/* Enough work-items for a card, if a filter alone has not that many lags. */
+/* Enough to do for the device, if a filter alone has not that many lags. */
 static int shares_of(const convis_pass *p)
 {
-    int64_t lags = pairs_of(p)*lags_of(p);
-    return lags >= 32768 ? 1 : lags > 256 ? (int)(32768/lags) : 128;
+    int64_t shares = p->work_items/(pairs_of(p)*lags_of(p));
+    return shares < 1 ? 1 : shares > 128 ? 128 : (int)shares;
 }
 
-/* constants: the sizes, the filters, the basis, if there is one, and that as kernels see it. */
+/* constants: the sizes, the filters, and the basis, if there is one. */
 static size_t filters_size(const convis_pass *p) { return ((size_t)(pairs_of(p)*lags_of(p))*sizeof(convis_real) + 63)/64*64; }
 static convis_real *filters(const convis_pass *p) { return (convis_real *)p->constants + K_COUNT; }
 static size_t basis_size(const convis_pass *p) { return has_basis(p) ? (size_t)(weights_of(p)*lags_of(p)) : 0; }
 static double *basis(const convis_pass *p) { return (double *)(void *)((char *)filters(p) + filters_size(p)); }
-static convis_real *basis_there(const convis_pass *p) { return (convis_real *)(void *)(basis(p) + basis_size(p)); }
 
 static convis_status plan(convis_pass *p)
 {
@@ -165,11 +166,8 @@ static convis_status plan(convis_pass *p)
     int64_t heard = pairs_of(p)/d[CONVIS_C];
     p->array_shape[WEIGHTS] = (convis_shape){ { d[CONVIS_C], heard, free_lags ? weights : 1, 1, free_lags ? 1 : weights } };
     p->history[0] = lags - 1 + (int)a[FIRST];
-    p->constants_size = K_COUNT*sizeof(convis_real) + filters_size(p) + basis_size(p)*(sizeof(double) + sizeof(convis_real));
-    if (p->recording) {
-        const size_t here = (size_t)(p->threads*lags)*sizeof(double), there = (size_t)(pairs_of(p)*lags*shares_of(p))*sizeof(convis_real);
-        p->scratch_size = here > there ? here : there;
-    }
+    p->constants_size = K_COUNT*sizeof(convis_real) + filters_size(p) + basis_size(p)*sizeof(double);
+    p->sums[WEIGHTS] = pairs_of(p)*lags*shares_of(p);
     return CONVIS_OK;
 }
 
@@ -191,11 +189,9 @@ static convis_status prepare(convis_pass *p)
     int lags = lags_of(p), weights = weights_of(p);
     const int64_t *d = p->in_shape[0].dim;
     double *b = basis(p), plane = (double)(d[CONVIS_Y]*d[CONVIS_X]);
-    double size[K_COUNT] = { plane, (double)d[CONVIS_C], p->param[COUPLING], lags, p->param[FIRST], (double)d[CONVIS_B], shares_of(p),
-                             has_basis(p) ? weights : 0 };
+    double size[K_COUNT] = { plane, (double)d[CONVIS_C], p->param[COUPLING], lags, p->param[FIRST], (double)d[CONVIS_B], shares_of(p) };
     for (int k = 0; k < K_COUNT; k++) ((convis_real *)p->constants)[k] = (convis_real)size[k];
     if (has_basis(p)) fill_basis(p, b);
-    for (size_t k = 0; k < basis_size(p); k++) basis_there(p)[k] = (convis_real)b[k];
     for (int64_t q = 0; q < pairs_of(p); q++)
         for (int k = 0; k < lags; k++) {
             const double *w = p->array[WEIGHTS] + q*weights;
@@ -239,57 +235,34 @@ static void forward(convis_pass *p)
                   (void *[]){ p->constants, filters(p), (void *)(uintptr_t)p->in[0], p->out });
 }
 
-/* One filter's gradient, summed over pixels and frames. */
-static void filter_vjp(const convis_pass *p, int64_t o, int64_t c, double *dh)
-{
-    const int64_t *d = p->in_shape[0].dim, plane = d[CONVIS_Y]*d[CONVIS_X], n = convis_elements(p->out_shape);
-    int lags = lags_of(p), first = (int)p->param[FIRST];
-    for (int k = 0; k < lags; k++) dh[k] = 0;
-    for (int64_t b = 0; b < d[CONVIS_B]; b++)
-        for (int64_t s = 1 - first - lags; s < p->frames - first; s++) {
-            const convis_real *x = p->in[0] + s*n + (b*d[CONVIS_C] + c)*plane;
-            int64_t from = s + first < 0 ? -s - first : 0, to = s + first + lags > p->frames ? p->frames - s - first : lags;
-            for (int64_t i = 0; i < plane; i++) {
-                if (x[i] == 0) continue;
-                const convis_real *dy = p->d_out + (s + first)*n + (b*d[CONVIS_C] + o)*plane + i;
-                for (int64_t k = from; k < to; k++) dh[k] += (double)x[i]*(double)dy[k*n];
-            }
-        }
-}
-
-static void weights_there(const convis_pass *p)
-{
-    const int64_t lags = pairs_of(p)*lags_of(p)*shares_of(p);
-    if (!p->d_values[WEIGHTS]) return;
-    convis_launch(p, "history_filters", lags, p->frames,
-                  (void *[]){ p->constants, (void *)(uintptr_t)p->in[0], (void *)(uintptr_t)p->d_out, p->scratch });
-    convis_launch(p, "history_weights", pairs_of(p)*weights_of(p), 1,
-                  (void *[]){ p->constants, has_basis(p) ? basis_there(p) : NULL, p->scratch, p->d_values[WEIGHTS] });
-}
-
-/* Threads share the filters, so that each sum has its one order. */
 static void vjp(convis_pass *p)
 {
-    int lags = lags_of(p), weights = weights_of(p);
-    int64_t channels = p->in_shape[0].dim[CONVIS_C], hears = pairs_of(p)/channels;
-    double *dh = (double *)p->scratch + p->thread*lags, *to = p->d_array[WEIGHTS];     /* on a device: NULL */
-    for (int64_t q = p->thread; to && q < pairs_of(p); q += p->threads) {
-        filter_vjp(p, q/hears, hears > 1 ? q%hears : q, dh);
-        for (int j = 0; j < weights; j++) {
-            if (!has_basis(p)) to[q*weights + j] += dh[j];
-            else for (int k = 0; k < lags; k++) to[q*weights + j] += basis(p)[j*lags + k]*dh[k];
-        }
-    }
-    if (p->there) weights_there(p);
+    if (p->d_array[WEIGHTS])
+        convis_launch_items(p, "history_filters", p->sums[WEIGHTS], p->frames,
+                            (void *[]){ p->constants, (void *)(uintptr_t)p->in[0], (void *)(uintptr_t)p->d_out, p->d_array[WEIGHTS] });
     if (p->d_in[0])
         convis_launch(p, "history_adjoint", convis_elements(p->out_shape), p->frames,
                       (void *[]){ p->constants, filters(p), (void *)(uintptr_t)p->d_out, p->d_in[0] });
+}
+
+/* From lags to weights. */
+static void gather(const convis_pass *p, int k, const double *sums, double *d_param, double *const *d_array)
+{
+    int lags = lags_of(p), weights = weights_of(p), shares = shares_of(p);
+    (void)k, (void)d_param;
+    for (int64_t q = 0; q < pairs_of(p); q++)
+        for (int lag = 0; lag < lags; lag++) {
+            double dh = 0, *to = d_array[WEIGHTS] + q*weights;
+            for (int64_t share = 0; share < shares; share++) dh += sums[(q*shares + share)*lags + lag];
+            if (!has_basis(p)) to[lag] += dh;
+            else for (int j = 0; j < weights; j++) to[j] += basis(p)[j*lags + lag]*dh;
+        }
 }
 
 CONVIS_LAYER_KERNELS(history)
 const convis_layer_type convis_history = {
     .abi = CONVIS_LAYER_ABI, .name = "history", .doc = "filters of past spikes, a cell's own or those of all it is coupled to",
     .params = params, .states = states, .inputs = 1, .kernels = history_kernels, .source = convis_history_source,
-    .plan = plan, .prepare = prepare, .past = past, .past_vjp = past_vjp, .forward = forward, .vjp = vjp, .anywhere = 1,
+    .plan = plan, .prepare = prepare, .past = past, .past_vjp = past_vjp, .forward = forward, .vjp = vjp, .gather = gather, .anywhere = 1,
 };
 #endif

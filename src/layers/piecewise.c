@@ -41,65 +41,36 @@ CONVIS_KERNEL6(piecewise_adjoint, PARAM k, PARAM X, PARAM S, IN x, IN dy, OUT dx
     }
 }
 
-/* For devices. Column c of n: the sums of dy (even rows) and of dy (x - X_j) (odd ones) for each line, over every n-th element of all
- * frames. A column is one work-item's. */
-CONVIS_KERNEL5(piecewise_sums, PARAM k, PARAM X, IN x, IN dy, OUT sums)
+/* Column c of n: the sums of dy (even rows) and of dy (x - X_j) (odd ones) for each line, over a share of the elements of all frames. */
+CONVIS_KERNEL5(piecewise_sums, PARAM k, PARAM X, IN x, IN dy, TOTAL sums)
 {
     integer lines = (integer)k[0], elements = (integer)k[1]*(integer)k[2]*(integer)nt;
     CONVIS_PIXELS(c) {
         for (integer j = 0; j < 2*lines; j++) sums[j*n + c] = 0;
-        for (integer i = c; i < elements; i += n) {
+        CONVIS_SHARE(i, c, elements) {
             integer from = 0, to = lines;                /* the line is from .. to - 1 */
             while (to - from > 1) {
                 integer middle = (from + to)/2;
                 if (x[i] >= X[middle]) from = middle; else to = middle;
             }
             sums[2*from*n + c] += dy[i];
-            sums[(2*from + 1)*n + c] += dy[i]*(x[i] - X[from]);
+            sums[(2*from + 1)*n + c] += (convis_sum)dy[i]*((convis_sum)x[i] - (convis_sum)X[from]);
         }
     }
 }
 
 /* nt columns become PIECEWISE_FOLDED. */
-CONVIS_KERNEL2(piecewise_fold, IN sums, OUT folded)
+CONVIS_KERNEL2(piecewise_fold, TOTAL sums, TOTAL folded)
 {
     CONVIS_PIXELS(i) {
-        real sum = 0;
+        convis_sum sum = 0;
         for (integer c = i%PIECEWISE_FOLDED; c < (integer)nt; c += PIECEWISE_FOLDED) sum += sums[i/PIECEWISE_FOLDED*(integer)nt + c];
-        folded[i] = sum;
-    }
-}
-
-CONVIS_INLINE real piecewise_row(IN folded, integer row)
-{
-    real sum = 0;
-    for (integer c = 0; c < PIECEWISE_FOLDED; c++) sum += folded[row*PIECEWISE_FOLDED + c];
-    return sum;
-}
-
-/* Over the knots: what the sums of the lines on both sides mean. S: slopes, W: widths, 0: a step; knot: its place in the arrays. */
-CONVIS_KERNEL7(piecewise_give, PARAM k, PARAM S, PARAM W, PARAM knot, IN folded, STATE dX, STATE dY)
-{
-    integer lines = (integer)k[0];
-    CONVIS_PIXELS(r) {
-        real value = 0, place = 0;
-        if (r < lines) {
-            real left = piecewise_row(folded, 2*r) - (W[r] > 0 ? piecewise_row(folded, 2*r + 1)/W[r] : R(0.0));
-            value += left;
-            place -= S[r]*left;
-        }
-        if (r > 0 && W[r - 1] > 0) {
-            real right = piecewise_row(folded, 2*r - 1)/W[r - 1];
-            value += right;
-            place -= S[r - 1]*right;
-        }
-        if (dX) dX[(integer)knot[r]] += place;
-        if (dY) dY[(integer)knot[r]] += value;
+        folded[i] += sum;
     }
 }
 
 CONVIS_EXPORT(piecewise, CONVIS_ENTRY(piecewise_forward) CONVIS_ENTRY(piecewise_adjoint) CONVIS_ENTRY(piecewise_sums)
-              CONVIS_ENTRY(piecewise_fold) CONVIS_ENTRY(piecewise_give))
+              CONVIS_ENTRY(piecewise_fold))
 
 #else
 #include <convis/layer.h>
@@ -116,8 +87,7 @@ static const convis_field params[] = {
 static const convis_field states[] = { { 0 } };
 
 /* What prepare() makes: the lines as kernels take them, and which knot of the arrays each begins at; the last knot as well. */
-typedef struct lines { int count; convis_real *k, *x, *y, *s, *width, *place; int *knot; } lines;
-enum { SHARES = 32 };
+typedef struct lines { int count; convis_real *k, *x, *y, *s; int *knot; } lines;
 
 static int64_t padded(int64_t knots) { return (knots + 15)/16*16; }
 
@@ -125,15 +95,16 @@ static lines lines_of(const convis_pass *p)
 {
     int64_t room = padded((int64_t)p->param[X]);
     convis_real *k = p->constants;
-    return (lines){ (int)p->param[X] - 1, k, k + 16, k + 16 + room, k + 16 + 2*room, k + 16 + 3*room,
-                    k + 16 + 4*room, (int *)(void *)(k + 16 + 5*room) };
+    return (lines){ (int)p->param[X] - 1, k, k + 16, k + 16 + room, k + 16 + 2*room,
+                    (int *)(void *)(k + 16 + 3*room) };
 }
 
-/* On a device: many work-items, but sums that fit into 2 MB. */
-static int64_t columns_of(int64_t knots)
+/* Shares of the sums: enough to do for the device, but sums that fit into 2 MB. */
+static int64_t columns_of(const convis_pass *p, int64_t knots)
 {
-    int64_t columns = (1 << 18)/knots/PIECEWISE_FOLDED*PIECEWISE_FOLDED;
-    return columns < PIECEWISE_FOLDED ? PIECEWISE_FOLDED : columns > 8192 ? 8192 : columns;
+    int64_t columns = (1 << 18)/knots/PIECEWISE_FOLDED*PIECEWISE_FOLDED, most = p->work_items < 8192 ? p->work_items : 8192;
+    if (columns > most) columns = most;
+    return columns < PIECEWISE_FOLDED ? PIECEWISE_FOLDED : columns;
 }
 
 static convis_status plan(convis_pass *p)
@@ -141,12 +112,9 @@ static convis_status plan(convis_pass *p)
     int64_t knots = (int64_t)(p->param[X] > 0 ? p->param[X] : p->param[Y] > 0 ? p->param[Y] : p->param[KNOTS]);
     if (knots < 2) return convis_fail(p->context, CONVIS_ESHAPE, "%s.x: a single knot, expected two at least", p->path);
     p->array_shape[X] = p->array_shape[Y] = (convis_shape){ { 1, 1, 1, 1, knots } };
-    p->constants_size = (size_t)(16 + 5*padded(knots))*sizeof(convis_real) + (size_t)padded(knots)*sizeof(int);
-    if (p->recording) {
-        const size_t here = SHARES*2*(size_t)knots*sizeof(double);
-        const size_t there = (size_t)(2*knots*(columns_of(knots) + PIECEWISE_FOLDED))*sizeof(convis_real);
-        p->scratch_size = here > there ? here : there;
-    }
+    p->constants_size = (size_t)(16 + 3*padded(knots))*sizeof(convis_real) + (size_t)padded(knots)*sizeof(int);
+    p->sums[X] = 2*knots*PIECEWISE_FOLDED;
+    if (p->recording) p->scratch_size = (size_t)(2*knots*columns_of(p, knots))*sizeof(convis_sum);
     return CONVIS_OK;
 }
 
@@ -181,12 +149,10 @@ static convis_status prepare(convis_pass *p)
     l.k[0] = (convis_real)l.count;
     l.k[1] = (convis_real)p->out_shape.dim[CONVIS_X];
     l.k[2] = (convis_real)(convis_elements(p->out_shape)/p->out_shape.dim[CONVIS_X]);
-    for (int j = 0; j <= l.count; j++) l.place[j] = (convis_real)l.knot[j];
     for (int j = 0; j < l.count; j++) {
         l.x[j] = (convis_real)p->array[X][l.knot[j]];
         l.y[j] = (convis_real)p->array[Y][l.knot[j]];
         l.s[j] = (convis_real)slope(p, l.knot, j);
-        l.width[j] = (convis_real)(p->array[X][l.knot[j + 1]] - p->array[X][l.knot[j]]);
     }
     return CONVIS_OK;
 }
@@ -238,63 +204,37 @@ static void forward(convis_pass *p)
                   (void *[]){ l.k, l.x, l.y, l.s, (void *)(uintptr_t)p->in[0], p->out });
 }
 
-/* Sums of elements i0..i1 of every frame. */
-static void add_share(const convis_pass *p, const lines *l, int64_t i0, int64_t i1, double *sums)
-{
-    int64_t n = convis_elements(p->out_shape);
-    for (int j = 0; j < 2*l->count; j++) sums[j] = 0;
-    for (int64_t t = 0; t < p->frames; t++)
-        for (int64_t i = t*n + i0; i < t*n + i1; i++) {
-            convis_real x = p->in[0][i];
-            int from = 0, to = l->count;                 /* the line is from .. to - 1 */
-            while (to - from > 1) {
-                int middle = (from + to)/2;
-                if (x >= l->x[middle]) from = middle; else to = middle;
-            }
-            sums[2*from] += (double)p->d_out[i];
-            sums[2*from + 1] += (double)p->d_out[i]*((double)x - p->array[X][l->knot[from]]);
-        }
-}
-
-static void knots_there(const convis_pass *p, const lines *l)
-{
-    const int64_t knots = l->count + 1, columns = columns_of(knots);
-    convis_real *sums = p->scratch, *folded = sums + 2*l->count*columns;
-    convis_launch(p, "piecewise_sums", columns, p->frames,
-                  (void *[]){ l->k, l->x, (void *)(uintptr_t)p->in[0], (void *)(uintptr_t)p->d_out, sums });
-    convis_launch(p, "piecewise_fold", 2*l->count*PIECEWISE_FOLDED, (int)columns, (void *[]){ sums, folded });
-    convis_launch(p, "piecewise_give", knots, 1,
-                  (void *[]){ l->k, l->s, l->width, l->place, folded, p->d_values[X], p->d_values[Y] });
-}
-
 static void vjp(convis_pass *p)
 {
     lines l = lines_of(p);
-    int64_t n = convis_elements(p->out_shape);
-    double *sums = p->scratch;
+    const int64_t columns = columns_of(p, l.count + 1);
+    void *x = (void *)(uintptr_t)p->in[0], *dy = (void *)(uintptr_t)p->d_out;
     if (p->d_in[0])
-        convis_launch(p, "piecewise_adjoint", n, p->frames,
-                      (void *[]){ l.k, l.x, l.s, (void *)(uintptr_t)p->in[0], (void *)(uintptr_t)p->d_out, p->d_in[0] });
-    if (p->d_values[X] || p->d_values[Y]) knots_there(p, &l);
-    if (!p->d_array[X] && !p->d_array[Y]) return;        /* on a device they are NULL */
-    for (int s = p->thread; s < SHARES; s += p->threads)
-        add_share(p, &l, convis_share(n, s, SHARES), convis_share(n, s + 1, SHARES), sums + (int64_t)s*2*l.count);
-    convis_barrier(p);
-    if (p->thread) return;
-    for (int j = 0; j < l.count; j++) {
-        double g = 0, h = 0;
-        for (int64_t s = 0; s < SHARES; s++) {
-            g += sums[s*2*l.count + 2*j];
-            h += sums[s*2*l.count + 2*j + 1];
-        }
-        give_knots(p, l.knot, j, g, h, p->d_array);
-    }
+        convis_launch(p, "piecewise_adjoint", convis_elements(p->out_shape), p->frames, (void *[]){ l.k, l.x, l.s, x, dy, p->d_in[0] });
+    if (!p->d_array[X]) return;
+    convis_launch_items(p, "piecewise_sums", columns, p->frames, (void *[]){ l.k, l.x, x, dy, p->scratch });
+    convis_launch(p, "piecewise_fold", 2*l.count*PIECEWISE_FOLDED, (int)columns, (void *[]){ p->scratch, p->d_array[X] });
+}
+
+static double row_of(const double *sums, int64_t row)
+{
+    double sum = 0;
+    for (int c = 0; c < PIECEWISE_FOLDED; c++) sum += sums[row*PIECEWISE_FOLDED + c];
+    return sum;
+}
+
+/* From the lines' sums to the knots. */
+static void gather(const convis_pass *p, int k, const double *sums, double *d_param, double *const *d_array)
+{
+    lines l = lines_of(p);
+    (void)k, (void)d_param;
+    for (int j = 0; j < l.count; j++) give_knots(p, l.knot, j, row_of(sums, 2*j), row_of(sums, 2*j + 1), d_array);
 }
 
 CONVIS_LAYER_KERNELS(piecewise)
 const convis_layer_type convis_piecewise = {
     .abi = CONVIS_LAYER_ABI, .name = "piecewise", .doc = "straight lines between knots, which can be learnt",
     .params = params, .states = states, .inputs = 1, .kernels = piecewise_kernels, .source = convis_piecewise_source,
-    .plan = plan, .prepare = prepare, .past = past, .past_vjp = past_vjp, .forward = forward, .vjp = vjp, .anywhere = 1, .initial = initial,
+    .plan = plan, .prepare = prepare, .past = past, .past_vjp = past_vjp, .forward = forward, .vjp = vjp, .gather = gather, .anywhere = 1, .initial = initial,
 };
 #endif

@@ -78,7 +78,7 @@ CONVIS_EXPORT(rf, CONVIS_ENTRY(rf_project) CONVIS_ENTRY(rf_gather) CONVIS_ENTRY(
 #else
 #include "base/philox.h"
 #include "kernels/rf/rf.h"
-#include <string.h>
+_Static_assert(CONVIS_RF_ROWS == RF_ROWS, "src/kernels has the same number");
 
 /* Rows of both tables; the second is FRAMES or FACTORISED, SPACE and FEATURES are the readout's. */
 enum { CHANNELS, FRAMES, FACTORISED = FRAMES, WEIGHTS, BIAS, SPACE, FEATURES };
@@ -112,8 +112,6 @@ static sizes sizes_of(const convis_pass *p, int64_t taps, int factorised)
                 .plane = d[CONVIS_Y]*d[CONVIS_X], .factorised = factorised };
     s.size = s.inputs*s.plane;
     s.kernels = (s.outputs*taps + RF_ROWS - 1)/RF_ROWS*RF_ROWS;
-    s.block = 2*taps < 64 ? 64 : 2*taps;
-    s.rows = (s.block + taps - 1)*s.batches;
     convis_rf_arrange(p->context, &s);
     return s;
 }
@@ -127,9 +125,9 @@ static convis_real *weights(const convis_pass *p) { return biases(p) + (head(p)-
 static convis_real *space(const convis_pass *p)    { return weights(p) + head(p)->kernels*head(p)->size; }
 static convis_real *features(const convis_pass *p) { return space(p) + head(p)->outputs*head(p)->plane; }
 static int64_t factors(const sizes *s) { return s->part && s->factorised ? s->outputs*(s->plane + s->inputs) : 0; }
-static convis_rf_memory there(const convis_pass *p)
+static convis_rf_memory memory_of(const convis_pass *p)
 {
-    return (convis_rf_memory){ head(p), numbers(p), biases(p), weights(p), space(p), features(p) };
+    return (convis_rf_memory){ head(p), numbers(p), biases(p), weights(p), space(p), features(p), p->array[SPACE], p->array[FEATURES] };
 }
 
 static convis_status plan(convis_pass *p, int64_t taps, int factorised)
@@ -147,14 +145,9 @@ static convis_status plan(convis_pass *p, int64_t taps, int factorised)
     }
     p->array_shape[BIAS] = (convis_shape){ { s.outputs, 1, 1, 1, 1 } };
     p->history[0] = (int)taps - 1;
-    p->frames_wanted = (int)s.block;
+    p->frames_wanted = (int)s.wanted;
     p->constants_size = HEAD + (size_t)(K_ROOM + (s.outputs + 15)/16*16 + s.kernels*s.size + factors(&s))*sizeof(convis_real);
-    if (s.part) {
-        p->frames_wanted = 2*(int)taps;
-        p->scratch_size = convis_rf_scratch_there(&s, p->recording);
-        return CONVIS_OK;
-    }
-    p->scratch_size = (size_t)(s.rows*s.kernels + (p->recording ? s.kernels*s.size : 0))*sizeof(convis_real);
+    p->scratch_size = convis_rf_scratch(&s, p->recording);
     return CONVIS_OK;
 }
 
@@ -203,83 +196,21 @@ static void prepare(convis_pass *p, int64_t taps, int factorised)
 static convis_status prepare_rf(convis_pass *p)      { prepare(p, (int64_t)p->param[FRAMES], 0); return CONVIS_OK; }
 static convis_status prepare_readout(convis_pass *p) { prepare(p, 1, p->param[FACTORISED] > 0); return CONVIS_OK; }
 
-/* ---- The way through, block by block ---- */
+/* ---- Forward and backward ---- */
 
 static void forward(convis_pass *p)
 {
-    const sizes *s = head(p);
-    const convis_rf_memory f = there(p);
-    convis_real *projection = p->scratch;
-    if (p->there) { convis_rf_forward_there(p, &f); return; }
-    for (int64_t t = 0; t < p->frames; t += s->block) {
-        const int64_t frames = p->frames - t < s->block ? p->frames - t : s->block, rows = (frames + s->taps - 1)*s->batches;
-        const convis_real *x = p->in[0] + (t - (s->taps - 1))*s->batches*s->size;
-        void *project[] = { numbers(p), weights(p), (void *)(uintptr_t)x, projection };
-        void *gather[]  = { numbers(p), biases(p), projection, p->out + t*s->batches*s->outputs };
-        convis_launch(p, "rf_project", rows*(s->kernels/RF_ROWS), 1, project);
-        convis_launch(p, "rf_gather", s->batches*s->outputs, (int)frames, gather);
-    }
-}
-
-/* ---- The way back ---- */
-
-/* dP of the block's frames and of those before it; kernels that only fill the last group have none. */
-static void spread(const convis_pass *p, const sizes *s, int64_t t0, int64_t frames, convis_real *dp)
-{
-    memset(dp, 0, (size_t)((frames + s->taps - 1)*s->batches*s->kernels)*sizeof *dp);
-    for (int64_t t = 0; t < frames; t++)
-        for (int64_t b = 0; b < s->batches; b++)
-            for (int64_t o = 0; o < s->outputs; o++)
-                for (int64_t j = 0; j < s->taps; j++)
-                    dp[((t + j)*s->batches + b)*s->kernels + o*s->taps + j] = p->d_out[((t0 + t)*s->batches + b)*s->outputs + o];
-}
-
-/* From the kernels' order to that of the arrays, and through the factors. */
-static void give(const convis_pass *p, const sizes *s, const convis_real *dw)
-{
-    for (int64_t o = 0; o < s->outputs; o++)
-        for (int64_t j = 0; j < s->taps; j++)
-            for (int64_t i = 0; i < s->inputs; i++)
-                for (int64_t at = 0; at < s->plane; at++) {
-                    const double g = (double)dw[(o*s->taps + j)*s->size + i*s->plane + at];
-                    if (!s->factorised) {
-                        if (p->d_array[WEIGHTS]) p->d_array[WEIGHTS][((o*s->inputs + i)*s->taps + j)*s->plane + at] += g;
-                        continue;
-                    }
-                    if (p->d_array[SPACE]) p->d_array[SPACE][o*s->plane + at] += g*p->array[FEATURES][o*s->inputs + i];
-                    if (p->d_array[FEATURES]) p->d_array[FEATURES][o*s->inputs + i] += g*p->array[SPACE][o*s->plane + at];
-                }
+    const convis_rf_memory f = memory_of(p);
+    convis_rf_forward(p, &f);
 }
 
 static void vjp(convis_pass *p)
 {
-    const sizes *s = head(p);
-    const convis_rf_memory f = there(p);
-    if (p->there) {
-        convis_real *const *d = p->d_values;
-        convis_rf_vjp_there(p, &f, s->factorised ? NULL : d[WEIGHTS], d[BIAS], s->factorised ? d[SPACE] : NULL,
-                            s->factorised ? d[FEATURES] : NULL);
-        return;
-    }
-    convis_real *dp = p->scratch, *dw = dp + s->rows*s->kernels;
-    const int wants_weights = p->d_array[WEIGHTS] || (s->factorised && (p->d_array[SPACE] || p->d_array[FEATURES]));
-    for (int64_t t = 0; t < p->frames; t += s->block) {
-        const int64_t frames = p->frames - t < s->block ? p->frames - t : s->block, rows = (frames + s->taps - 1)*s->batches;
-        const int64_t first = (t - (s->taps - 1))*s->batches*s->size;
-        if (p->thread == 0) spread(p, s, t, frames, dp);
-        convis_barrier(p);
-        void *input[]   = { numbers(p), weights(p), dp, p->d_in[0] ? p->d_in[0] + first : NULL };
-        void *fields[]  = { numbers(p), dp, (void *)(uintptr_t)(p->in[0] + first), dw };
-        if (p->d_in[0]) convis_launch(p, "rf_input", s->size, (int)rows, input);
-        if (wants_weights) convis_launch(p, "rf_weights", s->size, (int)rows, fields);
-    }
-    if (p->thread) return;
-    if (wants_weights) {
-        give(p, s, dw);
-        memset(dw, 0, (size_t)(s->kernels*s->size)*sizeof *dw);
-    }
-    for (int64_t i = 0; p->d_array[BIAS] && i < p->frames*s->batches*s->outputs; i++)
-        p->d_array[BIAS][i%s->outputs] += (double)p->d_out[i];
+    const int factorised = head(p)->factorised;
+    const convis_rf_memory f = memory_of(p);
+    const convis_rf_gradients d = { factorised ? NULL : p->d_array[WEIGHTS], p->d_array[BIAS], factorised ? p->d_array[SPACE] : NULL,
+                                    factorised ? p->d_array[FEATURES] : NULL };
+    convis_rf_backward(p, &f, &d);
 }
 
 /* ---- The past: the mean over channels, as one number must do for all ---- */

@@ -46,7 +46,7 @@ CONVIS_KERNEL4(smooth_conv_again, PARAM k, IN x, TAPE tape, OUT maps)
             }
 }
 
-CONVIS_KERNEL8(smooth_conv_back, PARAM k, IN x, IN maps, TAPE tape, OUT dmaps, STATE ds, OUT dx, OUT dtau)
+CONVIS_KERNEL8(smooth_conv_back, PARAM k, IN x, IN maps, TAPE tape, OUT dmaps, STATE ds, OUT dx, TOTAL dtau)
 {
     real b = k[K_B], db = k[K_DB];
     integer stages = (integer)k[K_STAGES], area = (integer)k[K_AREA];
@@ -55,33 +55,18 @@ CONVIS_KERNEL8(smooth_conv_back, PARAM k, IN x, IN maps, TAPE tape, OUT dmaps, S
             CONVIS_PIXELS(i) {
                 integer at = t*n*stages + smooth_at(i, j, stages, area);
                 real g = dmaps[at] + ds[j*n + i], heard = j ? maps[at - area] : x[t*n + i];
-                dtau[i] += db*g*(heard - tape[(t*stages + j)*n + i]);
+                if (dtau) dtau[i] += db*g*(heard - tape[(t*stages + j)*n + i]);
                 ds[j*n + i] = (1 - b)*g;
                 if (j) dmaps[at - area] += b*g;
                 else if (dx) dx[t*n + i] += b*g;
             }
 }
 
-/* The map of `frame` numbers, which begins anew, folded into one of n. */
-CONVIS_KERNEL2(smooth_conv_tau, STATE dtau, STATE to)
-{
-    CONVIS_PIXELS(i) {
-        real sum = 0;
-        for (integer j = i; j < (integer)frame; j += n) {
-            sum += dtau[j];
-            dtau[j] = 0;
-        }
-        to[i] += sum;
-    }
-}
-
-CONVIS_EXPORT(smooth_conv, CONVIS_ENTRY(smooth_conv_chain) CONVIS_ENTRY(smooth_conv_again) CONVIS_ENTRY(smooth_conv_back)
-              CONVIS_ENTRY(smooth_conv_tau))
+CONVIS_EXPORT(smooth_conv, CONVIS_ENTRY(smooth_conv_chain) CONVIS_ENTRY(smooth_conv_again) CONVIS_ENTRY(smooth_conv_back))
 
 #else
 #include "kernels/conv/conv.h"
 #include "base/philox.h"
-#include <string.h>
 
 enum { CHANNELS, STAGES, HEIGHT, WIDTH, PADDING, TAU, WEIGHTS, BIAS };
 static const convis_field params[] = {
@@ -106,29 +91,23 @@ static convis_conv_spec spec_of(const convis_pass *p)
     const int64_t *d = p->in_shape[0].dim;
     return (convis_conv_spec){ .batch = d[CONVIS_B], .in = d[CONVIS_C]*(int64_t)a[STAGES], .out = (int64_t)a[CHANNELS], .groups = 1,
         .h = d[CONVIS_Y], .w = d[CONVIS_X], .t = 1, .y = (int64_t)a[HEIGHT], .x = (int64_t)a[WIDTH], .stride_y = 1, .stride_x = 1,
-        .dilation_t = 1, .dilation_y = 1, .dilation_x = 1, .padding = (int)a[PADDING], .method = convis_conv_method(p->context, 0),
+        .dilation_t = 1, .dilation_y = 1, .dilation_x = 1, .padding = (int)a[PADDING], .context = p->context,
         .gradients = p->recording ? CONVIS_CONV_KERNEL | CONVIS_CONV_INPUT : 0 };
 }
 
-/* constants: what kernels get, then the convolution. scratch: the stages' maps of a block of frames, on the way back their
- * gradients and dtau, then the convolution's. */
+/* constants: what kernels get, then the convolution. scratch: the stages' maps of a block of frames, on the way backward their
+ * gradients, too, then the convolution's. */
 enum { HEAD = 64 };
 static int64_t block_of(const convis_pass *p)
 {
-    enum { NUMBERS_THERE = 1 << 24 };                    /* of the maps on a device, for which frames make the work */
     const convis_conv_spec s = spec_of(p);
-    if (s.method == CONVIS_CONV_CARD) {
-        const int64_t frames = NUMBERS_THERE/(frame_of(p)*(int64_t)p->param[STAGES]);
-        return frames < 1 ? 1 : frames > 256 ? 256 : frames;
-    }
-    return convis_conv_frames(&s) > 1 ? convis_conv_frames(&s) : 16;
+    return convis_conv_block(&s, frame_of(p)*(int64_t)p->param[STAGES]);
 }
 static size_t maps_size(const convis_pass *p)
 {
     return ((size_t)(block_of(p)*frame_of(p)*(int64_t)p->param[STAGES])*sizeof(convis_real) + 63)/64*64;
 }
-static size_t frame_size(const convis_pass *p) { return ((size_t)frame_of(p)*sizeof(convis_real) + 63)/64*64; }
-static size_t own_scratch(const convis_pass *p) { return maps_size(p)*(p->recording ? 2 : 1) + (p->recording ? frame_size(p) : 0); }
+static size_t own_scratch(const convis_pass *p) { return maps_size(p)*(p->recording ? 2 : 1); }
 static convis_conv *conv_of(const convis_pass *p) { return (convis_conv *)(void *)((char *)p->constants + HEAD); }
 
 static convis_status plan(convis_pass *p)
@@ -146,6 +125,7 @@ static convis_status plan(convis_pass *p)
     p->tape_shape[0] = p->state_shape[0];
     p->array_shape[WEIGHTS] = (convis_shape){ { s.out, d[CONVIS_C], (int64_t)p->param[STAGES], s.y, s.x } };
     p->array_shape[BIAS] = (convis_shape){ { s.out, 1, 1, 1, 1 } };
+    p->sums[TAU] = frame_of(p);
     p->constants_size = HEAD + convis_conv_size(&s);
     p->scratch_size = own_scratch(p) + convis_conv_scratch(&s, p->threads);
     return CONVIS_OK;
@@ -198,28 +178,15 @@ static void vjp(convis_pass *p)
 {
     const int64_t n = frame_of(p), block = block_of(p), out = convis_elements(p->out_shape), kept = n*(int64_t)p->param[STAGES];
     convis_real *maps = p->scratch, *dmaps = (convis_real *)(void *)((char *)p->scratch + maps_size(p));
-    convis_real *dtau = (convis_real *)(void *)((char *)dmaps + maps_size(p));
     for (int64_t t = (p->frames - 1)/block*block; t >= 0; t -= block) {
         const convis_pass q = block_at(p, t, p->frames - t < block ? p->frames - t : block);
         void *again[] = { p->constants, (void *)(uintptr_t)(p->in[0] + t*n), p->tape[0] + t*kept, maps };
         void *back[] = { p->constants, (void *)(uintptr_t)(p->in[0] + t*n), maps, p->tape[0] + t*kept, dmaps, p->d_state[0],
-                         p->d_in[0] ? p->d_in[0] + t*n : NULL, dtau };
-        if (p->there) convis_conv_zero_there(p, dmaps, q.frames*kept);
-        else if (p->thread == 0) memset(dmaps, 0, (size_t)(q.frames*kept)*sizeof *dmaps);
+                         p->d_in[0] ? p->d_in[0] + t*n : NULL, p->d_array[TAU] };
+        convis_zero(p, dmaps, (size_t)(q.frames*kept)*sizeof *dmaps);
         convis_launch(&q, "smooth_conv_again", n, q.frames, again);
-        convis_conv_back(&q, conv_of(p), maps, p->d_out + t*out, dmaps, WEIGHTS, BIAS, (char *)p->scratch + own_scratch(p));
+        convis_conv_vjp(&q, conv_of(p), maps, p->d_out + t*out, dmaps, p->d_array[WEIGHTS], p->d_array[BIAS], (char *)p->scratch + own_scratch(p));
         convis_launch(&q, "smooth_conv_back", n, q.frames, back);
-    }
-    if (p->there) {
-        convis_pass q = *p;
-        q.frame = n;
-        convis_launch(&q, "smooth_conv_tau", out, 1, (void *[]){ dtau, p->d_map + TAU*out });
-        return;
-    }
-    if (p->thread) return;
-    for (int64_t i = 0; i < n; i++) {
-        p->d_param[TAU] += (double)dtau[i];
-        dtau[i] = 0;
     }
 }
 

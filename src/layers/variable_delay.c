@@ -15,7 +15,7 @@ CONVIS_KERNEL3(variable_delay_forward, PARAM delay, IN x, OUT y)
     }
 }
 
-CONVIS_KERNEL5(variable_delay_adjoint, PARAM delay, IN x, IN dy, OUT dx, OUT ddelay)
+CONVIS_KERNEL5(variable_delay_adjoint, PARAM delay, IN x, IN dy, OUT dx, TOTAL ddelay)
 {
     CONVIS_SCAN_BACK(i, t) {
         real d = delay[i], whole = (real)(integer)d, f = d - whole, g = dy[t*n + i];
@@ -24,25 +24,11 @@ CONVIS_KERNEL5(variable_delay_adjoint, PARAM delay, IN x, IN dy, OUT dx, OUT dde
             dx[at] += (1 - f)*g;
             dx[at - n] += f*g;
         }
-        ddelay[i] += (x[at - n] - x[at])*g;
+        if (ddelay) ddelay[i] += (x[at - n] - x[at])*g;
     }
 }
 
-/* What was summed for each element of nt batches, to the n delays; the sums begin anew. */
-CONVIS_KERNEL2(variable_delay_give, STATE ddelay, OUT values)
-{
-    CONVIS_PIXELS(i) {
-        real sum = 0;
-        CONVIS_FRAMES(b) {
-            sum += ddelay[b*n + i];
-            ddelay[b*n + i] = 0;
-        }
-        if (values) values[i] += sum/dt;
-    }
-}
-
-CONVIS_EXPORT(variable_delay, CONVIS_ENTRY(variable_delay_forward) CONVIS_ENTRY(variable_delay_adjoint)
-              CONVIS_ENTRY(variable_delay_give))
+CONVIS_EXPORT(variable_delay, CONVIS_ENTRY(variable_delay_forward) CONVIS_ENTRY(variable_delay_adjoint))
 
 #else
 #include <convis/layer.h>
@@ -66,7 +52,7 @@ static convis_status plan(convis_pass *p)
     p->history[0] = (int)(p->param[LONGEST]/p->dt*(1 + 1e-6)) + 1;
     p->array_shape[DELAYS] = (convis_shape){ { 1, s.dim[CONVIS_C], 1, s.dim[CONVIS_Y], s.dim[CONVIS_X] } };
     p->constants_size = (size_t)maps(p)*sizeof(convis_real);
-    p->scratch_size = p->recording ? (size_t)maps(p)*sizeof(convis_real) : 0;
+    p->sums[DELAYS] = maps(p);
     return CONVIS_OK;
 }
 
@@ -92,19 +78,15 @@ static void forward(convis_pass *p)
 
 static void vjp(convis_pass *p)
 {
-    convis_real *ddelay = p->scratch;
-    void *buffers[] = { p->constants, (void *)(uintptr_t)p->in[0], (void *)(uintptr_t)p->d_out, p->d_in[0], ddelay };
+    void *buffers[] = { p->constants, (void *)(uintptr_t)p->in[0], (void *)(uintptr_t)p->d_out, p->d_in[0], p->d_array[DELAYS] };
     convis_launch(p, "variable_delay_adjoint", maps(p), p->frames, buffers);
-    const int64_t n = (int64_t)p->param[DELAYS];
-    if (p->there) {
-        convis_launch(p, "variable_delay_give", n, (int)(maps(p)/n), (void *[]){ ddelay, p->d_values[DELAYS] });
-        return;
-    }
-    if (p->thread) return;
-    for (int64_t i = 0; i < maps(p); i++) {
-        if (p->d_array[DELAYS]) p->d_array[DELAYS][i % n] += (double)ddelay[i]/p->dt;
-        ddelay[i] = 0;
-    }
+}
+
+/* The sums are of delays in frames, for each batch. */
+static void gather(const convis_pass *p, int k, const double *sums, double *d_param, double *const *d_array)
+{
+    (void)k, (void)d_param;
+    for (int64_t i = 0; i < maps(p); i++) d_array[DELAYS][i % (int64_t)p->param[DELAYS]] += sums[i]/p->dt;
 }
 
 static double past(const convis_pass *p, const double *x, double *state)
@@ -117,6 +99,6 @@ CONVIS_LAYER_KERNELS(variable_delay)
 const convis_layer_type convis_variable_delay = {
     .abi = CONVIS_LAYER_ABI, .name = "variable_delay", .doc = "the input some time ago, each pixel's own",
     .params = params, .states = states, .inputs = 1, .kernels = variable_delay_kernels, .source = convis_variable_delay_source,
-    .plan = plan, .prepare = prepare, .forward = forward, .vjp = vjp, .anywhere = 1, .past = past,
+    .plan = plan, .prepare = prepare, .forward = forward, .vjp = vjp, .gather = gather, .anywhere = 1, .past = past,
 };
 #endif

@@ -1,7 +1,7 @@
 /* blur.c - coefficients of the blurs of blur.h, and their division among threads. */
 #include "blur.h"
 #include "base/context.h"
-#include "kernels/there.h"
+#include "engine/launch.h"
 #include <math.h>
 #include <string.h>
 
@@ -31,7 +31,7 @@ size_t convis_blur_size(int64_t w, int64_t h, int varying)
 size_t convis_blur_scratch(const convis_pass *p)
 {
     const int64_t w = p->out_shape.dim[CONVIS_X], h = p->out_shape.dim[CONVIS_Y];
-    if (p->context->there) return (size_t)(p->recording ? 2 : 1)*(size_t)convis_elements(p->out_shape)*sizeof(convis_real);
+    if (!convis_host_visible(p->context)) return (size_t)(p->recording ? 2 : 1)*(size_t)convis_elements(p->out_shape)*sizeof(convis_real);
     return (size_t)p->threads*convis_blur_part(w, h)*sizeof(convis_real);
 }
 
@@ -151,7 +151,7 @@ void convis_blur_prepare(convis_blur *b, convis_context *c, int64_t w, int64_t h
 
 int convis_next_strip(const convis_pass *p, const convis_blur *b, int64_t *y0, int64_t *y1)
 {
-    int64_t end = convis_share(b->h, p->thread + 1, p->threads), lines = p->there ? b->h : b->kernels->lanes;
+    int64_t end = convis_share(b->h, p->thread + 1, p->threads), lines = convis_host_visible(p->context) ? b->kernels->lanes : b->h;
     *y0 = *y1 < 0 ? convis_share(b->h, p->thread, p->threads) : *y1;
     *y1 = *y0 + lines < end ? *y0 + lines : end;
     return *y0 < end;
@@ -161,7 +161,7 @@ void convis_copy_rows(const convis_pass *p, const convis_real *from, convis_real
 {
     int64_t w = p->out_shape.dim[CONVIS_X], h = p->out_shape.dim[CONVIS_Y], n = convis_elements(p->out_shape);
     int64_t first = convis_share(h, p->thread, p->threads), end = convis_share(h, p->thread + 1, p->threads);
-    if (p->there) convis_copy_there(p, to, from, n);
+    if (!convis_host_visible(p->context)) convis_copy(p, to, from, n);
     else for (int64_t at = first*w; at < n; at += w*h) memcpy(to + at, from + at, (size_t)((end - first)*w)*sizeof *to);
 }
 
@@ -169,7 +169,7 @@ void convis_blur_rows(const convis_pass *p, const convis_blur *b, const convis_r
                       int64_t y0, int64_t y1, void *scratch)
 {
     int64_t n = b->w*b->h;
-    if (p->there) {
+    if (!convis_host_visible(p->context)) {
         convis_blur_there(p, b, 0, in, out, planes, scratch);
         return;
     }
@@ -185,7 +185,7 @@ void convis_blur_columns(const convis_pass *p, const convis_blur *b, convis_real
     int64_t n = b->w*b->h, x0 = convis_share(b->w, p->thread, p->threads), x1 = convis_share(b->w, p->thread + 1, p->threads);
     void *mine = (convis_real *)scratch + (size_t)p->thread*convis_blur_part(b->w, b->h);
     if (b->method == CONVIS_BLUR_NONE) return;
-    if (p->there) convis_blur_there(p, b, 1, map, map, planes, scratch);
+    if (!convis_host_visible(p->context)) convis_blur_there(p, b, 1, map, map, planes, scratch);
     else for (int64_t k = 0; k < planes; k++) b->kernels->columns(b, map + k*n, map + k*n, x0, x1, mine);
 }
 

@@ -1,5 +1,6 @@
 /* blur_back.c - the blurs of blur.h on the way back. */
 #include "blur.h"
+#include "engine/launch.h"
 #include <string.h>
 
 /* ---- Diffusion: the solves of the way there, by the kernels of the instruction set ---- */
@@ -195,7 +196,7 @@ static void rows(const convis_pass *p, const convis_blur *b, const convis_blur_b
 void convis_blur_back_run(const convis_pass *p, const convis_blur *b, const convis_blur_back *k, const char *before, void *const *buffers_before,
                           const char *after, void *const *buffers_after)
 {
-    if (p->there) {
+    if (!convis_host_visible(p->context)) {
         convis_blur_back_there(p, b, k, before, buffers_before, after, buffers_after);
         return;
     }

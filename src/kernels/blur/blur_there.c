@@ -1,6 +1,6 @@
 /* blur_there.c - the blurs of blur.h on a device: which kernels of blur_card.c, and how many teams. */
 #include "blur.h"
-#include "kernels/there.h"
+#include "engine/launch.h"
 #include <string.h>
 
 extern const char *const convis_blur_card_source[];
@@ -77,7 +77,7 @@ void convis_blur_there(const convis_pass *p, const convis_blur *b, int columns, 
                        void *scratch)
 {
     if (b->method == CONVIS_BLUR_NONE) {
-        if (in != out) convis_copy_there(p, out, in, planes*b->w*b->h);
+        if (in != out) convis_copy(p, out, in, planes*b->w*b->h);
     } else if (b->method == CONVIS_BLUR_DIFFUSION) diffuse(p, b, columns, b->steps, in, out, planes);
     else deriche(p, b, columns, in, out, planes, scratch);
 }
@@ -107,7 +107,7 @@ static void axis_back(const convis_pass *p, const convis_blur *b, const convis_b
         (void *[]){ k->g, k->spare, address(columns ? k->y : k->x), b->per_weight, k->slope }, 0);
     if (!columns) return;
     if (b->steps > 1) diffuse(p, b, columns, b->steps - 1, k->spare, k->g, k->planes);
-    else convis_copy_there(p, k->g, k->spare, k->planes*b->w*b->h);
+    else convis_copy(p, k->g, k->spare, k->planes*b->w*b->h);
 }
 
 /* Deriche: columns heard the spare map, which the rows have made. */

@@ -1,6 +1,7 @@
 /* conv.c - the convolution of conv.h: geometry, the choice of the way, padding. */
 #include "conv_parts.h"
 #include "base/context.h"
+#include "engine/launch.h"
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -36,6 +37,8 @@ static conv_axis axis(int64_t in, int64_t kernel, int64_t stride, int64_t dilati
 static conv_axis axis_y(const convis_conv_spec *s) { return axis(s->h, s->y, s->stride_y, s->dilation_y, s->padding); }
 static conv_axis axis_x(const convis_conv_spec *s) { return axis(s->w, s->x, s->stride_x, s->dilation_x, s->padding); }
 
+static int on_card(const convis_conv_spec *s) { return s->context && !convis_host_visible(s->context); }
+
 int64_t convis_conv_height (const convis_conv_spec *s) { return axis_y(s).out; }
 int64_t convis_conv_width  (const convis_conv_spec *s) { return axis_x(s).out; }
 int64_t convis_conv_history(const convis_conv_spec *s) { return (s->t - 1)*s->dilation_t; }
@@ -44,8 +47,15 @@ int64_t convis_conv_history(const convis_conv_spec *s) { return (s->t - 1)*s->di
 int convis_conv_frames(const convis_conv_spec *s)
 {
     int64_t history = convis_conv_history(s), once = s->t*s->out*(s->in/s->groups)/(s->batch*(s->in + s->out));
-    if (s->method == CONVIS_CONV_CARD) once = 0;
+    if (on_card(s)) once = 0;
     return s->gradients ? (int)convis_least(256, convis_most(16, convis_most(2*history, 4*once))) : 16;
+}
+
+int64_t convis_conv_block(const convis_conv_spec *s, int64_t n)
+{
+    enum { NUMBERS = 1 << 24 };                          /* on a card, for which frames make the work */
+    if (on_card(s)) return convis_most(1, convis_least(NUMBERS/n, 256));
+    return convis_conv_frames(s) > 1 ? convis_conv_frames(s) : 16;
 }
 
 /* Where place u of the padded axis lies in the input; -1: nowhere, it is 0. */
@@ -98,6 +108,7 @@ void convis_conv_arrange(convis_conv *c, const convis_conv_spec *spec, int threa
 {
     memset(c, 0, sizeof *c);
     c->s = *spec;
+    if (on_card(spec)) c->s.method = CONVIS_CONV_CARD;
     if (c->s.t == 1) c->s.dilation_t = 1;
     c->y = axis_y(&c->s);
     c->x = axis_x(&c->s);
@@ -342,9 +353,13 @@ static void add_bias(const convis_pass *p, const convis_conv *c, const real *d_o
     convis_barrier(p);
 }
 
-void convis_conv_vjp(const convis_pass *p, const convis_conv *c, const real *in, const real *d_out, real *d_in, double *d_weights,
-                     double *d_bias, void *scratch)
+void convis_conv_vjp(const convis_pass *p, const convis_conv *c, const real *in, const real *d_out, real *d_in, convis_sum *d_weights,
+                     convis_sum *d_bias, void *scratch)
 {
+    if (c->forward == CONV_CARD) {
+        convis_conv_card_vjp(p, c, in, d_out, d_in, d_weights, d_bias, scratch);
+        return;
+    }
     if (d_bias) add_bias(p, c, d_out, d_bias, scratch);
     real *direct = c->input == CONV_DIRECT || c->input == CONV_LINES ? d_in : NULL, *pixels = c->input == CONV_PIXELS ? d_in : NULL;
     real *fft = c->input == CONV_FFT ? d_in : NULL;
@@ -354,11 +369,4 @@ void convis_conv_vjp(const convis_pass *p, const convis_conv *c, const real *in,
     if (pixels || by_pixels) convis_conv_pixels_vjp(p, c, in, d_out, pixels, by_pixels, scratch);
     if (fft || by_fft)       convis_conv_fft_vjp(p, c, in, d_out, fft, by_fft, scratch);
     if (d_in && c->input == CONV_FACTORED) convis_conv_factored_vjp(p, c, d_out, d_in, scratch);
-}
-
-void convis_conv_back(const convis_pass *p, const convis_conv *c, const real *in, const real *d_out, real *d_in, int weights, int bias,
-                      void *scratch)
-{
-    if (p->there) convis_conv_vjp_there(p, c, in, d_out, d_in, p->d_values[weights], p->d_values[bias], scratch);
-    else convis_conv_vjp(p, c, in, d_out, d_in, p->d_array[weights], p->d_array[bias], scratch);
 }

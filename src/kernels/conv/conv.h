@@ -37,10 +37,8 @@ typedef struct convis_conv_spec {
     int64_t t, y, x;                         /* of the kernel */
     int64_t stride_y, stride_x, dilation_t, dilation_y, dilation_x;
     int     padding, method, gradients;      /* method: forced, unless CONVIS_CONV_AUTO */
+    const convis_context *context;           /* where it will be: CARD, whatever the method, where memory is not ours; NULL: it is */
 } convis_conv_spec;
-
-/* On a device CARD, which no one else may ask for; else `method`. */
-int convis_conv_method(const convis_context *, int method);
 
 /* Size of the output, and the frames of the past that must lie before the input's first. */
 int64_t convis_conv_height (const convis_conv_spec *);
@@ -52,6 +50,7 @@ typedef struct convis_conv convis_conv;
 size_t convis_conv_size   (const convis_conv_spec *);
 size_t convis_conv_scratch(const convis_conv_spec *, int threads);   /* for so many at most; zeroed at first, then left alone */
 int    convis_conv_frames (const convis_conv_spec *);                /* a good number of frames for one call */
+int64_t convis_conv_block (const convis_conv_spec *, int64_t n);     /* and of frames of n numbers that wait in scratch memory for it */
 /* bias may be NULL: 0. Not from two threads at once with the same memory; ENOMEM when FFTW has none. */
 convis_status convis_conv_prepare(convis_conv *, convis_context *, const convis_conv_spec *, int threads, const double *weights,
                                   const double *bias);
@@ -62,12 +61,5 @@ const char *convis_conv_choice(const convis_conv *);
 void convis_conv_forward(const convis_pass *, const convis_conv *, const convis_real *in, convis_real *out, void *scratch);
 /* Add to what is not NULL: d_in (and the past before it), d_weights, d_bias. spec.gradients must have named them. */
 void convis_conv_vjp(const convis_pass *, const convis_conv *, const convis_real *in, const convis_real *d_out, convis_real *d_in,
-                     double *d_weights, double *d_bias, void *scratch);
-/* The same on a device, where all of these are. And n numbers there made 0. */
-void convis_conv_vjp_there(const convis_pass *, const convis_conv *, const convis_real *in, const convis_real *d_out, convis_real *d_in,
-                           convis_real *d_weights, convis_real *d_bias, void *scratch);
-void convis_conv_zero_there(const convis_pass *, convis_real *, int64_t n);
-/* For layers, wherever they run: the arrays of these rows of their tables, weights and bias. */
-void convis_conv_back(const convis_pass *, const convis_conv *, const convis_real *in, const convis_real *d_out, convis_real *d_in,
-                      int weights, int bias, void *scratch);
+                     convis_sum *d_weights, convis_sum *d_bias, void *scratch);
 #endif

@@ -1,7 +1,6 @@
 /* conv_there.c - the convolutions of conv.h on a device: which kernels of conv_card.c, over which tiles, by how many teams. */
 #include "conv_parts.h"
-#include "base/context.h"
-#include "kernels/there.h"
+#include "engine/launch.h"
 #include <math.h>
 
 extern const char *const convis_conv_card_source[];
@@ -12,8 +11,6 @@ enum { BATCH, GROUPS, SRC, DST, SRC_H, SRC_W, DST_H, DST_W, PADDED_H, PADDED_W, 
        HOP_T, HOP_Y, HOP_X, OFFSET, TURNED, IN_TIME, LOG_WIDTH, EIGHT, ONE = EIGHT + 8, SLOPES = ONE + 8, MAPS = SLOPES + 12 };
 
 enum { TEAMS = 1024, BIAS_TEAMS = 32, MOST_PLANES = 16, FOLDED = 1 << 24, PARTS = 1 << 24 };
-
-int convis_conv_method(const convis_context *context, int method) { return context->there ? CONVIS_CONV_CARD : method; }
 
 /* ---- Sizes ---- */
 
@@ -288,12 +285,12 @@ static void add_input(const convis_pass *p, const convis_conv *c, const real *d_
     }
 }
 
-static void gather(const convis_pass *p, const real *parts, int64_t n, int64_t count, real *values)
+static void gather(const convis_pass *p, const real *parts, int64_t n, int64_t count, convis_sum *values)
 {
     run(p, "conv_card_gather", n, count, (void *[]){ address(parts), values }, (n + 31)/32);
 }
 
-static void add_kernel(const convis_pass *p, const convis_conv *c, const real *in, const real *d_out, real *values, real *scratch)
+static void add_kernel(const convis_pass *p, const convis_conv *c, const real *in, const real *d_out, convis_sum *values, real *scratch)
 {
     const conv_slopes *k = &c->card.slopes;
     void *buffers[] = { convis_conv_at(c, c->card.forward.numbers), address(in), address(d_out), scratch };
@@ -304,8 +301,8 @@ static void add_kernel(const convis_pass *p, const convis_conv *c, const real *i
     gather(p, scratch, n, shares ? shares : 1, values);
 }
 
-void convis_conv_vjp_there(const convis_pass *p, const convis_conv *c, const real *in, const real *d_out, real *d_in, real *d_weights,
-                           real *d_bias, void *scratch)
+void convis_conv_card_vjp(const convis_pass *p, const convis_conv *c, const real *in, const real *d_out, real *d_in, convis_sum *d_weights,
+                          convis_sum *d_bias, void *scratch)
 {
     if (d_in) add_input(p, c, d_out, d_in, scratch);
     if (d_weights) add_kernel(p, c, in, d_out, d_weights, scratch);
@@ -317,5 +314,3 @@ void convis_conv_vjp_there(const convis_pass *p, const convis_conv *c, const rea
     run(&q, "conv_card_bias", c->y.out*c->x.out, maps, (void *[]){ address(d_out), scratch }, shares*c->s.out);
     gather(p, scratch, c->s.out, shares, d_bias);
 }
-
-void convis_conv_zero_there(const convis_pass *p, real *to, int64_t n) { run(p, "conv_card_zero", n, 1, (void *[]){ to, NULL }, 0); }

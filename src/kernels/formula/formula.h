@@ -112,18 +112,26 @@ const convis_formula_blocks *convis_formula_blocks_of(const convis_context *);
 /* Gradients of its parameters, for these values, from the sums over all elements; added to d_values. */
 void convis_formula_from_sums(const convis_formula *, const double *values, const double *sums, double *d_values);
 
-/* ---- formula_there.c: on a device ---- */
+/* ---- formula_run.c: for a layer whose constants begin with a formula ---- */
 
-/* Its programs for kernels, with the values that it is bound to, for a layer to keep in its constants: so many numbers. */
+/* Bytes of constants, and of scratch, if gradients are asked for. */
+size_t convis_formula_size(const convis_formula *);
+size_t convis_formula_scratch(const convis_pass *, const convis_formula *);
+/* After bind. */
+void   convis_formula_prepare(const convis_context *, convis_formula *);
+void   convis_formula_forward(const convis_pass *, const convis_formula *);
+/* sums: backward.sums of them, added to; NULL: not wanted. */
+void   convis_formula_backward(const convis_pass *, const convis_formula *, convis_sum *sums);
+
+/* ---- formula_there.c: the same by kernels for graphics cards ---- */
+
+/* Its programs for kernels, with the values that it is bound to: so many numbers. */
 int64_t convis_formula_card_size(const convis_formula *);
 void    convis_formula_card(const convis_formula *, convis_real *card);
-/* As those of the blocks, on the pass's frames of n elements; four inputs or NULL each. room: memory there for as many numbers as
- * convis_formula_card_room says. sums: ours, written; NULL: not wanted. */
+/* Numbers of scratch. */
 int64_t convis_formula_card_room(const convis_formula *);
-void    convis_formula_value_there(const convis_pass *, const convis_formula *, const convis_real *card, const convis_real *const *in,
-                                   convis_real *out, int64_t n);
-void    convis_formula_gradient_there(const convis_pass *, const convis_formula *, const convis_real *card, const convis_real *const *in,
-                                      const convis_real *d_out, convis_real *const *d_in, convis_real *room, double *sums, int64_t n);
+void    convis_formula_forward_there(const convis_pass *, const convis_formula *, const convis_real *card);
+void    convis_formula_backward_there(const convis_pass *, const convis_formula *, const convis_real *card, convis_sum *sums);
 
 /* ---- formula_graph.c ---- */
 

@@ -258,7 +258,7 @@ CONVIS_CARD_KERNEL11(formula_gradient, PLACES, PARAM program, IN x, IN y, IN z, 
         }
 }
 
-/* n sums of nt teams. */
+/* n sums of nt teams, added to the sums. */
 CONVIS_KERNEL2(formula_total, IN partial, OUT sums)
 {
     CONVIS_PIXELS(k) {
@@ -268,7 +268,7 @@ CONVIS_KERNEL2(formula_total, IN partial, OUT sums)
             sum += next;
             lost += magnitude(before) >= magnitude(next) ? (before - sum) + next : (next - sum) + before;
         }
-        sums[k] = sum + lost;
+        sums[k] += sum + lost;
     }
 }
 #endif

@@ -1,6 +1,6 @@
 /* formula_there.c - formulas on a device: their programs as the one of formula_steps.h reads them, and how many teams run it. */
 #include "formula.h"
-#include "kernels/there.h"
+#include "engine/launch.h"
 
 extern const char *const convis_formula_steps_source[];
 /* As formula_steps.h has them. */
@@ -83,16 +83,16 @@ static int64_t teams_for(int64_t n, int members, int64_t most)
     return teams < most ? teams : most;
 }
 
-void convis_formula_value_there(const convis_pass *p, const convis_formula *f, const convis_real *card, const convis_real *const *in,
-                                convis_real *out, int64_t n)
+void convis_formula_forward_there(const convis_pass *p, const convis_formula *f, const convis_real *card)
 {
     const int members = members_of(&f->forward);
-    void *buffers[] = { address(card), input(f, in, 0), input(f, in, 1), input(f, in, 2), input(f, in, 3), out };
-    n *= p->frames;
+    const int64_t n = convis_elements(p->out_shape)*p->frames;
+    const convis_real *const *in = p->in;
+    void *buffers[] = { address(card), input(f, in, 0), input(f, in, 1), input(f, in, 2), input(f, in, 3), p->out };
     run(p, "formula_value", n, 1, buffers, teams_for(n, members, MOST_TEAMS), members);
 }
 
-int64_t convis_formula_card_room(const convis_formula *f) { return (SUM_TEAMS + 1)*(int64_t)f->backward.sums + 1; }
+int64_t convis_formula_card_room(const convis_formula *f) { return SUM_TEAMS*(int64_t)f->backward.sums + 1; }
 
 /* Gradients of one source at two times: they lie in one another. */
 static int overlap(convis_real *const *d_in, int64_t all)
@@ -105,17 +105,15 @@ static int overlap(convis_real *const *d_in, int64_t all)
     return 0;
 }
 
-void convis_formula_gradient_there(const convis_pass *p, const convis_formula *f, const convis_real *card, const convis_real *const *in,
-                                   const convis_real *d_out, convis_real *const *d_in, convis_real *room, double *sums, int64_t n)
+void convis_formula_backward_there(const convis_pass *p, const convis_formula *f, const convis_real *card, convis_sum *sums)
 {
-    const int members = members_of(&f->backward), count = f->backward.sums, apart = overlap(d_in, n*p->frames);
+    const int64_t n = convis_elements(p->out_shape);
+    const int members = members_of(&f->backward), count = f->backward.sums, apart = overlap(p->d_in, n*p->frames);
     const int64_t items = apart ? n : n*p->frames, teams = teams_for(items, members, SUM_TEAMS);
-    convis_real *partial = sums && count ? room : NULL, *total = room + (int64_t)SUM_TEAMS*count, found[CONVIS_FORMULA_SUMS];
+    const convis_real *const *in = p->in;
+    convis_real *const *d_in = p->d_in, *partial = sums && count ? p->scratch : NULL;
     void *buffers[] = { address(card + size_of(&f->forward)), input(f, in, 0), input(f, in, 1), input(f, in, 2), input(f, in, 3),
-                        address(d_out), d_in[0], d_in[1], d_in[2], d_in[3], partial };
+                        address(p->d_out), d_in[0], d_in[1], d_in[2], d_in[3], partial };
     run(p, "formula_gradient", items, apart ? p->frames : 1, buffers, teams, members);
-    if (!partial) return;
-    run(p, "formula_total", count, (int)teams, (void *[]){ partial, total }, 0, 0);
-    convis_fetch(p, found, total, (size_t)count*sizeof *found);
-    for (int k = 0; k < count; k++) sums[k] = (double)found[k];
+    if (partial) run(p, "formula_total", count, (int)teams, (void *[]){ partial, sums }, 0, 0);
 }

@@ -1,16 +1,14 @@
 /* rf_there.c - the receptive fields of rf.c on a device: the kernels of rf_card.c, block by block. */
 #include "rf.h"
-#include "base/context.h"
-#include "kernels/there.h"
+#include "engine/launch.h"
 
 extern const char *const convis_rf_card_source[];
 
 enum { TEAM_SIZE = 256, TILE = 32, EIGHT = 8, BLOCK = 256, LEAST_PART = 512, PARTS = 1 << 23 };
 
 /* Parts depend on nothing but sizes, so that a sum is always made in the same order. */
-void convis_rf_arrange(const convis_context *context, convis_rf_sizes *s)
+void convis_rf_arrange_there(convis_rf_sizes *s)
 {
-    if (!context->there) return;
     if (s->block < BLOCK) s->block = BLOCK;
     s->rows = (s->block + s->taps - 1)*s->batches;
     s->part = LEAST_PART;
@@ -49,9 +47,9 @@ void convis_rf_forward_there(const convis_pass *p, const convis_rf_memory *f)
     }
 }
 
-void convis_rf_vjp_there(const convis_pass *p, const convis_rf_memory *f, convis_real *d_weights, convis_real *d_bias, convis_real *d_space,
-                         convis_real *d_features)
+void convis_rf_backward_there(const convis_pass *p, const convis_rf_memory *f, const convis_rf_gradients *d)
 {
+    convis_sum *const d_weights = d->weights, *const d_bias = d->bias, *const d_space = d->space, *const d_features = d->features;
     const convis_rf_sizes *s = f->s;
     convis_real *dp = p->scratch, *dw = dp + s->rows*s->kernels;
     void *k = address(f->numbers);
@@ -63,7 +61,7 @@ void convis_rf_vjp_there(const convis_pass *p, const convis_rf_memory *f, convis
             run(p, "rf_card_input", s->size*in_all(rows, EIGHT), rows, (void *[]){ k, address(f->weights), dp, p->d_in[0] + first }, 0);
         if (!d_weights && !d_space && !d_features) continue;
         run(p, "rf_card_weights", s->size*in_all(s->kernels, EIGHT), rows,
-            (void *[]){ k, dp, address(p->in[0] + first), dw, s->factorised ? NULL : d_weights }, 0);
+            (void *[]){ k, dp, address(p->in[0] + first), dw, d_weights }, 0);
         if (d_space) run(p, "rf_card_space", s->outputs*s->plane, 1, (void *[]){ k, address(f->features), dw, d_space }, 0);
         if (d_features)
             run(p, "rf_card_features", 0, 1, (void *[]){ k, address(f->space), dw, d_features }, s->outputs*s->inputs);

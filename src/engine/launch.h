@@ -8,5 +8,7 @@
 void convis_launch_text(const convis_pass *, const char *name, const char *const *source, const char *kernel, int64_t n, int frames,
                         void *const *buffers, int64_t groups, int group_size);
 /* n numbers; no overlap. */
-void convis_copy_there(const convis_pass *, convis_real *to, const convis_real *from, int64_t n);
+void convis_copy(const convis_pass *, convis_real *to, const convis_real *from, int64_t n);
+/* Pointers to what kernels see may be followed here: the device is the processor. For methods, which differ; layers need not ask. */
+int  convis_host_visible(const convis_context *);
 #endif
