@@ -146,13 +146,13 @@ int main(int argc, char **argv)
         fprintf(stderr, "bench: %s\n", convis_message(card));
         return 1;
     }
-    if (!card->there) {
+    if (card->device->type->host_visible) {
         puts("there is no graphics card here ('convis devices' says why): nothing is measured");
         return 0;
     }
-    if (!measure(card->there, &copy, &flops, &bus)) { fprintf(stderr, "bench: %s\n", convis_message(card)); return 1; }
+    if (!measure(card->device, &copy, &flops, &bus)) { fprintf(stderr, "bench: %s\n", convis_message(card)); return 1; }
     bench_machine(machine, sizeof machine);
-    printf("%s (%s), convis %s; processor: %s, %d threads\n", card->there->title, card->device, convis_version(), machine,
+    printf("%s (%s), convis %s; processor: %s, %d threads\n", card->device->title, card->device->name, convis_version(), machine,
            convis_thread_count(cpu));
     printf("copy %.0f GB/s, fused operations %.2f T/s, bus %.1f GB/s\n", copy*1e-9, flops*1e-12, bus*1e-9);
     for (size_t k = 0; k < sizeof CASES/sizeof *CASES; k++) {

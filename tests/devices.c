@@ -136,7 +136,7 @@ static int open_device(void **state)
 int after_faults(void **state)
 {
     (void)state;
-    if (!there->there->status) return 0;
+    if (!there->device->status) return 0;
     left_behind = 1;
     return convis_open(&there, under_test);
 }
@@ -145,7 +145,7 @@ int after_faults(void **state)
 static int close_device(void **state)
 {
     (void)state;
-    convis_device *d = there->there;
+    convis_device *d = there->device;
     const int64_t left = left_behind || strncmp(d->name, "opencl", 6) ? 0 : d->memory - d->type->room(d);
     if (left) print_error("%lld bytes are left on the device\n", (long long)left);
     leaks += left != 0;

@@ -116,7 +116,7 @@ static void releases(void **state)
         count.fail_at = 0;
         if (!status) must(c, convis_run(m, movie));
         convis_model_free(&m);
-        assert_true(c->there->status == CONVIS_OK);
+        assert_true(c->device->status == CONVIS_OK);
     }
     convis_close(&c);
     assert_int_equal(count.live, 0);

@@ -156,14 +156,14 @@ static void compiles_by_clang(const embedded *e)
 
 static void has_kernel(const embedded *e, const char *kernel, void *program)
 {
-    if (!convis_program_kernel(c->there, program, kernel)) fail_msg("%s: no kernel '%s'", e->name, kernel);
+    if (!convis_program_kernel(c->device, program, kernel)) fail_msg("%s: no kernel '%s'", e->name, kernel);
 }
 
 static void compiles_as_opencl(void **state)
 {
     const embedded *e = *state;
     if (!c) { compiles_by_clang(e); return; }
-    convis_program *program = convis_device_program(c->there, e->name, e->source);
+    convis_program *program = convis_device_program(c->device, e->name, e->source);
     if (!program) fail_msg("%s: %s", e->name, convis_message(c));
     for_each_kernel(e, has_kernel, program);
     /* Names that are none, or only begin as one does. */
@@ -171,16 +171,16 @@ static void compiles_as_opencl(void **state)
     const char *at = text;
     if (next_kernel(&at, name)) {
         name[strlen(name) - 1] = 0;
-        assert_null(convis_program_kernel(c->there, program, name));
+        assert_null(convis_program_kernel(c->device, program, name));
     }
-    assert_null(convis_program_kernel(c->there, program, "nothing"));
+    assert_null(convis_program_kernel(c->device, program, "nothing"));
     free(text);
 }
 
 static int open_opencl(void **state)
 {
     (void)state;
-    if (!convis_open(&c, "opencl")) print_message("             OpenCL device: %s\n", c->there->title);
+    if (!convis_open(&c, "opencl")) print_message("             OpenCL device: %s\n", c->device->title);
     else convis_close(&c);
     return 0;
 }

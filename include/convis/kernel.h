@@ -94,9 +94,9 @@ CONVIS_INLINE u32   convis_mulhi(u32 a, u32 b) { return (u32)((uint64_t)a*b >> 3
 #define TAPE  CONVIS_GLOBAL real *restrict
 /* Sums that become gradients of parameters (convis_pass.d_array): on a processor double, which costs it nothing. */
 #ifdef CONVIS_GPU
-   typedef real convis_sum;
+   typedef real convis_total;
 #endif
-#define TOTAL CONVIS_GLOBAL convis_sum *restrict
+#define TOTAL CONVIS_GLOBAL convis_total *restrict
 
 /* ---- Kernels, loops, export ---- */
 

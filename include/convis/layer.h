@@ -45,7 +45,7 @@ enum {
 };
 
 /* Elements of gradients that are sums. Kernels on other devices have them in single precision, so only kernels add to them there. */
-typedef double convis_sum;
+typedef double convis_total;
 
 /* What the library hands to a layer. A field is set when the comment says so, and for all later stages. */
 typedef struct convis_pass convis_pass;
@@ -92,7 +92,7 @@ struct convis_pass {
     convis_real *d_in[CONVIS_MAX_INPUTS];        /* add to it; NULL: nobody wants it (a kernel always gets memory) */
     convis_real *d_state[CONVIS_MAX_STATES];
     convis_real *d_map;                          /* [k*map_size + i]: element i's part of the gradient of scalar k; add to it */
-    convis_sum *d_array[CONVIS_MAX_PARAMS];      /* gradient of array k; of a scalar sums[k] parts; add to it; NULL: nobody wants it */
+    convis_total *d_array[CONVIS_MAX_PARAMS];      /* gradient of array k; of a scalar sums[k] parts; add to it; NULL: nobody wants it */
     uint32_t wanted;                             /* bit k: somebody wants the gradient of parameter k */
 
     /* spikes() */

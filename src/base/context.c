@@ -1,4 +1,4 @@
-/* context.c - the last error of a context, its threads, its names. */
+/* context.c - the last error of a context, its threads. */
 #include "context.h"
 #include <stdarg.h>
 #include <stdio.h>
@@ -53,4 +53,3 @@ convis_status convis_threads(convis_context *c, int threads)
 }
 
 int convis_thread_count(const convis_context *c) { return c->threads; }
-const char *convis_device_name(const convis_context *c) { return c->device; }

@@ -17,8 +17,7 @@ struct convis_context {
     int  threads;
     int  isa;                     /* index into convis_isa's list */
     unsigned colour;              /* of the next large block (convis_obtain) */
-    struct convis_device *there;  /* a graphics card; NULL: we compute here */
-    char device[32];
+    struct convis_device *device; /* where kernels run */
     char message[1024];
 };
 
@@ -32,5 +31,4 @@ extern const convis_allocator convis_plain_allocator;   /* malloc and free */
 /* Memory that remembers its allocator, for the *_free functions that get no context. */
 void *convis_own(convis_context *, size_t bytes);
 void  convis_disown(void *memory);
-int convis_cpu_usable(const char *isa);      /* src/device/cpu/cpu.c: can this processor run it? */
 #endif

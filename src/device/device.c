@@ -1,4 +1,4 @@
-/* device.c - graphics cards by name, their faults, and programs that are compiled once and kept on disk. */
+/* device.c - devices by name, their faults, and programs that are compiled once and kept on disk. */
 #include "device.h"
 #include <stdarg.h>
 #include <stdio.h>
@@ -150,7 +150,7 @@ void convis_device_order(convis_device *d, int before, int after)
 enum { MOST_KERNELS = 32 };
 struct convis_program {
     convis_program *next;
-    const char *const *source;
+    const void *of;                                      /* the text, or the functions */
     char *text;
     void *handle;
     int   count;
@@ -184,17 +184,44 @@ static void *compile(convis_device *d, const char *name, const char *text)
 
 convis_program *convis_device_program(convis_device *d, const char *name, const char *const *source)
 {
-    for (convis_program *p = d->programs; p; p = p->next) if (p->source == source) return p;
+    for (convis_program *p = d->programs; p; p = p->next) if (p->of == source) return p;
     if (convis_device_sync(d)) return NULL;
     convis_program *p = convis_obtain(d->context, sizeof *p);
     if (p && (p->text = join(d->context, source)) && (p->handle = compile(d, name, p->text))) {
-        p->source = source;
+        p->of = source;
         p->next = d->programs;
         return d->programs = p;
     }
     if (p) convis_release(d->context, p->text);
     convis_release(d->context, p);
     return NULL;
+}
+
+/* Functions: all of them at once, as threads look for them. */
+static convis_program *functions(convis_device *d, const convis_kernels *of)
+{
+    for (convis_program *p = d->programs; p; p = p->next) if (p->of == of) return p;
+    convis_program *p = convis_obtain(d->context, sizeof *p);
+    if (!p) return NULL;
+    for (const convis_kernel *k = of->list; k->name && p->count < MOST_KERNELS; k++) {
+        if (strlen(k->name) >= sizeof p->kernel->name) continue;
+        strcpy(p->kernel[p->count].name, k->name);
+        p->kernel[p->count++].handle = (void *)(uintptr_t)k;
+    }
+    p->of = of;
+    p->next = d->programs;
+    return d->programs = p;
+}
+
+int convis_device_has(const convis_device *d, const convis_kernels *const *kernels, const char *const *source)
+{
+    return d->type->call ? convis_best_of(d->context, (const void *const *)kernels) != NULL : source != NULL;
+}
+
+convis_program *convis_device_layer(convis_device *d, const char *name, const convis_kernels *const *kernels, const char *const *source)
+{
+    if (!d->type->call) return convis_device_program(d, name, source);
+    return functions(d, convis_best_of(d->context, (const void *const *)kernels));
 }
 
 /* "CONVIS_KERNEL4(name," says how many buffers it takes. */
@@ -216,7 +243,7 @@ const convis_device_kernel *convis_program_kernel(convis_device *d, convis_progr
 {
     for (int k = 0; k < p->count; k++) if (!strcmp(p->kernel[k].name, name)) return &p->kernel[k];
     convis_device_kernel *k = &p->kernel[p->count];
-    if (d->status || p->count == MOST_KERNELS || strlen(name) >= sizeof k->name) return NULL;
+    if (!p->text || d->status || p->count == MOST_KERNELS || strlen(name) >= sizeof k->name) return NULL;
     k->buffers = count_buffers(p->text, name);
     k->handle = k->buffers ? d->type->find(d, p->handle, name) : NULL;
     if (!k->handle) return NULL;
@@ -229,6 +256,10 @@ void convis_device_launch(convis_device *d, const convis_device_kernel *k, void 
                           int group_size)
 {
     enum { MOST_GROUPS = 1 << 16 };                      /* the rest is done in more turns */
+    if (d->type->call) {
+        d->type->call(d, k->handle, buffers, span);
+        return;
+    }
     const int32_t n = (int32_t)span->n, nt = span->nt;
     const float dt = (float)span->dt;
     uint32_t tail[CONVIS_TAIL_WORDS] = { 0, 0, 0, span->frame, span->key0, span->key1 };
@@ -249,7 +280,7 @@ void convis_device_close(convis_device **device)
     if (!d) return;
     for (convis_program *p = d->programs, *next; p; p = next) {
         next = p->next;
-        d->type->discard(d, p->handle);
+        if (p->handle) d->type->discard(d, p->handle);
         convis_release(d->context, p->text);
         convis_release(d->context, p);
     }

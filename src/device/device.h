@@ -1,7 +1,7 @@
-/* device.h - what the library knows of a graphics card: one small table, behind it OpenCL and CUDA.
+/* device.h - where kernels run: one small table, behind it the processor, CUDA and OpenCL.
  *
  * Drivers are loaded at run time; nothing of theirs is needed to build. Device memory is named by addresses that may be
- * added to and compared but not followed. Calls are queued and return at once but for `get`, which waits. The first fault
+ * added to and compared but, unless the device is host_visible, not followed. Calls are queued and return at once but for `get`, which waits. The first fault
  * sticks: its sentence stays on the device, later calls do nothing, and who runs a model looks at the status in the end. */
 #ifndef CONVIS_DEVICE_H
 #define CONVIS_DEVICE_H
@@ -15,11 +15,14 @@ typedef struct convis_device convis_device;
 
 typedef struct convis_device_type {
     const char *name;                            /* "cuda": the beginning of what --device takes */
+    int  host_visible;                           /* its memory is ours: nothing need be copied to and fro, and kernels are functions */
+    int  tiled;                                  /* frames stay in a cache, of which threads here have tiles; else it is wide: the more
+                                                    work at once the better */
     /* The index-th of them, or of the reasons why there are none; 0 past the last. */
     int  (*list)(int index, convis_device_info *);
     convis_status (*open)(convis_device *);      /* by its name, which is one of the list */
     void (*close)(convis_device *);
-    int64_t (*room)(convis_device *);            /* bytes of memory that are free, as far as one can know */
+    int64_t (*room)(convis_device *);            /* bytes of memory that are free, as far as one can know; NULL: nobody counts them */
     void *(*obtain)(convis_device *, size_t bytes);                      /* zeroed; NULL: there is no more */
     void (*release)(convis_device *, void *memory);
     void (*put) (convis_device *, int queue, void *to, const void *from, size_t bytes);      /* from is free again afterwards */
@@ -28,6 +31,8 @@ typedef struct convis_device_type {
     void (*zero)(convis_device *, void *to, size_t bytes);
     void (*order)(convis_device *, int before, int after);               /* what is queued in `after` waits for all of `before` */
     void (*sync)(convis_device *);
+    /* A kernel that is a function of ours, by the calling thread. Other devices have the next four instead. */
+    void (*call)(convis_device *, const convis_kernel *, void *const *buffers, const convis_span *);
     /* text: kernels in the dialect of kernel.h. binary: of an earlier compilation on the like of this device, or NULL; what this one made
      * goes there (convis_obtain). A failure leaves the compiler's log. */
     void *(*compile)(convis_device *, const char *name, const char *text, void **binary, size_t *size);
@@ -42,9 +47,9 @@ typedef struct convis_device_type {
     void (*forget)(convis_device *, void *kept);
 } convis_device_type;
 
-extern const convis_device_type convis_device_cuda, convis_device_opencl;
+extern const convis_device_type convis_device_cpu, convis_device_cuda, convis_device_opencl;
 
-/* One text compiled, and which buffers its kernels take. */
+/* Kernels of one layer, or of one text, and which buffers they take. */
 typedef struct convis_program convis_program;
 typedef struct convis_device_kernel { char name[64]; void *handle; int buffers; } convis_device_kernel;
 
@@ -80,6 +85,9 @@ void  convis_device_order(convis_device *, int before, int after);
 /* Wait for everything; the status so far, its sentence on the context. */
 convis_status convis_device_sync(convis_device *);
 
+/* Kernels that exist both as functions, the best instruction set first, and as a text: those of these that the device takes. */
+int             convis_device_has  (const convis_device *, const convis_kernels *const *kernels, const char *const *source);
+convis_program *convis_device_layer(convis_device *, const char *name, const convis_kernels *const *kernels, const char *const *source);
 /* Compiled when first asked for, from the cache on disk where it can be; NULL with the sentence on the context. source: lines, as
  * tools/embed.c makes them. */
 convis_program *convis_device_program(convis_device *, const char *name, const char *const *source);
@@ -94,6 +102,26 @@ int   convis_device_record(convis_device *);
 void *convis_device_recorded(convis_device *);                           /* NULL: do it without; always after a record that was not 0 */
 int   convis_device_replay(convis_device *, void *kept);
 void  convis_device_forget(convis_device *, void *kept);
+
+/* ---- cpu/cpu.c ---- */
+
+convis_status convis_processor_open(convis_context *, convis_device **);
+/* context->isa by name: "cpu", the best of them, or "cpu:avx2". */
+convis_status convis_isa_choose(convis_context *, const char *device);
+/* One ladder for all that is compiled once per instruction set: tables that begin with its name, the best first, NULL at the end. The
+ * best that the context may use; NULL: there is none. */
+const void   *convis_best_of(const convis_context *, const void *const *ladder);
+/* CONVIS_LADDER(convis_blur_kernels, convis_blur_lines): declares such tables, which the build made of one file, and their list,
+ * convis_blur_lines_ladder. */
+#ifdef CONVIS_HAVE_X86
+#define CONVIS_LADDER(type, name)                                            \
+    extern const type name##_avx512, name##_avx2, name##_baseline;           \
+    static const void *const name##_ladder[] = { &name##_avx512, &name##_avx2, &name##_baseline, NULL };
+#else
+#define CONVIS_LADDER(type, name)                                            \
+    extern const type name##_baseline;                                       \
+    static const void *const name##_ladder[] = { &name##_baseline, NULL };
+#endif
 
 /* cache.c: what compilers made, on disk by content. key: everything it depends on. Missing or damaged is no fault. */
 void *convis_cache_read (convis_context *, const char *key, size_t *size);       /* NULL, or release it */

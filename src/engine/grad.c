@@ -1,10 +1,9 @@
 /* grad.c - the loop from the last layer back to the first: gradients of parameters, movie and initial state.
  *
- * The run before it was recorded: outputs and tapes of the whole chunk. The way back takes its sub-chunks from the last to
+ * The run before it was recorded: outputs and tapes of the whole chunk. The way backward takes its sub-chunks from the last to
  * the first, and within one the layers from the last to the first. Gradients at outputs live for one sub-chunk; those that
  * reach frames before it (through delays and histories) are kept and added in the sub-chunk to which the frames belong.
  * Every element adds in a fixed order to places of its own, so any number of threads gives the same bits. */
-#include "remote.h"
 #include "run.h"
 #include <math.h>
 #include <string.h>
@@ -45,7 +44,7 @@ convis_status convis_want(convis_model *m, const char *path)
     model_layer *l = convis_find_layer(m, path, &member);
     int layers = want_layers(m, !strcmp(path, "*") ? NULL : l && !*member ? l->name : path);
     if (layers == 0) status = convis_fail(m->context, CONVIS_ENOTSUP, "%s: has no parameter with a gradient", path);
-    else if (layers < 0 && !l && !strcmp(path, "input")) m->input.active = 1;
+    else if (layers < 0 && !l && !strcmp(path, "input")) m->inputs[0].frames.active = 1;
     else if (layers < 0) {
         l = convis_find_parameter(m, path, &k);
         status = l ? want_parameter(m, l, k, path) : CONVIS_ENAME;
@@ -101,32 +100,38 @@ convis_status convis_vjp_from(convis_model *m, const char *path, convis_tensor d
 
 /* ---- One sub-chunk ---- */
 
-/* Gradients of the frames of this sub-chunk: those that later ones left for it, those from outside, else nothing. This
- * thread does its share of the elements of a frame. */
-static void begin(buffer *b, const turn *u)
+/* This thread's slice of the elements of `count` frames of n. */
+static convis_rows rows_of(const slice *u, int64_t count, int64_t n, int64_t *first)
 {
-    if (!b->active) return;
-    int64_t i0 = b->n*u->thread/u->team->threads, i1 = b->n*(u->thread + 1)/u->team->threads;
-    size_t bytes = (size_t)(i1 - i0)*sizeof *b->d;
-    for (int64_t t = b->carry - 1; t >= 0; t--) memcpy(b->d + (t + u->frames)*b->n + i0, b->d + t*b->n + i0, bytes);
-    for (int64_t t = 0; t < u->frames; t++) memset(b->d + t*b->n + i0, 0, bytes);
-    if (b->from)
-        for (int64_t t = 0; t < u->frames; t++) {
-            convis_real *to = b->d + (b->carry + t)*b->n, *from = b->from + (u->t0 + t)*b->n;
-            for (int64_t i = i0; i < i1; i++) { to[i] += from[i]; from[i] = 0; }
-        }
+    *first = n*u->thread/u->team->threads;
+    return (convis_rows){ count, n*(u->thread + 1)/u->team->threads - *first, n };
 }
 
-convis_pass convis_pass_back(const convis_model *m, const model_layer *l, const turn *u)
+/* Gradients of the frames of this sub-chunk: those that later ones left for it, those from outside, else nothing. */
+static void begin(const convis_model *m, buffer *b, const slice *u)
+{
+    int64_t i0;
+    if (!b->active) return;
+    const convis_rows now = rows_of(u, u->frames, b->n, &i0), left = { b->history, now.width, now.apart };
+    convis_rows_move(m->device, b->d + u->frames*b->n + i0, b->d + i0, left, m->spare);
+    convis_rows_fill(m->device, b->d + i0, now, 0);
+    if (!b->from) return;
+    convis_real *from = b->from + u->t0*b->n;
+    const convis_real *given = convis_device_reach(m->device, from, u->frames*b->n, m->spare);
+    convis_rows_add(m->device, b->d + b->history*b->n + i0, given + i0, now);
+    for (int t = 0; t < u->frames; t++) memset(from + t*b->n + i0, 0, (size_t)now.width*sizeof *from);
+}
+
+static convis_pass pass_back(const convis_model *m, const model_layer *l, const slice *u)
 {
     convis_pass p = convis_pass_of(m, l, u);
     p.frame = m->frame - m->ran + u->t0;
-    p.d_out = l->out.d + l->out.carry*l->out.n;
+    p.d_out = l->out.d + l->out.history*l->out.n;
     for (int k = 0; k < p.inputs; k++) {
         const buffer *b = convis_source(m, l->in[k].from);
         /* A kernel always gets memory, with room for its history. */
         convis_real *own = l->twin[k] ? l->twin[k] : l->type->adjoint && !b->active ? m->unwanted : NULL;
-        p.d_in[k] = own ? own + p.history[k]*l->out.n : b->active ? b->d + (b->carry - l->in[k].delay)*b->n : NULL;
+        p.d_in[k] = own ? own + p.history[k]*l->out.n : b->active ? b->d + (b->history - l->in[k].delay)*b->n : NULL;
     }
     return p;
 }
@@ -138,15 +143,17 @@ static void add_twins(const convis_model *m, const model_layer *l, const convis_
     for (int k = 0; k < p->inputs; k++) {
         const buffer *b = convis_source(m, l->in[k].from);
         if (!l->twin[k] || !b->active) continue;
-        for (int t = -p->history[k]; t < p->frames; t++) {
-            convis_real *to = b->d + (b->carry - l->in[k].delay + t)*b->n, *from = p->d_in[k] + t*b->n;
-            for (int64_t i = i0; i < i1; i++) { to[i] += from[i]; from[i] = 0; }
-        }
+        const convis_rows rows = { p->history[k] + p->frames, i1 - i0, b->n };
+        convis_real *from = p->d_in[k] - p->history[k]*b->n + i0;
+        convis_rows_add(m->device, b->d + (b->history - l->in[k].delay - p->history[k])*b->n + i0, from, rows);
+        convis_rows_fill(m->device, from, rows, 0);
     }
 }
 
-void convis_adjoint_buffers(const model_layer *l, const convis_pass *p, void **v)
+static void run_adjoint(const convis_model *m, const model_layer *l, const convis_pass *p, int64_t i0, int64_t i1)
 {
+    void *buffers[4 + 2*CONVIS_MAX_INPUTS + CONVIS_MAX_STATES + CONVIS_MAX_TAPE], **v = buffers;
+    const convis_span span = convis_span_of(p, i0, i1, l->out.n, l->out.n);
     *v++ = l->p;
     for (int j = 0; j < l->type->inputs; j++) *v++ = j < p->inputs ? (void *)(uintptr_t)p->in[j] : NULL;
     *v++ = p->out;
@@ -155,105 +162,107 @@ void convis_adjoint_buffers(const model_layer *l, const convis_pass *p, void **v
     for (int j = 0; j < l->states; j++)       *v++ = p->d_state[j];
     for (int j = 0; j < l->type->inputs; j++) *v++ = j < p->inputs ? p->d_in[j] : NULL;
     *v++ = p->d_map;
-}
-
-static void run_adjoint(const convis_model *m, const model_layer *l, const convis_pass *p, int64_t i0, int64_t i1)
-{
-    void *v[4 + 2*CONVIS_MAX_INPUTS + CONVIS_MAX_STATES + CONVIS_MAX_TAPE];
-    convis_adjoint_buffers(l, p, v);
-    convis_span span = convis_span_of(p, i0, i1, l->out.n, l->out.n);
-    l->adjoint->run(v, &span);
+    convis_place_launch(p->place, l->adjoint, buffers, &span, 0, 0);
     add_twins(m, l, p, i0, i1);
 }
 
-static void segment_back(const convis_model *m, const segment *g, const turn *u)
+static void segment_back(const convis_model *m, const segment *g, const slice *u)
 {
     const model_layer *first = &m->layers[g->first];
     if (!first->type->pointwise) {
         if (!first->out.active) return;
-        convis_pass p = convis_pass_back(m, first, u);
+        convis_pass p = pass_back(m, first, u);
         first->type->vjp(&p);
-        convis_turn_meet(u);
+        convis_slice_meet(u);
         return;
     }
     int64_t from, to;
-    convis_turn_tiles(u, g, &from, &to);
+    convis_slice_tiles(u, g, &from, &to);
     convis_pass passes[LONGEST_SEGMENT];
-    for (int j = 0; j < g->count; j++) passes[j] = convis_pass_back(m, first + j, u);
+    for (int j = 0; j < g->count; j++) passes[j] = pass_back(m, first + j, u);
     for (int64_t k = from; k < to; k++)
         for (int j = g->count - 1; j >= 0; j--)
             if (first[j].out.active)
                 run_adjoint(m, first + j, &passes[j], k*g->tile, k*g->tile + g->tile < g->n ? k*g->tile + g->tile : g->n);
-    convis_turn_meet(u);
+    convis_slice_meet(u);
 }
 
-static void give_input(convis_model *m, const turn *u, const convis_tensor *d)
+static void give_input(const convis_model *m, const buffer *b, const slice *u, convis_tensor to)
 {
-    convis_tensor from = convis_frames_view(&m->input, m->input.d + m->input.carry*m->input.n, u->frames);
-    convis_tensor_copy(convis_slice(*d, CONVIS_T, u->t0, u->t0 + u->frames), from);
+    const convis_real *from = convis_stage_back(m, b->d + b->history*b->n, u->frames*b->n);
+    convis_tensor_copy(convis_slice(to, CONVIS_T, u->t0, u->t0 + u->frames), convis_frames_view(b, (convis_real *)(uintptr_t)from, u->frames));
 }
 
-static void chunk_back(convis_model *m, turn *u, void *user)
+static void chunk_back(convis_model *m, slice *u, void *user)
 {
     const convis_tensor *d_in = user;
     for (u->t0 = (m->ran - 1)/m->batch*m->batch; u->t0 >= 0; u->t0 -= m->batch) {
         u->frames = (int)(m->ran - u->t0 < m->batch ? m->ran - u->t0 : m->batch);
-        begin(&m->input, u);
-        for (int j = 0; j < m->count; j++) begin(&m->layers[j].out, u);
-        convis_turn_meet(u);
+        for (int j = 0; j < convis_buffer_count(m); j++) begin(m, convis_buffer_at(m, j), u);
+        convis_slice_meet(u);
         for (int s = m->segment_count - 1; s >= 0; s--) segment_back(m, &m->segments[s], u);
-        if (d_in && u->thread == 0) give_input(m, u, d_in);
-        convis_turn_meet(u);
+        if (d_in && u->thread == 0) give_input(m, &m->inputs[0].frames, u, *d_in);
+        convis_slice_meet(u);
     }
 }
 
+/* ---- Gradients of parameters ---- */
+
 /* Every element's part of a scalar's gradient, summed in double. */
-static void sum_maps(convis_model *m)
+static void sum_maps(convis_model *m, model_layer *l)
 {
-    for (int j = 0; j < m->count; j++) {
-        model_layer *l = &m->layers[j];
-        if (!l->out.active) continue;
-        for (int k = 0; k < l->params; k++) {
-            convis_real *map = l->pass.d_map + k*l->out.n;
-            double sum = 0;
-            if (l->wanted >> k & 1) for (int64_t i = 0; i < l->out.n; i++) sum += (double)map[i];
-            l->grad[k] += sum;
-            if (convis_can_learn(&l->fields[k])) memset(map, 0, (size_t)l->out.n*sizeof *map);
-        }
+    const convis_rows map = { 1, l->out.n, l->out.n };
+    for (int k = 0; k < l->params; k++) {
+        if (!convis_can_learn(&l->fields[k])) continue;
+        if (l->wanted >> k & 1) l->grad[k] += convis_device_sum(m->device, l->pass.d_map + k*l->out.n, l->out.n, m->spare);
+        convis_rows_fill(m->device, l->pass.d_map + k*l->out.n, map, 0);
+    }
+}
+
+/* Arrays: the parameter's own elements, or sums of which the layer knows what they mean. */
+static void sum_arrays(convis_model *m, model_layer *l)
+{
+    for (int k = 0; k < l->params; k++) {
+        if (!l->pass.d_array[k]) continue;
+        const int64_t n = convis_sums_of(l, k);
+        const double *sums = convis_sums_reach(m->device, l->pass.d_array[k], n, l->sums);
+        if (l->pass.sums[k] && l->type->gather) l->type->gather(&l->pass, k, sums, l->grad, l->grad_array);
+        else for (int64_t i = 0; i < n; i++) *(l->grad_array[k] ? &l->grad_array[k][i] : &l->grad[k]) += sums[i];
+        convis_device_zero(m->device, l->pass.d_array[k], (size_t)n*convis_sum_size(m->device));
     }
 }
 
 /* The frames before the last run's stand before them again, and, called once more, the last frames do. */
-static void exchange_past(convis_model *m)
+static void exchange_history(const convis_model *m)
 {
-    for (int j = 0; j <= m->count; j++) {
-        buffer *b = convis_source(m, (convis_node){ j });
-        for (int64_t i = 0; b->before && i < b->carry*b->n; i++) {
-            convis_real frame = b->base[i];
-            b->base[i] = b->before[i];
-            b->before[i] = frame;
-        }
+    for (int j = 0; j < convis_buffer_count(m); j++) {
+        const buffer *b = convis_buffer_at(m, j);
+        if (b->before) convis_device_swap(m->device, b->base, b->before, b->history*b->n, m->spare);
     }
 }
 
 convis_status convis_vjp(convis_model *m, const convis_tensor *d_in)
 {
+    const buffer *input = &m->inputs[0].frames;
     if (convis_refuse(m)) return m->status;
     convis_status status = not_recorded(m);
     if (status) return status;
-    if (d_in && !m->input.active)
+    if (d_in && !input->active)
         return convis_fail(m->context, CONVIS_ESTATE, "input: its gradient was not asked for (convis_want before convis_plan)");
     for (int k = 0; d_in && k < CONVIS_DIMS; k++)
-        if (d_in->shape.dim[k] != (k == CONVIS_T ? m->ran : m->input.shape.dim[k]) || !d_in->data)
+        if (d_in->shape.dim[k] != (k == CONVIS_T ? m->ran : input->shape.dim[k]) || !d_in->data)
             return convis_fail(m->context, CONVIS_ESHAPE, "input: room for its gradient of another shape than the last run's %lld frames",
                                (long long)m->ran);
     m->taped = 0;
-    if (m->remote) return convis_remote_back(m, d_in);
-    exchange_past(m);
+    exchange_history(m);
     if (m->ran) convis_team_run(m, m->ran, chunk_back, (void *)(uintptr_t)d_in);
-    exchange_past(m);
-    sum_maps(m);
-    return CONVIS_OK;
+    exchange_history(m);
+    for (int j = 0; j < m->count; j++) {
+        if (!m->layers[j].out.active) continue;
+        sum_maps(m, &m->layers[j]);
+        sum_arrays(m, &m->layers[j]);
+    }
+    return convis_device_sync(m->device);
 }
 
 /* ---- The start ---- */
@@ -279,13 +288,7 @@ static double difference(model_layer *l, const double *x, double d_y, const doub
     return (above - below)/(2*h);
 }
 
-static double sum_of(const convis_model *m, const convis_real *v, int64_t n)
-{
-    double sum = 0;
-    if (m->remote) return convis_remote_sum(m, v, n);
-    for (int64_t i = 0; i < n; i++) sum += (double)v[i];
-    return sum;
-}
+static double sum_of(const convis_model *m, const convis_real *v, int64_t n) { return convis_device_sum(m->device, v, n, m->spare); }
 
 convis_status convis_vjp_past(convis_model *m)
 {
@@ -296,7 +299,7 @@ convis_status convis_vjp_past(convis_model *m)
         model_layer *l = &m->layers[j];
         double x[CONVIS_MAX_INPUTS], d_x[CONVIS_MAX_INPUTS] = { 0 }, d_state[CONVIS_MAX_STATES];
         if (!l->out.active || !l->type->past) continue;
-        if (!convis_is_fed_back(m, j)) d_y[j + 1] += sum_of(m, l->out.d, l->out.carry*l->out.n);
+        if (!convis_is_fed_back(m, j)) d_y[j + 1] += sum_of(m, l->out.d, l->out.history*l->out.n);
         for (int k = 0; k < l->states; k++) d_state[k] = sum_of(m, l->pass.d_state[k], l->state_n[k]);
         for (int k = 0; k < l->inputs; k++)
             x[k] = convis_edge_past(m, l, k);
@@ -307,10 +310,11 @@ convis_status convis_vjp_past(convis_model *m)
                     l->grad[k] += difference(l, x, d_y[j + 1], d_state, &l->param[k]);
             for (int k = 0; k < l->inputs; k++) d_x[k] = difference(l, x, d_y[j + 1], d_state, &x[k]);
         }
-        for (int k = 0; k < l->inputs; k++) if (!convis_is_feedback(m, l, k)) d_y[l->in[k].from.id] += d_x[k];
+        for (int k = 0; k < l->inputs; k++)
+            if (!convis_is_feedback(m, l, k) && l->in[k].from.id > 0) d_y[l->in[k].from.id] += d_x[k];
     }
     convis_release(m->context, d_y);
-    return m->remote ? convis_device_sync(m->remote->device) : CONVIS_OK;
+    return convis_device_sync(m->device);
 }
 
 /* ---- What comes out ---- */
@@ -318,13 +322,12 @@ convis_status convis_vjp_past(convis_model *m)
 static convis_status state_gradient(const convis_model *m, const model_layer *l, int s, double *values)
 {
     const int64_t n = l->state_n[s];
-    const convis_real *from = l->pass.d_state[s];
-    convis_real *host = m->remote ? convis_obtain(m->context, (size_t)n*sizeof *host) : NULL;
-    if (m->remote && !host) return CONVIS_ENOMEM;
-    if (host) convis_device_get(m->remote->device, CONVIS_QUEUE_RUN, host, from, (size_t)n*sizeof *host);
-    for (int64_t i = 0; i < n; i++) values[i] = (double)(host ? host : from)[i];
+    convis_real *host = m->staging ? convis_obtain(m->context, (size_t)n*sizeof *host) : NULL;
+    if (m->staging && !host) return CONVIS_ENOMEM;
+    const convis_real *from = convis_host_reach(m->device, l->pass.d_state[s], n, host);
+    for (int64_t i = 0; i < n; i++) values[i] = (double)from[i];
     convis_release(m->context, host);
-    return m->remote ? convis_device_sync(m->remote->device) : CONVIS_OK;
+    return convis_device_sync(m->device);
 }
 
 convis_status convis_grad(const convis_model *m, const char *path, double *values, int64_t count)
@@ -345,20 +348,18 @@ convis_status convis_grad(const convis_model *m, const char *path, double *value
     return CONVIS_OK;
 }
 
-static void clear(const convis_model *m, convis_real *v, int64_t n)
-{
-    if (m->remote) convis_remote_fill(m, v, n, 0);
-    else memset(v, 0, (size_t)n*sizeof *v);
-}
+static void clear(const convis_model *m, convis_real *v, int64_t n) { convis_rows_fill(m->device, v, (convis_rows){ 1, n, n }, 0); }
 
 convis_status convis_vjp_cut(convis_model *m)
 {
     if (not_recording(m)) return CONVIS_ESTATE;
-    for (int j = -1; j < m->count; j++) {
-        buffer *b = convis_source(m, (convis_node){ j + 1 });
-        if (!b->active) continue;
-        clear(m, b->d, b->carry*b->n);
-        for (int k = 0; j >= 0 && k < m->layers[j].states; k++) clear(m, m->layers[j].pass.d_state[k], m->layers[j].state_n[k]);
+    for (int j = 0; j < convis_buffer_count(m); j++) {
+        const buffer *b = convis_buffer_at(m, j);
+        if (b->active) clear(m, b->d, b->history*b->n);
+    }
+    for (int j = 0; j < m->count; j++) {
+        const model_layer *l = &m->layers[j];
+        for (int k = 0; l->out.active && k < l->states; k++) clear(m, l->pass.d_state[k], l->state_n[k]);
     }
     return CONVIS_OK;
 }

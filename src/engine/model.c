@@ -1,5 +1,5 @@
 /* model.c - building a model: adding, connecting, naming, listing. */
-#include "remote.h"
+#include "run.h"
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,16 +11,21 @@ convis_status convis_model_new(convis_context *c, double dt, convis_model **mode
     convis_model *m = convis_obtain(c, sizeof *m);
     if (!m) return CONVIS_ENOMEM;
     m->context = c;
+    m->device = c->device;
     m->dt = dt;
+    m->inputs = convis_obtain(c, sizeof *m->inputs);
+    if (!m->inputs) { convis_release(c, m); return CONVIS_ENOMEM; }
+    m->input_count = 1;
+    strcpy(m->inputs[0].name, "input");
     *model = m;
     return CONVIS_OK;
 }
 
 static void free_buffer(convis_model *m, buffer *b)
 {
-    convis_remote_release(m, b->base);
-    convis_remote_release(m, b->d);
-    convis_remote_release(m, b->before);
+    convis_model_release(m, b->base);
+    convis_model_release(m, b->d);
+    convis_model_release(m, b->before);
     convis_release(m->context, b->from);
     convis_release(m->context, b->host);
 }
@@ -31,14 +36,14 @@ static void free_frames(convis_model *m, model_layer *l)
     free_buffer(m, &l->out);
     for (int k = 0; k < CONVIS_MAX_OUTPUTS; k++) free_buffer(m, &l->extra[k]);
     for (int k = 0; k < CONVIS_MAX_STATES; k++) {
-        convis_remote_release(m, l->pass.state[k]);
-        convis_remote_release(m, l->pass.d_state[k]);
+        convis_model_release(m, l->pass.state[k]);
+        convis_model_release(m, l->pass.d_state[k]);
     }
-    for (int k = 0; k < CONVIS_MAX_INPUTS; k++) convis_remote_release(m, l->twin[k]);
-    for (int k = 0; k < CONVIS_MAX_TAPE; k++)   convis_remote_release(m, l->pass.tape[k]);
-    for (int k = 0; k < CONVIS_MAX_PARAMS; k++) convis_remote_release(m, l->pass.d_values[k]);
-    convis_remote_release(m, l->pass.d_map);
-    convis_remote_release(m, l->pass.scratch);
+    for (int k = 0; k < CONVIS_MAX_INPUTS; k++) convis_model_release(m, l->twin[k]);
+    for (int k = 0; k < CONVIS_MAX_TAPE; k++)   convis_model_release(m, l->pass.tape[k]);
+    for (int k = 0; k < CONVIS_MAX_PARAMS; k++) convis_model_release(m, l->pass.d_array[k]);
+    convis_model_release(m, l->pass.d_map);
+    convis_model_release(m, l->pass.scratch);
 }
 
 static void free_layer(convis_context *c, model_layer *l)
@@ -50,7 +55,7 @@ static void free_layer(convis_context *c, model_layer *l)
     }
     convis_release(c, l->own);
     convis_release(c, l->own_names);
-    convis_release(c, l->values);
+    convis_release(c, l->sums);
     convis_release(c, l->p);
     convis_release(c, l->pass.constants);
 }
@@ -61,11 +66,17 @@ void convis_model_free(convis_model **model)
     if (!m) return;
     convis_context *c = m->context;
     for (int j = 0; j < m->count; j++) free_frames(m, &m->layers[j]);
-    free_buffer(m, &m->input);
-    convis_remote_release(m, m->unwanted);
-    convis_remote_close(m);
+    for (int k = 0; k < m->input_count; k++) {
+        free_buffer(m, &m->inputs[k].frames);
+        for (int j = 0; j < 2; j++) convis_model_release(m, m->inputs[k].upload[j]);
+    }
+    convis_model_release(m, m->unwanted);
+    convis_model_release(m, m->spare);
+    convis_staging_close(m);
+    convis_unplace_layers(m);
     for (int j = 0; j < m->count; j++) free_layer(c, &m->layers[j]);
     while (m->stack) { snapshot *s = m->stack; m->stack = s->below; convis_release(c, s); }
+    convis_release(c, m->inputs);
     convis_release(c, m->layers);
     convis_release(c, m->aliases);
     for (int k = 0; k < m->segment_count; k++) convis_release(c, m->segments[k].scratch);
@@ -108,20 +119,6 @@ static int grow(convis_context *c, void **block, int count, int *room, size_t si
     return 1;
 }
 
-static const convis_kernel *choose_kernels(const convis_context *c, const convis_layer_type *type)
-{
-    for (const convis_kernels *const *k = type->kernels; k && *k; k++)
-        for (int isa = c->isa; convis_isa(isa, NULL); isa++)
-            if (!strcmp((*k)->isa, convis_isa(isa, NULL))) return (*k)->list;
-    return NULL;
-}
-
-const convis_kernel *convis_find_kernel(const convis_kernel *list, const char *name)
-{
-    for (; list && list->name; list++) if (!strcmp(list->name, name)) return list;
-    return NULL;
-}
-
 convis_node convis_join(convis_model *m, const convis_layer_type *type, const char *name, const convis_edge *in, int count)
 {
     if (m->status) return (convis_node){ -1 };
@@ -147,14 +144,10 @@ convis_node convis_join(convis_model *m, const convis_layer_type *type, const ch
 
     model_layer *l = &m->layers[m->count];
     *l = (model_layer){ .type = type, .fields = type->params, .inputs = count, .params = rows(type->params), .states = rows(type->states),
-                  .extras = rows(type->outputs), .dirty = 1, .pass.kernels = choose_kernels(m->context, type) };
+                  .extras = rows(type->outputs), .dirty = 1 };
     snprintf(l->name, sizeof l->name, "%s", name);
     for (int j = 0; j < count; j++) l->in[j] = in[j];
     for (int k = 0; k < l->params; k++) l->param[k] = type->params[k].flags & (CONVIS_ARRAY | CONVIS_TEXT) ? 0 : type->params[k].value;
-    l->adjoint = convis_find_kernel(l->pass.kernels, type->adjoint ? type->adjoint : "");
-    if (type->pointwise && !(l->pointwise = convis_find_kernel(l->pass.kernels, type->pointwise)))
-        return stick(m, CONVIS_ENOTSUP, "%s: %s has no kernel '%s' for %s", name, type->name, type->pointwise, m->context->device);
-    if (type->kernels && !l->pass.kernels) return stick(m, CONVIS_ENOTSUP, "%s: %s has no kernels for %s", name, type->name, m->context->device);
     m->count++;
     /* The default texts, for the rows that they add. */
     for (int k = 0; type->params && type->params[k].name; k++)
@@ -286,7 +279,7 @@ int convis_list(const convis_model *m, convis_kind kind, int index, convis_item 
         } else if (kind == CONVIS_STATE) {
             item->initial = f->value;
             item->count = m->planned ? l->state_n[index] : 0;
-            item->data = m->remote ? NULL : l->pass.state[index];
+            item->data = m->device->type->host_visible ? l->pass.state[index] : NULL;
         } else if (kind == CONVIS_OUTPUT) {
             const buffer *b = index ? &l->extra[index - 1] : &l->out;
             item->shape = b->shape;

@@ -2,25 +2,35 @@
 #ifndef CONVIS_MODEL_H
 #define CONVIS_MODEL_H
 #include "base/context.h"
+#include "device/device.h"
 
 enum { NAME_SIZE = 96, LONGEST_SEGMENT = 16, LONGEST_DELAY = 4096 };
 
-/* The frames of one output: `carry` frames of the past, then those of the present sub-chunk (or, when somebody keeps
+/* The frames of one input or output: `history` frames of the past, then those of the present sub-chunk (or, when somebody keeps
  * the output, of the whole chunk). */
 typedef struct buffer {
     convis_real *base;
     convis_shape shape;              /* of one frame */
     int64_t n;                       /* elements a frame */
-    int     carry, kept, whole;      /* whole: base has room for a chunk, not only a sub-chunk */
+    int     history, kept, whole;    /* whole: base has room for a chunk, not only a sub-chunk */
     int     local, slot;             /* local: lives only in its segment's tiles; slot: its place there */
     double  past;                    /* constant value before the first frame */
     int     active;                  /* its gradient is needed: */
-    convis_real *d;                  /* of `carry` frames of the past, then of one sub-chunk's */
-    convis_real *before;             /* the `carry` frames that lay before the last run's, which the way back needs once more */
+    convis_real *d;                  /* of `history` frames of the past, then of one sub-chunk's */
+    convis_real *before;             /* the `history` frames that lay before the last run's, which the way backward needs once more */
     convis_real *from;               /* what convis_vjp_from added, for the whole chunk; NULL until it did */
-    convis_real *host;               /* on a device: the last run's frames as they came back ... */
+    const convis_real *direct;       /* an input's frames of this run, where they can be read as they lie */
+    convis_real *host;               /* of a device whose memory is not ours: the last run's frames as they were downloaded ... */
     int     fetched;                 /* ... if whole, when somebody asked for them */
 } buffer;
+
+typedef struct model_input {
+    char    name[NAME_SIZE];
+    buffer  frames;
+    convis_tensor given;             /* for this run */
+    int     in_order;                /* they lie one after the other, as the model's own */
+    convis_real *upload[2];          /* where they arrive on the device while the last ones are still in use */
+} model_input;
 
 typedef struct model_layer {
     const convis_layer_type *type;
@@ -37,7 +47,7 @@ typedef struct model_layer {
     char  (*own_names)[32];
     convis_real *p;                  /* the scalars once more, for kernels */
     int64_t state_n[CONVIS_MAX_STATES], tape_n[CONVIS_MAX_TAPE];
-    const convis_kernel *pointwise, *adjoint;
+    const convis_device_kernel *pointwise, *adjoint;
     int     needed;                  /* something kept depends on it (where gradients are asked for; others stand still) */
     int     dirty, recorded;         /* a parameter was set since prepare(); tape wanted */
     buffer  out, extra[CONVIS_MAX_OUTPUTS];
@@ -45,7 +55,7 @@ typedef struct model_layer {
 
     uint32_t wanted;                 /* bit k: the gradient of parameter k was asked for */
     double  grad[CONVIS_MAX_PARAMS], *grad_array[CONVIS_MAX_PARAMS];
-    convis_real *values;                     /* on a device: room on the host for the longest of those */
+    double *sums;                    /* of a device whose memory is not ours: room for the longest of pass.d_array */
     convis_real *twin[CONVIS_MAX_INPUTS];    /* of a pointwise layer's input that comes from where an earlier one does */
 } model_layer;
 
@@ -64,17 +74,22 @@ struct convis_model {
     model_layer *layers;   int count, room;
     model_alias *aliases;  int alias_count, alias_room;
     segment *segments; int segment_count;
-    buffer   input;
+    model_input *inputs;  int input_count;
     convis_shape chunk;
     int64_t  batch;                  /* frames of a sub-chunk */
-    int      planned, threads;       /* threads: of the context when it was planned */
+    int      planned, threads;       /* threads: the most that run it */
     int      alone, alone_next;      /* calls still to run with one thread, and how many the next time (run.c) */
     uint64_t seed;
-    int64_t  frame, ran;             /* frames since reset; frames of the last run */
+    int64_t  frame, running, ran;    /* frames since reset; of the present run; of the last one */
     snapshot *stack;
     uint64_t epoch;                  /* counts resets and puts of the state */
 
-    struct convis_remote *remote;    /* its memory is a device's (remote.h); NULL: the processor's */
+    convis_device *device;           /* the context's */
+    struct convis_staging *staging;  /* frames on their way to a device whose memory is not ours, and back (staging.c); else NULL */
+    convis_real *spare;              /* there: room for frames that are moved, and for sums; else NULL */
+    int64_t  device_bytes, largest_block;    /* memory that is limited: what the model takes of it */
+    int      counting;               /* allocations are only counted (memory.c) */
+
     int      recording, taped;       /* gradients were asked for; the last run can be gone back through */
     convis_real *unwanted;           /* where adjoint kernels write the gradient of what nobody wants, after its history */
 
@@ -82,6 +97,7 @@ struct convis_model {
     convis_unit *units;   int64_t unit_count;
     int      units_given;            /* by a recipe; else every element of a spiking layer is a unit */
     convis_spike *spikes; int64_t spike_count, spike_room;
+    int      spikes_lost;            /* of this run: there was no memory for some */
 };
 
 /* Where an output lives: its layer and buffer, or NULL with the sentence left on the context. */
@@ -94,13 +110,21 @@ static inline convis_status convis_refuse(const convis_model *m)
     return m->status ? convis_fail(m->context, m->status, "%s", m->sentence) : CONVIS_OK;
 }
 int convis_find_row(const convis_field *table, const char *name);     /* -1: none */
-const convis_kernel *convis_find_kernel(const convis_kernel *list, const char *name);
 /* The layer and row of a parameter's path; NULL with the sentence left on the context. */
 model_layer *convis_find_parameter(const convis_model *, const char *path, int *row);
-/* The source of an edge: the movie's buffer or a layer's output. */
+/* Nodes: 1 .. are layers; 0 is the first input, -2, -3 .. further ones (-1 is none). */
+static inline int convis_input_of(convis_node from) { return from.id > 0 ? -1 : from.id ? -from.id - 1 : 0; }
+static inline convis_node convis_input_node(int k) { return (convis_node){ k ? -k - 1 : 0 }; }
+/* The source of an edge: an input's buffer or a layer's output. */
 static inline buffer *convis_source(const convis_model *m, convis_node from)
 {
-    return from.id == 0 ? (buffer *)(uintptr_t)&m->input : &m->layers[from.id - 1].out;
+    return from.id > 0 ? &m->layers[from.id - 1].out : &m->inputs[convis_input_of(from)].frames;
+}
+/* All of those: inputs, then layers. */
+static inline int     convis_buffer_count(const convis_model *m) { return m->input_count + m->count; }
+static inline buffer *convis_buffer_at(const convis_model *m, int k)
+{
+    return k < m->input_count ? &m->inputs[k].frames : &m->layers[k - m->input_count].out;
 }
 /* Frames of a buffer as they lie: frame-major. */
 static inline convis_tensor convis_frames_view(const buffer *b, convis_real *first, int64_t frames)
@@ -125,6 +149,8 @@ static inline double convis_edge_past(const convis_model *m, const model_layer *
     return convis_is_feedback(m, l, input) ? 0 : convis_source(m, l->in[input].from)->past;
 }
 int convis_is_fed_back(const convis_model *, int layer);      /* to itself or an earlier one */
+/* Elements of pass.d_array[k]. */
+static inline int64_t convis_sums_of(const model_layer *l, int k) { return l->pass.sums[k] ? l->pass.sums[k] : (int64_t)l->param[k]; }
 static inline int convis_can_learn(const convis_field *f) { return !(f->flags & (CONVIS_FIXED | CONVIS_WHOLE | CONVIS_TEXT)); }
 uint64_t convis_state_layout(const convis_model *);           /* equal for models whose states mean the same */
 convis_status convis_parameters_read(convis_model *, const char *file);     /* lines, as convis_parameters_save writes them */

@@ -1,12 +1,15 @@
 /* plan.c - from one chunk's shape to everything a run needs: shapes, buffers, states, constants, segments. */
-#include "remote.h"
+#include "run.h"
 #include "initialisers.h"
 #include <stdio.h>
 #include <string.h>
 
 /* A sub-chunk's frames should stay in the second-level cache from the layer that writes them to the one that reads
  * them; a tile of a pointwise run should stay in the first. */
-enum { SUB_CHUNK_BYTES = 1 << 20, TILE_BYTES = 1 << 18, LONGEST_SUB_CHUNK = 64, REMOTE_NUMBERS = 1 << 22, LEAST_REMOTE = 16 };
+enum { SUB_CHUNK_BYTES = 1 << 20, TILE_BYTES = 1 << 18, LONGEST_SUB_CHUNK = 64, WIDE_NUMBERS = 1 << 22, LEAST_WIDE = 16, WIDE_ITEMS = 32768 };
+
+static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+static int64_t most(int64_t a, int64_t b)  { return a > b ? a : b; }
 
 static int valid(convis_shape s)
 {
@@ -50,9 +53,9 @@ static convis_status shape_arrays(convis_model *m, model_layer *l)
 
 static convis_status plan_layer(convis_model *m, model_layer *l)
 {
-    if (m->context->there && !l->type->pointwise && !l->type->anywhere)
+    if (!m->device->type->host_visible && !l->type->pointwise && !l->type->anywhere)
         return convis_fail(m->context, CONVIS_ENOTSUP, "%s: a %s cannot run on %s, only on processors", l->name, l->type->name,
-                           m->context->device);
+                           m->device->name);
     convis_pass *p = &l->pass;
     p->context = m->context;
     p->path = l->name;
@@ -70,15 +73,17 @@ static convis_status plan_layer(convis_model *m, model_layer *l)
         return convis_fail(m->context, CONVIS_EINVAL, "%s: all of its inputs are fed back, expected one from an earlier layer", l->name);
     for (int j = 0; j < p->inputs; j++)
         p->in_shape[j] = convis_source(m, l->in[convis_is_feedback(m, l, j) ? known : j].from)->shape;
-    p->out_shape = p->inputs ? p->in_shape[0] : m->input.shape;
+    p->out_shape = p->inputs ? p->in_shape[0] : m->inputs[0].frames.shape;
     convis_shape unset = { { 0 } };
     for (int k = 0; k < l->extras; k++) p->extra_shape[k] = unset;
     for (int k = 0; k < l->states; k++) p->state_shape[k] = unset;
     for (int k = 0; k < l->type->tape; k++) p->tape_shape[k] = unset;
     for (int k = 0; k < l->params; k++) p->array_shape[k] = unset;
+    for (int k = 0; k < CONVIS_MAX_PARAMS; k++) p->sums[k] = 0;
     for (int j = 0; j < CONVIS_MAX_INPUTS; j++) p->history[j] = 0;
     p->frames_wanted = 0;
-    p->threads = m->context->there ? 1 : m->threads;
+    p->work_items = m->device->type->tiled ? 1 : WIDE_ITEMS;
+    p->threads = m->threads;
     if (l->type->pointwise)
         for (int j = 1; j < p->inputs; j++)
             if (memcmp(&p->in_shape[j], &p->in_shape[0], sizeof unset))
@@ -148,7 +153,7 @@ static int can_be_tiled(const convis_model *m, const segment *g)
 static int needed_outside(const convis_model *m, const segment *g, int layer)
 {
     const model_layer *l = &m->layers[layer];
-    if (l->out.kept || l->out.carry || l->recorded) return 1;
+    if (l->out.kept || l->out.history || l->recorded) return 1;
     for (int j = 0; j < m->count; j++)
         for (int k = 0; k < m->layers[j].inputs; k++)
             if (m->layers[j].in[k].from.id == layer + 1 && (j < g->first || j >= g->first + g->count)) return 1;
@@ -174,7 +179,7 @@ static void place_input(convis_model *m, segment *g, int j, int k)
 static void size_tiles(convis_model *m, segment *g)
 {
     int64_t maps = 0, tile, share = (g->n + m->threads - 1)/m->threads;
-    g->tiled = !m->recording && !m->remote && can_be_tiled(m, g);
+    g->tiled = !m->recording && m->device->type->tiled && can_be_tiled(m, g);
     for (int j = g->first; j < g->first + g->count; j++) {
         model_layer *l = &m->layers[j];
         if (g->tiled) {
@@ -187,76 +192,76 @@ static void size_tiles(convis_model *m, segment *g)
     maps += m->batch*g->slots + (m->recording ? m->batch : 0);
     tile = TILE_BYTES/(int64_t)sizeof(convis_real)/(maps ? maps : 1);
     if (tile > share) tile = share;
-    g->tile = tile < 256 ? 256 : (tile + 63)/64*64;
-}
-
-static convis_real *obtain_reals(convis_model *m, int64_t n, convis_status *status)
-{
-    return convis_remote_obtain(m, (size_t)n*sizeof(convis_real), status);
+    g->tile = !m->device->type->tiled ? g->n : tile < 256 ? 256 : (tile + 63)/64*64;
 }
 
 static void allocate_buffer(convis_model *m, buffer *b, convis_status *status)
 {
-    /* On a device what is only kept leaves it after each sub-chunk; what the way back needs stays. */
-    b->whole = b->kept && (m->recording || !m->remote);
-    b->base = obtain_reals(m, (b->carry + (b->whole ? m->chunk.dim[CONVIS_T] : m->batch))*b->n, status);
-    if (m->recording && b->kept && b->carry) b->before = obtain_reals(m, b->carry*b->n, status);
-    if (b->active) b->d = obtain_reals(m, (b->carry + m->batch)*b->n, status);
+    /* Where memory is not ours, what is only kept leaves it after each sub-chunk; what the way backward needs stays. */
+    b->whole = b->kept && (m->recording || m->device->type->host_visible);
+    b->base = convis_model_numbers(m, (b->history + (b->whole ? m->chunk.dim[CONVIS_T] : m->batch))*b->n, status);
+    if (m->recording && b->kept && b->history) b->before = convis_model_numbers(m, b->history*b->n, status);
+    if (b->active) b->d = convis_model_numbers(m, (b->history + m->batch)*b->n, status);
 }
 
-/* What the way back needs of an active layer. */
+/* Somebody wants the gradient that is summed in d_array[k]. */
+static int wants_array(const model_layer *l, int k)
+{
+    if (l->pass.sums[k] && l->type->gather) return l->wanted != 0;
+    return l->wanted >> k & 1 && (l->pass.sums[k] || l->fields[k].flags & CONVIS_ARRAY);
+}
+
+/* What the way backward needs of an active layer. */
 static void allocate_gradients(convis_model *m, model_layer *l, convis_status *status)
 {
-    for (int k = 0; k < l->states; k++) l->pass.d_state[k] = obtain_reals(m, l->state_n[k], status);
+    for (int k = 0; k < l->states; k++) l->pass.d_state[k] = convis_model_numbers(m, l->state_n[k], status);
     for (int k = 1; l->type->adjoint && k < l->inputs; k++)
         for (int q = 0, twin = 0; q < k; q++)
-            if (l->in[q].from.id == l->in[k].from.id && !twin++) l->twin[k] = obtain_reals(m, convis_reach_back(m, l, k), status);
-    l->pass.d_map = obtain_reals(m, l->params*l->out.n, status);
+            if (l->in[q].from.id == l->in[k].from.id && !twin++) l->twin[k] = convis_model_numbers(m, convis_reach_back(m, l, k), status);
+    l->pass.d_map = convis_model_numbers(m, l->params*l->out.n, status);
     for (int k = 0; k < l->params; k++)
-        if (m->remote && l->wanted >> k & 1 && l->fields[k].flags & CONVIS_ARRAY)
-            l->pass.d_values[k] = obtain_reals(m, (int64_t)l->param[k] + 1, status);
+        if (wants_array(l, k)) l->pass.d_array[k] = convis_model_obtain(m, (size_t)convis_sums_of(l, k)*convis_sum_size(m->device) + 1, status);
 }
 
 /* Memory that kernels see. */
 static convis_status allocate_frames(convis_model *m)
 {
     convis_status status = CONVIS_OK;
-    int64_t most = 0;
-    allocate_buffer(m, &m->input, &status);
+    int64_t reach = 0;
+    for (int k = 0; k < m->input_count; k++) allocate_buffer(m, &m->inputs[k].frames, &status);
     for (int j = 0; j < m->count; j++) {
         model_layer *l = &m->layers[j];
         convis_pass *p = &l->pass;
         if (!l->out.local) allocate_buffer(m, &l->out, &status);
         for (int k = 0; k < l->extras; k++) if (l->extra[k].kept) allocate_buffer(m, &l->extra[k], &status);
-        for (int k = 0; k < l->states; k++) p->state[k] = obtain_reals(m, l->state_n[k], &status);
+        for (int k = 0; k < l->states; k++) p->state[k] = convis_model_numbers(m, l->state_n[k], &status);
         for (int k = 0; l->recorded && k < l->type->tape; k++)
-            p->tape[k] = obtain_reals(m, l->tape_n[k]*(l->out.active ? m->chunk.dim[CONVIS_T] : m->batch), &status);
+            p->tape[k] = convis_model_numbers(m, l->tape_n[k]*(l->out.active ? m->chunk.dim[CONVIS_T] : m->batch), &status);
         if (l->out.active) allocate_gradients(m, l, &status);
-        if (p->scratch_size) p->scratch = convis_remote_obtain(m, p->scratch_size, &status);
+        if (p->scratch_size) p->scratch = convis_model_obtain(m, p->scratch_size, &status);
+        convis_place_mirrors(m, l, &status);
         for (int k = 0; k < l->inputs; k++)
-            if (l->out.active && l->type->adjoint && !convis_source(m, l->in[k].from)->active && convis_reach_back(m, l, k) > most)
-                most = convis_reach_back(m, l, k);
+            if (l->out.active && l->type->adjoint && !convis_source(m, l->in[k].from)->active && convis_reach_back(m, l, k) > reach)
+                reach = convis_reach_back(m, l, k);
     }
-    if (most) m->unwanted = obtain_reals(m, most, &status);
-    return status || !m->remote ? status : convis_remote_allocate(m);
+    if (reach) m->unwanted = convis_model_numbers(m, reach, &status);
+    convis_staging_allocate(m, &status);
+    return status;
 }
 
-/* Our own. */
+/* Ours, wherever the device's is. */
 static convis_status allocate_layer(convis_model *m, model_layer *l)
 {
     int64_t longest = 0;
-    l->pass.d_param = l->grad;
     l->pass.number = l->p = convis_obtain(m->context, CONVIS_MAX_PARAMS*sizeof *l->p);
     if (!l->p) return CONVIS_ENOMEM;
     if (l->pass.constants_size && !(l->pass.constants = convis_obtain(m->context, l->pass.constants_size))) return CONVIS_ENOMEM;
     for (int k = 0; l->out.active && k < l->params; k++) {
+        if (wants_array(l, k) && convis_sums_of(l, k) > longest) longest = convis_sums_of(l, k);
         if (!(l->wanted >> k & 1) || !(l->fields[k].flags & CONVIS_ARRAY)) continue;
-        const int64_t n = (int64_t)l->param[k] + 1;
-        if (!(l->grad_array[k] = convis_obtain(m->context, (size_t)n*sizeof(double)))) return CONVIS_ENOMEM;
-        if (!m->remote) l->pass.d_array[k] = l->grad_array[k];
-        if (n > longest) longest = n;
+        if (!(l->grad_array[k] = convis_obtain(m->context, (size_t)(l->param[k] + 1)*sizeof(double)))) return CONVIS_ENOMEM;
     }
-    if (m->remote && longest && !(l->values = convis_obtain(m->context, (size_t)longest*sizeof *l->values))) return CONVIS_ENOMEM;
+    if (longest && !m->device->type->host_visible && !(l->sums = convis_obtain(m->context, (size_t)longest*sizeof *l->sums))) return CONVIS_ENOMEM;
     return CONVIS_OK;
 }
 
@@ -264,7 +269,8 @@ static convis_status allocate(convis_model *m)
 {
     convis_status status = CONVIS_OK;
     for (int j = 0; j < m->count && !status; j++) status = allocate_layer(m, &m->layers[j]);
-    if (!status && m->remote) status = convis_remote_fit(m, allocate_frames);
+    if (!status && m->device->type->room) status = convis_model_fit(m, allocate_frames);
+    if (!status) status = convis_staging_open(m);
     if (!status) status = allocate_frames(m);
     for (int s = 0; s < m->segment_count && !status; s++) {
         segment *g = &m->segments[s];
@@ -318,7 +324,7 @@ static convis_status activate(convis_model *m)
             int active = l->wanted != 0;
             for (int k = 0; k < l->inputs; k++) active |= convis_source(m, l->in[k].from)->active;
             if (!active || !l->needed || l->out.active) continue;
-            if (l->type->pointwise ? !l->adjoint : !l->type->vjp)
+            if (l->type->pointwise ? !l->type->adjoint : !l->type->vjp)
                 return convis_fail(m->context, CONVIS_ENOTSUP, "%s: a %s has no gradient", l->name, l->type->name);
             l->out.active = changed = 1;
         }
@@ -332,37 +338,34 @@ static convis_status activate(convis_model *m)
     return CONVIS_OK;
 }
 
-/* Longer than the cache likes where a layer wants it; never longer than the shortest feedback. A device has no such cache, but wants
- * work for all of its processors at once. */
+/* Sub-chunks that stay in cache, or, on a wide device, that are work for all of its processors at once; longer where a layer wants it;
+ * never longer than the shortest feedback. */
 static void choose_batch(convis_model *m)
 {
-    int64_t numbers = m->input.n, largest = m->input.n;
-    for (int j = 0; j < m->count; j++) {
-        numbers += m->layers[j].out.n;
-        if (m->layers[j].out.n > largest) largest = m->layers[j].out.n;
+    const int64_t frames = m->chunk.dim[CONVIS_T];
+    int64_t numbers = 0, largest = 0;
+    for (int j = 0; j < convis_buffer_count(m); j++) {
+        const int64_t n = convis_buffer_at(m, j)->n;
+        numbers += n;
+        if (n > largest) largest = n;
     }
-    m->batch = m->remote ? REMOTE_NUMBERS/largest : SUB_CHUNK_BYTES/(numbers*(int64_t)sizeof(convis_real));
-    const int64_t longest = m->remote ? m->chunk.dim[CONVIS_T] : LONGEST_SUB_CHUNK;
-    if (m->batch > longest) m->batch = longest;
-    if (m->remote && m->batch < LEAST_REMOTE) m->batch = LEAST_REMOTE;
-    for (int j = 0; j < m->count; j++) {
-        const model_layer *l = &m->layers[j];
-        if (l->pass.frames_wanted > m->batch) m->batch = l->pass.frames_wanted;
-    }
-    if (m->batch > m->chunk.dim[CONVIS_T]) m->batch = m->chunk.dim[CONVIS_T];
+    if (m->device->type->tiled) m->batch = least(SUB_CHUNK_BYTES/(numbers*(int64_t)sizeof(convis_real)), LONGEST_SUB_CHUNK);
+    else m->batch = most(least(WIDE_NUMBERS/largest, frames), LEAST_WIDE);
+    for (int j = 0; j < m->count; j++) m->batch = most(m->batch, m->layers[j].pass.frames_wanted);
+    m->batch = least(m->batch, frames);
     for (int j = 0; j < m->count; j++) {
         const model_layer *l = &m->layers[j];
-        for (int k = 0; k < l->inputs; k++)
-            if (convis_is_feedback(m, l, k) && l->in[k].delay < m->batch) m->batch = l->in[k].delay;
+        for (int k = 0; k < l->inputs; k++) if (convis_is_feedback(m, l, k)) m->batch = least(m->batch, l->in[k].delay);
     }
-    if (m->batch < 1) m->batch = 1;
+    m->batch = most(m->batch, 1);
 }
 
 static convis_status plan(convis_model *m)
 {
-    m->input.shape = m->chunk;
-    m->input.shape.dim[CONVIS_T] = 1;
-    m->input.n = convis_elements(m->input.shape);
+    buffer *movie = &m->inputs[0].frames;
+    movie->shape = m->chunk;
+    movie->shape.dim[CONVIS_T] = 1;
+    movie->n = convis_elements(movie->shape);
     for (int j = 0; j < m->count; j++) {
         convis_status status = plan_layer(m, &m->layers[j]);
         if (status) return status;
@@ -370,12 +373,12 @@ static convis_status plan(convis_model *m)
             convis_edge e = m->layers[j].in[k];
             buffer *b = convis_source(m, e.from);
             int reach = e.delay + m->layers[j].pass.history[k];
-            if (reach > b->carry) b->carry = reach;
+            if (reach > b->history) b->history = reach;
         }
     }
     convis_status status = check_feedback(m);
     if (!status && m->recording) status = activate(m);
-    if (!status) status = convis_remote_open(m);
+    if (!status) status = convis_place_layers(m);
     if (status) return status;
     choose_batch(m);
     status = cut_segments(m);
@@ -393,7 +396,7 @@ convis_status convis_plan(convis_model *m, convis_shape chunk)
     if (!m->count) return convis_fail(m->context, CONVIS_ESTATE, "the model has no layers");
     if (!valid(chunk)) return convis_fail(m->context, CONVIS_ESHAPE, "the chunk is empty or too large");
     m->chunk = chunk;
-    m->threads = m->context->threads;
+    m->threads = m->device->type->tiled ? m->context->threads : 1;
     convis_seed(m, m->seed);                              /* arrays may begin at random */
     convis_status status = plan(m);
     if (!status) {
@@ -406,7 +409,7 @@ convis_status convis_plan(convis_model *m, convis_shape chunk)
 }
 
 int64_t convis_chunk(const convis_model *m) { return m->planned ? m->chunk.dim[CONVIS_T] : 0; }
-int64_t convis_device_bytes(const convis_model *m) { return m->planned && m->remote ? m->remote->bytes : 0; }
+int64_t convis_device_bytes(const convis_model *m) { return m->planned ? m->device_bytes : 0; }
 
 convis_status convis_keep(convis_model *m, const char *path)
 {
@@ -426,7 +429,7 @@ convis_status convis_prepare(convis_model *m)
         for (int k = 0; k < l->params; k++) l->p[k] = (convis_real)l->param[k];
         convis_status status = l->type->prepare ? l->type->prepare(&l->pass) : CONVIS_OK;
         if (status) return status;
-        convis_remote_prepared(m, l);
+        convis_place_prepared(l);
         l->dirty = 0;
     }
     return CONVIS_OK;

@@ -2,21 +2,17 @@
  *
  * A model's state is the frame number, every layer's states, and the frames that delayed inputs still need. Noise needs
  * no more than the frame number. */
-#include "remote.h"
+#include "memory.h"
 #include "base/atomic_file.h"
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-/* The first fault of the model's device, if it has one. */
-static convis_status settled(const convis_model *m) { return m->remote ? convis_device_sync(m->remote->device) : CONVIS_OK; }
-
 /* ---- The past ---- */
 
 static void fill(const convis_model *m, convis_real *data, int64_t n, double value)
 {
-    if (m->remote) convis_remote_fill(m, data, n, value);
-    else for (int64_t i = 0; i < n; i++) data[i] = (convis_real)value;
+    convis_rows_fill(m->device, data, (convis_rows){ 1, n, n }, value);
 }
 
 /* Feedback begins from nothing, else the past of a loop would need the past of the loop. */
@@ -28,11 +24,17 @@ int convis_is_fed_back(const convis_model *m, int layer)
     return 0;
 }
 
+static void start_input(const convis_model *m, buffer *b)
+{
+    b->past = m->past;
+    if (b->base) fill(m, b->base, b->history*b->n, b->past);
+}
+
 void convis_start(convis_model *m)
 {
     m->epoch++;
     m->taped = 0;
-    m->input.past = m->past;
+    for (int k = 0; k < m->input_count; k++) start_input(m, &m->inputs[k].frames);
     for (int j = 0; j < m->count; j++) {
         model_layer *l = &m->layers[j];
         double x[CONVIS_MAX_INPUTS], state[CONVIS_MAX_STATES];
@@ -40,9 +42,8 @@ void convis_start(convis_model *m)
         for (int k = 0; k < l->states; k++) state[k] = l->type->states[k].value;
         l->out.past = l->type->past ? l->type->past(&l->pass, x, state) : 0;
         for (int k = 0; k < l->states; k++) fill(m, l->pass.state[k], l->state_n[k], state[k]);
-        fill(m, l->out.base, l->out.carry*l->out.n, convis_is_fed_back(m, j) ? 0 : l->out.past);
+        fill(m, l->out.base, l->out.history*l->out.n, convis_is_fed_back(m, j) ? 0 : l->out.past);
     }
-    if (m->input.base) fill(m, m->input.base, m->input.carry*m->input.n, m->past);
 }
 
 convis_status convis_past(convis_model *m, double past)
@@ -83,7 +84,7 @@ convis_status convis_reset(convis_model *m)
     m->spike_count = 0;
     convis_seed(m, m->seed);
     convis_start(m);
-    return settled(m);
+    return convis_device_sync(m->device);
 }
 
 convis_status convis_settle(convis_model *m, convis_tensor in, int64_t steps)
@@ -105,38 +106,43 @@ convis_status convis_settle(convis_model *m, convis_tensor in, int64_t steps)
 
 /* ---- One walk ---- */
 
-/* there: the data are where the model's memory is; else ours. */
-typedef void visitor(const convis_model *, void *user, void *data, size_t bytes, int there);
+/* data: on the device, or ours. */
+typedef void visitor(const convis_model *, void *user, void *data, size_t bytes, int on_device);
+
+static void walk_history(const convis_model *m, const buffer *b, visitor *visit, void *user)
+{
+    if (b->base && b->history) visit(m, user, b->base, (size_t)(b->history*b->n)*sizeof(convis_real), 1);
+}
 
 static void walk(const convis_model *m, visitor *visit, void *user)
 {
     visit(m, user, (void *)(uintptr_t)&m->frame, sizeof m->frame, 0);
-    if (m->input.base && m->input.carry) visit(m, user, m->input.base, (size_t)(m->input.carry*m->input.n)*sizeof(convis_real), 1);
+    for (int k = 0; k < m->input_count; k++) walk_history(m, &m->inputs[k].frames, visit, user);
     for (int j = 0; j < m->count; j++) {
         const model_layer *l = &m->layers[j];
         for (int k = 0; k < l->states; k++) visit(m, user, l->pass.state[k], (size_t)l->state_n[k]*sizeof(convis_real), 1);
-        if (l->out.carry) visit(m, user, l->out.base, (size_t)(l->out.carry*l->out.n)*sizeof(convis_real), 1);
+        walk_history(m, &l->out, visit, user);
     }
 }
 
-static void measure(const convis_model *m, void *user, void *data, size_t bytes, int there)
+static void measure(const convis_model *m, void *user, void *data, size_t bytes, int on_device)
 {
-    (void)m, (void)data, (void)there;
+    (void)m, (void)data, (void)on_device;
     *(size_t *)user += bytes;
 }
 
-static void copy_out(const convis_model *m, void *user, void *data, size_t bytes, int there)
+static void copy_out(const convis_model *m, void *user, void *data, size_t bytes, int on_device)
 {
     char **to = user;
-    if (m->remote && there) convis_device_get(m->remote->device, CONVIS_QUEUE_RUN, *to, data, bytes);
+    if (on_device) convis_device_get(m->device, CONVIS_QUEUE_RUN, *to, data, bytes);
     else memcpy(*to, data, bytes);
     *to += bytes;
 }
 
-static void copy_in(const convis_model *m, void *user, void *data, size_t bytes, int there)
+static void copy_in(const convis_model *m, void *user, void *data, size_t bytes, int on_device)
 {
     const char **from = user;
-    if (m->remote && there) convis_device_put(m->remote->device, CONVIS_QUEUE_RUN, data, *from, bytes);
+    if (on_device) convis_device_put(m->device, CONVIS_QUEUE_RUN, data, *from, bytes);
     else memcpy(data, *from, bytes);
     *from += bytes;
 }
@@ -153,7 +159,7 @@ convis_status convis_state_get(const convis_model *m, void *bytes)
     if (!m->planned) return convis_fail(m->context, CONVIS_ESTATE, "the model must be planned before it has a state");
     char *to = bytes;
     walk(m, copy_out, &to);
-    return settled(m);
+    return convis_device_sync(m->device);
 }
 
 convis_status convis_state_put(convis_model *m, const void *bytes, size_t size)
@@ -170,7 +176,7 @@ convis_status convis_state_put(convis_model *m, const void *bytes, size_t size)
     m->epoch++;
     m->ran = m->taped = 0;
     m->spike_count = 0;
-    return settled(m);
+    return convis_device_sync(m->device);
 }
 
 /* ---- Stack ---- */
@@ -208,7 +214,7 @@ uint64_t convis_state_layout(const convis_model *m)
         const model_layer *l = &m->layers[j];
         h = noise_key(h, l->name);
         for (int k = 0; k < l->states; k++) h = noise_key(h ^ (uint64_t)l->state_n[k], l->type->states[k].name);
-        h ^= (uint64_t)(l->out.carry*l->out.n);
+        h ^= (uint64_t)(l->out.history*l->out.n);
     }
     return h;
 }

@@ -84,7 +84,7 @@ CONVIS_KERNEL4(history_filters, PARAM k, IN x, IN dy, TOTAL sums)
 #else
     for (integer q = (i0 + lags*shares - 1)/(lags*shares); q*lags*shares < i1; q++) {
         integer o = coupled ? q/channels : q, c = coupled ? q%channels : q;
-        convis_sum *restrict dh = sums + q*shares*lags;
+        convis_total *restrict dh = sums + q*shares*lags;
         for (integer b = 0; b < batches; b++)
             for (integer s = 1 - first - lags; s < nt - first; s++) {       /* frame of the cause */
                 const real *cause = x + s*all + (b*channels + c)*plane;

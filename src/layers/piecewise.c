@@ -54,7 +54,7 @@ CONVIS_KERNEL5(piecewise_sums, PARAM k, PARAM X, IN x, IN dy, TOTAL sums)
                 if (x[i] >= X[middle]) from = middle; else to = middle;
             }
             sums[2*from*n + c] += dy[i];
-            sums[(2*from + 1)*n + c] += (convis_sum)dy[i]*((convis_sum)x[i] - (convis_sum)X[from]);
+            sums[(2*from + 1)*n + c] += (convis_total)dy[i]*((convis_total)x[i] - (convis_total)X[from]);
         }
     }
 }
@@ -63,7 +63,7 @@ CONVIS_KERNEL5(piecewise_sums, PARAM k, PARAM X, IN x, IN dy, TOTAL sums)
 CONVIS_KERNEL2(piecewise_fold, TOTAL sums, TOTAL folded)
 {
     CONVIS_PIXELS(i) {
-        convis_sum sum = 0;
+        convis_total sum = 0;
         for (integer c = i%PIECEWISE_FOLDED; c < (integer)nt; c += PIECEWISE_FOLDED) sum += sums[i/PIECEWISE_FOLDED*(integer)nt + c];
         folded[i] += sum;
     }
@@ -114,7 +114,7 @@ static convis_status plan(convis_pass *p)
     p->array_shape[X] = p->array_shape[Y] = (convis_shape){ { 1, 1, 1, 1, knots } };
     p->constants_size = (size_t)(16 + 3*padded(knots))*sizeof(convis_real) + (size_t)padded(knots)*sizeof(int);
     p->sums[X] = 2*knots*PIECEWISE_FOLDED;
-    if (p->recording) p->scratch_size = (size_t)(2*knots*columns_of(p, knots))*sizeof(convis_sum);
+    if (p->recording) p->scratch_size = (size_t)(2*knots*columns_of(p, knots))*sizeof(convis_total);
     return CONVIS_OK;
 }
 

@@ -78,7 +78,7 @@ CONVIS_EXPORT(rf, CONVIS_ENTRY(rf_project) CONVIS_ENTRY(rf_gather) CONVIS_ENTRY(
 #else
 #include "base/philox.h"
 #include "kernels/rf/rf.h"
-_Static_assert(CONVIS_RF_ROWS == RF_ROWS, "src/kernels has the same number");
+_Static_assert((int)CONVIS_RF_ROWS == (int)RF_ROWS, "src/kernels has the same number");
 
 /* Rows of both tables; the second is FRAMES or FACTORISED, SPACE and FEATURES are the readout's. */
 enum { CHANNELS, FRAMES, FACTORISED = FRAMES, WEIGHTS, BIAS, SPACE, FEATURES };

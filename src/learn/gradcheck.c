@@ -79,7 +79,7 @@ static convis_status all_gradients(check *a)
     if (!status && !isfinite(a->size))
         status = convis_fail(a->context, CONVIS_EINVAL, "gradcheck: '%s' is no number for this movie", a->passage.output);
     memcpy(a->passage.gradient, a->weights, (size_t)(a->frames*a->passage.units)*sizeof *a->weights);
-    return status ? status : convis_passage_back(&a->passage, a->model->input.active ? a->d_movie : NULL);
+    return status ? status : convis_passage_back(&a->passage, a->model->inputs[0].frames.active ? a->d_movie : NULL);
 }
 
 /* ---- Rows ---- */
@@ -193,7 +193,7 @@ static convis_status check_movie(check *a, uint64_t stream)
 {
     const convis_item item = { .path = "input" };
     int64_t count = a->frames*a->passage.input_n;
-    if (!a->model->input.active) return CONVIS_OK;
+    if (!a->model->inputs[0].frames.active) return CONVIS_OK;
     for (int64_t i = 0; i < count; i++) {
         a->values[i] = (double)a->movie[i];
         a->gradients[i] = (double)a->d_movie[i];
@@ -252,7 +252,7 @@ static void find_spikes(check *a)
 static convis_status count_rows(check *a, int64_t *rows)
 {
     convis_item item;
-    *rows = a->model->input.active ? samples_of(a, a->frames*a->passage.input_n) : 0;
+    *rows = a->model->inputs[0].frames.active ? samples_of(a, a->frames*a->passage.input_n) : 0;
     a->longest = a->frames*a->passage.input_n;
     for (int kind = 0; kind < 2; kind++)
         for (int k = 0; convis_list(a->model, kind ? CONVIS_STATE : CONVIS_PARAMETER, k, &item); k++) {

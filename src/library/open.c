@@ -9,46 +9,12 @@
 /* Where one room may not know another, it calls it by these; here, above all of them, they are known. */
 static const struct convis_hooks hooks = { .array = convis_array_read, .stimulus = convis_stim_frames };
 
-static const char *const ISA[] = {
-#ifdef CONVIS_HAVE_X86
-    "avx512", "avx2",
-#endif
-    "baseline"
-};
-enum { ISA_COUNT = sizeof ISA/sizeof *ISA };
-
-const char *convis_isa(int index, int *usable)
-{
-    if (index < 0 || index >= ISA_COUNT) return NULL;
-    if (usable) *usable = convis_cpu_usable(ISA[index]);
-    return ISA[index];
-}
-
-static convis_status choose_processor(convis_context *c, const char *device)
-{
-    const char *isa = !strncmp(device, "cpu:", 4) ? device + 4 : NULL;
-    for (int k = 0; k < ISA_COUNT; k++) {
-        if (isa && strcmp(isa, ISA[k])) continue;
-        if (!convis_cpu_usable(ISA[k])) {
-            if (isa) return convis_fail(c, CONVIS_EDEVICE, "device '%s': this processor has no %s", device, isa);
-            continue;
-        }
-        c->isa = k;
-        snprintf(c->device, sizeof c->device, "cpu:%s", ISA[k]);
-        return CONVIS_OK;
-    }
-    return convis_fail(c, CONVIS_EDEVICE, "device '%s': no instruction set '%s' in this build", device, isa ? isa : "");
-}
-
-/* Its processor is still used, for what is prepared there. */
 static convis_status choose_card(convis_context *c, const char *device)
 {
 #ifdef CONVIS_DOUBLE
     return convis_fail(c, CONVIS_EDEVICE, "device '%s': in double precision we compute on processors only (cpu, cpu:ISA)", device);
 #else
-    convis_status status = convis_device_open(c, device, &c->there);
-    if (!status) snprintf(c->device, sizeof c->device, "%s", c->there->name);
-    return status;
+    return convis_device_open(c, device, &c->device);
 #endif
 }
 
@@ -61,16 +27,18 @@ static convis_status choose_fastest(convis_context *c)
         if (info.usable && info.is_gpu && !choose_card(c, info.name)) return CONVIS_OK;
 #endif
     c->message[0] = 0;
-    return CONVIS_OK;
+    return convis_processor_open(c, &c->device);
 }
 
+/* The processor's instruction set is chosen in any case: what is prepared is prepared by it. */
 static convis_status choose(convis_context *c, const char *device)
 {
     const char *usual = getenv("CONVIS_DEVICE");
     if (!strcmp(device, "auto") && usual && *usual) device = usual;
     const int is_processor = !strcmp(device, "cpu") || !strncmp(device, "cpu:", 4);
-    convis_status status = choose_processor(c, is_processor ? device : "cpu");
-    if (status || is_processor) return status;
+    convis_status status = convis_isa_choose(c, is_processor ? device : "cpu");
+    if (status) return status;
+    if (is_processor) return convis_processor_open(c, &c->device);
     return !strcmp(device, "auto") ? choose_fastest(c) : choose_card(c, device);
 }
 
@@ -92,7 +60,9 @@ void convis_close(convis_context **context)
 {
     if (!context || !*context) return;
     convis_allocator a = (*context)->allocator;
-    convis_device_close(&(*context)->there);
+    convis_device_close(&(*context)->device);
     a.release(a.user, *context);
     *context = NULL;
 }
+
+const char *convis_device_name(const convis_context *c) { return c->device ? c->device->name : ""; }

@@ -1,22 +1,12 @@
 /* blur.c - coefficients of the blurs of blur.h, and their division among threads. */
 #include "blur.h"
 #include "base/context.h"
+#include "device/device.h"
 #include "engine/launch.h"
 #include <math.h>
 #include <string.h>
 
-extern const convis_blur_kernels
-#ifdef CONVIS_HAVE_X86
-    convis_blur_lines_avx512, convis_blur_lines_avx2,
-#endif
-    convis_blur_lines_baseline;
-
-static const convis_blur_kernels *const KERNELS[] = {
-#ifdef CONVIS_HAVE_X86
-    &convis_blur_lines_avx512, &convis_blur_lines_avx2,
-#endif
-    &convis_blur_lines_baseline
-};
+CONVIS_LADDER(convis_blur_kernels, convis_blur_lines)
 
 static int64_t longer(int64_t w, int64_t h) { return w > h ? w : h; }
 
@@ -133,8 +123,7 @@ void convis_blur_prepare(convis_blur *b, convis_context *c, int64_t w, int64_t h
         b->row[k]    = at + (2*k)*places(w, h, varying);
         b->column[k] = at + (2*k + 1)*places(w, h, varying);
     }
-    for (size_t k = 0; k < sizeof KERNELS/sizeof *KERNELS; k++)
-        if (!strcmp(KERNELS[k]->isa, convis_isa(c->isa, NULL))) b->kernels = KERNELS[k];
+    b->kernels = convis_best_of(c, convis_blur_lines_ladder);
     b->w = w;
     b->h = h;
     b->weight = b->per_weight = NULL;

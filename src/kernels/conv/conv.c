@@ -1,24 +1,14 @@
 /* conv.c - the convolution of conv.h: geometry, the choice of the way, padding. */
 #include "conv_parts.h"
 #include "base/context.h"
+#include "device/device.h"
 #include "engine/launch.h"
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-extern const convis_conv_kernels
-#ifdef CONVIS_HAVE_X86
-    convis_conv_lines_avx512, convis_conv_lines_avx2,
-#endif
-    convis_conv_lines_baseline;
-
-static const convis_conv_kernels *const KERNELS[] = {
-#ifdef CONVIS_HAVE_X86
-    &convis_conv_lines_avx512, &convis_conv_lines_avx2,
-#endif
-    &convis_conv_lines_baseline
-};
+CONVIS_LADDER(convis_conv_kernels, convis_conv_lines)
 
 enum { BIAS_SLOTS = 16 };
 
@@ -223,8 +213,7 @@ convis_status convis_conv_prepare(convis_conv *c, convis_context *context, const
                                   const double *bias)
 {
     convis_conv_arrange(c, spec, threads);
-    for (size_t k = 0; k < sizeof KERNELS/sizeof *KERNELS; k++)
-        if (!strcmp(KERNELS[k]->isa, convis_isa(context->isa, NULL))) c->kernels = KERNELS[k];
+    c->kernels = convis_best_of(context, convis_conv_lines_ladder);
     int32_t *map_y = convis_conv_at(c, c->map_y), *map_x = convis_conv_at(c, c->map_x);
     real *to = convis_conv_at(c, c->bias);
     for (int64_t u = 0; u < c->y.padded; u++) map_y[u] = (int32_t)source(&c->y, u, spec->padding);
@@ -353,8 +342,8 @@ static void add_bias(const convis_pass *p, const convis_conv *c, const real *d_o
     convis_barrier(p);
 }
 
-void convis_conv_vjp(const convis_pass *p, const convis_conv *c, const real *in, const real *d_out, real *d_in, convis_sum *d_weights,
-                     convis_sum *d_bias, void *scratch)
+void convis_conv_vjp(const convis_pass *p, const convis_conv *c, const real *in, const real *d_out, real *d_in, convis_total *d_weights,
+                     convis_total *d_bias, void *scratch)
 {
     if (c->forward == CONV_CARD) {
         convis_conv_card_vjp(p, c, in, d_out, d_in, d_weights, d_bias, scratch);

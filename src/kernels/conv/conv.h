@@ -61,5 +61,5 @@ const char *convis_conv_choice(const convis_conv *);
 void convis_conv_forward(const convis_pass *, const convis_conv *, const convis_real *in, convis_real *out, void *scratch);
 /* Add to what is not NULL: d_in (and the past before it), d_weights, d_bias. spec.gradients must have named them. */
 void convis_conv_vjp(const convis_pass *, const convis_conv *, const convis_real *in, const convis_real *d_out, convis_real *d_in,
-                     convis_sum *d_weights, convis_sum *d_bias, void *scratch);
+                     convis_total *d_weights, convis_total *d_bias, void *scratch);
 #endif

@@ -182,8 +182,8 @@ void   convis_conv_card_room(convis_conv *);
 void   convis_conv_card_prepare(convis_conv *, const double *weights);
 const char *convis_conv_card_way(const convis_conv *);                     /* in words */
 void   convis_conv_card_forward(const convis_pass *, const convis_conv *, const real *in, real *out);
-void   convis_conv_card_vjp(const convis_pass *, const convis_conv *, const real *in, const real *d_out, real *d_in, convis_sum *d_weights,
-                            convis_sum *d_bias, void *scratch);
+void   convis_conv_card_vjp(const convis_pass *, const convis_conv *, const real *in, const real *d_out, real *d_in, convis_total *d_weights,
+                            convis_total *d_bias, void *scratch);
 
 void   convis_conv_factored_room(convis_conv *, int threads);              /* for what might be faster than c->cost */
 /* better: the kernel's rank allows it and it is faster; c->cost and c->cost_input are brought up to date. */

@@ -285,12 +285,12 @@ static void add_input(const convis_pass *p, const convis_conv *c, const real *d_
     }
 }
 
-static void gather(const convis_pass *p, const real *parts, int64_t n, int64_t count, convis_sum *values)
+static void gather(const convis_pass *p, const real *parts, int64_t n, int64_t count, convis_total *values)
 {
     run(p, "conv_card_gather", n, count, (void *[]){ address(parts), values }, (n + 31)/32);
 }
 
-static void add_kernel(const convis_pass *p, const convis_conv *c, const real *in, const real *d_out, convis_sum *values, real *scratch)
+static void add_kernel(const convis_pass *p, const convis_conv *c, const real *in, const real *d_out, convis_total *values, real *scratch)
 {
     const conv_slopes *k = &c->card.slopes;
     void *buffers[] = { convis_conv_at(c, c->card.forward.numbers), address(in), address(d_out), scratch };
@@ -301,8 +301,8 @@ static void add_kernel(const convis_pass *p, const convis_conv *c, const real *i
     gather(p, scratch, n, shares ? shares : 1, values);
 }
 
-void convis_conv_card_vjp(const convis_pass *p, const convis_conv *c, const real *in, const real *d_out, real *d_in, convis_sum *d_weights,
-                          convis_sum *d_bias, void *scratch)
+void convis_conv_card_vjp(const convis_pass *p, const convis_conv *c, const real *in, const real *d_out, real *d_in, convis_total *d_weights,
+                          convis_total *d_bias, void *scratch)
 {
     if (d_in) add_input(p, c, d_out, d_in, scratch);
     if (d_weights) add_kernel(p, c, in, d_out, d_weights, scratch);

@@ -1,6 +1,7 @@
 /* formula.c - the text of a formula to a graph, a descent through the grammar of formula.h; and what is wrong with it. */
 #include "formula.h"
 #include "base/context.h"
+#include "device/device.h"
 #include <ctype.h>
 #include <math.h>
 #include <stdarg.h>
@@ -269,19 +270,6 @@ convis_status convis_formula_compile(convis_context *c, const char *path, const 
 
 /* ---- Instruction sets ---- */
 
-extern const convis_formula_blocks
-#ifdef CONVIS_HAVE_X86
-    convis_formula_blocks_avx512, convis_formula_blocks_avx2,
-#endif
-    convis_formula_blocks_baseline;
+CONVIS_LADDER(convis_formula_blocks, convis_formula_blocks)
 
-const convis_formula_blocks *convis_formula_blocks_of(const convis_context *c)
-{
-    static const convis_formula_blocks *const BLOCKS[] = {
-#ifdef CONVIS_HAVE_X86
-        &convis_formula_blocks_avx512, &convis_formula_blocks_avx2,
-#endif
-        &convis_formula_blocks_baseline
-    };
-    return BLOCKS[c->isa];
-}
+const convis_formula_blocks *convis_formula_blocks_of(const convis_context *c) { return convis_best_of(c, convis_formula_blocks_ladder); }

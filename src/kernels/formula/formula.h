@@ -121,7 +121,7 @@ size_t convis_formula_scratch(const convis_pass *, const convis_formula *);
 void   convis_formula_prepare(const convis_context *, convis_formula *);
 void   convis_formula_forward(const convis_pass *, const convis_formula *);
 /* sums: backward.sums of them, added to; NULL: not wanted. */
-void   convis_formula_backward(const convis_pass *, const convis_formula *, convis_sum *sums);
+void   convis_formula_backward(const convis_pass *, const convis_formula *, convis_total *sums);
 
 /* ---- formula_there.c: the same by kernels for graphics cards ---- */
 
@@ -131,7 +131,7 @@ void    convis_formula_card(const convis_formula *, convis_real *card);
 /* Numbers of scratch. */
 int64_t convis_formula_card_room(const convis_formula *);
 void    convis_formula_forward_there(const convis_pass *, const convis_formula *, const convis_real *card);
-void    convis_formula_backward_there(const convis_pass *, const convis_formula *, const convis_real *card, convis_sum *sums);
+void    convis_formula_backward_there(const convis_pass *, const convis_formula *, const convis_real *card, convis_total *sums);
 
 /* ---- formula_graph.c ---- */
 

@@ -51,7 +51,7 @@ static void add_share(const convis_pass *p, const convis_formula *f, int share, 
     }
 }
 
-void convis_formula_backward(const convis_pass *p, const convis_formula *f, convis_sum *sums)
+void convis_formula_backward(const convis_pass *p, const convis_formula *f, convis_total *sums)
 {
     const int count = f->backward.sums;
     double *parts = p->scratch;

@@ -105,7 +105,7 @@ static int overlap(convis_real *const *d_in, int64_t all)
     return 0;
 }
 
-void convis_formula_backward_there(const convis_pass *p, const convis_formula *f, const convis_real *card, convis_sum *sums)
+void convis_formula_backward_there(const convis_pass *p, const convis_formula *f, const convis_real *card, convis_total *sums)
 {
     const int64_t n = convis_elements(p->out_shape);
     const int members = members_of(&f->backward), count = f->backward.sums, apart = overlap(p->d_in, n*p->frames);

@@ -1,23 +1,16 @@
 /* products.c - which instruction set, and which rows by which thread. */
 #include "products.h"
 #include "base/context.h"
+#include "device/device.h"
 #include <string.h>
 
-extern const convis_products convis_products_baseline;
-#ifdef CONVIS_HAVE_X86
-extern const convis_products convis_products_avx2, convis_products_avx512;
-static const convis_products *const KERNELS[] = { &convis_products_avx512, &convis_products_avx2, &convis_products_baseline };
-#else
-static const convis_products *const KERNELS[] = { &convis_products_baseline };
-#endif
+CONVIS_LADDER(convis_products, convis_products)
 
 void convis_products_add(const convis_context *context, int64_t m, int64_t n, int64_t depth, const double *a, int64_t a_row, int64_t a_step,
                          const double *b, double *c)
 {
     enum { ROWS = 32 };
-    const convis_products *kernels = NULL;
-    for (size_t k = 0; k < sizeof KERNELS/sizeof *KERNELS; k++)
-        if (!strcmp(KERNELS[k]->isa, convis_isa(context->isa, NULL))) kernels = KERNELS[k];
+    const convis_products *kernels = convis_best_of(context, convis_products_ladder);
     const int64_t shares = (m + ROWS - 1)/ROWS;
 #ifdef _OPENMP
 #pragma omp parallel for num_threads(context->threads) schedule(static) if (shares > 1 && context->threads > 1)

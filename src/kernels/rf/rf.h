@@ -16,7 +16,7 @@ typedef struct convis_rf_memory {
     const double *space_values, *feature_values;
 } convis_rf_memory;
 /* Of arrays; NULL: nobody wants it. */
-typedef struct convis_rf_gradients { convis_sum *weights, *bias, *space, *features; } convis_rf_gradients;
+typedef struct convis_rf_gradients { convis_total *weights, *bias, *space, *features; } convis_rf_gradients;
 enum { CONVIS_RF_KERNELS, CONVIS_RF_SIZE, CONVIS_RF_TAPS, CONVIS_RF_BATCHES, CONVIS_RF_PART, CONVIS_RF_OUTPUTS, CONVIS_RF_INPUTS };
 enum { CONVIS_RF_ROWS = 4 };             /* kernels that meet a frame together */
 

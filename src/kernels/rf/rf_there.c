@@ -49,7 +49,7 @@ void convis_rf_forward_there(const convis_pass *p, const convis_rf_memory *f)
 
 void convis_rf_backward_there(const convis_pass *p, const convis_rf_memory *f, const convis_rf_gradients *d)
 {
-    convis_sum *const d_weights = d->weights, *const d_bias = d->bias, *const d_space = d->space, *const d_features = d->features;
+    convis_total *const d_weights = d->weights, *const d_bias = d->bias, *const d_space = d->space, *const d_features = d->features;
     const convis_rf_sizes *s = f->s;
     convis_real *dp = p->scratch, *dw = dp + s->rows*s->kernels;
     void *k = address(f->numbers);
