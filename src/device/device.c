@@ -112,7 +112,7 @@ void *convis_device_obtain(convis_device *d, size_t bytes)
     if (!bytes) bytes = 1;
     void *memory = d->type->obtain(d, bytes);
     if (!memory && d->status) convis_device_sync(d);
-    else if (!memory) convis_fail(d->context, CONVIS_ENOMEM, "%s (%s): out of memory: %.1f MB more were asked for, %.1f MB are free", d->name, d->title,
+    else if (!memory && d->type->room) convis_fail(d->context, CONVIS_ENOMEM, "%s (%s): out of memory: %.1f MB more were asked for, %.1f MB are free", d->name, d->title,
                              (double)bytes/1e6, (double)d->type->room(d)/1e6);
     return memory;
 }
@@ -216,6 +216,13 @@ static convis_program *functions(convis_device *d, const convis_kernels *of)
 int convis_device_has(const convis_device *d, const convis_kernels *const *kernels, const char *const *source)
 {
     return d->type->call ? convis_best_of(d->context, (const void *const *)kernels) != NULL : source != NULL;
+}
+
+int convis_device_lacks(const convis_device *d, const convis_kernels *const *kernels, const char *name)
+{
+    const convis_kernels *best = d->type->call ? convis_best_of(d->context, (const void *const *)kernels) : NULL;
+    for (const convis_kernel *k = best ? best->list : NULL; k && k->name; k++) if (!strcmp(k->name, name)) return 0;
+    return d->type->call != NULL;
 }
 
 convis_program *convis_device_layer(convis_device *d, const char *name, const convis_kernels *const *kernels, const char *const *source)

@@ -87,6 +87,8 @@ convis_status convis_device_sync(convis_device *);
 
 /* Kernels that exist both as functions, the best instruction set first, and as a text: those of these that the device takes. */
 int             convis_device_has  (const convis_device *, const convis_kernels *const *kernels, const char *const *source);
+/* 1: as is known before anything is compiled, there is no kernel of that name. */
+int             convis_device_lacks(const convis_device *, const convis_kernels *const *kernels, const char *name);
 convis_program *convis_device_layer(convis_device *, const char *name, const convis_kernels *const *kernels, const char *const *source);
 /* Compiled when first asked for, from the cache on disk where it can be; NULL with the sentence on the context. source: lines, as
  * tools/embed.c makes them. */

@@ -59,6 +59,12 @@ void convis_launch(const convis_pass *p, const char *kernel, int64_t n, int fram
     convis_barrier(p);
 }
 
+void convis_launch_items(const convis_pass *p, const char *kernel, int64_t n, int frames, void *const *buffers)
+{
+    launch(p, kernel, n*p->thread/p->threads, n*(p->thread + 1)/p->threads, n, frames, buffers);
+    convis_barrier(p);
+}
+
 void convis_launch_rows(const convis_pass *p, const char *kernel, convis_shape frame, int64_t y0, int64_t y1, void *const *buffers)
 {
     const int64_t w = frame.dim[CONVIS_X], h = frame.dim[CONVIS_Y], n = convis_elements(frame);

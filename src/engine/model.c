@@ -139,6 +139,8 @@ convis_node convis_join(convis_model *m, const convis_layer_type *type, const ch
     if (rows(type->params) > CONVIS_MAX_PARAMS || rows(type->states) > CONVIS_MAX_STATES || rows(type->outputs) > CONVIS_MAX_OUTPUTS
         || type->inputs > CONVIS_MAX_INPUTS || type->tape > CONVIS_MAX_TAPE || (!type->pointwise && !type->forward))
         return stick(m, CONVIS_EINVAL, "%s: the table of %s is too long or names no kernel", name, type->name);
+    if (type->pointwise && convis_device_lacks(m->device, type->kernels, type->pointwise))
+        return stick(m, CONVIS_ENOTSUP, "%s: a %s has no kernel '%s' for %s", name, type->name, type->pointwise, m->device->name);
     if (!grow(m->context, (void **)&m->layers, m->count, &m->room, sizeof *m->layers))
         return stick(m, CONVIS_ENOMEM, "%s: out of memory", name);
 

@@ -46,7 +46,7 @@ static convis_conv_spec spec_of(const convis_pass *p)
         .h = d[CONVIS_Y], .w = d[CONVIS_X], .t = (int64_t)a[FRAMES], .y = (int64_t)a[HEIGHT], .x = (int64_t)a[WIDTH],
         .stride_y = (int64_t)a[STRIDE], .stride_x = (int64_t)a[STRIDE], .dilation_t = (int64_t)a[DILATION_T],
         .dilation_y = (int64_t)a[DILATION], .dilation_x = (int64_t)a[DILATION], .padding = (int)a[PADDING],
-        .method = (int)a[METHOD], .context = p->context,
+        .method = convis_conv_method(p->context, (int)a[METHOD]),
         .gradients = p->recording ? CONVIS_CONV_KERNEL | CONVIS_CONV_INPUT : 0 };
 }
 

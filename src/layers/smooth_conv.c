@@ -91,7 +91,7 @@ static convis_conv_spec spec_of(const convis_pass *p)
     const int64_t *d = p->in_shape[0].dim;
     return (convis_conv_spec){ .batch = d[CONVIS_B], .in = d[CONVIS_C]*(int64_t)a[STAGES], .out = (int64_t)a[CHANNELS], .groups = 1,
         .h = d[CONVIS_Y], .w = d[CONVIS_X], .t = 1, .y = (int64_t)a[HEIGHT], .x = (int64_t)a[WIDTH], .stride_y = 1, .stride_x = 1,
-        .dilation_t = 1, .dilation_y = 1, .dilation_x = 1, .padding = (int)a[PADDING], .context = p->context,
+        .dilation_t = 1, .dilation_y = 1, .dilation_x = 1, .padding = (int)a[PADDING], .method = convis_conv_method(p->context, 0),
         .gradients = p->recording ? CONVIS_CONV_KERNEL | CONVIS_CONV_INPUT : 0 };
 }
 

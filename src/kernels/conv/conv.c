@@ -27,7 +27,8 @@ static conv_axis axis(int64_t in, int64_t kernel, int64_t stride, int64_t dilati
 static conv_axis axis_y(const convis_conv_spec *s) { return axis(s->h, s->y, s->stride_y, s->dilation_y, s->padding); }
 static conv_axis axis_x(const convis_conv_spec *s) { return axis(s->w, s->x, s->stride_x, s->dilation_x, s->padding); }
 
-static int on_card(const convis_conv_spec *s) { return s->context && !convis_host_visible(s->context); }
+int convis_conv_method(const convis_context *context, int method) { return convis_host_visible(context) ? method : CONVIS_CONV_CARD; }
+static int on_card(const convis_conv_spec *s) { return s->method == CONVIS_CONV_CARD; }
 
 int64_t convis_conv_height (const convis_conv_spec *s) { return axis_y(s).out; }
 int64_t convis_conv_width  (const convis_conv_spec *s) { return axis_x(s).out; }
@@ -98,7 +99,6 @@ void convis_conv_arrange(convis_conv *c, const convis_conv_spec *spec, int threa
 {
     memset(c, 0, sizeof *c);
     c->s = *spec;
-    if (on_card(spec)) c->s.method = CONVIS_CONV_CARD;
     if (c->s.t == 1) c->s.dilation_t = 1;
     c->y = axis_y(&c->s);
     c->x = axis_x(&c->s);
@@ -113,7 +113,7 @@ void convis_conv_arrange(convis_conv *c, const convis_conv_spec *spec, int threa
     c->map_y = convis_conv_take(&c->size, (size_t)c->y.padded*sizeof(int32_t));
     c->map_x = convis_conv_take(&c->size, (size_t)c->x.padded*sizeof(int32_t));
     c->bias  = convis_conv_take(&c->size, (size_t)c->s.out*sizeof(real));
-    if (c->s.method == CONVIS_CONV_CARD) {
+    if (on_card(spec)) {
         c->forward = c->kernel = c->input = CONV_CARD;
         convis_conv_card_room(c);
         return;

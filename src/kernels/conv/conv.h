@@ -37,8 +37,10 @@ typedef struct convis_conv_spec {
     int64_t t, y, x;                         /* of the kernel */
     int64_t stride_y, stride_x, dilation_t, dilation_y, dilation_x;
     int     padding, method, gradients;      /* method: forced, unless CONVIS_CONV_AUTO */
-    const convis_context *context;           /* where it will be: CARD, whatever the method, where memory is not ours; NULL: it is */
 } convis_conv_spec;
+
+/* The method for where the model is: CARD where memory is not ours, which no one else may ask for; else `method`. */
+int convis_conv_method(const convis_context *, int method);
 
 /* Size of the output, and the frames of the past that must lie before the input's first. */
 int64_t convis_conv_height (const convis_conv_spec *);
