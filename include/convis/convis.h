@@ -23,7 +23,14 @@ extern "C" {
 #endif
 #pragma GCC visibility push(default)
 
-#define CONVIS_VERSION "0.2.0"
+/* The release; and the interface's own number, which goes up when programs must be compiled anew: libconvis.so.1. */
+#define CONVIS_VERSION_MAJOR 0
+#define CONVIS_VERSION_MINOR 2
+#define CONVIS_VERSION_PATCH 0
+#define CONVIS_API           1
+#define CONVIS_DOTTED_(a, b, c) #a "." #b "." #c
+#define CONVIS_DOTTED(a, b, c)  CONVIS_DOTTED_(a, b, c)
+#define CONVIS_VERSION CONVIS_DOTTED(CONVIS_VERSION_MAJOR, CONVIS_VERSION_MINOR, CONVIS_VERSION_PATCH)     /* "0.2.0" */
 const char *convis_version(void);                        /* of the library loaded, not of this header */
 
 /* The number type of movies, states and parameters: float, or double in the build that checks gradients. */

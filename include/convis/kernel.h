@@ -16,6 +16,10 @@
  * the same pixels; `count` is how many of the group exist. Known inside: n (elements from one frame of a movie to the
  * next), map_size (elements of a map: a state with several maps is s[j*map_size + i], the tape tape[t*map_size + i]),
  * nt (frames), dt (s), frame (number of the first frame), key0, key1 (of this layer's noise).
+ *
+ * The dialect's short names (real, integer, u32, R, PARAM, IN, OUT, STATE, TAPE) are there in a layer file (CONVIS_ISA or
+ * CONVIS_HOST says that it is one) and for who asks: #define CONVIS_KERNEL_SHORT_NAMES before the first #include. Others
+ * meet convis_ and CONVIS_ alone.
  * Compilers must not contract a*b + c, so that every target gives the same bits. */
 #ifndef CONVIS_KERNEL_H
 #define CONVIS_KERNEL_H
@@ -23,9 +27,9 @@
 #if defined(__OPENCL_C_VERSION__) || defined(__OPENCL_VERSION__)
 #  pragma OPENCL FP_CONTRACT OFF
 #  define CONVIS_GPU 1
-   typedef float real;
-   typedef int   integer;
-   typedef uint  u32;
+   typedef float real, convis_real;
+   typedef int   integer, convis_integer;
+   typedef uint  u32, convis_u32;
 #  define CONVIS_GLOBAL __global
 #  define CONVIS_ENTRY_POINT __kernel void
 #  define CONVIS_INLINE static inline
@@ -44,9 +48,9 @@
 #  define CONVIS_MEET       barrier(CLK_LOCAL_MEM_FENCE)
 #elif defined(__CUDACC__) || defined(__CUDACC_RTC__)
 #  define CONVIS_GPU 1
-   typedef float real;
-   typedef int   integer;
-   typedef unsigned int u32;
+   typedef float real, convis_real;
+   typedef int   integer, convis_integer;
+   typedef unsigned int u32, convis_u32;
 #  define restrict __restrict__
 #  define CONVIS_GLOBAL
 #  define CONVIS_ENTRY_POINT extern "C" __global__ void
@@ -71,9 +75,24 @@
 #  if defined(__AVX2__)
 #    include <immintrin.h>
 #  endif
-   typedef convis_real real;
-   typedef long        integer;
-   typedef uint32_t    u32;
+   typedef long     convis_integer;
+   typedef uint32_t convis_u32;
+#  if (defined(CONVIS_ISA) || defined(CONVIS_HOST)) && !defined(CONVIS_KERNEL_SHORT_NAMES)
+#    define CONVIS_KERNEL_SHORT_NAMES
+#  endif
+#  ifdef CONVIS_KERNEL_SHORT_NAMES
+     typedef convis_real    real;
+     typedef convis_integer integer;
+     typedef convis_u32     u32;
+#    pragma GCC diagnostic ignored "-Wunused-parameter"
+#  else                                      /* only until the end of this file */
+#    define real    convis_real
+#    define integer convis_integer
+#    define u32     convis_u32
+#  endif
+#  ifdef __cplusplus
+#    define restrict __restrict
+#  endif
 #  define CONVIS_GLOBAL
 #  define CONVIS_INLINE static inline __attribute__((always_inline, unused))
 CONVIS_INLINE u32   convis_bits(float x)   { u32 u;   memcpy(&u, &x, 4); return u; }
@@ -198,7 +217,8 @@ CONVIS_INLINE u32   convis_mulhi(u32 a, u32 b) { return (u32)((uint64_t)a*b >> 3
 #  define CONVIS_ENTRY(name)
 #  define CONVIS_EXPORT(layer, entries)
 #else
-#  define CONVIS_TAIL integer i0, integer i1, integer n, integer map_size, int nt, real dt, u32 frame, u32 key0, u32 key1
+#  define CONVIS_TAIL convis_integer i0, convis_integer i1, convis_integer n, convis_integer map_size, int nt, convis_real dt, \
+    convis_u32 frame, convis_u32 key0, convis_u32 key1
 #  define CONVIS_HANDED_ON i0, i1, n, map_size, nt, dt, frame, key0, key1      /* to an inline function that ends in CONVIS_TAIL */
 #  define CONVIS_SPAN_ g->i0, g->i1, g->n, g->map_size, g->nt, g->dt, g->frame, g->key0, g->key1
    /* A body that is not inlined keeps what `restrict` promises; the trampoline unpacks the buffers. Not every body
@@ -207,7 +227,6 @@ CONVIS_INLINE u32   convis_mulhi(u32 a, u32 b) { return (u32)((uint64_t)a*b >> 3
     static __attribute__((noinline)) void name##_body params;                                               \
     static void name(void *const *v, const convis_span *g) { name##_body args; }                            \
     static __attribute__((noinline)) void name##_body params
-#  pragma GCC diagnostic ignored "-Wunused-parameter"
 #  define CONVIS_V2_ v[0], v[1]
 #  define CONVIS_V3_ CONVIS_V2_, v[2]
 #  define CONVIS_V4_ CONVIS_V3_, v[3]
@@ -238,12 +257,12 @@ CONVIS_INLINE u32   convis_mulhi(u32 a, u32 b) { return (u32)((uint64_t)a*b >> 3
 #  define CONVIS_KERNEL14(name, ...) CONVIS_KERNEL_(name, (__VA_ARGS__, CONVIS_TAIL), (CONVIS_V14_, CONVIS_SPAN_))
 #  define CONVIS_KERNEL15(name, ...) CONVIS_KERNEL_(name, (__VA_ARGS__, CONVIS_TAIL), (CONVIS_V15_, CONVIS_SPAN_))
 #  define CONVIS_KERNEL16(name, ...) CONVIS_KERNEL_(name, (__VA_ARGS__, CONVIS_TAIL), (CONVIS_V16_, CONVIS_SPAN_))
-#  define CONVIS_PIXELS(i)  for (integer i = i0; i < i1; i++)
-#  define CONVIS_SHARE(i, c, all) for (integer i = (all)*(c)/n; i < (all)*((c) + 1)/n; i++)
+#  define CONVIS_PIXELS(i)  for (convis_integer i = i0; i < i1; i++)
+#  define CONVIS_SHARE(i, c, all) for (convis_integer i = (all)*(c)/n; i < (all)*((c) + 1)/n; i++)
 #  define CONVIS_SCAN(i, t) CONVIS_FRAMES(t) CONVIS_PIXELS(i)
 #  define CONVIS_SCAN_BACK(i, t) CONVIS_FRAMES_BACK(t) CONVIS_PIXELS(i)
 #  define CONVIS_GROUP 64
-#  define CONVIS_GROUPS(g, count) for (integer g = i0; g < i1; g += CONVIS_GROUP) \
+#  define CONVIS_GROUPS(g, count) for (convis_integer g = i0; g < i1; g += CONVIS_GROUP) \
         for (int count = (int)(i1 - g < CONVIS_GROUP ? i1 - g : CONVIS_GROUP); count; count = 0)
 #  define CONVIS_ENTRY(name) { #name, name },
 #  define CONVIS_CAT_(a, b) convis_##a##_##b
@@ -253,8 +272,8 @@ CONVIS_INLINE u32   convis_mulhi(u32 a, u32 b) { return (u32)((uint64_t)a*b >> 3
     const convis_kernel CONVIS_CAT(layer, CONVIS_ISA)[] = { entries { 0, 0 } };
 #endif
 
-#define CONVIS_FRAMES(t)      for (integer t = 0; t < nt; t++)
-#define CONVIS_FRAMES_BACK(t) for (integer t = nt - 1; t >= 0; t--)
+#define CONVIS_FRAMES(t)      for (convis_integer t = 0; t < nt; t++)
+#define CONVIS_FRAMES_BACK(t) for (convis_integer t = nt - 1; t >= 0; t--)
 
 /* ---- Mathematics: our own, so that it vectorises and gives the same bits on every target ---- */
 
@@ -365,8 +384,8 @@ CONVIS_INLINE real convis_bilinear(IN map, integer w, real cx, real cy)
 
 /* Rounds are written out, so that loops around them vectorise. */
 #define CONVIS_PHILOX_ROUND(k) {                                                        \
-        u32 hi0 = convis_mulhi(0xD2511F53u, c0), lo0 = 0xD2511F53u*c0;                  \
-        u32 hi1 = convis_mulhi(0xCD9E8D57u, c2), lo1 = 0xCD9E8D57u*c2;                  \
+        convis_u32 hi0 = convis_mulhi(0xD2511F53u, c0), lo0 = 0xD2511F53u*c0;           \
+        convis_u32 hi1 = convis_mulhi(0xCD9E8D57u, c2), lo1 = 0xCD9E8D57u*c2;           \
         c0 = hi1 ^ c1 ^ (key0 + (k)*0x9E3779B9u);                                       \
         c2 = hi0 ^ c3 ^ (key1 + (k)*0xBB67AE85u);                                       \
         c1 = lo1;                                                                       \
@@ -464,6 +483,21 @@ CONVIS_INLINE void convis_normals(real *restrict z, integer g, u32 frame, u32 st
     for (int l = 0; l < 16; l++) { z[l]      = r[l]*c[l];           z[l + 16] = r[l]*s[l]; }
     for (int l = 0; l < 16; l++) { z[l + 32] = r[l + 16]*c[l + 16]; z[l + 48] = r[l + 16]*s[l + 16]; }
 }
+#endif
+
+#if !defined(CONVIS_GPU) && !defined(CONVIS_KERNEL_SHORT_NAMES)
+#  ifdef __cplusplus
+#    undef restrict
+#  endif
+#  undef real
+#  undef integer
+#  undef u32
+#  undef R
+#  undef PARAM
+#  undef IN
+#  undef OUT
+#  undef STATE
+#  undef TAPE
 #endif
 
 #endif
