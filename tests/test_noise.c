@@ -1,6 +1,7 @@
 /* test_noise.c - the generator against its published vectors, and runs with noise against the closed forms of
  * VirtualRetina's neurons. Seeds are fixed, so nothing here fails by chance; bounds are four standard errors. */
 #include "harness.h"
+#define CONVIS_KERNEL_SHORT_NAMES
 #include <convis/kernel.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,7 @@
 /* test_spiking.c - neurons, Poisson processes and event cameras against independent references: equations solved by Runge and
  * Kutta in tiny steps of double precision, laws of probability, and what can be counted. */
 #include "harness.h"
+#define CONVIS_KERNEL_SHORT_NAMES
 #include <convis/kernel.h>
 #include <math.h>
 #include <stdio.h>
