@@ -1,0 +1,49 @@
+#!/bin/sh
+# check_form.sh ROOT - how sources look, and what a list must not forget. Prints what breaks it. (structure.py says who may know whom.)
+cd "$1" || exit 1
+bad=0
+wrong() { echo "$1"; bad=1; }
+
+# Every layer is in both lists.
+for file in src/layers/*.c; do
+    name=$(basename "$file" .c)
+    [ "$name" = layers ] && continue
+    grep -q "'$name'" src/meson.build || wrong "$file is not listed in src/meson.build"
+    type=$(sed -n 's/^const convis_layer_type \(convis_[a-z_]*\).*/\1/p' "$file")
+    [ -n "$type" ] || wrong "$file defines no layer type"
+    for each in $type; do
+        grep -q "X(${each#convis_})" src/layers/layers.h || wrong "$each of $file is not listed in src/layers/layers.h"
+    done
+done
+
+# Every text for graphics cards is compiled by a test.
+texts=$(grep -oE "'[a-z_]+': *'(device|kernels)/" src/meson.build | cut -d "'" -f 2)
+[ -n "$texts" ] || wrong 'src/meson.build embeds no text that is not a layer'
+for text in $texts; do
+    grep -q "X($text)" src/kernels/card_texts.h || wrong "$text is embedded, but not listed in src/kernels/card_texts.h"
+done
+
+# Form.
+sources=$(git ls-files --cached --others --exclude-standard 2> /dev/null) ||
+    sources=$(find . -type f -not -path './build*' -not -path './.git/*' | sed 's,^\./,,')
+for file in $sources; do
+    [ -f "$file" ] || continue
+    case $file in
+        *.c | *.h)
+            lines=$(wc -l < "$file")
+            [ "$lines" -le 800 ] || wrong "$file has $lines lines; 800 are the most" ;;
+    esac
+    case $file in
+        Makefile) ;;
+        *.c | *.h | *.build | *.sh | *.py | *.md | *.txt)
+            grep -nP '\t' "$file" && wrong "$file has tabs" ;;
+    esac
+    case $file in
+        *.c | *.h | *.build | *.sh | *.py | *.md | *.txt | Makefile | .ci/run)
+            grep -nE '[[:blank:]]+$' "$file" && wrong "$file has blanks at the end of lines"
+            grep -nE '/(root|work|home)/[a-z.]' "$file" && wrong "$file names a path of one machine"
+            case $file in tests/check_form.sh) ;; *)
+                grep -nE 'FIX''ME|XX''X|TO''DO' "$file" | grep -v XXXXXX && wrong "$file has loose ends" ;; esac ;;
+    esac
+done
+exit $bad
