@@ -8,7 +8,7 @@ NINJA  = ninja $(if $(JOBS),-j$(JOBS))
 # Other settings of Meson, for instance MESON_ARGS=-Dwerror=true; they count when build/ is new.
 MESON_ARGS =
 
-.PHONY: help setup build demo check check-long check-gpu fuzz bench bench-gpu docs install clean
+.PHONY: help setup build demo check check-long check-gpu fuzz bench bench-gpu docs format install clean
 
 help:
 	@echo 'make setup       install what is missing to build (Debian packages, by apt-get)'
@@ -21,6 +21,7 @@ help:
 	@echo 'make bench       how fast it is here, against what this machine could do'
 	@echo 'make bench-gpu   how fast it is on a graphics card, against what the card could do (DEVICE=auto)'
 	@echo 'make docs        write docs/layers.md, retina.md and kernels.md anew from the tables in the source'
+	@echo 'make format      lay out the sources as .clang-format says (clang-format 14)'
 	@echo 'make install     install the command, the library and its headers (PREFIX=$(PREFIX), DESTDIR=)'
 	@echo 'make clean       remove build/ and out/'
 	@echo
@@ -64,6 +65,10 @@ bench: build
 bench-gpu: build
 	@$(NINJA) -C $(BUILD) bench/bench_device
 	@$(BUILD)/bench/bench_device $(DEVICE)
+
+format:
+	@tools/setup.sh format
+	@python3 tools/format.py
 
 docs: build
 	@tools/docs.sh $(CONVIS) docs

@@ -1,5 +1,5 @@
 #!/bin/sh
-# setup.sh build|check - see to it that everything needed to build (or to test) is there.
+# setup.sh build|check|format - see to it that everything needed to build (to test, to lay out sources) is there.
 #
 # What is looked for are the programs and libraries themselves, so that a machine that has them, from wherever, is left
 # alone. What is missing is installed as Debian packages by apt-get, with sudo unless root.
@@ -44,6 +44,7 @@ if [ "$what" = check ]; then
         if [ -n "$version" ]; then missing="$missing libclang-rt-$version-dev"; else missing="$missing libclang-rt-dev"; fi
     fi
 fi
+[ "$what" = format ] && missing= && need_program clang-format-14 clang-format-14
 [ -z "$missing" ] && exit 0
 
 if ! command -v apt-get > /dev/null 2>&1; then
