@@ -14,8 +14,8 @@ help:
 	@echo 'make setup       install what is missing to build (Debian packages, by apt-get)'
 	@echo 'make build       build; the command is then $(CONVIS)'
 	@echo 'make demo        show a real movie to a primate retina; pictures go to out/'
-	@echo 'make check       every test, the sanitizers and short fuzzing; the last line counts'
-	@echo 'make check-long  those, and the tests that take many minutes'
+	@echo 'make check       every test, the sanitizers and short fuzzing, in some minutes; the last line counts'
+	@echo 'make check-long  those at length; threads, clang, other processors, coverage: an hour or more (tools/check.sh PART: one)'
 	@echo 'make check-gpu   every layer and whole models on a graphics card against the processor (DEVICE=auto)'
 	@echo 'make fuzz        fuzz every parser at length (SECONDS_EACH=600)'
 	@echo 'make bench       how fast it is here, against what this machine could do'
@@ -55,8 +55,7 @@ check-gpu: build
 
 SECONDS_EACH = 600
 fuzz: build
-	@tools/setup.sh check
-	@JOBS='$(JOBS)' CONVIS_FUZZ_SECONDS=$(SECONDS_EACH) tools/check.sh fuzz
+	@JOBS='$(JOBS)' CONVIS_FUZZ_SECONDS=$(SECONDS_EACH) CONVIS_FUZZ_CORPUS=$(CURDIR)/build/corpus tools/check.sh fuzz
 
 bench: build
 	@$(NINJA) -C $(BUILD) meson-benchmark-prereq

@@ -16,12 +16,13 @@
 typedef void check(const trial *);
 
 /* The sanitizers look for memory, not for numbers, and take ten times as long; double precision is the same text once more: drawn
- * parameters on one shape must do for them. */
-#if defined(__SANITIZE_ADDRESS__) || defined(CONVIS_DOUBLE)
-enum { BRIEF = 1, DRAWN_SHAPE = 1 };
+ * parameters on one shape must do for them, and for everyone who is not asked for all of it. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || defined(CONVIS_DOUBLE)
+static int brief(void) { return 1; }
 #else
-enum { BRIEF = 0, DRAWN_SHAPE = 0 };
+static int brief(void) { return !at_length(); }
 #endif
+enum { DRAWN_SHAPE = 1 };
 
 static void for_each_trial(const convis_layer_type *type, int shapes, int variants, check *f)
 {
@@ -29,7 +30,7 @@ static void for_each_trial(const convis_layer_type *type, int shapes, int varian
         for (int v = 0; v < variants; v++)
             for (int k = 0; k < SETTINGS; k++) {
                 trial q = { type, shape_of(s), v, k };
-                if (BRIEF && v && s != DRAWN_SHAPE) continue;
+                if (brief() && v && s != DRAWN_SHAPE) continue;
                 if (fits(&q) && (v < 3 || convis_elements(q.shape) < 50000)) f(&q);
             }
 }
@@ -78,7 +79,7 @@ static void for_each_large_trial(const convis_layer_type *type, void (*f)(const 
 {
     static const int64_t LARGE[][CONVIS_DIMS] = { { 1, 1, 9, 67, 131 }, { 2, 2, 6, 45, 37 }, { 1, 1, 5, 3, 2800 }, { 1, 1, 5, 4200, 2 } };
     for (int s = 0; s < 4; s++)
-        for (int v = 0; v < (s || BRIEF ? 1 : 3); v++)
+        for (int v = 0; v < (s || brief() ? 1 : 3); v++)
             for (int k = 0; k < SETTINGS; k++) {
                 trial q = { type, { { 0 } }, v, k };
                 memcpy(q.shape.dim, LARGE[s], sizeof q.shape.dim);
@@ -456,7 +457,7 @@ static void at_bound(const trial *q, const char *path, double value)
 
 static void bounds(const convis_layer_type *type)
 {
-    for (int variant = 0; variant < (BRIEF ? 1 : 3); variant++) {
+    for (int variant = 0; variant < (brief() ? 1 : 3); variant++) {
         trial q = { type, convis_movie_shape(4, 3, 6), variant, ALONE };
         for (const convis_field *f = type->params; f->name; f++) {
             char path[160];

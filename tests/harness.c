@@ -243,6 +243,12 @@ void assert_same(const recording *found, const recording *expected, const char *
     }
 }
 
+int at_length(void)
+{
+    const char *asked = getenv("CONVIS_TEST_LONG");
+    return asked && *asked;
+}
+
 int usable_isa(int index, char device[32])
 {
     int usable = 0;

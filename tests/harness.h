@@ -60,5 +60,6 @@ void recording_free(recording *);
 /* Every output of `found` is in `expected` too, with the same bits; so are the spikes, if both have any. */
 void assert_same(const recording *found, const recording *expected, const char *what);
 const convis_real *recorded(const recording *, const char *path, int64_t *n);
+int at_length(void);         /* $CONVIS_TEST_LONG: every trial, however long it takes (make check-long); else a part that misses no promise */
 int usable_isa(int index, char device[32]);              /* "cpu:avx2"; 0 past the last; -1 where it is not usable */
 #endif

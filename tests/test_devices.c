@@ -46,10 +46,11 @@ enum { MORE_VARIANTS = 6 };
 static void for_each(const convis_layer_type *type, const int *shapes, int variants, void (*f)(const trial *))
 {
     ready(type);
-    for (; *shapes >= 0; shapes++)
+    for (const int *first = shapes; *shapes >= 0; shapes++)
         for (int v = 0; v < variants; v++)
             for (int k = 0; k < (v < VARIANTS ? SETTINGS : ALONE + 1); k++) {
                 const trial q = { type, shape_of(*shapes), v, k };
+                if (v && shapes != first && !at_length()) continue;
                 if (fits(&q)) f(&q);
             }
 }

@@ -1,5 +1,6 @@
 #!/bin/sh
-# setup.sh build|check|format - see to it that everything needed to build (to test, to lay out sources) is there.
+# setup.sh build|check|format|qemu|arm64 - see to it that everything needed to build (to test, to lay out sources, to test for
+# other processors) is there.
 #
 # What is looked for are the programs and libraries themselves, so that a machine that has them, from wherever, is left
 # alone. What is missing is installed as Debian packages by apt-get, with sudo unless root.
@@ -44,6 +45,12 @@ if [ "$what" = check ]; then
         if [ -n "$version" ]; then missing="$missing libclang-rt-$version-dev"; else missing="$missing libclang-rt-dev"; fi
     fi
 fi
+if [ "$what" = arm64 ]; then
+    missing=
+    need_program qemu-aarch64 qemu-user
+    need_program aarch64-linux-gnu-gcc gcc-aarch64-linux-gnu
+fi
+[ "$what" = qemu ] && missing= && need_program qemu-x86_64 qemu-user
 [ "$what" = format ] && missing= && need_program clang-format-14 clang-format-14
 [ -z "$missing" ] && exit 0
 

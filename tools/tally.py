@@ -1,7 +1,7 @@
-"""tally.py BROKEN TESTLOG... - count what Meson's logs tell of, say which failed, print `N passed, N failed`, and fail if any did.
+"""tally.py LIST - count what Meson's logs tell of, say which failed, print `N passed, N failed`, and fail if any did.
 
-A test program counts as many tests as it says that it holds (TAP's or CMocka's lines), else as one. BROKEN is what could not
-even be built."""
+A test program counts as many tests as it says that it holds (TAP's or CMocka's lines), else as one. LIST has lines `log FILE` and
+`broken WHAT`: what could not even be built counts as one that failed."""
 import json
 import re
 import sys
@@ -20,19 +20,23 @@ def count(test):
     return good, max(bad, 1)
 
 
-passed, failed, names = 0, int(sys.argv[1]), []
-for log in sys.argv[2:]:
-    try:
-        lines = open(log, encoding="utf-8", errors="replace").read().splitlines()
-    except OSError:
+passed, failed, names = 0, 0, []
+for line in open(sys.argv[1], encoding="utf-8").read().splitlines():
+    kind, what = line.split(" ", 1)
+    if kind == "broken":
+        failed += 1
+        names.append(what)
         continue
-    for test in map(json.loads, lines):
+    for test in map(json.loads, open(what, encoding="utf-8", errors="replace").read().splitlines()):
         good, bad = count(test)
         passed += good
         failed += bad
         if bad:
-            names.append(log.split("/meson-logs")[0] + ": " + test["name"])
+            names.append(what.replace("/meson-logs", "") + ": " + test["name"])
 for name in names:
     print("failed:", name)
+if passed == 0:
+    print("failed: nothing was tested")
+    failed += 1
 print(f"{passed} passed, {failed} failed")
 sys.exit(failed > 0)

@@ -1,5 +1,6 @@
 #!/bin/sh
-# run.sh PROGRAM NAME FOLDER - fuzz one parser for CONVIS_FUZZ_SECONDS (8), beginning with the files of its format in tests/data.
+# run.sh PROGRAM NAME FOLDER - fuzz one parser, beginning with the files of its format in tests/data: for CONVIS_FUZZ_SECONDS, or,
+# where nothing is said, with the same few thousand inputs on every machine.
 #
 # fuzz_xml begins with *.xml and uses the words of xml.dict. An input that breaks it is kept in CONVIS_FUZZ_KEEP (or the present
 # folder); in the corpus that CONVIS_FUZZ_CORPUS names, long runs go on where they stopped.
@@ -18,7 +19,9 @@ if [ -n "$CONVIS_FUZZ_CORPUS" ]; then
     corpus=$CONVIS_FUZZ_CORPUS/$format
     mkdir -p "$corpus"
 fi
-set -- -max_total_time="${CONVIS_FUZZ_SECONDS:-8}" -rss_limit_mb=2048 -timeout=20 -max_len=8192 -print_final_stats=1 \
+if [ -n "$CONVIS_FUZZ_SECONDS" ]; then set -- -max_total_time="$CONVIS_FUZZ_SECONDS"
+else set -- -runs="${CONVIS_FUZZ_RUNS:-5000}" -seed=1; fi
+set -- "$@" -rss_limit_mb=2048 -timeout=20 -max_len=8192 -print_final_stats=1 \
     -artifact_prefix="${CONVIS_FUZZ_KEEP:-.}/$name-"
 [ -f "$folder/$format.dict" ] && set -- "$@" -dict="$folder/$format.dict"
 [ "$corpus" = "$own" ] || set -- "$@" "$corpus"
