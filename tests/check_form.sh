@@ -26,24 +26,21 @@ done
 # Form.
 sources=$(git ls-files --cached --others --exclude-standard 2> /dev/null) ||
     sources=$(find . -type f -not -path './build*' -not -path './.git/*' | sed 's,^\./,,')
-for file in $sources; do
-    [ -f "$file" ] || continue
-    case $file in
-        *.c | *.h)
-            lines=$(wc -l < "$file")
-            [ "$lines" -le 800 ] || wrong "$file has $lines lines; 800 are the most" ;;
-    esac
-    case $file in
-        Makefile) ;;
-        *.c | *.h | *.build | *.sh | *.py | *.md | *.txt)
-            grep -nP '\t' "$file" && wrong "$file has tabs" ;;
-    esac
-    case $file in
-        *.c | *.h | *.build | *.sh | *.py | *.md | *.txt | Makefile | .ci/run)
-            grep -nE '[[:blank:]]+$' "$file" && wrong "$file has blanks at the end of lines"
-            grep -nE '/(root|work|home)/[a-z.]' "$file" && wrong "$file names a path of one machine"
-            case $file in tests/check_form.sh) ;; *)
-                grep -nE 'FIX''ME|XX''X|TO''DO' "$file" | grep -v XXXXXX && wrong "$file has loose ends" ;; esac ;;
-    esac
-done
+only() {                                         # only PATTERN...: the sources of these names
+    for file in $sources; do
+        [ -f "$file" ] || continue
+        for pattern; do case $file in $pattern) echo "$file"; break ;; esac; done
+    done
+}
+none() { [ -z "$2" ] || wrong "$1:
+$2"; }                                           # none WHAT LINES
+set -f
+names='*.c *.h *.build *.sh *.py *.md *.txt'
+most=$(only $names Makefile .ci/run .clang-format .editorconfig)
+all() { printf '%s\n' "$most" | xargs grep -n "$@"; }
+none 'longer than 800 lines' "$(only '*.c' '*.h' | xargs wc -l | awk '$2 != "total" && $1 > 800')"
+none 'tabs' "$(only $names | xargs grep -nP '\t')"
+none 'blanks at the end of lines' "$(all -E '[[:blank:]]+$')"
+none 'a path of one machine' "$(all -E '/(root|work|home)/[a-z.]')"
+none 'loose ends' "$(all -E 'FIX''ME|XX''X|TO''DO' | grep -vE 'XXXXXX|^tests/check_form.sh:')"
 exit $bad

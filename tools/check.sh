@@ -4,22 +4,24 @@
 # Each part is a script of tools/check with a build folder of its own; tools/check.sh PART... does some alone:
 #
 #   used         build/meson     everything, as it is used
-#   sanitizers   build/asan      once more under the address, undefined behaviour and leak sanitizers
-#   fuzz         build/fuzz      every parser fed with arbitrary bytes (with clang)
+#   sanitizers   build/asan      once more under the address, undefined behaviour and leak sanitizers; every parser fed with a few
+#                                thousand arbitrary inputs
+#   vectors      build/vectors   under the sanitizers of gcc, with every instruction set
+#   fuzz         build/asan      arbitrary inputs for CONVIS_FUZZ_SECONDS a parser
 #   threads      build/tsan      what runs in several threads, under the thread sanitizer (with clang)
 #   clang        build/clang     the tests on another compiler
 #   ladders                      the promises on processors without AVX-512 and without AVX2 (by qemu)
 #   arm64        build/arm64     the promises on another architecture (by qemu)
 #   coverage     build/coverage  which lines the tests reach
 #
-# short: the first three, briefly. long: all, at length ($CONVIS_TEST_LONG: every trial of every test, not a part of them).
+# short: the first two, briefly. long: all, at length ($CONVIS_TEST_LONG: every trial of every test, not a part of them).
 cd "$(dirname "$0")/.." || exit 1
 export JOBS CONVIS_CHECK="$PWD/build/check"
 
 parts=$*
 case ${1:-short} in
-    short) parts='used sanitizers fuzz' ;;
-    long)  parts='used sanitizers fuzz threads clang ladders arm64 coverage'
+    short) parts='used sanitizers' ;;
+    long)  parts='used sanitizers vectors fuzz threads clang ladders arm64 coverage'
            export CONVIS_TEST_LONG=1 CONVIS_FUZZ_SECONDS="${CONVIS_FUZZ_SECONDS:-60}" ;;
 esac
 for part in $parts; do

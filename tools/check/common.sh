@@ -39,6 +39,13 @@ tests() {
     else broken "$folder: no tests ran"; fi
 }
 
+# The build that sanitizers.sh and fuzz.sh share; without clang there are no fuzz targets in it.
+sanitizer_build() {
+    if command -v clang > /dev/null 2>&1; then compiler=clang fuzzers=true
+    else compiler=${CC:-cc} fuzzers=false; echo 'fuzzing is left out: there is no clang'; fi
+    CC=$compiler configure build/asan -Dfuzz=$fuzzers -Ddouble=false -Db_sanitize=address,undefined -Db_lundef=false -Doptimization=1 -Ddebug=true
+}
+
 # What the sanitizers and the fuzzers hear.
 export ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=1:detect_stack_use_after_return=1
 export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
