@@ -301,12 +301,16 @@ CONVIS_INLINE real convis_exp(real x)
     return p*convis_float((u32)((int)k + 127) << 23);
 }
 
-/* exp(x) - 1 without cancellation near 0: a Taylor polynomial for |x| < 1/4. */
+/* exp(x) - 1 without cancellation near 0: 2^k (exp r - 1) + (2^k - 1), the last being exact where it matters. */
 CONVIS_INLINE real convis_expm1(real x)
 {
-    real z = x*x;
-    real p = x + z*((0.5f + x*1.6666667e-1f) + z*((4.1666667e-2f + x*8.3333333e-3f) + z*(1.3888889e-3f + x*1.9841270e-4f)));
-    return x < 0.25f && x > -0.25f ? p : convis_exp(x) - 1.0f;
+    x = convis_min(convis_max(x, -87.0f), 88.0f);
+    real k = (x*1.44269504f + 12582912.0f) - 12582912.0f;
+    real r = (x - k*0.693359375f) - k*-2.12194440e-4f, z = r*r;
+    real p = (5.0000001201e-1f + r*1.6666665459e-1f) + z*((4.1665795894e-2f + r*8.3334519073e-3f)
+           + z*(1.3981999507e-3f + r*1.9875691500e-4f));
+    real power = convis_float((u32)((int)k + 127) << 23);
+    return (z*p + r)*power + (power - 1.0f);
 }
 
 /* Natural logarithm of a normal positive number: x = m 2^e, sqrt(1/2) <= m < sqrt(2). Error < 1e-7 relative. */
@@ -334,6 +338,15 @@ CONVIS_INLINE void convis_circle(real u, real *c, real *s)
     real a = k & 1 ? sine : cosine, b = k & 1 ? cosine : sine;
     *c = (k + 1) & 2 ? -a : a;
     *s = k & 2 ? -b : b;
+}
+
+/* s + low takes low up, which becomes what s cannot hold: a filter that moves by less than s can tell from step to step still
+ * arrives (Kahan). */
+CONVIS_INLINE real convis_gather(real s, real *low)
+{
+    real sum = s + *low;
+    *low -= sum - s;
+    return sum;
 }
 
 /* A one-pole filter with 1 - exp(-r) = b, r = dt/tau, whose input moves linearly during a step hears (b - d) of its value

@@ -4,7 +4,10 @@
  *      A  = (blur sigma_A, low pass tau_A) of Q(V)             Q(V) = S(V - th) + S(-V - th),  S(u) = G w/(1+w), w = F u^p/G
  *      J  = w_T low pass tau_T of V                            custom only;  G = 5e5 Hz: synapses saturate
  *
- * Each step takes V exactly, with x, A and J constant over it: att = exp(-h (g0+A)), V -> Vinf + (V - Vinf) att.
+ * F < 0 turns both ports about, as the original's synapses do: |F|, V - th becomes th - V, -V - th becomes V + th.
+ *
+ * Each step takes V exactly, with x, A and J constant over it: att = exp(-h (g0+A)), V -> Vinf + (V - Vinf) att. Steps of V, A
+ * and J are taken as increments, and what these cannot hold of them is kept (convis_gather), as in lowpass.c.
  * - VirtualRetina (exact = 0; SPEC 6): V[t] from V[t-1], A[t-1]; A[t] from Q(V[t-1]). First order in dt.
  * - exact = 1: V at whole and A at half steps of h = dt/m <= substep, A[j+1/2] from Q(V[j]): second order at the same
  *   price. x moves linearly from frame to frame.
@@ -19,10 +22,10 @@
  * Q are kept from 0 and from infinity is not differentiated. */
 #include <convis/kernel.h>
 
-/* What a kernel gets, one block a substep. CUSTOM: more than the usual cell is computed; PER_BA, D_BA, D_BT: 1/b_A, and derivatives
- * by tau_A and tau_T. */
+/* What a kernel gets, one block a substep. SIDE: the sign of F; F and TH: |F|, th times it. CUSTOM: more than the usual cell is
+ * computed; PER_BA, D_BA, D_BT: 1/b_A, and derivatives by tau_A and tau_T. */
 enum { K_LAMBDA, K_G0, K_F, K_P, K_E, K_TH, K_SYM, K_WT, K_BT, K_H, K_BA, K_OLD, K_NEW, K_EXACT, K_LAST, K_CUSTOM, K_PER_BA, K_DBA, K_DBT,
-       K_COUNT = 32 };
+       K_SIDE, K_COUNT = 32 };
 /* Gradients of parameters, in the order of the table from tau on. */
 enum { S_TAU, S_LAMBDA, S_G0, S_F, S_USUAL, S_P = S_USUAL, S_E, S_SYM, S_TH, S_WT, S_TT, S_COUNT };
 
@@ -47,39 +50,55 @@ CONVIS_INLINE real port_slope(real u, real F, real p, real *by_F, real *by_p, in
     return slope*(square ? 2*(F*v) : p*w/v);
 }
 
-CONVIS_INLINE real both_ports(PARAM k, real v, real p)
+CONVIS_INLINE real both_ports(PARAM k, real V, real p)
 {
+    real v = k[K_SIDE]*V;
     return port(v - k[K_TH], k[K_F], p) + k[K_SYM]*port(-v - k[K_TH], k[K_F], p);
 }
 
-CONVIS_INLINE void bipolar_step(PARAM k, integer i, IN x, OUT y, STATE v, STATE a, STATE before, STATE j, OUT q, int square, int custom)
+/* The conductance g0 + A. Only custom cells may have a leak below 0, which A might bring to nothing. */
+CONVIS_INLINE real conductance(PARAM k, real a, int custom)
 {
-    real old = v[i], g = k[K_G0] + a[i], p = square ? R(2.0) : k[K_P];
+    real g = k[K_G0] + a;
+    return custom && g == 0 ? R(1e-20) : g;
+}
+
+CONVIS_INLINE void bipolar_step(PARAM k, integer i, IN x, OUT y, STATE v, STATE a, STATE before, STATE j, STATE v_low, STATE j_low, OUT q,
+                                int square, int custom)
+{
+    real old = v[i], g = conductance(k, a[i], custom), p = square ? R(2.0) : k[K_P];
     real drive = k[K_LAMBDA]*(k[K_OLD]*before[i] + k[K_NEW]*x[i]);
     if (custom) drive += a[i]*k[K_E] + j[i];
-    real rest = drive/g, att = convis_exp(-k[K_H]*g);
-    real now = rest + (old - rest)*att, heard = k[K_EXACT] > 0 ? now : old;
+    real low = v_low[i] + (g*old - drive)*(convis_expm1(-k[K_H]*g)/g);
+    real now = convis_gather(old, &low), heard = k[K_EXACT] > 0 ? now : old;
+    v_low[i] = low;
     v[i] = now;
     y[i] = now;
     if (custom) {
         q[i] = both_ports(k, heard, p);
-        j[i] += k[K_BT]*(k[K_WT]*heard - j[i]);
+        real rest = j_low[i] + k[K_BT]*(k[K_WT]*heard - j[i]);
+        j[i] = convis_gather(j[i], &rest);
+        j_low[i] = rest;
     } else {
         q[i] = port(heard < 0 ? -heard : heard, k[K_F], p);      /* symmetric, no threshold: one port is silent */
     }
     before[i] = k[K_LAST] > 0 ? x[i] : before[i];
 }
 
-CONVIS_KERNEL8(gain_control_bipolar, PARAM k, IN x, OUT y, STATE v, STATE a, STATE before, STATE j, OUT q)
+CONVIS_KERNEL10(gain_control_bipolar, PARAM k, IN x, OUT y, STATE v, STATE a, STATE before, STATE j, STATE v_low, STATE j_low, OUT q)
 {
-    if (!(k[K_CUSTOM] > 0)) CONVIS_PIXELS(i) bipolar_step(k, i, x, y, v, a, before, j, q, 1, 0);
-    else if (k[K_P] == 2)   CONVIS_PIXELS(i) bipolar_step(k, i, x, y, v, a, before, j, q, 1, 1);
-    else                    CONVIS_PIXELS(i) bipolar_step(k, i, x, y, v, a, before, j, q, 0, 1);
+    if (!(k[K_CUSTOM] > 0)) CONVIS_PIXELS(i) bipolar_step(k, i, x, y, v, a, before, j, v_low, j_low, q, 1, 0);
+    else if (k[K_P] == 2)   CONVIS_PIXELS(i) bipolar_step(k, i, x, y, v, a, before, j, v_low, j_low, q, 1, 1);
+    else                    CONVIS_PIXELS(i) bipolar_step(k, i, x, y, v, a, before, j, v_low, j_low, q, 0, 1);
 }
 
-CONVIS_KERNEL3(gain_control_adapt, PARAM k, IN q, STATE a)
+CONVIS_KERNEL4(gain_control_adapt, PARAM k, IN q, STATE a, STATE a_low)
 {
-    CONVIS_PIXELS(i) a[i] += k[K_BA]*(q[i] - a[i]);
+    CONVIS_PIXELS(i) {
+        real low = a_low[i] + k[K_BA]*(q[i] - a[i]);
+        a[i] = convis_gather(a[i], &low);
+        a_low[i] = low;
+    }
 }
 
 /* For those who ask. */
@@ -102,10 +121,11 @@ CONVIS_KERNEL7(gain_control_ask, PARAM k, IN heard, IN dy, STATE dv, IN da, OUT 
 CONVIS_INLINE void bipolar_back(PARAM k, integer i, IN x, IN v, IN a, IN before, IN j, IN heard, IN w, IN q, STATE dv, STATE da,
                                 STATE dbefore, STATE dj, OUT dx, real *restrict part, int exact, int custom, int square)
 {
-    real g = k[K_G0] + a[i], per_g = 1/g, att = convis_exp(-k[K_H]*g), signal = k[K_OLD]*before[i] + k[K_NEW]*x[i];
-    real drive = k[K_LAMBDA]*signal, to_heard;
+    real g = conductance(k, a[i], custom), per_g = 1/g, gone = convis_expm1(-k[K_H]*g), att = 1 + gone;
+    real signal = k[K_OLD]*before[i] + k[K_NEW]*x[i], drive = k[K_LAMBDA]*signal, to_heard;
     if (custom) {
-        real on_F, on_p, off_F = R(0.0), off_p = R(0.0), on, off = R(0.0), from_j = k[K_BT]*dj[i], h = heard[i];
+        real on_F, on_p, off_F = R(0.0), off_p = R(0.0), on, off = R(0.0), from_j = k[K_BT]*dj[i];
+        real side_of_F = k[K_SIDE], h = side_of_F*heard[i];
         if (square) {                                            /* no port is on while the other is */
             real side = h < 0 ? k[K_SYM] : R(1.0), both = side*port_slope((h < 0 ? -h : h) - k[K_TH], k[K_F], R(2.0), &on_F, &on_p, 1);
             on_F *= side;
@@ -117,18 +137,18 @@ CONVIS_INLINE void bipolar_back(PARAM k, integer i, IN x, IN v, IN a, IN before,
             off = k[K_SYM]*port_slope(-h - k[K_TH], k[K_F], k[K_P], &off_F, &off_p, 0);
         }
         drive += a[i]*k[K_E] + j[i];
-        to_heard = (on - off)*w[i] + k[K_WT]*from_j;
-        part[S_F*CONVIS_GROUP] = w[i]*(on_F + k[K_SYM]*off_F);
+        to_heard = side_of_F*(on - off)*w[i] + k[K_WT]*from_j;
+        part[S_F*CONVIS_GROUP] = side_of_F*w[i]*(on_F + k[K_SYM]*off_F);
         part[S_P*CONVIS_GROUP] = w[i]*(on_p + k[K_SYM]*off_p);
-        part[S_TH*CONVIS_GROUP] = -w[i]*(on + off);
+        part[S_TH*CONVIS_GROUP] = -side_of_F*w[i]*(on + off);
         part[S_WT*CONVIS_GROUP] = from_j*heard[i];
         part[S_TT*CONVIS_GROUP] = k[K_DBT]*dj[i]*(k[K_WT]*heard[i] - j[i]);
     } else {
         real u = heard[i], power = u*u, per = 1/(1 + convis_min(k[K_F]*power, R(1e30))*R(2e-6));
         to_heard = 2*per*per*(k[K_F]*u)*w[i];
-        part[S_F*CONVIS_GROUP] = w[i]*(per*per*power);
+        part[S_F*CONVIS_GROUP] = k[K_SIDE]*w[i]*(per*per*power);
     }
-    real at_v = exact ? dv[i] + to_heard : dv[i], rest = drive*per_g, share = (1 - att)*per_g, to_drive = at_v*share;
+    real at_v = exact ? dv[i] + to_heard : dv[i], rest = drive*per_g, share = -gone*per_g, to_drive = at_v*share;
     real to_g = -at_v*((v[i] - rest)*(k[K_H]*att) + rest*share), to_signal = k[K_LAMBDA]*to_drive;
     real whole = k[K_LAST] > 0 ? dbefore[i] : R(0.0);            /* the frame's end is the next one's x[t-1] */
     part[S_TAU*CONVIS_GROUP] = k[K_DBA]*(k[K_PER_BA]*(w[i]*q[i]) - da[i]*a[i]);
@@ -178,9 +198,9 @@ static const convis_field params[] = {
     CONVIS_BLUR_FIELDS,
     { "tau",              "s",  0.010, 0, 1e3, 0, "time constant of the adaptation" },
     { "amplification",    "Hz", 100, -1e6, 1e6, 0, "current per unit of input (lambda)" },
-    { "leak",             "Hz", 10, 0, 1e5, 0, "inert leak (g0)" },
-    { "feedback",         "Hz", 100, 0, 1e6, 0, "adaptation conductance at V = 1 (F)" },
-    { "exponent",         "1",  2, 0.1, 10, 0, "power of V that drives adaptation (p)" },
+    { "leak",             "Hz", 10, -1e5, 1e5, 0, "inert leak (g0)" },
+    { "feedback",         "Hz", 100, -1e9, 1e9, 0, "adaptation conductance at V = 1 (F); negative: ON and OFF change places" },
+    { "exponent",         "1",  2, 0, 100, 0, "power of V that drives adaptation (p)" },
     { "reversal",         "1",  0, -1e3, 1e3, 0, "reversal potential of the adaptation (E_inh)" },
     { "symmetric",        "1",  1, 0, 1, CONVIS_WHOLE, "1: ON and OFF both adapt; 0: ON only" },
     { "threshold",        "1",  0, -1e3, 1e3, 0, "of the synapse from bipolar cells to adaptation (th)" },
@@ -195,8 +215,12 @@ static const convis_field states[] = {
     { "A",      "Hz", 0, 0, 0, 0, "adaptation conductance" },
     { "before", "1",  0, 0, 0, 0, "previous input" },
     { "J",      "Hz", 0, 0, 0, 0, "transient feedback" },
+    { "V_low",  "1",  0, 0, 0, 0, "what V is too coarse for" },
+    { "A_low",  "Hz", 0, 0, 0, 0, "what A is too coarse for" },
+    { "J_low",  "Hz", 0, 0, 0, 0, "what J is too coarse for" },
     { 0 }
 };
+enum { V, A, BEFORE, J, V_LOW, A_LOW, J_LOW };
 static const convis_field outputs[] = {
     { "adaptation",  "Hz", 0, 0, 0, 0, "A" },
     { "attenuation", "1",  0, 0, 0, 0, "exp(-h (g0 + A)) of the (last sub)step" },
@@ -254,7 +278,7 @@ static int is_custom(const convis_pass *p)
 {
     const double *a = p->param;
     const unsigned bits = 1u << EXPONENT | 1u << E_INH | 1u << THRESHOLD | 1u << TRANSIENT_WEIGHT | 1u << TRANSIENT_TAU;
-    return a[EXPONENT] != 2 || a[THRESHOLD] != 0 || a[SYMMETRIC] != 1 || a[TRANSIENT_WEIGHT] != 0 || a[E_INH] != 0 || p->wanted & bits;
+    return a[LEAK] <= 0 || a[EXPONENT] != 2 || a[THRESHOLD] != 0 || a[SYMMETRIC] != 1 || a[TRANSIENT_WEIGHT] != 0 || a[E_INH] != 0 || p->wanted & bits;
 }
 
 static convis_status prepare(convis_pass *p)
@@ -262,17 +286,17 @@ static convis_status prepare(convis_pass *p)
     const double *a = p->param;
     convis_blur_spec s = convis_blur_spec_of(a, 0);
     convis_blur_prepare(neighbourhood(p), p->context, p->out_shape.dim[CONVIS_X], p->out_shape.dim[CONVIS_Y], convis_blur_varies(s), &s);
-    if (a[LEAK] <= 0 && !(a[EXACT] > 0))
-        return convis_fail(p->context, CONVIS_EINVAL, "%s.leak: 0 Hz, expected a positive leak", p->path);
+    if (a[LEAK] == 0 && !(a[EXACT] > 0))
+        return convis_fail(p->context, CONVIS_EINVAL, "%s.leak: 0 Hz, expected a leak", p->path);
     int m = substeps(p), exact = a[EXACT] > 0;
-    double h = p->dt/m;
+    double h = p->dt/m, side = a[FEEDBACK] < 0 ? -1 : 1;
     for (int j = 0; j < m; j++) {
         convis_real *k = (convis_real *)p->constants + j*K_COUNT;
         double middle = ((double)j + 0.5)/m;             /* of the substep, from the previous input to the present one */
-        double number[K_COUNT] = { a[AMPLIFICATION], a[LEAK], a[FEEDBACK], a[EXPONENT], a[E_INH], a[THRESHOLD], a[SYMMETRIC],
+        double number[K_COUNT] = { a[AMPLIFICATION], a[LEAK], fabs(a[FEEDBACK]), a[EXPONENT], a[E_INH], side*a[THRESHOLD], a[SYMMETRIC],
             a[TRANSIENT_WEIGHT], share(h, a[TRANSIENT_TAU]), h, share(h, a[TAU]), exact ? 1 - middle : 0, exact ? middle : 1,
-            exact, j == m - 1, is_custom(p), 1/share(h, a[TAU]), share_slope(h, a[TAU]), share_slope(h, a[TRANSIENT_TAU]) };
-        if (number[K_G0] < 1e-6) number[K_G0] = 1e-6;    /* V = drive/leak must stay a number when A = 0 */
+            exact, j == m - 1, is_custom(p), 1/share(h, a[TAU]), share_slope(h, a[TAU]), share_slope(h, a[TRANSIENT_TAU]), side };
+        if (fabs(number[K_G0]) < 1e-6) number[K_G0] = 1e-6;      /* V = drive/leak must stay a number when A = 0 */
         for (int i = 0; i < K_COUNT; i++) k[i] = (convis_real)number[i];
     }
     return CONVIS_OK;
@@ -281,9 +305,9 @@ static convis_status prepare(convis_pass *p)
 /* Q of the equations above, in double. */
 static double drive(const double *a, double v)
 {
-    double q = 0;
+    double q = 0, turn = a[FEEDBACK] < 0 ? -1 : 1;
     for (int side = 0; side < 2; side++) {
-        double u = (side ? -v : v) - a[THRESHOLD], w = u > 0 ? a[FEEDBACK]*pow(u, a[EXPONENT]) : 0;
+        double u = turn*((side ? -v : v) - a[THRESHOLD]), w = u > 0 ? fabs(a[FEEDBACK])*pow(u, a[EXPONENT]) : 0;
         if (!side || a[SYMMETRIC] > 0) q += w/(1 + w/5e5);
     }
     return q;
@@ -293,7 +317,7 @@ static double drive(const double *a, double v)
 static double balance(const double *a, double x, double v)
 {
     double q = drive(a, v);
-    return a[AMPLIFICATION]*x + q*a[E_INH] + a[TRANSIENT_WEIGHT]*v - (fmax(a[LEAK], 1e-6) + q)*v;
+    return a[AMPLIFICATION]*x + q*a[E_INH] + a[TRANSIENT_WEIGHT]*v - ((fabs(a[LEAK]) < 1e-6 ? 1e-6 : a[LEAK]) + q)*v;
 }
 
 /* exact: settled, V where the balance is 0. VirtualRetina starts at rest whatever it heard. */
@@ -339,13 +363,13 @@ static void forward(convis_pass *p)
             for (int64_t y0, y1 = -1; convis_next_strip(p, neighbourhood(p), &y0, &y1);) {
                 if (p->extra[1])
                     convis_launch_rows(p, "gain_control_attenuation", p->out_shape, y0, y1, (void *[]){ k, a, p->extra[1] + t*n });
-                convis_launch_rows(p, "gain_control_bipolar", p->out_shape, y0, y1, (void *[]){ k, x, y, v, a, before, j, q });
+                convis_launch_rows(p, "gain_control_bipolar", p->out_shape, y0, y1, (void *[]){ k, x, y, v, a, before, j, p->state[V_LOW], p->state[J_LOW], q });
                 convis_blur_rows(p, neighbourhood(p), q, q, planes, y0, y1, blur_scratch(p));
             }
             convis_barrier(p);
             convis_blur_columns(p, neighbourhood(p), q, planes, blur_scratch(p));
             convis_barrier(p);
-            convis_launch_own(p, "gain_control_adapt", (void *[]){ k, q, a });
+            convis_launch_own(p, "gain_control_adapt", (void *[]){ k, q, a, p->state[A_LOW] });
         }
         if (p->extra[0]) convis_copy_rows(p, a, p->extra[0] + t*n);
     }
@@ -372,6 +396,9 @@ static void vjp(convis_pass *p)
             convis_blur_back_run(p, neighbourhood(p), &back, "gain_control_ask", (void *[]){ k, heard, dy, dv, da, g, q },
                 "gain_control_back", (void *[]){ k, x, v, a, before, j, heard, g, q, dv, da, dbefore, dj, dx, sums });
         }
+    convis_copy_rows(p, dv, p->d_state[V_LOW]);              /* parts of V, A and J */
+    convis_copy_rows(p, da, p->d_state[A_LOW]);
+    convis_copy_rows(p, dj, p->d_state[J_LOW]);
 }
 
 CONVIS_LAYER_KERNELS(gain_control)

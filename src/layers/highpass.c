@@ -6,11 +6,13 @@
  * VirtualRetina's `delta - w Exp(tau)` (SPEC 1). DC gain 1 - weight.
  *
  * Adjoint, D carried from t + 1:  g = D - weight dy[t];  dx[t] = dy[t] + d g;  into x[t-1]: (b - d) g;  D = c g
- *      dweight -= m[t] dy[t];  dtau as in lowpass.c. The tape keeps m[t-1] and x[t-1]. */
+ *      dweight -= m[t] dy[t];  dtau as in lowpass.c. The tape keeps m[t-1] and x[t-1].
+ *
+ * What m cannot hold of a step is kept in `low`, as in lowpass.c. */
 #include <convis/kernel.h>
 #ifndef CONVIS_HOST
 
-CONVIS_KERNEL6(highpass_forward, PARAM p, IN x, OUT y, STATE m, STATE before, TAPE tape)
+CONVIS_KERNEL7(highpass_forward, PARAM p, IN x, OUT y, STATE m, STATE before, STATE low, TAPE tape)
 {
     real tau = p[0], weight = p[1];
     int  linear = p[2] > 0;
@@ -23,20 +25,24 @@ CONVIS_KERNEL6(highpass_forward, PARAM p, IN x, OUT y, STATE m, STATE before, TA
         }
         if (linear) {
             CONVIS_PIXELS(i) {
-                m[i] += (b - d)*before[i] - b*m[i] + d*x[t*n + i];
-                before[i] = x[t*n + i];
-                y[t*n + i] = x[t*n + i] - weight*m[i];
+                real u = x[t*n + i], rest = low[i] + ((b - d)*(before[i] - m[i]) + d*(u - m[i]));
+                m[i] = convis_gather(m[i], &rest);
+                low[i] = rest;
+                before[i] = u;
+                y[t*n + i] = u - weight*m[i];
             }
         } else {
             CONVIS_PIXELS(i) {
-                m[i] += b*(x[t*n + i] - m[i]);
-                y[t*n + i] = x[t*n + i] - weight*m[i];
+                real u = x[t*n + i], rest = low[i] + b*(u - m[i]);
+                m[i] = convis_gather(m[i], &rest);
+                low[i] = rest;
+                y[t*n + i] = u - weight*m[i];
             }
         }
     }
 }
 
-CONVIS_KERNEL9(highpass_adjoint, PARAM p, IN x, IN y, TAPE tape, IN dy, STATE dm, STATE dbefore, OUT dx, OUT dmap)
+CONVIS_KERNEL10(highpass_adjoint, PARAM p, IN x, IN y, TAPE tape, IN dy, STATE dm, STATE dbefore, STATE dlow, OUT dx, OUT dmap)
 {
     real tau = p[0], weight = p[1];
     int  linear = p[2] > 0;
@@ -49,7 +55,7 @@ CONVIS_KERNEL9(highpass_adjoint, PARAM p, IN x, IN y, TAPE tape, IN dy, STATE dm
         dmap[map_size + i] -= now*dy[t*n + i];
         dx[t*n + i] += dy[t*n + i] + d*g + dbefore[i];
         dbefore[i] = (b - d)*g;
-        dm[i] = (1 - b)*g;
+        dlow[i] = dm[i] = (1 - b)*g;                            /* low is a part of m */
     }
 }
 
@@ -68,6 +74,7 @@ static const convis_field params[] = {
 static const convis_field states[] = {
     { "m",      "1", 0, 0, 0, 0, "low pass of the input" },
     { "before", "1", 0, 0, 0, 0, "previous input" },
+    { "low",    "1", 0, 0, 0, 0, "what m is too coarse for" },
     { 0 }
 };
 
@@ -80,14 +87,24 @@ static convis_status plan(convis_pass *p)
 
 static double past(const convis_pass *p, const double *x, double *state)
 {
-    state[0] = state[1] = p->param[3] > 0 ? x[0] : 0;
-    return p->param[3] > 0 ? (1 - p->param[1])*x[0] : 0;
+    convis_real u = (convis_real)x[0];                       /* rounded as the kernel rounds */
+    state[0] = state[1] = p->param[3] > 0 ? (double)u : 0;
+    return p->param[3] > 0 ? (double)(u - (convis_real)p->param[1]*u) : 0;
+}
+
+static void past_vjp(const convis_pass *p, const double *x, double d_y, const double *d_state, double *d_x, double *d_param,
+                     double *const *d_array)
+{
+    (void)d_array;
+    if (!(p->param[3] > 0)) return;
+    d_x[0] += (1 - p->param[1])*d_y + d_state[0] + d_state[1];
+    d_param[1] -= x[0]*d_y;
 }
 
 CONVIS_LAYER_KERNELS(highpass)
 const convis_layer_type convis_highpass = {
     .abi = CONVIS_LAYER_ABI, .name = "highpass", .doc = "the input less a low pass of it",
     .params = params, .states = states, .inputs = 1, .tape = 1, .kernels = highpass_kernels, .source = convis_highpass_source,
-    .pointwise = "highpass_forward", .adjoint = "highpass_adjoint", .plan = plan, .past = past,
+    .pointwise = "highpass_forward", .adjoint = "highpass_adjoint", .plan = plan, .past = past, .past_vjp = past_vjp,
 };
 #endif

@@ -11,50 +11,91 @@
  * signal that moves linearly (hold = 2) is met exactly. The steady state is (1 - (sigma^2/2) laplacian)^-1 gain x
  * whatever dt: its variance along each axis is sigma^2.
  *
+ * A blur leaves a constant as it is, so all of that is done with differences from a reference r, one number a map, which follows
+ * the pixel in its middle by the same leak. A screen of any luminance is then held to the last bit, where the roundings of
+ * thousands of steps would add up, and a faint movie is as exact as a strong one. The charge is w + r. Method 3 does not
+ * keep constants: there, r is 0.
+ *
  * Adjoint, D carried from t + 1: g = B' (dy[t] + D), u takes (1 - a) g, x2 takes a g; h = B' p (1 - a) g;
  *      D = (1 - p)(1 - a) g + (1 - a) h, x1 takes a h; dx[t], and into x[t-1], by the shares of x1 and x2.
  * da = g (x2 - u) + h (x1 - w), and a is a function of tau; so is the width of B, whose logarithm's gradient (blur.h) goes
- * to sigma and tau. Methods 2 and 3: g as above, D = c g. The tape keeps B v0, v before its blur, of every frame, and
- * u[t-1] and x[t-1] of a pass's first: later they are frames of the output and the input. */
+ * to sigma and tau. Methods 2 and 3: g as above, D = c g. All of it with charges, not differences. The tape keeps B v0, v before
+ * its blur, of every frame, and u[t-1] and x[t-1] of a pass's first: later they are frames of the output and the input. */
 #include <convis/kernel.h>
 
-/* What a kernel gets: c, gain (b - d), gain d (methods 2, 3); a, p, gain, shares of x[t] in x1 and x2 (method 1); on the way
- * back shares without gain, and derivatives by tau. */
-enum { LEAK, OLD_SHARE, NEW_SHARE, PART, PUSH, FACTOR, SHARE_1, SHARE_2, OLD_HEARD, NEW_HEARD, D_LEAK, D_OLD, D_NEW, D_PART, D_SHARE_2,
-       PER_SIGMA, D_WIDTH, NUMBERS };
+/* What a kernel gets: c, b - d, d (methods 2, 3); a, p, gain, shares of x[t] in x1 and x2 (method 1); on the way back derivatives
+ * by tau; of the reference, its share of the middle pixel and the size of a map. */
+enum { LEAK, OLD_SHARE, NEW_SHARE, PART, PUSH, FACTOR, SHARE_1, SHARE_2, D_LEAK, D_OLD, D_NEW, D_PART, D_SHARE_2,
+       PER_SIGMA, D_WIDTH, FOLLOW, MAP_W, MAP_H, NUMBERS };
 
 #ifndef CONVIS_HOST
 
-CONVIS_INLINE real heat_mixed(PARAM k, real x, real w, real before) { return k[LEAK]*w + (k[OLD_SHARE]*before + k[NEW_SHARE]*x); }
-CONVIS_INLINE real heat_between(real before, real x, real share)   { return before + share*(x - before); }
-CONVIS_INLINE real heat_first(PARAM k, real x, real w, real before)
+/* w, v: less the reference r. */
+CONVIS_INLINE real heat_mixed(PARAM k, real x, real w, real before, real r)
 {
-    return w + k[PART]*(k[FACTOR]*heat_between(before, x, k[SHARE_1]) - w);
+    return w + ((k[OLD_SHARE]*((k[FACTOR]*before - r) - w)) + k[NEW_SHARE]*((k[FACTOR]*x - r) - w));
 }
-CONVIS_INLINE real heat_second(PARAM k, real x, real w, real before, real v)
+CONVIS_INLINE real heat_between(real before, real x, real share)   { return before + share*(x - before); }
+CONVIS_INLINE real heat_first(PARAM k, real x, real w, real before, real r)
+{
+    return w + k[PART]*((k[FACTOR]*heat_between(before, x, k[SHARE_1]) - r) - w);
+}
+CONVIS_INLINE real heat_second(PARAM k, real x, real w, real before, real v, real r)
 {
     real u = w + k[PUSH]*(v - w);
-    return u + k[PART]*(k[FACTOR]*heat_between(before, x, k[SHARE_2]) - u);
+    return u + k[PART]*((k[FACTOR]*heat_between(before, x, k[SHARE_2]) - r) - u);
 }
 
-CONVIS_KERNEL4(leaky_heat_mix, PARAM k, IN x, STATE w, STATE before)
+/* Elements that have one reference: on a processor the whole span, which is a part of one map. */
+#ifdef CONVIS_GPU
+#  define HEAT_SPANS(g, count) CONVIS_GROUPS(g, count)
+#else
+#  define HEAT_SPANS(g, count) for (integer g = i0, count = i1 - i0; g < i1; g = i1)
+#endif
+CONVIS_INLINE integer heat_map(PARAM k, integer i) { return i/((integer)k[MAP_W]*(integer)k[MAP_H]); }
+
+/* The reference of each map now and after the step. */
+CONVIS_KERNEL4(leaky_heat_follow, PARAM k, IN x, IN now, OUT after)
 {
-    CONVIS_PIXELS(i) {
-        w[i] = heat_mixed(k, x[i], w[i], before[i]);
-        before[i] = x[i];
+    integer w = (integer)k[MAP_W], h = (integer)k[MAP_H];
+    CONVIS_PIXELS(m) {
+        real u = k[FACTOR]*x[(m*h + h/2)*w + w/2];
+        after[m] = now[m] + k[FOLLOW]*(u - now[m]);
     }
 }
 
-CONVIS_KERNEL5(leaky_heat_first, PARAM k, IN x, IN w, IN before, OUT v)
+CONVIS_KERNEL2(leaky_heat_keep, IN from, OUT to) { CONVIS_PIXELS(m) to[m] = from[m]; }
+
+CONVIS_KERNEL6(leaky_heat_mix, PARAM k, IN x, STATE w, IN before, IN now, IN after)
 {
-    CONVIS_PIXELS(i) v[i] = heat_first(k, x[i], w[i], before[i]);
+    HEAT_SPANS(g, count) {
+        real r = now[heat_map(k, g)], moved = after[heat_map(k, g)] - r;
+        for (integer l = 0; l < count; l++) w[g + l] = heat_mixed(k, x[g + l], w[g + l], before[g + l], r) - moved;
+    }
 }
 
-CONVIS_KERNEL5(leaky_heat_second, PARAM k, IN x, IN w, STATE before, STATE v)
+CONVIS_KERNEL6(leaky_heat_first, PARAM k, IN x, IN w, IN before, IN now, OUT v)
 {
-    CONVIS_PIXELS(i) {
-        v[i] = heat_second(k, x[i], w[i], before[i], v[i]);
-        before[i] = x[i];
+    HEAT_SPANS(g, count) {
+        real r = now[heat_map(k, g)];
+        for (integer l = 0; l < count; l++) v[g + l] = heat_first(k, x[g + l], w[g + l], before[g + l], r);
+    }
+}
+
+CONVIS_KERNEL7(leaky_heat_second, PARAM k, IN x, IN w, IN before, IN now, IN after, STATE v)
+{
+    HEAT_SPANS(g, count) {
+        real r = now[heat_map(k, g)], moved = after[heat_map(k, g)] - r;
+        for (integer l = 0; l < count; l++) v[g + l] = heat_second(k, x[g + l], w[g + l], before[g + l], v[g + l], r) - moved;
+    }
+}
+
+/* The charge itself. */
+CONVIS_KERNEL4(leaky_heat_charge, PARAM k, IN w, IN now, OUT y)
+{
+    HEAT_SPANS(g, count) {
+        real r = now[heat_map(k, g)];
+        for (integer l = 0; l < count; l++) y[g + l] = w[g + l] + r;
     }
 }
 
@@ -64,7 +105,7 @@ CONVIS_KERNEL9(leaky_heat_ask_second, PARAM k, IN x, IN w, IN before, IN v, IN d
 {
     CONVIS_PIXELS(i) {
         g[i] = dy[i] + dw[i];
-        heard[i] = heat_second(k, x[i], w[i], before[i], v[i]);
+        heard[i] = heat_second(k, x[i], w[i], before[i], v[i], R(0.0));
     }
 }
 
@@ -80,7 +121,7 @@ CONVIS_KERNEL11(leaky_heat_second_back, PARAM k, IN x, IN w, IN before, IN v, ST
         dbefore[i] = (1 - k[SHARE_2])*(k[FACTOR]*dsignal);
         dw[i] = (1 - k[PUSH])*du;
         g[i] = k[PUSH]*du;
-        heard[i] = heat_first(k, x[i], w[i], before[i]);
+        heard[i] = heat_first(k, x[i], w[i], before[i], R(0.0));
     }
 }
 
@@ -100,7 +141,7 @@ CONVIS_KERNEL8(leaky_heat_ask_mix, PARAM k, IN x, IN w, IN before, IN dy, IN dw,
 {
     CONVIS_PIXELS(i) {
         g[i] = dy[i] + dw[i];
-        heard[i] = heat_mixed(k, x[i], w[i], before[i]);
+        heard[i] = heat_mixed(k, x[i], w[i], before[i], R(0.0));
     }
 }
 
@@ -108,9 +149,9 @@ CONVIS_KERNEL9(leaky_heat_mix_back, PARAM k, IN x, IN w, IN before, IN g, STATE 
 {
     CONVIS_PIXELS(i) {
         sums[i] += g[i]*(k[D_LEAK]*w[i] + k[D_OLD]*before[i] + k[D_NEW]*x[i]);
-        sums[map_size + i] += g[i]*(k[OLD_HEARD]*before[i] + k[NEW_HEARD]*x[i]);
-        dx[i] += k[NEW_SHARE]*g[i] + dbefore[i];
-        dbefore[i] = k[OLD_SHARE]*g[i];
+        sums[map_size + i] += g[i]*(k[OLD_SHARE]*before[i] + k[NEW_SHARE]*x[i]);
+        dx[i] += k[NEW_SHARE]*(k[FACTOR]*g[i]) + dbefore[i];
+        dbefore[i] = k[OLD_SHARE]*(k[FACTOR]*g[i]);
         dw[i] = k[LEAK]*g[i];
     }
 }
@@ -124,7 +165,29 @@ CONVIS_KERNEL4(leaky_heat_width, PARAM k, STATE slope, OUT dsigma, OUT dtau)
     }
 }
 
-CONVIS_EXPORT(leaky_heat, CONVIS_ENTRY(leaky_heat_mix) CONVIS_ENTRY(leaky_heat_first) CONVIS_ENTRY(leaky_heat_second)
+/* What arrives at the reference: the sum over its map, first of each row, then of those. */
+CONVIS_KERNEL3(leaky_heat_row_sums, PARAM k, IN dw, OUT rows)
+{
+    integer w = (integer)k[MAP_W];
+    CONVIS_PIXELS(j) {
+        real sum = 0;
+        for (integer i = 0; i < w; i++) sum += dw[j*w + i];
+        rows[j] = sum;
+    }
+}
+
+CONVIS_KERNEL3(leaky_heat_map_sums, PARAM k, IN rows, OUT dr)
+{
+    integer h = (integer)k[MAP_H];
+    CONVIS_PIXELS(m) {
+        real sum = 0;
+        for (integer j = 0; j < h; j++) sum += rows[m*h + j];
+        dr[m] = sum;
+    }
+}
+
+CONVIS_EXPORT(leaky_heat, CONVIS_ENTRY(leaky_heat_follow) CONVIS_ENTRY(leaky_heat_keep) CONVIS_ENTRY(leaky_heat_charge)
+              CONVIS_ENTRY(leaky_heat_row_sums) CONVIS_ENTRY(leaky_heat_map_sums) CONVIS_ENTRY(leaky_heat_mix) CONVIS_ENTRY(leaky_heat_first) CONVIS_ENTRY(leaky_heat_second)
               CONVIS_ENTRY(leaky_heat_ask_second) CONVIS_ENTRY(leaky_heat_second_back) CONVIS_ENTRY(leaky_heat_first_back)
               CONVIS_ENTRY(leaky_heat_ask_mix) CONVIS_ENTRY(leaky_heat_mix_back) CONVIS_ENTRY(leaky_heat_width))
 
@@ -141,23 +204,42 @@ static const convis_field params[] = {
     { 0 }
 };
 static const convis_field states[] = {
-    { "w",      "1", 0, 0, 0, 0, "charge" },
+    { "w",      "1", 0, 0, 0, 0, "charge, less the reference" },
     { "before", "1", 0, 0, 0, 0, "previous input" },
+    { "reference", "1", 0, 0, 0, 0, "what charges are counted from, one number a map" },
     { 0 }
 };
 
-/* constants: numbers for the kernels, then the blur. scratch: the blur's, v, and on the way back five maps. */
+/* constants: numbers for the kernels, then the blur. scratch: v, or on the way back five maps; two references of each map and thread,
+ * or sums over rows; then the blur's. */
 enum { G, HEARD, SLOPE, SPARE, UNWANTED, MAPS_BACK };
 static size_t numbers_size(void) { return (NUMBERS*sizeof(convis_real) + 63)/64*64; }
 static convis_blur *spread(const convis_pass *p) { return (convis_blur *)((char *)p->constants + numbers_size()); }
-static void *blur_scratch(const convis_pass *p) { return convis_map_of(p, p->recording ? MAPS_BACK : 1); }
+static int64_t planes(const convis_pass *p) { return p->out_shape.dim[CONVIS_B]*p->out_shape.dim[CONVIS_C]; }
+static convis_real *small_scratch(const convis_pass *p) { return convis_map_of(p, p->recording ? MAPS_BACK : 1); }
+static size_t small_size(const convis_pass *p)
+{
+    int64_t references = 2*p->threads*planes(p), rows = planes(p)*p->out_shape.dim[CONVIS_Y];
+    return ((size_t)(references > rows ? references : rows)*sizeof(convis_real) + 63)/64*64;
+}
 static int is_exact(const convis_pass *p) { return p->param[2] == CONVIS_BLUR_DIFFUSION; }
+static int keeps_constants(const convis_pass *p) { return p->param[2] != CONVIS_BLUR_DERICHE_RADIAL; }
+
+static void *blur_scratch(const convis_pass *p) { return (char *)small_scratch(p) + small_size(p); }
+static convis_shape one_each(const convis_pass *p, int64_t rows)
+{
+    convis_shape s = p->out_shape;
+    s.dim[CONVIS_Y] = rows;
+    s.dim[CONVIS_X] = 1;
+    return s;
+}
 
 static convis_status plan(convis_pass *p)
 {
     int64_t w = p->out_shape.dim[CONVIS_X], h = p->out_shape.dim[CONVIS_Y];
     p->constants_size = numbers_size() + convis_blur_size(w, h, convis_blur_varies(convis_blur_spec_of(p->param, 0)));
-    p->scratch_size = (size_t)(p->recording ? MAPS_BACK : 1)*convis_map_size(p) + convis_blur_scratch(p);
+    p->scratch_size = (size_t)(p->recording ? MAPS_BACK : 1)*convis_map_size(p) + small_size(p) + convis_blur_scratch(p);
+    p->state_shape[2] = one_each(p, 1);
     if (p->recording) p->frames_wanted = 4;              /* a pass begins with copies */
     p->tape_shape[0] = p->tape_shape[1] = p->out_shape;
     p->tape_shape[0].dim[CONVIS_B] *= 2;
@@ -197,16 +279,13 @@ static convis_status prepare(convis_pass *p)
         share_2 = d/part - (1 - q)*(1 - part);
         d_share_2 = dd/part - d*d_part/(part*part) + (1 - q)*d_part;
     }
-    k[OLD_SHARE] = (convis_real)(gain*old);
-    k[NEW_SHARE] = (convis_real)(gain*(1 - (double)k[LEAK]));                /* a constant must stay one */
-    if (p->param[HOLD] > 1) k[NEW_SHARE] -= k[OLD_SHARE];
+    k[OLD_SHARE] = (convis_real)old;
+    k[NEW_SHARE] = (convis_real)(b - old);
     k[PART] = (convis_real)part;
     k[PUSH] = (convis_real)((1 - q)/q);
     k[FACTOR] = (convis_real)gain;
     k[SHARE_1] = (convis_real)share_1;
     k[SHARE_2] = (convis_real)share_2;
-    k[OLD_HEARD] = (convis_real)old;
-    k[NEW_HEARD] = (convis_real)(b - old);
     k[D_LEAK] = (convis_real)(-c*dr);
     k[D_OLD] = (convis_real)(gain*d_old);
     k[D_NEW] = (convis_real)(gain*(c*dr - d_old));
@@ -214,63 +293,91 @@ static convis_status prepare(convis_pass *p)
     k[D_SHARE_2] = (convis_real)d_share_2;
     k[PER_SIGMA] = (convis_real)(s.sigma > 0 ? 1/s.sigma : 0);
     k[D_WIDTH] = (convis_real)(is_exact(p) ? d_part/(2*part) : -0.5/tau);
+    k[FOLLOW] = (convis_real)(keeps_constants(p) ? b : 0);
+    k[MAP_W] = (convis_real)p->out_shape.dim[CONVIS_X];
+    k[MAP_H] = (convis_real)p->out_shape.dim[CONVIS_Y];
     s.sigma *= is_exact(p) ? sqrt(part) : sqrt(r);
     s.steps = 1;
     convis_blur_prepare(spread(p), p->context, p->out_shape.dim[CONVIS_X], p->out_shape.dim[CONVIS_Y], convis_blur_varies(s), &s);
     return CONVIS_OK;
 }
 
+/* Rounded as the kernels round, so that a constant screen stays exactly what it was. */
 static double past(const convis_pass *p, const double *x, double *state)
 {
+    double y = (double)((convis_real)p->param[GAIN]*(convis_real)x[0]);
+    state[0] = keeps_constants(p) ? 0 : y;
     state[1] = x[0];
-    return state[0] = p->param[GAIN]*x[0];
+    state[2] = keeps_constants(p) ? y : 0;
+    return y;
+}
+
+static void past_vjp(const convis_pass *p, const double *x, double d_y, const double *d_state, double *d_x, double *d_param,
+                     double *const *d_array)
+{
+    (void)d_array;
+    double d = d_y + d_state[keeps_constants(p) ? 2 : 0];
+    d_x[0] += p->param[GAIN]*d + d_state[1];
+    d_param[GAIN] += x[0]*d;
 }
 
 /* One pointwise kernel on a thread's rows, blurred from `in` to `out` strip by strip; then the columns. */
 static void stage(convis_pass *p, const char *kernel, void *const *buffers, const convis_real *in, convis_real *out)
 {
-    int64_t planes = p->out_shape.dim[CONVIS_B]*p->out_shape.dim[CONVIS_C];
     void *scratch = blur_scratch(p);
     for (int64_t y0, y1 = -1; convis_next_strip(p, spread(p), &y0, &y1);) {
         convis_launch_rows(p, kernel, p->out_shape, y0, y1, buffers);
-        convis_blur_rows(p, spread(p), in, out, planes, y0, y1, scratch);
+        convis_blur_rows(p, spread(p), in, out, planes(p), y0, y1, scratch);
     }
     convis_barrier(p);
-    convis_blur_columns(p, spread(p), out, planes, scratch);
+    convis_blur_columns(p, spread(p), out, planes(p), scratch);
     convis_barrier(p);
 }
 
+static void charge(const convis_pass *p, const convis_real *w, const convis_real *reference, convis_real *y)
+{
+    convis_launch_own(p, "leaky_heat_charge", (void *[]){ p->constants, (void *)(uintptr_t)w, (void *)(uintptr_t)reference, y });
+}
+
+/* Each thread has references of its own: the same numbers, and nobody waits. */
 static void forward(convis_pass *p)
 {
     int64_t n = convis_elements(p->out_shape);
-    convis_real *w = p->state[0], *before = p->state[1], *v = p->scratch, *y = NULL;
+    convis_real *w = p->state[0], *v = p->scratch, *now = small_scratch(p) + 2*p->thread*planes(p), *after = now + planes(p);
+    void *k = p->constants, *before = p->state[1];
+    convis_launch_rows(p, "leaky_heat_keep", one_each(p, 1), 0, 1, (void *[]){ p->state[2], now });
     if (p->tape[0]) {
-        convis_copy_rows(p, w, p->tape[0]);
+        charge(p, w, now, p->tape[0]);
         convis_copy_rows(p, before, p->tape[0] + n);
     }
     for (int t = 0; t < p->frames; t++) {
-        void *x = (void *)(uintptr_t)(p->in[0] + t*n), *last = t ? y : w;
-        y = p->out + t*n;
+        void *x = (void *)(uintptr_t)(p->in[0] + t*n);
+        convis_launch_rows(p, "leaky_heat_follow", one_each(p, 1), 0, 1, (void *[]){ k, x, now, after });
         if (is_exact(p)) {
-            stage(p, "leaky_heat_first", (void *[]){ p->constants, x, last, before, v }, v, v);
-            if (p->tape[1]) convis_copy_rows(p, v, p->tape[1] + t*n);
-            stage(p, "leaky_heat_second", (void *[]){ p->constants, x, last, before, v }, v, y);
+            stage(p, "leaky_heat_first", (void *[]){ k, x, w, before, now, v }, v, v);
+            if (p->tape[1]) charge(p, v, now, p->tape[1] + t*n);
+            stage(p, "leaky_heat_second", (void *[]){ k, x, w, before, now, after, v }, v, w);
         } else {
-            stage(p, "leaky_heat_mix", (void *[]){ p->constants, x, w, before }, w, w);
-            convis_copy_rows(p, w, y);
+            stage(p, "leaky_heat_mix", (void *[]){ k, x, w, before, now, after }, w, w);
         }
+        charge(p, w, after, p->out + t*n);
+        convis_real *last = now;
+        now = after;
+        after = last;
+        before = x;
     }
-    if (is_exact(p) && y) convis_copy_rows(p, y, w);
+    if (before != p->state[1]) convis_copy_rows(p, before, p->state[1]);
+    if (p->thread == 0) convis_launch_rows(p, "leaky_heat_keep", one_each(p, 1), 0, 1, (void *[]){ now, p->state[2] });
 }
 
 static void vjp(convis_pass *p)
 {
     int64_t n = convis_elements(p->out_shape);
-    void *k = p->constants, *dw = p->d_state[0], *dbefore = p->d_state[1], *sums = p->d_map + TAU*n;
+    void *k = p->constants, *dw = p->d_state[0], *dbefore = p->d_state[1], *sums = p->d_map + TAU*n, *rows = small_scratch(p);
     void *g = convis_map_of(p, G), *heard = convis_map_of(p, HEARD);
     convis_blur_back back = {
         .g = g, .x = heard, .slope = p->wanted & (1u | 1u << TAU) ? convis_map_of(p, SLOPE) : NULL, .scale = 1,
-        .planes = p->out_shape.dim[CONVIS_B]*p->out_shape.dim[CONVIS_C], .spare = convis_map_of(p, SPARE), .scratch = blur_scratch(p),
+        .planes = planes(p), .spare = convis_map_of(p, SPARE), .scratch = blur_scratch(p),
     };
     for (int t = p->frames - 1; t >= 0; t--) {
         void *x = (void *)(uintptr_t)(p->in[0] + t*n), *dy = (void *)(uintptr_t)(p->d_out + t*n);
@@ -289,13 +396,18 @@ static void vjp(convis_pass *p)
         }
     }
     convis_launch_own(p, "leaky_heat_width", (void *[]){ k, convis_map_of(p, SLOPE), p->d_map, sums });
+    int64_t h = p->out_shape.dim[CONVIS_Y];
+    convis_launch_rows(p, "leaky_heat_row_sums", one_each(p, h), convis_share(h, p->thread, p->threads), convis_share(h, p->thread + 1, p->threads),
+                       (void *[]){ k, dw, rows });
+    convis_barrier(p);
+    if (p->thread == 0) convis_launch_rows(p, "leaky_heat_map_sums", one_each(p, 1), 0, 1, (void *[]){ k, rows, p->d_state[2] });
 }
 
 CONVIS_LAYER_KERNELS(leaky_heat)
 const convis_layer_type convis_leaky_heat = {
     .abi = CONVIS_LAYER_ABI, .name = "leaky_heat", .doc = "leaky heat equation: low pass and blur in one",
     .params = params, .states = states, .inputs = 1, .tape = 2, .kernels = leaky_heat_kernels, .source = convis_leaky_heat_source,
-    .plan = plan, .prepare = prepare, .past = past, .forward = forward, .vjp = vjp, .anywhere = 1,
+    .plan = plan, .prepare = prepare, .past = past, .past_vjp = past_vjp, .forward = forward, .vjp = vjp, .anywhere = 1,
     .replayable = 1,
 };
 #endif

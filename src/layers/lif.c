@@ -26,22 +26,19 @@ enum { NOISE_CURRENT, NOISE_REFRACTORY, NOISE_START, NOISE_MORE = 8 };        /*
 
 /* ---- What kernel and host share: the life of a cell after the first spike of a step ---- */
 
-/* Time until V reaches 1: none if it is there, beyond any step when it never does. Maxima rather than conditions, as
- * compilers answer a condition on a logarithm's argument with two logarithms. */
+/* leak + a; where delta is negative, spikes may take all of it. */
+CONVIS_INLINE real lif_conductance(real leak, real a) { return convis_max(leak + a, R(1e-3)); }
+
+/* Time until V reaches 1, ln(1 + x)/g with x = (1 - V)/(E - 1): none if it is there, beyond any step when it never does. It keeps
+ * its digits for strong currents, too, where many short times add up. Maxima rather than conditions, as compilers answer a
+ * condition on a logarithm's argument with two logarithms. */
 CONVIS_INLINE real lif_delay(real E, real v, real per_g)
 {
-    real above = convis_max(E - 1, R(1e-30)), gap = convis_max(E - v, above);
-    real delay = convis_log(gap/above)*per_g;
+    real x = convis_max(1 - v, R(0.0))/convis_max(E - 1, R(1e-30)), u = 1 + x;
+    real delay = (convis_log(u) + (x - (u - 1))/u)*per_g;
     return ((E > 1) | (v >= 1)) ? delay : R(1e30);
 }
-
-/* The same from V = 0: ln(1 + 1/(E - 1))/g keeps its digits for strong currents, where many spikes add up. */
-CONVIS_INLINE real lif_interval(real E, real per_g)
-{
-    real x = 1/convis_max(E - 1, R(1e-30)), u = 1 + x;
-    real delay = (convis_log(u) + (x - (u - 1))/u)*per_g;
-    return E > 1 ? delay : R(1e30);
-}
+CONVIS_INLINE real lif_interval(real E, real per_g) { return lif_delay(E, R(0.0), per_g); }
 
 /* The same, and exp(u) - 1, for steps in which V moves less than a quarter of its way to E: g dt < 1/4, so that -1/4 <= u <= 0
  * and the delay's ratio stays below exp(1/4). Short series then do, to 1e-8 (log through its area tangent). */
@@ -58,8 +55,11 @@ CONVIS_INLINE real lif_brief_expm1(real u)
          + z*R(1.388888888888889e-3)));
 }
 
-/* Does a cell fire in a step at whose end V would be `end`; and when, for one that does. */
-CONVIS_INLINE int lif_fires(real wait, real v, real end, real dt) { return ((wait < dt) & ((end >= 1) | (v >= 1))) ? 1 : 0; }
+/* Does a cell fire in a step at whose end V would be `end` and what that cannot hold; and when, for one that does. */
+CONVIS_INLINE int lif_fires(real wait, real v, real end, real rest, real dt)
+{
+    return ((wait < dt) & ((end - 1 + rest >= 0) | (v >= 1))) ? 1 : 0;
+}
 CONVIS_INLINE real lif_first(real wait, real v, real E, real per_g, real dt, int brief)
 {
     return convis_min(convis_min(wait, dt) + (brief ? lif_brief_delay(E, v, per_g) : lif_delay(E, v, per_g)), dt);
@@ -88,25 +88,26 @@ CONVIS_INLINE real lif_noise(real sigma, real g, real dt, int exact)
 /* One group of pixels for one frame, in local arrays of fixed length so that every loop vectorises. What a pixel still
  * has to live through after its first spike and a refractory time shorter than the step is rare, and done one pixel at
  * a time at the end. */
-CONVIS_INLINE void lif_group(PARAM p, IN x, OUT y, STATE v, STATE wait, STATE a, STATE before, OUT tape_v, OUT tape_wait,
+CONVIS_INLINE void lif_group(PARAM p, IN x, OUT y, STATE v, STATE wait, STATE a, STATE before, STATE v_low, OUT tape_v, OUT tape_wait,
                              OUT tape_j, OUT tape_a, integer g0, integer count, real dt, u32 frame, u32 key0, u32 key1,
                              int noisy, int spread, int adapting, int exact, int brief)
 {
     real z[CONVIS_GROUP], zr[CONVIS_GROUP], J[CONVIS_GROUP], V[CONVIS_GROUP], W[CONVIS_GROUP], A[CONVIS_GROUP], Y[CONVIS_GROUP];
-    real E[CONVIS_GROUP], at[CONVIS_GROUP], end[CONVIS_GROUP];
+    real E[CONVIS_GROUP], at[CONVIS_GROUP], end[CONVIS_GROUP], low[CONVIS_GROUP], rest_of[CONVIS_GROUP];
     real leak = p[LEAK], refractory = p[REFRACTORY], refractory_sd = p[REFRACTORY_SD], sigma = p[SIGMA];
     real decay = adapting ? convis_exp(-dt/p[TAU]) : R(1.0), delta = p[DELTA], reversal = p[REVERSAL];
     real scale = lif_noise(sigma, leak, dt, exact), per_leak = 1/leak;
-    if (count < CONVIS_GROUP) for (integer l = 0; l < CONVIS_GROUP; l++) J[l] = V[l] = W[l] = A[l] = R(0.0);
+    if (count < CONVIS_GROUP) for (integer l = 0; l < CONVIS_GROUP; l++) J[l] = V[l] = W[l] = A[l] = low[l] = R(0.0);
     for (integer l = 0; l < count; l++) J[l] = exact ? R(0.5)*(before[g0 + l] + x[l]) : x[l];
     if (exact) for (integer l = 0; l < count; l++) before[g0 + l] = x[l];
     for (integer l = 0; l < count; l++) V[l] = v[g0 + l];
+    for (integer l = 0; l < count; l++) low[l] = v_low[g0 + l];
     for (integer l = 0; l < count; l++) W[l] = convis_max(wait[g0 + l], R(0.0));
     for (integer l = 0; l < count; l++) A[l] = adapting ? a[g0 + l] : R(0.0);
     if (noisy) {
         convis_normals(z, g0, frame, NOISE_CURRENT, key0, key1);
         for (integer l = 0; l < CONVIS_GROUP; l++)
-            J[l] += (adapting ? lif_noise(sigma, leak + A[l], dt, exact) : scale)*z[l];
+            J[l] += (adapting ? lif_noise(sigma, lif_conductance(leak, A[l]), dt, exact) : scale)*z[l];
     }
     if (spread) convis_normals(zr, g0, frame, NOISE_REFRACTORY, key0, key1);
     if (adapting)
@@ -122,17 +123,19 @@ CONVIS_INLINE void lif_group(PARAM p, IN x, OUT y, STATE v, STATE wait, STATE a,
     }
     /* One stage a loop, as in convis_normals: where would V be at the end; when did it reach 1, if it did; what comes true. */
     for (integer l = 0; l < CONVIS_GROUP; l++) {
-        real g = adapting ? leak + A[l] : leak, u = g*(convis_min(W[l], dt) - dt);
-        E[l] = J[l]*(adapting ? 1/g : per_leak);
-        end[l] = V[l] + (V[l] - E[l])*(brief ? lif_brief_expm1(u) : convis_expm1(u));
+        real g = adapting ? lif_conductance(leak, A[l]) : leak, u = g*(convis_min(W[l], dt) - dt);
+        E[l] = J[l]/g;
+        rest_of[l] = low[l] + (V[l] - E[l])*(brief ? lif_brief_expm1(u) : convis_expm1(u));
+        end[l] = convis_gather(V[l], &rest_of[l]);
     }
     for (integer l = 0; l < CONVIS_GROUP; l++)
-        at[l] = lif_first(W[l], V[l], E[l], adapting ? 1/(leak + A[l]) : per_leak, dt, brief);
+        at[l] = lif_first(W[l], V[l], E[l], adapting ? 1/lif_conductance(leak, A[l]) : per_leak, dt, brief);
     for (integer l = 0; l < CONVIS_GROUP; l++) {
         real rest = spread ? convis_max(refractory + refractory_sd*zr[l], R(0.0)) : refractory;
-        real fires = lif_fires(W[l], V[l], end[l], dt) ? R(1.0) : R(0.0);
-        real quiet = W[l] < dt ? end[l] : V[l], left = convis_max(W[l] - dt, R(0.0));
+        real fires = lif_fires(W[l], V[l], end[l], rest_of[l], dt) ? R(1.0) : R(0.0);
+        real quiet = W[l] < dt ? end[l] : V[l], faint = W[l] < dt ? rest_of[l] : low[l], left = convis_max(W[l] - dt, R(0.0));
         V[l] = fires > 0 ? R(0.0) : quiet;
+        low[l] = fires > 0 ? R(0.0) : faint;
         W[l] = fires > 0 ? rest - (dt - at[l]) : left;
         Y[l] = fires;
         if (adapting) A[l] += fires*delta;
@@ -143,8 +146,8 @@ CONVIS_INLINE void lif_group(PARAM p, IN x, OUT y, STATE v, STATE wait, STATE a,
         for (integer l = 0; l < count; l++)
             for (int k = 1; W[l] < 0; k++) {                /* -W is what is left of the step, V = 0 */
                 if (k == LIF_MOST) { W[l] = R(0.0); break; }
-                real left = -W[l], g = adapting ? leak + A[l] : leak, per_g = 1/g;
-                real current = adapting ? J[l] + delta*reversal*(real)k : J[l], e = current*per_g;
+                real left = -W[l], g = adapting ? lif_conductance(leak, A[l]) : leak, per_g = 1/g;
+                real current = adapting ? J[l] + delta*reversal*(real)k : J[l], e = current/g;
                 real delay = lif_interval(e, per_g);
                 W[l] = R(0.0);
                 if (delay > left) { V[l] = -e*convis_expm1(-g*left); break; }
@@ -153,13 +156,14 @@ CONVIS_INLINE void lif_group(PARAM p, IN x, OUT y, STATE v, STATE wait, STATE a,
                 W[l] = lif_later_refractory(refractory, refractory_sd, g0 + l, frame, k, key0, key1) - (left - delay);
             }
     for (integer l = 0; l < count; l++) v[g0 + l] = V[l];
+    for (integer l = 0; l < count; l++) v_low[g0 + l] = low[l];
     for (integer l = 0; l < count; l++) wait[g0 + l] = W[l];
     for (integer l = 0; l < count; l++) y[l] = Y[l];
     if (adapting) for (integer l = 0; l < count; l++) a[g0 + l] = A[l];
 }
 
-/* buffers: p, x, y, v, wait, a, before, then the four maps of the tape, which lie one after the other. */
-CONVIS_KERNEL11(lif_forward, PARAM p, IN x, OUT y, STATE v, STATE wait, STATE a, STATE before, TAPE tape_v, TAPE tape_wait,
+/* buffers: p, x, y, v, wait, a, before, v_low, then the four maps of the tape, which lie one after the other. */
+CONVIS_KERNEL12(lif_forward, PARAM p, IN x, OUT y, STATE v, STATE wait, STATE a, STATE before, STATE v_low, TAPE tape_v, TAPE tape_wait,
                 TAPE tape_j, TAPE tape_a)
 {
     int noisy = p[SIGMA] > 0, spread = p[REFRACTORY_SD] > 0, adapting = p[TAU] > 0, exact = p[EXACT] > 0;
@@ -181,7 +185,7 @@ CONVIS_KERNEL11(lif_forward, PARAM p, IN x, OUT y, STATE v, STATE wait, STATE a,
             OUT tj = tape_v ? tape_j + m : tape_v;
             OUT ta = tape_v ? tape_a + m : tape_v;
             /* The usual cells get bodies of their own, free of what they do not have. */
-#define LIF_GROUP(noisy, spread, adapting, exact, brief) lif_group(p, x_, y_, v, wait, a, before, tv, tw, tj, ta, g, count, dt, f, \
+#define LIF_GROUP(noisy, spread, adapting, exact, brief) lif_group(p, x_, y_, v, wait, a, before, v_low, tv, tw, tj, ta, g, count, dt, f, \
                                                                    key0, key1, noisy, spread, adapting, exact, brief)
             if (!brief || spread) LIF_GROUP(noisy, spread, adapting, exact, brief);
             else if (noisy && exact) LIF_GROUP(1, 0, 0, 1, 1);
@@ -201,8 +205,8 @@ CONVIS_INLINE real lif_noise_slope(real g, real dt, int exact, real *by_g)
 }
 
 /* part: what a group adds to the gradients of parameters, as many rows of the table as there are learnt ones. */
-CONVIS_KERNEL14(lif_adjoint, PARAM p, IN x, IN y, TAPE tape_v, TAPE tape_wait, TAPE tape_j, TAPE tape_a, IN dy, STATE dv, STATE dwait,
-                STATE da, STATE dbefore, OUT dx, OUT dmap)
+CONVIS_KERNEL15(lif_adjoint, PARAM p, IN x, IN y, TAPE tape_v, TAPE tape_wait, TAPE tape_j, TAPE tape_a, IN dy, STATE dv, STATE dwait,
+                STATE da, STATE dbefore, STATE dlow, OUT dx, OUT dmap)
 {
     int adapting = p[TAU] > 0, exact = p[EXACT] > 0, kind = (int)p[SURROGATE];
     real leak = p[LEAK], sigma = p[SIGMA], delta = p[DELTA], reversal = p[REVERSAL], slope = p[SLOPE];
@@ -214,7 +218,7 @@ CONVIS_KERNEL14(lif_adjoint, PARAM p, IN x, IN y, TAPE tape_v, TAPE tape_wait, T
         convis_normals(z, g0, f, NOISE_CURRENT, key0, key1);
         for (integer l = 0; l < count; l++) {
             integer m = t*map_size + g0 + l;
-            real V = tape_v[m], g = adapting ? leak + tape_a[m] : leak;
+            real V = tape_v[m], g = adapting ? lif_conductance(leak, tape_a[m]) : leak;
             moved[l] = convis_expm1(g*(convis_min(tape_wait[m], dt) - dt));
             U[l] = V + (V - tape_j[m]/g)*moved[l];          /* and then S'(U) */
         }
@@ -222,12 +226,12 @@ CONVIS_KERNEL14(lif_adjoint, PARAM p, IN x, IN y, TAPE tape_v, TAPE tape_wait, T
         else           for (integer l = 0; l < count; l++) U[l] = convis_surrogate(kind, slope, U[l] - 1);
         for (integer l = 0; l < count; l++) {
             integer i = g0 + l, m = t*map_size + i;
-            real V = tape_v[m], W = tape_wait[m], J = tape_j[m], A = tape_a[m], Y = y[t*n + i], g = adapting ? leak + A : leak, per_g = 1/g;
+            real V = tape_v[m], W = tape_wait[m], J = tape_j[m], A = tape_a[m], Y = y[t*n + i], g = adapting ? lif_conductance(leak, A) : leak, per_g = 1/g;
             real E = J*per_g, left = convis_min(W, dt) - dt;
             real hears = W < dt ? R(1.0) : R(0.0), fired = Y > 0 ? R(1.0) : R(0.0), at_y = dy[t*n + i] + (adapting ? delta*da[i] : R(0.0));
             real at_u = hears*((1 - fired)*dv[i] + at_y*U[l]);
             real at_E = -at_u*moved[l], at_exponent = at_u*((V - E)*(1 + moved[l])), at_g = at_exponent*left - at_E*E*per_g, at_J = at_E*per_g;
-            real noise_by_g, noise = lif_noise_slope(adapting ? leak + A*per_decay : leak, dt, exact, &noise_by_g);
+            real noise_by_g, noise = lif_noise_slope(adapting ? lif_conductance(leak, A*per_decay) : leak, dt, exact, &noise_by_g);
             real at_noisy = at_J*z[l]*sigma*noise_by_g, at_a = da[i] + at_g + at_J*reversal;
             part[LEAK*CONVIS_GROUP + l] = at_g + at_noisy;
             part[SIGMA*CONVIS_GROUP + l] = at_J*z[l]*noise;
@@ -235,7 +239,8 @@ CONVIS_KERNEL14(lif_adjoint, PARAM p, IN x, IN y, TAPE tape_v, TAPE tape_wait, T
             part[DELTA*CONVIS_GROUP + l] = adapting ? da[i]*Y : R(0.0);
             part[TAU*CONVIS_GROUP + l] = at_a*A*decay_slope;
             part[REVERSAL*CONVIS_GROUP + l] = at_J*A;
-            dv[i] = begins*((1 - hears)*dv[i] + at_u*(1 + moved[l]));
+            dlow[i] = (1 - hears)*dv[i] + at_u*(1 + moved[l]);  /* a part of V, which is drawn anew where it begins */
+            dv[i] = begins*dlow[i];
             dwait[i] = W > 0 ? (1 - hears)*dwait[i] + at_exponent*g*hears : R(0.0);
             da[i] = adapting ? decay*at_a + at_noisy : da[i];
             dx[t*n + i] += exact ? R(0.5)*at_J + dbefore[i] : at_J;
@@ -258,7 +263,7 @@ static const convis_field params[] = {
     { "refractory",    "s",  0.003, 0, 10, 0, "mean refractory time" },
     { "refractory_sd", "s",  0, 0, 10, CONVIS_FIXED, "its standard deviation" },
     { "random_init",   "1",  0, 0, 1, CONVIS_WHOLE, "1: V starts uniform in [0, 1]; 0: at 0" },
-    { "delta",         "Hz", 0, 0, 1e5, 0, "adaptation conductance that a spike adds" },
+    { "delta",         "Hz", 0, -1e5, 1e5, 0, "adaptation conductance that a spike adds" },
     { "adaptation_tau", "s", 0, 0, 1e3, 0, "its decay; 0: no adaptation" },
     { "reversal",      "1",  0, -1e3, 1e3, 0, "its reversal potential (E_a)" },
     { "slope",         "1",  10, 0, 1e4, CONVIS_FIXED, "sharpness of the surrogate gradient" },
@@ -271,6 +276,7 @@ static const convis_field states[] = {
     { "wait",   "s",  0, 0, 0, 0, "refractory time that remains" },
     { "a",      "Hz", 0, 0, 0, 0, "adaptation conductance" },
     { "before", "Hz", 0, 0, 0, 0, "previous input" },
+    { "V_low",  "1",  0, 0, 0, 0, "what V is too coarse for" },
     { 0 }
 };
 
@@ -290,7 +296,7 @@ static void spikes(convis_pass *p, void *sink)
             int count = (int)p->out[t*n + i];
             if (!count) continue;
             convis_real J = p->tape[2][t*n + i], a = p->tape[3][t*n + i], wait = p->tape[1][t*n + i];
-            real per_g = 1/(leak + a), at = lif_first(wait, p->tape[0][t*n + i], J*per_g, per_g, dt, brief);
+            real per_g = 1/lif_conductance(leak, a), at = lif_first(wait, p->tape[0][t*n + i], J/lif_conductance(leak, a), per_g, dt, brief);
             convis_emit(sink, i, t, (double)at);
             if (count == 1) continue;
             u32 frame = (u32)p->frame + (u32)t;
@@ -303,8 +309,8 @@ static void spikes(convis_pass *p, void *sink)
             real left = dt - at - rest;
             for (int k = 1; k < count; k++) {
                 if (adapting) a += delta;
-                per_g = 1/(leak + a);
-                real E = (adapting ? J + delta*reversal*(real)k : J)*per_g, delay = lif_interval(E, per_g);
+                per_g = 1/lif_conductance(leak, a);
+                real E = (adapting ? J + delta*reversal*(real)k : J)/lif_conductance(leak, a), delay = lif_interval(E, per_g);
                 convis_emit(sink, i, t, (double)(dt - left) + (double)delay);
                 left = left - delay - lif_later_refractory(refractory, sd, (integer)i, frame, k, key0, key1);
             }

@@ -12,6 +12,9 @@
  *
  * exactly; hold = 1 does so from the second pole on, hold = 2 from the first, hold = 0 never.
  *
+ * Each step is taken as an increment, and what s cannot hold of it is kept in `low` (convis_gather): for long time constants a
+ * step is smaller than s can tell, and thousands of rounded ones would add up.
+ *
  * Adjoint, g_j the gradient arriving at s_j[t], D_j that carried from t + 1, u = x or s_{j-1}:
  *      g_n = dy[t] + D_n;  g_{j-1} += d g_j;  into u[t-1]: (b - d) g_j;  D_j = c g_j
  *      dtau += g_j (dc/dtau s_j[t-1] + d(b-d)/dtau u[t-1] + dd/dtau u[t]);  dgain += g_0 x[t] b
@@ -23,15 +26,16 @@ CONVIS_INLINE int lowpass_tape(int stages, int hold) { return stages + (hold == 
 
 #ifndef CONVIS_HOST
 
-CONVIS_KERNEL6(lowpass_forward, PARAM p, IN x, OUT y, STATE s, STATE before, TAPE tape)
+CONVIS_KERNEL7(lowpass_forward, PARAM p, IN x, OUT y, STATE s, STATE before, STATE low, TAPE tape)
 {
     real tau = p[1] > 0 ? p[0]/p[1] : p[0], gain = p[2];
     int  stages = (int)p[1] + 1, hold = (int)p[3];
     real r = tau > 0 ? dt/tau : R(1e9), b = tau > 0 ? -convis_expm1(-r) : R(1.0), d = convis_ramp_share(r, b);
     if (hold < 2 && stages == 1 && !tape) {
         CONVIS_SCAN(i, t) {
-            s[i] += b*(gain*x[t*n + i] - s[i]);
-            y[t*n + i] = s[i];
+            real rest = low[i] + b*(gain*x[t*n + i] - s[i]);
+            y[t*n + i] = s[i] = convis_gather(s[i], &rest);
+            low[i] = rest;
         }
         return;
     }
@@ -42,23 +46,35 @@ CONVIS_KERNEL6(lowpass_forward, PARAM p, IN x, OUT y, STATE s, STATE before, TAP
             if (hold == 2) CONVIS_PIXELS(i) tape[(t*maps + stages)*map_size + i] = before[i];
         }
         /* Down the chain with what each stage heard before, then up with what it hears now. */
-        for (int j = stages - 1; j > 0; j--)
-            CONVIS_PIXELS(i) s[j*map_size + i] += hold ? (b - d)*s[(j - 1)*map_size + i] - b*s[j*map_size + i] : -b*s[j*map_size + i];
+        if (hold)
+            for (int j = stages - 1; j > 0; j--)
+                CONVIS_PIXELS(i) low[j*map_size + i] += (b - d)*(s[(j - 1)*map_size + i] - s[j*map_size + i]);
         if (hold == 2) {
             CONVIS_PIXELS(i) {
-                s[i] += (b - d)*before[i] - b*s[i] + d*(gain*x[t*n + i]);
-                before[i] = gain*x[t*n + i];
+                real u = gain*x[t*n + i], rest = low[i] + ((b - d)*(before[i] - s[i]) + d*(u - s[i]));
+                s[i] = convis_gather(s[i], &rest);
+                low[i] = rest;
+                before[i] = u;
             }
         } else {
-            CONVIS_PIXELS(i) s[i] += b*(gain*x[t*n + i] - s[i]);
+            CONVIS_PIXELS(i) {
+                real rest = low[i] + b*(gain*x[t*n + i] - s[i]);
+                s[i] = convis_gather(s[i], &rest);
+                low[i] = rest;
+            }
         }
         for (int j = 1; j < stages; j++)
-            CONVIS_PIXELS(i) s[j*map_size + i] += (hold ? d : b)*s[(j - 1)*map_size + i];
+            CONVIS_PIXELS(i) {
+                integer m = j*map_size + i;
+                real rest = low[m] + (hold ? d : b)*(s[m - map_size] - s[m]);
+                s[m] = convis_gather(s[m], &rest);
+                low[m] = rest;
+            }
         CONVIS_PIXELS(i) y[t*n + i] = s[(stages - 1)*map_size + i];
     }
 }
 
-CONVIS_KERNEL9(lowpass_adjoint, PARAM p, IN x, IN y, TAPE tape, IN dy, STATE ds, STATE dbefore, OUT dx, OUT dmap)
+CONVIS_KERNEL10(lowpass_adjoint, PARAM p, IN x, IN y, TAPE tape, IN dy, STATE ds, STATE dbefore, STATE dlow, OUT dx, OUT dmap)
 {
     real tau = p[1] > 0 ? p[0]/p[1] : p[0], gain = p[2];
     int  stages = (int)p[1] + 1, hold = (int)p[3];
@@ -84,7 +100,7 @@ CONVIS_KERNEL9(lowpass_adjoint, PARAM p, IN x, IN y, TAPE tape, IN dy, STATE ds,
             for (integer l = 0; l < count; l++) {
                 integer i = g0 + l;
                 dmap[i] += g[l]*(dnew*now[(j - 1)*CONVIS_GROUP + l] + dold*old[(j - 1)*map_size + l] - db*old[j*map_size + l]);
-                ds[j*map_size + i] = (1 - b)*g[l] + part[l];
+                dlow[j*map_size + i] = ds[j*map_size + i] = (1 - b)*g[l] + part[l];
                 part[l] = with_old*g[l];
                 g[l] = ds[(j - 1)*map_size + i] + with_new*g[l];
             }
@@ -94,7 +110,7 @@ CONVIS_KERNEL9(lowpass_adjoint, PARAM p, IN x, IN y, TAPE tape, IN dy, STATE ds,
             dmap[i] += hold == 2 ? g[l]*((db - dd)*heard[l] + dd*gain*u - db*old[l]) : g[l]*db*(gain*u - old[l]);
             dmap[2*map_size + i] += into*u;
             dx[t*n + i] += into*gain;
-            ds[i] = (1 - b)*g[l] + part[l];
+            dlow[i] = ds[i] = (1 - b)*g[l] + part[l];           /* low is a part of s */
             dbefore[i] = hold == 2 ? (b - d)*g[l] : R(0.0);
         }
     }
@@ -115,6 +131,7 @@ static const convis_field params[] = {
 static const convis_field states[] = {
     { "s",      "1", 0, 0, 0, 0, "the poles' outputs" },
     { "before", "1", 0, 0, 0, 0, "previous input, times gain" },
+    { "low",    "1", 0, 0, 0, 0, "what s is too coarse for" },
     { 0 }
 };
 
@@ -122,17 +139,31 @@ static convis_status plan(convis_pass *p)
 {
     p->state_shape[0] = p->out_shape;
     p->state_shape[0].dim[CONVIS_B] *= (int64_t)p->param[1] + 1;
+    p->state_shape[2] = p->state_shape[0];
     p->tape_shape[0] = p->out_shape;
     p->tape_shape[0].dim[CONVIS_B] *= lowpass_tape((int)p->param[1] + 1, (int)p->param[3]);
     return CONVIS_OK;
 }
 
-static double past(const convis_pass *p, const double *x, double *state) { return state[0] = state[1] = p->param[2]*x[0]; }
+/* Rounded as the kernel rounds, so that a constant screen stays exactly what it was. */
+static double past(const convis_pass *p, const double *x, double *state)
+{
+    return state[0] = state[1] = (double)((convis_real)p->param[2]*(convis_real)x[0]);
+}
+
+static void past_vjp(const convis_pass *p, const double *x, double d_y, const double *d_state, double *d_x, double *d_param,
+                     double *const *d_array)
+{
+    (void)d_array;
+    double d = d_y + d_state[0] + d_state[1];
+    d_x[0] += p->param[2]*d;
+    d_param[2] += x[0]*d;
+}
 
 CONVIS_LAYER_KERNELS(lowpass)
 const convis_layer_type convis_lowpass = {
     .abi = CONVIS_LAYER_ABI, .name = "lowpass", .doc = "exponential low pass, or a cascade of them",
     .params = params, .states = states, .inputs = 1, .tape = 1, .kernels = lowpass_kernels, .source = convis_lowpass_source,
-    .pointwise = "lowpass_forward", .adjoint = "lowpass_adjoint", .plan = plan, .past = past,
+    .pointwise = "lowpass_forward", .adjoint = "lowpass_adjoint", .plan = plan, .past = past, .past_vjp = past_vjp,
 };
 #endif

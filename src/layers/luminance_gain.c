@@ -4,7 +4,8 @@
  *      H  = (blur sigma, low pass tau) of S(P)     S(v) = G w/(1+w), w = v/G for v > 0, else 0;  G = 5e5
  *      y  = P - weight H
  *
- * P takes each step exactly with x and H constant over it. exact = 0: P[t] from H[t-1], H[t] from P[t-1], as the
+ * P takes each step exactly with x and H constant over it, as an increment; what P and H cannot hold of theirs is kept
+ * (convis_gather), as in lowpass.c. exact = 0: P[t] from H[t-1], H[t] from P[t-1], as the
  * original. exact = 1: P at whole, H at half steps of h <= substep, H[j+1/2] from P[j]; second order, as gain_control.c.
  * The adjoint is that of gain_control.c with A = F H, lambda = 1, E_inh = E_n and Q = S. The tape keeps P and H
  * around each substep, and B S. */
@@ -17,20 +18,31 @@ enum { S_TAU, S_G0, S_F, S_EN, S_W, S_COUNT };
 
 #ifndef CONVIS_HOST
 
-CONVIS_KERNEL5(luminance_receptor, PARAM k, IN x, STATE p, STATE h, OUT q)
+/* g0 + F H, which a negative F, or leak, may bring to nothing. */
+CONVIS_INLINE real luminance_conductance(PARAM k, real f)
+{
+    real g = k[K_G0] + f;
+    return g == 0 ? R(1e-20) : g;
+}
+
+CONVIS_KERNEL6(luminance_receptor, PARAM k, IN x, STATE p, STATE h, STATE p_low, OUT q)
 {
     CONVIS_PIXELS(i) {
-        real old = p[i], f = k[K_F]*h[i], g = k[K_G0] + f, rest = (x[i] + f*k[K_EN])/g;
-        real now = rest + (old - rest)*convis_exp(-k[K_H]*g), heard = convis_max(k[K_EXACT] > 0 ? now : old, R(0.0));
+        real old = p[i], f = k[K_F]*h[i], g = luminance_conductance(k, f);
+        real low = p_low[i] + (g*old - (x[i] + f*k[K_EN]))*(convis_expm1(-k[K_H]*g)/g);
+        real now = convis_gather(old, &low), heard = convis_max(k[K_EXACT] > 0 ? now : old, R(0.0));
+        p_low[i] = low;
         p[i] = now;
         q[i] = heard/(1 + heard*R(2e-6));
     }
 }
 
-CONVIS_KERNEL5(luminance_horizontal, PARAM k, IN q, STATE p, STATE h, OUT y)
+CONVIS_KERNEL6(luminance_horizontal, PARAM k, IN q, STATE p, STATE h, STATE h_low, OUT y)
 {
     CONVIS_PIXELS(i) {
-        h[i] += k[K_B]*(q[i] - h[i]);
+        real low = h_low[i] + k[K_B]*(q[i] - h[i]);
+        h[i] = convis_gather(h[i], &low);
+        h_low[i] = low;
         y[i] = p[i] - k[K_W]*h[i];
     }
 }
@@ -62,7 +74,8 @@ CONVIS_KERNEL11(luminance_back, PARAM k, IN x, IN p, IN h, IN heard, IN w, IN q,
     CONVIS_GROUPS(g0, count) {
         for (integer l = 0; l < count; l++) {
             integer i = g0 + l;
-            real f = k[K_F]*h[i], g = k[K_G0] + f, att = convis_exp(-k[K_H]*g), rest = (x[i] + f*k[K_EN])/g, share = (1 - att)/g;
+            real f = k[K_F]*h[i], g = luminance_conductance(k, f), gone = convis_expm1(-k[K_H]*g), att = 1 + gone;
+            real rest = (x[i] + f*k[K_EN])/g, share = -gone/g;
             real v = convis_max(heard[i], R(0.0)), per = 1/(1 + v*R(2e-6)), to_heard = heard[i] > 0 ? w[i]*per*per : R(0.0);
             real at_p = k[K_EXACT] > 0 ? dp[i] + to_heard : dp[i], to_drive = at_p*share;
             real to_g = -at_p*((p[i] - rest)*(k[K_H]*att) + rest*share), to_f = to_g + k[K_EN]*to_drive;
@@ -90,8 +103,8 @@ enum { TAU = CONVIS_BLUR_FIELD_COUNT, LEAK, FEEDBACK, NERNST, WEIGHT, EXACT, SUB
 static const convis_field params[] = {
     CONVIS_BLUR_FIELDS,
     { "tau",      "s",  0.010, 0, 1e3, 0, "time constant of the horizontal cells" },
-    { "leak",     "Hz", 10, 1e-6, 1e5, 0, "inert leak of the receptors (g0)" },
-    { "feedback", "1",  200, 0, 1e6, 0, "horizontal feedback (F)" },
+    { "leak",     "Hz", 10, -1e5, 1e5, 0, "inert leak of the receptors (g0); not 0" },
+    { "feedback", "1",  200, -1e6, 1e6, 0, "horizontal feedback (F)" },
     { "nernst",   "1",  0, -1e3, 1e3, 0, "reversal potential of the feedback (E_n)" },
     { "weight",   "1",  0, -1e3, 1e3, 0, "of the horizontal cells in the output" },
     { "exact",    "1",  1, 0, 1, CONVIS_WHOLE | CONVIS_PLAN, "1: second order in dt; 0: VirtualRetina's hand-overs" },
@@ -101,6 +114,8 @@ static const convis_field params[] = {
 static const convis_field states[] = {
     { "P", "1", 0, 0, 0, 0, "receptor" },
     { "H", "1", 0, 0, 0, 0, "horizontal cells" },
+    { "P_low", "1", 0, 0, 0, 0, "what P is too coarse for" },
+    { "H_low", "1", 0, 0, 0, 0, "what H is too coarse for" },
     { 0 }
 };
 static const convis_field outputs[] = {
@@ -148,6 +163,8 @@ static convis_status prepare(convis_pass *p)
     const double *a = p->param;
     convis_blur_spec s = convis_blur_spec_of(a, 0);
     double h = p->dt/substeps(p);
+    if (fabs(a[LEAK]) < 1e-6)
+        return convis_fail(p->context, CONVIS_EINVAL, "%s.leak: %g Hz, expected at least 1e-6 Hz, or less than -1e-6 Hz", p->path, a[LEAK]);
     double b = a[TAU] > 0 ? -expm1(-h/a[TAU]) : 1, db = a[TAU] > 0 ? (b - 1)*h/(a[TAU]*a[TAU]) : 0;
     double number[K_COUNT] = { a[LEAK], a[FEEDBACK], a[NERNST], a[WEIGHT], h, b, a[EXACT], 1/b, db };
     for (int k = 0; k < K_COUNT; k++) ((convis_real *)p->constants)[k] = (convis_real)number[k];
@@ -157,15 +174,24 @@ static convis_status prepare(convis_pass *p)
 
 static double heard(double v) { return v > 0 ? v/(1 + v/5e5) : 0; }
 
+/* Does more flow in than out when P has been v for long? */
+static int gains(const double *a, double x, double v)
+{
+    double f = a[FEEDBACK]*heard(v);
+    return x + f*a[NERNST] > (a[LEAK] + f)*v;
+}
+
 /* exact: settled, P where as much flows in as out. VirtualRetina starts in the dark whatever was before. */
 static double past(const convis_pass *p, const double *x, double *state)
 {
     const double *a = p->param;
-    double low = 0, high = fabs(x[0])/a[LEAK] + fabs(a[NERNST]);
+    double low = 0, high = 1;
     if (!(a[EXACT] > 0) || !(x[0] > 0)) return 0;
+    while (high < 1e12 && gains(a, x[0], high)) high *= 2;
+    if (!(high < 1e12)) return 0;                            /* nothing holds it */
     for (int k = 0; k < 200; k++) {
-        double v = 0.5*(low + high), f = a[FEEDBACK]*heard(v);
-        if (x[0] + f*a[NERNST] > (a[LEAK] + f)*v) low = v; else high = v;
+        double v = 0.5*(low + high);
+        if (gains(a, x[0], v)) low = v; else high = v;
     }
     state[0] = low;
     state[1] = heard(low);
@@ -191,13 +217,13 @@ static void forward(convis_pass *p)
             convis_real *q = p->tape[0] ? taped(p, BLURRED, t, s) : convis_map_of(p, Q);
             record(p, t, s);
             for (int64_t y0, y1 = -1; convis_next_strip(p, neighbourhood(p), &y0, &y1);) {
-                convis_launch_rows(p, "luminance_receptor", p->out_shape, y0, y1, (void *[]){ k, x, receptor, horizontal, q });
+                convis_launch_rows(p, "luminance_receptor", p->out_shape, y0, y1, (void *[]){ k, x, receptor, horizontal, p->state[2], q });
                 convis_blur_rows(p, neighbourhood(p), q, q, planes, y0, y1, blur_scratch(p));
             }
             convis_barrier(p);
             convis_blur_columns(p, neighbourhood(p), q, planes, blur_scratch(p));
             convis_barrier(p);
-            convis_launch_own(p, "luminance_horizontal", (void *[]){ k, q, receptor, horizontal, y });
+            convis_launch_own(p, "luminance_horizontal", (void *[]){ k, q, receptor, horizontal, p->state[3], y });
         }
         record(p, t, m);
         if (p->extra[0]) convis_copy_rows(p, receptor, p->extra[0] + t*n);
@@ -226,6 +252,8 @@ static void vjp(convis_pass *p)
                 "luminance_back", (void *[]){ k, x, before, taped(p, H, t, s), heard, g, q, dp, dh, dx, sums });
         }
     }
+    convis_copy_rows(p, dp, p->d_state[2]);                  /* parts of P and H */
+    convis_copy_rows(p, dh, p->d_state[3]);
 }
 
 CONVIS_LAYER_KERNELS(luminance_gain)

@@ -112,6 +112,9 @@ static void prepare_deriche_radial(convis_blur *b, const convis_blur_spec *s)
     for (int64_t y = 0; y < b->h; y++)
         for (int64_t x = 0; x < b->w; x++) {
             deriche_coefficients(DERICHE_A/(s->sigma*s->ppd*growth(s, (double)x - cx, (double)y - cy)), a);
+            /* What rounding b1 and b2 does to the answer to a constant, where their sum comes close to 1, a0 ... a3 make up for. */
+            double exact = 1 - a[4] - a[5], rounded = 1 - (double)(convis_real)a[4] - (double)(convis_real)a[5];
+            for (int k = 0; k < 4; k++) a[k] *= rounded/exact;
             for (int k = 0; k < 6; k++) b->row[k][x*b->h + y] = b->column[k][y*b->w + x] = (convis_real)a[k];
         }
 }

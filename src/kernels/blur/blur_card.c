@@ -121,6 +121,21 @@ CONVIS_KERNEL5(blur_deriche, PARAM z, PARAM c, IN in, OUT out, OUT kept)
     integer length = (integer)z[LENGTH], stride = (integer)z[STRIDE], cs = (integer)z[C_STRIDE], step = (integer)z[C_STEP];
     CONVIS_PIXELS(line) {
         integer at = first_of(z, line), k = line%(integer)z[LINES]*(integer)z[C_LINE];
+        if (!frame) {                                            /* a constant stays what it is: blur_lines.c */
+            real F = z[END_F], G = z[END_R], b1 = c[4*step], b2 = c[5*step], x1 = in[at], d1 = 0, y1 = 0, y2 = 0;
+            for (integer i = 0; i < length; i++) {
+                real x = in[at + i*stride], d = x1 - x, y = ((F - c[0])*d + F*b2*d1) + (b1*y1 + b2*y2);
+                kept[at + i*stride] = y;
+                x1 = x; d1 = d; y2 = y1; y1 = y;
+            }
+            d1 = y1 = y2 = 0;
+            for (integer i = length - 1; i >= 0; i--) {
+                real x = in[at + i*stride], d = x1 - x, y = (G*d + (c[3*step] + G*b2)*d1) + (b1*y1 + b2*y2);
+                out[at + i*stride] = x + (kept[at + i*stride] + y);
+                x1 = x; d1 = d; y2 = y1; y1 = y;
+            }
+            continue;
+        }
         real x1 = in[at], y1 = x1*z[END_F], y2 = y1;
         for (integer i = 0; i < length; i++) {
             PARAM a = c + i*cs + k;
@@ -128,15 +143,13 @@ CONVIS_KERNEL5(blur_deriche, PARAM z, PARAM c, IN in, OUT out, OUT kept)
             kept[at + i*stride] = y;
             x1 = x; y2 = y1; y1 = y;
         }
-        real x2 = in[at + (length - 1)*stride];
-        x1 = x2;
+        x1 = in[at + (length - 1)*stride];
         y1 = y2 = x1*z[END_R];
         for (integer i = length - 1; i >= 0; i--) {
             PARAM a = c + i*cs + k;
-            real x = in[at + i*stride], first = frame ? x : x1, second = frame ? x1 : x2;
-            real y = a[2*step]*first + a[3*step]*second + a[4*step]*y1 + a[5*step]*y2;
+            real x = in[at + i*stride], y = a[2*step]*x + a[3*step]*x1 + a[4*step]*y1 + a[5*step]*y2;
             out[at + i*stride] = kept[at + i*stride] + y;
-            x2 = x1; x1 = x; y2 = y1; y1 = y;
+            x1 = x; y2 = y1; y1 = y;
         }
     }
 }

@@ -57,26 +57,30 @@ INLINE void diffuse(const real *in, int64_t in_stride, real *s, real *out, int64
     }
 }
 
-/* ---- Deriche, uniform: CImg's borders (SPEC 2a). c = a0 a1 a2 a3 b1 b2, one number each ---- */
+/* ---- Deriche, uniform: CImg's borders (SPEC 2a). c = a0 a1 a2 a3 b1 b2, one number each ----
+ *
+ * The forward recursion answers a constant x with F x, the backward one with G x, F + G = 1. What is computed is how far they are from
+ * that, from differences of neighbours (blur.h): a constant stays what it is, to the last bit, also where b1 + b2 comes close to 1. */
 
 INLINE void deriche(const convis_blur *b, const real *in, int64_t in_stride, real *s, int64_t stride, int64_t length, real *f)
 {
     const real *const *c = (const real *const *)b->column;
-    vector a0 = all(c[0][0]), a1 = all(c[1][0]), a2 = all(c[2][0]), a3 = all(c[3][0]), b1 = all(c[4][0]), b2 = all(c[5][0]);
-    vector x1[VECTORS], x2[VECTORS], y1[VECTORS], y2[VECTORS];
-    EACH { x1[j] = load(in + j*WIDTH); y1[j] = y2[j] = x1[j]*all(b->end_forward); }
+    real F = b->end_forward, G = b->end_backward;
+    vector b1 = all(c[4][0]), b2 = all(c[5][0]), f1 = all(F - c[0][0]), f2 = all(F*c[5][0]), g1 = all(G), g2 = all(c[3][0] + G*c[5][0]);
+    vector x1[VECTORS], d1[VECTORS], y1[VECTORS], y2[VECTORS];
+    EACH { x1[j] = load(in + j*WIDTH); d1[j] = y1[j] = y2[j] = all(0); }
     for (int64_t i = 0; i < length; i++)
         EACH {
-            vector x = load(in + i*in_stride + j*WIDTH), y = a0*x + a1*x1[j] + b1*y1[j] + b2*y2[j];
+            vector x = load(in + i*in_stride + j*WIDTH), d = x1[j] - x, y = (f1*d + f2*d1[j]) + (b1*y1[j] + b2*y2[j]);
             store(f + i*LANES + j*WIDTH, y);
-            x1[j] = x; y2[j] = y1[j]; y1[j] = y;
+            x1[j] = x; d1[j] = d; y2[j] = y1[j]; y1[j] = y;
         }
-    EACH { x1[j] = x2[j] = load(in + (length - 1)*in_stride + j*WIDTH); y1[j] = y2[j] = x1[j]*all(b->end_backward); }
+    EACH { x1[j] = load(in + (length - 1)*in_stride + j*WIDTH); d1[j] = y1[j] = y2[j] = all(0); }
     for (int64_t i = length - 1; i >= 0; i--)
         EACH {
-            vector x = load(in + i*in_stride + j*WIDTH), y = a2*x1[j] + a3*x2[j] + b1*y1[j] + b2*y2[j];
-            store(s + i*stride + j*WIDTH, load(f + i*LANES + j*WIDTH) + y);
-            x2[j] = x1[j]; x1[j] = x; y2[j] = y1[j]; y1[j] = y;
+            vector x = load(in + i*in_stride + j*WIDTH), d = x1[j] - x, y = (g1*d + g2*d1[j]) + (b1*y1[j] + b2*y2[j]);
+            store(s + i*stride + j*WIDTH, x + (load(f + i*LANES + j*WIDTH) + y));
+            x1[j] = x; d1[j] = d; y2[j] = y1[j]; y1[j] = y;
         }
 }
 

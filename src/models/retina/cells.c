@@ -98,7 +98,8 @@ double convis_retina_density(const struct convis_retina *r, double radius)
 
 /* ---- Lists of cells ---- */
 
-struct list { convis_context *c; const struct convis_retina *r; struct convis_cells *cells; int64_t room; int layer; };
+/* next: the number of the next cell that brings none. */
+struct list { convis_context *c; const struct convis_retina *r; struct convis_cells *cells; int64_t room, next; int layer; };
 
 static convis_status reserve(struct list *l, int64_t more)
 {
@@ -119,8 +120,8 @@ static convis_status reserve(struct list *l, int64_t more)
 static void add(struct list *l, double x, double y, int32_t id)
 {
     struct convis_cells *s = l->cells;
-    s->unit[s->total] = (convis_unit){ id < 0 ? (int32_t)s->total : id, l->layer, x, y };
-    s->total++;
+    s->unit[s->total++] = (convis_unit){ id < 0 ? (int32_t)l->next : id, l->layer, x, y };
+    l->next++;
 }
 
 /* A cell of an array, moved by up to `reach` degrees when positions are noisy. */
@@ -138,6 +139,7 @@ static void add_shifted(struct list *l, double x, double y, double reach, uint64
 static convis_status add_square(struct list *l, const struct convis_ganglion *g, double size_x, double size_y, uint64_t seed)
 {
     double nx = floor(size_x*g->density), ny = floor(size_y*g->density);
+    if (!(nx >= 1 && ny >= 1)) return CONVIS_OK;
     convis_status status = reserve(l, nx*ny > MOST_CELLS ? (int64_t)MOST_CELLS + 1 : (int64_t)(nx*ny));
     if (status) return status;
     int64_t index = 0;
@@ -184,16 +186,19 @@ static convis_status add_dense(struct list *l, const struct convis_retina_map *m
     return CONVIS_OK;
 }
 
-/* Those units of a list that belong to this layer; layer < 0: all. */
-static convis_status add_explicit(struct list *l, const convis_unit *unit, int64_t count, int layer)
+/* Those units of a list that belong to this layer; layer < 0: all. They count from `first` on, whatever came before. */
+static convis_status add_explicit(struct list *l, const convis_unit *unit, int64_t count, int layer, int64_t first)
 {
+    int64_t next = l->next;
     convis_status status = reserve(l, count);
+    l->next = first;
     for (int64_t k = 0; k < count && !status; k++) {
         if (layer >= 0 && unit[k].layer != layer) continue;
         if (!isfinite(unit[k].x) || !isfinite(unit[k].y))
             return convis_fail(l->c, CONVIS_EINVAL, "unit %d: it lies at (%g, %g) deg, expected finite numbers", unit[k].id, unit[k].x, unit[k].y);
         add(l, unit[k].x, unit[k].y, unit[k].id);
     }
+    l->next = next;
     return status;
 }
 
@@ -258,8 +263,13 @@ convis_status convis_retina_cells(convis_context *c, const struct convis_retina 
     double center_x = (double)map->size_x/2.0 - half, center_y = (double)map->size_y/2.0 - half;
     convis_status status = CONVIS_OK;
     int listed = override != NULL, spiking = 0;
+    int64_t first = 0;
     memset(cells, 0, sizeof *cells);
-    for (int k = 0; k < r->ganglions; k++) spiking += r->ganglion[k].spikes;
+    /* The original makes listed cells while it reads the file, and arrays afterwards: these are numbered after all of those. */
+    for (int k = 0; k < r->ganglions; k++) {
+        spiking += r->ganglion[k].spikes;
+        if (r->ganglion[k].spikes && r->ganglion[k].unit) l.next += r->ganglion[k].units;
+    }
     for (int64_t k = 0; override && k < overrides; k++)
         if (override[k].layer < 0 || override[k].layer >= spiking)
             return convis_fail(c, CONVIS_EINVAL, "unit %d: spiking layer %d, expected 0 to %d (this retina has %d spiking layer%s)",
@@ -269,8 +279,12 @@ convis_status convis_retina_cells(convis_context *c, const struct convis_retina 
         cells->first[k] = cells->total;
         cells->layer[k] = g->spikes ? l.layer : -1;
         if (!g->spikes) continue;
-        if (override) status = add_explicit(&l, override, overrides, l.layer);
-        else if (g->unit) { status = add_explicit(&l, g->unit, g->units, -1); listed = 1; }
+        if (override) status = add_explicit(&l, override, overrides, l.layer, cells->total);
+        else if (g->unit) {
+            status = add_explicit(&l, g->unit, g->units, -1, first);
+            first += g->units;
+            listed = 1;
+        }
         else if (g->cells == CONVIS_CELLS_SQUARE) status = add_square(&l, g, map->array_x[k], map->array_y[k], seed);
         else if (g->cells == CONVIS_CELLS_CIRCULAR) status = add_circular(&l, g, map->array_x[k], seed);
         else if (g->cells == CONVIS_CELLS_DENSE) {

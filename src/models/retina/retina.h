@@ -26,7 +26,7 @@ struct convis_ganglion {
     int    cells;                                        /* enum convis_cell_kind */
     double size_x, size_y, diameter;                     /* degrees; 0: as large as the map allows */
     double density, position_noise;                      /* 1/degree; in units of the spacing */
-    /* Explicit cells (all-units); they replace the generated array. From convis_obtain; NULL: none. */
+    /* Explicit cells (all-units); they replace the generated array. From convis_obtain; NULL: none. Numbered before all arrays. */
     convis_unit *unit;
     int64_t units;
 };
@@ -76,7 +76,9 @@ struct convis_retina {
 enum convis_row_type { CONVIS_ROW_REAL, CONVIS_ROW_WHOLE, CONVIS_ROW_SIGN, CONVIS_ROW_SWITCH, CONVIS_ROW_WORD };
 enum { CONVIS_ROW_OPEN = 1,                              /* the minimum itself is excluded */
        CONVIS_ROW_OURS = 2,                              /* an attribute that VirtualRetina does not know */
-       CONVIS_ROW_REQUIRED = 4 };                        /* the attribute has no default in a file */
+       CONVIS_ROW_REQUIRED = 4,                          /* the attribute has no default in a file */
+       CONVIS_ROW_NONZERO = 8,                           /* any number but 0 */
+       CONVIS_ROW_SIZE = 16 };                           /* a spread: its sign has no effect, and is dropped */
 struct convis_row {
     const char *path;                                    /* "opl.center.tau"; of a ganglion layer: without "ganglion_0." */
     int         type;                                    /* REAL lives in a double, all others in an int */

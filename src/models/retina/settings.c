@@ -21,6 +21,8 @@
 #define NEEDS(p, m)         .needs = p, .mask = m
 #define OPEN                .flags = CONVIS_ROW_OPEN
 #define OURS                .flags = CONVIS_ROW_OURS
+#define NONZERO             .flags = CONVIS_ROW_NONZERO
+#define SIZE                .flags = CONVIS_ROW_SIZE
 #define REQUIRED            .flags = CONVIS_ROW_REQUIRED
 
 #define ROOT      "retina-description-file"
@@ -41,8 +43,8 @@ const struct convis_row convis_retina_rows[] = {
       .doc = "virtualretina: as the original program computes; converged: the same model solved well" },
     { .path = "dt", REAL, .unit = "s", RANGE(1, 0, 10), OPEN, AT("retina", "temporal-step__sec"), FIELD(dt),
       .doc = "time step" },
-    { .path = "range", REAL, RANGE(255, 0, 1e12), OPEN, AT("retina", "input-luminosity-range"), FIELD(range),
-      .doc = "range of the input's luminance, by which it is divided" },
+    { .path = "range", REAL, RANGE(255, -1e12, 1e12), NONZERO, AT("retina", "input-luminosity-range"), FIELD(range),
+      .doc = "range of the input's luminance, by which it is divided; negative: bright and dark change places" },
     { .path = "ppd", REAL, .unit = "px/deg", RANGE(1, 0, 1e5), OPEN, AT("retina", "pixels-per-degree"), FIELD(ppd),
       .doc = "pixels per degree of visual angle" },
     { .path = "initial", REAL, RANGE(NAN, -1e12, 1e12), .words = "auto", AT(ROOT, "initial-luminance"), OURS, FIELD(initial),
@@ -89,7 +91,7 @@ const struct convis_row convis_retina_rows[] = {
       FIELD(receptor_tau), NEEDS("opl", IF_LUMINANCE), .doc = "without effect (as in the original program)" },
     { .path = "opl.receptor.sigma", REAL, .unit = "deg", RANGE(0, 0, 1e4), AT(LUMINANCE, "sigma-receptors__deg"),
       FIELD(receptor_sigma), NEEDS("opl", IF_LUMINANCE), .doc = "only widens the border kept free of cells" },
-    { .path = "opl.receptor.leak", REAL, .unit = "Hz", RANGE(10, 0, 1e9), OPEN, AT(LUMINANCE, "inert-leak-in-receptors"),
+    { .path = "opl.receptor.leak", REAL, .unit = "Hz", RANGE(10, -1e5, 1e5), NONZERO, AT(LUMINANCE, "inert-leak-in-receptors"),
       FIELD(receptor_leak), NEEDS("opl", IF_LUMINANCE), .doc = "inert leak of the receptors" },
     { .path = "opl.horizontal.sigma", REAL, .unit = "deg", RANGE(1, 0, 1e4), AT(LUMINANCE, "sigma-horizontal-cells__deg"),
       FIELD(horizontal_sigma), NEEDS("opl", IF_LUMINANCE), .doc = "spread of the horizontal cells" },
@@ -97,7 +99,7 @@ const struct convis_row convis_retina_rows[] = {
       FIELD(horizontal_tau), NEEDS("opl", IF_LUMINANCE), .doc = "time constant of the horizontal cells" },
     { .path = "opl.horizontal.weight", REAL, RANGE(0, -1e3, 1e3), AT(LUMINANCE, "relative-weight-surround-center"),
       FIELD(horizontal_weight), NEEDS("opl", IF_LUMINANCE), .doc = "weight of the horizontal cells in the output" },
-    { .path = "opl.horizontal.feedback", REAL, RANGE(200, 0, 1e9), AT(LUMINANCE, "horizontal-feedback-amplification"),
+    { .path = "opl.horizontal.feedback", REAL, RANGE(200, -1e6, 1e6), AT(LUMINANCE, "horizontal-feedback-amplification"),
       FIELD(horizontal_feedback), NEEDS("opl", IF_LUMINANCE), .doc = "feedback conductance on the receptors" },
     { .path = "opl.horizontal.nernst", REAL, RANGE(0, -1e9, 1e9), AT(LUMINANCE, "horizontal-feedback-nernst-potential"),
       FIELD(horizontal_nernst), NEEDS("opl", IF_LUMINANCE), .doc = "reversal potential of that feedback" },
@@ -106,16 +108,16 @@ const struct convis_row convis_retina_rows[] = {
       .doc = "bipolar cells with contrast gain control; custom: with the further numbers of the original" },
     { .path = "bipolar.amplification", REAL, .unit = "Hz", RANGE(100, -1e9, 1e9), AT(GAIN, "opl-amplification__Hz"),
       FIELD(bipolar_amplification), NEEDS("bipolar", IF_GAIN), .doc = "gain of the current from the outer plexiform layer" },
-    { .path = "bipolar.leak", REAL, .unit = "Hz", RANGE(10, 0, 1e9), OPEN, AT(GAIN, "bipolar-inert-leaks__Hz"),
+    { .path = "bipolar.leak", REAL, .unit = "Hz", RANGE(10, -1e5, 1e5), NONZERO, AT(GAIN, "bipolar-inert-leaks__Hz"),
       FIELD(bipolar_leak), NEEDS("bipolar", IF_GAIN), .doc = "inert leak conductance" },
     { .path = "bipolar.adaptation.sigma", REAL, .unit = "deg", RANGE(1, 0, 1e4), AT(GAIN, "adaptation-sigma__deg"),
       FIELD(adaptation_sigma), NEEDS("bipolar", IF_GAIN), .doc = "spread of the adaptation conductance (amacrine cells)" },
     { .path = "bipolar.adaptation.tau", REAL, .unit = "s", RANGE(.01, 0, 1e4), AT(GAIN, "adaptation-tau__sec"),
       FIELD(adaptation_tau), NEEDS("bipolar", IF_GAIN), .doc = "time constant of the adaptation conductance" },
-    { .path = "bipolar.adaptation.amplification", REAL, .unit = "Hz", RANGE(100, 0, 1e9),
+    { .path = "bipolar.adaptation.amplification", REAL, .unit = "Hz", RANGE(100, -1e9, 1e9),
       AT(GAIN, "adaptation-feedback-amplification__Hz"), FIELD(adaptation_amplification), NEEDS("bipolar", IF_GAIN),
-      .doc = "strength of the gain control; 0: none" },
-    { .path = "bipolar.adaptation.exponent", REAL, RANGE(2, 0, 100), AT(CUSTOM, "adaptation-powerlaw-exponent"),
+      .doc = "strength of the gain control; 0: none; negative: of its size, with the threshold's sign turned" },
+    { .path = "bipolar.adaptation.exponent", REAL, RANGE(2, -100, 100), AT(CUSTOM, "adaptation-powerlaw-exponent"),
       FIELD(adaptation_exponent), NEEDS("bipolar", IF_CUSTOM), .doc = "power of the bipolar signal that drives adaptation" },
     { .path = "bipolar.adaptation.reversal", REAL, RANGE(0, -1e9, 1e9), AT(CUSTOM, "adaptation-E-inh"),
       FIELD(adaptation_reversal), NEEDS("bipolar", IF_CUSTOM), .doc = "reversal potential of the adaptation conductance" },
@@ -134,17 +136,17 @@ const struct convis_row convis_retina_rows[] = {
     { .path = "eye", SWITCH, PRESENCE(EYE), FIELD(eye), .doc = "fixational eye movements: microsaccades" },
     { .path = "eye.period", REAL, .unit = "s", RANGE(.2, 0, 1e6), AT(EYE, "period-mean__sec"),
       FIELD(eye_period), NEEDS("eye", IF_ON), .doc = "mean time from one microsaccade to the next" },
-    { .path = "eye.period_sd", REAL, .unit = "s", RANGE(.04, 0, 1e6), AT(EYE, "period-stdev__sec"),
+    { .path = "eye.period_sd", REAL, .unit = "s", RANGE(.04, 0, 1e6), SIZE, AT(EYE, "period-stdev__sec"),
       FIELD(eye_period_sd), NEEDS("eye", IF_ON), .doc = "standard deviation of that time" },
     { .path = "eye.amplitude", REAL, .unit = "deg", RANGE(10, 0, 1e4), AT(EYE, "amplitude-mean__deg"),
       FIELD(eye_amplitude), NEEDS("eye", IF_ON), .doc = "mean amplitude; four times it is taken from the image" },
-    { .path = "eye.amplitude_sd", REAL, .unit = "deg", RANGE(.04, 0, 1e4), AT(EYE, "amplitude-stdev__deg"),
+    { .path = "eye.amplitude_sd", REAL, .unit = "deg", RANGE(.04, 0, 1e4), SIZE, AT(EYE, "amplitude-stdev__deg"),
       FIELD(eye_amplitude_sd), NEEDS("eye", IF_ON), .doc = "standard deviation of the amplitude; always 0.04 in virtualretina numerics" },
     { .path = "eye.duration", REAL, .unit = "s", RANGE(10, 0, 1e6), AT(EYE, "saccade-duration-mean__sec"),
       FIELD(eye_duration), NEEDS("eye", IF_ON), .doc = "mean duration of a microsaccade" },
-    { .path = "eye.duration_sd", REAL, .unit = "s", RANGE(.04, 0, 1e6), AT(EYE, "saccade-duration-stdev__sec"),
+    { .path = "eye.duration_sd", REAL, .unit = "s", RANGE(.04, 0, 1e6), SIZE, AT(EYE, "saccade-duration-stdev__sec"),
       FIELD(eye_duration_sd), NEEDS("eye", IF_ON), .doc = "standard deviation of the duration" },
-    { .path = "eye.angular_noise", REAL, .unit = "pi rad", RANGE(.3, 0, 1e3), AT(EYE, "angular-noise__pi-radians"),
+    { .path = "eye.angular_noise", REAL, .unit = "pi rad", RANGE(.3, 0, 1e3), SIZE, AT(EYE, "angular-noise__pi-radians"),
       FIELD(eye_angular_noise), NEEDS("eye", IF_ON), .doc = "spread of the direction about the way back to the centre" },
     { 0 }
 };
@@ -158,8 +160,8 @@ const struct convis_row convis_ganglion_rows[] = {
       GANGLION(transient_weight), .doc = "fraction that the high-pass takes away; 1: purely transient, 0: none" },
     { .path = "threshold", REAL, RANGE(0, -1e9, 1e9), AT(LAYER, "bipolar-linear-threshold"),
       GANGLION(threshold), .doc = "bipolar signal above which the current grows linearly" },
-    /* The original's synapses saturate at 5e5 Hz; a value there leaves them no range. */
-    { .path = "value_at_threshold", REAL, .unit = "Hz", RANGE(70, 0, 4e5), AT(LAYER, "value-at-linear-threshold__Hz"),
+    /* Below 0 and at 5e5 Hz, where the original's synapses saturate, the rectifier is none, but a curve with a pole. */
+    { .path = "value_at_threshold", REAL, .unit = "Hz", RANGE(70, -1e9, 1e9), AT(LAYER, "value-at-linear-threshold__Hz"),
       GANGLION(value_at_threshold), .doc = "current at that threshold" },
     { .path = "amplification", REAL, .unit = "Hz", RANGE(100, -1e9, 1e9), AT(LAYER, "bipolar-amplification__Hz"),
       GANGLION(amplification), .doc = "slope of the current above the threshold" },
@@ -172,33 +174,33 @@ const struct convis_row convis_ganglion_rows[] = {
       GANGLION(leak), NEEDS("spikes", IF_ON), .doc = "leak conductance of the integrate-and-fire cell" },
     { .path = "spikes.refractory", REAL, .unit = "s", RANGE(.003, 0, 1e3), AT(SPIKES, "refr-mean__sec"),
       GANGLION(refractory), NEEDS("spikes", IF_ON), .doc = "mean refractory time" },
-    { .path = "spikes.refractory_sd", REAL, .unit = "s", RANGE(0, 0, 1e3), AT(SPIKES, "refr-stdev__sec"),
+    { .path = "spikes.refractory_sd", REAL, .unit = "s", RANGE(0, 0, 1e3), SIZE, AT(SPIKES, "refr-stdev__sec"),
       GANGLION(refractory_sd), NEEDS("spikes", IF_ON), .doc = "standard deviation of the refractory time" },
-    { .path = "spikes.noise", REAL, RANGE(0, 0, 1e3), AT(SPIKES, "sigma-V"),
+    { .path = "spikes.noise", REAL, RANGE(0, 0, 1e3), SIZE, AT(SPIKES, "sigma-V"),
       GANGLION(noise), NEEDS("spikes", IF_ON), .doc = "standard deviation of the potential by noise; the threshold is 1" },
     { .path = "spikes.random_init", SWITCH, AT(SPIKES, "random-init"),
       GANGLION(random_init), NEEDS("spikes", IF_ON), .doc = "cells start at random potentials instead of 0" },
     { .path = "spikes.adaptation", SWITCH, PRESENCE(ADAP),
       GANGLION(adaptation), NEEDS("spikes", IF_ON), .doc = "spike-frequency adaptation" },
-    { .path = "spikes.adaptation.delta", REAL, .unit = "Hz", RANGE(0, 0, 1e9), AT(ADAP, "delta-g-adap__Hz"),
+    { .path = "spikes.adaptation.delta", REAL, .unit = "Hz", RANGE(0, -1e5, 1e5), AT(ADAP, "delta-g-adap__Hz"),
       GANGLION(adaptation_delta), NEEDS("spikes.adaptation", IF_ON), .doc = "conductance that each spike adds" },
-    { .path = "spikes.adaptation.tau", REAL, .unit = "s", RANGE(0, 0, 1e4), AT(ADAP, "tau-g-adap__sec"),
+    { .path = "spikes.adaptation.tau", REAL, .unit = "s", RANGE(0, 0, 1e4), .flags = CONVIS_ROW_OPEN | CONVIS_ROW_REQUIRED, AT(ADAP, "tau-g-adap__sec"),
       GANGLION(adaptation_tau), NEEDS("spikes.adaptation", IF_ON), .doc = "time constant with which it decays" },
     { .path = "spikes.adaptation.reversal", REAL, RANGE(0, -1e9, 1e9), AT(ADAP, "E-adap"),
       GANGLION(adaptation_reversal), NEEDS("spikes.adaptation", IF_ON), .doc = "reversal potential of that conductance" },
 
     { .path = "cells", WORD("none|square|circular|dense", 3), PRESENCE(ARRAY), GANGLION(cells), NEEDS("spikes", IF_ON),
       .doc = "where the cells lie; dense: one per pixel. Setting it drops an explicit list of cells" },
-    { .path = "size_x", REAL, .unit = "deg", RANGE(0, 0, 1e6), AT("square-array", "size-x__deg"),
-      GANGLION(size_x), NEEDS("cells", IF_SQUARE), .doc = "width of the array; 0: as the map allows" },
-    { .path = "size_y", REAL, .unit = "deg", RANGE(0, 0, 1e6), AT("square-array", "size-y__deg"),
-      GANGLION(size_y), NEEDS("cells", IF_SQUARE), .doc = "height of the array; 0: as the map allows" },
-    { .path = "diameter", REAL, .unit = "deg", RANGE(0, 0, 1e6), AT("circular-array", "diameter__deg"),
-      GANGLION(diameter), NEEDS("cells", IF_CIRCULAR), .doc = "diameter of the array; 0: as the map allows" },
-    { .path = "density", REAL, .unit = "1/deg", RANGE(1, 0, 1e5), OPEN,
+    { .path = "size_x", REAL, .unit = "deg", RANGE(0, -1e6, 1e6), AT("square-array", "size-x__deg"),
+      GANGLION(size_x), NEEDS("cells", IF_SQUARE), .doc = "width of the array; 0: as the map allows; negative: no cells" },
+    { .path = "size_y", REAL, .unit = "deg", RANGE(0, -1e6, 1e6), AT("square-array", "size-y__deg"),
+      GANGLION(size_y), NEEDS("cells", IF_SQUARE), .doc = "height of the array; 0: as the map allows; negative: no cells" },
+    { .path = "diameter", REAL, .unit = "deg", RANGE(0, -1e6, 1e6), AT("circular-array", "diameter__deg"),
+      GANGLION(diameter), NEEDS("cells", IF_CIRCULAR), .doc = "diameter of the array; 0: as the map allows; negative: no cells" },
+    { .path = "density", REAL, .unit = "1/deg", RANGE(1, -1e5, 1e5),
       AT(ARRAY, "uniform-density__inv-deg|fovea-density__inv-deg"), GANGLION(density), NEEDS("cells", IF_SQUARE + IF_CIRCULAR),
-      .doc = "cells per degree along a line (circular: in the fovea)" },
-    { .path = "position_noise", REAL, RANGE(0, 0, 100), AT(ARRAY, "noise_pos"),
+      .doc = "cells per degree along a line (circular: in the fovea); 0 or less, in square arrays only: no cells" },
+    { .path = "position_noise", REAL, RANGE(0, 0, 100), SIZE, AT(ARRAY, "noise_pos"),
       GANGLION(position_noise), NEEDS("cells", IF_SQUARE + IF_CIRCULAR), .doc = "largest random shift of a cell, in cell spacings" },
     { 0 }
 };
@@ -329,6 +331,9 @@ convis_status convis_row_parse(convis_context *c, const struct convis_row *row, 
     if (row->type == CONVIS_ROW_SIGN) { store(row, base, v < 0 ? -1 : 1); return CONVIS_OK; }
     if (!is_real(row) && v != floor(v))
         return convis_fail(c, CONVIS_EINVAL, "%s: '%s', expected a whole number", where, convis_quoted(quoted, text));
+    if (row->flags & CONVIS_ROW_SIZE) v = fabs(v);
+    if (row->flags & CONVIS_ROW_NONZERO && v == 0)
+        return convis_fail(c, CONVIS_EINVAL, "%s: 0%s%s, expected a number other than 0", where, *unit ? " " : "", unit);
     if (v < row->min || v > row->max || (row->flags & CONVIS_ROW_OPEN && v <= row->min)) return bad_range(c, row, where, v);
     store(row, base, v);
     return CONVIS_OK;
@@ -500,6 +505,8 @@ convis_status convis_retina_check(convis_context *c, const struct convis_retina 
         if (!g->spikes) continue;
         if (!g->cells && !g->unit)
             return convis_fail(c, CONVIS_EINVAL, "ganglion_%d.cells: none, expected square, circular or dense for a layer that spikes", k);
+        if (g->cells == CONVIS_CELLS_CIRCULAR && !g->unit && !(g->density > 0))
+            return convis_fail(c, CONVIS_EINVAL, "ganglion_%d.density: %g 1/deg, expected more than 0 for a circular array", k, g->density);
         if (g->adaptation && !(g->adaptation_tau > 0))
             return convis_fail(c, CONVIS_EINVAL, "ganglion_%d.spikes.adaptation.tau: 0 s, expected more than 0 s", k);
     }

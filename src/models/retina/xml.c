@@ -1,13 +1,14 @@
 /* xml.c - VirtualRetina's files, read and written by the table of description.c.
  *
  * The format is the original's (SPEC 10 names every attribute); what it does not know goes into attributes of the
- * root (numerics, initial-luminance, cells-seed) and one of <square-array> (dense), of which it only warns. Stricter
- * than the original: a value that is no number or out of range is an error, and so are an <undershoot> without its
- * numbers and cells without an array, which it would read from uninitialised memory. Only what counts is written:
- * the numbers of an element that is switched off are not. */
+ * root (numerics, initial-luminance, cells-seed) and one of <square-array> (dense), of which it only warns. Values
+ * that are odd but have a meaning there have it here, too, with a warning. An error is what has none: a value that is no
+ * number, a negative time, and an <undershoot> without its numbers or cells without an array, which it would read from
+ * uninitialised memory. Only what counts is written: the numbers of an element that is switched off are not. */
 #include "retina.h"
 #include "base/context.h"
 #include "base/text.h"
+#include "models/graph/yaml.h"
 #include <libxml/parser.h>
 #include <libxml/tree.h>
 #include <math.h>
@@ -155,17 +156,70 @@ static long line_of(const struct reading *in, xmlNodePtr node, const char *attri
     return line;
 }
 
+/* Numbers that hardly anybody means, and what they do. */
+static const struct odd { const char *path; double least, most; const char *what; } odd[] = {
+    { "range",                             0, INFINITY, "it turns the sign of all signals" },
+    { "opl.receptor.leak",                 0, INFINITY, "receptors run away until the horizontal cells hold them" },
+    { "opl.horizontal.feedback",           0, INFINITY, "horizontal cells lessen the leak of receptors" },
+    { "bipolar.leak",                      0, INFINITY, "bipolar signals run away until adaptation holds them" },
+    { "bipolar.adaptation.amplification",  0, INFINITY, "it acts by its size, and the threshold with its sign turned" },
+    { "bipolar.adaptation.exponent",       1, INFINITY, "adaptation has an infinite slope at its threshold, where single precision is too coarse" },
+    { "value_at_threshold",                0, 5e5,      "the rectifier has a pole" },
+    { "spikes.adaptation.delta",           0, INFINITY, "each spike makes the next one easier" },
+    { "size_x",                            0, INFINITY, "the array has no cells" },
+    { "size_y",                            0, INFINITY, "the array has no cells" },
+    { "diameter",                          0, INFINITY, "the array has no cells" },
+    { "density",                      1e-300, INFINITY, "the array has no cells" },
+};
+
+static convis_status warn_of_odd(struct reading *in, xmlNodePtr node, const struct convis_row *row, const char *name, const void *base)
+{
+    double v = row->type == CONVIS_ROW_REAL ? *(const double *)((const char *)base + row->offset) : 0;
+    for (size_t k = 0; k < sizeof odd/sizeof *odd && row->type == CONVIS_ROW_REAL; k++)
+        if (!strcmp(odd[k].path, row->path) && (v < odd[k].least || v >= odd[k].most))
+            return convis_warn(in->c, in->warnings, "%s:%ld: %s is %g: %s", in->name, line_of(in, node, name), name, v, odd[k].what);
+    return CONVIS_OK;
+}
+
+static int is_leaky(xmlNodePtr linear)
+{
+    xmlChar *value = xmlGetProp(linear, (const xmlChar *)"leaky-heat-equation");
+    double v = 0;
+    int on = value && (convis_number_parse((const char *)value, &v) ? trunc(v) != 0 : !strcmp((const char *)value, "on"));
+    xmlFree(value);
+    return on;
+}
+
+/* The text as the original understands it: of a whole number it reads what stands before the point, any whole number but 0
+ * switches on, spreads of noise and of the leaky heat equation have no sign. NULL: as it stands. */
+static const char *understood(xmlNodePtr node, const struct convis_row *row, const char *given, char text[64])
+{
+    double v;
+    if (!convis_number_parse(given, &v) || !(fabs(v) < 1e9)) return NULL;
+    int is_sigma = row->type == CONVIS_ROW_REAL && (!strcmp(row->path, "opl.center.sigma") || !strcmp(row->path, "opl.surround.sigma"));
+    if (row->type == CONVIS_ROW_SWITCH && v != 0 && v != 1) snprintf(text, 64, "%d", trunc(v) != 0);
+    else if (row->type == CONVIS_ROW_WHOLE && v != trunc(v)) snprintf(text, 64, "%.0f", trunc(v));
+    else if (v < 0 && (row->flags & CONVIS_ROW_SIZE || (is_sigma && is_leaky(node)))) convis_number_print(-v, text, 64);
+    else return NULL;
+    return text;
+}
+
 static convis_status read_attribute(struct reading *in, xmlNodePtr node, const struct convis_row *row, const char *name,
                                     xmlNodePtr content, void *base)
 {
     xmlChar *value = content ? xmlNodeListGetString(node->doc, content, 1) : NULL;
-    const char *given = value ? (const char *)value : "";
-    convis_status status = convis_row_parse(in->c, row, name, given, base);
+    char text[64], quoted[64];
+    const char *given = value ? (const char *)value : "", *other = understood(node, row, given, text);
+    convis_status status = convis_row_parse(in->c, row, name, other ? other : given, base);
     if (status) {                                        /* say it again with the line, which is too slow to find each time */
         char where[320];
         snprintf(where, sizeof where, "%s:%ld: %s", in->name, line_of(in, node, name), name);
         status = convis_row_parse(in->c, row, where, given, base);
     }
+    if (!status && other)
+        status = convis_warn(in->c, in->warnings, "%s:%ld: %s: '%s' is taken as %s, as in VirtualRetina", in->name,
+                             line_of(in, node, name), name, convis_quoted(quoted, given), other);
+    if (!status) status = warn_of_odd(in, node, row, name, base);
     xmlFree(value);
     return status;
 }
@@ -253,8 +307,6 @@ static convis_status begin(struct reading *in, xmlNodePtr node, int e, int64_t *
     case ADAP:       g->spikes = g->adaptation = 1; break;
     case SQUARE:     g->cells = CONVIS_CELLS_SQUARE; break;
     case CIRCULAR:   g->cells = CONVIS_CELLS_CIRCULAR; break;
-    case UNITS:                                          /* the list replaces the array even when it is empty */
-        return (g->unit = convis_obtain(in->c, sizeof *g->unit)) ? CONVIS_OK : CONVIS_ENOMEM;
     case UNIT: {
         convis_unit *u;
         convis_status status = add_unit(in, g, room, &u);
@@ -263,6 +315,27 @@ static convis_status begin(struct reading *in, xmlNodePtr node, int e, int64_t *
     }
     default: break;
     }
+    return CONVIS_OK;
+}
+
+/* What no attribute says alone. */
+static convis_status check_element(struct reading *in, xmlNodePtr node, int e, const void *base, int has_array)
+{
+    const struct convis_retina *r = in->r;
+    const struct convis_ganglion *g = base;
+    if (e == LINEAR && r->leaky_heat) {
+        const char *name = r->center_sigma > 0 && !(r->center_tau > 0) ? "center-tau__sec"
+                         : r->surround_weight != 0 && r->surround_sigma > 0 && !(r->surround_tau > 0) ? "surround-tau__sec" : NULL;
+        if (name)
+            return convis_fail(in->c, CONVIS_EINVAL, "%s:%ld: %s: 0 s, expected more with leaky-heat-equation on", in->name,
+                               line_of(in, node, name), name);
+    }
+    if (e == CIRCULAR && !(g->density > 0))
+        return convis_fail(in->c, CONVIS_EINVAL, "%s:%ld: fovea-density__inv-deg: %g 1/deg, expected more than 0 1/deg", in->name,
+                           line_of(in, node, "fovea-density__inv-deg"), g->density);
+    if ((e == SPIKES || e == ADAP) && !has_array && !g->units)
+        return convis_fail(in->c, CONVIS_EFORMAT, "%s:%ld: <%s> is without <square-array> or <circular-array>, expected one", in->name,
+                           line_of(in, node, ""), element[e].name);
     return CONVIS_OK;
 }
 
@@ -278,10 +351,11 @@ static convis_status read_element(struct reading *in, xmlNodePtr node, int e, vo
         while (k < ELEMENTS && !(element[k].parents >> e & 1 && !strcmp(element[k].name, (const char *)child->name))) k++;
         if (k == ELEMENTS) { status = unknown(in, child, e, NULL); continue; }
         int group = element[k].group;
-        if (group >= 0 && seen >> group & 1)
-            return convis_fail(in->c, CONVIS_EFORMAT, "%s:%ld: a second <%s> in <%s>, expected one%s", in->name,
-                               line_of(in, child, ""), element[k].name, element[e].name,
-                               group == LINEAR || group == GAIN || group == SPIKES || group == SQUARE ? " of its kind" : "");
+        if (group >= 0 && seen >> group & 1) {
+            status = convis_warn(in->c, in->warnings, "%s:%ld: a second <%s> in <%s>: ignored, as in VirtualRetina", in->name,
+                                 line_of(in, child, ""), element[k].name, element[e].name);
+            continue;
+        }
         if (group >= 0) seen |= 1u << group;
         void *inner = base;
         status = begin(in, child, k, &room, &inner);
@@ -291,12 +365,11 @@ static convis_status read_element(struct reading *in, xmlNodePtr node, int e, vo
     const char *missing = e == ROOT && !(seen >> RETINA & 1) ? "<retina>"
                         : e == RETINA && !(seen >> OPL & 1) ? "<outer-plexiform-layer>"
                         : e == OPL && !(seen >> LINEAR & 1) ? "<linear-version> or <luminance-gain-control-version>"
-                        : (e == SPIKES || e == ADAP) && !(seen >> SQUARE & 1) && !(seen >> UNITS & 1) ? "<square-array> or <circular-array>"
                         : NULL;
     if (missing)
         return convis_fail(in->c, CONVIS_EFORMAT, "%s:%ld: <%s> is without %s, expected one", in->name, line_of(in, node, ""),
                            element[e].name, missing);
-    return CONVIS_OK;
+    return check_element(in, node, e, base, seen >> SQUARE & 1);
 }
 
 /* The original writes the amplitude's deviation into the period's (quirk 9); what it would have computed is kept. */
