@@ -7,6 +7,7 @@
  * uninitialised memory. Only what counts is written: the numbers of an element that is switched off are not. */
 #include "retina.h"
 #include "base/context.h"
+#include "base/lines.h"
 #include "base/text.h"
 #include "models/graph/yaml.h"
 #include <libxml/parser.h>
