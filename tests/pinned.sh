@@ -9,6 +9,12 @@ for name in $(env | sed -n 's/^\([A-Z_]*\)=.*/\1/p'); do
     esac
 done
 mkdir -p "$home" || exit 1
-export HOME="$home" LC_ALL=C TZ=UTC MALLOC_PERTURB_=165
+if [ ! -d "$home/locale" ]; then                 # of one locale, `comma`: as C, but for its decimal comma (commas.h)
+    from=$(dirname "$0")/locale
+    made=$(mktemp -d "$home/XXXXXX") && localedef -c -f "$from/ascii" -i "$from/comma" --no-archive "$made/comma" > /dev/null 2>&1
+    chmod 755 "$made"
+    mv -T "$made" "$home/locale" 2> /dev/null || rm -rf "$made"                  # another test may have been faster
+fi
+export HOME="$home" LOCPATH="$home/locale" LC_ALL=C TZ=UTC MALLOC_PERTURB_=165
 umask 022
 exec "$@"

@@ -17,8 +17,18 @@
 #define PI 3.14159265358979323846
 
 static convis_context *c;
-static int open_context(void **state) { (void)state; return convis_open(&c, "cpu"); }
-static int close_context(void **state) { (void)state; convis_close(&c); return 0; }
+static char folder[] = "/tmp/convis-stimuli-XXXXXX";         /* the one that we are in */
+static int open_context(void **state)
+{
+    (void)state;
+    return !mkdtemp(folder) || chdir(folder) || convis_open(&c, "cpu");
+}
+static int close_context(void **state)
+{
+    (void)state;
+    convis_close(&c);
+    return chdir("/") || rmdir(folder);
+}
 
 typedef struct film { convis_real *v; int64_t steps, width, height; } film;
 
@@ -172,20 +182,20 @@ static void any_frame_can_be_first(void **state)
     (void)state;
     convis_stim_info kind;
     unsigned char pgm[15 + 20*16] = "P5\n20 16\n255\n";
-    FILE *file = fopen("/tmp/convis-stimuli.pgm", "wb");
+    FILE *file = fopen("photo.pgm", "wb");
     for (int k = 0; k < 20*16; k++) pgm[13 + k] = (unsigned char)(k*37);
     fwrite(pgm, 1, 13 + 20*16, file);
     fclose(file);
     for (int n = 0; convis_stim_list(n, &kind); n++) {
         char name[200];
-        snprintf(name, sizeof name, "stim:%s?duration=0.4%s", kind.name, strcmp(kind.name, "photo") ? "" : "&file=/tmp/convis-stimuli.pgm&rate=10");
+        snprintf(name, sizeof name, "stim:%s?duration=0.4%s", kind.name, strcmp(kind.name, "photo") ? "" : "&file=photo.pgm&rate=10");
         film whole = shown(name, .01, 13, 9, 0), rest = shown(name, .01, 13, 9, 17);
         assert_int_equal(whole.steps, 40);
         assert_int_equal(rest.steps, 23);
         assert_memory_equal(rest.v, whole.v + 17*13*9, 23*13*9*sizeof *rest.v);
         free(whole.v);  free(rest.v);
     }
-    unlink("/tmp/convis-stimuli.pgm");
+    unlink("photo.pgm");
 }
 
 static void hertz_stay_hertz_when_frames_are_held(void **state)
@@ -244,24 +254,24 @@ static void a_still_eye_sees_the_photograph(void **state)
 {
     (void)state;
     unsigned char pgm[13 + 20*16] = "P5\n20 16\n255\n";
-    FILE *file = fopen("/tmp/convis-stimuli.pgm", "wb");
+    FILE *file = fopen("photo.pgm", "wb");
     for (int k = 0; k < 20*16; k++) pgm[13 + k] = (unsigned char)(k*37);
     fwrite(pgm, 1, sizeof pgm, file);
     fclose(file);
-    film f = shown("stim:photo?file=/tmp/convis-stimuli.pgm&drift=0&rate=0&duration=0.1", .01, 0, 0, 0);
+    film f = shown("stim:photo?file=photo.pgm&drift=0&rate=0&duration=0.1", .01, 0, 0, 0);
     assert_int_equal(f.width, 20);
     assert_int_equal(f.height, 16);
     for (int64_t k = 0; k < 10*320; k++) assert_float_equal(f.v[k], (pgm[13 + k % 320]), 1e-4);
     free(f.v);
-    film crop = shown("stim:photo?file=/tmp/convis-stimuli.pgm&drift=0&rate=0&duration=0.1&x=0.1", .01, 7, 5, 0);
+    film crop = shown("stim:photo?file=photo.pgm&drift=0&rate=0&duration=0.1&x=0.1", .01, 7, 5, 0);
     for (int64_t y = 0; y < 5; y++)
         for (int64_t x = 0; x < 7; x++) assert_float_equal(at(crop, 0, x, y), pgm[13 + (y - 2 + 8)*20 + x - 3 + 10 - 1], 1e-4);
     free(crop.v);
-    film half = shown("stim:photo?file=/tmp/convis-stimuli.pgm&drift=0&rate=0&duration=0.1&photo_ppd=20", .01, 0, 0, 0);
+    film half = shown("stim:photo?file=photo.pgm&drift=0&rate=0&duration=0.1&photo_ppd=20", .01, 0, 0, 0);
     assert_int_equal(half.width, 10);
     assert_float_equal(at(half, 0, 0, 0), (pgm[13] + pgm[14] + pgm[33] + pgm[34])/4., 1e-4);
     free(half.v);
-    unlink("/tmp/convis-stimuli.pgm");
+    unlink("photo.pgm");
 }
 
 static void tables_are_complete(void **state)
