@@ -511,6 +511,7 @@ CONVIS_INLINE void convis_normals(real *restrict z, integer g, u32 frame, u32 st
 #  undef OUT
 #  undef STATE
 #  undef TAPE
+#  undef TOTAL
 #endif
 
 #endif
