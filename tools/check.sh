@@ -14,7 +14,7 @@
 #   arm64        build/arm64     the promises on another architecture (by qemu)
 #   coverage     build/coverage  which lines the tests reach
 #
-# short: the first two, briefly. long: all, at length ($CONVIS_TEST_LONG: every trial of every test, not a part of them).
+# short: the first two, briefly. long: all, and the first three at length ($CONVIS_TEST_LONG: every trial of every test, not a part).
 cd "$(dirname "$0")/.." || exit 1
 export JOBS CONVIS_CHECK="$PWD/build/check"
 

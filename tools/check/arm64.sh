@@ -2,6 +2,7 @@
 # arm64.sh - the promises on another architecture: Debian's cross compiler, Debian's libraries for arm64 unpacked into build/arm64-root
 # (nothing of the system is changed), and qemu, which runs the tests.
 . "$(dirname "$0")/common.sh"
+unset CONVIS_TEST_LONG                           # slow enough
 say 'arm64'
 tools/setup.sh arm64 || exit 1
 root=$PWD/build/arm64-root

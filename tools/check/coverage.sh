@@ -1,6 +1,7 @@
 #!/bin/sh
 # coverage.sh - which lines of the library and of the command the tests reach; those they do not go to build/coverage.txt.
 . "$(dirname "$0")/common.sh"
+unset CONVIS_TEST_LONG                           # slow enough
 say 'coverage'
 configure build/coverage -Ddouble=false -Db_coverage=true -Doptimization=0 &&
     build build/coverage all meson-test-prereq || exit 0
