@@ -4,4 +4,5 @@
 # `numeric`: they run what others run, only longer.
 . "$(dirname "$0")/common.sh"
 say 'under sanitizers, and fuzzing'
+unset CONVIS_FUZZ_SECONDS
 sanitizer_build && build build/asan meson-test-prereq && tests build/asan -t 4 --no-suite long --no-suite source --no-suite numeric
