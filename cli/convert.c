@@ -27,7 +27,7 @@ static const cli_page PAGE = {
 enum { WEIGHTS = 64, CHUNK_BYTES = 16*1000*1000 };
 
 struct convert {
-    const char *in, *out, *units_file, *name, *kernel, *shape, *numerics, *weights, *channel;
+    const char *in, *out, *units_file, *name, *kernel, *shape, *numerics, *weights, *channel, *extent;
     cli_size size;
     double   fps, dt;
     int64_t  from, frames, normalise;
@@ -319,6 +319,15 @@ static int choose(struct convert *v)
     return find_units(v, 0) || set_layers(v) || write_spikes(v);
 }
 
+static int extent_of(struct convert *v)
+{
+    char first[32];
+    size_t n = strcspn(v->extent, "x");
+    snprintf(first, sizeof first, "%.*s", (int)(n < sizeof first ? n : sizeof first - 1), v->extent);
+    return v->extent[n] && cli_number(first, &v->r.extent_x) && cli_number(v->extent + n + 1, &v->r.extent_y)
+        && v->r.extent_x > 0 && v->r.extent_y > 0;
+}
+
 /* Words and lists of the reconstruction's options. */
 static int check(struct convert *v)
 {
@@ -333,6 +342,8 @@ static int check(struct convert *v)
     v->r.square = v->shape && !strcmp(v->shape, "square");
     v->r.virtualretina = v->numerics && !strcmp(v->numerics, "virtualretina");
     v->r.normalise = (int)v->normalise;
+    if (v->extent && !extent_of(v)) return cli_usage("convert", "--extent: '%s', expected degrees, such as 4.3x3", v->extent);
+    if (v->extent && !v->r.virtualretina) return cli_usage("convert", "--extent is for --numerics virtualretina");
     const char *at = v->weights;
     while (at && *at) {
         char word[32];
@@ -365,13 +376,14 @@ int cli_convert(int argc, char **argv)
         { 0, "ppd",       "P",       CLI_POSITIVE, &v.r.ppd,     "of a reconstruction, pixels per degree (as --size has it)" },
         { 0, "tau",       "SECONDS", CLI_POSITIVE, &v.r.tau,     "in which a spike fades (0.02)" },
         { 0, "kernel",    "KIND",    CLI_TEXT,     &v.kernel,    "how: exponential, or a box that lasts tau" },
-        { 0, "spot",      "PIXELS",  CLI_POSITIVE, &v.r.spot,    "radius of a spike's spot (what covers the gaps between cells)" },
+        { 0, "extent",    "WxH",     CLI_TEXT,     &v.extent,    "degrees that the array of cells has, where these are no whole number of\npixels; with --numerics virtualretina" },
+        { 0, "spot",      "PIXELS",  CLI_POSITIVE, &v.r.spot,    "radius of a spike's spot (what covers the gaps between cells); the side\nof a square with --numerics virtualretina" },
         { 0, "spot-shape", "KIND",   CLI_TEXT,     &v.shape,     "disc or square" },
         { 0, "fovea",     "DEGREES", CLI_POSITIVE, &v.r.fovea,   "radius beyond which spots of --spot grow" },
         { 0, "scaling",   "K",       CLI_POSITIVE, &v.r.scaling, "how: by 1 + K (r - fovea), the log-polar scheme" },
         { 0, "density",   "D",       CLI_POSITIVE, &v.r.density, "cells per degree in the fovea, for --normalise 1 (from their distances)" },
         { 0, "normalise", "N",       CLI_WHOLE,    &v.normalise, "2: spikes/s of the cells at each pixel; 1: spots sum to the area of\ntheir cell; 0: to 1" },
-        { 0, "numerics",  "KIND",    CLI_TEXT,     &v.numerics,  "virtualretina: the roundings of its ReconstructRetina; converged" },
+        { 0, "numerics",  "KIND",    CLI_TEXT,     &v.numerics,  "virtualretina: as its ReconstructRetina rounds and draws; converged" },
         { 'q', "quiet",   NULL,      CLI_FLAG,     &v.quiet,     "no progress bar" },
         { 0 }
     };

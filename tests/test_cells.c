@@ -209,6 +209,96 @@ static void units_override(void **state)
     assert_string_equal(convis_message(c), "unit 9: spiking layer 1, expected 0 to 0 (this retina has 1 spiking layer)");
 }
 
+/* ---- Listed cells beside arrays: what VirtualRetina numbers how (recorded from it) ---- */
+
+#define LAYERS_HEAD "<retina-description-file><retina><outer-plexiform-layer><linear-version center-sigma__deg='0.5' surround-sigma__deg='0.5'/>" \
+                    "</outer-plexiform-layer>"
+#define LAYERS_FOOT "</retina></retina-description-file>"
+#define LAYER(cells) "<ganglion-layer><spiking-channel>" cells "</spiking-channel></ganglion-layer>"
+#define SQUARE_4x3 "<square-array size-x__deg='4' size-y__deg='3' uniform-density__inv-deg='1'/>"
+#define UNIT(x, y, id) "<unit x-offset__deg='" x "' y-offset__deg='" y "'" id "/>"
+#define ID(k) " mvaspike-id='" k "'"
+
+static void listed_cells(const char *text, struct convis_cells *cells, int64_t *width, int64_t *height)
+{
+    struct convis_retina r;
+    struct convis_retina_map map;
+    struct convis_warnings w = { NULL, 0 };
+    if (convis_xml_read(c, "lists.xml", text, strlen(text), &r, &w)) fail_msg("%s", convis_message(c));
+    assert_int_equal(w.count, 0);
+    assert_int_equal(convis_retina_map(c, &r, 14, 12, &map), CONVIS_OK);
+    if (convis_retina_cells(c, &r, &map, NULL, 0, 0, cells)) fail_msg("%s", convis_message(c));
+    *width = map.size_x;
+    *height = map.size_y;
+    convis_retina_clear(c, &r);
+}
+
+static void numbers(void **state)
+{
+    (void)state;
+    struct convis_cells s;
+    int64_t width, height;
+    /* Listed cells, wherever they stand, come first; arrays go on from there. The map is that of the arrays. */
+    listed_cells(LAYERS_HEAD LAYER(SQUARE_4x3) LAYER(SQUARE_4x3 "<all-units>" UNIT("-1", "0", "") UNIT("0.5", "1", "") UNIT("1", "-1", "") "</all-units>")
+             LAYER(SQUARE_4x3) LAYERS_FOOT, &s, &width, &height);
+    assert_true(width == 8 && height == 7 && s.count[0] == 12 && s.count[1] == 3 && s.count[2] == 12);
+    for (int k = 0; k < 12; k++) {
+        assert_true(s.unit[k].id == 3 + k && s.unit[k].layer == 0);
+        assert_true(s.unit[k].x == -1.5 + k/3 && s.unit[k].y == -1 + k%3);
+        assert_int_equal(s.unit[15 + k].id, 15 + k);
+    }
+    for (int k = 0; k < 3; k++) assert_true(s.unit[12 + k].id == k && s.unit[12 + k].layer == 1);
+    convis_cells_free(c, &s);
+
+    /* Given numbers that are those of the list anyway; and others, which leave the count as it is. */
+    listed_cells(LAYERS_HEAD LAYER(SQUARE_4x3)
+             LAYER(SQUARE_4x3 "<all-units>" UNIT("-1", "0", ID("0")) UNIT("0.5", "1", ID("1")) UNIT("1", "-1", ID("2")) "</all-units>")
+             LAYERS_FOOT, &s, &width, &height);
+    for (int k = 0; k < 15; k++) assert_int_equal(s.unit[k].id, k < 12 ? 3 + k : k - 12);
+    convis_cells_free(c, &s);
+    listed_cells(LAYERS_HEAD LAYER("<all-units>" UNIT("0", "0", ID("70")) UNIT("1", "0", "") "</all-units>") LAYER(SQUARE_4x3)
+             LAYER("<all-units>" UNIT("0", "1", "") "</all-units>") LAYERS_FOOT, &s, &width, &height);
+    assert_true(s.unit[0].id == 70 && s.unit[1].id == 1 && s.unit[2].id == 3 && s.unit[13].id == 14 && s.unit[14].id == 2);
+    convis_cells_free(c, &s);
+}
+
+static void empty_lists(void **state)
+{
+    (void)state;
+    struct convis_cells s;
+    int64_t width, height;
+    listed_cells(LAYERS_HEAD LAYER(SQUARE_4x3 "<all-units></all-units>") LAYER("<all-units/>" SQUARE_4x3) LAYERS_FOOT, &s, &width, &height);
+    assert_true(width == 8 && height == 7 && s.count[0] == 12 && s.count[1] == 12 && s.unit[0].id == 0 && s.unit[23].id == 23);
+    convis_cells_free(c, &s);
+    listed_cells(LAYERS_HEAD LAYER(SQUARE_4x3 "<all-units none='1'/>") LAYER(SQUARE_4x3) LAYERS_FOOT, &s, &width, &height);
+    assert_true(s.count[0] == 0 && s.count[1] == 12 && s.unit[0].id == 0);
+    convis_cells_free(c, &s);
+}
+
+/* Two negative extents do not make a positive number of cells. */
+static void no_cells(void **state)
+{
+    (void)state;
+    struct convis_retina r = one_layer(CONVIS_CELLS_SQUARE, 1);
+    struct convis_retina_map map;
+    struct convis_cells s;
+    for (int k = 0; k < 4; k++) {
+        r.ganglion[0].size_x = k & 1 ? -3 : 4;
+        r.ganglion[0].size_y = k & 2 ? -3 : 4;
+        r.ganglion[0].density = k == 3 ? -1 : 1;
+        assert_int_equal(convis_retina_map(c, &r, 40, 30, &map), CONVIS_OK);
+        assert_int_equal(convis_retina_cells(c, &r, &map, NULL, 0, 0, &s), CONVIS_OK);
+        assert_int_equal(s.total, k == 0 ? 12 : k == 3 ? 9 : 0);     /* 4 x 3 degrees fit */
+        convis_cells_free(c, &s);
+    }
+    r = one_layer(CONVIS_CELLS_CIRCULAR, 1);
+    r.ganglion[0].diameter = -1;
+    assert_int_equal(convis_retina_map(c, &r, 40, 30, &map), CONVIS_OK);
+    assert_int_equal(convis_retina_cells(c, &r, &map, NULL, 0, 0, &s), CONVIS_OK);
+    assert_int_equal(s.total, 0);
+    convis_cells_free(c, &s);
+}
+
 static void too_many(void **state)
 {
     (void)state;
@@ -245,7 +335,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reference_cases), cmocka_unit_test(dense), cmocka_unit_test(converged_center), cmocka_unit_test(rings),
-        cmocka_unit_test(shifts), cmocka_unit_test(units_override), cmocka_unit_test(too_many), cmocka_unit_test(eye_border),
+        cmocka_unit_test(shifts), cmocka_unit_test(units_override), cmocka_unit_test(numbers), cmocka_unit_test(empty_lists), cmocka_unit_test(no_cells), cmocka_unit_test(too_many), cmocka_unit_test(eye_border),
     };
     return cmocka_run_group_tests(tests, open_context, close_context);
 }

@@ -88,6 +88,7 @@ static double density(const convis_reconstruction_options *o, double r)
 static int in_spot(const convis_reconstruction_options *o, double rho, int64_t i, int64_t j)
 {
     double low = ceil(-rho);
+    if (o->square && o->virtualretina) return i >= 0 && j >= 0 && (double)i < o->spot && (double)j < o->spot;
     if ((double)i < low || (double)j < low || (double)i >= rho || (double)j >= rho) return 0;
     return o->square || (double)(i*i + j*j) < rho*rho;
 }
@@ -103,14 +104,18 @@ static double *naive(const convis_unit *units, const convis_spike *spikes, const
         for (int k = 0; k < (pass ? SPIKES : CELLS); k++) {
             const convis_unit *u = units + k;
             if (pass) for (u = units; u->id != spikes[k].unit; u++);
-            double d = density(o, hypot(u->x, u->y)), rho = o->spot/d, at = pass ? (spikes[k].time - o->from)*o->fps : 0;
-            int64_t t0 = (int64_t)(o->virtualretina ? ceil(at - 1e-6) : floor(at + 1e-6));
-            double X = W/2. + u->x*o->ppd, Y = H/2. + u->y*o->ppd;
-            int64_t x = (int64_t)(o->virtualretina ? ceil(X - 1e-6) : floor(X + 1e-6));
-            int64_t y = (int64_t)(o->virtualretina ? ceil(Y - 1e-6) : floor(Y + 1e-6));
+            double d = density(o, hypot(u->x, u->y)), rho = o->spot/d, at = pass ? (spikes[k].time - o->from)/s : 0;
+            int64_t t0 = (int64_t)(o->virtualretina ? ceil(at) : floor(at + 1e-6));
+            double wide = o->virtualretina && o->extent_x > 0 ? o->extent_x*o->ppd : (double)W;
+            double high = o->virtualretina && o->extent_y > 0 ? o->extent_y*o->ppd : (double)H;
+            double X = wide/2 + u->x*o->ppd, Y = high/2 + u->y*o->ppd;
+            int64_t x = (int64_t)(o->virtualretina ? ceil(X) : floor(X + 1e-6));
+            int64_t y = (int64_t)(o->virtualretina ? ceil(Y) : floor(Y + 1e-6));
             double w = u->layer < o->layers ? o->weights[u->layer] : 1, n = 0;
+            if (o->virtualretina && !(X > 0 && X < wide && Y > 0 && Y < high)) continue;
             for (int64_t j = -y; j < H - y; j++)
                 for (int64_t i = -x; i < W - x; i++) n += in_spot(o, rho, i, j);
+            if (o->square && o->virtualretina) n = o->spot*o->spot;
             for (int64_t j = -y; j < H - y; j++)
                 for (int64_t i = -x; i < W - x; i++) {
                     if (!in_spot(o, rho, i, j)) continue;
@@ -150,6 +155,7 @@ static void equals_the_formula(void **state)
         if (k%3 == 1) { o.fovea = 0.2; o.scaling = 0.7; }
         if (k%3 == 2) { o.weights = WEIGHTS; o.layers = 2; }
         if (k%4 == 3) { o.from = 0.13; o.to = 0.37; }
+        if (k%5 == 2) { o.extent_x = 30.4/17; o.extent_y = 23.3/17; }
         movie m;
         must(make(units, CELLS, spikes, SPIKES, SECONDS, SPIKES, &o, &m));
         int64_t frames;
@@ -161,6 +167,83 @@ static void equals_the_formula(void **state)
             if (fabs(m.data[i] - expected[i]) > 1e-6*most)
                 fail_msg("options %d, frame %d: %g, expected %g", k, (int)(i/m.pixels), m.data[i], expected[i]);
         free(expected);
+        free(m.data);
+    }
+}
+
+/* ---- ReconstructRetina's own words (recorded from it): one cell, one spike, a box of two frames at 5 ms ---- */
+
+static movie one_spike(double time, double spot, int square, double extent, double degrees_x, double degrees_y)
+{
+    convis_reconstruction_options o = CONVIS_RECONSTRUCTION_DEFAULTS;
+    convis_unit unit = { 0, 0, degrees_x, degrees_y };
+    convis_spike spike = { time, 0, 0 };
+    movie m;
+    o.ppd = 5;
+    o.fps = 200;
+    o.tau = 0.01;
+    o.box = 1;
+    o.spot = spot;
+    o.square = square;
+    o.virtualretina = 1;
+    o.normalise = 0;
+    o.extent_x = o.extent_y = extent;
+    if (!(extent > 0)) o.width = o.height = 10;
+    must(make(&unit, 1, &spike, 1, 0.2, 1, &o, &m));
+    assert_int_equal(m.frames, 40);
+    return m;
+}
+
+static int first_lit(const movie *m)
+{
+    for (int64_t i = 0; i < m->frames*m->pixels; i++) if (m->data[i] != 0) return (int)(i/m->pixels);
+    return -1;
+}
+
+/* The square of side W begins at the pixel after the cell's, and has q/W^2 everywhere: also in pixels it covers in part, and beyond
+ * the image's end. */
+static void squares_lie_beside_their_cells(void **state)
+{
+    (void)state;
+    static const struct { double spot; int side; } CASES[] = { { 1, 1 }, { 2, 2 }, { 2.5, 3 }, { 7, 7 } };
+    for (int k = 0; k < 4; k++) {
+        movie m = one_spike(0.012, CASES[k].spot, 1, 0, -0.23, 0.11);
+        for (int64_t i = 0; i < m.frames*m.pixels; i++) {
+            int t = (int)(i/100), y = (int)(i/10%10), x = (int)(i%10);
+            int lit = (t == 3 || t == 4) && y >= 6 && y < 6 + CASES[k].side && x >= 4 && x < 4 + CASES[k].side;
+            double expected = lit ? 100/(CASES[k].spot*CASES[k].spot) : 0;
+            if (fabs(m.data[i] - expected) > 1e-4) fail_msg("side %g, frame %d, (%d, %d): %g, expected %g", CASES[k].spot, t, x, y, m.data[i], expected);
+        }
+        free(m.data);
+    }
+}
+
+/* time/step as doubles: 0.14 s is frame 29, 0.145 s as well. */
+static void frames_end_where_a_division_says(void **state)
+{
+    (void)state;
+    static const struct { double time; int frame; } CASES[] = {
+        { 0.14, 29 }, { 0.145, 29 }, { 0.07, 15 }, { 0.035, 8 }, { 0.03, 6 }, { 0.1, 20 }, { 0.005, 1 }, { 0.0050001, 2 }, { 0, 0 }, { 1e-9, 1 } };
+    for (size_t k = 0; k < sizeof CASES/sizeof *CASES; k++) {
+        movie m = one_spike(CASES[k].time, 1, 0, 0, 0.01, 0.01);
+        if (first_lit(&m) != CASES[k].frame) fail_msg("%g s: frame %d, expected %d", CASES[k].time, first_lit(&m), CASES[k].frame);
+        free(m.data);
+    }
+}
+
+/* 1.9 degrees at 5 pixels are 9.5: ten pixels, the first of which begins at -4.75 of them. A cell at the very edge is not within. */
+static void an_extent_need_not_be_whole_pixels(void **state)
+{
+    (void)state;
+    static const struct { double extent, x; int pixel; } CASES[] = {
+        { 1.9, 0.01, 5 }, { 1.9, 0.06, 6 }, { 1.9, -0.94, 1 }, { 1.9, 0.94, -1 }, { 1.9, 0.96, -1 }, { 1.9, -0.95, -1 }, { 2, 0.01, 6 }, { 0, 0.01, 6 } };
+    for (size_t k = 0; k < sizeof CASES/sizeof *CASES; k++) {
+        movie m = one_spike(0.012, 1, 0, CASES[k].extent, CASES[k].x, 0.01);
+        int64_t i = 0;
+        assert_int_equal(m.pixels, 100);
+        while (i < 100 && m.data[300 + i] == 0) i++;
+        int found = i < 100 ? (int)(i%10) : -1;
+        if (found != CASES[k].pixel) fail_msg("extent %g, cell at %g: pixel %d, expected %d", CASES[k].extent, CASES[k].x, found, CASES[k].pixel);
         free(m.data);
     }
 }
@@ -377,7 +460,8 @@ static void every_allocation_may_fail(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(equals_the_formula),
+        cmocka_unit_test(equals_the_formula), cmocka_unit_test(squares_lie_beside_their_cells),
+        cmocka_unit_test(frames_end_where_a_division_says), cmocka_unit_test(an_extent_need_not_be_whole_pixels),
         cmocka_unit_test(chunks_give_the_same_bits),
         cmocka_unit_test(a_constant_rate_is_that_rate),
         cmocka_unit_test(a_window_is_a_part_of_the_whole),

@@ -110,16 +110,21 @@ typedef struct convis_reconstruction_options {
     double  fps;             /* frames per second */
     double  from, to;        /* seconds; to = 0: the end */
     double  tau;             /* seconds that a spike lasts (box) or in which it fades (exponential) */
-    double  spot;            /* radius in pixels, in the fovea; 0: what covers the gaps between neighbouring cells */
+    double  spot;            /* radius in pixels, in the fovea; 0: what covers the gaps between neighbouring cells. (side: virtualretina) */
     double  fovea, scaling;  /* log-polar: spots grow with 1 + scaling (r - fovea), degrees; scaling 0: uniform */
     double  density;         /* cells per degree in the fovea, for normalise 1; 0: from the distance to neighbours */
     int     box, square;     /* box: not exponential in time. square: spots are no discs */
     int     normalise;       /* 0: a spike's spot sums to 1; 1: to the area of its cell; 2: divided by the cells at each pixel */
-    int     virtualretina;   /* roundings of ReconstructRetina: frame k holds spikes up to k/fps, cells half a pixel further */
+    /* As ReconstructRetina: frame k holds spikes up to k/fps, to the last bit; a cell's pixel is the next one; square spots have a
+     * side of `spot` pixels to the right of and below it, and 1/spot^2 each; cells that are not within the image are left out. */
+    int     virtualretina;
     const double *weights;   /* of layer 0, 1 ...; NULL: 1 */
     int     layers;          /* how many weights there are; layers beyond weigh 1 */
+    /* virtualretina: the array's extent in degrees, the image's centre being in its middle, and the image as many whole pixels as hold it;
+     * 0: a whole number of pixels. */
+    double  extent_x, extent_y;
 } convis_reconstruction_options;
-#define CONVIS_RECONSTRUCTION_DEFAULTS { 0, 0, 0, 60, 0, 0, 0.02, 0, 0, 0, 0, 0, 0, 2, 0, NULL, 0 }
+#define CONVIS_RECONSTRUCTION_DEFAULTS { 0, 0, 0, 60, 0, 0, 0.02, 0, 0, 0, 0, 0, 0, 2, 0, NULL, 0, 0, 0 }
 /* Gets frame 0, 1, ... (y, x), in order; what it returns other than CONVIS_OK ends the reconstruction. */
 typedef convis_status (*convis_frame_sink)(void *user, const convis_real *frame, int64_t index);
 

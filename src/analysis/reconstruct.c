@@ -8,7 +8,8 @@
  * is the spikes of one kernel.
  *
  * Departs from the source: `from` shifts time instead of only shortening the window, and spikes before it still
- * fade into it; layers are chosen by weights, which may be negative; a spot's radius can follow the cells' spacing. */
+ * fade into it; layers are chosen by weights, which may be negative; a spot's radius can follow the cells' spacing. Its
+ * roundings, and its squares that lie beside their cells, are kept where they are asked for (virtualretina). */
 #include "spacing.h"
 #include <convis/io.h>
 #include <math.h>
@@ -22,6 +23,7 @@ typedef struct cell {                    /* one unit, and where and how it draws
     int32_t id;
     int64_t x, y;
     double  radius, gain;
+    int64_t low, high;                   /* offsets of the first and the last row and column of its spot */
 } cell;
 typedef struct glow { int64_t cell, ends; } glow;        /* a spike that still shows, until that frame */
 
@@ -31,7 +33,7 @@ struct convis_reconstruction {
     convis_frame_sink sink;
     void   *user;
     int64_t width, height, cells, frame, last, length;   /* last: frames to make, -1 not yet known; length: of the kernel */
-    double  ppd, fade, start, time;                      /* start: the kernel's first value */
+    double  ppd, extent[2], fade, start, time;           /* extent: pixels, about 0 degrees. start: the kernel's first value */
     cell   *cell;
     double *image, *cover;
     convis_real *out;
@@ -45,9 +47,9 @@ struct convis_reconstruction {
 /* Adds amount to the pixels of the cell's spot that are inside the image; returns how many there are. */
 static int64_t draw_spot(const convis_reconstruction *r, const cell *c, double *image, double amount)
 {
-    int64_t low = (int64_t)ceil(-c->radius), high = (int64_t)ceil(c->radius) - 1, inside = 0;
-    for (int64_t j = low; j <= high; j++) {
-        int64_t y = c->y + j, i0 = low, i1 = high;
+    int64_t inside = 0;
+    for (int64_t j = c->low; j <= c->high; j++) {
+        int64_t y = c->y + j, i0 = c->low, i1 = c->high;
         if (y < 0 || y >= r->height) continue;
         if (!r->o.square) {
             double reach = sqrt(fmax(c->radius*c->radius - (double)(j*j), 0));
@@ -68,7 +70,8 @@ static convis_status check(convis_context *c, const convis_unit *units, int64_t 
 {
     const struct { const char *name; double value; int zero; } NUMBERS[] = {
         { "ppd", o->ppd, 1 }, { "fps", o->fps, 0 }, { "from", o->from, 1 }, { "to", o->to, 1 }, { "tau", o->tau, 0 },
-        { "spot", o->spot, 1 }, { "fovea", o->fovea, 1 }, { "scaling", o->scaling, 1 }, { "density", o->density, 1 } };
+        { "spot", o->spot, 1 }, { "fovea", o->fovea, 1 }, { "scaling", o->scaling, 1 }, { "density", o->density, 1 },
+        { "extent_x", o->extent_x, 1 }, { "extent_y", o->extent_y, 1 } };
     for (size_t k = 0; k < sizeof NUMBERS/sizeof *NUMBERS; k++)
         if (!(NUMBERS[k].value >= 0) || NUMBERS[k].value > 1e9 || (!NUMBERS[k].zero && NUMBERS[k].value <= 0))
             return convis_fail(c, CONVIS_EINVAL, "reconstruction: %s is %g, expected a %s number", NUMBERS[k].name, NUMBERS[k].value,
@@ -113,7 +116,8 @@ static convis_status fit(convis_reconstruction *r, const convis_unit *units, con
         y = fmax(y, fabs(units[u].y) + margin);
     }
     double longer = fmax(x, y) > 0 ? 2*fmax(x, y) : 1;   /* one cell in the centre: a degree around it */
-    double across = x > 0 ? 2*x : longer, down = y > 0 ? 2*y : longer;
+    double across = r->o.extent_x > 0 ? r->o.extent_x : x > 0 ? 2*x : longer;
+    double down = r->o.extent_y > 0 ? r->o.extent_y : y > 0 ? 2*y : longer;
     r->ppd = r->o.ppd;
     if (!(r->ppd > 0)) {
         r->ppd = grid > 0 && longer < grid*MOST_SIDE ? 1/grid : FIT_SIDE/longer;
@@ -121,21 +125,29 @@ static convis_status fit(convis_reconstruction *r, const convis_unit *units, con
         else if (r->o.width) r->ppd = (double)r->o.width/across;
         else if (r->o.height) r->ppd = (double)r->o.height/down;
     }
-    double width = r->o.width ? (double)r->o.width : ceil(across*r->ppd - SLACK);
-    double height = r->o.height ? (double)r->o.height : ceil(down*r->ppd - SLACK);
+    double slack = r->o.virtualretina ? 0 : SLACK;
+    double width = r->o.width ? (double)r->o.width : ceil(across*r->ppd - (r->o.extent_x > 0 ? slack : SLACK));
+    double height = r->o.height ? (double)r->o.height : ceil(down*r->ppd - (r->o.extent_y > 0 ? slack : SLACK));
     if (!(width*height <= 0x1p28 && width <= 65536 && height <= 65536))
         return convis_fail(r->context, CONVIS_EINVAL, "reconstruction of %.0f x %.0f pixels: expected at most 65536 x 65536 and 2^28 in all", width, height);
     r->width = width < 1 ? 1 : (int64_t)width;
     r->height = height < 1 ? 1 : (int64_t)height;
+    r->extent[0] = r->o.virtualretina && r->o.extent_x > 0 ? r->o.extent_x*r->ppd : (double)r->width;
+    r->extent[1] = r->o.virtualretina && r->o.extent_y > 0 ? r->o.extent_y*r->ppd : (double)r->height;
     return CONVIS_OK;
 }
 
 /* The pixel that contains x; or, as ReconstructRetina has it, that pixel's right neighbour. Far cells stay outside. */
-static int64_t pixel(const convis_reconstruction *r, double degrees, int64_t size)
+static int64_t pixel(const convis_reconstruction *r, double degrees, double extent)
 {
-    double at = .5*(double)size + degrees*r->ppd;
-    at = r->o.virtualretina ? ceil(at - SLACK) : floor(at + SLACK);
+    double at = degrees*r->ppd - -extent/2;                  /* in the order of the original, whose last bits count */
+    at = r->o.virtualretina ? ceil(at) : floor(at + SLACK);
     return (int64_t)fmin(fmax(at, -0x1p30), 0x1p30);
+}
+
+static int is_within(const convis_reconstruction *r, const convis_unit *u)
+{
+    return fabs(u->x*r->ppd) < r->extent[0]/2 && fabs(u->y*r->ppd) < r->extent[1]/2;
 }
 
 static int by_id(const void *a, const void *b)
@@ -152,13 +164,22 @@ static convis_status place_cells(convis_reconstruction *r, const convis_unit *un
         double eccentricity = hypot(units[u].x, units[u].y), apart = spacing[u] > 0 ? spacing[u]*r->ppd : 1;
         double growth = o->scaling > 0 && eccentricity > o->fovea ? 1 + o->scaling*(eccentricity - o->fovea) : 1;
         double weight = units[u].layer >= 0 && units[u].layer < o->layers ? o->weights[units[u].layer] : 1;
-        *c = (cell){ units[u].id, pixel(r, units[u].x, r->width), pixel(r, units[u].y, r->height), 0, weight };
+        *c = (cell){ .id = units[u].id, .x = pixel(r, units[u].x, r->extent[0]), .y = pixel(r, units[u].y, r->extent[1]) };
         /* 0.8 of the spacing reaches the middle of a square of four cells (0.71) with something to spare. */
         c->radius = o->spot > 0 ? o->spot*growth : .8*apart;
         c->radius = fmin(fmax(c->radius, .5), 2.*(double)(r->width > r->height ? r->width : r->height));
+        c->low = (int64_t)ceil(-c->radius);
+        c->high = (int64_t)ceil(c->radius) - 1;
+        int beside = o->square && o->virtualretina;
+        double side = o->spot > 0 ? o->spot : 2*c->radius;
+        if (beside) {
+            c->low = 0;
+            c->high = (int64_t)fmin(ceil(side), 0x1p20) - 1;
+        }
         int64_t inside = draw_spot(r, c, NULL, 0);
         double area = o->normalise == 0 ? 1 : o->density > 0 ? pow(growth*r->ppd/o->density, 2) : apart*apart;
-        c->gain = inside ? weight*area/(double)inside : 0;
+        c->gain = inside ? weight*area/(beside ? side*side : (double)inside) : 0;
+        if (o->virtualretina && !is_within(r, units + u)) c->gain = 0;
         if (o->normalise == 2) draw_spot(r, c, r->cover, fabs(c->gain));
     }
     qsort(r->cell, (size_t)r->cells, sizeof *r->cell, by_id);
@@ -292,12 +313,12 @@ static convis_status add(convis_reconstruction *r, const convis_spike *spike)
         return convis_fail(r->context, CONVIS_EINVAL, "reconstruction: a spike at %g s after one at %g s, expected increasing times",
                            spike->time, r->time);
     r->time = spike->time;
-    cell key = { spike->unit, 0, 0, 0, 0 };
+    cell key = { .id = spike->unit };
     const cell *c = bsearch(&key, r->cell, (size_t)r->cells, sizeof *r->cell, by_id);
     if (!c) return convis_fail(r->context, CONVIS_ENAME, "reconstruction: a spike of unit %d, which is not among the %lld cells",
                                (int)spike->unit, (long long)r->cells);
-    double at = (spike->time - r->o.from)*r->o.fps;
-    at = r->o.virtualretina ? ceil(at - SLACK) : floor(at + SLACK);
+    /* The original divides by the duration of a frame: what is exactly at the end of one by ours may be in the next by its. */
+    double at = r->o.virtualretina ? ceil((spike->time - r->o.from)/(1/r->o.fps)) : floor((spike->time - r->o.from)*r->o.fps + SLACK);
     if (at < (double)r->frame || c->gain == 0) return CONVIS_OK;         /* it has faded before the first frame */
     while ((double)r->frame < at && (r->last < 0 || r->frame < r->last)) {
         /* Before the window, with nothing to fade, there is nothing to wait for. */

@@ -1,7 +1,8 @@
 /* xml.c - VirtualRetina's files, read and written by the table of description.c.
  *
  * The format is the original's (SPEC 10 names every attribute); what it does not know goes into attributes of the
- * root (numerics, initial-luminance, cells-seed) and one of <square-array> (dense), of which it only warns. Values
+ * root (numerics, initial-luminance, cells-seed), of <square-array> (dense) and of <all-units> (none: the layer has no cells, where
+ * an empty list means its array), of which it only warns. Values
  * that are odd but have a meaning there have it here, too, with a warning. An error is what has none: a value that is no
  * number, a negative time, and an <undershoot> without its numbers or cells without an array, which it would read from
  * uninitialised memory. Only what counts is written: the numbers of an element that is switched off are not. */
@@ -59,6 +60,8 @@ static const struct convis_row unit_rows[] = {
 };
 static const struct convis_row dense_row = { .path = "dense", .type = CONVIS_ROW_SWITCH, .words = "off|on", .max = 1,
                                              .flags = CONVIS_ROW_OURS, .element = "square-array", .attribute = "dense" };
+static const struct convis_row none_row = { .path = "none", .type = CONVIS_ROW_SWITCH, .words = "off|on", .max = 1,
+                                            .flags = CONVIS_ROW_OURS, .element = "all-units", .attribute = "none" };
 
 /* Attributes that the original writes itself and overwrites after reading. */
 static int is_ignored(int e, const char *name)
@@ -258,6 +261,12 @@ static convis_status read_attributes(struct reading *in, xmlNodePtr node, int e,
             status = read_attribute(in, node, &dense_row, name, a->children, &dense);
             if (dense) ((struct convis_ganglion *)base)->cells = CONVIS_CELLS_DENSE;
         }
+        else if (e == UNITS && !strcmp(name, none_row.attribute)) {
+            struct convis_ganglion *g = base;
+            int none = 0;
+            status = read_attribute(in, node, &none_row, name, a->children, &none);
+            if (!status && none && !(g->unit = convis_obtain(in->c, sizeof *g->unit))) status = CONVIS_ENOMEM;
+        }
         else if (!is_ignored(e, name)) status = unknown(in, node, e, name);
     }
     for (const struct convis_row *row = rows_of(e); row->path && !status; row++)
@@ -334,7 +343,7 @@ static convis_status check_element(struct reading *in, xmlNodePtr node, int e, c
     if (e == CIRCULAR && !(g->density > 0))
         return convis_fail(in->c, CONVIS_EINVAL, "%s:%ld: fovea-density__inv-deg: %g 1/deg, expected more than 0 1/deg", in->name,
                            line_of(in, node, "fovea-density__inv-deg"), g->density);
-    if ((e == SPIKES || e == ADAP) && !has_array && !g->units)
+    if ((e == SPIKES || e == ADAP) && !has_array && !g->unit)
         return convis_fail(in->c, CONVIS_EFORMAT, "%s:%ld: <%s> is without <square-array> or <circular-array>, expected one", in->name,
                            line_of(in, node, ""), element[e].name);
     return CONVIS_OK;
@@ -495,7 +504,7 @@ static void put_ganglion(struct writing *out, const struct convis_ganglion *g)
                             g->cells == CONVIS_CELLS_DENSE ? " dense=\"1\"/>" : "/>");
     if (g->unit) {
         char x[32], y[32];
-        put(out, "        <all-units>\n");
+        put(out, "        <all-units%s>\n", g->units ? "" : " none=\"1\"");
         for (int64_t k = 0; k < g->units; k++) {
             convis_row_print(&unit_rows[0], &g->unit[k], x, sizeof x);
             convis_row_print(&unit_rows[1], &g->unit[k], y, sizeof y);
