@@ -305,7 +305,7 @@ static void odd_values(void **state)
         "retina.xml:5: a second <outer-plexiform-layer> in <retina>: ignored, as in VirtualRetina",
         "retina.xml:6: bipolar-inert-leaks__Hz is -5: bipolar signals run away until adaptation holds them",
         "retina.xml:7: adaptation-feedback-amplification__Hz is -20: it acts by its size, and the threshold with its sign turned",
-        "retina.xml:7: adaptation-powerlaw-exponent is 0.5: adaptation has an infinite slope at its threshold, where single precision is too coarse",
+        "retina.xml:7: adaptation-powerlaw-exponent is 0.5: adaptation has an infinite slope at its threshold, where roundings of the luminance show",
         "retina.xml:8: a second <contrast-gain-control> in <retina>: ignored, as in VirtualRetina",
         "retina.xml:9: value-at-linear-threshold__Hz is -5: the rectifier has a pole",
         "retina.xml:9: sigma-V: '-0.1' is taken as 0.1, as in VirtualRetina",

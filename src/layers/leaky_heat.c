@@ -12,9 +12,9 @@
  * whatever dt: its variance along each axis is sigma^2.
  *
  * A blur leaves a constant as it is, so all of that is done with differences from a reference r, one number a map, which follows
- * the pixel in its middle by the same leak. A screen of any luminance is then held to the last bit, where the roundings of
- * thousands of steps would add up, and a faint movie is as exact as a strong one. The charge is w + r. Method 3 does not
- * keep constants: there, r is 0.
+ * the background by the same leak: the median of the first pixel, the last one and that in the middle. A screen of any luminance
+ * is then held to the last bit, where the roundings of thousands of steps would add up, and a faint movie is as exact as a strong
+ * one. The charge is w + r. Method 3 does not keep constants: there, r is 0.
  *
  * Adjoint, D carried from t + 1: g = B' (dy[t] + D), u takes (1 - a) g, x2 takes a g; h = B' p (1 - a) g;
  *      D = (1 - p)(1 - a) g + (1 - a) h, x1 takes a h; dx[t], and into x[t-1], by the shares of x1 and x2.
@@ -24,7 +24,7 @@
 #include <convis/kernel.h>
 
 /* What a kernel gets: c, b - d, d (methods 2, 3); a, p, gain, shares of x[t] in x1 and x2 (method 1); on the way back derivatives
- * by tau; of the reference, its share of the middle pixel and the size of a map. */
+ * by tau; of the reference, its share of what it follows, and the size of a map. */
 enum { LEAK, OLD_SHARE, NEW_SHARE, PART, PUSH, FACTOR, SHARE_1, SHARE_2, D_LEAK, D_OLD, D_NEW, D_PART, D_SHARE_2,
        PER_SIGMA, D_WIDTH, FOLLOW, MAP_W, MAP_H, NUMBERS };
 
@@ -59,8 +59,9 @@ CONVIS_KERNEL4(leaky_heat_follow, PARAM k, IN x, IN now, OUT after)
 {
     integer w = (integer)k[MAP_W], h = (integer)k[MAP_H];
     CONVIS_PIXELS(m) {
-        real u = k[FACTOR]*x[(m*h + h/2)*w + w/2];
-        after[m] = now[m] + k[FOLLOW]*(u - now[m]);
+        real first = x[m*h*w], last = x[(m + 1)*h*w - 1], middle = x[(m*h + h/2)*w + w/2];
+        real median = convis_max(convis_min(first, last), convis_min(convis_max(first, last), middle));
+        after[m] = now[m] + k[FOLLOW]*(k[FACTOR]*median - now[m]);
     }
 }
 

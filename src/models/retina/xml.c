@@ -167,7 +167,7 @@ static const struct odd { const char *path; double least, most; const char *what
     { "opl.horizontal.feedback",           0, INFINITY, "horizontal cells lessen the leak of receptors" },
     { "bipolar.leak",                      0, INFINITY, "bipolar signals run away until adaptation holds them" },
     { "bipolar.adaptation.amplification",  0, INFINITY, "it acts by its size, and the threshold with its sign turned" },
-    { "bipolar.adaptation.exponent",       1, INFINITY, "adaptation has an infinite slope at its threshold, where single precision is too coarse" },
+    { "bipolar.adaptation.exponent",       1, INFINITY, "adaptation has an infinite slope at its threshold, where roundings of the luminance show" },
     { "value_at_threshold",                0, 5e5,      "the rectifier has a pole" },
     { "spikes.adaptation.delta",           0, INFINITY, "each spike makes the next one easier" },
     { "size_x",                            0, INFINITY, "the array has no cells" },
