@@ -22,7 +22,7 @@ static void load(const char *name, struct convis_retina *r)
 {
     char path[256];
     static char text[1 << 16];
-    struct convis_warnings w = { NULL, 0 };
+    struct convis_warnings w = { .text = NULL };
     snprintf(path, sizeof path, CONVIS_TEST_DATA "/%s.xml", name);
     FILE *f = fopen(path, "rb");
     assert_non_null(f);

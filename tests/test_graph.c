@@ -279,11 +279,11 @@ static void refused_graphs(void **state)
         { "layers:\n  - lif\nunits: {x: [1], y: [1, 2]}\n", CONVIS_ESHAPE, "units: 1 of x, expected 2 as of y" },
         { "layers:\n  - lif\nunits: {x: [1], y: [1], layer: [3]}\n", CONVIS_EINVAL, "unit 0: spiking layer 3, expected 0 to 0 (this model has 1 spiking layer)" },
         { "layers:\n  - lif\nunits: {x: [1], y: [1], id: [0.5]}\n", CONVIS_EINVAL, "units: id 0.5, expected whole numbers" },
-        { "extends: model.yaml\n", CONVIS_EFORMAT, "extends: the 9th model in a row, expected fewer" },
+        { "extends: model.yaml\n", CONVIS_EFORMAT, "the 9th model in a row, expected fewer" },
         { "extends: retinaa\n", CONVIS_ENAME, "retinaa" },
         { "extends: retina\nset: {opl.center.tua: 1}\n", CONVIS_ENAME,
           ":2:23: 'opl.center.tua': no such setting; did you mean opl.center.tau?" },
-        { "extends: retina\nlayers: [rectify]\n", CONVIS_ENAME, "'layers' beside extends, expected title or set" },
+        { "extends: retina\ndt: 1\n", CONVIS_ENAME, "'dt' beside extends, expected title, set, layers, output or aliases" },
         { "retina: {dt: 0}\n", CONVIS_EINVAL, ":1:14: dt: 0 s, expected more than 0 s" },
         { "retina: {ganglion_0.sign: 1, ganglion_1.units: {x: [1], y: [1]}}\n", CONVIS_ENAME,
           "ganglion_1.units: expected ganglion_0.units" },
@@ -365,7 +365,7 @@ static void extension(void **state)
     r = from_yaml("title: mine\nextends: primate\nset: {ganglions: 2, bipolar: off, numerics: virtualretina}\n");
     expect(r, "ganglions", "2");
     expect(r, "bipolar", "off");
-    assert_null(r->graph);
+    assert_non_null(convis_retina_of(&r->graph));
     convis_recipe_free(&r);
     unlink(base);
 }
@@ -386,7 +386,7 @@ static void retina_layers(void **state)
         char *text, *text2;
         must(c, convis_model_yaml(m, &text));
         again = from_yaml(text);
-        assert_non_null(again->graph);
+        assert_null(convis_retina_of(&again->graph));
         second = built(again, W, H);
         must(c, convis_model_yaml(second, &text2));
         assert_string_equal(text, text2);
@@ -421,10 +421,10 @@ static void retina_settings(void **state)
         for (int own = 0; own < 2; own++) {
             convis_recipe *r = opened(*name), *again;
             char *yaml, *yaml2, *layers, *layers2;
-            if (own && convis_recipe_units(r, units, r->retina.ganglions > 1 ? 3 : 2)) { convis_recipe_free(&r); continue; }
+            if (own && convis_recipe_units(r, units, convis_retina_of(&r->graph)->ganglions > 1 ? 3 : 2)) { convis_recipe_free(&r); continue; }
             must(c, convis_recipe_yaml(r, &yaml));
             again = from_yaml(yaml);
-            assert_null(again->graph);
+            assert_non_null(convis_retina_of(&again->graph));
             must(c, convis_recipe_yaml(again, &yaml2));
             assert_string_equal(yaml, yaml2);
             convis_model *m = built(r, 40, 40), *second = built(again, 40, 40);

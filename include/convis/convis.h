@@ -116,6 +116,12 @@ convis_node   convis_join (convis_model *, const convis_layer_type *, const char
  * sub-chunks then are as short as the shortest such delay. Before the first frame feedback is 0. */
 void          convis_connect(convis_model *, convis_node layer, int input, convis_edge);
 void          convis_alias(convis_model *, const char *alias, const char *path);   /* "center" for "opl.center" */
+/* The layer of that name or alias, for a further edge; id -1 when there is none. */
+convis_node   convis_node_named(const convis_model *, const char *name);
+/* A whole model within this one (convis_recipe, below): its layers come in under its name ("retina.opl.center"), its cells after those
+ * there are, its first input is `in`, whose frames have this size in pixels. Returns its output's node; the name is an alias of it. */
+typedef struct convis_recipe convis_recipe;
+convis_node   convis_insert(convis_model *, const convis_recipe *, const char *name, convis_node in, int64_t width, int64_t height);
 double        convis_dt(const convis_model *);
 convis_context *convis_model_context(const convis_model *);
 const convis_layer_type *const *convis_layer_types(void);                 /* the built-in layers, NULL at the end */
@@ -237,9 +243,23 @@ convis_status convis_spikes(const convis_model *, const convis_spike **, int64_t
 
 /* ---- Published models: a recipe is a model whose input size is not yet known. ------------------------- */
 
-typedef struct convis_recipe convis_recipe;
 /* name: a built-in model (convis_recipe_name lists them), or a file: .yaml, VirtualRetina .xml, saved .h5. */
 convis_status convis_recipe_open (convis_context *, const char *name, convis_recipe **);
+/* The same from text in memory: YAML, or VirtualRetina's XML, which begins with '<'. name begins its sentences; files that it names are
+ * looked for beside the file of that name. */
+convis_status convis_recipe_read (convis_context *, const char *name, const char *text, size_t size, convis_recipe **);
+convis_status convis_recipe_copy (const convis_recipe *, convis_recipe **);
+/* Of a built model: every layer, parameter and cell as it is now, for the one size of movie that it was built for. */
+convis_status convis_recipe_of_model(const convis_model *, convis_recipe **);
+/* From calls: one without layers (dt: seconds per frame), and what is added to it or to any other, after the layers it has. in: what a
+ * layer takes as inputs, by name, so many frames later ("input" is the movie); NULL or count 0: the layer before, or the movie. Of
+ * `model` a copy is added: its layers as NAME.LAYER, its output as NAME. A fault leaves the recipe as it was. */
+typedef struct convis_from { const char *name; int delay; } convis_from;
+convis_status convis_recipe_new      (convis_context *, double dt, convis_recipe **);
+convis_status convis_recipe_add_layer(convis_recipe *, const char *type, const char *name, const convis_from *in, int count);
+convis_status convis_recipe_add_model(convis_recipe *, const convis_recipe *model, const char *name, const convis_from *in, int count);
+convis_status convis_recipe_add_input(convis_recipe *, const char *name, convis_shape frame);   /* named inputs; the first is the movie */
+convis_status convis_recipe_output   (convis_recipe *, const char *name);     /* the layer that counts; NULL: the last */
 void          convis_recipe_free (convis_recipe **);
 const char   *convis_recipe_name (int index, const char **doc);           /* NULL past the last */
 /* Settings by path, as text: "opl.center.sigma" "0.05", "numerics" "converged", "ganglion_0.cells" "dense",

@@ -21,6 +21,8 @@ struct convis_context {
     char message[1024];
 };
 
+/* Room for one more element of a list, which doubles; on ENOMEM it stays as it was. */
+convis_status convis_grow(convis_context *, void **list, int count, int *room, size_t size);
 /* Put words before the sentence on the context, "model.yaml:3: " say; not before that of ENOMEM. Returns the status. */
 convis_status convis_fail_before(convis_context *, convis_status, const char *format, ...)
 #if defined(__GNUC__)

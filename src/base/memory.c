@@ -32,6 +32,19 @@ void *convis_obtain(convis_context *c, size_t bytes)
     return memset((void *)at, 0, bytes);
 }
 
+convis_status convis_grow(convis_context *c, void **list, int count, int *room, size_t size)
+{
+    if (count < *room) return CONVIS_OK;
+    const int more = *room ? 2**room : 8;
+    void *larger = convis_obtain(c, (size_t)more*size);
+    if (!larger) return CONVIS_ENOMEM;
+    if (count) memcpy(larger, *list, (size_t)count*size);
+    convis_release(c, *list);
+    *list = larger;
+    *room = more;
+    return CONVIS_OK;
+}
+
 void convis_release(convis_context *c, void *memory)
 {
     if (memory) c->allocator.release(c->allocator.user, ((void **)memory)[-1]);

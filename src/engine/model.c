@@ -219,6 +219,14 @@ model_layer *convis_find_layer(const convis_model *m, const char *path, const ch
     return best;
 }
 
+convis_node convis_node_named(const convis_model *m, const char *name)
+{
+    const char *member;
+    const model_layer *l = convis_find_layer(m, name, &member);
+    if (!l && !strcmp(name, "input")) return (convis_node){ 0 };
+    return (convis_node){ l && !*member ? (int)(l - m->layers) + 1 : -1 };
+}
+
 int convis_find_row(const convis_field *table, const char *name)
 {
     for (int k = 0; table && table[k].name; k++) if (!strcmp(table[k].name, name)) return k;

@@ -478,12 +478,12 @@ convis_status convis_npz_to_recipe(convis_recipe *r, const char *file)
     char *lines = NULL;
     size_t size = 0;
     convis_status status;
-    if (r->graph) {
-        status = convis_graph_copy(c, r->graph, &next);
+    if (!convis_graph_is_sized(&r->graph)) {
+        status = convis_graph_copy(c, &r->graph, &next);
         t.graph = &next;
         if (!status) status = take_all(&t, &r->warnings);
-        convis_graph_clear(c, status ? &next : r->graph);
-        if (!status) *r->graph = next;
+        convis_graph_clear(c, status ? &next : &r->graph);
+        if (!status) r->graph = next;
         r->opened = r->warnings.count;
         return status;
     }

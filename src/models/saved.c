@@ -14,7 +14,6 @@
 #include "base/lines.h"
 #include "engine/model.h"
 #include "base/text.h"
-#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -56,26 +55,26 @@ static convis_status store_graph(convis_store *s, const struct convis_graph *rec
     return status;
 }
 
-/* ---- Out: retinas ---- */
+/* ---- Out: models whose layers follow from the size of the movie ---- */
 
 static int same_array(const model_layer *a, const model_layer *b, int k)
 {
-    return b && a->param[k] == b->param[k] && (!a->param[k] || !memcmp(a->array[k], b->array[k], (size_t)a->param[k]*sizeof(double)));
+    return a->param[k] == b->param[k] && (!a->param[k] || !memcmp(a->array[k], b->array[k], (size_t)a->param[k]*sizeof(double)));
 }
 
-/* What is not as in `plain`, the model of the settings alone; NULL: everything. */
+/* What is not as in `plain`, the model of the recipe alone. */
 static void store_changes(convis_store *s, const convis_model *m, const convis_model *plain, FILE *lines)
 {
     char number[CONVIS_TEXT_NUMBER], name[2*NAME_SIZE];
     for (int j = 0; j < m->count; j++) {
-        const model_layer *l = &m->layers[j], *was = plain ? &plain->layers[j] : NULL;
+        const model_layer *l = &m->layers[j], *was = &plain->layers[j];
         for (int k = 0; k < l->params; k++) {
             const unsigned flags = l->fields[k].flags;
             if (flags & CONVIS_ARRAY && !same_array(l, was, k)) {
                 const int64_t count = (int64_t)l->param[k];
                 snprintf(name, sizeof name, "arrays/%s.%s", l->name, l->fields[k].name);
                 convis_store_numbers(s, name, 1, &count, l->array[k]);
-            } else if (!(flags & (CONVIS_ARRAY | CONVIS_TEXT)) && (!was || l->param[k] != was->param[k])) {
+            } else if (!(flags & (CONVIS_ARRAY | CONVIS_TEXT)) && l->param[k] != was->param[k]) {
                 convis_text_print(number, l->param[k]);
                 fprintf(lines, "%s.%s %s\n", l->name, l->fields[k].name, number);
             }
@@ -83,28 +82,29 @@ static void store_changes(convis_store *s, const convis_model *m, const convis_m
     }
 }
 
-static convis_status store_retina(convis_store *s, const convis_recipe *r, const convis_model *m)
+static convis_status store_sized(convis_store *s, const convis_recipe *r, const convis_model *m)
 {
+    convis_context *c = m->context;
+    struct convis_graph flat = { .layers = 0 };
     convis_model *plain = NULL;
     char *text = NULL, *lines = NULL;
     convis_text_out out;
     convis_status status = convis_recipe_text(r, &text);
-    if (!status && m->planned)
-        status = convis_retina_build(m->context, &r->retina, NULL, 0, m->chunk.dim[CONVIS_X], m->chunk.dim[CONVIS_Y], &plain);
+    if (!status && m->planned) status = convis_graph_flat(c, &r->graph, m->chunk.dim[CONVIS_X], m->chunk.dim[CONVIS_Y], NULL, &flat);
+    if (!status && m->planned) status = convis_graph_build(c, &flat, &plain);
     if (!status && plain && plain->count != m->count)
-        status = convis_fail(m->context, CONVIS_EINVAL, "%s: the model has %d layers, its recipe %d; expected those that belong together",
-                             "saving", m->count, plain->count);
-    if (!status && !(status = convis_text_begin(m->context, &out))) {
-        store_changes(s, m, plain, out.file);
+        status = convis_fail(c, CONVIS_EINVAL, "saving: the model has %d layers, its recipe %d; expected those that belong together",
+                             m->count, plain->count);
+    if (!status && !(status = convis_text_begin(c, &out))) {
+        if (plain) store_changes(s, m, plain, out.file);
         status = convis_text_end(&out, CONVIS_OK, &lines);
     }
-    if (!status) {
-        convis_store_text(s, "model", text);
-        if (*lines) convis_store_text(s, "parameters", lines);
-    }
-    convis_release(m->context, lines);
-    convis_recipe_text_free(r, &text);
+    if (!status) convis_store_text(s, "model", text);
+    if (!status && *lines) convis_store_text(s, "parameters", lines);
+    convis_release(c, lines);
+    convis_release(c, text);
     convis_model_free(&plain);
+    convis_graph_clear(c, &flat);
     return status;
 }
 
@@ -146,7 +146,7 @@ convis_status convis_model_save(const convis_recipe *r, const convis_model *m, c
     if (m->status) return convis_fail(c, m->status, "%s", m->sentence);
     convis_status status = convis_store_open(c, file, &s);
     if (status) return status;
-    status = r->graph ? store_graph(s, r->graph, m) : store_retina(s, r, m);
+    status = convis_graph_is_sized(&r->graph) ? store_sized(s, r, m) : store_graph(s, &r->graph, m);
     if (!status) {
         convis_store_note(s, "convis", convis_version());
         convis_store_number(s, "dt", m->dt);
@@ -159,11 +159,8 @@ convis_status convis_model_save(const convis_recipe *r, const convis_model *m, c
 
 /* ---- In ---- */
 
-/* Each array of the file; the caller of `take` gets it to keep or free. */
-static convis_status each_array(convis_recipe *r, const char *file,
-                                convis_status (*take)(convis_recipe *, const char *path, convis_array *))
+static convis_status read_arrays(convis_context *c, const char *file, struct convis_graph *g)
 {
-    convis_context *c = r->context;
     char name[128], full[160];
     for (int64_t k = 0; ; k++) {
         convis_array values = { .data = NULL };
@@ -173,75 +170,27 @@ static convis_status each_array(convis_recipe *r, const char *file,
         snprintf(full, sizeof full, "arrays/%s", name);
         if (!status) status = convis_hdf5_numbers(c, file, full, 0, &numbers);
         if (!status) status = convis_numbers_array(numbers, &values);
-        if (!status) status = take(r, name, &values);
+        if (!status) status = convis_graph_set_array(c, g, name, &values);
         convis_array_free(&values);
         if (status) return status;
     }
 }
 
-static convis_status into_graph(convis_recipe *r, const char *path, convis_array *values)
+convis_status convis_open_saved(convis_context *c, const char *file, int depth, struct convis_warnings *warnings, struct convis_graph *g)
 {
-    return convis_graph_set_array(r->context, r->graph, path, values);
-}
-
-static convis_status into_list(convis_recipe *r, const char *path, convis_array *values)
-{
-    struct convis_saved_array *more = convis_obtain(r->context, (size_t)(r->array_count + 1)*sizeof *more);
-    if (!more) return CONVIS_ENOMEM;
-    if (r->array_count) memcpy(more, r->arrays, (size_t)r->array_count*sizeof *more);
-    convis_release(r->context, r->arrays);
-    r->arrays = more;
-    struct convis_saved_array *a = &more[r->array_count++];
-    snprintf(a->path, sizeof a->path, "%s", path);
-    a->values = *values;
-    values->data = NULL;                                 /* ours now */
-    return CONVIS_OK;
-}
-
-convis_status convis_recipe_read_saved(convis_recipe *r, const char *file, int depth)
-{
-    convis_context *c = r->context;
     char *text = NULL, *lines = NULL;
+    *g = (struct convis_graph){ .dt = 0.001 };
     convis_status status = convis_hdf5_text(c, file, "model", &text);
-    if (!status) {
-        const char *first = text;
-        while (isspace((unsigned char)*first)) first++;
-        status = *first == '<' ? convis_xml_read(c, file, text, strlen(text), &r->retina, &r->warnings)
-                               : convis_recipe_read_yaml(r, file, text, strlen(text), depth);
-    }
+    if (!status) status = convis_read_graph(c, file, text, strlen(text), depth, warnings, g);
     convis_release(c, text);
     if (!status) {
         convis_status without = convis_hdf5_text(c, file, "parameters", &lines);
         status = without == CONVIS_ENAME ? CONVIS_OK : without;
     }
-    if (!status && lines) status = convis_recipe_add_parameters(r, lines);
+    if (!status && lines) status = convis_graph_set_lines(c, g, "parameters", lines);
     convis_release(c, lines);
-    return status ? status : each_array(r, file, r->graph ? into_graph : into_list);
-}
-
-void convis_recipe_drop_arrays(convis_recipe *r)
-{
-    for (int k = 0; k < r->array_count; k++) convis_array_free(&r->arrays[k].values);
-    convis_release(r->context, r->arrays);
-    r->arrays = NULL;
-    r->array_count = 0;
-}
-
-convis_status convis_recipe_apply_arrays(const convis_recipe *r, convis_model *m)
-{
-    convis_status status = CONVIS_OK;
-    for (int k = 0; k < r->array_count && !status; k++) {
-        const struct convis_saved_array *a = &r->arrays[k];
-        int64_t count = 1;
-        int row = 0;
-        for (int d = 0; d < a->values.dims; d++) count *= a->values.dim[d];
-        const model_layer *l = convis_find_parameter(m, a->path, &row);
-        if (!l) return CONVIS_ENAME;
-        if ((int64_t)l->param[row] != count)
-            return convis_fail(m->context, CONVIS_ESHAPE, "%s: %lld values were saved, for movies of this size it has %lld; "
-                               "expected the size for which it was saved", a->path, (long long)count, (long long)l->param[row]);
-        status = convis_set_array(m, a->path, a->values.data, count);
-    }
+    if (!status) status = read_arrays(c, file, g);
+    if (status) convis_graph_clear(c, g);
     return status;
 }
 

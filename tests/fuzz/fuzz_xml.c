@@ -10,7 +10,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static convis_context *c;
     if (!c && convis_open(&c, "cpu")) abort();
     struct convis_retina r, again;
-    struct convis_warnings w = { NULL, 0 };
+    struct convis_warnings w = { .text = NULL };
     struct convis_retina_map map;
     struct convis_cells cells;
     char *text = NULL;

@@ -26,7 +26,7 @@ static convis_recipe *read(convis_context *c, const void *text, size_t size)
     convis_recipe *r = convis_obtain(c, sizeof *r);
     if (!r) abort();
     r->context = c;
-    if (convis_recipe_read_yaml(r, "fuzz", text, size, 0)) {
+    if (convis_read_yaml(c, "fuzz", text, size, 0, &r->warnings, &r->graph)) {
         if (!*convis_message(c)) abort();
         convis_recipe_free(&r);
     }
@@ -44,9 +44,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     convis_model *m;
     if (!r) return 0;
     for (int k = 0; k < 2000 && convis_recipe_list(r, k, &s); k++) ;
-    if (!r->graph || !convis_recipe_build(r, 12, 9, &m)) {
-        if (r->graph && convis_plan(m, convis_movie_shape(2, 9, 12)) && !*convis_message(c)) abort();
-        if (r->graph) convis_model_free(&m);
+    if (convis_graph_is_sized(&r->graph) || !convis_recipe_build(r, 12, 9, &m)) {
+        if (!convis_graph_is_sized(&r->graph)) {
+            if (convis_plan(m, convis_movie_shape(2, 9, 12)) && !*convis_message(c)) abort();
+            convis_model_free(&m);
+        }
         if (convis_recipe_yaml(r, &text)) abort();
         again = read(c, text, strlen(text));
         if (!again || convis_recipe_yaml(again, &second) || strcmp(text, second)) abort();

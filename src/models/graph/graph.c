@@ -1,26 +1,13 @@
-/* graph.c - graphs: added to, checked, made into models, and read off models. */
+/* graph.c - graphs: added to, copied, and checked. */
 #include "graph.h"
-#include "engine/model.h"
+#include "base/context.h"
 #include "base/text.h"
+#include "engine/model.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 /* ---- Memory ---- */
-
-/* Room for one more element, doubling; the old block stays valid on failure. */
-static int grow(convis_context *c, void **block, int count, int *room, size_t size)
-{
-    if (count < *room) return 1;
-    int more = *room ? 2**room : 8;
-    void *larger = convis_obtain(c, (size_t)more*size);
-    if (!larger) return 0;
-    if (count) memcpy(larger, *block, (size_t)count*size);
-    convis_release(c, *block);
-    *block = larger;
-    *room = more;
-    return 1;
-}
 
 void convis_value_free(convis_context *c, struct convis_value *v)
 {
@@ -43,19 +30,31 @@ convis_status convis_value_of_array(convis_context *c, const convis_array *a, st
     return CONVIS_OK;
 }
 
+static void free_layer(convis_context *c, struct convis_graph_layer *l)
+{
+    for (int k = 0; k < l->values; k++) convis_value_free(c, &l->value[k]);
+    convis_release(c, l->input);
+    if (l->model) convis_graph_clear(c, l->model);
+    convis_release(c, l->model);
+}
+
 void convis_graph_clear(convis_context *c, struct convis_graph *g)
 {
-    for (int j = 0; j < g->layers; j++)
-        for (int k = 0; k < g->layer[j].values; k++) convis_value_free(c, &g->layer[j].value[k]);
+    for (int j = 0; j < g->layers; j++) free_layer(c, &g->layer[j]);
+    for (int k = 0; k < g->arrays; k++) convis_value_free(c, &g->array[k].value);
+    if (g->settings) g->kind->free(c, g->settings);
     convis_release(c, g->layer);
     convis_release(c, g->alias);
+    convis_release(c, g->array);
+    convis_release(c, g->given);
+    convis_release(c, g->lines);
     convis_release(c, g->title);
     convis_release(c, g->source);
     convis_release(c, g->unit);
     memset(g, 0, sizeof *g);
 }
 
-static convis_status copy_value(convis_context *c, const struct convis_value *from, struct convis_value *to)
+convis_status convis_value_copy(convis_context *c, const struct convis_value *from, struct convis_value *to)
 {
     *to = *from;
     to->room = 0;
@@ -65,32 +64,69 @@ static convis_status copy_value(convis_context *c, const struct convis_value *fr
     return (from->text && !to->text) || (from->array && !to->array) ? CONVIS_ENOMEM : CONVIS_OK;
 }
 
+static convis_status copy_layer(convis_context *c, const struct convis_graph_layer *from, struct convis_graph_layer *to)
+{
+    convis_status status = CONVIS_OK;
+    *to = *from;
+    to->values = to->inputs = to->input_room = 0;
+    to->input = NULL;
+    to->model = NULL;
+    for (int k = 0; k < from->inputs && !status; k++) status = convis_graph_add_input(c, to, from->input[k].from, from->input[k].delay);
+    while (!status && to->values < from->values) {
+        status = convis_value_copy(c, &from->value[to->values], &to->value[to->values]);
+        to->values++;
+    }
+    if (status || !from->model) return status;
+    to->model = convis_obtain(c, sizeof *to->model);
+    return to->model ? convis_graph_copy(c, from->model, to->model) : CONVIS_ENOMEM;
+}
+
+static convis_status copy_text(convis_context *c, const char *from, char **to)
+{
+    *to = from ? convis_copy_text(c, from) : NULL;
+    return from && !*to ? CONVIS_ENOMEM : CONVIS_OK;
+}
+
+static void *copy_block(convis_context *c, const void *from, size_t size)
+{
+    void *to = convis_obtain(c, size + 1);
+    if (to && size) memcpy(to, from, size);
+    return to;
+}
+
+static convis_status copy_arrays(convis_context *c, const struct convis_graph *from, struct convis_graph *to)
+{
+    convis_status status = CONVIS_OK;
+    for (int k = 0; k < from->arrays && !status; k++) {
+        struct convis_value v;
+        status = convis_value_copy(c, &from->array[k].value, &v);
+        if (status) convis_value_free(c, &v);
+        else status = convis_graph_add_array(c, to, from->array[k].path, &v);
+    }
+    return status;
+}
+
 convis_status convis_graph_copy(convis_context *c, const struct convis_graph *from, struct convis_graph *to)
 {
-    *to = *from;
-    to->layers = to->layer_room = to->aliases = to->alias_room = 0;
-    to->layer = NULL;
-    to->alias = NULL;
-    to->title = from->title ? convis_copy_text(c, from->title) : NULL;
-    to->source = from->source ? convis_copy_text(c, from->source) : NULL;
-    to->unit = from->unit ? convis_obtain(c, (size_t)(from->units + 1)*sizeof *to->unit) : NULL;
-    if (to->unit) memcpy(to->unit, from->unit, (size_t)from->units*sizeof *to->unit);
-    int bad = (from->title && !to->title) || (from->source && !to->source) || (from->unit && !to->unit);
-    for (int j = 0; j < from->layers && !bad; j++) {
-        bad = !grow(c, (void **)&to->layer, to->layers, &to->layer_room, sizeof *to->layer);
-        if (bad) break;
-        struct convis_graph_layer *l = &to->layer[to->layers++];
-        *l = from->layer[j];
-        l->values = 0;
-        while (!bad && l->values < from->layer[j].values) {
-            bad = copy_value(c, &from->layer[j].value[l->values], &l->value[l->values]) != CONVIS_OK;
-            l->values++;
-        }
+    *to = (struct convis_graph){ .dt = from->dt, .past = from->past, .has_past = from->has_past, .kind = from->kind,
+                                 .output_line = from->output_line, .output_column = from->output_column };
+    memcpy(to->file, from->file, sizeof to->file);
+    memcpy(to->output, from->output, sizeof to->output);
+    convis_status status = from->settings ? from->kind->copy(c, from->settings, &to->settings) : CONVIS_OK;
+    if (!status) status = copy_text(c, from->title, &to->title);
+    if (!status) status = copy_text(c, from->source, &to->source);
+    if (!status) status = copy_text(c, from->lines, &to->lines);
+    if (!status) status = copy_arrays(c, from, to);
+    if (!status && from->unit && !(to->unit = copy_block(c, from->unit, (size_t)from->units*sizeof *to->unit))) status = CONVIS_ENOMEM;
+    to->units = from->units;
+    for (int j = 0; j < from->layers && !status; j++) {
+        status = convis_grow(c, (void **)&to->layer, to->layers, &to->layer_room, sizeof *to->layer);
+        if (!status) status = copy_layer(c, &from->layer[j], &to->layer[to->layers++]);
     }
-    for (int k = 0; k < from->aliases && !bad; k++)
-        bad = convis_graph_add_alias(c, to, from->alias[k].name, from->alias[k].path) != CONVIS_OK;
-    if (bad) convis_graph_clear(c, to);
-    return bad ? CONVIS_ENOMEM : CONVIS_OK;
+    for (int k = 0; k < from->aliases && !status; k++) status = convis_graph_add_alias(c, to, from->alias[k].name, from->alias[k].path);
+    for (int k = 0; k < from->givens && !status; k++) status = convis_graph_add_source(c, to, from->given[k].name, from->given[k].frame);
+    if (status) convis_graph_clear(c, to);
+    return status;
 }
 
 /* ---- Layers ---- */
@@ -109,22 +145,64 @@ static int is_name(const char *name)
     return length && length < CONVIS_GRAPH_NAME && strspn(name, letters) == length && *name != '.' && name[length - 1] != '.';
 }
 
+static convis_status add(convis_context *c, struct convis_graph *g, const char *name, struct convis_graph_layer **layer)
+{
+    if (convis_graph_find(g, name)) return convis_fail(c, CONVIS_ENAME, "'%s': two layers have that name, expected one", name);
+    if (g->layers == CONVIS_GRAPH_LAYERS) return convis_fail(c, CONVIS_ESHAPE, "more than %d layers", CONVIS_GRAPH_LAYERS);
+    convis_status status = convis_grow(c, (void **)&g->layer, g->layers, &g->layer_room, sizeof *g->layer);
+    if (status) return status;
+    struct convis_graph_layer *l = *layer = &g->layer[g->layers++];
+    memset(l, 0, sizeof *l);
+    strcpy(l->name, name);
+    return CONVIS_OK;
+}
+
+static convis_status check_name(convis_context *c, const struct convis_graph *g, const char *name)
+{
+    char quoted[64];
+    if (is_name(name) && strcmp(name, "input") && convis_graph_find_source(g, name) < 0) return CONVIS_OK;
+    return convis_fail(c, CONVIS_ENAME, "'%s': expected a name of letters, digits, '_', '-' and '.', other than %s",
+                       convis_quoted(quoted, name), is_name(name) && strcmp(name, "input") ? "an input's" : "input");
+}
+
 convis_status convis_graph_add(convis_context *c, struct convis_graph *g, const char *name, const convis_layer_type *type,
                                struct convis_graph_layer **layer)
 {
-    char quoted[64];
     *layer = NULL;
-    if (!is_name(name) || !strcmp(name, "input"))
-        return convis_fail(c, CONVIS_ENAME, "'%s': expected a name of letters, digits, '_', '-' and '.', other than input",
-                           convis_quoted(quoted, name));
-    if (convis_graph_find(g, name)) return convis_fail(c, CONVIS_ENAME, "'%s': two layers have that name, expected one", name);
-    if (g->layers == CONVIS_GRAPH_LAYERS) return convis_fail(c, CONVIS_ESHAPE, "more than %d layers", CONVIS_GRAPH_LAYERS);
-    if (!grow(c, (void **)&g->layer, g->layers, &g->layer_room, sizeof *g->layer)) return CONVIS_ENOMEM;
-    struct convis_graph_layer *l = *layer = &g->layer[g->layers++];
-    memset(l, 0, sizeof *l);
-    l->type = type;
-    strcpy(l->name, name);
+    convis_status status = check_name(c, g, name);
+    if (!status) status = add(c, g, name, layer);
+    if (!status) (*layer)->type = type;
+    return status;
+}
+
+convis_status convis_graph_add_model(convis_context *c, struct convis_graph *g, const char *name, struct convis_graph *model,
+                                     struct convis_graph_layer **layer)
+{
+    *layer = NULL;
+    convis_status status = *name ? check_name(c, g, name) : CONVIS_OK;
+    if (!status) status = add(c, g, name, layer);
+    if (!status && !((*layer)->model = convis_obtain(c, sizeof *model))) { g->layers--; status = CONVIS_ENOMEM; }
+    if (status) convis_graph_clear(c, model);
+    else *(*layer)->model = *model;
+    return status;
+}
+
+convis_status convis_graph_add_input(convis_context *c, struct convis_graph_layer *l, const char *from, int delay)
+{
+    char quoted[64];
+    if (strlen(from) >= CONVIS_GRAPH_NAME)
+        return convis_fail(c, CONVIS_ENAME, "%s: its input '%s': too long to be a layer's name", l->name, convis_quoted(quoted, from));
+    convis_status status = convis_grow(c, (void **)&l->input, l->inputs, &l->input_room, sizeof *l->input);
+    if (status) return status;
+    struct convis_graph_input *in = &l->input[l->inputs++];
+    strcpy(in->from, from);
+    in->delay = delay;
     return CONVIS_OK;
+}
+
+convis_status convis_graph_follow(convis_context *c, struct convis_graph *g, int layer)
+{
+    return convis_graph_add_input(c, &g->layer[layer], layer ? g->layer[layer - 1].name : "input", 0);
 }
 
 convis_status convis_graph_add_alias(convis_context *c, struct convis_graph *g, const char *name, const char *path)
@@ -132,11 +210,93 @@ convis_status convis_graph_add_alias(convis_context *c, struct convis_graph *g, 
     char quoted[64];
     if (!is_name(name) || !is_name(path))
         return convis_fail(c, CONVIS_ENAME, "alias '%s': expected a name for a path", convis_quoted(quoted, is_name(name) ? path : name));
-    if (!grow(c, (void **)&g->alias, g->aliases, &g->alias_room, sizeof *g->alias)) return CONVIS_ENOMEM;
+    convis_status status = convis_grow(c, (void **)&g->alias, g->aliases, &g->alias_room, sizeof *g->alias);
+    if (status) return status;
     struct convis_graph_alias *a = &g->alias[g->aliases++];
-    snprintf(a->name, sizeof a->name, "%s", name);
-    snprintf(a->path, sizeof a->path, "%s", path);
+    strcpy(a->name, name);
+    strcpy(a->path, path);
     return CONVIS_OK;
+}
+
+int convis_graph_find_source(const struct convis_graph *g, const char *name)
+{
+    for (int k = 0; k < g->givens; k++) if (!strcmp(g->given[k].name, name)) return k;
+    return strcmp(name, "input") ? -1 : 0;
+}
+
+convis_status convis_graph_add_source(convis_context *c, struct convis_graph *g, const char *name, convis_shape frame)
+{
+    char quoted[64];
+    if (!is_name(name) || convis_graph_find(g, name) || convis_graph_find_source(g, name) >= (*name == 'i' && !strcmp(name, "input") ? g->givens : 0))
+        return convis_fail(c, CONVIS_ENAME, "input '%s': expected a name of its own, of letters, digits, '_', '-' and '.'",
+                           convis_quoted(quoted, name));
+    convis_status status = convis_grow(c, (void **)&g->given, g->givens, &g->given_room, sizeof *g->given);
+    if (status) return status;
+    struct convis_graph_source *s = &g->given[g->givens++];
+    strcpy(s->name, name);
+    s->frame = frame;
+    return CONVIS_OK;
+}
+
+convis_status convis_graph_add_array(convis_context *c, struct convis_graph *g, const char *path, struct convis_value *v)
+{
+    convis_status status = CONVIS_OK;
+    if (strlen(path) >= sizeof g->array->path) status = convis_fail(c, CONVIS_ENAME, "'%.60s...': too long for a path", path);
+    if (!status) status = convis_grow(c, (void **)&g->array, g->arrays, &g->array_room, sizeof *g->array);
+    if (status) {
+        convis_value_free(c, v);
+        return status;
+    }
+    struct convis_graph_array *a = &g->array[g->arrays++];
+    strcpy(a->path, path);
+    a->value = *v;
+    return CONVIS_OK;
+}
+
+/* ---- Models within ---- */
+
+convis_status convis_graph_extend(convis_context *c, struct convis_graph *g)
+{
+    struct convis_graph outer = { .dt = g->dt };
+    struct convis_graph_layer *l;
+    if (!g->kind) return CONVIS_OK;
+    outer.title = g->title;
+    outer.source = g->source;
+    g->title = g->source = NULL;
+    convis_status status = convis_graph_add_model(c, &outer, "", g, &l);     /* which takes it, in any case */
+    memset(g, 0, sizeof *g);
+    if (!status) status = convis_graph_follow(c, &outer, 0);
+    if (status) convis_graph_clear(c, &outer);
+    *g = outer;
+    return status;
+}
+
+void convis_graph_drop_last(convis_context *c, struct convis_graph *g) { free_layer(c, &g->layer[--g->layers]); }
+
+struct convis_graph *convis_graph_base(const struct convis_graph *g)
+{
+    return g->layers && !*g->layer[0].name ? g->layer[0].model : NULL;
+}
+
+int convis_graph_is_sized(const struct convis_graph *g)
+{
+    for (int j = 0; j < g->layers; j++) if (g->layer[j].model && convis_graph_is_sized(g->layer[j].model)) return 1;
+    return g->kind && g->kind->sized;
+}
+
+double convis_graph_past(const struct convis_graph *g)
+{
+    if (g->kind && g->kind->sized) return g->kind->past(g->settings);
+    for (int j = 0; j < g->layers && !g->has_past; j++) if (g->layer[j].model) return convis_graph_past(g->layer[j].model);
+    return g->past;
+}
+
+int convis_graph_spiking(const struct convis_graph *g)
+{
+    int spiking = g->kind && g->kind->sized ? g->kind->spiking(g->settings) : 0;
+    for (int j = 0; j < g->layers; j++)
+        spiking += g->layer[j].model ? convis_graph_spiking(g->layer[j].model) : g->layer[j].type->spikes != NULL;
+    return spiking;
 }
 
 /* ---- Values ---- */
@@ -260,186 +420,72 @@ convis_status convis_graph_fit(convis_context *c, struct convis_graph_layer *l, 
 
 /* ---- Checks of layers against each other ---- */
 
-/* "model.yaml:12:5: " before the sentence on the context, where this comes from a file. */
-static convis_status blame(convis_context *c, const struct convis_graph *g, int line, int column, convis_status status)
+convis_status convis_graph_blame(convis_context *c, const struct convis_graph *g, int line, int column, convis_status status)
 {
     return *g->file && line ? convis_fail_before(c, status, "%s:%d:%d: ", g->file, line, column) : status;
+}
+
+/* The layer of this name or alias, or the model within whose name begins it; -1: neither. */
+static int place_of(const struct convis_graph *g, const char *name)
+{
+    for (int k = 0; k < g->aliases; k++) if (!strcmp(g->alias[k].name, name)) name = g->alias[k].path;
+    for (int j = 0; j < g->layers; j++) if (!strcmp(g->layer[j].name, name)) return j;
+    for (int j = g->layers - 1; j >= 0; j--) {           /* a model that this one extends comes last: it may have any name */
+        const size_t n = strlen(g->layer[j].name);
+        if (g->layer[j].model && (!n || (!strncmp(g->layer[j].name, name, n) && name[n] == '.'))) return j;
+    }
+    return -1;
 }
 
 static convis_status check_input(convis_context *c, const struct convis_graph *g, int j, const struct convis_graph_input *in)
 {
     const char *name = g->layer[j].name;
-    struct convis_graph_layer *from = convis_graph_find(g, in->from);
-    if (!from && strcmp(in->from, "input")) {
+    const int from = place_of(g, in->from), is_source = convis_graph_find_source(g, in->from) >= 0;
+    if (from < 0 && !is_source) {
         convis_hint hint = CONVIS_HINT(in->from);
         char quoted[64];
-        convis_hint_offer(&hint, "input");
+        if (!g->givens) convis_hint_offer(&hint, "input");
+        for (int k = 0; k < g->givens; k++) convis_hint_offer(&hint, g->given[k].name);
         for (int k = 0; k < g->layers; k++) convis_hint_offer(&hint, g->layer[k].name);
         return convis_fail(c, CONVIS_ENAME, "%s: its input '%s' is no layer%s", name, convis_quoted(quoted, in->from), hint.text);
     }
     if (in->delay < 0 || in->delay > LONGEST_DELAY)
         return convis_fail(c, CONVIS_EINVAL, "%s: a delay of %d frames, expected 0 to %d", name, in->delay, LONGEST_DELAY);
-    if (from && from - g->layer >= j && !in->delay)
+    if (!is_source && from >= j && !in->delay)
         return convis_fail(c, CONVIS_EINVAL, "%s: its input %s %s; feedback needs a delay of 1 frame or more", name, in->from,
-                           from - g->layer == j ? "is itself" : "comes later");
+                           from == j ? "is itself" : "comes later");
     return CONVIS_OK;
 }
 
 static convis_status check_output(convis_context *c, const struct convis_graph *g)
 {
-    if (!*g->output || convis_graph_find(g, g->output)) return CONVIS_OK;
+    if (!*g->output || place_of(g, g->output) >= 0) return CONVIS_OK;
     convis_hint hint = CONVIS_HINT(g->output);
     char quoted[64];
     for (int k = 0; k < g->layers; k++) convis_hint_offer(&hint, g->layer[k].name);
     convis_fail(c, CONVIS_ENAME, "output: '%s' is no layer%s", convis_quoted(quoted, g->output), hint.text);
-    return blame(c, g, g->output_line, g->output_column, CONVIS_ENAME);
+    return convis_graph_blame(c, g, g->output_line, g->output_column, CONVIS_ENAME);
+}
+
+/* How many inputs a layer may have. */
+static convis_status check_count(convis_context *c, const struct convis_graph_layer *l)
+{
+    const int most = l->model ? l->model->givens ? l->model->givens : 1 : l->type->inputs;
+    const int fewest = l->model || !l->type->fewest ? most : l->type->fewest;
+    const char *format = fewest < most ? "%s: %d input%s, %s expects %d to %d" : "%s: %d input%s, %s expects %d";
+    if (l->inputs <= most && l->inputs >= fewest) return CONVIS_OK;
+    return convis_fail(c, CONVIS_ESHAPE, format, l->name, l->inputs, l->inputs == 1 ? "" : "s", l->model ? "it" : l->type->name, fewest, most);
 }
 
 convis_status convis_graph_check(convis_context *c, const struct convis_graph *g)
 {
+    if (g->kind && g->kind->sized) return CONVIS_OK;     /* what it makes it makes well */
     if (!g->layers) return convis_fail(c, CONVIS_EINVAL, "the model has no layers, expected one at least");
     for (int j = 0; j < g->layers; j++) {
         const struct convis_graph_layer *l = &g->layer[j];
-        convis_status status = CONVIS_OK;
-        int most = l->type->inputs, fewest = l->type->fewest ? l->type->fewest : most;
-        const char *format = fewest < most ? "%s: %d input%s, %s expects %d to %d" : "%s: %d input%s, %s expects %d";
-        if (l->inputs > most || l->inputs < fewest)
-            status = convis_fail(c, CONVIS_ESHAPE, format, l->name, l->inputs, l->inputs == 1 ? "" : "s", l->type->name, fewest, most);
+        convis_status status = check_count(c, l);
         for (int k = 0; k < l->inputs && !status; k++) status = check_input(c, g, j, &l->input[k]);
-        if (status) return blame(c, g, l->line, l->column, status);
+        if (status) return convis_graph_blame(c, g, l->line, l->column, status);
     }
     return check_output(c, g);
-}
-
-/* ---- To a model ---- */
-
-static convis_status set_value(convis_model *m, const struct convis_graph_layer *l, const struct convis_value *v, int texts)
-{
-    char path[2*CONVIS_GRAPH_NAME];
-    int row = convis_find_row(l->type->params, v->name), is_text = row >= 0 && l->type->params[row].flags & CONVIS_TEXT;
-    if (is_text != texts) return CONVIS_OK;
-    snprintf(path, sizeof path, "%s.%s", l->name, v->name);
-    if (is_text) return convis_set_text(m, path, v->text);
-    if (v->kind == CONVIS_VALUE_NUMBER) return convis_set(m, path, v->number);
-    return v->kind == CONVIS_VALUE_TEXT ? convis_set_kernel(m, path, v->text) : convis_set_array(m, path, v->array, v->count);
-}
-
-static convis_status add_layer(const struct convis_graph *g, int j, convis_model *m)
-{
-    const struct convis_graph_layer *l = &g->layer[j];
-    convis_edge in[CONVIS_MAX_INPUTS];
-    for (int k = 0; k < l->inputs; k++) {
-        const struct convis_graph_layer *from = convis_graph_find(g, l->input[k].from);
-        int id = from ? (int)(from - g->layer) + 1 : 0;
-        in[k] = (convis_edge){ id <= j ? (convis_node){ id } : convis_input(m), l->input[k].delay };
-    }
-    convis_join(m, l->type, l->name, in, l->inputs);
-    convis_status status = m->status ? convis_fail(m->context, m->status, "%s", m->sentence) : CONVIS_OK;
-    for (int texts = 1; texts >= 0; texts--)             /* which other parameters there are may depend on texts */
-        for (int k = 0; k < l->values && !status; k++) status = set_value(m, l, &l->value[k], texts);
-    return status;
-}
-
-static void connect_feedback(const struct convis_graph *g, int j, convis_model *m)
-{
-    for (int k = 0; k < g->layer[j].inputs; k++) {
-        const struct convis_graph_layer *from = convis_graph_find(g, g->layer[j].input[k].from);
-        if (from && from - g->layer >= j)
-            convis_connect(m, (convis_node){ j + 1 }, k, (convis_edge){ { (int)(from - g->layer) + 1 }, g->layer[j].input[k].delay });
-    }
-}
-
-static int is_taken(const struct convis_graph *g, const char *name)
-{
-    for (int k = 0; k < g->aliases; k++) if (!strcmp(g->alias[k].name, name)) return 1;
-    return convis_graph_find(g, name) != NULL;
-}
-
-convis_status convis_graph_build(convis_context *c, const struct convis_graph *g, convis_model **model)
-{
-    convis_model *m = *model = NULL;
-    convis_status status = convis_graph_check(c, g);
-    if (!status) status = convis_model_new(c, g->dt, &m);
-    for (int j = 0; j < g->layers && !status; j++)
-        if ((status = add_layer(g, j, m))) blame(c, g, g->layer[j].line, g->layer[j].column, status);
-    for (int j = 0; j < g->layers && !status; j++) connect_feedback(g, j, m);
-    for (int k = 0; k < g->aliases && !status; k++) convis_alias(m, g->alias[k].name, g->alias[k].path);
-    if (!status && !is_taken(g, "output")) convis_alias(m, "output", *g->output ? g->output : g->layer[g->layers - 1].name);
-    if (!status && m->status) status = convis_fail(c, m->status, "%s", m->sentence);
-    if (!status) status = convis_past(m, g->past);
-    if (!status && g->unit) status = convis_model_units(m, g->unit, g->units);
-    if (status) convis_model_free(&m);
-    *model = m;
-    return status;
-}
-
-/* ---- From a model ---- */
-
-static convis_status array_of(convis_context *c, const model_layer *l, int k, struct convis_value *v)
-{
-    const convis_shape s = l->pass.array_shape[k];
-    v->kind = CONVIS_VALUE_ARRAY;
-    v->count = (int64_t)l->param[k];
-    v->dims = s.dim[0] ? CONVIS_DIMS : 1;
-    for (int d = 0; d < v->dims; d++) v->dim[d] = s.dim[0] ? s.dim[d] : v->count;
-    v->array = convis_obtain(c, (size_t)(v->count + 1)*sizeof *v->array);
-    if (!v->array) return CONVIS_ENOMEM;
-    if (v->count) memcpy(v->array, l->array[k], (size_t)v->count*sizeof *v->array);
-    return CONVIS_OK;
-}
-
-static convis_status values_of(convis_context *c, const model_layer *l, struct convis_graph_layer *to)
-{
-    convis_status status = CONVIS_OK;
-    for (int k = 0; k < l->params && !status; k++) {
-        const unsigned flags = l->fields[k].flags;
-        struct convis_value *v = &to->value[to->values];
-        if (flags & CONVIS_ARRAY && !l->param[k] && !l->text[k]) continue;       /* as the layer likes */
-        memset(v, 0, sizeof *v);
-        snprintf(v->name, sizeof v->name, "%s", l->fields[k].name);
-        to->values++;
-        if (flags & CONVIS_ARRAY && l->param[k] > 0) status = array_of(c, l, k, v);
-        else if (flags & (CONVIS_ARRAY | CONVIS_TEXT)) {
-            v->kind = CONVIS_VALUE_TEXT;
-            v->text = convis_copy_text(c, l->text[k] ? l->text[k] : "");
-            if (!v->text) status = CONVIS_ENOMEM;
-        } else {
-            v->kind = CONVIS_VALUE_NUMBER;
-            v->number = l->param[k];
-        }
-    }
-    return status;
-}
-
-convis_status convis_graph_of_model(const convis_model *m, struct convis_graph *g)
-{
-    convis_context *c = m->context;
-    convis_status status = CONVIS_OK;
-    *g = (struct convis_graph){ .dt = m->dt, .past = m->past };
-    for (int j = 0; j < m->count && !status; j++) {
-        const model_layer *l = &m->layers[j];
-        struct convis_graph_layer *to;
-        if ((status = convis_graph_add(c, g, l->name, l->type, &to))) break;
-        to->inputs = l->inputs;
-        for (int k = 0; k < to->inputs; k++) {
-            int id = l->in[k].from.id;
-            snprintf(to->input[k].from, sizeof to->input[k].from, "%s", id ? m->layers[id - 1].name : "input");
-            to->input[k].delay = l->in[k].delay;
-        }
-        status = values_of(c, l, to);
-    }
-    for (int k = 0; k < m->alias_count && !status; k++) {
-        const model_alias *a = &m->aliases[k];
-        const struct convis_graph_layer *output = strcmp(a->name, "output") ? NULL : convis_graph_find(g, a->path);
-        if (output && output != &g->layer[g->layers - 1]) snprintf(g->output, sizeof g->output, "%s", a->path);
-        if (!output) status = convis_graph_add_alias(c, g, a->name, a->path);
-    }
-    if (!status && m->units_given) {
-        g->unit = convis_obtain(c, (size_t)(m->unit_count + 1)*sizeof *g->unit);
-        if (!g->unit) status = CONVIS_ENOMEM;
-        else memcpy(g->unit, m->units, (size_t)m->unit_count*sizeof *g->unit);
-        g->units = m->unit_count;
-    }
-    if (status) convis_graph_clear(c, g);
-    return status;
 }

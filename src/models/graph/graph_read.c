@@ -1,6 +1,7 @@
 /* graph_read.c - YAML to a graph; docs/models.md describes the format. */
 #include "graph.h"
 #include "yaml.h"
+#include "base/lines.h"
 #include "base/text.h"
 #include <math.h>
 #include <stdio.h>
@@ -13,6 +14,7 @@ struct reader {
     convis_context *c;
     const char *path;                                    /* of the file, next to which others lie */
     struct convis_graph *g;
+    const struct convis_graph_reading *how;
 };
 
 /* ---- What is expected ---- */
@@ -191,7 +193,7 @@ static int is_reserved(const char *key, const convis_layer_type *type)
     return !strcmp(key, "name") || !strcmp(key, "type") || !strcmp(key, "input") || !strcmp(key, "inputs") || !strcmp(key, "delay");
 }
 
-static convis_status read_input(const struct reader *r, const node *n, struct convis_graph_input *in)
+static convis_status read_input(const struct reader *r, const node *n, struct convis_graph_layer *l)
 {
     static const char *const KEYS[] = { "from", "delay", NULL };
     convis_status status = CONVIS_OK;
@@ -206,32 +208,35 @@ static convis_status read_input(const struct reader *r, const node *n, struct co
     if (!status) status = expect_text(r, from, "input");
     if (!status && delay) status = expect_whole(r, delay, "delay", 0, INT32_MAX, &frames);
     if (status) return status;
-    if (strlen(from->text) >= sizeof in->from) return convis_yaml_fail(r->y, from, CONVIS_ENAME, "input: too long to be a layer's name");
-    strcpy(in->from, from->text);
-    in->delay = (int)frames;
-    return CONVIS_OK;
+    if ((status = convis_graph_add_input(r->c, l, from->text, (int)frames))) status = convis_yaml_blame(r->y, from, status);
+    return status;
 }
 
-/* Which layers it hears: those named, else the one before it, if it is to hear one. */
+/* Does it take the layer before as its input when nothing is said? Not what needs several. */
+static int follows(const struct convis_graph_layer *l)
+{
+    return l->model ? l->model->givens < 2 : (l->type->fewest ? l->type->fewest : l->type->inputs) == 1;
+}
+
+/* Which layers it takes as inputs: those named, else the one before it. */
 static convis_status read_inputs(const struct reader *r, const node *map, int j)
 {
     struct convis_graph_layer *l = &r->g->layer[j];
     const node *input = map->kind == CONVIS_NODE_MAP ? convis_yaml_find(map, "input") : NULL;
     const node *inputs = map->kind == CONVIS_NODE_MAP ? convis_yaml_find(map, "inputs") : NULL;
-    const node *delay = map->kind == CONVIS_NODE_MAP && is_reserved("delay", l->type) ? convis_yaml_find(map, "delay") : NULL;
+    const node *delay = map->kind == CONVIS_NODE_MAP && (l->model || is_reserved("delay", l->type)) ? convis_yaml_find(map, "delay") : NULL;
     convis_status status = CONVIS_OK;
     int64_t frames = 0;
     if (input && inputs) return convis_yaml_fail(r->y, inputs, CONVIS_EFORMAT, "%s: expected input or inputs, not both", l->name);
     if (inputs && inputs->kind == CONVIS_NODE_LIST) {
-        if (inputs->count > CONVIS_MAX_INPUTS)
-            return convis_yaml_fail(r->y, inputs, CONVIS_ESHAPE, "%s: %d inputs, expected %d at most", l->name, inputs->count,
-                                    CONVIS_MAX_INPUTS);
-        for (const node *n = inputs->first; n && !status; n = n->next) status = read_input(r, n, &l->input[l->inputs++]);
+        const int most = l->model ? l->model->givens > 1 ? l->model->givens : 1 : CONVIS_MAX_INPUTS;
+        if (inputs->count > most)
+            return convis_yaml_fail(r->y, inputs, CONVIS_ESHAPE, "%s: %d inputs, expected %d at most", l->name, inputs->count, most);
+        for (const node *n = inputs->first; n && !status; n = n->next) status = read_input(r, n, l);
     } else if (input || inputs) {
-        status = read_input(r, input ? input : inputs, &l->input[l->inputs++]);
-    } else if (l->type->inputs == 1) {
-        strcpy(l->input[0].from, j ? r->g->layer[j - 1].name : "input");
-        l->inputs = 1;
+        status = read_input(r, input ? input : inputs, l);
+    } else if (follows(l)) {
+        status = convis_graph_follow(r->c, r->g, j);
     }
     if (status || !delay) return status;
     if (l->inputs != 1)
@@ -291,7 +296,27 @@ static convis_status unknown_type(const struct reader *r, const node *n)
     return convis_yaml_fail(r->y, n, CONVIS_ENAME, "'%s' is no type of layer%s", convis_quoted(quoted, n->text), hint.text);
 }
 
-/* "relu", or a map with its type, its name, what it hears and its parameters. */
+/* {name: retina, model: primate, set: {...}}: what the model has, under the name. */
+static convis_status read_model(const struct reader *r, const node *n)
+{
+    static const char *const KEYS[] = { "name", "model", "set", "input", "inputs", "delay", NULL };
+    const node *name = convis_yaml_find(n, "name"), *model = convis_yaml_find(n, "model"), *set = convis_yaml_find(n, "set");
+    struct convis_graph within;
+    struct convis_graph_layer *l;
+    convis_status status = expect_keys(r, n, "a model within", KEYS);
+    if (status) return status;
+    if (!name && model->kind == CONVIS_NODE_TEXT) name = model;
+    if (!name) return convis_yaml_fail(r->y, n, CONVIS_EFORMAT, "a model without name, expected one: {name: retina, model: primate}");
+    if ((status = expect_text(r, name, "name"))) return status;
+    if ((status = r->how->open(r->y, r->path, model, r->how->depth + 1, r->how->warnings, &within))) return status;
+    if (set && (status = convis_graph_read_settings(r->how, set, &within))) { convis_graph_clear(r->c, &within); return status; }
+    if ((status = convis_graph_add_model(r->c, r->g, name->text, &within, &l))) return convis_yaml_blame(r->y, name, status);
+    l->line = n->line;
+    l->column = n->column;
+    return read_inputs(r, n, r->g->layers - 1);
+}
+
+/* "relu", or a map with its type, its name, its inputs and its parameters. */
 static convis_status read_layer(const struct reader *r, const node *n)
 {
     const node *type = n, *name = n;
@@ -301,6 +326,7 @@ static convis_status read_layer(const struct reader *r, const node *n)
     if (n->kind == CONVIS_NODE_MAP) {
         type = convis_yaml_find(n, "type");
         name = convis_yaml_find(n, "name");
+        if (!type && convis_yaml_find(n, "model")) return read_model(r, n);
         if (!type) return convis_yaml_fail(r->y, n, CONVIS_EFORMAT, "a layer without type, expected one: {name: filter, type: conv}");
         if (!name) name = type;
     }
@@ -362,21 +388,56 @@ static convis_status units_of_columns(const struct reader *r, const node *n, con
     return status;
 }
 
-convis_status convis_graph_read_units(const struct convis_yaml *y, const char *path, const node *n, convis_unit **units, int64_t *count)
+static convis_status columns_or_file(const struct reader *r, const node *n, convis_unit **units, int64_t *count)
 {
-    const struct reader r = { y, y->context, path, NULL };
     *units = NULL;
     *count = 0;
-    return n->kind == CONVIS_NODE_TEXT ? units_of_file(&r, n, units, count) : units_of_columns(&r, n, units, count);
+    return n->kind == CONVIS_NODE_TEXT ? units_of_file(r, n, units, count) : units_of_columns(r, n, units, count);
 }
 
 static convis_status read_units(const struct reader *r, const node *n)
 {
     convis_unit *units;
     int64_t count;
-    convis_status status = convis_graph_read_units(r->y, r->path, n, &units, &count);
+    convis_status status = columns_or_file(r, n, &units, &count);
     if (!status && (status = convis_graph_set_units(r->c, r->g, units, count))) status = convis_yaml_blame(r->y, n, status);
     convis_release(r->c, units);
+    return status;
+}
+
+/* ---- Settings ---- */
+
+/* ganglion_0.units: no setting of its own. */
+static int is_units(const node *n)
+{
+    const size_t length = strlen(n->name);
+    return n->kind == CONVIS_NODE_MAP && length > 6 && !strcmp(n->name + length - 6, ".units");
+}
+
+static convis_status read_units_of(const struct reader *r, const node *n)
+{
+    char layer[2*CONVIS_GRAPH_NAME];
+    convis_unit *units;
+    int64_t count;
+    snprintf(layer, sizeof layer, "%.*s", (int)(strlen(n->name) - strlen(".units")), n->name);
+    convis_status status = columns_or_file(r, n, &units, &count);
+    if (!status && (status = convis_graph_set_units_of(r->c, r->g, layer, units, count))) status = convis_yaml_blame(r->y, n, status);
+    convis_release(r->c, units);
+    return status;
+}
+
+convis_status convis_graph_read_settings(const struct convis_graph_reading *how, const node *map, struct convis_graph *g)
+{
+    const struct reader r = { how->y, how->y->context, how->path, g, how };
+    convis_status status = CONVIS_OK;
+    if (map->kind != CONVIS_NODE_MAP) return convis_yaml_fail(r.y, map, CONVIS_EFORMAT, "expected settings and their values");
+    for (const node *n = map->first; n && !status; n = n->next) {
+        if (is_units(n)) continue;
+        if (n->kind != CONVIS_NODE_TEXT) return convis_yaml_fail(r.y, n, CONVIS_EFORMAT, "%.60s: expected a number or a text", n->name);
+        if ((status = convis_graph_set(r.c, g, n->name, n->text))) status = convis_yaml_blame(r.y, n, status);
+    }
+    for (const node *n = map->first; n && !status; n = n->next)              /* after all settings, which may take cells away */
+        if (is_units(n)) status = read_units_of(&r, n);
     return status;
 }
 
@@ -398,23 +459,22 @@ static convis_status read_head(const struct reader *r, const node *root)
         status = expect_number(r, n, "past", &g->past);
         if (!status && !(fabs(g->past) <= 1e30))
             status = convis_yaml_fail(r->y, n, CONVIS_EINVAL, "past: %g, expected -1e30 to 1e30", g->past);
-    }
-    if (!status && (n = convis_yaml_find(root, "output"))) {
-        status = expect_text(r, n, "output");
-        if (!status && strlen(n->text) >= sizeof g->output)
-            status = convis_yaml_fail(r->y, n, CONVIS_ENAME, "output: too long to be a layer's name");
-        if (status) return status;
-        strcpy(g->output, n->text);
-        g->output_line = n->line;
-        g->output_column = n->column;
+        g->has_past = 1;
     }
     return status;
 }
 
-convis_status convis_graph_read_title(const struct convis_yaml *y, const node *n, struct convis_graph *g)
+static convis_status read_output(const struct reader *r, const node *n)
 {
-    const struct reader r = { y, y->context, "", g };
-    return copy(&r, n, "title", &g->title);
+    struct convis_graph *g = r->g;
+    convis_status status = expect_text(r, n, "output");
+    if (!status && strlen(n->text) >= sizeof g->output)
+        status = convis_yaml_fail(r->y, n, CONVIS_ENAME, "output: too long to be a layer's name");
+    if (status) return status;
+    strcpy(g->output, n->text);
+    g->output_line = n->line;
+    g->output_column = n->column;
+    return CONVIS_OK;
 }
 
 static convis_status read_aliases(const struct reader *r, const node *map)
@@ -428,22 +488,88 @@ static convis_status read_aliases(const struct reader *r, const node *map)
     return status;
 }
 
-convis_status convis_graph_read(const struct convis_yaml *y, const char *path, struct convis_graph *g)
+/* {movie: {channels: 3}, speed: {}}: of what is not said there is one. */
+static convis_status read_sources(const struct reader *r, const node *map)
 {
-    static const char *const KEYS[] = { "title", "source", "dt", "past", "layers", "output", "aliases", "units", NULL };
-    struct reader r = { y, y->context, path, g };
-    const node *n, *layers;
+    static const char *const KEYS[] = { "channels", "height", "width", NULL };
+    static const int DIM[] = { CONVIS_C, CONVIS_Y, CONVIS_X };
+    convis_status status = CONVIS_OK;
+    if (map->kind != CONVIS_NODE_MAP || !map->count)
+        return convis_yaml_fail(r->y, map, CONVIS_EFORMAT, "inputs: expected names: {movie: {channels: 3}, speed: {}}");
+    for (const node *n = map->first; n && !status; n = n->next) {
+        convis_shape frame = { { 1, 1, 1, 1, 1 } };
+        status = expect_keys(r, n, n->name, KEYS);
+        for (int k = 0; k < 3 && !status; k++) {
+            const node *size = convis_yaml_find(n, KEYS[k]);
+            if (size && k && n == map->first)
+                return convis_yaml_fail(r->y, size, CONVIS_EFORMAT, "%s: the first input has the movie's %s, expected channels alone", n->name,
+                                        KEYS[k]);
+            if (size) status = expect_whole(r, size, KEYS[k], 1, 1 << 20, &frame.dim[DIM[k]]);
+        }
+        if (!status && (status = convis_graph_add_source(r->c, r->g, n->name, frame))) status = convis_yaml_blame(r->y, n, status);
+    }
+    return status;
+}
+
+static convis_status read_layers(const struct reader *r, const node *root)
+{
+    const node *layers = convis_yaml_find(root, "layers");
+    convis_status status = CONVIS_OK;
+    if (!layers || layers->kind != CONVIS_NODE_LIST || !layers->count)
+        return convis_yaml_fail(r->y, layers ? layers : root, CONVIS_EFORMAT, "layers: expected a list of one layer at least");
+    for (const node *n = layers->first; n && !status; n = n->next) status = read_layer(r, n);
+    return status;
+}
+
+/* Of models within: their time step is that of the whole, which is the first one's where nothing is said. */
+static convis_status one_time_step(const struct reader *r, const node *root)
+{
+    char text[32];
+    struct convis_graph *g = r->g;
+    for (int j = g->layers - 1; j >= 0 && !convis_yaml_find(root, "dt"); j--) if (g->layer[j].model) g->dt = g->layer[j].model->dt;
+    convis_number_print(g->dt, text, sizeof text);
+    convis_status status = CONVIS_OK;
+    for (int j = 0; j < g->layers && !status; j++) if (g->layer[j].model) status = convis_graph_set(r->c, g->layer[j].model, "dt", text);
+    return status;
+}
+
+convis_status convis_graph_read(const struct convis_graph_reading *how, const node *root, struct convis_graph *g)
+{
+    static const char *const KEYS[] = { "title", "source", "dt", "past", "inputs", "layers", "output", "aliases", "units", NULL };
+    struct reader r = { how->y, how->y->context, how->path, g, how };
+    const node *n;
     *g = (struct convis_graph){ .dt = 0.001 };
-    snprintf(g->file, sizeof g->file, "%s", y->name);
-    convis_status status = expect_keys(&r, y->root, "the model", KEYS);
-    if (!status) status = read_head(&r, y->root);
-    layers = status ? NULL : convis_yaml_find(y->root, "layers");
-    if (!status && (!layers || layers->kind != CONVIS_NODE_LIST || !layers->count))
-        status = convis_yaml_fail(y, layers ? layers : y->root, CONVIS_EFORMAT, "layers: expected a list of one layer at least");
-    for (n = status ? NULL : layers->first; n && !status; n = n->next) status = read_layer(&r, n);
-    if (!status && (n = convis_yaml_find(y->root, "aliases"))) status = read_aliases(&r, n);
-    if (!status && (n = convis_yaml_find(y->root, "units"))) status = read_units(&r, n);
+    snprintf(g->file, sizeof g->file, "%s", how->y->name);
+    convis_status status = expect_keys(&r, root, "the model", KEYS);
+    if (!status) status = read_head(&r, root);
+    if (!status && (n = convis_yaml_find(root, "inputs"))) status = read_sources(&r, n);
+    if (!status && (n = convis_yaml_find(root, "output"))) status = read_output(&r, n);
+    if (!status) status = read_layers(&r, root);
+    if (!status) status = one_time_step(&r, root);
+    if (!status && (n = convis_yaml_find(root, "aliases"))) status = read_aliases(&r, n);
+    if (!status && (n = convis_yaml_find(root, "units"))) status = read_units(&r, n);
     if (!status) status = convis_graph_check(r.c, g);
     if (status) convis_graph_clear(r.c, g);
     return status;
+}
+
+convis_status convis_graph_read_changes(const struct convis_graph_reading *how, const node *root, struct convis_graph *g)
+{
+    struct reader r = { how->y, how->y->context, how->path, g, how };
+    const node *n;
+    convis_status status = CONVIS_OK;
+    if ((n = convis_yaml_find(root, "set"))) status = convis_graph_read_settings(how, n, g);
+    const int grows = convis_yaml_find(root, "layers") || convis_yaml_find(root, "output") || convis_yaml_find(root, "aliases");
+    if (!status && grows) status = convis_graph_extend(r.c, g);
+    if (!status && convis_yaml_find(root, "layers")) {
+        snprintf(g->file, sizeof g->file, "%s", how->y->name);
+        for (int j = 0; j < g->layers; j++) g->layer[j].line = 0;            /* they are of another file */
+        *g->output = 0;
+        g->output_line = 0;
+        status = read_layers(&r, root);
+    }
+    if (!status && (n = convis_yaml_find(root, "output"))) status = read_output(&r, n);
+    if (!status && (n = convis_yaml_find(root, "title"))) status = copy(&r, n, "title", &g->title);
+    if (!status && (n = convis_yaml_find(root, "aliases"))) status = read_aliases(&r, n);
+    return status ? status : convis_graph_check(r.c, g);
 }

@@ -1,4 +1,4 @@
-/* graph_settings.c - the numbers and texts of a graph by paths: set, got and listed. */
+/* graph_settings.c - the numbers and texts of a graph, its preset and models within by paths: set, got and listed. */
 #include "graph.h"
 #include "yaml.h"
 #include "base/lines.h"
@@ -27,27 +27,61 @@ static convis_status no_such(convis_context *c, const struct convis_graph *g, co
     return convis_fail(c, CONVIS_ENAME, "'%s': no such setting%s", convis_quoted(quoted, path), hint.text);
 }
 
-/* The layer with the longest name that fits, and its row; ENAME with the sentence left when there is none. */
+/* The layer or model within with the longest name that fits, and the rest of the path; NULL: none does. What the graph extends fits
+ * any path. */
+static struct convis_graph_layer *owner_of(const struct convis_graph *g, const char *path, const char **rest)
+{
+    struct convis_graph_layer *best = convis_graph_base(g) ? &g->layer[0] : NULL;
+    size_t longest = 0;
+    *rest = path = resolve(g, path);
+    for (int j = 0; j < g->layers; j++) {
+        size_t n = strlen(g->layer[j].name);
+        if (n > longest && !strncmp(path, g->layer[j].name, n) && path[n] == '.') {
+            best = &g->layer[j];
+            longest = n;
+            *rest = path + n + 1;
+        }
+    }
+    return best;
+}
+
+/* The layer of a path, in this graph, and its row; ENAME with the sentence left when there is none. */
 static convis_status locate(convis_context *c, const struct convis_graph *g, const char *path, struct convis_graph_layer **layer,
                             convis_field *field, struct convis_rows *rows)
 {
-    size_t longest = 0;
-    struct convis_graph_layer *best = NULL;
-    const char *real = resolve(g, path);
-    for (int j = 0; j < g->layers; j++) {
-        size_t n = strlen(g->layer[j].name);
-        if (n > longest && !strncmp(real, g->layer[j].name, n) && real[n] == '.') { best = &g->layer[j]; longest = n; }
-    }
-    if (!best) return no_such(c, g, path);
-    convis_status status = convis_graph_rows(c, best, rows);
+    const char *rest;
+    struct convis_graph_layer *l = owner_of(g, path, &rest);
+    if (!l || l->model) return no_such(c, g, path);
+    convis_status status = convis_graph_rows(c, l, rows);
     if (status) return status;
     for (int k = 0; k < rows->count; k++)
-        if (!strcmp(rows->row[k].name, real + longest + 1)) {
-            *layer = best;
+        if (!strcmp(rows->row[k].name, rest)) {
+            *layer = l;
             *field = rows->row[k];
             return CONVIS_OK;
         }
     return no_such(c, g, path);
+}
+
+/* The graph in which a path is to be looked for, and what is left of the path there: g itself, or a model within. */
+static struct convis_graph *home_of(struct convis_graph *g, const char *path, const char **rest)
+{
+    struct convis_graph_layer *l;
+    *rest = path;
+    while ((l = owner_of(g, path, rest)) && l->model) {
+        g = l->model;
+        path = *rest;
+    }
+    *rest = path;
+    return g;
+}
+
+/* Sentences of a model within begin with its name. */
+static convis_status blame_within(convis_context *c, const char *path, const char *rest, convis_status status)
+{
+    const size_t n = strlen(path), m = strlen(rest);
+    if (status && n > m && !strcmp(path + n - m, rest)) convis_fail_before(c, status, "%.*s: ", (int)(n - m - 1), path);
+    return status;
 }
 
 /* ---- Setting ---- */
@@ -92,15 +126,20 @@ static convis_status parse_value(convis_context *c, const convis_field *f, const
     return v->text ? CONVIS_OK : CONVIS_ENOMEM;
 }
 
+static int is_sized(const struct convis_graph *g) { return g->kind && g->kind->sized; }
+
+/* One time step for all models within. */
 static convis_status set_dt(convis_context *c, struct convis_graph *g, const char *value)
 {
     double dt;
     char quoted[64];
+    convis_status status = CONVIS_OK;
     if (!convis_number_parse(value, &dt))
         return convis_fail(c, CONVIS_EINVAL, "dt: '%s', expected a number in s", convis_quoted(quoted, value));
     if (!(dt > 0 && dt <= 1e6)) return convis_fail(c, CONVIS_EINVAL, "dt: %g s, expected more than 0 s", dt);
-    g->dt = dt;
-    return CONVIS_OK;
+    for (int j = 0; j < g->layers && !status; j++) if (g->layer[j].model) status = convis_graph_set(c, g->layer[j].model, "dt", value);
+    if (!status) g->dt = dt;
+    return status;
 }
 
 static convis_status set_past(convis_context *c, struct convis_graph *g, const char *value)
@@ -111,27 +150,104 @@ static convis_status set_past(convis_context *c, struct convis_graph *g, const c
         return convis_fail(c, CONVIS_EINVAL, "past: '%s', expected a number", convis_quoted(quoted, value));
     if (!(past >= -1e30 && past <= 1e30)) return convis_fail(c, CONVIS_EINVAL, "past: %g, expected -1e30 to 1e30", past);
     g->past = past;
+    g->has_past = 1;
     return CONVIS_OK;
 }
+
+/* ---- Options of presets, which make the layers anew ---- */
+
+static int same(const struct convis_value *a, const struct convis_value *b)
+{
+    if (!a || !b || a->kind != b->kind) return 0;
+    if (a->kind == CONVIS_VALUE_NUMBER) return a->number == b->number;
+    if (a->kind == CONVIS_VALUE_TEXT) return !strcmp(a->text, b->text);
+    return a->count == b->count && !memcmp(a->array, b->array, (size_t)a->count*sizeof *a->array);
+}
+
+/* What was set in `now` since it was `plain` is set in `next`, where there is such a layer. */
+static convis_status keep_changes(convis_context *c, const struct convis_graph *plain, struct convis_graph *now, struct convis_graph *next)
+{
+    convis_status status = CONVIS_OK;
+    if (now->dt != plain->dt) next->dt = now->dt;
+    if (now->past != plain->past) next->past = now->past;
+    for (int j = 0; j < now->layers; j++) {
+        struct convis_graph_layer *l = &now->layer[j], *was = convis_graph_find(plain, l->name), *to = convis_graph_find(next, l->name);
+        if (!was || !to || to->type != l->type) continue;
+        for (int k = 0; k < l->values && status != CONVIS_ENOMEM; k++) {
+            struct convis_value v = l->value[k];
+            if (same(&v, convis_graph_value(was, v.name))) continue;
+            l->value[k].text = NULL;                     /* handed over; `now` is about to go */
+            l->value[k].array = NULL;
+            status = convis_graph_put(c, to, &v);
+        }
+    }
+    return status == CONVIS_ENOMEM ? status : CONVIS_OK;
+}
+
+convis_status convis_graph_make(convis_context *c, const struct convis_preset_kind *kind, const void *settings, struct convis_graph *g)
+{
+    *g = (struct convis_graph){ .dt = 0.001 };
+    convis_status status = kind->layers(c, settings, 0, 0, NULL, g);
+    if (!status) status = kind->copy(c, settings, &g->settings);
+    g->kind = kind;
+    if (status) convis_graph_clear(c, g);
+    return status;
+}
+
+static convis_status set_option(convis_context *c, struct convis_graph *g, const char *path, const char *value)
+{
+    struct convis_graph plain = { .layers = 0 }, next = { .layers = 0 };
+    void *wanted;
+    convis_status status = g->kind->copy(c, g->settings, &wanted);
+    if (status) return status;
+    status = g->kind->set(c, wanted, path, value);
+    if (!status) status = convis_graph_make(c, g->kind, g->settings, &plain);
+    if (!status) status = convis_graph_make(c, g->kind, wanted, &next);
+    if (!status) status = keep_changes(c, &plain, g, &next);
+    g->kind->free(c, wanted);
+    convis_graph_clear(c, &plain);
+    convis_graph_clear(c, status ? &next : g);
+    if (!status) *g = next;
+    return status;
+}
+
+/* ---- Setting ---- */
 
 /* "initial" is what a retina calls it, and --initial of the command. */
 static int is_past(const char *path) { return !strcmp(path, "past") || !strcmp(path, "initial"); }
 
-convis_status convis_graph_set(convis_context *c, struct convis_graph *g, const char *path, const char *value)
+static convis_status set_here(convis_context *c, struct convis_graph *g, const char *path, const char *value)
 {
     struct convis_graph_layer *l = NULL;
     struct convis_rows rows;
     struct convis_value v;
     convis_field f = { 0 };
+    if (is_sized(g)) {
+        convis_status status = g->kind->set(c, g->settings, path, value);
+        if (!status && !strcmp(path, "dt")) convis_number_parse(value, &g->dt);
+        return status;
+    }
+    convis_status status = g->kind ? set_option(c, g, path, value) : CONVIS_ENAME;
+    if (status != CONVIS_ENAME) return status;
     if (!strcmp(path, "dt")) return set_dt(c, g, value);
     if (is_past(path)) return set_past(c, g, value);
-    convis_status status = locate(c, g, path, &l, &f, &rows);
+    status = locate(c, g, path, &l, &f, &rows);
     if (!status && f.flags & CONVIS_ARRAY && !*value) {  /* as the layer likes */
         convis_graph_drop(c, l, f.name);
         return CONVIS_OK;
     }
     if (!status) status = parse_value(c, &f, path, value, &v);
     return status ? status : convis_graph_put(c, l, &v);
+}
+
+convis_status convis_graph_set(convis_context *c, struct convis_graph *g, const char *path, const char *value)
+{
+    const char *rest;
+    if (!strcmp(path, "dt")) return set_here(c, g, path, value);
+    struct convis_graph *home = home_of(g, path, &rest);
+    if (home != g && rest != path && !strcmp(rest, "dt"))
+        return convis_fail(c, CONVIS_EINVAL, "%s: the whole model has one time step, expected dt", path);
+    return blame_within(c, path, rest, set_here(c, home, rest, value));
 }
 
 convis_status convis_graph_set_array(convis_context *c, struct convis_graph *g, const char *path, const convis_array *a)
@@ -142,7 +258,15 @@ convis_status convis_graph_set_array(convis_context *c, struct convis_graph *g, 
     convis_field f = { 0 };
     int64_t count = 1;
     for (int k = 0; k < a->dims; k++) count *= a->dim[k];
-    convis_status status = locate(c, g, path, &l, &f, &rows);
+    convis_status status = CONVIS_OK;
+    g = home_of(g, path, &path);
+    if (is_sized(g)) {
+        status = convis_value_of_array(c, a, &v);
+        if (!status) return convis_graph_add_array(c, g, path, &v);
+        convis_value_free(c, &v);
+        return status;
+    }
+    status = locate(c, g, path, &l, &f, &rows);
     if (status) return status;
     snprintf(v.name, sizeof v.name, "%s", f.name);
     const int is_array = (f.flags & CONVIS_ARRAY) != 0;
@@ -153,7 +277,64 @@ convis_status convis_graph_set_array(convis_context *c, struct convis_graph *g, 
     return status || !is_array ? status : convis_graph_fit(c, l, convis_graph_value(l, f.name), 1);
 }
 
+convis_status convis_graph_set_kept(convis_context *c, struct convis_graph *g, const struct convis_graph_array *a)
+{
+    struct convis_graph_layer *l = NULL;
+    struct convis_rows rows;
+    struct convis_value v;
+    convis_field f = { 0 };
+    convis_status status = locate(c, g, a->path, &l, &f, &rows);
+    if (status) return status;
+    const struct convis_value *now = convis_graph_value(l, f.name);
+    if (now && now->kind == CONVIS_VALUE_ARRAY && now->count != a->value.count)
+        return convis_fail(c, CONVIS_ESHAPE, "%s: %lld values were saved, for movies of this size it has %lld; expected the size for which "
+                           "it was saved", a->path, (long long)a->value.count, (long long)now->count);
+    status = convis_value_copy(c, &a->value, &v);
+    snprintf(v.name, sizeof v.name, "%s", f.name);
+    if (status) convis_value_free(c, &v);
+    return status ? status : convis_graph_put(c, l, &v);
+}
+
 /* ---- Lines of parameters ---- */
+
+/* Kept until there are layers; later lines win. */
+static convis_status keep_line(convis_context *c, struct convis_graph *g, const char *path, const char *number)
+{
+    const size_t before = g->lines ? strlen(g->lines) : 0, more = strlen(path) + strlen(number) + 3;
+    char *all = convis_obtain(c, before + more);
+    if (!all) return CONVIS_ENOMEM;
+    if (before) memcpy(all, g->lines, before);
+    snprintf(all + before, more, "%s %s\n", path, number);
+    convis_release(c, g->lines);
+    g->lines = all;
+    return CONVIS_OK;
+}
+
+convis_status convis_graph_kept_lines(convis_context *c, const struct convis_graph *g, char **lines)
+{
+    convis_status status = CONVIS_OK;
+    struct convis_graph all = { .lines = NULL };         /* only to keep lines in */
+    *lines = g->lines ? convis_copy_text(c, g->lines) : NULL;
+    if (g->lines || is_sized(g)) return g->lines && !*lines ? CONVIS_ENOMEM : CONVIS_OK;
+    for (int j = 0; j < g->layers && !status; j++) {
+        const struct convis_graph_layer *l = &g->layer[j];
+        char *within = NULL, *next;
+        if (l->model) status = convis_graph_kept_lines(c, l->model, &within);
+        for (char *line = within; line && *line && !status; line = next) {
+            char path[4*CONVIS_GRAPH_NAME];
+            next = line + strcspn(line, "\n");
+            if (*next) *next++ = 0;
+            char *number = line + strcspn(line, " ");
+            if (*number) *number++ = 0;
+            snprintf(path, sizeof path, "%s%s%s", l->name, *l->name ? "." : "", line);
+            status = keep_line(c, &all, path, number);
+        }
+        convis_release(c, within);
+    }
+    if (status) convis_release(c, all.lines);
+    else *lines = all.lines;
+    return status;
+}
 
 /* "filter.weights[3]" of an array that has three elements or more, or none of its own yet. */
 static convis_status set_element(convis_context *c, struct convis_graph *g, const char *path, int64_t index, double value)
@@ -187,6 +368,8 @@ static convis_status set_element(convis_context *c, struct convis_graph *g, cons
 
 static convis_status set_line(convis_context *c, struct convis_graph *g, const char *path, const char *number, double value)
 {
+    g = home_of(g, path, &path);
+    if (is_sized(g)) return keep_line(c, g, path, number);
     char name[160], *end;
     const char *bracket = strchr(path, '[');
     size_t length = bracket ? (size_t)(bracket - path) : strlen(path);
@@ -254,40 +437,76 @@ convis_status convis_graph_get(convis_context *c, const struct convis_graph *g, 
     struct convis_graph_layer *l = NULL;
     struct convis_rows rows;
     convis_field f = { 0 };
-    if (!strcmp(path, "dt")) { convis_number_print(g->dt, value, size); return CONVIS_OK; }
-    if (is_past(path)) { convis_number_print(g->past, value, size); return CONVIS_OK; }
-    convis_status status = locate(c, g, path, &l, &f, &rows);
+    if (!is_sized(g) && !convis_graph_base(g) && is_past(path)) {
+        convis_number_print(convis_graph_past(g), value, size);
+        return CONVIS_OK;
+    }
+    if (!is_sized(g) && !strcmp(path, "dt")) { convis_number_print(g->dt, value, size); return CONVIS_OK; }
+    const struct convis_graph *home = home_of((struct convis_graph *)(uintptr_t)g, path, &path);
+    if (home != g) return convis_graph_get(c, home, path, value, size);
+    convis_status status = g->kind ? g->kind->get(c, g->settings, path, value, size) : CONVIS_ENAME;
+    if (status != CONVIS_ENAME || is_sized(g)) return status;
+    status = locate(c, g, path, &l, &f, &rows);
     if (!status) print_value(l, &f, value, size);
     return status;
 }
 
+/* ---- Listing: options, dt and past, then what is in the layers ---- */
+
+static int list_whole(const struct convis_graph *g, int k, convis_setting *s)
+{
+    snprintf(s->path, sizeof s->path, "%s", k ? "past" : "dt");
+    convis_number_print(k ? convis_graph_past(g) : g->dt, s->value, sizeof s->value);
+    s->unit = k ? "" : "s";
+    s->doc = k ? "input before the first frame" : "time step";
+    s->xml = "";
+    return 1;
+}
+
+static int list_layer(convis_context *c, const struct convis_graph_layer *l, int *index, convis_setting *s)
+{
+    struct convis_rows rows;
+    int here = 0;
+    while (l->type->params && l->type->params[here].name) here++;
+    if (l->type->fields || *index < here) here = convis_graph_rows(c, l, &rows) ? 0 : rows.count;
+    if (*index >= here) { *index -= here; return 0; }
+    const convis_field *f = &rows.row[*index];
+    snprintf(s->path, sizeof s->path, "%.95s.%.31s", l->name, f->name);
+    print_value(l, f, s->value, sizeof s->value);
+    s->unit = f->flags & CONVIS_TEXT || !strcmp(f->unit, "1") ? "" : f->unit;
+    s->doc = f->doc;
+    s->xml = "";
+    return 1;
+}
+
+/* Of a model within, all but the time step, under its name. */
+static int list_model(convis_context *c, const struct convis_graph_layer *l, int *index, convis_setting *s)
+{
+    char path[sizeof s->path];
+    for (int k = 0; convis_graph_list(c, l->model, k, s); k++) {
+        if (*l->name && (!strcmp(s->path, "dt") || !strcmp(s->path, "past"))) continue;
+        if ((*index)-- > 0) continue;
+        snprintf(path, sizeof path, "%s", s->path);
+        if (*l->name) snprintf(s->path, sizeof s->path, "%.60s.%.60s", l->name, path);
+        return 1;
+    }
+    return 0;
+}
+
 int convis_graph_list(convis_context *c, const struct convis_graph *g, int index, convis_setting *s)
 {
+    int has_dt = convis_graph_base(g) != NULL, has_past = has_dt;
     memset(s, 0, sizeof *s);
-    s->unit = s->doc = s->xml = "";
     if (index < 0) return 0;
-    if (index < 2) {
-        snprintf(s->path, sizeof s->path, "%s", index ? "past" : "dt");
-        convis_number_print(index ? g->past : g->dt, s->value, sizeof s->value);
-        s->unit = index ? "" : "s";
-        s->doc = index ? "input before the first frame" : "time step";
-        return 1;
+    for (int k = 0; g->kind && g->kind->list(g->settings, k, s); k++) {
+        if (index-- == 0) return 1;
+        has_dt |= !strcmp(s->path, "dt");
     }
-    index -= 2;
-    for (int j = 0; j < g->layers; j++) {
-        const struct convis_graph_layer *l = &g->layer[j];
-        struct convis_rows rows;
-        int here = 0;
-        while (l->type->params && l->type->params[here].name) here++;
-        if (l->type->fields || index < here) here = convis_graph_rows(c, l, &rows) ? 0 : rows.count;
-        if (index >= here) { index -= here; continue; }
-        const convis_field *f = &rows.row[index];
-        snprintf(s->path, sizeof s->path, "%.95s.%.31s", l->name, f->name);
-        print_value(l, f, s->value, sizeof s->value);
-        s->unit = f->flags & CONVIS_TEXT || !strcmp(f->unit, "1") ? "" : f->unit;
-        s->doc = f->doc;
-        return 1;
-    }
+    if (is_sized(g)) return 0;
+    if (!has_dt && index-- == 0) return list_whole(g, 0, s);
+    if (!has_past && index-- == 0) return list_whole(g, 1, s);
+    for (int j = 0; j < g->layers; j++)
+        if (g->layer[j].model ? list_model(c, &g->layer[j], &index, s) : list_layer(c, &g->layer[j], &index, s)) return 1;
     return 0;
 }
 
@@ -308,19 +527,61 @@ convis_status convis_units_check(convis_context *c, const convis_unit *unit, int
     return CONVIS_OK;
 }
 
-convis_status convis_graph_set_units(convis_context *c, struct convis_graph *g, const convis_unit *unit, int64_t count)
+static convis_status set_own_units(convis_context *c, struct convis_graph *g, const convis_unit *unit, int64_t count)
 {
-    int spiking = 0;
-    for (int j = 0; j < g->layers; j++) spiking += g->layer[j].type->spikes != NULL;
-    convis_status status = convis_units_check(c, unit, count, spiking);
-    if (status) return status;
     convis_unit *list = convis_obtain(c, (size_t)(count + 1)*sizeof *list);
     if (!list) return CONVIS_ENOMEM;
     int64_t n = 0;
-    for (int s = 0; s < spiking; s++)                    /* in order of layers, each in the order given */
-        for (int64_t k = 0; k < count; k++) if (unit[k].layer == s) list[n++] = unit[k];
+    int s = 0, own = 0;
+    for (int j = 0; j < g->layers; j++) {                /* in order of layers, each in the order given */
+        const struct convis_graph_layer *l = &g->layer[j];
+        for (int64_t k = 0; k < count && !l->model && l->type->spikes; k++) if (unit[k].layer == s) list[n++] = unit[k];
+        own += !l->model && l->type->spikes;
+        s += l->model ? convis_graph_spiking(l->model) : l->type->spikes != NULL;
+    }
+    if (!own) { convis_release(c, list); list = NULL; }
     convis_release(c, g->unit);
     g->unit = list;
-    g->units = count;
+    g->units = n;
     return CONVIS_OK;
+}
+
+/* Those of the layers from `first` on, to a model within that has `spiking` of them; none: it keeps its own. */
+static convis_status set_units_within(convis_context *c, struct convis_graph *g, const convis_unit *unit, int64_t count, int first)
+{
+    const int spiking = convis_graph_spiking(g);
+    convis_unit *part = convis_obtain(c, (size_t)(count + 1)*sizeof *part);
+    int64_t n = 0;
+    if (!part) return CONVIS_ENOMEM;
+    for (int64_t k = 0; k < count; k++) {
+        if (unit[k].layer < first || unit[k].layer >= first + spiking) continue;
+        part[n] = unit[k];
+        part[n++].layer -= first;
+    }
+    convis_status status = n ? convis_graph_set_units(c, g, part, n) : CONVIS_OK;
+    convis_release(c, part);
+    return status;
+}
+
+convis_status convis_graph_set_units(convis_context *c, struct convis_graph *g, const convis_unit *unit, int64_t count)
+{
+    convis_status status = convis_units_check(c, unit, count, convis_graph_spiking(g));
+    if (!status && is_sized(g)) return g->kind->cells(c, g->settings, NULL, unit, count);
+    for (int j = 0, first = 0; j < g->layers && !status; j++) {
+        const struct convis_graph_layer *l = &g->layer[j];
+        if (l->model) status = set_units_within(c, l->model, unit, count, first);
+        first += l->model ? convis_graph_spiking(l->model) : l->type->spikes != NULL;
+    }
+    return status ? status : set_own_units(c, g, unit, count);
+}
+
+convis_status convis_graph_set_units_of(convis_context *c, struct convis_graph *g, const char *layer, const convis_unit *unit, int64_t count)
+{
+    const char *rest;
+    char path[2*CONVIS_GRAPH_NAME], of[2*CONVIS_GRAPH_NAME], quoted[64];
+    snprintf(path, sizeof path, "%.150s.units", layer);  /* home_of takes paths of members */
+    g = home_of(g, path, &rest);
+    if (!is_sized(g)) return convis_fail(c, CONVIS_ENAME, "%s.units: expected ganglion_0.units, of a retina", convis_quoted(quoted, layer));
+    snprintf(of, sizeof of, "%.*s", (int)(strlen(rest) - strlen(".units")), rest);
+    return g->kind->cells(c, g->settings, of, unit, count);
 }

@@ -64,6 +64,8 @@ convis_status convis_graph_put_array(convis_context *c, FILE *f, int indent, con
 
 /* ---- Layers ---- */
 
+static convis_status put_graph(convis_context *, FILE *, int indent, const struct convis_graph *);
+
 static void put_input(FILE *f, const struct convis_graph_input *in)
 {
     if (!in->delay) { convis_yaml_put_text(f, in->from); return; }
@@ -72,42 +74,52 @@ static void put_input(FILE *f, const struct convis_graph_input *in)
     fprintf(f, ", delay: %d}", in->delay);
 }
 
-/* It hears the layer before it, as one that says nothing does. */
+/* It takes the layer before it as its input, as one of which nothing is said. */
 static int follows(const struct convis_graph *g, int j)
 {
     const struct convis_graph_layer *l = &g->layer[j];
-    return l->type->inputs == 1 && !l->input[0].delay && !strcmp(l->input[0].from, j ? g->layer[j - 1].name : "input");
+    return l->inputs == 1 && (!l->type || l->type->inputs == 1 || l->type->fewest == 1) && !l->input[0].delay
+        && (j ? !strcmp(l->input[0].from, g->layer[j - 1].name) : convis_graph_find_source(g, l->input[0].from) == 0);
 }
 
-static convis_status put_layer(convis_context *c, FILE *f, const struct convis_graph *g, int j)
+static void put_inputs(FILE *f, int indent, const struct convis_graph *g, int j)
 {
     const struct convis_graph_layer *l = &g->layer[j];
-    convis_status status = CONVIS_OK;
-    if (follows(g, j) && !l->values && !strcmp(l->name, l->type->name)) {
-        fprintf(f, "  - %s\n", l->name);
-        return CONVIS_OK;
-    }
-    text_member(f, 0, "  - name", l->name);
-    text_member(f, 4, "type", l->type->name);
-    if (l->inputs > 1 || (l->inputs && l->type->inputs > 1)) {
-        member(f, 4, "inputs");
+    if (follows(g, j)) return;
+    if (l->inputs > 1 || (l->inputs && l->type && l->type->inputs > 1)) {
+        member(f, indent, "inputs");
         for (int k = 0; k < l->inputs; k++) {
             fputs(k ? ", " : "[", f);
             put_input(f, &l->input[k]);
         }
         fputs("]\n", f);
-    } else if (l->inputs && !follows(g, j)) {
-        member(f, 4, "input");
+    } else if (l->inputs) {
+        member(f, indent, "input");
         put_input(f, &l->input[0]);
         putc('\n', f);
     }
+}
+
+static convis_status put_layer(convis_context *c, FILE *f, int indent, const struct convis_graph *g, int j)
+{
+    const struct convis_graph_layer *l = &g->layer[j];
+    convis_status status = CONVIS_OK;
+    if (l->type && follows(g, j) && !l->values && !strcmp(l->name, l->type->name)) {
+        fprintf(f, "%*s- %s\n", indent + 2, "", l->name);
+        return CONVIS_OK;
+    }
+    text_member(f, indent, "  - name", l->name);
+    if (l->type) text_member(f, indent + 4, "type", l->type->name);
+    put_inputs(f, indent + 4, g, j);
     for (int k = 0; k < l->values && !status; k++) {
         const struct convis_value *v = &l->value[k];
-        if (v->kind == CONVIS_VALUE_NUMBER) number_member(f, 4, v->name, v->number);
-        else if (v->kind == CONVIS_VALUE_TEXT) text_member(f, 4, v->name, v->text);
-        else status = convis_graph_put_array(c, f, 4, v->name, v);
+        if (v->kind == CONVIS_VALUE_NUMBER) number_member(f, indent + 4, v->name, v->number);
+        else if (v->kind == CONVIS_VALUE_TEXT) text_member(f, indent + 4, v->name, v->text);
+        else status = convis_graph_put_array(c, f, indent + 4, v->name, v);
     }
-    return status;
+    if (!l->model || status) return status;
+    fprintf(f, "%*smodel:\n", indent + 4, "");
+    return put_graph(c, f, indent + 6, l->model);
 }
 
 /* ---- Cells ---- */
@@ -133,21 +145,48 @@ convis_status convis_graph_put_units(convis_context *c, FILE *f, int indent, con
 
 /* ---- The whole ---- */
 
-static convis_status put_graph(convis_context *c, FILE *f, const struct convis_graph *g)
+/* {movie: {channels: 3}, speed: {}} */
+static void put_sources(FILE *f, int indent, const struct convis_graph *g)
 {
+    static const char *const NAME[] = { "channels", "height", "width" };
+    static const int DIM[] = { CONVIS_C, CONVIS_Y, CONVIS_X };
+    if (g->givens) fprintf(f, "%*sinputs:\n", indent, "");
+    for (int k = 0; k < g->givens; k++) {
+        int some = 0;
+        member(f, indent + 2, g->given[k].name);
+        putc('{', f);
+        for (int d = 0; d < 3; d++)
+            if (g->given[k].frame.dim[DIM[d]] > 1) fprintf(f, "%s%s: %lld", some++ ? ", " : "", NAME[d], (long long)g->given[k].frame.dim[DIM[d]]);
+        fputs("}\n", f);
+    }
+}
+
+/* What comes after the layers. */
+static convis_status put_rest(convis_context *c, FILE *f, int indent, const struct convis_graph *g)
+{
+    if (*g->output) text_member(f, indent, "output", g->output);
+    if (g->aliases) fprintf(f, "%*saliases:\n", indent, "");
+    for (int k = 0; k < g->aliases; k++) text_member(f, indent + 2, g->alias[k].name, g->alias[k].path);
+    if (!g->unit) return CONVIS_OK;
+    fprintf(f, "%*sunits:\n", indent, "");
+    return convis_graph_put_units(c, f, indent + 2, g->unit, g->units, 1);
+}
+
+static convis_status put_graph(convis_context *c, FILE *f, int indent, const struct convis_graph *g)
+{
+    const struct convis_graph *base = convis_graph_base(g);
     convis_status status = CONVIS_OK;
-    if (g->title) text_member(f, 0, "title", g->title);
-    if (g->source) text_member(f, 0, "source", g->source);
-    number_member(f, 0, "dt", g->dt);
-    if (g->past != 0) number_member(f, 0, "past", g->past);
-    fputs("layers:\n", f);
-    for (int j = 0; j < g->layers && !status; j++) status = put_layer(c, f, g, j);
-    if (*g->output) text_member(f, 0, "output", g->output);
-    if (g->aliases) fputs("aliases:\n", f);
-    for (int k = 0; k < g->aliases; k++) text_member(f, 2, g->alias[k].name, g->alias[k].path);
-    if (g->unit) fputs("units:\n", f);
-    if (g->unit && !status) status = convis_graph_put_units(c, f, 2, g->unit, g->units, 1);
-    return status;
+    if (g->title) text_member(f, indent, "title", g->title);
+    if (g->kind && g->kind->sized) return g->kind->put(c, f, indent, g->settings);
+    if (g->source) text_member(f, indent, "source", g->source);
+    if (!base) number_member(f, indent, "dt", g->dt);
+    if (!base && g->has_past && (g->past != 0 || convis_graph_is_sized(g))) number_member(f, indent, "past", g->past);
+    put_sources(f, indent, g);
+    if (base) fprintf(f, "%*sextends:\n", indent, "");
+    if (base) status = put_graph(c, f, indent + 2, base);
+    fprintf(f, "%*slayers:\n", indent, "");
+    for (int j = base != NULL; j < g->layers && !status; j++) status = put_layer(c, f, indent, g, j);
+    return status ? status : put_rest(c, f, indent, g);
 }
 
 convis_status convis_graph_write(convis_context *c, const struct convis_graph *g, char **text)
@@ -155,5 +194,5 @@ convis_status convis_graph_write(convis_context *c, const struct convis_graph *g
     convis_text_out out;
     *text = NULL;
     convis_status status = convis_text_begin(c, &out);
-    return status ? status : convis_text_end(&out, put_graph(c, out.file, g), text);
+    return status ? status : convis_text_end(&out, put_graph(c, out.file, 0, g), text);
 }

@@ -32,7 +32,7 @@ static void nonlinearity(FILE *f, int number, double kind)
     fprintf(f, ", type: %s}\n", NONLINEARITIES[(int)kind]);
 }
 
-static const struct convis_design_option l_options[] = { READOUT, { .name = NULL } };
+static const struct convis_preset_option l_options[] = { READOUT, { .name = NULL } };
 static convis_status write_l(convis_context *c, FILE *f, const double *option)
 {
     (void)c;
@@ -41,7 +41,7 @@ static convis_status write_l(convis_context *c, FILE *f, const double *option)
     return CONVIS_OK;
 }
 
-static const struct convis_design_option ln_options[] = { READOUT, NONLINEARITY, { .name = NULL } };
+static const struct convis_preset_option ln_options[] = { READOUT, NONLINEARITY, { .name = NULL } };
 static convis_status write_ln(convis_context *c, FILE *f, const double *option)
 {
     (void)c;
@@ -51,7 +51,7 @@ static convis_status write_ln(convis_context *c, FILE *f, const double *option)
     return CONVIS_OK;
 }
 
-static const struct convis_design_option lnln_options[] = {
+static const struct convis_preset_option lnln_options[] = {
     { "stages", "", "filters, each with its nonlinearity", 2, 1, 8, 1, NULL }, READOUT, NONLINEARITY, { .name = NULL } };
 static convis_status write_lnln(convis_context *c, FILE *f, const double *option)
 {
@@ -64,8 +64,15 @@ static convis_status write_lnln(convis_context *c, FILE *f, const double *option
     return CONVIS_OK;
 }
 
-const struct convis_design convis_design_l = { "L", "a linear filter in space and time", write_l, NULL, l_options };
-const struct convis_design convis_design_ln = { "LN", "a linear filter and a static nonlinearity", write_ln, NULL, ln_options };
-const struct convis_design convis_design_lnln = { "LNLN", "a cascade of as many filters and nonlinearities as `stages` says", write_lnln,
-                                                  NULL,
-                                                 lnln_options };
+const struct convis_preset convis_preset_l = {
+    .name = "L", .doc = "a linear filter in space and time",
+    .write = write_l, .option = l_options
+};
+const struct convis_preset convis_preset_ln = {
+    .name = "LN", .doc = "a linear filter and a static nonlinearity",
+    .write = write_ln, .option = ln_options
+};
+const struct convis_preset convis_preset_lnln = {
+    .name = "LNLN", .doc = "a cascade of as many filters and nonlinearities as `stages` says",
+    .write = write_lnln, .option = lnln_options
+};

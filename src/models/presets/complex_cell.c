@@ -23,6 +23,7 @@ static const char yaml[] =
     "  - {name: squared, type: square}\n"
     "  - {name: energy, type: conv, weights: 'constant?value=100'}\n";
 
-const struct convis_design convis_design_complex_cell = { "complex_cell",
-                                                          "a complex cell of V1 at every pixel: the energy of a quadrature pair", NULL,
-                                                         yaml, NULL };
+const struct convis_preset convis_preset_complex_cell = {
+    .name = "complex_cell", .doc = "a complex cell of V1 at every pixel: the energy of a quadrature pair",
+    .yaml = yaml
+};

@@ -20,6 +20,7 @@ static const char yaml[] =
     "    weights: moving_gabor?sigma=3&frequency=0.125&temporal_frequency=8&gain=0.00338636\n"
     "  - {name: rate, type: power, exponent: 2, gain: 100}\n";
 
-const struct convis_design convis_design_direction_selective = { "direction_selective",
-                                                                 "a drifting Gabor filter at every pixel, half-squared", NULL,
-                                                                yaml, NULL };
+const struct convis_preset convis_preset_direction_selective = {
+    .name = "direction_selective", .doc = "a drifting Gabor filter at every pixel, half-squared",
+    .yaml = yaml
+};

@@ -8,7 +8,7 @@
  * and visual signalling in a complete neuronal population, Nature 454:995-999 (2008). */
 #include "preset.h"
 
-static const struct convis_design_option options[] = {
+static const struct convis_preset_option options[] = {
     { "cells", "", "that hear the stimulus and each other", 2, 1, 1000, 1, NULL },
     { "coupling", "", "on: cells hear each other's spikes; off: only their own", 1, 0, 1, 1, "off|on" },
     { .name = NULL } };
@@ -29,6 +29,7 @@ static convis_status write(convis_context *c, FILE *f, const double *option)
     return CONVIS_OK;
 }
 
-const struct convis_design convis_design_glm = { "GLM", "generalised linear model: filters, spike history and coupling of a few cells",
-                                                 write, NULL,
-                                                options };
+const struct convis_preset convis_preset_glm = {
+    .name = "GLM", .doc = "generalised linear model: filters, spike history and coupling of a few cells",
+    .write = write, .option = options
+};

@@ -10,7 +10,7 @@
  * (2017); J. Huth, T. Masquelier and A. Arleo, Convis, Front. Neuroinform. 12:9 (2018). */
 #include "preset.h"
 
-static const struct convis_design_option options[] = {
+static const struct convis_preset_option options[] = {
     { "feedback", "", "recurrent: of a stage's own output, a frame later; forward: of what its nonlinearity gives", 0, 0, 1, 1,
       "recurrent|forward" },
     { "readout", "", "rf: the second filter sees the whole frame; none: it is the same at every pixel", 0, 0, 1, 1, "none|rf" },
@@ -38,6 +38,7 @@ static convis_status write(convis_context *c, FILE *f, const double *option)
     return CONVIS_OK;
 }
 
-const struct convis_design convis_design_lnfdlnf = { "LNFDLNF", "a cascade of two stages with feedback and a delay for every pixel", write,
-                                                     NULL,
-                                                    options };
+const struct convis_preset convis_preset_lnfdlnf = {
+    .name = "LNFDLNF", .doc = "a cascade of two stages with feedback and a delay for every pixel",
+    .write = write, .option = options
+};

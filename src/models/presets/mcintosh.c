@@ -21,6 +21,7 @@ static const char yaml[] =
     "  - {name: readout, type: readout}\n"
     "  - {name: rate, type: softplus}\n";
 
-const struct convis_design convis_design_mcintosh = { "McIntosh",
-                                                      "a convolutional network of the retina: two layers of channels and a readout", NULL,
-                                                     yaml, NULL };
+const struct convis_preset convis_preset_mcintosh = {
+    .name = "McIntosh", .doc = "a convolutional network of the retina: two layers of channels and a readout",
+    .yaml = yaml
+};

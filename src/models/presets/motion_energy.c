@@ -30,6 +30,7 @@ static const char yaml[] =
     PAIR("left", "-")
     "  - {name: opponent, type: difference, inputs: [right_energy, left_energy]}\n";
 
-const struct convis_design convis_design_motion_energy = { "motion_energy",
-                                                           "motion to the right less motion to the left, by their energies", NULL, yaml,
-                                                          NULL };
+const struct convis_preset convis_preset_motion_energy = {
+    .name = "motion_energy", .doc = "motion to the right less motion to the left, by their energies",
+    .yaml = yaml
+};

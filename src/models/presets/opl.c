@@ -25,7 +25,7 @@ enum { DT, PPD, GAIN, CENTER_SIGMA, CENTER_TAU, UNDERSHOOT_TAU, UNDERSHOOT_WEIGH
 
 #define OPTION(name, unit, doc, value, min, max) { name, unit, doc, value, min, max, 0, NULL }
 /* What is a parameter of a layer in the recursive ones is an option where it is in the kernels, under the same name. */
-static const struct convis_design_option all_options[] = {
+static const struct convis_preset_option all_options[] = {
     OPTION("dt", "s", "time step", 0.01, 1e-5, 10),
     OPTION("ppd", "1/deg", "pixels per degree", 10, 0.1, 1000),
     OPTION("opl.center.gain", "", "factor on the input", 10.0/255, -1e6, 1e6),
@@ -39,8 +39,8 @@ static const struct convis_design_option all_options[] = {
     { .name = NULL } };
 #define FILTERS { "filters", "", "exact: as the equations say; convis: as Convis computes them, for its parameter files", 0, 0, 1, 1, \
                   "exact|convis" }
-static const struct convis_design_option recursive_options[] = { FILTERS, { .name = NULL } };
-static const struct convis_design_option half_options[] = {
+static const struct convis_preset_option recursive_options[] = { FILTERS, { .name = NULL } };
+static const struct convis_preset_option half_options[] = {
     OPTION("ppd", "1/deg", "pixels per degree", 10, 0.1, 1000),
     OPTION("opl.center.sigma", "deg", "of the receptors' blur", 0.05, 0, 10),
     OPTION("opl.surround.sigma", "deg", "of the horizontal cells' blur", 0.15, 0, 10),
@@ -259,10 +259,15 @@ static convis_status full(convis_context *c, FILE *f, const double *o)
     return conv(c, f, "opl", NULL, opl_kernel(c, o));
 }
 
-const struct convis_design
-    convis_design_opl_recursive = { "opl_recursive", "outer plexiform layer of the retina: recursive in time and space", recursive, NULL,
-                                    recursive_options },
-    convis_design_opl_half_recursive = { "opl_half_recursive", "the same: recursive in time, convolutions in space", half, NULL,
-                                         half_options },
-    convis_design_opl_separable = { "opl_separable", "the same: convolutions in time and in space", separable, NULL, all_options },
-    convis_design_opl_full = { "opl_full", "the same: one convolution in space and time", full, NULL, all_options };
+const struct convis_preset convis_preset_opl_recursive = {
+    .name = "opl_recursive", .doc = "outer plexiform layer of the retina: recursive in time and space", .write = recursive, .option = recursive_options
+};
+const struct convis_preset convis_preset_opl_half_recursive = {
+    .name = "opl_half_recursive", .doc = "the same: recursive in time, convolutions in space", .write = half, .option = half_options
+};
+const struct convis_preset convis_preset_opl_separable = {
+    .name = "opl_separable", .doc = "the same: convolutions in time and in space", .write = separable, .option = all_options
+};
+const struct convis_preset convis_preset_opl_full = {
+    .name = "opl_full", .doc = "the same: one convolution in space and time", .write = full, .option = all_options
+};

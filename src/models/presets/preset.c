@@ -1,4 +1,4 @@
-/* preset.c - the list of models made of layers, and their options. */
+/* preset.c - presets as graphs, and their options. */
 #include "preset.h"
 #include "models/graph/yaml.h"
 #include "base/lines.h"
@@ -8,16 +8,11 @@
 
 /* ---- Options ---- */
 
-static int count(const struct convis_design *d)
+static int count(const struct convis_preset *d)
 {
     int n = 0;
     while (d->option && d->option[n].name) n++;
     return n;
-}
-
-void convis_design_defaults(const struct convis_design *d, double *option)
-{
-    for (int k = 0; k < count(d); k++) option[k] = d->option[k].value;
 }
 
 /* The word at a place among "none|rf", or the place of a word (-1: nowhere). */
@@ -28,7 +23,7 @@ static const char *word_at(const char *words, int place, size_t *length)
     return words;
 }
 
-static int place_of(const struct convis_design_option *o, const char *text)
+static int place_of(const struct convis_preset_option *o, const char *text)
 {
     for (int k = 0; k <= (int)o->max; k++) {
         size_t length;
@@ -38,7 +33,7 @@ static int place_of(const struct convis_design_option *o, const char *text)
     return -1;
 }
 
-static convis_status parse(convis_context *c, const struct convis_design_option *o, const char *text, double *value)
+static convis_status parse(convis_context *c, const struct convis_preset_option *o, const char *text, double *value)
 {
     char quoted[64], words[160] = "";
     if (!o->words) {
@@ -56,35 +51,78 @@ static convis_status parse(convis_context *c, const struct convis_design_option 
     return *value < 0 ? convis_fail(c, CONVIS_EINVAL, "%s: '%s', expected %s", o->name, convis_quoted(quoted, text), words) : CONVIS_OK;
 }
 
-int convis_design_list(const struct convis_design *d, const double *option, int index, convis_setting *s)
+/* ---- The kind of preset whose settings are options ---- */
+
+struct options { const struct convis_preset *preset; convis_graph_opener open; double value[CONVIS_PRESET_OPTIONS]; };
+
+static void release(convis_context *c, void *settings) { convis_release(c, settings); }
+
+static convis_status copy(convis_context *c, const void *settings, void **to)
 {
+    *to = convis_obtain(c, sizeof(struct options));
+    if (*to) memcpy(*to, settings, sizeof(struct options));
+    return *to ? CONVIS_OK : CONVIS_ENOMEM;
+}
+
+static int place_of_option(const struct convis_preset *p, const char *name)
+{
+    for (int k = 0; k < count(p); k++) if (!strcmp(p->option[k].name, name)) return k;
+    return -1;
+}
+
+static convis_status set(convis_context *c, void *settings, const char *name, const char *value)
+{
+    struct options *o = settings;
+    const int k = place_of_option(o->preset, name);
+    return k < 0 ? CONVIS_ENAME : parse(c, &o->preset->option[k], value, &o->value[k]);
+}
+
+static void print(const struct options *s, int k, char *text, size_t size)
+{
+    const struct convis_preset_option *o = &s->preset->option[k];
+    size_t length;
+    if (!o->words) { convis_number_print(s->value[k], text, size); return; }
+    const char *word = word_at(o->words, (int)s->value[k], &length);
+    snprintf(text, size, "%.*s", (int)length, word);
+}
+
+static convis_status get(convis_context *c, const void *settings, const char *name, char *value, size_t size)
+{
+    const struct options *o = settings;
+    const int k = place_of_option(o->preset, name);
+    (void)c;
+    if (k >= 0) print(o, k, value, size);
+    return k < 0 ? CONVIS_ENAME : CONVIS_OK;
+}
+
+static int list(const void *settings, int index, convis_setting *s)
+{
+    const struct options *o = settings;
     memset(s, 0, sizeof *s);
-    if (index < 0 || index >= count(d)) return 0;
-    const struct convis_design_option *o = &d->option[index];
-    size_t length = 0;
-    const char *word = o->words ? word_at(o->words, (int)option[index], &length) : "";
-    snprintf(s->path, sizeof s->path, "%s", o->name);
-    if (o->words) snprintf(s->value, sizeof s->value, "%.*s", (int)length, word);
-    else convis_number_print(option[index], s->value, sizeof s->value);
-    s->unit = o->unit;
+    if (index < 0 || index >= count(o->preset)) return 0;
+    snprintf(s->path, sizeof s->path, "%s", o->preset->option[index].name);
+    print(o, index, s->value, sizeof s->value);
+    s->unit = o->preset->option[index].unit;
     s->xml = "";
-    s->doc = o->doc;
+    s->doc = o->preset->option[index].doc;
     return 1;
 }
 
-/* ---- Graphs ---- */
-
-convis_status convis_design_make(convis_context *c, const struct convis_design *d, const double *option, struct convis_graph *g)
+static convis_status layers(convis_context *c, const void *settings, int64_t width, int64_t height, struct convis_warnings *w,
+                            struct convis_graph *g)
 {
+    const struct options *o = settings;
+    const struct convis_preset *p = o->preset;
     struct convis_yaml y;
     convis_text_out out;
     char *written = NULL;
-    convis_status status = d->write ? convis_text_begin(c, &out) : CONVIS_OK;
-    if (!status && d->write) status = convis_text_end(&out, d->write(c, out.file, option), &written);
-    const char *text = d->write ? written : d->yaml;
-    if (!status) status = convis_yaml_read(c, d->name, text, strlen(text), &y);
+    (void)width, (void)height;
+    convis_status status = p->write ? convis_text_begin(c, &out) : CONVIS_OK;
+    if (!status && p->write) status = convis_text_end(&out, p->write(c, out.file, o->value), &written);
+    const char *text = p->write ? written : p->yaml;
+    if (!status) status = convis_yaml_read(c, p->name, text, strlen(text), &y);
     if (!status) {
-        status = convis_graph_read(&y, "", g);
+        status = convis_graph_read(&(struct convis_graph_reading){ &y, "", o->open, 0, w }, y.root, g);
         convis_yaml_free(&y);
         *g->file = 0;                                    /* its lines are no lines of the user's */
     }
@@ -92,51 +130,19 @@ convis_status convis_design_make(convis_context *c, const struct convis_design *
     return status;
 }
 
-static int same(const struct convis_value *a, const struct convis_value *b)
-{
-    if (!a || !b || a->kind != b->kind) return 0;
-    if (a->kind == CONVIS_VALUE_NUMBER) return a->number == b->number;
-    if (a->kind == CONVIS_VALUE_TEXT) return !strcmp(a->text, b->text);
-    return a->count == b->count && !memcmp(a->array, b->array, (size_t)a->count*sizeof *a->array);
-}
+static const struct convis_preset_kind options_kind = { .copy = copy, .free = release, .set = set, .get = get, .list = list,
+                                                        .layers = layers };
 
-/* What was set in `now` since it was `plain` is set in `next`, where there is such a layer. */
-static convis_status keep_changes(convis_context *c, const struct convis_graph *plain, struct convis_graph *now, struct convis_graph *next)
+/* ---- Graphs ---- */
+
+convis_status convis_preset_graph(convis_context *c, const struct convis_preset *p, convis_graph_opener open, struct convis_graph *g)
 {
-    convis_status status = CONVIS_OK;
-    if (now->dt != plain->dt) next->dt = now->dt;
-    if (now->past != plain->past) next->past = now->past;
-    for (int j = 0; j < now->layers; j++) {
-        struct convis_graph_layer *l = &now->layer[j], *was = convis_graph_find(plain, l->name), *to = convis_graph_find(next, l->name);
-        if (!was || !to || to->type != l->type) continue;
-        for (int k = 0; k < l->values && status != CONVIS_ENOMEM; k++) {
-            struct convis_value v = l->value[k];
-            if (same(&v, convis_graph_value(was, v.name))) continue;
-            l->value[k].text = NULL;                     /* handed over; `now` is about to go */
-            l->value[k].array = NULL;
-            status = convis_graph_put(c, to, &v);
-        }
+    struct options o = { .preset = p, .open = open };
+    if (p->numbers) {
+        struct convis_retina r;
+        p->numbers(&r);
+        return convis_graph_of_retina(c, &r, g);
     }
-    return status == CONVIS_ENOMEM ? status : CONVIS_OK;
-}
-
-convis_status convis_design_set(convis_context *c, const struct convis_design *d, double *option, struct convis_graph *g, const char *name,
-                                const char *value)
-{
-    struct convis_graph plain = { .layers = 0 }, next = { .layers = 0 };
-    double wanted[CONVIS_DESIGN_OPTIONS];
-    int k = 0;
-    while (k < count(d) && strcmp(d->option[k].name, name)) k++;
-    if (k == count(d)) return CONVIS_ENAME;
-    memcpy(wanted, option, sizeof wanted);
-    convis_status status = parse(c, &d->option[k], value, &wanted[k]);
-    if (!status) status = convis_design_make(c, d, option, &plain);
-    if (!status) status = convis_design_make(c, d, wanted, &next);
-    if (!status) status = keep_changes(c, &plain, g, &next);
-    convis_graph_clear(c, &plain);
-    if (status) { convis_graph_clear(c, &next); return status; }
-    memcpy(option, wanted, sizeof wanted);
-    convis_graph_clear(c, g);
-    *g = next;
-    return CONVIS_OK;
+    for (int k = 0; k < count(p); k++) o.value[k] = p->option[k].value;
+    return p->option ? convis_graph_make(c, &options_kind, &o, g) : layers(c, &o, 0, 0, NULL, g);
 }

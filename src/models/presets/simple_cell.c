@@ -22,6 +22,7 @@ static const char yaml[] =
     "    weights: gabor?sigma=3&frequency=0.125&tau=0.04&n=3&gain=0.03536776513153229\n"          /* 1/(9 pi) */
     "  - {name: rate, type: power, exponent: 2, gain: 100}\n";
 
-const struct convis_design convis_design_simple_cell = { "simple_cell", "a simple cell of V1 at every pixel: Gabor filter, half-squared",
-                                                         NULL, yaml,
-                                                        NULL };
+const struct convis_preset convis_preset_simple_cell = {
+    .name = "simple_cell", .doc = "a simple cell of V1 at every pixel: Gabor filter, half-squared",
+    .yaml = yaml
+};

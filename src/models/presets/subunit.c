@@ -24,4 +24,7 @@ static const char yaml[] =
     "  - {name: pooling, type: rf, weights: 'gaussian?sigma=6'}\n"
     "  - {name: rate, type: softplus, gain: 50}\n";
 
-const struct convis_design convis_design_subunit = { "subunit", "rectified subunits pooled by one cell", NULL, yaml, NULL };
+const struct convis_preset convis_preset_subunit = {
+    .name = "subunit", .doc = "rectified subunits pooled by one cell",
+    .yaml = yaml
+};

@@ -8,33 +8,66 @@
  * frame (SPEC 0), and every filter takes its input as constant; in `converged` none does, and what moves between frames
  * moves linearly. */
 #include "retina.h"
-#include "engine/model.h"
-#include "layers/layers.h"
 #include "kernels/blur/blur.h"
+#include "layers/layers.h"
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 typedef struct builder {
+    convis_context *c;
     const struct convis_retina *r;
-    convis_model *model;
+    struct convis_graph *g;
     convis_status status;
     int exact;                       /* converged */
     int delay;                       /* frames a hand-over costs */
 } builder;
+typedef struct node { char name[CONVIS_GRAPH_NAME]; } node;
+typedef struct edge { node from; int delay; } edge;
 
-/* ---- Small tools: the first failure sticks, as in convis_join ---- */
+/* ---- Small tools: the first failure sticks ---- */
+
+static void put(builder *b, const char *of, struct convis_value *v)
+{
+    struct convis_graph_layer *l = convis_graph_find(b->g, of);
+    if (!b->status && l) b->status = convis_graph_put(b->c, l, v);
+    else convis_value_free(b->c, v);
+}
 
 static void set(builder *b, const char *of, const char *parameter, double value)
 {
-    char path[256];
-    snprintf(path, sizeof path, "%s.%s", of, parameter);
-    if (!b->status) b->status = convis_set(b->model, path, value);
+    struct convis_value v = { .kind = CONVIS_VALUE_NUMBER, .number = value };
+    snprintf(v.name, sizeof v.name, "%s", parameter);
+    put(b, of, &v);
 }
 
-static convis_node join(builder *b, const convis_layer_type *type, const char *name, convis_node from, int delay)
+static void set_list(builder *b, const char *of, const char *parameter, const double *values, int64_t count)
 {
-    convis_edge e = { from, delay };
-    return convis_join(b->model, type, name, &e, 1);
+    struct convis_value v = { .kind = CONVIS_VALUE_ARRAY, .dims = 1, .dim = { count }, .count = count };
+    snprintf(v.name, sizeof v.name, "%s", parameter);
+    if (!(v.array = convis_obtain(b->c, (size_t)(count + 1)*sizeof *v.array))) { b->status = CONVIS_ENOMEM; return; }
+    memcpy(v.array, values, (size_t)count*sizeof *values);
+    put(b, of, &v);
+}
+
+static void alias(builder *b, const char *name, const char *path)
+{
+    if (!b->status) b->status = convis_graph_add_alias(b->c, b->g, name, path);
+}
+
+static node join(builder *b, const convis_layer_type *type, const char *name, const edge *in, int count)
+{
+    struct convis_graph_layer *l;
+    node n;
+    snprintf(n.name, sizeof n.name, "%s", name);
+    if (!b->status) b->status = convis_graph_add(b->c, b->g, name, type, &l);
+    for (int k = 0; k < count && !b->status; k++) b->status = convis_graph_add_input(b->c, l, in[k].from.name, in[k].delay);
+    return n;
+}
+
+static node add(builder *b, const convis_layer_type *type, const char *name, node from, int delay)
+{
+    return join(b, type, name, &(edge){ from, delay }, 1);
 }
 
 static void geometry(builder *b, const char *of, double sigma)
@@ -47,75 +80,74 @@ static void geometry(builder *b, const char *of, double sigma)
     set(b, of, "scaling", r->log_polar ? r->log_polar_scaling : 0);
 }
 
-/* The description's name of a parameter, where the layer's own is another. */
+/* The setting's name of a parameter, where the layer's own is another. */
 static void member_alias(builder *b, const char *of, const char *name, const char *member)
 {
-    char from[NAME_SIZE], to[NAME_SIZE];
+    char from[CONVIS_GRAPH_NAME], to[CONVIS_GRAPH_NAME];
     snprintf(from, sizeof from, "%.60s.%s", of, name);
     snprintf(to, sizeof to, "%.60s.%s", of, member);
-    convis_alias(b->model, from, to);
+    alias(b, from, to);
 }
 
 /* ---- Outer plexiform layer ---- */
 
 /* Low pass and blur, or both at once. hold: as in lowpass.c. */
-static convis_node spatiotemporal(builder *b, const char *name, convis_node from, int delay, double sigma, double tau, int n,
-                                  double gain, int hold)
+static node spatiotemporal(builder *b, const char *name, node from, int delay, double sigma, double tau, int n, double gain, int hold)
 {
-    char blur[NAME_SIZE];
+    char blur[CONVIS_GRAPH_NAME];
     if (b->r->leaky_heat && tau > 0) {                   /* without a time constant nothing spreads */
-        convis_node node = join(b, &convis_leaky_heat, name, from, delay);
+        node here = add(b, &convis_leaky_heat, name, from, delay);
         geometry(b, name, sigma);
         set(b, name, "tau", tau);
         set(b, name, "gain", gain);
         set(b, name, "hold", hold);
-        return node;
+        return here;
     }
     snprintf(blur, sizeof blur, "%.60s.blur", name);
-    convis_node blurred = join(b, &convis_blur_layer, blur, from, delay);
+    node blurred = add(b, &convis_blur_layer, blur, from, delay);
     geometry(b, blur, sigma);
     member_alias(b, name, "sigma", "blur.sigma");
-    convis_node node = convis_add(b->model, &convis_lowpass, name, blurred);
+    node here = add(b, &convis_lowpass, name, blurred, 0);
     set(b, name, "tau", tau);
     set(b, name, "n", n);
     set(b, name, "gain", gain);
     set(b, name, "hold", hold);
-    return node;
+    return here;
 }
 
-static convis_node linear_opl(builder *b, convis_node input)
+static node linear_opl(builder *b, node input)
 {
     const struct convis_retina *r = b->r;
-    convis_node receptor = spatiotemporal(b, "opl.center", input, 0, r->center_sigma, r->center_tau, r->center_n,
-                                          r->opl_amplification/r->range, b->exact);
+    node receptor = spatiotemporal(b, "opl.center", input, 0, r->center_sigma, r->center_tau, r->center_n,
+                                   r->opl_amplification/r->range, b->exact);
     const char *last = "opl.center";
-    convis_alias(b->model, "center", last);
+    alias(b, "center", last);
     if (r->undershoot) {
-        receptor = join(b, &convis_highpass, "opl.undershoot", receptor, b->delay);
+        receptor = add(b, &convis_highpass, "opl.undershoot", receptor, b->delay);
         set(b, "opl.undershoot", "tau", r->undershoot_tau);
         set(b, "opl.undershoot", "weight", r->undershoot_weight);
         set(b, "opl.undershoot", "hold", b->exact ? 2 : 0);
         last = "opl.undershoot";
-        convis_alias(b->model, "undershoot", last);
+        alias(b, "undershoot", last);
     }
     if (r->surround_weight == 0) {
-        convis_alias(b->model, "opl", last);
+        alias(b, "opl", last);
         return receptor;
     }
-    convis_node surround = spatiotemporal(b, "opl.surround", receptor, b->delay, r->surround_sigma, r->surround_tau, 0,
-                                          r->surround_weight, b->exact ? 2 : 0);
-    convis_alias(b->model, "surround", "opl.surround");
-    convis_alias(b->model, "opl.surround.weight", "opl.surround.gain");
-    convis_edge both[2] = { { receptor, 0 }, { surround, 0 } };
-    convis_node opl = convis_join(b->model, &convis_difference, "opl", both, 2);
+    node surround = spatiotemporal(b, "opl.surround", receptor, b->delay, r->surround_sigma, r->surround_tau, 0,
+                                   r->surround_weight, b->exact ? 2 : 0);
+    alias(b, "surround", "opl.surround");
+    alias(b, "opl.surround.weight", "opl.surround.gain");
+    edge both[2] = { { receptor, 0 }, { surround, 0 } };
+    node opl = join(b, &convis_difference, "opl", both, 2);
     set(b, "opl", "settled", b->exact);
     return opl;
 }
 
-static convis_node luminance_opl(builder *b, convis_node input)
+static node luminance_opl(builder *b, node input)
 {
     const struct convis_retina *r = b->r;
-    convis_node opl = join(b, &convis_luminance_gain, "opl", input, 0);
+    node opl = add(b, &convis_luminance_gain, "opl", input, 0);
     geometry(b, "opl", r->horizontal_sigma);
     set(b, "opl", "tau", r->horizontal_tau);
     set(b, "opl", "leak", r->receptor_leak);
@@ -123,17 +155,17 @@ static convis_node luminance_opl(builder *b, convis_node input)
     set(b, "opl", "nernst", r->horizontal_nernst);
     set(b, "opl", "weight", r->horizontal_weight);
     set(b, "opl", "exact", b->exact);
-    convis_alias(b->model, "center", "opl.receptor");
-    convis_alias(b->model, "surround", "opl.horizontal");
+    alias(b, "center", "opl.receptor");
+    alias(b, "surround", "opl.horizontal");
     return opl;
 }
 
 /* ---- Bipolar cells ---- */
 
-static convis_node bipolar(builder *b, convis_node opl)
+static node bipolar(builder *b, node opl)
 {
     const struct convis_retina *r = b->r;
-    convis_node node = join(b, &convis_gain_control, "bipolar", opl, b->delay);
+    node here = add(b, &convis_gain_control, "bipolar", opl, b->delay);
     geometry(b, "bipolar", r->adaptation_sigma);
     set(b, "bipolar", "tau", r->adaptation_tau);
     set(b, "bipolar", "amplification", r->bipolar_amplification);
@@ -148,63 +180,60 @@ static convis_node bipolar(builder *b, convis_node opl)
         set(b, "bipolar", "transient_weight", r->bipolar_transient_weight);
         set(b, "bipolar", "transient_tau", r->bipolar_transient_tau);
     }
-    convis_alias(b->model, "adaptation", "bipolar.adaptation");
-    convis_alias(b->model, "attenuation", "bipolar.attenuation");
-    convis_alias(b->model, "bipolar.adaptation.sigma", "bipolar.sigma");
-    convis_alias(b->model, "bipolar.adaptation.tau", "bipolar.tau");
-    convis_alias(b->model, "bipolar.adaptation.amplification", "bipolar.feedback");
-    return node;
+    alias(b, "adaptation", "bipolar.adaptation");
+    alias(b, "attenuation", "bipolar.attenuation");
+    alias(b, "bipolar.adaptation.sigma", "bipolar.sigma");
+    alias(b, "bipolar.adaptation.tau", "bipolar.tau");
+    alias(b, "bipolar.adaptation.amplification", "bipolar.feedback");
+    return here;
 }
 
 /* ---- Ganglion cells ---- */
 
-static convis_node ganglion_current(builder *b, const struct convis_ganglion *g, const char *name, convis_node source)
+static node ganglion_current(builder *b, const struct convis_ganglion *g, const char *name, node source)
 {
-    char path[NAME_SIZE], rectify[NAME_SIZE];
+    char path[CONVIS_GRAPH_NAME], rectify[CONVIS_GRAPH_NAME];
     if (g->transient_weight != 0) {
         snprintf(path, sizeof path, "%.60s.transient", name);
-        source = join(b, &convis_highpass, path, source, b->delay);
+        source = add(b, &convis_highpass, path, source, b->delay);
         set(b, path, "tau", g->transient_tau);
         set(b, path, "weight", g->transient_weight);
         set(b, path, "hold", b->exact ? 2 : 0);
         set(b, path, "settled", b->exact);
     }
     snprintf(rectify, sizeof rectify, g->pool_sigma > 0 ? "%.60s.rectify" : "%.60s", name);
-    convis_node current = join(b, &convis_rectify, rectify, source, b->delay);
+    node current = add(b, &convis_rectify, rectify, source, b->delay);
     set(b, rectify, "sign", g->sign);
     set(b, rectify, "threshold", g->threshold);
     set(b, rectify, "value_at_threshold", g->value_at_threshold);
     set(b, rectify, "amplification", g->amplification);
     set(b, rectify, "settled", b->exact);
     if (g->pool_sigma > 0) {
-        current = convis_add(b->model, &convis_blur_layer, name, current);
+        current = add(b, &convis_blur_layer, name, current, 0);
         geometry(b, name, g->pool_sigma);
     }
     return current;
 }
 
 /* Dense cells, one a pixel, need no interpolation. */
-static void spiking(builder *b, const struct convis_ganglion *g, const char *name, convis_node current, const struct convis_cells *cells,
+static void spiking(builder *b, const struct convis_ganglion *g, const char *name, node current, const struct convis_cells *cells,
                     int k)
 {
-    char path[NAME_SIZE];
+    char path[CONVIS_GRAPH_NAME];
     int  delay = b->delay;
     if (!cells->dense[k]) {
-        char member[NAME_SIZE];
         snprintf(path, sizeof path, "%.60s.cells", name);
-        current = join(b, &convis_sample, path, current, delay);
+        current = add(b, &convis_sample, path, current, delay);
         delay = 0;
-        snprintf(member, sizeof member, "%.70s.x", path);
-        if (!b->status) b->status = convis_set_array(b->model, member, cells->x + cells->first[k], cells->count[k]);
-        snprintf(member, sizeof member, "%.70s.y", path);
-        if (!b->status) b->status = convis_set_array(b->model, member, cells->y + cells->first[k], cells->count[k]);
+        set_list(b, path, "x", cells->x + cells->first[k], cells->count[k]);
+        set_list(b, path, "y", cells->y + cells->first[k], cells->count[k]);
     }
     snprintf(path, sizeof path, "%.60s.spikes", name);
-    join(b, &convis_lif, path, current, delay);
-    char probe[NAME_SIZE];
+    add(b, &convis_lif, path, current, delay);
+    char probe[CONVIS_GRAPH_NAME];
     snprintf(probe, sizeof probe, "spikes_%d", cells->layer[k]);
-    convis_alias(b->model, probe, path);
-    if (cells->layer[k] == 0) convis_alias(b->model, "spikes", path);
+    alias(b, probe, path);
+    if (cells->layer[k] == 0) alias(b, "spikes", path);
     set(b, path, "leak", g->leak);
     set(b, path, "sigma", g->noise);
     set(b, path, "refractory", g->refractory);
@@ -224,12 +253,12 @@ static void spiking(builder *b, const struct convis_ganglion *g, const char *nam
 
 /* ---- The whole ---- */
 
-static convis_node view(builder *b, int64_t width, int64_t height, int64_t seen_x, int64_t seen_y, const struct convis_retina_map *map)
+static node view(builder *b, int64_t width, int64_t height, int64_t seen_x, int64_t seen_y, const struct convis_retina_map *map)
 {
     const struct convis_retina *r = b->r;
-    convis_node node = convis_input(b->model);
+    node here = { "input" };
     if (r->eye) {
-        node = convis_add(b->model, &convis_eye, "eye", node);
+        here = add(b, &convis_eye, "eye", here, 0);
         set(b, "eye", "width", (double)seen_x);
         set(b, "eye", "height", (double)seen_y);
         set(b, "eye", "ppd", r->ppd);
@@ -242,52 +271,91 @@ static convis_node view(builder *b, int64_t width, int64_t height, int64_t seen_
         set(b, "eye", "angular_noise", r->eye_angular_noise);
         set(b, "eye", "exact", b->exact);
     } else if (map->size_x == width && map->size_y == height) {
-        return node;
+        return here;
     }
-    if (map->size_x == seen_x && map->size_y == seen_y) return node;
-    node = convis_add(b->model, &convis_crop, "crop", node);
+    if (map->size_x == seen_x && map->size_y == seen_y) return here;
+    here = add(b, &convis_crop, "crop", here, 0);
     set(b, "crop", "left", (double)map->offset_x);
     set(b, "crop", "top", (double)map->offset_y);
     set(b, "crop", "width", (double)map->size_x);
     set(b, "crop", "height", (double)map->size_y);
-    return node;
+    return here;
 }
 
 static void layers(builder *b, int64_t width, int64_t height, int64_t seen_x, int64_t seen_y, const struct convis_retina_map *map,
                    const struct convis_cells *cells)
 {
     const struct convis_retina *r = b->r;
-    convis_node node = view(b, width, height, seen_x, seen_y, map);
-    node = r->opl == CONVIS_OPL_LUMINANCE ? luminance_opl(b, node) : linear_opl(b, node);
-    if (r->bipolar != CONVIS_GAIN_OFF) node = bipolar(b, node);
+    node here = view(b, width, height, seen_x, seen_y, map);
+    here = r->opl == CONVIS_OPL_LUMINANCE ? luminance_opl(b, here) : linear_opl(b, here);
+    if (r->bipolar != CONVIS_GAIN_OFF) here = bipolar(b, here);
     for (int k = 0; k < r->ganglions; k++) {
         char name[32];
         snprintf(name, sizeof name, "ganglion_%d", k);
-        convis_node current = ganglion_current(b, &r->ganglion[k], name, node);
+        node current = ganglion_current(b, &r->ganglion[k], name, here);
         /* No cell may have found room; then the layer is there for its current alone. */
         if (r->ganglion[k].spikes && cells->count[k]) spiking(b, &r->ganglion[k], name, current, cells, k);
     }
 }
 
-convis_status convis_retina_build(convis_context *c, const struct convis_retina *r, const convis_unit *override, int64_t overrides,
-                                  int64_t width, int64_t height, convis_model **model)
+/* What the user should know of the cells and the map before the numbers surprise. */
+static convis_status inspect(convis_context *c, const struct convis_retina *d, int64_t seen_x, int64_t seen_y,
+                             const struct convis_retina_map *map, const struct convis_cells *cells, struct convis_warnings *w)
 {
-    builder b = { .r = r, .exact = r->numerics == CONVIS_CONVERGED, .delay = r->numerics != CONVIS_CONVERGED };
-    int64_t seen_x = convis_retina_offered(r, width), seen_y = convis_retina_offered(r, height);
+    convis_status status = CONVIS_OK;
+    int arrays = 0, dense = 0;
+    for (int k = 0; k < d->ganglions && !status; k++) {
+        const struct convis_ganglion *g = &d->ganglion[k];
+        if (!g->spikes) continue;
+        dense |= !g->unit && g->cells == CONVIS_CELLS_DENSE;
+        arrays |= g->unit || g->cells != CONVIS_CELLS_DENSE;
+        if (g->unit) continue;
+        double ax = g->cells == CONVIS_CELLS_CIRCULAR ? g->diameter : g->size_x, ay = g->cells == CONVIS_CELLS_CIRCULAR ? ax : g->size_y;
+        if ((ax > map->array_x[k] || ay > map->array_y[k]) && (g->cells == CONVIS_CELLS_SQUARE || g->cells == CONVIS_CELLS_CIRCULAR))
+            status = convis_warn(c, w, "ganglion_%d.cells: the array was cut to %.4g x %.4g deg, which keeps its cells clear of the edges", k,
+                                 map->array_x[k], map->array_y[k]);
+        if (!status && d->log_polar && g->cells == CONVIS_CELLS_SQUARE)
+            status = convis_warn(c, w, "ganglion_%d.cells: a square array does not thin out with the log-polar scheme; a circular one does", k);
+    }
+    if (!status && (map->size_x < seen_x || map->size_y < seen_y))
+        status = convis_warn(c, w, "the retina sees the central %lld x %lld of %lld x %lld pixels, all that its arrays need", (long long)map->size_x,
+                             (long long)map->size_y, (long long)seen_x, (long long)seen_y);
+    if (status || !arrays || dense) return status;       /* dense cells are many and nothing about them surprises */
+    for (int k = 0; k < d->ganglions && !status; k++)
+        if (d->ganglion[k].spikes && !cells->count[k] && !d->ganglion[k].unit)
+            status = convis_warn(c, w, "ganglion_%d.cells: no cell fits into the %lld x %lld pixels that are clear of the edges; "
+                                       "a larger input or dense cells have some", k, (long long)map->zone_x, (long long)map->zone_y);
+    if (!status && cells->outside)
+        status = convis_warn(c, w, "units: %lld lie%s outside the map of %lld x %lld pixels and see%s its border", (long long)cells->outside,
+                             cells->outside == 1 ? "s" : "", (long long)map->size_x, (long long)map->size_y,
+                             cells->outside == 1 ? "s" : "");
+    return status;
+}
+
+convis_status convis_retina_layers(convis_context *c, const struct convis_retina *r, int64_t width, int64_t height,
+                                   struct convis_warnings *warnings, struct convis_graph *g)
+{
+    const int exact = r->numerics == CONVIS_CONVERGED;
+    builder b = { .c = c, .r = r, .g = g, .exact = exact, .delay = !exact, .status = convis_retina_check(c, r) };
+    const int64_t seen_x = convis_retina_offered(r, width), seen_y = convis_retina_offered(r, height);
     struct convis_retina_map map;
     struct convis_cells cells = { 0 };
-    *model = NULL;
+    if (b.status) return b.status;
     if (seen_x < 1 || seen_y < 1)
-        return convis_fail(c, CONVIS_ESHAPE, "eye.amplitude: eye movements of %g degrees need %g pixels on every side, "
-            "more than a movie of %lldx%lld has", r->eye_amplitude, 2*r->eye_amplitude*r->ppd, (long long)width, (long long)height);
+        return convis_fail(c, CONVIS_ESHAPE, "eye.amplitude: %g deg takes %.0f pixels from an input of %lld x %lld, expected less", r->eye_amplitude,
+                           4*r->eye_amplitude*r->ppd, (long long)width, (long long)height);
     b.status = convis_retina_map(c, r, seen_x, seen_y, &map);
-    if (!b.status) b.status = convis_retina_cells(c, r, &map, override, overrides, (uint64_t)r->cell_seed, &cells);
-    if (!b.status) b.status = convis_model_new(c, r->dt, &b.model);
+    if (!b.status) b.status = convis_retina_cells(c, r, &map, NULL, 0, (uint64_t)r->cell_seed, &cells);
+    if (!b.status) b.status = inspect(c, r, seen_x, seen_y, &map, &cells, warnings);
     if (!b.status) layers(&b, width, height, seen_x, seen_y, &map, &cells);
-    if (!b.status) b.status = convis_past(b.model, convis_retina_initial(r));
-    if (!b.status && cells.total) b.status = convis_model_units(b.model, cells.unit, cells.total);
+    g->dt = r->dt;
+    g->past = convis_retina_initial(r);
+    g->has_past = 1;
+    if (!b.status && cells.total) {
+        g->unit = cells.unit;                            /* handed over */
+        g->units = cells.total;
+        cells.unit = NULL;
+    }
     convis_cells_free(c, &cells);
-    if (b.status) convis_model_free(&b.model);
-    *model = b.model;
     return b.status;
 }

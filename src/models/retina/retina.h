@@ -1,10 +1,11 @@
-/* retina.h - the whole description of a retina as plain data, where its cells lie, and what turns it into layers.
+/* retina.h - the settings of a retina as plain data, where its cells lie, and what turns it into layers.
  *
- * description.c holds the one table of fields from which settings, XML, listings and documentation follow; xml.c reads
- * and writes VirtualRetina's files; cells.c sizes the map and places the cells; retina.c makes the layers. */
+ * settings.c holds the one table of fields from which settings, XML, listings and documentation follow; xml.c reads and writes
+ * VirtualRetina's files; cells.c sizes the map and places the cells; retina.c makes the layers; kind.c says all that to graphs. */
 #ifndef CONVIS_RETINA_H
 #define CONVIS_RETINA_H
-#include <convis/layer.h>
+#include "models/graph/graph.h"
+#include "models/warnings.h"
 
 enum { CONVIS_GANGLIONS = 16 };                          /* most ganglion layers of one retina */
 
@@ -142,27 +143,31 @@ double        convis_retina_density(const struct convis_retina *, double radius)
 
 /* ---- xml.c ---- */
 
-/* Sentences collected on the way. */
-struct convis_warnings { char **text; int count; };
-convis_status convis_warn(convis_context *, struct convis_warnings *, const char *format, ...)
-#if defined(__GNUC__)
-    __attribute__((format(printf, 3, 4)))
-#endif
-    ;
-void          convis_warnings_free(convis_context *, struct convis_warnings *);
 /* name: what sentences call the text. On failure the retina is cleared. */
 convis_status convis_xml_read (convis_context *, const char *name, const char *text, size_t size,
                                struct convis_retina *, struct convis_warnings *);
 convis_status convis_xml_write(convis_context *, const struct convis_retina *, char **text);   /* release: convis_release */
 
-/* ---- builtin.c ---- */
+/* ---- retinas.c ---- */
 
-struct convis_builtin { const char *name, *doc; convis_status (*make)(convis_context *, struct convis_retina *); };
-extern const struct convis_builtin convis_builtins[];                                 /* end: name NULL */
+/* The numbers of the built-in retinas, into a retina of any. */
+void convis_numbers_retina(struct convis_retina *);
+void convis_numbers_primate(struct convis_retina *);
+void convis_numbers_cat_x(struct convis_retina *);
+void convis_numbers_linear(struct convis_retina *);
 
 /* ---- retina.c ---- */
 
-/* The layers of this retina for movies of this size. units_override: cells instead of the arrays, or NULL. */
-convis_status convis_retina_build(convis_context *, const struct convis_retina *, const convis_unit *units_override,
-                                  int64_t n_override, int64_t width, int64_t height, convis_model **);
+/* The layers of this retina for movies of this size, and what the user should know of its cells and map. */
+convis_status convis_retina_layers(convis_context *, const struct convis_retina *, int64_t width, int64_t height, struct convis_warnings *,
+                                   struct convis_graph *);
+
+/* ---- kind.c ---- */
+
+/* Settings: a struct convis_retina. */
+extern const struct convis_preset_kind convis_retina_kind;
+/* A retina as a graph without layers; takes what the retina owns, also when it fails. */
+convis_status convis_graph_of_retina(convis_context *, struct convis_retina *, struct convis_graph *);
+/* The retina of which a graph is to be; NULL: it is none. */
+struct convis_retina *convis_retina_of(const struct convis_graph *);
 #endif

@@ -6,7 +6,6 @@
  * natural continuous and saccadic vision: a computational model", J. Comput. Neurosci. 32:425-441 (2012), whose
  * human.parvo.xml are also the default numbers of Convis. All use converged numerics and steps of 1 ms. */
 #include "retina.h"
-#include <stddef.h>
 
 static void common(struct convis_retina *r)
 {
@@ -47,9 +46,8 @@ static struct convis_ganglion *spiking_layer(struct convis_retina *r, int sign, 
 
 /* Masquelier's human parvocellular cells. He has no gain control (feedback 0, with amplification and leak 50 Hz and
  * tau 5 ms); here it is that of VirtualRetina's primate, so that contrasts of natural movies stay in the cells' range. */
-static convis_status retina(convis_context *c, struct convis_retina *r)
+void convis_numbers_retina(struct convis_retina *r)
 {
-    (void)c;
     common(r);
     r->leaky_heat = 1;
     r->center_sigma = .05;
@@ -65,13 +63,11 @@ static convis_status retina(convis_context *c, struct convis_retina *r)
         g->transient_tau = .02;
         g->value_at_threshold = 37;
     }
-    return CONVIS_OK;
 }
 
 /* VirtualRetina's EXAMPLE_primate_ParvoMagno.xml; its cells have no noise, these have that of its cat X cell. */
-static convis_status primate(convis_context *c, struct convis_retina *r)
+void convis_numbers_primate(struct convis_retina *r)
 {
-    (void)c;
     common(r);
     r->log_polar = 1;
     r->log_polar_radius = 1;
@@ -87,15 +83,13 @@ static convis_status primate(convis_context *c, struct convis_retina *r)
         g->amplification = 400;
         g->pool_sigma = .1;
     }
-    return CONVIS_OK;
 }
 
 /* VirtualRetina's EXAMPLE_cat_X_cell.xml, ON and OFF cells at every pixel. Its receptive fields are those of the X cells of
  * C. Enroth-Cugell and J. G. Robson, J. Physiol. 187:517-552 (1966); its gain control was fitted to the responses in
  * R. M. Shapley and J. D. Victor, J. Physiol. 285:275-298 (1978). */
-static convis_status cat_x(convis_context *c, struct convis_retina *r)
+void convis_numbers_cat_x(struct convis_retina *r)
 {
-    (void)c;
     common(r);
     r->ppd = 4;
     r->leaky_heat = 1;
@@ -106,24 +100,13 @@ static convis_status cat_x(convis_context *c, struct convis_retina *r)
     r->undershoot_tau = .2;
     gain_control(r, 2.5);
     for (int sign = 1; sign >= -1; sign -= 2) spiking_layer(r, sign, CONVIS_CELLS_DENSE, 4)->refractory_sd = .001;
-    return CONVIS_OK;
 }
 
 /* VirtualRetina's EXAMPLE_linear_noSpikes.xml: the outer plexiform layer alone. */
-static convis_status linear(convis_context *c, struct convis_retina *r)
+void convis_numbers_linear(struct convis_retina *r)
 {
-    (void)c;
     common(r);
     r->leaky_heat = 1;
     r->center_sigma = .1;
     r->surround_sigma = .3;
-    return CONVIS_OK;
 }
-
-const struct convis_builtin convis_builtins[] = {
-    { "retina",  "human parvocellular ON and OFF cells, one of each at every pixel, with gain control and noise", retina },
-    { "primate", "parvo- and magnocellular ON and OFF cells of a foveated primate retina, in circular arrays", primate },
-    { "cat-x",   "X cells of the cat, ON and OFF, one of each at every pixel, with gain control and noise", cat_x },
-    { "linear",  "centre minus surround: linear, without gain control or spikes", linear },
-    { NULL, NULL, NULL }
-};

@@ -19,7 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LARGEST = 64 << 20, MOST_WARNINGS = 100 };
+enum { LARGEST = 64 << 20 };
 
 /* ---- Elements: where each may stand, and what its presence means. ---- */
 
@@ -97,32 +97,6 @@ static const struct convis_row *row_of(const struct convis_row *rows, const char
 static const struct convis_row *rows_of(int e)
 {
     return e == UNIT ? unit_rows : e >= GANGLION ? convis_ganglion_rows : convis_retina_rows;
-}
-
-/* ---- Warnings ---- */
-
-convis_status convis_warn(convis_context *c, struct convis_warnings *w, const char *format, ...)
-{
-    char text[512];
-    if (w->count >= MOST_WARNINGS) return CONVIS_OK;     /* a hostile file has millions */
-    va_list ap;
-    va_start(ap, format);
-    vsnprintf(text, sizeof text, format, ap);
-    va_end(ap);
-    if (w->count == MOST_WARNINGS - 1) snprintf(text, sizeof text, "further warnings are left out");
-    if (!w->text && !(w->text = convis_obtain(c, MOST_WARNINGS*sizeof *w->text))) return CONVIS_ENOMEM;
-    size_t size = strlen(text) + 1;
-    char *copy = convis_obtain(c, size);
-    if (!copy) return CONVIS_ENOMEM;
-    w->text[w->count++] = memcpy(copy, text, size);
-    return CONVIS_OK;
-}
-
-void convis_warnings_free(convis_context *c, struct convis_warnings *w)
-{
-    for (int k = 0; k < w->count; k++) convis_release(c, w->text[k]);
-    convis_release(c, w->text);
-    *w = (struct convis_warnings){ NULL, 0 };
 }
 
 /* ---- Reading ---- */
@@ -232,7 +206,7 @@ static convis_status unknown(struct reading *in, xmlNodePtr node, int e, const c
 {
     char a[64], b[64], known[64];
     convis_hint hint = CONVIS_HINT(attribute ? attribute : (const char *)node->name);
-    if (in->warnings->count >= MOST_WARNINGS) return CONVIS_OK;
+    if (in->warnings->count >= CONVIS_MOST_WARNINGS) return CONVIS_OK;
     if (attribute) {
         for (const struct convis_row *row = rows_of(e); row->path; row++) {
             size_t n;

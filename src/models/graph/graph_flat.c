@@ -1,0 +1,295 @@
+/* graph_flat.c - models within a graph replaced by their layers, for one size of movie.
+ *
+ * A layer of a model called `retina` becomes retina.NAME, an alias of it retina.ALIAS, and `retina` itself an alias of its output. What
+ * it takes as input from outside is what the model takes. Cells are those of the models in order, with ids of their own. */
+#include "graph.h"
+#include "models/warnings.h"
+#include "base/context.h"
+#include "base/text.h"
+#include <stdio.h>
+#include <string.h>
+
+struct flat {
+    convis_context *c;
+    int64_t width, height;
+    struct convis_warnings *warnings;
+    struct convis_graph *to;
+};
+
+/* A graph at its place: the beginning of its names, what its inputs are, and the line of who named it. made: by a preset, which counts
+ * layers without cells, too. */
+struct place {
+    const struct convis_graph *g;
+    char prefix[CONVIS_GRAPH_NAME];
+    const struct convis_graph_input *given;
+    int made, line, column;
+};
+
+static convis_status flatten(struct flat *f, const struct place *p);
+
+/* ---- Names ---- */
+
+static convis_status full_name(const struct flat *f, const struct place *p, const char *name, char full[CONVIS_GRAPH_NAME])
+{
+    if (snprintf(full, CONVIS_GRAPH_NAME, "%s%s", p->prefix, name) < CONVIS_GRAPH_NAME) return CONVIS_OK;
+    return convis_fail(f->c, CONVIS_ENAME, "%.60s%.60s: too long, expected a name of %d letters at most", p->prefix, name,
+                       CONVIS_GRAPH_NAME - 1);
+}
+
+/* What an input is called outside. */
+static convis_status translate(const struct flat *f, const struct place *p, const struct convis_graph_input *in,
+                               struct convis_graph_input *out)
+{
+    const int source = convis_graph_find_source(p->g, in->from);
+    if (source >= 0) {
+        *out = p->given[source];
+        out->delay += in->delay;
+        return CONVIS_OK;
+    }
+    out->delay = in->delay;
+    return full_name(f, p, in->from, out->from);
+}
+
+static const char *resolve(const struct convis_graph *g, const char *name)
+{
+    for (int turn = 0; turn <= g->aliases && !convis_graph_find(g, name); turn++)        /* an alias of an alias is one */
+        for (int k = 0; k < g->aliases; k++)
+            if (!strcmp(g->alias[k].name, name)) { name = g->alias[k].path; break; }
+    return name;
+}
+
+static convis_status add_alias(struct flat *f, const struct place *p, const char *name, const char *path)
+{
+    char a[CONVIS_GRAPH_NAME], b[CONVIS_GRAPH_NAME];
+    convis_status status = full_name(f, p, name, a);
+    if (!status) status = full_name(f, p, path, b);
+    return status ? status : convis_graph_add_alias(f->c, f->to, a, b);
+}
+
+/* ---- Layers ---- */
+
+static convis_status add_layer(struct flat *f, const struct place *p, const struct convis_graph_layer *l)
+{
+    char name[CONVIS_GRAPH_NAME];
+    struct convis_graph_layer *to;
+    convis_status status = full_name(f, p, l->name, name);
+    if (!status) status = convis_graph_add(f->c, f->to, name, l->type, &to);
+    if (status) return status;
+    to->line = p->line ? p->line : l->line;
+    to->column = p->line ? p->column : l->column;
+    for (int k = 0; k < l->inputs && !status; k++) {
+        struct convis_graph_input in;
+        status = translate(f, p, &l->input[k], &in);
+        if (!status) status = convis_graph_add_input(f->c, to, in.from, in.delay);
+    }
+    for (; to->values < l->values && !status; to->values++)
+        if ((status = convis_value_copy(f->c, &l->value[to->values], &to->value[to->values])))
+            convis_value_free(f->c, &to->value[to->values]);
+    return status;
+}
+
+/* ---- Cells ---- */
+
+/* Those of spiking layer `layer` as p's graph counts them; they become the flat graph's last spiking layer's. */
+static convis_status add_cells(struct flat *f, const struct convis_graph *g, int layer, int32_t first_id)
+{
+    struct convis_graph *to = f->to;
+    const int spiking = convis_graph_spiking(to);
+    int64_t count = 0;
+    for (int64_t k = 0; k < g->units; k++) count += g->unit[k].layer == layer;
+    if (!count) return CONVIS_OK;
+    convis_unit *all = convis_obtain(f->c, (size_t)(to->units + count)*sizeof *all);
+    if (!all) return CONVIS_ENOMEM;
+    if (to->units) memcpy(all, to->unit, (size_t)to->units*sizeof *all);
+    convis_release(f->c, to->unit);
+    to->unit = all;
+    for (int64_t k = 0; k < g->units; k++) {
+        if (g->unit[k].layer != layer) continue;
+        convis_unit *u = &all[to->units++];
+        *u = g->unit[k];
+        if (u->id > INT32_MAX - first_id) return convis_fail(f->c, CONVIS_EINVAL, "unit %d: too large beside other cells", u->id);
+        u->id += first_id;
+        u->layer = spiking - 1;
+    }
+    return CONVIS_OK;
+}
+
+static int32_t next_id(const struct convis_graph *g)
+{
+    int32_t next = 0;
+    for (int64_t k = 0; k < g->units; k++) if (g->unit[k].id >= next) next = g->unit[k].id + (g->unit[k].id < INT32_MAX);
+    return next;
+}
+
+/* The layer of cells that comes after `layer` in the list; -1: none does. */
+static int next_layer(const struct convis_graph *g, int layer)
+{
+    int next = -1;
+    for (int64_t k = 0; k < g->units; k++)
+        if (g->unit[k].layer > layer && (next < 0 || g->unit[k].layer < next)) next = g->unit[k].layer;
+    return next;
+}
+
+/* ---- Models within ---- */
+
+static void link_inputs(struct convis_graph *);
+
+/* What a preset makes for this size, with the parameters that were kept for then. */
+static convis_status make(struct flat *f, const struct place *p, int64_t width, int64_t height, struct convis_graph *made)
+{
+    const struct convis_graph *g = p->g;
+    convis_context *c = f->c;
+    *made = (struct convis_graph){ .dt = g->dt };
+    const int named = *p->prefix ? (int)strlen(p->prefix) - 1 : 0;           /* "retina: ", of the prefix "retina." */
+    snprintf(f->warnings->prefix, sizeof f->warnings->prefix, "%.*s%s", named, p->prefix, named ? ": " : "");
+    convis_status status = g->kind->layers(c, g->settings, width, height, f->warnings, made);
+    *f->warnings->prefix = 0;
+    if (!status && g->lines) status = convis_graph_set_lines(c, made, "parameters", g->lines);
+    for (int k = 0; k < g->arrays && !status; k++) status = convis_graph_set_kept(c, made, &g->array[k]);
+    if (status && *p->prefix) convis_fail_before(c, status, "%.*s: ", named, p->prefix);
+    if (status) convis_graph_clear(c, made);
+    return status;
+}
+
+/* The size of what a model within is shown: the movie, or a layer, which is planned to know it. */
+static convis_status size_of(const struct flat *f, const char *from, int64_t *width, int64_t *height)
+{
+    struct convis_graph before;
+    convis_model *m = NULL;
+    convis_shape frame;
+    const char *name = resolve(f->to, from);
+    *width = f->width;
+    *height = f->height;
+    if (convis_graph_find_source(f->to, from) >= 0) return CONVIS_OK;
+    convis_status status = convis_graph_copy(f->c, f->to, &before);
+    if (status) return status;
+    link_inputs(&before);
+    convis_release(f->c, before.unit);                   /* their number is not known yet, and does not matter */
+    before.unit = NULL;
+    status = convis_graph_build(f->c, &before, &m);
+    if (!status) status = convis_keep(m, name);
+    if (!status) status = convis_plan(m, convis_movie_shape(1, f->height, f->width));
+    if (!status) status = convis_output_shape(m, name, &frame);
+    if (!status) *width = frame.dim[CONVIS_X];
+    if (!status) *height = frame.dim[CONVIS_Y];
+    convis_model_free(&m);
+    convis_graph_clear(f->c, &before);
+    return status;
+}
+
+/* Its output: the layer that it says, else its last one. */
+static const char *output_of(const struct convis_graph *g)
+{
+    const struct convis_graph_layer *last = g->layers ? &g->layer[g->layers - 1] : NULL;
+    if (*g->output || !last) return g->output;
+    return *last->name || !last->model ? last->name : output_of(last->model);
+}
+
+static convis_status add_made(struct flat *f, struct place *within, const char *name)
+{
+    struct convis_graph made = { .layers = 0 };
+    int64_t width = 0, height = 0;
+    convis_status status = CONVIS_OK;
+    if (within->g->kind && within->g->kind->sized) {
+        status = size_of(f, within->given[0].from, &width, &height);
+        if (!status) status = make(f, within, width, height, &made);
+        within->g = &made;
+        within->made = 1;
+    }
+    if (!status) status = flatten(f, within);
+    if (!status && *name) {
+        char output[CONVIS_GRAPH_NAME];
+        status = full_name(f, within, output_of(within->g), output);
+        if (!status) status = convis_graph_add_alias(f->c, f->to, name, output);
+    }
+    convis_graph_clear(f->c, &made);
+    return status;
+}
+
+static convis_status add_model(struct flat *f, const struct place *p, const struct convis_graph_layer *l)
+{
+    struct place within = { .g = l->model, .line = p->line ? p->line : l->line, .column = p->line ? p->column : l->column };
+    struct convis_graph_input *given = convis_obtain(f->c, (size_t)(l->inputs + 1)*sizeof *given);
+    char name[CONVIS_GRAPH_NAME] = "";
+    convis_status status = given ? CONVIS_OK : CONVIS_ENOMEM;
+    if (!status && *l->name) status = full_name(f, p, l->name, name);
+    if (!status && snprintf(within.prefix, sizeof within.prefix, "%s%s", *l->name ? name : p->prefix, *l->name ? "." : "")
+        >= (int)sizeof within.prefix)
+        status = convis_fail(f->c, CONVIS_ENAME, "%.60s: too long a name", name);
+    for (int k = 0; k < l->inputs && !status; k++) status = translate(f, p, &l->input[k], &given[k]);
+    within.given = given;
+    if (!status) status = add_made(f, &within, name);
+    convis_release(f->c, given);
+    return status;
+}
+
+static convis_status flatten(struct flat *f, const struct place *p)
+{
+    const struct convis_graph *g = p->g;
+    const int32_t first_id = next_id(f->to);
+    int spiking = 0, cells = -1;                         /* of a preset, the layers that have cells are all that there are */
+    convis_status status = CONVIS_OK;
+    for (int j = 0; j < g->layers && !status; j++) {
+        const struct convis_graph_layer *l = &g->layer[j];
+        if (l->model) {
+            status = add_model(f, p, l);
+            spiking += convis_graph_spiking(l->model);
+            continue;
+        }
+        status = add_layer(f, p, l);
+        if (!l->type->spikes) continue;
+        cells = p->made ? next_layer(g, cells) : spiking;
+        if (!status) status = add_cells(f, g, cells, first_id);
+        spiking++;
+    }
+    for (int k = 0; k < g->aliases && !status; k++) status = add_alias(f, p, g->alias[k].name, g->alias[k].path);
+    return status;
+}
+
+/* ---- The whole ---- */
+
+/* Every input by its layer's own name, now that all layers are there. */
+static void link_inputs(struct convis_graph *g)
+{
+    for (int j = 0; j < g->layers; j++)
+        for (int k = 0; k < g->layer[j].inputs; k++) {
+            char *from = g->layer[j].input[k].from;
+            const char *real = resolve(g, from);
+            if (real != from && convis_graph_find(g, real)) strcpy(from, real);
+        }
+}
+
+static convis_status flat_of(struct flat *f, const struct convis_graph *g)
+{
+    struct convis_graph *to = f->to;
+    struct place p = { .g = g };
+    struct convis_graph_input *given = convis_obtain(f->c, (size_t)(g->givens + 1)*sizeof *given);
+    convis_status status = given ? CONVIS_OK : CONVIS_ENOMEM;
+    if (given) strcpy(given->from, "input");
+    for (int k = 0; k < g->givens && !status; k++) {
+        strcpy(given[k].from, g->given[k].name);
+        status = convis_graph_add_source(f->c, to, g->given[k].name, g->given[k].frame);
+    }
+    p.given = given;
+    memcpy(to->file, g->file, sizeof to->file);
+    if (!status) status = flatten(f, &p);
+    convis_release(f->c, given);
+    if (status) return status;
+    link_inputs(to);
+    snprintf(to->output, sizeof to->output, "%s", resolve(to, output_of(g)));
+    to->output_line = g->output_line;
+    to->output_column = g->output_column;
+    return CONVIS_OK;
+}
+
+convis_status convis_graph_flat(convis_context *c, const struct convis_graph *g, int64_t width, int64_t height,
+                                struct convis_warnings *warnings, struct convis_graph *to)
+{
+    struct convis_warnings none = { .text = NULL };
+    struct flat f = { c, width, height, warnings ? warnings : &none, to };
+    *to = (struct convis_graph){ .dt = g->dt, .past = convis_graph_past(g), .has_past = 1 };
+    convis_status status = g->kind && g->kind->sized ? make(&f, &(struct place){ .g = g }, width, height, to) : flat_of(&f, g);
+    convis_warnings_free(c, &none);
+    if (status) convis_graph_clear(c, to);
+    return status;
+}

@@ -1,0 +1,186 @@
+/* graph_model.c - graphs made into models, and read off models. */
+#include "graph.h"
+#include "base/text.h"
+#include "engine/model.h"
+#include <stdio.h>
+#include <string.h>
+
+/* ---- To a model ---- */
+
+static convis_status set_value(convis_model *m, const struct convis_graph_layer *l, const struct convis_value *v, int texts)
+{
+    char path[2*CONVIS_GRAPH_NAME];
+    int row = convis_find_row(l->type->params, v->name), is_text = row >= 0 && l->type->params[row].flags & CONVIS_TEXT;
+    if (is_text != texts) return CONVIS_OK;
+    snprintf(path, sizeof path, "%s.%s", l->name, v->name);
+    if (is_text) return convis_set_text(m, path, v->text);
+    if (v->kind == CONVIS_VALUE_NUMBER) return convis_set(m, path, v->number);
+    return v->kind == CONVIS_VALUE_TEXT ? convis_set_kernel(m, path, v->text) : convis_set_array(m, path, v->array, v->count);
+}
+
+/* The layers of a graph as they become nodes of a model; input: what the first input is there. */
+struct building { const struct convis_graph *g; convis_model *model; convis_node *node, input; };
+
+static convis_node node_of(const struct building *b, const char *name)
+{
+    const struct convis_graph_layer *l = convis_graph_find(b->g, name);
+    return l ? b->node[l - b->g->layer] : b->input;
+}
+
+static int is_feedback(const struct convis_graph *g, int j, const struct convis_graph_input *in)
+{
+    const struct convis_graph_layer *from = convis_graph_find(g, in->from);
+    return from && from - g->layer >= j;
+}
+
+static convis_status add_layer(struct building *b, int j)
+{
+    const struct convis_graph_layer *l = &b->g->layer[j];
+    convis_model *m = b->model;
+    convis_edge in[CONVIS_MAX_INPUTS];
+    for (int k = 0; k < l->inputs; k++) {                /* what comes later is connected later */
+        in[k].from = is_feedback(b->g, j, &l->input[k]) ? b->input : node_of(b, l->input[k].from);
+        in[k].delay = l->input[k].delay;
+    }
+    b->node[j] = convis_join(m, l->type, l->name, in, l->inputs);
+    convis_status status = m->status ? convis_fail(m->context, m->status, "%s", m->sentence) : CONVIS_OK;
+    for (int texts = 1; texts >= 0; texts--)             /* which other parameters there are may depend on texts */
+        for (int k = 0; k < l->values && !status; k++) status = set_value(m, l, &l->value[k], texts);
+    return status;
+}
+
+static void connect_feedback(const struct building *b, int j)
+{
+    const struct convis_graph_layer *l = &b->g->layer[j];
+    for (int k = 0; k < l->inputs; k++)
+        if (is_feedback(b->g, j, &l->input[k]))
+            convis_connect(b->model, b->node[j], k, (convis_edge){ node_of(b, l->input[k].from), l->input[k].delay });
+}
+
+static int is_taken(const struct convis_graph *g, const char *name)
+{
+    for (int k = 0; k < g->aliases; k++) if (!strcmp(g->alias[k].name, name)) return 1;
+    return convis_graph_find(g, name) != NULL;
+}
+
+/* Cells beside those that the model has already. */
+static convis_status add_units(convis_model *m, const struct convis_graph *g, int spiking)
+{
+    const int64_t before = m->unit_count, count = before + g->units;
+    int32_t id = 0;
+    convis_unit *all = convis_obtain(m->context, (size_t)(count + 1)*sizeof *all);
+    if (!all) return CONVIS_ENOMEM;
+    for (int64_t k = 0; k < before; k++) {
+        all[k] = m->units[k];
+        if (all[k].id >= id) id = all[k].id + 1;
+    }
+    for (int64_t k = 0; k < g->units; k++) {
+        all[before + k] = g->unit[k];
+        all[before + k].layer += spiking;
+        all[before + k].id += id;
+    }
+    convis_status status = convis_model_units(m, all, count);
+    convis_release(m->context, all);
+    return status;
+}
+
+convis_status convis_graph_insert(convis_model *m, const struct convis_graph *g, convis_node input, convis_node *output)
+{
+    convis_context *c = m->context;
+    struct building b = { .g = g, .model = m, .input = input };
+    int spiking = 0;
+    for (int j = 0; j < m->count; j++) spiking += convis_is_spiking(&m->layers[j]);
+    convis_status status = convis_graph_check(c, g);
+    if (!status && !(b.node = convis_obtain(c, (size_t)(g->layers + 1)*sizeof *b.node))) status = CONVIS_ENOMEM;
+    for (int j = 0; j < g->layers && !status; j++)
+        if ((status = add_layer(&b, j))) convis_graph_blame(c, g, g->layer[j].line, g->layer[j].column, status);
+    for (int j = 0; j < g->layers && !status; j++) connect_feedback(&b, j);
+    for (int k = 0; k < g->aliases && !status; k++) convis_alias(m, g->alias[k].name, g->alias[k].path);
+    if (!status && m->status) status = convis_fail(c, m->status, "%s", m->sentence);
+    if (!status && g->unit) status = add_units(m, g, spiking);
+    if (!status && output) *output = *g->output ? node_of(&b, g->output) : b.node[g->layers - 1];
+    convis_release(c, b.node);
+    return status;
+}
+
+convis_status convis_graph_build(convis_context *c, const struct convis_graph *g, convis_model **model)
+{
+    convis_model *m = NULL;
+    convis_status status = convis_model_new(c, g->dt, &m);
+    if (!status) status = convis_graph_insert(m, g, convis_input(m), NULL);
+    if (!status && !is_taken(g, "output")) convis_alias(m, "output", *g->output ? g->output : g->layer[g->layers - 1].name);
+    if (!status && m->status) status = convis_fail(c, m->status, "%s", m->sentence);
+    if (!status) status = convis_past(m, g->past);
+    if (status) convis_model_free(&m);
+    *model = m;
+    return status;
+}
+
+/* ---- From a model ---- */
+
+static convis_status array_of(convis_context *c, const model_layer *l, int k, struct convis_value *v)
+{
+    const convis_shape s = l->pass.array_shape[k];
+    v->kind = CONVIS_VALUE_ARRAY;
+    v->count = (int64_t)l->param[k];
+    v->dims = s.dim[0] ? CONVIS_DIMS : 1;
+    for (int d = 0; d < v->dims; d++) v->dim[d] = s.dim[0] ? s.dim[d] : v->count;
+    v->array = convis_obtain(c, (size_t)(v->count + 1)*sizeof *v->array);
+    if (!v->array) return CONVIS_ENOMEM;
+    if (v->count) memcpy(v->array, l->array[k], (size_t)v->count*sizeof *v->array);
+    return CONVIS_OK;
+}
+
+static convis_status values_of(convis_context *c, const model_layer *l, struct convis_graph_layer *to)
+{
+    convis_status status = CONVIS_OK;
+    for (int k = 0; k < l->params && !status; k++) {
+        const unsigned flags = l->fields[k].flags;
+        struct convis_value *v = &to->value[to->values];
+        if (flags & CONVIS_ARRAY && !l->param[k] && !l->text[k]) continue;       /* as the layer likes */
+        memset(v, 0, sizeof *v);
+        snprintf(v->name, sizeof v->name, "%s", l->fields[k].name);
+        to->values++;
+        if (flags & CONVIS_ARRAY && l->param[k] > 0) status = array_of(c, l, k, v);
+        else if (flags & (CONVIS_ARRAY | CONVIS_TEXT)) {
+            v->kind = CONVIS_VALUE_TEXT;
+            v->text = convis_copy_text(c, l->text[k] ? l->text[k] : "");
+            if (!v->text) status = CONVIS_ENOMEM;
+        } else {
+            v->kind = CONVIS_VALUE_NUMBER;
+            v->number = l->param[k];
+        }
+    }
+    return status;
+}
+
+convis_status convis_graph_of_model(const convis_model *m, struct convis_graph *g)
+{
+    convis_context *c = m->context;
+    convis_status status = CONVIS_OK;
+    *g = (struct convis_graph){ .dt = m->dt, .past = m->past, .has_past = 1 };
+    for (int j = 0; j < m->count && !status; j++) {
+        const model_layer *l = &m->layers[j];
+        struct convis_graph_layer *to;
+        if ((status = convis_graph_add(c, g, l->name, l->type, &to))) break;
+        for (int k = 0; k < l->inputs && !status; k++) {
+            const int id = l->in[k].from.id;
+            status = convis_graph_add_input(c, to, id ? m->layers[id - 1].name : "input", l->in[k].delay);
+        }
+        if (!status) status = values_of(c, l, to);
+    }
+    for (int k = 0; k < m->alias_count && !status; k++) {
+        const model_alias *a = &m->aliases[k];
+        const struct convis_graph_layer *output = strcmp(a->name, "output") ? NULL : convis_graph_find(g, a->path);
+        if (output && output != &g->layer[g->layers - 1]) snprintf(g->output, sizeof g->output, "%s", a->path);
+        if (!output) status = convis_graph_add_alias(c, g, a->name, a->path);
+    }
+    if (!status && m->units_given) {
+        g->unit = convis_obtain(c, (size_t)(m->unit_count + 1)*sizeof *g->unit);
+        if (!g->unit) status = CONVIS_ENOMEM;
+        else memcpy(g->unit, m->units, (size_t)m->unit_count*sizeof *g->unit);
+        g->units = m->unit_count;
+    }
+    if (status) convis_graph_clear(c, g);
+    return status;
+}

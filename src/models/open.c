@@ -1,0 +1,118 @@
+/* open.c - models by name or file. */
+#include "recipe.h"
+#include "base/text.h"
+#include "io/frames.h"
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+enum { LARGEST_FILE = 64 << 20 };
+
+/* ---- Names ---- */
+
+const char *convis_extension(const char *name)
+{
+    const char *dot = strrchr(name, '.'), *slash = strrchr(name, '/');
+    return dot && (!slash || dot > slash) ? dot : "";
+}
+
+const char *convis_recipe_name(int index, const char **doc)
+{
+    for (int k = 0; convis_presets[k]; k++)
+        if (k == index) { if (doc) *doc = convis_presets[k]->doc; return convis_presets[k]->name; }
+    return NULL;
+}
+
+const struct convis_preset *convis_preset_named(const char *name)
+{
+    for (int k = 0; convis_presets[k]; k++) if (!strcmp(convis_presets[k]->name, name)) return convis_presets[k];
+    return NULL;
+}
+
+static convis_status not_found(convis_context *c, const char *name)
+{
+    char list[512] = "", quoted[64];
+    const char *known;
+    convis_hint hint = CONVIS_HINT(name);
+    for (int k = 0; (known = convis_recipe_name(k, NULL)); k++) {
+        size_t n = strlen(list);
+        snprintf(list + n, sizeof list - n, "%s%s", n ? ", " : "", known);
+        convis_hint_offer(&hint, known);
+    }
+    convis_quoted(quoted, name);
+    if (*hint.text) return convis_fail(c, CONVIS_ENAME, "model '%s': expected a built-in model, a .yaml, .xml or .h5 file%s", quoted, hint.text);
+    return convis_fail(c, CONVIS_ENAME, "model '%s': expected a built-in model (%s), a .yaml, .xml or .h5 file", quoted, list);
+}
+
+/* ---- Opening ---- */
+
+/* The whole of a file; pipes too, so its size is not known before its end. */
+convis_status convis_slurp(convis_context *c, const char *path, char **text, size_t *size)
+{
+    FILE *f = fopen(path, "rb");
+    if (!f) return convis_fail(c, CONVIS_EIO, "%s: %s", path, strerror(errno));
+    size_t room = 1 << 16;
+    convis_status status = CONVIS_OK;
+    *size = 0;
+    *text = convis_obtain(c, room);
+    if (!*text) status = CONVIS_ENOMEM;
+    while (!status) {
+        *size += fread(*text + *size, 1, room - *size, f);
+        if (ferror(f)) status = convis_fail(c, CONVIS_EIO, "%s: %s", path, strerror(errno));
+        if (status || *size < room) break;
+        char *more = room < LARGEST_FILE ? convis_obtain(c, 2*room) : NULL;
+        if (!more) {
+            status = room < LARGEST_FILE ? CONVIS_ENOMEM
+                   : convis_fail(c, CONVIS_EFORMAT, "%s: more than %d MB, expected less", path, LARGEST_FILE >> 20);
+            break;
+        }
+        memcpy(more, *text, *size);
+        convis_release(c, *text);
+        *text = more;
+        room *= 2;
+    }
+    fclose(f);
+    if (status) { convis_release(c, *text); *text = NULL; }
+    return status;
+}
+
+convis_status convis_read_graph(convis_context *c, const char *name, const char *text, size_t size, int depth,
+                                struct convis_warnings *warnings, struct convis_graph *g)
+{
+    size_t k = 0;
+    struct convis_retina r;
+    while (k < size && isspace((unsigned char)text[k])) k++;
+    if (k == size || text[k] != '<') return convis_read_yaml(c, name, text, size, depth, warnings, g);
+    *g = (struct convis_graph){ .dt = 0.001 };
+    convis_status status = convis_xml_read(c, name, text, size, &r, warnings);
+    return status ? status : convis_graph_of_retina(c, &r, g);
+}
+
+static int is_yaml(const char *name) { return convis_has_extension(name, ".yaml") || convis_has_extension(name, ".yml"); }
+
+static convis_status open_file(convis_context *c, const char *name, int depth, struct convis_warnings *warnings, struct convis_graph *g)
+{
+    char *text = NULL;
+    size_t size = 0;
+    struct convis_retina r;
+    convis_status status = convis_slurp(c, name, &text, &size);
+    if (!status && is_yaml(name)) status = convis_read_yaml(c, name, text, size, depth, warnings, g);
+    else if (!status && !(status = convis_xml_read(c, name, text, size, &r, warnings))) status = convis_graph_of_retina(c, &r, g);
+    convis_release(c, text);
+    return status;
+}
+
+/* Of another extension than ours, a file is what VirtualRetina's files may be. */
+convis_status convis_open_graph(convis_context *c, const char *name, int depth, struct convis_warnings *warnings, struct convis_graph *g)
+{
+    const struct convis_preset *preset = convis_preset_named(name);
+    *g = (struct convis_graph){ .dt = 0.001 };
+    if (preset) return convis_preset_graph(c, preset, convis_open_node, g);
+    if (convis_has_extension(name, ".h5") || convis_has_extension(name, ".hdf5")) return convis_open_saved(c, name, depth, warnings, g);
+    if (!is_yaml(name) && !convis_has_extension(name, ".xml") && access(name, F_OK))
+        return not_found(c, name);
+    return open_file(c, name, depth, warnings, g);
+}
