@@ -1,6 +1,6 @@
 /* convert.c - convis convert: a movie, map, spike file, list of cells or model into another format; spikes into the
  * image that they show. */
-#include "cli.h"
+#include "inputs.h"
 #include <convis/io.h>
 #include <math.h>
 #include <stdlib.h>
@@ -27,7 +27,7 @@ static const cli_page PAGE = {
 enum { WEIGHTS = 64, CHUNK_BYTES = 16*1000*1000 };
 
 struct convert {
-    const char *in, *out, *units_file, *name, *kernel, *shape, *numerics, *weights, *channel, *extent;
+    const char *in, *out, *units_file, *name, *kernel, *shape, *numerics, *weights, *channel, *channels, *extent;
     cli_size size;
     double   fps, dt;
     int64_t  from, frames, normalise;
@@ -210,7 +210,7 @@ static int reconstruct(struct convert *v)
 
 static convis_status copy(struct convert *v, convis_movie *movie, convis_map_writer *writer, const convis_movie_info *info)
 {
-    int64_t pixels = info->width*info->height, steps = 0, got;
+    int64_t pixels = info->batch*info->channels*info->width*info->height, steps = 0, got;
     int64_t chunk = CHUNK_BYTES/(pixels*(int64_t)sizeof(convis_real)) + 1;
     if (info->steps > 0 && chunk > info->steps) chunk = info->steps;
     convis_real *frames = malloc((size_t)(chunk*pixels)*sizeof *frames);
@@ -221,7 +221,7 @@ static convis_status copy(struct convert *v, convis_movie *movie, convis_map_wri
     for (;;) {
         status = convis_movie_read(movie, frames, chunk, &got);
         if (!status && got && !cli_interrupted)
-            status = convis_map_writer_write(writer, convis_view(frames, convis_movie_shape(got, info->height, info->width)));
+            status = convis_map_writer_write(writer, convis_movie_view(movie, frames, got));
         if (status || !got || cli_interrupted) break;
         cli_progress_show(&bar, steps += got, "");
     }
@@ -245,13 +245,9 @@ static int convert_maps(struct convert *v)
     o.frames = v->frames;
     o.width = v->size.width;
     o.height = v->size.height;
-    if (v->channel) {
-        const char *const names[] = { "luminance", "red", "green", "blue" };
-        int k = 0;
-        while (k < 4 && strcmp(names[k], v->channel)) k++;
-        if (k == 4) return cli_usage("convert", "--channel: '%s', expected luminance, red, green or blue", v->channel);
-        o.channel = k - 1;
-    }
+    o.batches = o.picture = 1;
+    int wrong = cli_channels("convert", v->channel, v->channels, &o.channel, &o.channels);
+    if (wrong != CLI_GO) return wrong;
     convis_movie *movie = NULL;
     convis_map_writer *writer = NULL;
     convis_movie_info info;
@@ -263,7 +259,7 @@ static int convert_maps(struct convert *v)
     const char *slash = v->name ? strrchr(v->name, '/') : NULL;
     int failed = 0;
     if (convis_map_writer_open(v->context, v->out, slash ? slash + 1 : v->name ? v->name : "map",
-                               convis_movie_shape(1, info.height, info.width), &v->origin, &writer)) failed = cli_report(v->context);
+                               convis_movie_view(movie, NULL, 1).shape, &v->origin, &writer)) failed = cli_report(v->context);
     if (!failed) failed = copy(v, movie, writer, &info) != CONVIS_OK;
     if (writer && convis_map_writer_close(&writer, !failed) && !failed) failed = cli_report(v->context);
     convis_movie_close(&movie);
@@ -295,6 +291,8 @@ static int is_table(struct convert *v)
     convis_movie_info info = { .steps = 0 };
     o.dt = .001;
     o.still = 1;
+    o.picture = o.batches = 1;
+    o.channels = CONVIS_ALL_CHANNELS;
     if (strcasecmp(cli_extension(v->in), "npy")) return 0;
     if (convis_movie_open(v->context, v->in, &o, &movie)) return 1;      /* no movie: reading it as spikes will tell */
     convis_movie_info_get(movie, &info);
@@ -371,6 +369,7 @@ int cli_convert(int argc, char **argv)
         { 0, "from",      "FRAME",   CLI_WHOLE,    &v.from,      "first frame, from 0" },
         { 0, "frames",    "N",       CLI_COUNT,    &v.frames,    "how many frames (all)" },
         { 0, "channel",   "NAME",    CLI_TEXT,     &v.channel,   "of colour: luminance (default), red, green or blue" },
+        { 0, "channels",  "KIND",    CLI_TEXT,     &v.channels,  CLI_CHANNELS_HELP },
         { 'r', "reconstruct", NULL,  CLI_FLAG,     &v.reconstruct, "spikes into maps where OUT could hold either" },
         { 0, "weights",   "W,W",     CLI_TEXT,     &v.weights,   "of layers in a reconstruction: 1,-1 lets OFF spikes darken, 0 leaves a\nlayer out (the signs that the model in IN has; else 1)" },
         { 0, "ppd",       "P",       CLI_POSITIVE, &v.r.ppd,     "of a reconstruction, pixels per degree (as --size has it)" },

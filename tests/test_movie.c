@@ -66,7 +66,7 @@ static convis_real *read_all(const char *name, convis_movie_options o, int64_t *
     convis_movie *m;
     if (convis_movie_open(c, name, &o, &m)) fail_msg("%s", convis_message(c));
     convis_movie_info_get(m, info);
-    const size_t n = (size_t)(info->width*info->height);
+    const size_t n = (size_t)(info->batch*info->channels*info->width*info->height);
     convis_real *all = NULL;
     int64_t got = 7;
     for (*steps = 0; got == 7; *steps += got) {
@@ -106,7 +106,7 @@ static void expect_error(const char *name, convis_movie_options o, const char *w
     if (!status) {
         convis_movie_info info;
         convis_movie_info_get(m, &info);
-        convis_real *frames = malloc((size_t)(5*info.width*info.height)*sizeof *frames);
+        convis_real *frames = malloc((size_t)(5*info.batch*info.channels*info.width*info.height)*sizeof *frames);
         int64_t got = 5;
         while (!status && got == 5) status = convis_movie_read(m, frames, 5, &got);
         if (status) assert_int_equal(convis_movie_read(m, frames, 5, &got), status);      /* it sticks */
@@ -426,6 +426,250 @@ static void raw_frames_come_as_soon_as_they_are_there(void **state)
     close(saved);
 }
 
+/* ---- Shapes, channels and movies side by side ---- */
+
+enum { MOST = 120 };
+
+/* The value of each number says where it lies: 1000 b + 100 c + 10 t + 3 y + x of (B, C, T, Y, X), in an array of these dimensions. */
+static void put_shaped(const char *name, const char *shape, const char *order, const int size[5])
+{
+    static const char LETTERS[] = "BCTYX";
+    static const int WORTH[] = { 1000, 100, 10, 3, 1 };
+    float v[MOST];
+    int n = 1;
+    for (int k = 0; k < 5; k++) n *= size[k];
+    for (int i = 0; i < n; i++) {
+        int left = i, value = 0;
+        for (int d = (int)strlen(order) - 1; d >= 0; d--) {
+            const int k = (int)(strchr(LETTERS, order[d]) - LETTERS);
+            value += WORTH[k]*(left % size[k]);
+            left /= size[k];
+        }
+        v[i] = (float)value;
+    }
+    put_npy(name, shape, v, (size_t)n);
+}
+
+static void expect_shape(const char *name, convis_movie_options o, const int size[5])
+{
+    convis_movie_info info;
+    int64_t steps;
+    convis_real *all = read_all(name, o, &steps, &info), *next = all;
+    const int64_t got[] = { info.batch, info.channels, steps, info.height, info.width };
+    for (int k = 0; k < 5; k++) if (got[k] != size[k]) fail_msg("%s: dimension %d is %d, expected %d", name, k, (int)got[k], size[k]);
+    for (int t = 0; t < size[2]; t++) for (int b = 0; b < size[0]; b++) for (int k = 0; k < size[1]; k++)
+        for (int y = 0; y < size[3]; y++) for (int x = 0; x < size[4]; x++, next++)
+            if (*next != (convis_real)(1000*b + 100*k + 10*t + 3*y + x)) fail_msg("%s: %g at %d %d %d %d %d", name, (double)*next, b, k, t, y, x);
+    free(all);
+}
+
+static void arrays_of_every_shape(void **state)
+{
+    (void)state;
+    static const struct { const char *shape, *order; int size[5], channels, declared, picture; } CASES[] = {
+        { "(6,)",            "T",     { 1, 1, 6, 1, 1 }, CONVIS_ALL_CHANNELS, 0, 0 },
+        { "(6, 4)",          "TX",    { 1, 1, 6, 1, 4 }, CONVIS_ALL_CHANNELS, 0, 0 },       /* bars ... */
+        { "(6, 4)",          "TX",    { 1, 1, 6, 1, 4 }, CONVIS_ALL_CHANNELS, 3, 0 },
+        { "(6, 4)",          "TC",    { 1, 4, 6, 1, 1 }, CONVIS_ALL_CHANNELS, 4, 0 },       /* ... or channels that are declared */
+        { "(6, 1)",          "TX",    { 1, 1, 6, 1, 1 }, CONVIS_ALL_CHANNELS, 1, 0 },
+        { "(6, 4)",          "YX",    { 1, 1, 1, 6, 4 }, CONVIS_ALL_CHANNELS, 0, 1 },
+        { "(5, 2, 3)",       "TYX",   { 1, 1, 5, 2, 3 }, CONVIS_ALL_CHANNELS, 0, 0 },
+        { "(2, 5, 2, 3)",    "CTYX",  { 1, 2, 5, 2, 3 }, CONVIS_ALL_CHANNELS, 0, 0 },
+        { "(2, 2, 5, 2, 3)", "BCTYX", { 2, 2, 5, 2, 3 }, CONVIS_ALL_CHANNELS, 0, 0 },
+        { "(1, 2, 5, 2, 3)", "BCTYX", { 1, 2, 5, 2, 3 }, CONVIS_ALL_CHANNELS, 0, 0 },
+        { "(2, 1, 5, 2, 3)", "BCTYX", { 2, 1, 5, 2, 3 }, CONVIS_ONE_CHANNEL,  0, 0 },
+        { "(3, 5, 2, 3)",    "CTYX",  { 1, 3, 5, 2, 3 }, CONVIS_RGB,          0, 0 },       /* the first that can be colour is */
+        { "(5, 2, 4, 3)",    "TYXC",  { 1, 3, 5, 2, 4 }, CONVIS_RGB,          0, 0 },       /* colour last */
+        { "(2, 5, 1, 4, 3)", "BTYXC", { 2, 3, 5, 1, 4 }, CONVIS_RGB,          0, 0 },
+        { "(4, 5, 3)",       "YXC",   { 1, 3, 1, 4, 5 }, CONVIS_RGB,          0, 0 },
+        { "(8, 5, 1, 3)",    "CTYX",  { 1, 8, 5, 1, 3 }, CONVIS_ALL_CHANNELS, 8, 0 } };
+    for (size_t k = 0; k < sizeof CASES/sizeof *CASES; k++) {
+        convis_movie_options o = step(0.01);
+        o.channels = CASES[k].channels;
+        o.batches = 1;
+        o.declared = CASES[k].declared;
+        o.picture = CASES[k].picture;
+        put_shaped("shaped.npy", CASES[k].shape, CASES[k].order, CASES[k].size);
+        expect_shape(in("shaped.npy"), o, CASES[k].size);
+    }
+}
+
+static void the_view_is_a_tensor_of_the_frames(void **state)
+{
+    (void)state;
+    const int size[] = { 2, 3, 4, 1, 5 };
+    convis_movie_options o = step(0.01);
+    convis_movie *m;
+    convis_real frames[MOST];
+    int64_t got;
+    o.channels = CONVIS_ALL_CHANNELS;
+    o.batches = 1;
+    put_shaped("view.npy", "(2, 3, 4, 1, 5)", "BCTYX", size);
+    assert_int_equal(convis_movie_open(c, in("view.npy"), &o, &m), CONVIS_OK);
+    assert_int_equal(convis_movie_read(m, frames, 4, &got), CONVIS_OK);
+    const convis_tensor t = convis_movie_view(m, frames, got);
+    for (int k = 0; k < 5; k++) assert_int_equal(t.shape.dim[k], size[k]);
+    for (int b = 0; b < 2; b++) for (int k = 0; k < 3; k++) for (int i = 0; i < 4; i++) for (int x = 0; x < 5; x++)
+        assert_true(t.data[b*t.stride[0] + k*t.stride[1] + i*t.stride[2] + x*t.stride[4]] == (convis_real)(1000*b + 100*k + 10*i + x));
+    convis_movie_close(&m);
+}
+
+/* Three planes of a frame and a tolerance. */
+static void expect_rgb(const char *name, int64_t pixels, const double *expected)
+{
+    convis_movie_options o = step(1);
+    convis_movie_info info;
+    int64_t steps;
+    o.channels = CONVIS_RGB;
+    convis_real *all = read_all(name, o, &steps, &info);
+    assert_int_equal(info.channels, 3);
+    assert_int_equal(info.width*info.height, pixels);
+    for (int64_t k = 0; k < 3*pixels; k++) assert_float_equal(all[k], expected[k], 1e-3);
+    free(all);
+}
+
+static void colour_in_three_channels(void **state)
+{
+    (void)state;
+    put("rgb.ppm", "P6\n3 1\n255\n\xff\0\0\0\xff\0\x10\x20\x30", 20);
+    expect_rgb(in("rgb.ppm"), 3, (const double[]){ 255, 0, 16, 0, 255, 32, 0, 0, 48 });
+    put("rgb16.ppm", "P6\n1 1\n65535\n\x12\x34\x56\x78\x9a\xbc", 19);
+    expect_rgb(in("rgb16.ppm"), 1, (const double[]){ 0x1234/257., 0x5678/257., 0x9abc/257. });
+    put_pgm("grey.pgm", 2, 1, 37);                           /* what has no colour is the same in all three */
+    expect_rgb(in("grey.pgm"), 2, (const double[]){ 37, 37, 37, 37, 37, 37 });
+    put("f1.ppm", "P6\n2 2\n255\n\1\2\3\1\2\3\1\2\3\1\2\3", 23);
+    put("f2.ppm", "P6\n1 1\n255\n\7\x8\x9", 14);           /* of another size: each plane is scaled */
+    convis_movie_options o = step(1);
+    convis_movie_info info;
+    int64_t steps;
+    o.channels = CONVIS_RGB;
+    convis_real *all = read_all(in("f*.ppm"), o, &steps, &info);
+    assert_int_equal(steps, 2);
+    for (int k = 0; k < 12; k++) { assert_float_equal(all[k], 1 + k/4, 0); assert_float_equal(all[12 + k], 7 + k/4, 1e-5); }
+    free(all);
+    o.width = 1;                                             /* and of a movie that is scaled as a whole */
+    all = read_all(in("f*.ppm"), o, &steps, &info);
+    for (int k = 0; k < 3; k++) { assert_float_equal(all[k], 1 + k, 1e-5); assert_float_equal(all[3 + k], 7 + k, 1e-5); }
+    free(all);
+    put_pgm("f3.pgm", 2, 2, 5);
+    o.width = 0;
+    all = read_all(in("f*.p?m"), o, &steps, &info);
+    assert_int_equal(steps, 3);
+    free(all);
+    all = read_all("stim:grating?duration=3", o, &steps, &info);         /* a stimulus of grey is one of three equal channels */
+    assert_int_equal(info.channels, 3);
+    const int64_t n = info.width*info.height;
+    for (int64_t i = 0; i < n; i++) assert_true(all[i] == all[n + i] && all[i] == all[2*n + i]);
+    free(all);
+}
+
+static void colour_of_arrays(void **state)
+{
+    (void)state;
+    float v[6] = { 10, 20, 30, 40, 50, 60 };                 /* two frames of one pixel */
+    convis_movie_options o = step(1);
+    convis_movie_info info;
+    int64_t steps;
+    put_npy("colour.npy", "(3, 2, 1, 1)", v, 6);
+    expect_error(in("colour.npy"), o, "colour.npy: 3 channels, expected one (--channels gray makes it of three)");
+    o.channels = CONVIS_GRAY;
+    convis_real *all = read_all(in("colour.npy"), o, &steps, &info);
+    assert_int_equal(steps, 2);
+    for (int t = 0; t < 2; t++)
+        assert_float_equal(all[t], .2126*(double)v[t] + .7152*(double)v[2 + t] + .0722*(double)v[4 + t], 1e-4);
+    free(all);
+    put_npy("last.npy", "(2, 1, 1, 3)", v, 6);
+    all = read_all(in("last.npy"), o, &steps, &info);
+    for (int t = 0; t < 2; t++)
+        assert_float_equal(all[t], .2126*(double)v[3*t] + .7152*(double)v[3*t + 1] + .0722*(double)v[3*t + 2], 1e-4);
+    free(all);
+    o.channels = CONVIS_ONE_CHANNEL;
+    o.channel = 1;
+    EXPECT_LEVELS(in("colour.npy"), o, 30, 40);
+}
+
+static void shapes_that_do_not_fit(void **state)
+{
+    (void)state;
+    float v[MOST] = { 0 };
+    convis_movie_options o = step(0.01), all = o;
+    all.channels = CONVIS_ALL_CHANNELS;
+    all.batches = 1;
+    put_npy("two.npy", "(2, 5, 1, 2)", v, 20);
+    expect_error(in("two.npy"), o, "two.npy: 2 channels, expected one");
+    o.channels = CONVIS_RGB;
+    expect_error(in("two.npy"), o, "two.npy: 2 channels, but --channels rgb expects three, or one");
+    o.channels = CONVIS_GRAY;
+    expect_error(in("two.npy"), o, "two.npy: 2 channels, but --channels gray expects one, or the three");
+    o.channels = 2;
+    expect_error(in("two.npy"), o, "channels is 2");
+    o.channels = CONVIS_ALL_CHANNELS;
+    put_npy("side.npy", "(2, 1, 5, 1, 2)", v, 20);
+    expect_error(in("side.npy"), o, "side.npy: 2 movies side by side, expected one");
+    put_npy("last.npy", "(10, 2, 2, 3)", v, 120);            /* would be ten channels of two narrow frames */
+    expect_error(in("last.npy"), all, "last.npy: shape (10, 2, 2, 3), as (C, T, Y, X) 10 channels");
+    assert_non_null(strstr(convis_message(c), "--channels rgb"));
+    put_npy("zero.npy", "(0, 2, 2)", v, 0);
+    expect_error(in("zero.npy"), all, "zero.npy: shape (0, 2, 2), expected a movie");
+    put_npy("none.npy", "(2, 3, 0, 2, 2)", v, 0);
+    expect_error(in("none.npy"), all, "none of them 0");
+    put_npy("point.npy", "()", v, 1);
+    expect_error(in("point.npy"), all, "expected a movie");
+    put_npy("six.npy", "(2, 1, 1, 2, 1, 2)", v, 8);
+    expect_error(in("six.npy"), all, "six.npy: shape (2, 1, 1, 2, 1, 2), expected a movie: (T)");
+    put_npy("huge.npy", "(1048576, 1048576, 1, 1048576, 1)", v, 0);
+    expect_error(in("huge.npy"), all, "huge.npy: ");
+    v[MOST - 1] = NAN;
+    put_npy("nan.npy", "(2, 3, 5, 2, 2)", v, MOST);
+    expect_error(in("nan.npy"), all, "nan.npy: frame 4 has the value NaN at x = 1, y = 1 in movie 1 in channel 2, expected finite numbers");
+    put("a1.ppm", "P6\n1 1\n255\n\7\x8\x9", 14);
+    put_npy("a2.npy", "(2, 1, 1, 1)", v, 2);
+    o.channels = CONVIS_ALL_CHANNELS;
+    expect_error(in("a*.*"), o, "a2.npy: 2 channels, expected 1, as many as");
+}
+
+static void spikes_as_a_movie(void **state)
+{
+    (void)state;
+    convis_movie_options o = step(0.01);
+    convis_movie_info info;
+    int64_t steps;
+    put_text("s.csv", "unit,time,layer\n2,0.011,0\n0,0.02,0\n2,0.0201,0\n2,0.0202,0\n0,0.05,0\n");
+    expect_error(in("s.csv"), o, "s.csv: ");                 /* only where spikes are asked for */
+    o.spikes = 1;
+    o.channels = CONVIS_ALL_CHANNELS;
+    convis_real *all = read_all(in("s.csv"), o, &steps, &info);
+    assert_int_equal(info.channels, 2);                      /* the cells that fired */
+    assert_int_equal(info.steps, -1);                        /* who knows how long they were recorded */
+    assert_int_equal(steps, 6);
+    const int two[] = { 0, 0,  0, 1,  1, 2,  0, 0,  0, 0,  1, 0 };
+    for (int k = 0; k < 12; k++) assert_int_equal((int)all[k], two[k]);
+    free(all);
+    o.declared = 4;                                          /* the input has four: cells are channels by their number */
+    all = read_all(in("s.csv"), o, &steps, &info);
+    assert_int_equal(info.channels, 4);
+    for (int t = 0; t < 6; t++) for (int k = 0; k < 4; k++) assert_int_equal((int)all[4*t + k], k == 0 ? two[2*t] : k == 2 ? two[2*t + 1] : 0);
+    free(all);
+    o.declared = 1;
+    expect_error(in("s.csv"), o, "s.csv: spikes of 2 cells, but the input takes 1 channel");
+    put_text("early.csv", "unit,time,layer\n2,-0.5,0\n");
+    o.declared = 0;
+    expect_error(in("early.csv"), o, "early.csv: a spike at -0.5 s");
+    put_text("late.csv", "unit,time,layer\n2,1e300,0\n");
+    expect_error(in("late.csv"), o, "more steps of 0.01 s than can be counted");
+    put_text("silent.csv", "unit,time,layer\n");
+    expect_error(in("silent.csv"), o, "neither spikes nor cells");
+    convis_spike_writer *w;
+    assert_int_equal(convis_spike_writer_open(c, in("s.h5"), (const convis_unit[]){ { 5, 0, 0, 0 }, { 9, 0, 0, 0 } }, 2, NULL, &w), CONVIS_OK);
+    assert_int_equal(convis_spike_writer_write(w, &(convis_spike){ 0.025, 9, 0 }, 1), CONVIS_OK);
+    assert_int_equal(convis_spike_writer_close(&w, 0.08, 1), CONVIS_OK);
+    all = read_all(in("s.h5"), o, &steps, &info);
+    assert_int_equal(info.steps, 8);
+    assert_int_equal(info.channels, 2);
+    for (int k = 0; k < 16; k++) assert_int_equal((int)all[k], k == 5);
+    free(all);
+}
+
 /* ---- Bad input ---- */
 
 static void bad_input_gets_a_sentence(void **state)
@@ -646,6 +890,12 @@ int main(void)
         cmocka_unit_test_teardown(frames_can_be_scaled, clear_folder),
         cmocka_unit_test_teardown(resampling_keeps_constants_and_means, clear_folder),
         cmocka_unit_test_teardown(raw_frames_come_as_soon_as_they_are_there, clear_folder),
+        cmocka_unit_test_teardown(arrays_of_every_shape, clear_folder),
+        cmocka_unit_test_teardown(the_view_is_a_tensor_of_the_frames, clear_folder),
+        cmocka_unit_test_teardown(colour_in_three_channels, clear_folder),
+        cmocka_unit_test_teardown(colour_of_arrays, clear_folder),
+        cmocka_unit_test_teardown(shapes_that_do_not_fit, clear_folder),
+        cmocka_unit_test_teardown(spikes_as_a_movie, clear_folder),
         cmocka_unit_test_teardown(bad_input_gets_a_sentence, clear_folder),
         cmocka_unit_test_teardown(not_a_number_names_its_frame, clear_folder),
         cmocka_unit_test_teardown(files_cut_short_are_noticed, clear_folder),

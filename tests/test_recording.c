@@ -391,7 +391,8 @@ static void sentences(void **state)
     OPENING(CONVIS_ESHAPE, "trials.npy: a response of 41 frames", "as s.npy", o_.response = "trials.npy");
     OPENING(CONVIS_ESHAPE, "four.npy: shape (2, 2, 40, 6)", "(trials, T, N)", o_.response = "four.npy");
     OPENING(CONVIS_ESHAPE, "none.npy: shape (40, 0)", "none of them 0", o_.response = "none.npy");
-    OPENING(CONVIS_ESHAPE, "flat.npy: shape (4, 5)", "(T, Y, X)", o_.stimulus = "flat.npy");
+    OPENING(CONVIS_ESHAPE, "none.npy: shape (40, 0)", "(T, Y, X)", o_.stimulus = "none.npy");
+    OPENING(CONVIS_ESHAPE, "r.npy: a response of 40 frames", "expected 4, as many as flat.npy has", o_.stimulus = "flat.npy");
     OPENING(CONVIS_ESHAPE, "short.npy: shape (37,)", "of the response r.npy: (1, 40, 1)", o_.mask = "short.npy");
     OPENING(CONVIS_ESHAPE, "s.npy: 5 x 4 pixels", "9 x 4", o_.width = 9);
     OPENING(CONVIS_EINVAL, "s.npy: dt is 0", "above 0", o_.dt = 0);

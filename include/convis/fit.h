@@ -17,10 +17,20 @@ extern "C" {
 
 /* ---- Recordings: a stimulus and the response to it -----------------------------------------------------
  * Neither need fit into memory: frames are read when they are asked for, in any order. Stimulus: .npy, .npz or .h5 arrays
- * (T, Y, X), (C, T, Y, X) or (1, C, T, Y, X), streamed; whatever convis_movie_open reads besides is read into memory.
+ * (T), (T, N), (T, Y, X), (C, T, Y, X) or (1, C, T, Y, X), as <convis/io.h> reads them, streamed; whatever convis_movie_open reads
+ * besides, and arrays whose channels are to become others, are read into memory.
  * Response: an array (T), (T, N) or (trials, T, N); spikes (.spk, .csv, .h5) are counted in bins of dt. One frame of the
  * stimulus is one row of the response. Response values that are NaN count as not measured (mask 0). */
 typedef struct convis_recording convis_recording;
+/* What a model hears beside the movie, by the name of its input: an array or movie as the stimulus, or spikes, which are counted in
+ * bins of dt, a channel a cell. It has as many frames as the stimulus, or a rate of its own: then each frame is held. */
+typedef struct convis_recording_input {
+    const char *name, *file;
+    double  fps;             /* its own rate; 0: that of its file, a movie or a .h5 of another dt, else its frames are those of the stimulus */
+    int     channels;        /* as of the stimulus, below */
+    int64_t declared;        /* channels that the model's input declares; 0: none. See convis_movie_options */
+    int64_t width, height;   /* of stim: stimuli; else 0 */
+} convis_recording_input;
 typedef struct convis_recording_options {
     const char *stimulus, *response, *mask;   /* mask: an array like the response, 0 where it must not count; NULL: none */
     double  dt;              /* seconds per frame; obligatory */
@@ -28,8 +38,13 @@ typedef struct convis_recording_options {
     int64_t skip;            /* frames at the onset whose response does not count */
     int64_t from, frames;    /* part of the recording; frames 0: to the end */
     int64_t width, height;   /* of stim: stimuli; else 0 */
+    int     channels;        /* of the stimulus: 0: those of an array, and of movies their luminance; CONVIS_GRAY, CONVIS_RGB: io.h */
+    int64_t declared;        /* channels that the model's movie declares; 0: none */
+    const convis_recording_input *inputs;
+    int     input_count;
 } convis_recording_options;
-typedef struct convis_recording_info { int64_t frames, channels, height, width, units, trials; double dt; } convis_recording_info;
+typedef struct convis_recording_info { int64_t frames, channels, height, width, units, trials; double dt; int inputs; } convis_recording_info;
+typedef struct convis_recording_input_info { const char *name; int64_t channels, height, width; double fps; } convis_recording_input_info;
 
 convis_status convis_recording_open (convis_context *, const convis_recording_options *, convis_recording **);
 void          convis_recording_close(convis_recording **);
@@ -37,6 +52,9 @@ void          convis_recording_info_get(const convis_recording *, convis_recordi
 /* stimulus: (frames, C, Y, X). response, mask: (trials, frames, units); mask may be NULL. Sentences name the frame. */
 convis_status convis_recording_stimulus(convis_recording *, int64_t frame, int64_t frames, convis_real *stimulus);
 convis_status convis_recording_response(convis_recording *, int64_t frame, int64_t frames, convis_real *response, convis_real *mask);
+/* Further inputs, in the order in which they were named: 0 past the last; (frames, C, Y, X). */
+int           convis_recording_input_list(const convis_recording *, int index, convis_recording_input_info *);
+convis_status convis_recording_input_read(convis_recording *, int index, int64_t frame, int64_t frames, convis_real *to);
 
 /* ---- Losses ------------------------------------------------------------------------------------------------
  * Of predictions p (frames, units) to responses r (frames, units), a mean over what the mask lets count, in double precision:

@@ -14,9 +14,18 @@ extern "C" {
  * name: any movie or image FFmpeg reads, a numbered sequence ("frame.%04d.pgm") or glob ("dir/f*.pgm", in order of
  * the numbers in the names), .npy, .npz ("file.npz", "file.npz:key"), .h5 ("file.h5:dataset"), .inr,
  * "stim:KIND?key=value&...", or "-": raw float32 frames on standard input (size obligatory).
- * Arrays are (T, Y, X), (Y, X) or (1, 1, T, Y, X), of any number type. Colour becomes luminance (Rec. 709) unless
- * `channel` picks one. Pixels of movies and images are 0..255 whatever their depth; arrays are used as they are. */
+ * Arrays are (T), (T, N), (T, Y, X), (C, T, Y, X) or (B, C, T, Y, X), of any number type. (T) is a movie of one pixel; (T, N) are N
+ * channels of one pixel where the model's input declares N of them (`declared`), else a movie of bars, N pixels wide. Pixels of movies
+ * and images are 0..255 whatever their depth; arrays are used as they are.
+ * Colour becomes luminance (Rec. 709), unless `channel` picks one or `channels` asks for all three. Then a last dimension of 3 is
+ * colour, too: (T, Y, X, 3), (B, T, Y, X, 3), and the picture (Y, X, 3). */
 typedef struct convis_movie convis_movie;
+enum {
+    CONVIS_ONE_CHANNEL  = 0,         /* an array of more is an error */
+    CONVIS_GRAY         = 1,         /* one: of an array of three it is their luminance, too */
+    CONVIS_RGB          = 3,         /* red, green and blue; what has one channel has it three times */
+    CONVIS_ALL_CHANNELS = -1         /* arrays have those they have, movies and images one */
+};
 typedef struct convis_movie_options {
     double  dt;              /* seconds per step of the model; obligatory */
     double  fps;             /* frames per second of arrays, sequences and raw frames; 0: frames are steps */
@@ -26,11 +35,16 @@ typedef struct convis_movie_options {
     int64_t width, height;   /* of raw frames and stimuli; else the size to which frames are scaled; 0: as they are */
     int     channel;         /* -1: luminance; 0, 1, 2: red, green, blue */
     int64_t still;           /* steps that a photograph lasts; 0: one second */
+    int     channels;        /* CONVIS_ONE_CHANNEL, CONVIS_GRAY, CONVIS_RGB or CONVIS_ALL_CHANNELS */
+    int     batches;         /* 1: several movies side by side, (B, C, T, Y, X), are taken; 0: they are an error */
+    int64_t declared;        /* channels of the model's input, for arrays (T, N) and lists of spikes; 0: it declares none */
+    int     picture;         /* 1: an array (Y, X) is one picture */
+    int     spikes;          /* 1: of a file with spikes their number in each step, a channel a cell; 0: it is no movie */
 } convis_movie_options;
-#define CONVIS_MOVIE_DEFAULTS { 0, 0, 0, 0, 0, 0, 0, 0, -1, 0 }
+#define CONVIS_MOVIE_DEFAULTS { 0, 0, 0, 0, 0, 0, 0, 0, -1, 0, 0, 0, 0, 0, 0 }
 
 typedef struct convis_movie_info {
-    int64_t width, height;
+    int64_t batch, channels, width, height;
     int64_t steps;           /* of dt; -1 when only the end will tell */
     double  fps;             /* of the source; 0 when frames are steps */
     char    format[32];      /* "npy", "h264", ... */
@@ -38,9 +52,10 @@ typedef struct convis_movie_info {
 
 convis_status convis_movie_open (convis_context *, const char *name, const convis_movie_options *, convis_movie **);
 void          convis_movie_info_get(const convis_movie *, convis_movie_info *);
-/* The next steps (got < steps: the movie ended), (t, y, x) contiguous. A frame is held from its own time stamp to the
+/* The next steps (got < steps: the movie ended), (t, b, c, y, x) contiguous: convis_movie_view makes a tensor of them. A frame is held from its own time stamp to the
  * next one's; step k shows the frame visible at k dt: no drift. NaN in a frame is an error that names the frame. */
 convis_status convis_movie_read (convis_movie *, convis_real *frames, int64_t steps, int64_t *got);
+convis_tensor convis_movie_view (const convis_movie *, convis_real *frames, int64_t steps);      /* (B, C, steps, Y, X) */
 void          convis_movie_close(convis_movie **);
 
 /* Arrays whole, for stimuli of known size, responses and positions. free with convis_array_free. */
@@ -74,7 +89,8 @@ convis_status convis_spike_writer_write(convis_spike_writer *, const convis_spik
 convis_status convis_spike_writer_close(convis_spike_writer **, double seconds, int keep);
 
 typedef struct convis_map_writer convis_map_writer;
-/* name: the probe's path, the data set's name in .h5 and .npz; frame: (B, C, 1, Y, X).
+/* name: the probe's path, the data set's name in .h5 and .npz; frame: (B, C, 1, Y, X). Arrays are written as (T, Y, X) where B and C are
+ * 1, else as (C, T, Y, X) where B is 1, else as (B, C, T, Y, X); the other formats hold one channel, .png and .mp4 also three of colour.
  * Several writers may name one .h5 file: they share it, and it appears when the last is closed. */
 convis_status convis_map_writer_open (convis_context *, const char *file, const char *name, convis_shape frame,
                                       const convis_provenance *, convis_map_writer **);

@@ -92,10 +92,7 @@ convis_status convis_numbers_shape(convis_numbers *n)
     return CONVIS_OK;
 }
 
-int convis_numbers_movie(const convis_numbers *n)
-{
-    return n->rows <= 0 ? 0 : n->dims == 2 ? 1 : n->dims == n->axis + 3 ? 2 : 0;
-}
+int convis_numbers_movie(const convis_numbers *n) { return n->rows <= 0 || n->dims < 2 ? 0 : n->dims == 2 ? 1 : 2; }
 
 const char *convis_numbers_shape_text(const convis_numbers *n, char text[CONVIS_SHAPE_TEXT])
 {
@@ -265,21 +262,109 @@ convis_status convis_numbers_stream(convis_bytes *b, const char *format, convis_
     return CONVIS_OK;
 }
 
+/* ---- Shapes of movies ---- */
+
+/* The dimensions of movies with so many, the last ones of B, C, T, Y, X; and with colour last. */
+static void name_dimensions(convis_layout *l, const convis_numbers *n, int first, const char *names)
+{
+    static const char LETTERS[] = "BCTYX";
+    for (int k = 0; k < CONVIS_DIMS; k++) {
+        const char *found = strchr(names, LETTERS[k]);
+        l->at[k] = found ? first + (int)(found - names) : -1;
+        l->size[k] = found ? n->dim[l->at[k]] : 1;
+    }
+}
+
+/* A last dimension of 3 may be colour only where the first that could be is not. */
+static const char *dimensions(const convis_numbers *n, int first, const convis_movie_options *o)
+{
+    const int64_t *d = n->dim + first;
+    const int dims = n->dims - first, coloured = convis_frames_coloured(o), last = dims > 2 && d[dims - 1] == 3;
+    switch (dims) {
+    case 1:  return "T";
+    case 2:  return o->picture ? "YX" : d[1] > 1 && d[1] == o->declared ? "TC" : "TX";
+    case 3:  return last && (o->channels == CONVIS_RGB || (o->picture && coloured)) ? "YXC" : "TYX";
+    case 4:  return last && coloured && d[0] != 3 ? "TYXC" : "CTYX";
+    default: return last && coloured && d[1] != 3 ? "BTYXC" : "BCTYX";
+    }
+}
+
+convis_status convis_numbers_layout(const convis_numbers *n, const convis_movie_options *o, convis_layout *l)
+{
+    char text[CONVIS_SHAPE_TEXT];
+    int first = 0, good = n->dims > 0;
+    while (n->dims - first > CONVIS_DIMS && n->dim[first] == 1) first++;
+    for (int d = 0; d < n->dims; d++) good &= n->dim[d] > 0;
+    if (!good || n->dims - first > CONVIS_DIMS)
+        return convis_fail(n->context, CONVIS_ESHAPE, "%s: shape %s, expected a movie: (T), (T, N), (T, Y, X), (C, T, Y, X) or "
+                           "(B, C, T, Y, X), none of them 0", n->name, convis_numbers_shape_text(n, text));
+    name_dimensions(l, n, first, dimensions(n, first, o));
+    /* Frames with colour last, as other programs write them, would be read as many channels of narrow frames. */
+    if (l->at[CONVIS_C] >= 0 && l->at[CONVIS_C] < l->at[CONVIS_X] && l->size[CONVIS_X] == 3 && l->size[CONVIS_C] > 4
+        && l->size[CONVIS_C] != o->declared)
+        return convis_fail(n->context, CONVIS_ESHAPE, "%s: shape %s, as (C, T, Y, X) %lld channels of frames 3 pixels wide; where the last "
+                           "dimension is colour, --channels rgb or --channels gray says so", n->name, convis_numbers_shape_text(n, text),
+                           (long long)l->size[CONVIS_C]);
+    return convis_frames_planes_check(n->context, n->name, l->size[CONVIS_B], l->size[CONVIS_C], l->size[CONVIS_X], l->size[CONVIS_Y]);
+}
+
+void convis_layout_box(const convis_layout *l, const convis_numbers *n, int64_t frame, int64_t frames, int64_t start[CONVIS_ARRAY_DIMS],
+                       int64_t count[CONVIS_ARRAY_DIMS])
+{
+    for (int d = 0; d < n->dims; d++) { start[d] = 0; count[d] = n->dim[d]; }
+    if (l->at[CONVIS_T] < 0) return;
+    start[l->at[CONVIS_T]] = frame;
+    count[l->at[CONVIS_T]] = frames;
+}
+
+/* How far apart neighbours along B, C, T, Y and X lie in a box of so many frames. */
+static void box_strides(const convis_layout *l, const convis_numbers *n, int64_t frames, int64_t stride[CONVIS_DIMS])
+{
+    int64_t apart = 1;
+    for (int k = 0; k < CONVIS_DIMS; k++) stride[k] = 0;
+    for (int d = n->dims - 1; d >= 0; d--) {
+        int k = 0;
+        while (k < CONVIS_DIMS && l->at[k] != d) k++;
+        if (k < CONVIS_DIMS) stride[k] = apart;
+        apart *= k == CONVIS_T ? frames : n->dim[d];
+    }
+}
+
+void convis_layout_place(const convis_layout *l, const convis_numbers *n, const void *raw, int64_t frames, convis_real *to)
+{
+    const int64_t *size = l->size, planes = size[CONVIS_B]*size[CONVIS_C], rows = size[CONVIS_Y], row = size[CONVIS_X];
+    const char *from = raw;
+    int64_t s[CONVIS_DIMS];
+    box_strides(l, n, frames, s);
+    for (int64_t k = 0; k < frames*planes; k++, to += rows*row) {
+        const int64_t t = k/planes, b = k%planes/size[CONVIS_C], c = k%size[CONVIS_C];
+        const char *plane = from + (t*s[CONVIS_T] + b*s[CONVIS_B] + c*s[CONVIS_C])*n->dtype.size;
+        if ((row == 1 || s[CONVIS_X] == 1) && (rows == 1 || s[CONVIS_Y] == row))
+            convis_dtype_reals(n->dtype, plane, to, rows*row);
+        else for (int64_t i = 0; i < rows*row; i++)
+            convis_dtype_reals(n->dtype, plane + (i/row*s[CONVIS_Y] + i%row*s[CONVIS_X])*n->dtype.size, to + i, 1);
+    }
+}
+
 /* ---- Arrays as movies ---- */
 
 typedef struct array_frames {
     convis_frames   base;
     convis_numbers *numbers;
+    convis_layout   layout;
     void           *raw;                                 /* one frame as it is in the file */
-    int64_t         rows, at;                            /* rows in a frame; frames read */
+    int64_t         rows, at;                            /* rows in a frame, 0: frames come by box; frames read */
 } array_frames;
 
 static int array_next(convis_frames *f, convis_real *frame, double *start)
 {
     array_frames *a = (array_frames *)f;
+    convis_numbers *n = a->numbers;
+    int64_t from[CONVIS_ARRAY_DIMS], some[CONVIS_ARRAY_DIMS];
     if (a->at >= f->count) return 0;
-    if (a->numbers->read(a->numbers, a->raw, a->rows)) return -1;
-    convis_dtype_reals(a->numbers->dtype, a->raw, frame, f->width*f->height);
+    if (!a->rows) convis_layout_box(&a->layout, n, a->at, 1, from, some);
+    if (a->rows ? n->read(n, a->raw, a->rows) : n->box(n, from, some, a->raw)) return -1;
+    convis_layout_place(&a->layout, n, a->raw, 1, frame);
     *start = -1;
     a->at++;
     return 1;
@@ -290,7 +375,7 @@ static int array_skip(convis_frames *f, int64_t frames)
     array_frames *a = (array_frames *)f;
     if (frames > f->count - a->at) frames = f->count - a->at;
     a->at += frames;
-    return a->numbers->skip(a->numbers, frames*a->rows) ? -1 : 0;
+    return a->rows && a->numbers->skip(a->numbers, frames*a->rows) ? -1 : 0;
 }
 
 static void array_close(convis_frames *f)
@@ -302,29 +387,33 @@ static void array_close(convis_frames *f)
     convis_release(c, a);
 }
 
-convis_status convis_numbers_frames(convis_numbers *n, convis_frames **frames)
+/* Whatever comes from first to last, frame by frame, is streamed, also from a pipe. */
+static int64_t rows_of_a_frame(const convis_numbers *n, const convis_layout *l)
+{
+    return l->at[CONVIS_T] < 0 ? n->rows : l->at[CONVIS_T] == n->axis ? 1 : 0;
+}
+
+convis_status convis_numbers_frames(convis_numbers *n, const convis_movie_options *o, convis_frames **frames)
 {
     convis_context *c = n->context;
-    char text[CONVIS_SHAPE_TEXT];
-    convis_status status = CONVIS_OK;
-    if (!convis_numbers_movie(n))
-        status = convis_fail(c, CONVIS_ESHAPE, "%s: shape %s, expected a movie: (T, Y, X), (Y, X) or (1, 1, T, Y, X), none of them 0",
-                             n->name, convis_numbers_shape_text(n, text));
-    const int64_t height = status ? 1 : n->dim[n->dims - 2], width = status ? 1 : n->dim[n->dims - 1];
-    if (!status) status = convis_frames_size_check(c, n->name, width, height);
+    convis_layout l;
+    convis_status status = convis_numbers_layout(n, o, &l);
+    const int64_t *size = l.size;
     array_frames *a = status ? NULL : convis_obtain(c, sizeof *a);
-    void *raw = a ? convis_obtain(c, (size_t)(width*height*n->dtype.size)) : NULL;
+    void *raw = !a ? NULL : convis_obtain(c, (size_t)(size[CONVIS_B]*size[CONVIS_C]*size[CONVIS_Y]*size[CONVIS_X]*n->dtype.size));
     if (!raw) {
         convis_release(c, a);
         n->close(n);
         return status ? status : CONVIS_ENOMEM;
     }
-    a->base = (convis_frames){ .context = c, .width = width, .height = height, .count = n->dims == 2 ? 1 : n->rows,
-                               .next = array_next, .skip = array_skip, .close = array_close };
+    a->base = (convis_frames){ .context = c, .batch = size[CONVIS_B], .channels = size[CONVIS_C], .width = size[CONVIS_X],
+                               .height = size[CONVIS_Y], .count = size[CONVIS_T], .next = array_next, .skip = array_skip,
+                               .close = array_close };
     snprintf(a->base.format, sizeof a->base.format, "%s", n->format);
     a->numbers = n;
+    a->layout = l;
     a->raw = raw;
-    a->rows = n->dims == 2 ? height : 1;
+    a->rows = rows_of_a_frame(n, &l);
     *frames = &a->base;
     return CONVIS_OK;
 }

@@ -1,7 +1,8 @@
-/* ffmpeg.c - movies and images by FFmpeg's libraries: a source of luminance frames 0..255 with their time stamps.
+/* ffmpeg.c - movies and images by FFmpeg's libraries: a source of frames 0..255 with their time stamps.
  *
- * Colour becomes luminance by Rec. 709,  Y = 0.2126 R + 0.7152 G + 0.0722 B,  of the decoded R, G and B: the values
- * as they are stored, gamma and all, because that is what stimuli are specified in. YUV reaches R, G, B by the matrix
+ * Colour becomes three planes, red, green and blue, where these are asked for; else luminance by Rec. 709,
+ * Y = 0.2126 R + 0.7152 G + 0.0722 B,  of the decoded R, G and B: the values as they are stored, gamma and all, because that is what
+ * stimuli are specified in. YUV reaches R, G, B by the matrix
  * and range that the stream declares (undeclared: Rec. 709 above 576 lines, Rec. 601 below; limited range). Grey
  * formats are taken directly, spread over 0..255 whatever their depth. Alpha, rotation and pixel aspect are ignored. */
 #include "frames.h"
@@ -20,7 +21,8 @@
 typedef struct video {
     convis_frames frames;
     char   *path;
-    int     channel, stream, pending, draining;   /* pending: `frame` is decoded and not yet handed on */
+    int     channel, coloured;                    /* coloured: three planes */
+    int     stream, pending, draining;            /* pending: `frame` is decoded and not yet handed on */
     AVFormatContext *format;
     AVCodecContext  *codec;
     AVPacket *packet;
@@ -208,22 +210,25 @@ static int ready_scaler(video *v, const AVPixFmtDescriptor *d)
 static convis_real pick(int channel, convis_real r, convis_real g, convis_real b)
 {
     if (channel >= 0) return channel == 0 ? r : channel == 1 ? g : b;
-    return g + (convis_real)0.2126*(r - g) + (convis_real)0.0722*(b - g);        /* exactly g where r = g = b */
+    return convis_luminance(r, g, b);
 }
 
 static int colour(video *v, const AVPixFmtDescriptor *d, convis_real *out)
 {
     const AVFrame *f = v->frame;
+    const size_t all = (size_t)f->width*(size_t)f->height, plane = v->coloured ? all : 0;
     if (ready_scaler(v, d) < 0) return -1;
     const int r = sws_scale(v->scaler, (const uint8_t *const *)f->data, f->linesize, 0, f->height,
                             (uint8_t *const[]){ v->rgb, NULL, NULL, NULL }, (const int[]){ v->rgb_stride, 0, 0, 0 });
     if (r < 0) return fail_frame(v, r);
     for (int j = 0; j < f->height; j++) {
         const uint8_t *p = v->rgb + (size_t)j*(size_t)v->rgb_stride;
-        if (!v->key.deep) for (int i = 0; i < f->width; i++, p += 3) *out++ = pick(v->channel, p[0], p[1], p[2]);
-        else for (int i = 0; i < f->width; i++, p += 6) {
+        for (int i = 0; i < f->width; i++, out++) {
             const convis_real s = (convis_real)(255.0/65535.0);
-            *out++ = pick(v->channel, s*AV_RL16(p), s*AV_RL16(p + 2), s*AV_RL16(p + 4));
+            convis_real c[3];
+            for (int k = 0; k < 3; k++, p += v->key.deep ? 2 : 1) c[k] = v->key.deep ? s*AV_RL16(p) : (convis_real)*p;
+            if (plane) for (int k = 0; k < 3; k++) out[(size_t)k*plane] = c[k];
+            else *out = pick(v->channel, c[0], c[1], c[2]);
         }
     }
     return 1;
@@ -236,6 +241,8 @@ static int pixels(video *v, convis_real *out)
     if (!is_grey(d)) return colour(v, d, out);
     if (d->flags & AV_PIX_FMT_FLAG_FLOAT) grey_float(v->frame, d, out);
     else grey(v->frame, d, out);
+    const size_t all = (size_t)v->frame->width*(size_t)v->frame->height;
+    for (int k = 1; k < 3 && v->coloured; k++) memcpy(out + (size_t)k*all, out, all*sizeof *out);
     return 1;
 }
 
@@ -247,12 +254,13 @@ static int other_size(video *v, convis_real *out)
     if (!v->resample || v->odd_width != f->width || v->odd_height != f->height) {
         convis_resample_close(c, &v->resample);
         convis_release(c, v->odd);
-        v->odd = convis_obtain(c, (size_t)f->width*(size_t)f->height*sizeof *v->odd);
+        v->odd = convis_obtain(c, (size_t)v->frames.channels*(size_t)f->width*(size_t)f->height*sizeof *v->odd);
         if (!v->odd || convis_resample_open(c, f->width, f->height, v->frames.width, v->frames.height, &v->resample)) return -1;
         v->odd_width = f->width;  v->odd_height = f->height;
     }
     if (pixels(v, v->odd) < 0) return -1;
-    convis_resample_run(v->resample, v->odd, out);
+    const int64_t odd = (int64_t)f->width*f->height, plane = v->frames.width*v->frames.height;
+    for (int64_t k = 0; k < v->frames.channels; k++) convis_resample_run(v->resample, v->odd + k*odd, out + k*plane);
     return 1;
 }
 
@@ -407,14 +415,16 @@ static int open_all(video *v)
     return 1;
 }
 
-convis_status convis_ffmpeg_frames(convis_context *c, const char *path, int channel, convis_frames **out)
+convis_status convis_ffmpeg_frames(convis_context *c, const char *path, const convis_movie_options *o, convis_frames **out)
 {
     av_log_set_level(AV_LOG_QUIET);               /* FFmpeg's own messages: the library never prints */
     *out = NULL;
     video *v = convis_obtain(c, sizeof *v);
     if (!v) return CONVIS_ENOMEM;
     v->frames = (convis_frames){ .context = c, .count = -1, .next = video_next, .skip = video_skip, .close = video_close };
-    v->channel = channel;
+    v->channel = o->channel;
+    v->coloured = o->channels == CONVIS_RGB;
+    v->frames.channels = v->coloured ? 3 : 1;
     v->path = convis_copy_text(c, path);
     if (!v->path || open_all(v) < 0) {
         video_close(&v->frames);

@@ -11,12 +11,13 @@
 typedef struct convis_frames convis_frames;
 struct convis_frames {
     convis_context *context;
+    int64_t batch, channels;         /* planes of a frame, (batch, channels, y, x); 0 counts as 1 until convis_frames_open */
     int64_t width, height;
     int64_t count;                   /* frames; -1 when only the end will tell */
     double  fps;                     /* what the file says; 0: it does not say (arrays, sequences) */
     int     still;                   /* a photograph: one frame to be held */
     char    format[32];
-    /* The next frame, y*x values. start: its time stamp in seconds from the first frame, or negative when frames just
+    /* The next frame, batch*channels*y*x values. start: its time stamp in seconds from the first frame, or negative when frames just
      * follow each other. Returns 1: a frame; 0: the end; -1: an error, its sentence on the context. */
     int  (*next)(convis_frames *, convis_real *frame, double *start);
     /* Pass over `frames` frames without decoding them where that is possible; NULL: movie.c reads and drops. */
@@ -38,13 +39,14 @@ struct convis_spike_writer {
 };
 
 /* Sources: */
-convis_status convis_npy_frames   (convis_context *, const char *path, convis_frames **);
-convis_status convis_npz_frames   (convis_context *, const char *path, const char *key, convis_frames **);
-convis_status convis_hdf5_frames  (convis_context *, const char *path, const char *dataset, convis_frames **);
-convis_status convis_inr_frames   (convis_context *, const char *path, convis_frames **);
-convis_status convis_ffmpeg_frames(convis_context *, const char *path, int channel, convis_frames **);   /* movies, images */
-convis_status convis_sequence_frames(convis_context *, const char *pattern, int channel, convis_frames **); /* globs, %04d */
-convis_status convis_raw_frames   (convis_context *, int64_t width, int64_t height, convis_frames **);   /* standard input */
+convis_status convis_npy_frames   (convis_context *, const char *path, const convis_movie_options *, convis_frames **);
+convis_status convis_npz_frames   (convis_context *, const char *path, const char *key, const convis_movie_options *, convis_frames **);
+convis_status convis_hdf5_frames  (convis_context *, const char *path, const char *dataset, const convis_movie_options *, convis_frames **);
+convis_status convis_inr_frames   (convis_context *, const char *path, const convis_movie_options *, convis_frames **);
+convis_status convis_ffmpeg_frames(convis_context *, const char *path, const convis_movie_options *, convis_frames **);   /* movies, images */
+convis_status convis_sequence_frames(convis_context *, const char *pattern, const convis_movie_options *, convis_frames **); /* globs, %04d */
+convis_status convis_raw_frames   (convis_context *, const convis_movie_options *, convis_frames **);    /* standard input */
+convis_status convis_spikes_frames(convis_context *, const char *path, const convis_movie_options *, convis_frames **);   /* counts a step */
 
 /* Sinks, by extension; arguments as convis_map_writer_open and convis_spike_writer_open: */
 convis_status convis_npy_maps   (convis_context *, const char *file, const char *name, convis_shape, const convis_provenance *, convis_map_writer **);

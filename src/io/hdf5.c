@@ -1,6 +1,6 @@
 /* hdf5.c - HDF5: data sets as movies and arrays in; results, with all that is needed to rerun them, out.
  *
- * A result: spikes/{unit,time,layer}, units/{id,layer,x,y}, probes/NAME (T, Y, X) or (B, C, T, Y, X), the model's text
+ * A result: spikes/{unit,time,layer}, units/{id,layer,x,y}, probes/NAME (T, Y, X), (C, T, Y, X) or (B, C, T, Y, X), the model's text
  * as `model`, and attributes of the file: seconds, dt, seed, command, input, numerics, device, convis, hdf5. */
 #include "hdf5.h"
 #include "npy.h"
@@ -296,11 +296,11 @@ convis_status convis_hdf5_numbers(convis_context *c, const char *path, const cha
     return status;
 }
 
-convis_status convis_hdf5_frames(convis_context *c, const char *path, const char *name, convis_frames **frames)
+convis_status convis_hdf5_frames(convis_context *c, const char *path, const char *name, const convis_movie_options *o, convis_frames **frames)
 {
     convis_numbers *n;
     convis_status status = convis_hdf5_numbers(c, path, name, 1, &n);
-    return status ? status : convis_numbers_frames(n, frames);
+    return status ? status : convis_numbers_frames(n, o, frames);
 }
 
 convis_status convis_hdf5_spikes_read(convis_context *c, const char *path, convis_column *spikes)
@@ -549,7 +549,7 @@ convis_status convis_hdf5_maps(convis_context *c, const char *path, const char *
     convis_hdf5_enter();
     convis_status status = result_join(c, path, provenance, &m->shared);
     if (!status) {
-        const int first = frame.dim[CONVIS_B]*frame.dim[CONVIS_C] == 1 ? CONVIS_T : 0;
+        const int first = frame.dim[CONVIS_B] > 1 ? CONVIS_B : frame.dim[CONVIS_C] > 1 ? CONVIS_C : CONVIS_T;
         hsize_t chunk[CONVIS_DIMS];
         m->dims = CONVIS_DIMS - first;
         m->axis = CONVIS_T - first;

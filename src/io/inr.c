@@ -105,11 +105,11 @@ convis_status convis_inr_numbers(convis_context *c, const char *path, convis_num
     return convis_numbers_stream(b, "inr", dtype, 3, (const int64_t[]){ h.z, h.y, h.x }, 0, numbers);
 }
 
-convis_status convis_inr_frames(convis_context *c, const char *path, convis_frames **frames)
+convis_status convis_inr_frames(convis_context *c, const char *path, const convis_movie_options *o, convis_frames **frames)
 {
     convis_numbers *n;
     convis_status status = convis_inr_numbers(c, path, &n);
-    return status ? status : convis_numbers_frames(n, frames);
+    return status ? status : convis_numbers_frames(n, o, frames);
 }
 
 /* ---- Out: float32, one plane per frame ---- */

@@ -6,6 +6,7 @@
 #include "frames.h"
 #include "base/text.h"
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 struct convis_movie {
@@ -15,9 +16,10 @@ struct convis_movie {
     double  dt, fps, tolerance;      /* fps: 0 where frames are steps; time stamps come before it */
     int64_t repeat, from, limit;     /* limit: frames of the selection, INT64_MAX when open-ended */
     int64_t still;                   /* steps of a photograph; 0: it is a movie */
-    int64_t width, height, steps;
+    int64_t batch, channels, width, height, steps;
+    int     pick, mapped;            /* mapped: channels are made of the source's, pick says of which */
     convis_resample *resample;       /* NULL: frames are shown at the source's size */
-    convis_real *decoded, *shown, *ahead;
+    convis_real *decoded, *coloured, *shown, *ahead;     /* coloured: of the source's size, with our channels */
     int64_t step, index, fetched;    /* next step; frame shown, from the selection's first; frames got so far */
     int     own_times, begun, stamped, ended, has_ahead;         /* own_times: nothing overrides the source's time stamps */
     double  origin, shown_start, ahead_start, interval, end;     /* time stamps; all but origin count from it */
@@ -57,24 +59,72 @@ static int64_t steps_of(const convis_movie *m, int64_t frames)
 
 /* ---- Getting frames ---- */
 
-convis_status convis_frames_finite(convis_context *c, const char *name, const convis_real *frame, int64_t width, int64_t height,
+convis_status convis_frames_finite(convis_context *c, const char *name, const convis_real *frame, const int64_t dim[CONVIS_DIMS],
                                    int64_t number)
 {
-    const int64_t n = width*height;
+    const int64_t batch = dim[CONVIS_B], channels = dim[CONVIS_C], width = dim[CONVIS_X], pixels = dim[CONVIS_Y]*width;
+    const int64_t n = batch*channels*pixels;
+    char plane[80] = "";
     int bad = 0;
     for (int64_t i = 0; i < n; i++) bad |= !(frame[i] - frame[i] == 0);          /* NaN and infinity alike */
     if (!bad) return CONVIS_OK;
     int64_t i = 0;
     while (isfinite((double)frame[i])) i++;
-    return convis_fail(c, CONVIS_EFORMAT, "%s: frame %lld has the value %s at x = %lld, y = %lld, expected finite numbers",
+    if (batch > 1) snprintf(plane, sizeof plane, " in movie %lld", (long long)(i/pixels/channels));
+    if (channels > 1) snprintf(plane + strlen(plane), sizeof plane - strlen(plane), " in channel %lld", (long long)(i/pixels%channels));
+    return convis_fail(c, CONVIS_EFORMAT, "%s: frame %lld has the value %s at x = %lld, y = %lld%s, expected finite numbers",
                        name, (long long)number, isnan((double)frame[i]) ? "NaN" : "infinity",
-                       (long long)(i%width), (long long)(i/width));
+                       (long long)(i%pixels%width), (long long)(i%pixels/width), plane);
+}
+
+/* ---- Channels ---- */
+
+int convis_frames_coloured(const convis_movie_options *o) { return o->channels == CONVIS_RGB || o->channels == CONVIS_GRAY; }
+
+convis_status convis_channels_choose(convis_context *c, const char *name, int64_t from, const convis_movie_options *o, int64_t *to,
+                                     int *mapped)
+{
+    const int colour = from == 3 && (o->channels == CONVIS_GRAY || o->channel >= 0);
+    *to = o->channels == CONVIS_ALL_CHANNELS && !colour ? from : o->channels == CONVIS_RGB ? 3 : 1;
+    *mapped = from != *to;
+    if (!*mapped || colour || (from == 1 && *to == 3)) return CONVIS_OK;
+    if (o->channels == CONVIS_ONE_CHANNEL)
+        return convis_fail(c, CONVIS_ESHAPE, "%s: %lld channels, expected one%s", name, (long long)from,
+                           from == 3 ? " (--channels gray makes it of three)" : "");
+    return convis_fail(c, CONVIS_ESHAPE, "%s: %lld channels, but --channels %s expects %s", name, (long long)from, *to == 3 ? "rgb" : "gray",
+                       *to == 3 ? "three, or one, which is then shown in all three" : "one, or the three of colour");
+}
+
+void convis_channels_map(int channel, int64_t from, int64_t to, const convis_real *in, convis_real *out, int64_t pixels)
+{
+    if (from == 1) for (int64_t k = 0; k < to; k++) memcpy(out + k*pixels, in, (size_t)pixels*sizeof *out);
+    else if (channel >= 0) memcpy(out, in + channel*pixels, (size_t)pixels*sizeof *out);
+    else for (int64_t i = 0; i < pixels; i++) out[i] = convis_luminance(in[i], in[pixels + i], in[2*pixels + i]);
+}
+
+/* ---- Frames ---- */
+
+/* A frame as the source has it into one of our channels and our size. */
+static void finish_frame(convis_movie *m, convis_real *frame)
+{
+    const convis_frames *s = m->source;
+    const int64_t pixels = s->width*s->height, out = m->width*m->height;
+    const convis_real *from = m->decoded;
+    if (m->mapped) {
+        convis_real *to = m->resample ? m->coloured : frame;
+        for (int64_t b = 0; b < m->batch; b++)
+            convis_channels_map(m->pick, s->channels, m->channels, m->decoded + b*s->channels*pixels, to + b*m->channels*pixels, pixels);
+        from = m->coloured;
+    }
+    for (int64_t k = 0; m->resample && k < m->batch*m->channels; k++) convis_resample_run(m->resample, from + k*pixels, frame + k*out);
 }
 
 /* A frame of the selection and its time stamp (or the time of the end). 1: got it, 0: the end, -1: an error. */
 static int fetch(convis_movie *m, convis_real *frame, double *start)
 {
-    convis_real *into = m->resample ? m->decoded : frame;
+    const convis_frames *s = m->source;
+    const int64_t dim[CONVIS_DIMS] = { s->batch, s->channels, 1, s->height, s->width };
+    convis_real *into = m->resample || m->mapped ? m->decoded : frame;
     *start = -1;
     if (m->fetched == m->limit && !m->stamped) return 0;
     const int got = m->source->next(m->source, into, start);
@@ -85,8 +135,8 @@ static int fetch(convis_movie *m, convis_real *frame, double *start)
         return -1;
     }
     if (got == 0 || m->fetched == m->limit) return 0;        /* of the frame after the selection only the time was wanted */
-    if (convis_frames_finite(m->context, m->name, into, m->source->width, m->source->height, m->from + m->fetched)) return -1;
-    if (m->resample) convis_resample_run(m->resample, into, frame);
+    if (convis_frames_finite(m->context, m->name, into, dim, m->from + m->fetched)) return -1;
+    finish_frame(m, frame);
     m->fetched++;
     return 1;
 }
@@ -162,7 +212,7 @@ static int show_by_stamp(convis_movie *m, int64_t step)
 
 convis_status convis_movie_read(convis_movie *m, convis_real *frames, int64_t steps, int64_t *got)
 {
-    const size_t n = (size_t)(m->width*m->height);
+    const size_t n = (size_t)(m->batch*m->channels*m->width*m->height);
     *got = 0;
     if (m->failed) return m->failed;
     for (; *got < steps; m->step++, ++*got) {
@@ -182,7 +232,7 @@ static convis_status check_options(convis_context *c, const char *name, const co
     const struct { const char *what; double value; } from_zero[] = {
         { "fps", o->fps }, { "ppd", o->ppd }, { "repeat", (double)o->repeat }, { "from", (double)o->from },
         { "frames", (double)o->frames }, { "width", (double)o->width }, { "height", (double)o->height },
-        { "still", (double)o->still } };
+        { "still", (double)o->still }, { "declared", (double)o->declared } };
     if (!(o->dt > 0) || !isfinite(o->dt))
         return convis_fail(c, CONVIS_EINVAL, "%s: dt is %g, expected seconds per step above 0", name, o->dt);
     for (size_t k = 0; k < sizeof from_zero/sizeof *from_zero; k++)
@@ -191,6 +241,11 @@ static convis_status check_options(convis_context *c, const char *name, const co
     if (o->channel < -1 || o->channel > 2)
         return convis_fail(c, CONVIS_EINVAL, "%s: channel is %d, expected 0, 1 or 2 (red, green, blue) or -1 (luminance)",
                            name, o->channel);
+    if (o->channels != CONVIS_ALL_CHANNELS && o->channels != CONVIS_ONE_CHANNEL && !convis_frames_coloured(o))
+        return convis_fail(c, CONVIS_EINVAL, "%s: channels is %d, expected CONVIS_ONE_CHANNEL, CONVIS_GRAY, CONVIS_RGB or "
+                           "CONVIS_ALL_CHANNELS", name, o->channels);
+    if (o->channel >= 0 && o->channels == CONVIS_RGB)
+        return convis_fail(c, CONVIS_EINVAL, "%s: both one channel of colour and all three are asked for", name);
     return CONVIS_OK;
 }
 
@@ -199,7 +254,17 @@ static convis_status choose_size(convis_movie *m, const convis_movie_options *o)
     const double w = (double)m->source->width, h = (double)m->source->height;
     m->width  = o->width  ? o->width  : o->height ? (int64_t)fmax(1, round(w*(double)o->height/h)) : m->source->width;
     m->height = o->height ? o->height : o->width  ? (int64_t)fmax(1, round(h*(double)o->width/w))  : m->source->height;
-    return convis_frames_size_check(m->context, m->name, m->width, m->height);
+    return convis_frames_planes_check(m->context, m->name, m->batch, m->channels, m->width, m->height);
+}
+
+static convis_status choose_channels(convis_movie *m, const convis_movie_options *o)
+{
+    const convis_frames *s = m->source;
+    m->batch = s->batch;
+    m->pick = o->channel;
+    if (s->batch > 1 && !o->batches)
+        return convis_fail(m->context, CONVIS_ESHAPE, "%s: %lld movies side by side, expected one", m->name, (long long)s->batch);
+    return convis_channels_choose(m->context, m->name, s->channels, o, &m->channels, &m->mapped);
 }
 
 /* A photograph lasts as long as asked; else as long as a repeated frame; else a second. */
@@ -243,16 +308,18 @@ static convis_status prepare(convis_movie *m, const convis_movie_options *o)
 {
     const convis_frames *s = m->source;
     convis_status status;
-    if ((status = convis_frames_size_check(m->context, m->name, s->width, s->height)) || (status = choose_size(m, o))
-        || (status = choose_timing(m, o))) return status;
-    const size_t frame = (size_t)(m->width*m->height)*sizeof(convis_real);
+    if ((status = convis_frames_planes_check(m->context, m->name, s->batch, s->channels, s->width, s->height))
+        || (status = choose_channels(m, o)) || (status = choose_size(m, o)) || (status = choose_timing(m, o))) return status;
+    const size_t planes = (size_t)(m->batch*m->channels), pixels = (size_t)(s->width*s->height);
+    const size_t frame = planes*(size_t)(m->width*m->height)*sizeof(convis_real);
     if (m->width != s->width || m->height != s->height) {
         status = convis_resample_open(m->context, s->width, s->height, m->width, m->height, &m->resample);
         if (status) return status;
     }
-    m->decoded = convis_obtain(m->context, (size_t)(s->width*s->height)*sizeof(convis_real));
+    m->decoded = convis_obtain(m->context, (size_t)(s->batch*s->channels)*pixels*sizeof(convis_real));
     m->shown   = convis_obtain(m->context, frame);
     m->ahead   = convis_obtain(m->context, frame);
+    if (m->mapped && m->resample && !(m->coloured = convis_obtain(m->context, planes*pixels*sizeof(convis_real)))) return CONVIS_ENOMEM;
     return m->decoded && m->shown && m->ahead ? CONVIS_OK : CONVIS_ENOMEM;
 }
 
@@ -279,9 +346,15 @@ convis_status convis_movie_open(convis_context *c, const char *name, const convi
 
 void convis_movie_info_get(const convis_movie *m, convis_movie_info *info)
 {
-    *info = (convis_movie_info){ m->width, m->height, m->steps, m->source->fps, { 0 } };
+    *info = (convis_movie_info){ m->batch, m->channels, m->width, m->height, m->steps, m->source->fps, { 0 } };
     memcpy(info->format, m->source->format, sizeof info->format);
     info->format[sizeof info->format - 1] = 0;
+}
+
+convis_tensor convis_movie_view(const convis_movie *m, convis_real *frames, int64_t steps)
+{
+    const int64_t row = m->width, plane = m->height*row, all = m->channels*plane;
+    return (convis_tensor){ frames, { { m->batch, m->channels, steps, m->height, row } }, { all, plane, m->batch*all, row, 1 } };
 }
 
 void convis_movie_close(convis_movie **movie)
@@ -291,6 +364,7 @@ void convis_movie_close(convis_movie **movie)
     convis_frames_close(&m->source);
     convis_resample_close(m->context, &m->resample);
     convis_release(m->context, m->decoded);
+    convis_release(m->context, m->coloured);
     convis_release(m->context, m->shown);
     convis_release(m->context, m->ahead);
     convis_release(m->context, m->name);

@@ -221,11 +221,11 @@ convis_status convis_npy_numbers(convis_context *c, const char *path, convis_num
     return status ? status : convis_npy_stream(b, numbers);
 }
 
-convis_status convis_npy_frames(convis_context *c, const char *path, convis_frames **frames)
+convis_status convis_npy_frames(convis_context *c, const char *path, const convis_movie_options *o, convis_frames **frames)
 {
     convis_numbers *n;
     convis_status status = convis_npy_numbers(c, path, &n);
-    return status ? status : convis_numbers_frames(n, frames);
+    return status ? status : convis_numbers_frames(n, o, frames);
 }
 
 /* ---- Header out ---- */
@@ -281,13 +281,15 @@ convis_status convis_npy_map_write(convis_npy_map *m, convis_tensor frames)
     return CONVIS_OK;
 }
 
-/* From (T, B, C, Y, X) in m's file to (B, C, T, Y, X), a plane at a time. */
+/* From (T, B, C, Y, X) in m's file to (B, C, T, Y, X), or (C, T, Y, X) where there is one batch, a plane at a time. */
 static convis_status put_in_order(convis_npy_map *m, convis_out *to)
 {
     const int64_t *d = m->frame.dim, frames = m->npy.dim[0], planes = convis_npy_map_planes(m->frame);
     const int64_t bytes = d[CONVIS_Y]*d[CONVIS_X]*(int64_t)sizeof(float);
     FILE *from = m->npy.out->file;
-    convis_npy_begin(&(convis_npy_out){ to, "f4", 5, { d[CONVIS_B], d[CONVIS_C], frames, d[CONVIS_Y], d[CONVIS_X] } });
+    convis_npy_out out = { to, "f4", 5, { d[CONVIS_B], d[CONVIS_C], frames, d[CONVIS_Y], d[CONVIS_X] } };
+    if (d[CONVIS_B] == 1) out = (convis_npy_out){ to, "f4", 4, { d[CONVIS_C], frames, d[CONVIS_Y], d[CONVIS_X] } };
+    convis_npy_begin(&out);
     for (int64_t p = 0; p < planes; p++)
         for (int64_t t = 0; t < frames && !to->status; t++) {
             convis_out_check(m->npy.out, !fseeko(from, (off_t)(HEADER_BYTES + (t*planes + p)*bytes), SEEK_SET)

@@ -60,12 +60,25 @@ convis_status convis_numbers_shape(convis_numbers *);
 /* Its shape as a text, "(100, 64, 64)"; returns it. */
 enum { CONVIS_SHAPE_TEXT = 200 };
 const char   *convis_numbers_shape_text(const convis_numbers *, char text[CONVIS_SHAPE_TEXT]);
-/* Is it a movie? 2: (T, Y, X) or (1, ..., 1, T, Y, X); 1: only a picture, (Y, X); 0: no. */
+/* Is it a movie that a search may find? 2: of three to five dimensions; 1: of two; 0: it is one only when it is asked for. */
 int           convis_numbers_movie(const convis_numbers *);
+
+/* How the dimensions of an array are those of a movie. */
+typedef struct convis_layout {
+    int64_t size[CONVIS_DIMS];       /* B, C, T, Y, X */
+    int     at[CONVIS_DIMS];         /* which of the array's; -1: it has none, and the size is 1 */
+} convis_layout;
+/* ESHAPE with a sentence where they are not. What io.h says of shapes, `channels`, `declared` and `picture` is decided here. */
+convis_status convis_numbers_layout(const convis_numbers *, const convis_movie_options *, convis_layout *);
+/* The start and the sizes of some frames, for box. */
+void          convis_layout_box  (const convis_layout *, const convis_numbers *, int64_t frame, int64_t frames,
+                                  int64_t start[CONVIS_ARRAY_DIMS], int64_t count[CONVIS_ARRAY_DIMS]);
+/* What box gave of some frames as (frames, B, C, Y, X). */
+void          convis_layout_place(const convis_layout *, const convis_numbers *, const void *raw, int64_t frames, convis_real *to);
 /* The array whose raw numbers are the next bytes. Takes `bytes`, and closes it even when it fails. */
 convis_status convis_numbers_stream(convis_bytes *bytes, const char *format, convis_dtype, int dims, const int64_t *dim,
                                     int fortran, convis_numbers **);
-convis_status convis_numbers_frames(convis_numbers *, convis_frames **);        /* takes the numbers likewise */
+convis_status convis_numbers_frames(convis_numbers *, const convis_movie_options *, convis_frames **);   /* takes the numbers likewise */
 convis_status convis_numbers_array (convis_numbers *, convis_array *);          /* takes the numbers likewise */
 
 /* key NULL: the first array; movie: the first that is a movie, else the first picture. */
@@ -93,7 +106,7 @@ typedef struct convis_npy_out {
 convis_status convis_npy_begin(convis_npy_out *);        /* writes the header; the numbers follow by convis_out_write */
 convis_status convis_npy_end  (convis_npy_out *);        /* writes it again, with dim as it is now */
 
-/* A map: (T, Y, X) when there is one channel. More cannot be written in their order, (B, C, T, Y, X), while time goes
+/* A map: (T, Y, X) when there is one channel. More cannot be written in their order, (C, T, Y, X) or (B, C, T, Y, X), while time goes
  * on: they are written as (T, B, C, Y, X), and end puts them in order into another file. */
 typedef struct convis_npy_map {
     convis_npy_out npy;

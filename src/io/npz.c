@@ -193,11 +193,11 @@ convis_status convis_npz_numbers(convis_context *c, const char *path, const char
     return found ? CONVIS_OK : status;
 }
 
-convis_status convis_npz_frames(convis_context *c, const char *path, const char *key, convis_frames **frames)
+convis_status convis_npz_frames(convis_context *c, const char *path, const char *key, const convis_movie_options *o, convis_frames **frames)
 {
     convis_numbers *n;
     convis_status status = convis_npz_numbers(c, path, key, 1, &n);
-    return status ? status : convis_numbers_frames(n, frames);
+    return status ? status : convis_numbers_frames(n, o, frames);
 }
 
 convis_status convis_npz_spikes_read(convis_context *c, const char *path, convis_column *spikes)

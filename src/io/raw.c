@@ -1,4 +1,5 @@
-/* raw.c - frames of raw little-endian float32 on standard input, each handed on as soon as its last byte is there.
+/* raw.c - frames of raw little-endian float32 on standard input, each handed on as soon as its last byte is there; of colour the red
+ * plane, the green and the blue.
  *
  * A closed loop waits for our answer to frame k before it sends frame k+1, so we never ask for more than one frame's bytes. */
 #include "frames.h"
@@ -12,7 +13,7 @@ typedef struct raw { convis_frames frames; int64_t index; unsigned char *bytes; 
 static int raw_next(convis_frames *f, convis_real *frame, double *start)
 {
     raw *r = (raw *)f;
-    const size_t n = (size_t)(f->width*f->height), want = 4*n;
+    const size_t n = (size_t)(f->channels*f->width*f->height), want = 4*n;
     size_t have = 0;
     *start = -1;
     while (have < want) {
@@ -25,7 +26,7 @@ static int raw_next(convis_frames *f, convis_real *frame, double *start)
         if (got == 0) {
             if (have == 0) return 0;
             convis_fail(f->context, CONVIS_EFORMAT, "standard input: frame %lld ends after %zu bytes, expected %zu "
-                        "(%lld x %lld pixels of 4 bytes)", (long long)r->index, have, want,
+                        "(%s%lld x %lld pixels of 4 bytes)", (long long)r->index, have, want, f->channels > 1 ? "3 channels, " : "",
                         (long long)f->width, (long long)f->height);
             return -1;
         }
@@ -49,18 +50,19 @@ static void raw_close(convis_frames *f)
     convis_release(c, f);
 }
 
-convis_status convis_raw_frames(convis_context *c, int64_t width, int64_t height, convis_frames **out)
+convis_status convis_raw_frames(convis_context *c, const convis_movie_options *o, convis_frames **out)
 {
+    const int64_t width = o->width, height = o->height, channels = o->channels == CONVIS_RGB ? 3 : 1;
     *out = NULL;
     if (width <= 0 || height <= 0)
         return convis_fail(c, CONVIS_EINVAL, "standard input: raw frames have no size of their own, expected --size WxH");
-    const convis_status status = convis_frames_size_check(c, "standard input", width, height);
+    const convis_status status = convis_frames_planes_check(c, "standard input", 1, channels, width, height);
     if (status) return status;
     raw *r = convis_obtain(c, sizeof *r);
     if (!r) return CONVIS_ENOMEM;
-    r->frames = (convis_frames){ .context = c, .width = width, .height = height, .count = -1, .format = "raw",
+    r->frames = (convis_frames){ .context = c, .channels = channels, .width = width, .height = height, .count = -1, .format = "raw",
                                  .next = raw_next, .close = raw_close };
-    r->bytes = convis_obtain(c, (size_t)(4*width*height));
+    r->bytes = convis_obtain(c, (size_t)(4*channels*width*height));
     if (!r->bytes) { convis_release(c, r); return CONVIS_ENOMEM; }
     *out = &r->frames;
     return CONVIS_OK;

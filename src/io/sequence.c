@@ -11,12 +11,12 @@
 
 typedef struct sequence {
     convis_frames frames;
-    int      channel;
+    convis_movie_options options;    /* of each file */
     glob_t   files;
     size_t   next;
     convis_frames *open;             /* files.gl_pathv[next], when it is open already */
     convis_real *odd;                /* for files of another size than the first */
-    int64_t  odd_pixels;
+    int64_t  odd_numbers;
 } sequence;
 
 /* Runs of digits compare as numbers, all else as text. */
@@ -111,8 +111,18 @@ static convis_status find(sequence *s, const char *pattern)
 
 static convis_status open_next(sequence *s)
 {
-    const convis_movie_options o = { .channel = s->channel };
-    return s->open ? CONVIS_OK : convis_frames_open(s->frames.context, s->files.gl_pathv[s->next], &o, 1, &s->open);
+    return s->open ? CONVIS_OK : convis_frames_open(s->frames.context, s->files.gl_pathv[s->next], &s->options, 1, &s->open);
+}
+
+static int obtain_odd(sequence *s, const convis_frames *f)
+{
+    convis_context *c = s->frames.context;
+    const int64_t numbers = f->batch*f->channels*f->width*f->height;
+    if (s->odd_numbers >= numbers) return 1;
+    convis_release(c, s->odd);
+    s->odd = convis_obtain(c, (size_t)numbers*sizeof *s->odd);
+    s->odd_numbers = s->odd ? numbers : 0;
+    return s->odd != NULL;
 }
 
 static int read_open(sequence *s, convis_real *frame)
@@ -120,22 +130,22 @@ static int read_open(sequence *s, convis_real *frame)
     convis_context *c = s->frames.context;
     convis_frames *f = s->open;
     const char *path = s->files.gl_pathv[s->next];
+    const int64_t planes = f->batch*f->channels, pixels = f->width*f->height, out = s->frames.width*s->frames.height;
     double start = -1;
     convis_resample *resample;
-    const int same = f->width == s->frames.width && f->height == s->frames.height;
-    if (!same && convis_frames_size_check(c, path, f->width, f->height)) return -1;
-    if (!same && s->odd_pixels < f->width*f->height) {
-        convis_release(c, s->odd);
-        s->odd_pixels = f->width*f->height;
-        s->odd = convis_obtain(c, (size_t)s->odd_pixels*sizeof *s->odd);
-        if (!s->odd) { s->odd_pixels = 0;  return -1; }
+    if (f->channels != s->frames.channels || f->batch != s->frames.batch) {
+        convis_fail(c, CONVIS_ESHAPE, "%s: %lld channels, expected %lld, as many as %s has", path, (long long)planes,
+                    (long long)(s->frames.batch*s->frames.channels), s->files.gl_pathv[0]);
+        return -1;
     }
+    const int same = f->width == s->frames.width && f->height == s->frames.height;
+    if (!same && (convis_frames_planes_check(c, path, f->batch, f->channels, f->width, f->height) || !obtain_odd(s, f))) return -1;
     const int got = f->next(f, same ? frame : s->odd, &start);
     if (got == 0) convis_fail(c, CONVIS_EFORMAT, "%s: has no frame", path);
     if (got <= 0) return -1;
     if (same) return 1;
     if (convis_resample_open(c, f->width, f->height, s->frames.width, s->frames.height, &resample)) return -1;
-    convis_resample_run(resample, s->odd, frame);
+    for (int64_t k = 0; k < planes; k++) convis_resample_run(resample, s->odd + k*pixels, frame + k*out);
     convis_resample_close(c, &resample);
     return 1;
 }
@@ -171,18 +181,21 @@ static void sequence_close(convis_frames *frames)
     convis_release(c, s);
 }
 
-convis_status convis_sequence_frames(convis_context *c, const char *pattern, int channel, convis_frames **out)
+convis_status convis_sequence_frames(convis_context *c, const char *pattern, const convis_movie_options *o, convis_frames **out)
 {
     *out = NULL;
     sequence *s = convis_obtain(c, sizeof *s);
     if (!s) return CONVIS_ENOMEM;
     s->frames = (convis_frames){ .context = c, .next = sequence_next, .skip = sequence_skip, .close = sequence_close };
-    s->channel = channel;
+    s->options = (convis_movie_options){ .channel = o->channel, .channels = o->channels };
     convis_status status = find(s, pattern);
     if (!status) status = open_next(s);
-    if (!status) status = convis_frames_size_check(c, s->files.gl_pathv[0], s->open->width, s->open->height);
+    if (!status) status = convis_frames_planes_check(c, s->files.gl_pathv[0], s->open->batch, s->open->channels,
+                                                         s->open->width, s->open->height);
     if (status) { sequence_close(&s->frames);  return status; }
     s->frames.count = (int64_t)s->files.gl_pathc;
+    s->frames.batch = s->open->batch;
+    s->frames.channels = s->open->channels;
     s->frames.width = s->open->width;
     s->frames.height = s->open->height;
     memcpy(s->frames.format, s->open->format, sizeof s->frames.format);

@@ -1,9 +1,11 @@
 /* recording.c - a stimulus and the response to it, frame by frame and in any order (fit.h).
  *
+ * Frames of the stimulus and of further inputs, and rows of the response, belong together by their number.
  * .npy, .h5, .inr and stored members of .npz are read where they lie, so that memory does not depend on their length; arrays
  * that can only be read from their beginning (deflated members, Fortran order, pipes) are kept in memory as they are in the
  * file, and so are movies, as numbers. Spikes are kept as the numbers of their bins. */
 #include "io/frames.h"
+#include "io/hdf5.h"
 #include "io/npy.h"
 #include "io/spikes.h"
 #include "base/text.h"
@@ -14,132 +16,187 @@
 
 enum { BATCH = 1 << 20 };                                /* bytes on their way */
 
-typedef struct event { int64_t bin; int32_t unit; } event;
+/* The stimulus, or a further input: frames (C, Y, X), one a step or at a rate of their own. */
+typedef struct film {
+    char   *name;
+    convis_numbers *numbers;         /* streamed, laid out so; or ... */
+    convis_layout layout;
+    convis_real *movie;              /* ... (length, C, Y, X) */
+    int64_t channels, height, width;
+    int64_t length;                  /* steps */
+    double  fps;                     /* of the source's frames; 0: they are steps */
+} film;
+
+typedef struct input { film film; char *name; double fps; } input;   /* fps: its own rate, 0: it has none */
 
 struct convis_recording {
     convis_context *context;
     convis_recording_info info;      /* of the part */
     int64_t from, skip, length;      /* length: frames of the whole stimulus */
-    double  fps;                     /* of a streamed stimulus; 0: its frames are steps */
     char   *stimulus_name, *response_name;
-    convis_numbers *stimulus;        /* streamed, or ... */
-    convis_real    *movie;           /* ... (length, 1, Y, X) */
+    film    stimulus;
+    input  *inputs;
     convis_numbers *response, *mask; /* arrays, or ... */
-    event  *events;                  /* ... spikes, in order of their bins */
-    int64_t event_count;
+    convis_spike_counts counts;      /* ... spikes */
+    int     spikes;
     void   *raw;                     /* a batch as it is in the file */
     int64_t raw_bytes;
 };
 
-/* ---- The stimulus ---- */
+/* ---- Films ---- */
 
-/* (T, Y, X), (C, T, Y, X) or (1, C, T, Y, X) */
-static convis_status stimulus_shape(convis_recording *r)
-{
-    const convis_numbers *n = r->stimulus;
-    const int64_t *end = n->dim + n->dims;
-    char text[CONVIS_SHAPE_TEXT];
-    int good = n->dims >= 3 && n->dims <= 5 && (n->dims < 5 || n->dim[0] == 1);
-    for (int d = 0; d < n->dims; d++) good &= n->dim[d] > 0;
-    if (!good)
-        return convis_fail(r->context, CONVIS_ESHAPE,
-                           "%s: shape %s, expected a stimulus: (T, Y, X), (C, T, Y, X) or (1, C, T, Y, X), none of "
-                           "them 0", n->name, convis_numbers_shape_text(n, text));
-    r->info.channels = n->dims > 3 ? end[-4] : 1;
-    r->info.height = end[-2];
-    r->info.width = end[-1];
-    r->length = convis_frames_steps(r->info.dt, r->fps, end[-3]);
-    if (r->length < 0)
-        return convis_fail(r->context, CONVIS_EINVAL, "%s: would take more steps of %g s than can be counted", n->name, r->info.dt);
-    return convis_frames_size_check(r->context, n->name, r->info.width, r->info.height*r->info.channels);
-}
+static int64_t frame_numbers(const film *f) { return f->channels*f->height*f->width; }
 
 /* Room for so many frames of a movie, with what is there of it. */
-static convis_status make_room(convis_recording *r, int64_t frames, int64_t frame)
+static convis_status make_room(convis_recording *r, film *f, int64_t frames, int64_t frame)
 {
     convis_context *c = r->context;
     int64_t bytes;
-    if (__builtin_mul_overflow(frames, frame*(int64_t)sizeof *r->movie, &bytes)) bytes = INT64_MAX;
-    convis_status status = convis_memory_check(c, r->stimulus_name, (double)bytes);
+    if (__builtin_mul_overflow(frames, frame*(int64_t)sizeof *f->movie, &bytes)) bytes = INT64_MAX;
+    convis_status status = convis_memory_check(c, f->name, (double)bytes);
     convis_real *movie = status ? NULL : convis_obtain(c, (size_t)bytes);
     if (!movie) return status ? status : CONVIS_ENOMEM;
-    if (r->movie) memcpy(movie, r->movie, (size_t)(r->length*frame)*sizeof *movie);
-    convis_release(c, r->movie);
-    r->movie = movie;
+    if (f->movie) memcpy(movie, f->movie, (size_t)(f->length*frame)*sizeof *movie);
+    convis_release(c, f->movie);
+    f->movie = movie;
     return CONVIS_OK;
 }
 
-/* Whatever is no array: into memory, which grows while the length is unknown. */
-static convis_status read_movie(convis_recording *r, const convis_recording_options *o)
+/* Whatever is no array, or has other channels than are wanted: into memory, which grows while the length is unknown. */
+static convis_status read_movie(convis_recording *r, film *f, const convis_movie_options *o)
 {
-    convis_context *c = r->context;
-    convis_movie_options options = CONVIS_MOVIE_DEFAULTS;
     convis_movie_info info;
     convis_movie *movie;
+    convis_status status = convis_movie_open(r->context, f->name, o, &movie);
+    if (status) return status;
+    convis_movie_info_get(movie, &info);
+    f->channels = info.channels;
+    f->height = info.height;
+    f->width = info.width;
+    f->fps = o->fps > 0 ? o->fps : info.fps;
+    const int64_t frame = frame_numbers(f);
+    int64_t room = info.steps > 0 ? info.steps : 64, got = 1;
+    status = make_room(r, f, room, frame);
+    while (!status && got) {
+        if (f->length == room && info.steps < 0 && (status = make_room(r, f, room *= 2, frame))) break;
+        status = convis_movie_read(movie, f->movie + f->length*frame, room - f->length, &got);
+        f->length += got;
+    }
+    convis_movie_close(&movie);
+    return status;
+}
+
+/* An array that is read where it lies. */
+static convis_status lay_out(convis_recording *r, film *f, const convis_movie_options *o)
+{
+    const convis_numbers *n = f->numbers;
+    const int64_t *size = f->layout.size;
+    if (size[CONVIS_B] > 1)
+        return convis_fail(r->context, CONVIS_ESHAPE, "%s: %lld movies side by side, expected one", n->name, (long long)size[CONVIS_B]);
+    f->channels = size[CONVIS_C];
+    f->height = size[CONVIS_Y];
+    f->width = size[CONVIS_X];
+    f->fps = o->fps;
+    f->length = convis_frames_steps(r->info.dt, f->fps, size[CONVIS_T]);
+    if (f->length < 0)
+        return convis_fail(r->context, CONVIS_EINVAL, "%s: would take more steps of %g s than can be counted", n->name, r->info.dt);
+    if ((o->width && o->width != f->width) || (o->height && o->height != f->height))
+        return convis_fail(r->context, CONVIS_ESHAPE,
+                           "%s: %lld x %lld pixels, expected %lld x %lld (a size is for stimuli that have none of their own)",
+                           f->name, (long long)f->width, (long long)f->height, (long long)(o->width ? o->width : f->width),
+                           (long long)(o->height ? o->height : f->height));
+    return CONVIS_OK;
+}
+
+static void close_numbers(convis_numbers **n)
+{
+    if (*n) (*n)->close(*n);
+    *n = NULL;
+}
+
+static convis_status open_film(convis_recording *r, film *f, const char *name, const convis_movie_options *o)
+{
+    convis_context *c = r->context;
+    int64_t channels = 0;
+    int mapped = 0;
+    if (!(f->name = convis_copy_text(c, name))) return CONVIS_ENOMEM;
+    if (!strncmp(name, "stim:", 5) || !strcmp(name, "-") || convis_frames_pattern(name)) return read_movie(r, f, o);
+    convis_status status = convis_named_numbers(c, name, 1, &f->numbers);
+    if (status == CONVIS_ENOTSUP) return read_movie(r, f, o);
+    if (!status) status = convis_numbers_layout(f->numbers, o, &f->layout);
+    if (!status) status = convis_channels_choose(c, name, f->layout.size[CONVIS_C], o, &channels, &mapped);
+    if (status || !mapped) return status ? status : lay_out(r, f, o);
+    close_numbers(&f->numbers);
+    return read_movie(r, f, o);
+}
+
+/* `count` frames of the file from `at` on, as (count, C, Y, X). */
+static convis_status read_frames(convis_recording *r, const film *f, int64_t at, int64_t count, convis_real *to)
+{
+    convis_numbers *n = f->numbers;
+    const int64_t all = frame_numbers(f), batch = r->raw_bytes/(all*n->dtype.size);
+    const int64_t dim[CONVIS_DIMS] = { 1, f->channels, 1, f->height, f->width };
+    int64_t start[CONVIS_ARRAY_DIMS], some[CONVIS_ARRAY_DIMS];
+    for (int64_t done = 0, now; done < count; done += now) {
+        now = count - done < batch ? count - done : batch;
+        convis_layout_box(&f->layout, n, at + done, now, start, some);
+        convis_status status = n->box(n, start, some, r->raw);
+        if (!status) convis_layout_place(&f->layout, n, r->raw, now, to + done*all);
+        for (int64_t t = 0; t < now && !status; t++)
+            status = convis_frames_finite(r->context, n->name, to + (done + t)*all, dim, at + done + t);
+        if (status) return status;
+    }
+    return CONVIS_OK;
+}
+
+/* Steps of the whole recording. */
+static convis_status read_film(convis_recording *r, const film *f, int64_t step, int64_t steps, convis_real *to)
+{
+    const int64_t all = frame_numbers(f), last = f->movie ? f->length - 1 : f->layout.size[CONVIS_T] - 1;
+    convis_status status = CONVIS_OK;
+    int64_t before = -1;
+    for (int64_t t = 0, run; t < steps && !status; t += run) {
+        int64_t at = convis_frames_shown(r->info.dt, f->movie ? 0 : f->fps, step + t);
+        if (at > last) at = last;                        /* an input whose last frame began before the end */
+        run = 1;
+        if (at == before) {                              /* a frame that is held */
+            memcpy(to + t*all, to + (t - 1)*all, (size_t)all*sizeof *to);
+            continue;
+        }
+        while (t + run < steps && at + run <= last
+               && convis_frames_shown(r->info.dt, f->movie ? 0 : f->fps, step + t + run) == at + run) run++;
+        if (f->movie) memcpy(to + t*all, f->movie + at*all, (size_t)(run*all)*sizeof *to);
+        else status = read_frames(r, f, at, run, to + t*all);
+        before = at + run - 1;
+    }
+    return status;
+}
+
+static void close_film(convis_recording *r, film *f)
+{
+    close_numbers(&f->numbers);
+    convis_release(r->context, f->movie);
+    convis_release(r->context, f->name);
+}
+
+/* ---- The stimulus ---- */
+
+static convis_status open_stimulus(convis_recording *r, const convis_recording_options *o)
+{
+    convis_movie_options options = CONVIS_MOVIE_DEFAULTS;
     options.dt = o->dt;
     options.fps = o->fps;
     options.width = o->width;
     options.height = o->height;
-    convis_status status = convis_movie_open(c, o->stimulus, &options, &movie);
-    if (status) return status;
-    convis_movie_info_get(movie, &info);
-    const int64_t frame = info.width*info.height;
-    int64_t room = info.steps > 0 ? info.steps : 64, got = 1;
-    status = make_room(r, room, frame);
-    while (!status && got) {
-        if (r->length == room && info.steps < 0 && (status = make_room(r, room *= 2, frame))) break;
-        status = convis_movie_read(movie, r->movie + r->length*frame, room - r->length, &got);
-        r->length += got;
-    }
-    convis_movie_close(&movie);
-    r->info.channels = 1;
-    r->info.height = info.height;
-    r->info.width = info.width;
+    options.channels = o->channels ? o->channels : CONVIS_ALL_CHANNELS;
+    options.declared = o->declared;
+    options.spikes = 1;
+    convis_status status = open_film(r, &r->stimulus, o->stimulus, &options);
+    r->info.channels = r->stimulus.channels;
+    r->info.height = r->stimulus.height;
+    r->info.width = r->stimulus.width;
+    r->length = r->stimulus.length;
     return status;
-}
-
-static convis_status open_stimulus(convis_recording *r, const convis_recording_options *o)
-{
-    convis_context *c = r->context;
-    const char *name = o->stimulus;
-    if (!strncmp(name, "stim:", 5) || !strcmp(name, "-") || convis_frames_pattern(name)) return read_movie(r, o);
-    convis_status status = convis_named_numbers(c, name, 1, &r->stimulus);
-    if (status == CONVIS_ENOTSUP) return read_movie(r, o);
-    /* A movie of several channels is none to the search for movies. */
-    if (status == CONVIS_EFORMAT) status = convis_named_numbers(c, name, 0, &r->stimulus);
-    if (status) return status;
-    r->fps = o->fps;
-    if ((status = stimulus_shape(r))) return status;
-    if ((o->width && o->width != r->info.width) || (o->height && o->height != r->info.height))
-        return convis_fail(c, CONVIS_ESHAPE,
-                           "%s: %lld x %lld pixels, expected %lld x %lld (a size is for stimuli that have none of their own)",
-                           name, (long long)r->info.width, (long long)r->info.height, (long long)(o->width ? o->width : r->info.width),
-                           (long long)(o->height ? o->height : r->info.height));
-    return CONVIS_OK;
-}
-
-/* `count` frames of the file from `at` on, as (count, C, Y, X). */
-static convis_status read_frames(convis_recording *r, int64_t at, int64_t count, convis_real *to)
-{
-    convis_numbers *n = r->stimulus;
-    const int64_t channels = r->info.channels, plane = r->info.height*r->info.width;
-    const int64_t batch = r->raw_bytes/(channels*plane*n->dtype.size);
-    int64_t start[CONVIS_ARRAY_DIMS] = { 0 }, some[CONVIS_ARRAY_DIMS];
-    memcpy(some, n->dim, sizeof some);
-    for (int64_t done = 0, now; done < count; done += now) {
-        now = count - done < batch ? count - done : batch;
-        start[n->dims - 3] = at + done;
-        some[n->dims - 3] = now;
-        convis_status status = n->box(n, start, some, r->raw);
-        for (int64_t t = 0; t < now && !status; t++)
-            for (int64_t c = 0; c < channels && !status; c++) {
-                convis_real *frame = to + ((done + t)*channels + c)*plane;
-                convis_dtype_reals(n->dtype, (const char *)r->raw + (c*now + t)*plane*n->dtype.size, frame, plane);
-                status = convis_frames_finite(r->context, n->name, frame, r->info.width, r->info.height, at + done + t);
-            }
-        if (status) return status;
-    }
-    return CONVIS_OK;
 }
 
 static convis_status check_range(const convis_recording *r, int64_t frame, int64_t frames)
@@ -152,26 +209,100 @@ static convis_status check_range(const convis_recording *r, int64_t frame, int64
 
 convis_status convis_recording_stimulus(convis_recording *r, int64_t frame, int64_t frames, convis_real *stimulus)
 {
-    const int64_t all = r->info.channels*r->info.height*r->info.width;
     convis_status status = check_range(r, frame, frames);
-    if (status) return status;
-    if (r->movie) {
-        memcpy(stimulus, r->movie + (r->from + frame)*all, (size_t)(frames*all)*sizeof *stimulus);
-        return CONVIS_OK;
+    return status ? status : read_film(r, &r->stimulus, r->from + frame, frames, stimulus);
+}
+
+/* ---- Further inputs ---- */
+
+/* An array whose frames are not those of the stimulus may say itself how long they last: a result of another time step. */
+static void find_rate(convis_recording *r, input *in, const char *file)
+{
+    film *f = &in->film;
+    const double dt = f->numbers && !f->fps && f->length != r->length ? convis_kept(file, "dt") : 0;
+    if (dt > 0) {
+        f->fps = 1/dt;
+        f->length = convis_frames_steps(r->info.dt, f->fps, f->layout.size[CONVIS_T]);
     }
-    int64_t before = -1;
-    for (int64_t t = 0, run; t < frames && !status; t += run) {
-        const int64_t at = convis_frames_shown(r->info.dt, r->fps, r->from + frame + t);
-        run = 1;
-        if (at == before) {                              /* a frame that is held */
-            memcpy(stimulus + t*all, stimulus + (t - 1)*all, (size_t)all*sizeof *stimulus);
-            continue;
-        }
-        while (t + run < frames && convis_frames_shown(r->info.dt, r->fps, r->from + frame + t + run) == at + run) run++;
-        status = read_frames(r, at, run, stimulus + t*all);
-        before = at + run - 1;
+    in->fps = f->fps;
+}
+
+/* As many steps as the stimulus; at a rate of its own a frame more or less. Of spikes that do not say how long they were recorded
+ * silence follows. */
+static convis_status fit_length(convis_recording *r, input *in, const char *file, int open_ended)
+{
+    film *f = &in->film;
+    const int64_t held = in->fps > 0 ? (int64_t)fmin(4e15, ceil(1/in->fps/r->info.dt)) : 0, frame = frame_numbers(f);
+    if (open_ended && f->length < r->length) {
+        convis_status status = make_room(r, f, r->length, frame);
+        if (status) return status;
+        memset(f->movie + f->length*frame, 0, (size_t)((r->length - f->length)*frame)*sizeof *f->movie);
+        f->length = r->length;
+    }
+    if (f->length >= r->length - held && f->length <= r->length + held && f->length > 0) return CONVIS_OK;
+    return convis_fail(r->context, CONVIS_ESHAPE, "%s: the input '%s' has %lld frames of %g s, expected %lld, as many as %s has%s", file,
+                       in->name, (long long)f->length, r->info.dt, (long long)r->length, r->stimulus_name,
+                       in->fps > 0 ? "" : ", or a rate of its own");
+}
+
+static convis_status open_input(convis_recording *r, input *in, const convis_recording_input *o)
+{
+    convis_context *c = r->context;
+    convis_movie_options options = CONVIS_MOVIE_DEFAULTS;
+    if (!o->name || !*o->name || !o->file || !*o->file)
+        return convis_fail(c, CONVIS_EINVAL, "recording: an input without a %s", o->name && *o->name ? "file" : "name");
+    if (!(o->fps >= 0) || !isfinite(o->fps))
+        return convis_fail(c, CONVIS_EINVAL, "%s: fps is %g, expected 0 or more", o->file, o->fps);
+    const int spikes = convis_holds_spikes(c, o->file);
+    in->name = convis_copy_text(c, o->name);
+    if (!in->name) return CONVIS_ENOMEM;
+    options.dt = r->info.dt;
+    options.fps = spikes ? 0 : o->fps;
+    options.channels = o->channels ? o->channels : CONVIS_ALL_CHANNELS;
+    options.declared = o->declared;
+    options.spikes = 1;
+    options.width = o->width;
+    options.height = o->height;
+    if (spikes && !(in->film.name = convis_copy_text(c, o->file))) return CONVIS_ENOMEM;
+    convis_status status = spikes ? read_movie(r, &in->film, &options) : open_film(r, &in->film, o->file, &options);
+    if (status) return status;
+    find_rate(r, in, o->file);
+    return fit_length(r, in, o->file, spikes && !(convis_spikes_seconds(c, o->file) > 0));
+}
+
+static convis_status open_inputs(convis_recording *r, const convis_recording_options *o)
+{
+    if (o->input_count < 0 || o->input_count > 1000)
+        return convis_fail(r->context, CONVIS_EINVAL, "recording: %d inputs, expected 0 to 1000", o->input_count);
+    if (!o->input_count) return CONVIS_OK;
+    r->inputs = convis_obtain(r->context, (size_t)o->input_count*sizeof *r->inputs);
+    if (!r->inputs) return CONVIS_ENOMEM;
+    convis_status status = CONVIS_OK;
+    for (int k = 0; k < o->input_count && !status; k++) {
+        for (int j = 0; j < k && !status; j++)
+            if (o->inputs[k].name && !strcmp(o->inputs[k].name, r->inputs[j].name))
+                status = convis_fail(r->context, CONVIS_EINVAL, "recording: the input '%s' is given twice", r->inputs[j].name);
+        if (status) break;
+        r->info.inputs++;
+        status = open_input(r, &r->inputs[k], &o->inputs[k]);
     }
     return status;
+}
+
+int convis_recording_input_list(const convis_recording *r, int index, convis_recording_input_info *info)
+{
+    if (index < 0 || index >= r->info.inputs) return 0;
+    const input *in = &r->inputs[index];
+    *info = (convis_recording_input_info){ in->name, in->film.channels, in->film.height, in->film.width, in->fps };
+    return 1;
+}
+
+convis_status convis_recording_input_read(convis_recording *r, int index, int64_t frame, int64_t frames, convis_real *to)
+{
+    convis_status status = check_range(r, frame, frames);
+    if (!status && (index < 0 || index >= r->info.inputs))
+        status = convis_fail(r->context, CONVIS_EINVAL, "%s: input %d, expected 0 to %d", r->stimulus_name, index, r->info.inputs - 1);
+    return status ? status : read_film(r, &r->inputs[index].film, r->from + frame, frames, to);
 }
 
 /* ---- Responses that are arrays ---- */
@@ -233,111 +364,20 @@ static convis_status read_rows(convis_recording *r, convis_numbers *n, int64_t t
 
 /* ---- Responses that are spikes ---- */
 
-static int by_layer_then_id(const void *a, const void *b)
-{
-    const convis_unit *p = a, *q = b;
-    return p->layer != q->layer ? (p->layer > q->layer) - (p->layer < q->layer) : (p->id > q->id) - (p->id < q->id);
-}
-
-/* A container with spikes in it, or a file that can hold nothing else? */
-static int holds_spikes(convis_context *c, const char *name)
-{
-    convis_numbers *n;
-    if (convis_has_extension(name, ".spk") || convis_has_extension(name, ".csv") || convis_has_extension(name, ".txt")) return 1;
-    int hdf5 = convis_has_extension(name, ".h5") || convis_has_extension(name, ".hdf5"), found = 0, parts = hdf5 ? 1 : 2;
-    if (!hdf5 && !convis_has_extension(name, ".npz")) return 0;
-    for (int k = 0; k < parts; k++) {
-        if (hdf5 ? convis_hdf5_numbers(c, name, "spikes/time", 0, &n) : convis_npz_numbers(c, name, k ? "time" : "unit", 0, &n)) break;
-        n->close(n);
-        found++;
-    }
-    return found == parts;
-}
-
-/* The cells that the file lists, else those that fired, in order of layer, then id. */
-static convis_status find_units(convis_recording *r, const convis_spike *spikes, int64_t count, convis_unit **units, int64_t *unit_count)
-{
-    convis_context *c = r->context;
-    convis_unit *kept;
-    int64_t kept_count;
-    convis_status status = convis_units_kept(c, r->response_name, &kept, &kept_count);
-    if (status && status != CONVIS_ENAME) return status;
-    const int64_t all = status ? count : kept_count;
-    *units = convis_obtain(c, (size_t)(all + 1)*sizeof **units);
-    for (int64_t k = 0; *units && k < all; k++)
-        (*units)[k] = status ? (convis_unit){ spikes[k].unit, spikes[k].layer, 0, 0 } : kept[k];
-    convis_units_free(&kept);
-    if (!*units) return CONVIS_ENOMEM;
-    qsort(*units, (size_t)all, sizeof **units, by_layer_then_id);
-    *unit_count = 0;
-    for (int64_t k = 0; k < all; k++)
-        if (!k || by_layer_then_id(*units + k, *units + *unit_count - 1)) (*units)[(*unit_count)++] = (*units)[k];
-    return *unit_count ? CONVIS_OK : convis_fail(c, CONVIS_EFORMAT, "%s: neither spikes nor cells, expected a response", r->response_name);
-}
-
-/* The bin of a time: a spike at k dt is one of step k, whatever the rounding. */
-static const double ROUNDING = 1e-6;
-static double bin_of(const convis_recording *r, double time) { return floor(time/r->info.dt + ROUNDING); }
-
-static convis_status check_spike_times(convis_recording *r, const convis_spike *spikes, int64_t count)
-{
-    const double length = (double)r->length, seconds = convis_spikes_seconds(r->context, r->response_name);
-    if (seconds > 0 && fabs(seconds/r->info.dt - length) > 0.5)
-        return convis_fail(r->context, CONVIS_ESHAPE,
-                           "%s: a recording of %g s (%.10g frames of %g s), expected %lld frames, as many as %s has",
-                           r->response_name, seconds, seconds/r->info.dt, r->info.dt, (long long)r->length, r->stimulus_name);
-    for (int64_t k = 0; k < count; k++) {
-        /* One at the very end of the last frame belongs to it. */
-        if (bin_of(r, spikes[k].time) < 0 || spikes[k].time/r->info.dt > length + ROUNDING)
-            return convis_fail(r->context, CONVIS_ESHAPE, "%s: a spike at %g s, expected 0 to %g s, the %lld frames of %g s that %s has",
-                               r->response_name, spikes[k].time, length*r->info.dt, (long long)r->length, r->info.dt, r->stimulus_name);
-    }
-    return CONVIS_OK;
-}
-
 static convis_status read_spikes(convis_recording *r)
 {
-    convis_context *c = r->context;
-    convis_spike *spikes = NULL;
-    convis_unit *units = NULL;
-    int64_t count = 0;
-    convis_status status = convis_spikes_read(c, r->response_name, &spikes, &count);
-    if (!status) status = check_spike_times(r, spikes, count);
-    if (!status) status = find_units(r, spikes, count, &units, &r->info.units);
-    r->events = status ? NULL : convis_obtain(c, (size_t)(count + 1)*sizeof *r->events);
-    if (!status && !r->events) status = CONVIS_ENOMEM;
-    for (int64_t k = 0; k < count && !status; k++) {
-        const convis_unit key = { spikes[k].unit, spikes[k].layer, 0, 0 };
-        const convis_unit *unit = bsearch(&key, units, (size_t)r->info.units, sizeof key, by_layer_then_id);
-        if (!unit)
-            status = convis_fail(c, CONVIS_EFORMAT, "%s: a spike of unit %d in layer %d, which its list of cells lacks", r->response_name,
-                                 spikes[k].unit, spikes[k].layer);
-        else r->events[k] = (event){ (int64_t)fmin(bin_of(r, spikes[k].time), (double)(r->length - 1)), (int32_t)(unit - units) };
-    }
-    r->event_count = count;
+    convis_status status = convis_spike_counts_open(r->context, r->response_name, r->info.dt, 0, &r->counts);
+    if (!status) status = convis_spike_counts_fit(&r->counts, r->response_name, r->length, r->stimulus_name);
+    r->spikes = 1;
+    r->info.units = r->counts.units;
     r->info.trials = 1;
-    convis_spikes_free(&spikes);
-    convis_release(c, units);
     return status;
-}
-
-static void count_spikes(const convis_recording *r, int64_t at, int64_t count, convis_real *to)
-{
-    int64_t low = 0, high = r->event_count;
-    while (low < high) {                                 /* the first event of these frames */
-        const int64_t middle = low + (high - low)/2;
-        if (r->events[middle].bin < at) low = middle + 1;
-        else high = middle;
-    }
-    for (int64_t k = 0; k < count*r->info.units; k++) to[k] = 0;
-    for (; low < r->event_count && r->events[low].bin < at + count; low++)
-        to[(r->events[low].bin - at)*r->info.units + r->events[low].unit]++;
 }
 
 static convis_status open_response(convis_recording *r, const convis_recording_options *o)
 {
     convis_status status;
-    if (holds_spikes(r->context, o->response)) status = read_spikes(r);
+    if (convis_holds_spikes(r->context, o->response)) status = read_spikes(r);
     else if (!(status = convis_named_numbers(r->context, o->response, 0, &r->response))) status = response_shape(r);
     if (status == CONVIS_ENOTSUP)
         convis_fail(r->context, status, "%s: expected a response: an array in .npy, .npz or .h5, or spikes in .spk, .csv, .h5 or .npz",
@@ -384,7 +424,7 @@ convis_status convis_recording_response(convis_recording *r, int64_t frame, int6
     const int64_t at = r->from + frame, all = frames*r->info.units;
     for (int64_t trial = 0; trial < r->info.trials && !status; trial++, response += all) {
         if (r->response) status = read_rows(r, r->response, trial, at, frames, response);
-        else count_spikes(r, at, frames, response);
+        else convis_spike_counts_read(&r->counts, at, frames, response);
         if (!status && mask) status = read_mask(r, trial, at, frames, mask);
         if (!status) status = clean(r, at, frames, response, mask);
         if (mask) mask += all;
@@ -431,8 +471,10 @@ static convis_status obtain_raw(convis_recording *r)
 {
     const convis_recording_info *i = &r->info;
     r->raw_bytes = BATCH;
-    if (r->stimulus) r->raw_bytes = i->channels*i->height*i->width*r->stimulus->dtype.size;
-    if (r->raw_bytes < BATCH) r->raw_bytes = BATCH;
+    for (int k = -1; k < i->inputs; k++) {
+        const film *f = k < 0 ? &r->stimulus : &r->inputs[k].film;
+        if (f->numbers && r->raw_bytes < frame_numbers(f)*f->numbers->dtype.size) r->raw_bytes = frame_numbers(f)*f->numbers->dtype.size;
+    }
     if (r->raw_bytes < i->units*(int64_t)sizeof(double)) r->raw_bytes = i->units*(int64_t)sizeof(double);
     r->raw = convis_obtain(r->context, (size_t)r->raw_bytes);
     return r->raw ? CONVIS_OK : CONVIS_ENOMEM;
@@ -452,6 +494,7 @@ convis_status convis_recording_open(convis_context *c, const convis_recording_op
     if (!r->response_name) status = CONVIS_ENOMEM;
     if (!status) status = open_stimulus(r, o);
     if (!status) status = open_response(r, o);
+    if (!status) status = open_inputs(r, o);
     if (!status) status = choose_part(r, o);
     if (!status) status = obtain_raw(r);
     if (status) { convis_recording_close(&r); return status; }
@@ -465,10 +508,15 @@ void convis_recording_close(convis_recording **recording)
 {
     if (!recording || !*recording) return;
     convis_recording *r = *recording;
-    convis_numbers *numbers[] = { r->stimulus, r->response, r->mask };
-    for (int k = 0; k < 3; k++) if (numbers[k]) numbers[k]->close(numbers[k]);
-    convis_release(r->context, r->movie);
-    convis_release(r->context, r->events);
+    close_film(r, &r->stimulus);
+    for (int k = 0; k < r->info.inputs; k++) {
+        close_film(r, &r->inputs[k].film);
+        convis_release(r->context, r->inputs[k].name);
+    }
+    convis_release(r->context, r->inputs);
+    close_numbers(&r->response);
+    close_numbers(&r->mask);
+    convis_spike_counts_close(&r->counts);
     convis_release(r->context, r->raw);
     convis_release(r->context, r->stimulus_name);
     convis_release(r->context, r->response_name);

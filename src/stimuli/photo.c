@@ -38,6 +38,9 @@ static convis_status load(convis_stim *s, photo *p)
     p->width = source->width;
     p->height = source->height;
     status = convis_frames_size_check(c, s->file, p->width, p->height);
+    if (!status && source->batch*source->channels > 1)
+        status = convis_fail(c, CONVIS_ESHAPE, "%s: %lld channels, expected a photograph of one", s->file,
+                             (long long)(source->batch*source->channels));
     if (!status && !(p->pixels = convis_obtain(c, (size_t)(p->width*p->height)*sizeof *p->pixels))) status = CONVIS_ENOMEM;
     if (!status) {
         const int got = source->next(source, p->pixels, &start);
