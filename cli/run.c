@@ -46,6 +46,7 @@ static int parse(struct run *r, int argc, char **argv)
         { 0, "frames",         "N",         CLI_COUNT,    &r->movie_options.frames, "how many frames of the input (all)" },
         { 0, "size",           "WxH",       CLI_SIZE,     &r->size,     "size of raw frames and stimuli; others are scaled to it" },
         { 0, "channel",        "NAME",      CLI_TEXT,     &r->channel,  "of colour: luminance (default), red, green or blue" },
+        { 0, "channels",       "KIND",      CLI_TEXT,     &r->channels, CLI_CHANNELS_HELP },
         { 0, "device",         "NAME",      CLI_TEXT,     &r->device,   "auto, cpu, cpu:ISA, cuda:N, opencl:P.D (see 'convis devices')" },
         { 0, "threads",        "N",         CLI_INT,      &r->threads,  "how many threads compute (0: all cores)" },
         { 0, "chunk",          "N",         CLI_COUNT,    &r->chunk,    "steps computed at once; changes memory, never results" },
@@ -66,14 +67,10 @@ static int parse(struct run *r, int argc, char **argv)
     r->from_stdin = !strcmp(r->input, "-");
     if (r->from_stdin && !r->size.width)
         return cli_usage("run", "raw frames on standard input need --size WxH");
-    if (r->channel) {
-        const char *const names[] = { "luminance", "red", "green", "blue" };
-        int k = 0;
-        while (k < 4 && strcmp(names[k], r->channel)) k++;
-        if (k == 4) return cli_usage("run", "--channel: '%s', expected luminance, red, green or blue", r->channel);
-        r->movie_options.channel = k - 1;
-    }
-    int wrong = cli_model_check(&r->of, "run");
+    r->movie_options.batches = 1;
+    int wrong = cli_channels("run", r->channel, r->channels, &r->movie_options.channel, &r->movie_options.channels);
+    if (wrong != CLI_GO) return wrong;
+    wrong = cli_model_check(&r->of, "run");
     if (wrong) return wrong;
     return run_outputs_check(r);
 }
@@ -120,12 +117,15 @@ static int open_model(struct run *r)
 
 /* ---- Memory ---- */
 
+/* Of a frame. */
+static int64_t numbers(const struct run *r) { return r->info.batch*r->info.channels*r->info.height*r->info.width; }
+
 /* About 64 MB for the frames and the outputs kept of a chunk; not more than a second or so of work; a frame at a time
  * in a closed loop, where the next frame may depend on the answer to this one. */
 static int64_t default_chunk(const struct run *r)
 {
     if (r->from_stdin) return 1;
-    int64_t a_step = r->info.width*r->info.height*(int64_t)sizeof(convis_real)*(2 + r->probe_count + r->wants_spikes);
+    int64_t a_step = numbers(r)*(int64_t)sizeof(convis_real)*(2 + r->probe_count + r->wants_spikes);
     int64_t chunk = 64*1000*1000/a_step;
     if (chunk > 1000) chunk = 1000;
     return chunk < 1 ? 1 : chunk;
@@ -135,11 +135,10 @@ static int plan(struct run *r)
 {
     if (!r->chunk) r->chunk = default_chunk(r);
     if (r->info.steps > 0 && r->chunk > r->info.steps) r->chunk = r->info.steps;
-    int64_t pixels = r->info.width*r->info.height;
-    if (r->chunk > INT64_MAX/(int64_t)sizeof(convis_real)/pixels || r->chunk > INT32_MAX)
+    if (r->chunk > INT64_MAX/(int64_t)sizeof(convis_real)/numbers(r) || r->chunk > INT32_MAX)
         return cli_fail("--chunk: %lld steps of %lld x %lld pixels do not fit into memory",
                         (long long)r->chunk, (long long)r->info.width, (long long)r->info.height);
-    convis_shape shape = convis_movie_shape(r->chunk, r->info.height, r->info.width);
+    const convis_shape shape = convis_movie_view(r->movie, NULL, r->chunk).shape;
     if (convis_plan(r->model, shape)) return cli_report(r->context);
     if (getenv("CONVIS_VERBOSE") && convis_device_bytes(r->model))
         cli_say("%s: %.1f MB of its memory", convis_device_name(r->context), 1e-6*(double)convis_device_bytes(r->model));
@@ -159,7 +158,7 @@ static int plan(struct run *r)
 static const char *speed(const struct run *r, char *text, size_t size)
 {
     double seconds = r->took > 0 ? r->took : cli_seconds() - r->begun;
-    double done = (double)r->steps*(double)(r->info.width*r->info.height);
+    double done = (double)r->steps*(double)numbers(r);
     snprintf(text, size, "%.3g Mpx/s", seconds > 0 ? 1e-6*done/seconds : 0);
     return text;
 }
@@ -169,9 +168,9 @@ static convis_status step(struct run *r, int64_t *got)
 {
     convis_status status = convis_movie_read(r->movie, r->frames, r->chunk, got);
     if (status || !*got || cli_interrupted) return status;
-    if (r->settle && !r->steps && (status = convis_settle(r->model, convis_view(r->frames, convis_movie_shape(*got, r->info.height,
-        r->info.width)), r->settle))) return status;
-    status = convis_run(r->model, convis_view(r->frames, convis_movie_shape(*got, r->info.height, r->info.width)));
+    const convis_tensor frames = convis_movie_view(r->movie, r->frames, *got);
+    if (r->settle && !r->steps && (status = convis_settle(r->model, frames, r->settle))) return status;
+    status = convis_run(r->model, frames);
     if (status) return status;
     r->steps += *got;
     return run_outputs_write(r);

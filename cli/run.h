@@ -1,6 +1,7 @@
 /* run.h - one `convis run`: what was asked for, what is open, what was done. run.c carries it; outputs.c writes. */
 #ifndef CONVIS_CLI_RUN_H
 #define CONVIS_CLI_RUN_H
+#include "inputs.h"
 #include "model.h"
 #include <convis/io.h>
 
@@ -14,7 +15,7 @@ struct run_probe {
 struct run {
     /* asked for */
     cli_model of;                                        /* what is run */
-    const char *input, *units_file, *channel, *device;
+    const char *input, *units_file, *channel, *channels, *device;
     const char *load_state, *save_state, *save_params, *save_xml;
     cli_list outs, probe_texts;
     cli_size size;

@@ -773,6 +773,45 @@ static void pictures_read_back(void **state)
     assert_int_equal(files_left(""), 4);
 }
 
+static void write_colour(const char *name, const convis_real *frames, int64_t count, int64_t height, int64_t width, double dt)
+{
+    const convis_provenance from = { .dt = dt };
+    const convis_shape frame = { { 1, 3, 1, height, width } };
+    convis_map_writer *w;
+    if (convis_map_writer_open(c, name, "input", frame, &from, &w)) fail_msg("%s", convis_message(c));
+    const convis_shape all = { { 1, 3, count, height, width } };
+    const convis_tensor t = { (convis_real *)frames, all, { 0, height*width, 3*height*width, width, 1 } };
+    if (convis_map_writer_write(w, t) || convis_map_writer_close(&w, 1)) fail_msg("%s", convis_message(c));
+}
+
+static void three_channels_are_colour(void **state)
+{
+    (void)state;
+    enum { W = 4, H = 2, N = 3 };
+    static const int COLOURS[N][3] = { { 200, 30, 60 }, { 10, 220, 90 }, { 128, 128, 128 } };
+    convis_real v[N*3*W*H];
+    for (int k = 0; k < N*3*W*H; k++) v[k] = (convis_real)COLOURS[k/(3*W*H)][k/(W*H)%3];
+    write_colour(in("c.%d.png"), v, N, H, W, 1);
+    write_colour(in("c.mp4"), v, N, H, W, 0.1);
+    convis_movie_options o = step(0.1);
+    convis_movie_info info;
+    int64_t steps;
+    o.channels = CONVIS_RGB;
+    convis_real *all = read_all(in("c.%d.png"), o, &steps, &info);
+    assert_int_equal(steps, N);
+    for (int k = 0; k < N*3*W*H; k++) assert_true(all[k] == v[k]);
+    free(all);
+    all = read_all(in("c.mp4"), o, &steps, &info);
+    const int64_t n = info.width*info.height;
+    assert_int_equal(steps, N);
+    for (int64_t k = 0; k < N*3*n; k++) assert_float_equal(all[k], COLOURS[k/(3*n)][k/n%3], 6);
+    free(all);
+    const convis_shape two = { { 1, 2, 1, H, W } };
+    convis_map_writer *w;
+    assert_int_equal(convis_map_writer_open(c, in("two.png"), "input", two, NULL, &w), CONVIS_ENOTSUP);
+    assert_non_null(strstr(convis_message(c), "two.png: 2 channels, expected 1 (.npy, .npz and .h5 take more, .png and .mp4 three as colour)"));
+}
+
 static void films_keep_real_time(void **state)
 {
     (void)state;
@@ -900,6 +939,7 @@ int main(void)
         cmocka_unit_test_teardown(not_a_number_names_its_frame, clear_folder),
         cmocka_unit_test_teardown(files_cut_short_are_noticed, clear_folder),
         cmocka_unit_test_teardown(pictures_read_back, clear_folder),
+        cmocka_unit_test_teardown(three_channels_are_colour, clear_folder),
         cmocka_unit_test_teardown(films_keep_real_time, clear_folder),
         cmocka_unit_test_teardown(any_allocation_may_fail, clear_folder),
         cmocka_unit_test_teardown(any_allocation_of_a_writer_may_fail, clear_folder),

@@ -250,6 +250,139 @@ static void frames_that_are_no_steps_are_held(void **state)
     convis_recording_close(&r);
 }
 
+/* Colour last is turned round while it is streamed; what needs other channels is read by the movies' reader. */
+static void channels_as_they_are_wanted(void **state)
+{
+    (void)state;
+    const int64_t last[] = { T, Y, X, 3 }, gray[] = { T, Y, X };
+    convis_recording *r;
+    convis_recording_info info;
+    static convis_real got[T*3*Y*X];
+    put_npy("last.npy", "|u1", 4, last, -1, 0);
+    put_npy("gray.npy", "|u1", 3, gray, -1, 0);
+    convis_recording_options o = { .stimulus = "last.npy", .response = "r.npy", .dt = 0.01, .channels = CONVIS_RGB };
+    put_npy("r.npy", "<f4", 1, last, -1, 0);
+    OK(convis_recording_open(c, &o, &r));
+    convis_recording_info_get(r, &info);
+    assert_true(info.channels == 3 && info.height == Y && info.width == X && info.frames == T);
+    OK(convis_recording_stimulus(r, 3, 20, got));
+    for (int t = 0; t < 20; t++) for (int ch = 0; ch < 3; ch++) for (int i = 0; i < Y*X; i++)
+        assert_true(got[(t*3 + ch)*Y*X + i] == (convis_real)number(((int64_t)(3 + t)*Y*X + i)*3 + ch));
+    convis_recording_close(&r);
+    o.channels = CONVIS_GRAY;
+    OK(convis_recording_open(c, &o, &r));
+    convis_recording_info_get(r, &info);
+    assert_int_equal(info.channels, 1);
+    OK(convis_recording_stimulus(r, 5, 1, got));
+    for (int i = 0; i < Y*X; i++) {
+        const int64_t at = ((int64_t)5*Y*X + i)*3;
+        assert_float_equal(got[i], .2126*number(at) + .7152*number(at + 1) + .0722*number(at + 2), 1e-4);
+    }
+    convis_recording_close(&r);
+    o.stimulus = "gray.npy";
+    o.channels = CONVIS_RGB;
+    OK(convis_recording_open(c, &o, &r));
+    OK(convis_recording_stimulus(r, 7, 2, got));
+    for (int t = 0; t < 2; t++) for (int ch = 0; ch < 3; ch++) for (int i = 0; i < Y*X; i++)
+        assert_true(got[(t*3 + ch)*Y*X + i] == (convis_real)number((int64_t)(7 + t)*Y*X + i));
+    convis_recording_close(&r);
+}
+
+/* ---- Further inputs ---- */
+
+static void inputs_go_along_with_the_stimulus(void **state)
+{
+    (void)state;
+    const int64_t movie[] = { T, Y, X }, speed[] = { T }, pair[] = { T, 2 }, slow[] = { T/4 }, wide[] = { 2, T, 1, 3 };
+    put_npy("s.npy", "|u1", 3, movie, -1, 0);
+    put_npy("r.npy", "<f4", 1, speed, -1, 0);
+    put_npy("speed.npy", "<f4", 1, speed, -1, 0);
+    put_npy("pair.npy", "<f8", 2, pair, -1, 0);
+    put_npy("slow.npy", "<f4", 1, slow, -1, 0);
+    put_npy("wide.npy", "<f4", 4, wide, -1, 0);
+    FILE *f = fopen("cells.csv", "w");
+    fputs("unit,time,layer\n1,0.05,0\n1,0.051,0\n0,0.12,0\n", f);
+    fclose(f);
+    const convis_recording_input inputs[] = {
+        { .name = "speed", .file = "speed.npy" }, { .name = "pair", .file = "pair.npy", .declared = 2 },
+        { .name = "bars", .file = "pair.npy" }, { .name = "slow", .file = "slow.npy", .fps = 25 },
+        { .name = "wide", .file = "wide.npy" }, { .name = "cells", .file = "cells.csv", .declared = 3 } };
+    convis_recording_options o = { .stimulus = "s.npy", .response = "r.npy", .dt = 0.01, .from = 3, .inputs = inputs, .input_count = 6 };
+    convis_recording *r;
+    convis_recording_info info;
+    OK(convis_recording_open(c, &o, &r));
+    convis_recording_info_get(r, &info);
+    assert_int_equal(info.inputs, 6);
+    static const int SHAPES[6][3] = { { 1, 1, 1 }, { 2, 1, 1 }, { 1, 1, 2 }, { 1, 1, 1 }, { 2, 1, 3 }, { 3, 1, 1 } };
+    convis_recording_input_info one;
+    for (int k = 0; k < 6; k++) {
+        assert_true(convis_recording_input_list(r, k, &one));
+        assert_string_equal(one.name, inputs[k].name);
+        assert_true(one.channels == SHAPES[k][0] && one.height == SHAPES[k][1] && one.width == SHAPES[k][2]);
+        assert_true(one.fps == (k == 3 ? 25 : 0));
+    }
+    assert_false(convis_recording_input_list(r, 6, &one));
+    convis_real got[T*6];
+    for (int from = 0; from < T - 3; from += 5) {
+        const int n = T - 3 - from < 9 ? T - 3 - from : 9;
+        OK(convis_recording_input_read(r, 0, from, n, got));
+        for (int t = 0; t < n; t++) assert_true(got[t] == (convis_real)number(3 + from + t));
+        for (int k = 1; k < 3; k++) {                        /* two channels or a bar of two pixels: the same numbers */
+            OK(convis_recording_input_read(r, k, from, n, got));
+            for (int i = 0; i < 2*n; i++) assert_true(got[i] == (convis_real)number(2*(3 + from) + i));
+        }
+        OK(convis_recording_input_read(r, 3, from, n, got));
+        for (int t = 0; t < n; t++) assert_true(got[t] == (convis_real)number((3 + from + t)/4));
+        OK(convis_recording_input_read(r, 4, from, n, got));
+        for (int t = 0; t < n; t++) for (int i = 0; i < 6; i++)
+            assert_true(got[6*t + i] == (convis_real)number((i/3*T + 3 + from + t)*3 + i%3));
+        OK(convis_recording_input_read(r, 5, from, n, got));
+        for (int t = 0; t < n; t++) {
+            const int step = 3 + from + t;
+            assert_true(got[3*t] == (step == 12) && got[3*t + 1] == (step == 5 ? 2 : 0) && got[3*t + 2] == 0);
+        }
+    }
+    SAYS(CONVIS_EINVAL, "frames 30 to 39", "from 0 to 36", convis_recording_input_read(r, 0, 30, 10, got));
+    SAYS(CONVIS_EINVAL, "input 6", "0 to 5", convis_recording_input_read(r, 6, 0, 1, got));
+    convis_recording_close(&r);
+}
+
+static void inputs_that_do_not_go_along(void **state)
+{
+    (void)state;
+    const int64_t movie[] = { T, Y, X }, line[] = { T }, longer[] = { T + 1 }, slow[] = { T/4 + 2 }, none[] = { 0 };
+    convis_recording *r;
+    put_npy("s.npy", "|u1", 3, movie, -1, 0);
+    put_npy("r.npy", "<f4", 1, line, -1, 0);
+    put_npy("longer.npy", "<f4", 1, longer, -1, 0);
+    put_npy("slow.npy", "<f4", 1, slow, -1, 0);
+    put_npy("none.npy", "<f4", 1, none, -1, 0);
+    put_npy("nan.npy", "<f4", 1, line, 7, NAN);
+    FILE *f = fopen("late.csv", "w");
+    fputs("unit,time,layer\n1,0.05,0\n1,0.45,0\n", f);
+    fclose(f);
+#define INPUT(expected, first, second, ...) do { \
+        const convis_recording_input in_[] = { { __VA_ARGS__ }, { .name = "other", .file = "r.npy" } }; \
+        convis_recording_options o_ = { .stimulus = "s.npy", .response = "r.npy", .dt = 0.01, .inputs = in_, .input_count = 2 }; \
+        SAYS(expected, first, second, convis_recording_open(c, &o_, &r)); assert_null(r); } while (0)
+    INPUT(CONVIS_ESHAPE, "longer.npy: the input 'speed' has 41 frames of 0.01 s", "expected 40, as many as s.npy has", .name = "speed", .file = "longer.npy");
+    INPUT(CONVIS_ESHAPE, "slow.npy: the input 'speed' has 48 frames", "expected 40", .name = "speed", .file = "slow.npy", .fps = 25);
+    INPUT(CONVIS_ESHAPE, "none.npy: shape (0,)", "none of them 0", .name = "speed", .file = "none.npy");
+    INPUT(CONVIS_ESHAPE, "late.csv: the input 'cells' has 46 frames", "expected 40", .name = "cells", .file = "late.csv");
+    INPUT(CONVIS_EINVAL, "the input 'other' is given twice", "", .name = "other", .file = "r.npy");
+    INPUT(CONVIS_EINVAL, "an input without a name", "", .name = NULL, .file = "r.npy");
+    INPUT(CONVIS_EINVAL, "an input without a file", "", .name = "speed", .file = "");
+    INPUT(CONVIS_EINVAL, "r.npy: fps is -1", "0 or more", .name = "speed", .file = "r.npy", .fps = -1);
+    INPUT(CONVIS_EIO, "nothing.npy", "", .name = "speed", .file = "nothing.npy");
+    const convis_recording_input broken = { .name = "speed", .file = "nan.npy" };
+    convis_recording_options o = { .stimulus = "s.npy", .response = "r.npy", .dt = 0.01, .inputs = &broken, .input_count = 1 };
+    convis_real got[T];
+    OK(convis_recording_open(c, &o, &r));
+    OK(convis_recording_input_read(r, 0, 0, 7, got));
+    SAYS(CONVIS_EFORMAT, "nan.npy: frame 7 has the value NaN", "finite", convis_recording_input_read(r, 0, 0, T, got));
+    convis_recording_close(&r);
+}
+
 /* ---- Responses ---- */
 
 static void responses_of_every_shape(void **state)
@@ -550,6 +683,7 @@ static void without_memory(void **state)
     put_npy("s.npy", "|u1", 3, stimulus, -1, 0);
     put_npy("t.npy", "|u1", 4, three, -1, 0);
     put_npy("x.npy", "<f4", 3, dim, -1, 0);
+    put_npy("line.npy", "<f4", 1, stimulus, -1, 0);
     put_npz("t.npz", 1, 1, (const char *[]){ "t" }, (const char *[]){ "t.npy" });
     put_h5("s.h5", "s", "<f4", 3, stimulus, 1);
     FILE *f = fopen("x.csv", "w");
@@ -563,13 +697,15 @@ static void without_memory(void **state)
             convis_allocator a = { measured, forget, &m };
             convis_context *own = NULL;
             convis_recording *r = NULL;
+            const convis_recording_input inputs[] = { { .name = "a", .file = "line.npy" }, { .name = "b", .file = "x.csv", .declared = 4 } };
             convis_recording_options o = { .stimulus = CASES[k][0], .response = CASES[k][1], .mask = CASES[k][2], .dt = 0.01,
-                                           .width = k == 3 ? 9 : 0 };
+                                           .width = k == 3 ? 9 : 0, .inputs = inputs, .input_count = 2 };
             static convis_real got[T*C*Y*X*4], mask[TRIALS*T*N];
             convis_status status = convis_open_with(&own, "cpu", &a);
             if (!status) status = convis_recording_open(own, &o, &r);
             if (!status) status = convis_recording_stimulus(r, 0, T, got);
             if (!status) status = convis_recording_response(r, 0, T, got, mask);
+            for (int i = 0; i < 2 && !status; i++) status = convis_recording_input_read(r, i, 0, T, got);
             convis_recording_close(&r);
             failed = m.calls >= fail;
             if (status != (failed ? CONVIS_ENOMEM : CONVIS_OK))
@@ -585,6 +721,9 @@ int main(int argc, char **argv)
         cmocka_unit_test(every_format_has_the_same_frames),
         cmocka_unit_test(other_movies_are_read_by_their_readers),
         cmocka_unit_test(frames_that_are_no_steps_are_held),
+        cmocka_unit_test(channels_as_they_are_wanted),
+        cmocka_unit_test(inputs_go_along_with_the_stimulus),
+        cmocka_unit_test(inputs_that_do_not_go_along),
         cmocka_unit_test(responses_of_every_shape),
         cmocka_unit_test(what_does_not_count),
         cmocka_unit_test(spikes_are_counted_in_bins),

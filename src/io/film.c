@@ -1,4 +1,4 @@
-/* film.c - a film of 8-bit grey frames as .mp4 that any player shows.
+/* film.c - a film of 8-bit frames, in grey or colour, as .mp4 that any player shows.
  *
  * H.264 in 4:2:0, limited range, Rec. 709. Small maps are enlarged by a whole factor so that they can be seen (each
  * value a square); odd sizes, which 4:2:0 does not know, get their last row or column twice. */
@@ -14,7 +14,7 @@ enum { VISIBLE = 320 };              /* pixels that the longer side has at least
 struct convis_film {
     convis_context *context;
     const char *path;                /* for sentences; the caller's */
-    int64_t width, height, factor, frames;
+    int64_t planes, width, height, factor, frames;
     AVFormatContext *format;
     AVCodecContext  *codec;
     AVFrame  *frame;
@@ -91,14 +91,14 @@ static int drain(convis_film *f)
     }
 }
 
-convis_status convis_film_open(convis_context *c, const char *path, const char *temporary, int64_t width, int64_t height,
+convis_status convis_film_open(convis_context *c, const char *path, const char *temporary, int64_t planes, int64_t width, int64_t height,
                                double fps, const char *comment, convis_film **out)
 {
     av_log_set_level(AV_LOG_QUIET);
     convis_film *f = *out = convis_obtain(c, sizeof *f);
     if (!f) return CONVIS_ENOMEM;
     const int64_t longer = width > height ? width : height;
-    *f = (convis_film){ .context = c, .path = path, .width = width, .height = height,
+    *f = (convis_film){ .context = c, .path = path, .planes = planes, .width = width, .height = height,
                         .factor = longer < VISIBLE ? (VISIBLE + longer - 1)/longer : 1 };
     f->packet = av_packet_alloc();
     f->frame = av_frame_alloc();
@@ -115,21 +115,51 @@ convis_status convis_film_open(convis_context *c, const char *path, const char *
     return status;
 }
 
-convis_status convis_film_add(convis_film *f, const uint8_t *grey)
+/* The bytes of one pixel of the enlarged frame: red, green and blue, or three times the same. */
+static void pixel_at(const convis_film *f, const uint8_t *bytes, int64_t i, int64_t j, double rgb[3])
+{
+    const int64_t row = j/f->factor < f->height ? j/f->factor : f->height - 1, column = i/f->factor < f->width ? i/f->factor : f->width - 1;
+    for (int k = 0; k < 3; k++) rgb[k] = bytes[(f->planes == 3 ? k : 0)*f->height*f->width + row*f->width + column];
+}
+
+static double luma(const double rgb[3]) { return 0.2126*rgb[0] + 0.7152*rgb[1] + 0.0722*rgb[2]; }
+
+/* Differences from luma, the mean of the four pixels that share one. */
+static void chroma(const convis_film *f, const uint8_t *bytes, int64_t i, int64_t j, uint8_t *blue, uint8_t *red)
+{
+    double rgb[3], b = 0, r = 0;
+    for (int k = 0; k < 4; k++) {
+        pixel_at(f, bytes, 2*i + k%2, 2*j + k/2, rgb);
+        b += (rgb[2] - luma(rgb))/1.8556/4;
+        r += (rgb[0] - luma(rgb))/1.5748/4;
+    }
+    *blue = (uint8_t)(128.5 + 224/255.0*b);
+    *red  = (uint8_t)(128.5 + 224/255.0*r);
+}
+
+static void put_luma(convis_film *f, const uint8_t *bytes, AVFrame *p)
+{
+    for (int j = 0; j < p->height; j++) {
+        uint8_t *to = p->data[0] + (ptrdiff_t)j*p->linesize[0];
+        for (int i = 0; i < p->width; i++) {
+            double rgb[3];
+            pixel_at(f, bytes, i, j, rgb);
+            to[i] = f->planes == 3 ? (uint8_t)(16.5 + 219/255.0*luma(rgb)) : (uint8_t)(16 + (219*(int)rgb[0] + 127)/255);
+        }
+    }
+}
+
+convis_status convis_film_add(convis_film *f, const uint8_t *bytes)
 {
     AVFrame *p = f->frame;
     int r = av_frame_make_writable(p);
     if (r < 0) return fail(f, "a frame cannot be encoded", r);
-    for (int j = 0; j < p->height; j++) {
-        const int64_t row = j/f->factor < f->height ? j/f->factor : f->height - 1;
-        uint8_t *to = p->data[0] + (ptrdiff_t)j*p->linesize[0];
-        for (int i = 0; i < p->width; i++) {
-            const int64_t column = i/f->factor < f->width ? i/f->factor : f->width - 1;
-            to[i] = (uint8_t)(16 + (219*grey[row*f->width + column] + 127)/255);
-        }
+    put_luma(f, bytes, p);
+    for (int j = 0; j < p->height/2; j++) {
+        uint8_t *blue = p->data[1] + (ptrdiff_t)j*p->linesize[1], *red = p->data[2] + (ptrdiff_t)j*p->linesize[2];
+        if (f->planes == 3) for (int i = 0; i < p->width/2; i++) chroma(f, bytes, i, j, blue + i, red + i);
+        else { memset(blue, 128, (size_t)p->width/2);  memset(red, 128, (size_t)p->width/2); }
     }
-    for (int plane = 1; plane < 3; plane++)
-        for (int j = 0; j < p->height/2; j++) memset(p->data[plane] + (ptrdiff_t)j*p->linesize[plane], 128, (size_t)p->width/2);
     p->pts = f->frames++;
     r = avcodec_send_frame(f->codec, p);
     if (r >= 0) r = drain(f);

@@ -1,4 +1,4 @@
-/* picture.c - maps as pictures (.png) and films (.mp4), in grey.
+/* picture.c - maps as pictures (.png) and films (.mp4): in grey, or, of three channels, in colour.
  *
  *      film.mp4          real time: where dt is below 1/60 s, each frame is the mean over as many steps as 1/60 s holds
  *      picture.png       the last frame
@@ -21,7 +21,7 @@ enum { BINS = 1 << 16 };
 typedef struct picture {
     convis_map_writer writer;
     char   *path, *name;
-    int64_t width, height, pixels;
+    int64_t planes, width, height, pixels;       /* pixels: of all planes */
     convis_aside film;               /* .mp4; and a single .png: opened at once, so that a wrong path shows before the run */
     convis_out   single;
     int     is_film, is_numbered;
@@ -32,7 +32,7 @@ typedef struct picture {
     double  fps;
     float   low, high;               /* of all finite values */
     int64_t *bins;
-    uint8_t *grey;
+    uint8_t *bytes;
 } picture;
 
 /* ---- From floats to grey ---- */
@@ -87,7 +87,7 @@ static void shade(picture *p, const float *frame, double black, double white)
 {
     for (int64_t i = 0; i < p->pixels; i++) {
         const double v = isfinite(frame[i]) ? ((double)frame[i] - black)/(white - black) : 0;
-        p->grey[i] = (uint8_t)(255*fmin(1, fmax(0, v)) + .5);
+        p->bytes[i] = (uint8_t)(255*fmin(1, fmax(0, v)) + .5);
     }
 }
 
@@ -108,13 +108,14 @@ static convis_status picture_write(convis_map_writer *w, convis_tensor frames)
     picture *p = (picture *)w;
     const int64_t *stride = frames.stride;
     for (int64_t t = 0; t < frames.shape.dim[CONVIS_T]; t++) {
-        const convis_real *from = frames.data + t*stride[CONVIS_T];
         float *to = p->frame;
-        for (int64_t y = 0; y < p->height; y++)
+        for (int64_t k = 0; k < p->planes*p->height; k++) {
+            const convis_real *row = frames.data + t*stride[CONVIS_T] + k/p->height*stride[CONVIS_C] + k%p->height*stride[CONVIS_Y];
             for (int64_t x = 0; x < p->width; x++, to++) {
-                const float v = (float)from[y*stride[CONVIS_Y] + x*stride[CONVIS_X]];
+                const float v = (float)row[x*stride[CONVIS_X]];
                 *to = p->in_group ? *to + v : v;
             }
+        }
         if (++p->in_group < p->group) continue;
         const convis_status status = complete_frame(p);
         if (status) return status;
@@ -144,7 +145,7 @@ static convis_status write_numbered(picture *p, int64_t number, const char *comm
     convis_out out;
     convis_status status = convis_out_open(p->writer.context, path, 0, &out);
     if (!status) {
-        convis_png_write(&out, p->grey, p->width, p->height, comment);
+        convis_png_write(&out, p->bytes, p->planes, p->width, p->height, comment);
         status = convis_out_finish(&out, 1);
     }
     convis_release(p->writer.context, path);
@@ -156,12 +157,12 @@ static convis_status write_frames(picture *p, double black, double white, const 
     convis_film *film = NULL;
     convis_status status = again(p);
     if (!status && p->is_film)
-        status = convis_film_open(p->writer.context, p->path, p->film.temporary, p->width, p->height, p->fps, comment, &film);
+        status = convis_film_open(p->writer.context, p->path, p->film.temporary, p->planes, p->width, p->height, p->fps, comment, &film);
     for (int64_t k = 0; !status && k < p->frames; k++) {
         status = spilled(p);
         if (status) break;
         shade(p, p->frame, black, white);
-        status = p->is_film ? convis_film_add(film, p->grey) : write_numbered(p, k, comment);
+        status = p->is_film ? convis_film_add(film, p->bytes) : write_numbered(p, k, comment);
     }
     const convis_status closed = convis_film_close(&film, !status);
     return status ? status : closed;
@@ -197,7 +198,7 @@ static convis_status picture_draw(picture *p)
     snprintf(comment, sizeof comment, "convis: %.200s, black = %.9g, white = %.9g", p->name, black, white);
     if (spills) return write_frames(p, black, white, comment);
     shade(p, p->frame, black, white);
-    return convis_png_write(&p->single, p->grey, p->width, p->height, comment);
+    return convis_png_write(&p->single, p->bytes, p->planes, p->width, p->height, comment);
 }
 
 static convis_status picture_finish(convis_map_writer *w, int keep)
@@ -219,7 +220,7 @@ static convis_status picture_finish(convis_map_writer *w, int keep)
     convis_release(c, p->name);
     convis_release(c, p->frame);
     convis_release(c, p->bins);
-    convis_release(c, p->grey);
+    convis_release(c, p->bytes);
     convis_release(c, p);
     return status;
 }
@@ -231,9 +232,9 @@ static convis_status prepare(picture *p, const char *path, const char *name, con
     p->path = convis_copy_text(c, path);
     p->name = convis_copy_text(c, name ? name : "");
     p->frame = convis_obtain(c, (size_t)p->pixels*sizeof *p->frame);
-    p->grey = convis_obtain(c, (size_t)p->pixels);
+    p->bytes = convis_obtain(c, (size_t)p->pixels);
     p->bins = convis_obtain(c, BINS*sizeof *p->bins);
-    if (!p->path || !p->name || !p->frame || !p->grey || !p->bins) return CONVIS_ENOMEM;
+    if (!p->path || !p->name || !p->frame || !p->bytes || !p->bins) return CONVIS_ENOMEM;
     p->is_film = convis_has_extension(path, ".mp4");
     p->is_numbered = !p->is_film && convis_numbered_parse(path, &p->numbered);
     p->group = p->is_film && dt > 0 && dt < 1/60.0 ? (int64_t)fmin(1e9, ceil(1/(60*dt) - 1e-6)) : 1;
@@ -250,15 +251,17 @@ convis_status convis_ffmpeg_maps(convis_context *c, const char *path, const char
                                  const convis_provenance *from, convis_map_writer **out)
 {
     *out = NULL;
-    convis_status status = convis_one_channel(c, path, shape);
-    if (!status) status = convis_frames_size_check(c, path, shape.dim[CONVIS_X], shape.dim[CONVIS_Y]);
+    const int coloured = shape.dim[CONVIS_B] == 1 && shape.dim[CONVIS_C] == 3;
+    convis_status status = coloured ? CONVIS_OK : convis_one_channel(c, path, shape);
+    if (!status) status = convis_frames_planes_check(c, path, 1, shape.dim[CONVIS_C], shape.dim[CONVIS_X], shape.dim[CONVIS_Y]);
     if (status) return status;
     picture *p = convis_obtain(c, sizeof *p);
     if (!p) return CONVIS_ENOMEM;
     p->writer = (convis_map_writer){ c, shape, picture_write, picture_finish };
     p->width = shape.dim[CONVIS_X];
     p->height = shape.dim[CONVIS_Y];
-    p->pixels = p->width*p->height;
+    p->planes = shape.dim[CONVIS_C];
+    p->pixels = p->planes*p->width*p->height;
     status = prepare(p, path, name, from);
     if (status) { picture_finish(&p->writer, 0);  return status; }
     *out = &p->writer;

@@ -1,4 +1,4 @@
-/* png.c - an 8-bit grey picture as .png, with a comment that says what black and white stand for. */
+/* png.c - an 8-bit picture, in grey or colour, as .png, with a comment that says what black and white stand for. */
 #include "picture.h"
 #include <libavcodec/avcodec.h>
 #include <libavutil/crc.h>
@@ -20,18 +20,20 @@ static convis_status write_text(convis_out *o, const char *comment)
     return convis_out_write(o, chunk, (size_t)n + 12);
 }
 
-static int encode(AVCodecContext *codec, AVFrame *frame, AVPacket *packet, const uint8_t *grey)
+static int encode(AVCodecContext *codec, AVFrame *frame, AVPacket *packet, const uint8_t *bytes, int64_t planes)
 {
     int r = avcodec_open2(codec, codec->codec, NULL);
     if (r >= 0) r = av_frame_get_buffer(frame, 0);
     if (r < 0) return r;
+    const int64_t width = frame->width, plane = width*frame->height;
     for (int j = 0; j < frame->height; j++)
-        memcpy(frame->data[0] + (ptrdiff_t)j*frame->linesize[0], grey + (size_t)j*(size_t)frame->width, (size_t)frame->width);
+        for (int64_t i = 0; i < width*planes; i++)
+            frame->data[0][(ptrdiff_t)j*frame->linesize[0] + i] = bytes[i%planes*plane + j*width + i/planes];
     r = avcodec_send_frame(codec, frame);
     return r < 0 ? r : avcodec_receive_packet(codec, packet);
 }
 
-convis_status convis_png_write(convis_out *o, const uint8_t *grey, int64_t width, int64_t height, const char *comment)
+convis_status convis_png_write(convis_out *o, const uint8_t *bytes, int64_t planes, int64_t width, int64_t height, const char *comment)
 {
     convis_context *c = o->aside.context;
     const AVCodec *png = avcodec_find_encoder(AV_CODEC_ID_PNG);
@@ -44,11 +46,11 @@ convis_status convis_png_write(convis_out *o, const uint8_t *grey, int64_t width
     if (codec && frame && packet) {
         codec->width = frame->width = (int)width;
         codec->height = frame->height = (int)height;
-        codec->pix_fmt = AV_PIX_FMT_GRAY8;
-        frame->format = AV_PIX_FMT_GRAY8;
+        codec->pix_fmt = planes == 3 ? AV_PIX_FMT_RGB24 : AV_PIX_FMT_GRAY8;
+        frame->format = codec->pix_fmt;
         codec->time_base = (AVRational){ 1, 1 };
         codec->thread_count = 1;
-        r = encode(codec, frame, packet, grey);
+        r = encode(codec, frame, packet, bytes, planes);
     }
     if (r < 0) {
         char why[AV_ERROR_MAX_STRING_SIZE];

@@ -96,5 +96,6 @@ convis_status convis_one_channel(convis_context *c, const char *path, convis_sha
 {
     const int64_t channels = frame.dim[CONVIS_B]*frame.dim[CONVIS_C];
     return channels == 1 ? CONVIS_OK
-         : convis_fail(c, CONVIS_ENOTSUP, "%s: %lld channels, expected 1 (.npy, .npz and .h5 take more)", path, (long long)channels);
+         : convis_fail(c, CONVIS_ENOTSUP, "%s: %lld channels, expected 1 (.npy, .npz and .h5 take more, .png and .mp4 three as colour)",
+                       path, (long long)channels);
 }

@@ -91,6 +91,7 @@ void          convis_figure_label(const convis_figure *, char label[FIGURE_LABEL
 typedef struct convis_figure_film {
     char    name[FIGURE_PATH];                   /* what is opened: file, or file:dataset */
     char    label[FIGURE_LABEL];                 /* for the colour bar */
+    int64_t planes;                              /* channels, which lie beside each other: width is that of all of them */
     int64_t width, height, frames;
     int64_t first, count;                        /* the window, in frames */
     double  dt;                                  /* seconds per frame; 0: unknown */

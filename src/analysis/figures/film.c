@@ -16,6 +16,9 @@ static convis_status open_at(convis_figure *f, const char *name, double dt, int6
     o.from = from;
     o.frames = frames;
     o.still = 1;
+    o.channels = CONVIS_ALL_CHANNELS;
+    o.batches = 1;
+    o.picture = !f->options->kind || strcmp(f->options->kind, "traces");   /* the courses of (T, N) are N; else it is a picture */
     return convis_movie_open(f->context, name, &o, movie);
 }
 
@@ -71,7 +74,8 @@ convis_status convis_figure_film_open(convis_figure *f, convis_figure_film *film
     convis_status s = convis_figure_open(f, film->name, open_first, &movie);
     if (s) return s;
     convis_movie_info_get(movie, &info);
-    film->width = info.width;
+    film->planes = info.batch*info.channels;
+    film->width = film->planes*info.width;
     film->height = info.height;
     film->frames = info.steps;
     film->dt = o->dt > 0 ? o->dt : info.fps > 0 ? 1/info.fps
@@ -84,18 +88,29 @@ convis_status convis_figure_film_open(convis_figure *f, convis_figure_film *film
     return s ? s : find_window(f, film);
 }
 
+/* Channels, and movies side by side, are drawn beside each other. */
+static void put_beside(const convis_figure_film *film, const convis_real *frame, convis_real *to)
+{
+    const int64_t width = film->width/film->planes, plane = width*film->height;
+    for (int64_t p = 0; p < film->planes; p++)
+        for (int64_t y = 0; y < film->height; y++)
+            memcpy(to + y*film->width + p*width, frame + p*plane + y*width, (size_t)width*sizeof *to);
+}
+
 convis_status convis_figure_film_each(convis_figure *f, const convis_figure_film *film, convis_figure_film_visit visit, void *user)
 {
     convis_movie *movie = NULL;
     int64_t got = 1;
     convis_status s = open_at(f, film->name, film->dt > 0 ? film->dt : STEP, film->first, film->count, &movie);
     if (s) return s;
-    convis_real *frame = convis_obtain(f->context, (size_t)(film->width*film->height)*sizeof *frame);
+    const int64_t numbers = film->width*film->height;
+    convis_real *frame = convis_obtain(f->context, (size_t)(2*numbers)*sizeof *frame), *shown = frame ? frame + numbers : NULL;
     if (!frame) s = CONVIS_ENOMEM;
     for (int64_t k = 0; !s && k < film->count; k++) {
         s = convis_movie_read(movie, frame, 1, &got);
         if (!s && !got) s = convis_fail(f->context, CONVIS_EFORMAT, "%s: ended after %lld frames", f->source, (long long)(film->first + k));
-        if (!s && !visit(user, frame, film->first + k)) break;
+        if (!s && film->planes > 1) put_beside(film, frame, shown);
+        if (!s && !visit(user, film->planes > 1 ? shown : frame, film->first + k)) break;
     }
     convis_release(f->context, frame);
     convis_movie_close(&movie);
