@@ -27,7 +27,8 @@ static const cli_page PAGE = {
 enum { WEIGHTS = 64, CHUNK_BYTES = 16*1000*1000 };
 
 struct convert {
-    const char *in, *out, *units_file, *name, *kernel, *shape, *numerics, *weights, *channel, *channels, *extent;
+    const char *in, *out, *units_file, *name, *kernel, *shape, *numerics, *weights;
+    cli_inputs colour;                                   /* --channel, --channels */
     cli_size size;
     double   fps, dt;
     int64_t  from, frames, normalise;
@@ -246,8 +247,10 @@ static int convert_maps(struct convert *v)
     o.width = v->size.width;
     o.height = v->size.height;
     o.batches = o.picture = 1;
-    int wrong = cli_channels("convert", v->channel, v->channels, &o.channel, &o.channels);
-    if (wrong != CLI_GO) return wrong;
+    int wrong = cli_inputs_check(&v->colour, "convert");
+    if (wrong) return wrong;
+    o.channel = v->colour.pick;
+    o.channels = v->colour.kind;
     convis_movie *movie = NULL;
     convis_map_writer *writer = NULL;
     convis_movie_info info;
@@ -368,8 +371,8 @@ int cli_convert(int argc, char **argv)
         { 0, "dt",        "SECONDS", CLI_POSITIVE, &v.dt,        "a movie in steps of a model, each frame held for its duration" },
         { 0, "from",      "FRAME",   CLI_WHOLE,    &v.from,      "first frame, from 0" },
         { 0, "frames",    "N",       CLI_COUNT,    &v.frames,    "how many frames (all)" },
-        { 0, "channel",   "NAME",    CLI_TEXT,     &v.channel,   "of colour: luminance (default), red, green or blue" },
-        { 0, "channels",  "KIND",    CLI_TEXT,     &v.channels,  CLI_CHANNELS_HELP },
+        { 0, "channel",   "NAME",    CLI_TEXT,     &v.colour.channel, "of colour: luminance (default), red, green or blue" },
+        CLI_CHANNELS_OPTION(v.colour),
         { 'r', "reconstruct", NULL,  CLI_FLAG,     &v.reconstruct, "spikes into maps where OUT could hold either" },
         { 0, "weights",   "W,W",     CLI_TEXT,     &v.weights,   "of layers in a reconstruction: 1,-1 lets OFF spikes darken, 0 leaves a\nlayer out (the signs that the model in IN has; else 1)" },
         { 0, "ppd",       "P",       CLI_POSITIVE, &v.r.ppd,     "of a reconstruction, pixels per degree (as --size has it)" },

@@ -1,6 +1,7 @@
 /* dream.c - convis dream: the movie to which a model answers most, as wished, or unlike another model.
  *
  * The order of things: arguments, models, the movie it begins from, the dream, the file. */
+#include "inputs.h"
 #include "model.h"
 #include <convis/fit.h>
 #include <convis/io.h>
@@ -22,10 +23,11 @@ static const cli_page PAGE = {
 struct dream {
     /* asked for */
     cli_model   model, other;
+    cli_inputs  inputs;                                  /* of both */
     const char *goal, *start, *out, *output, *device;
     cli_size    size;
     double      low, high;                               /* high: NaN until it is known */
-    int64_t     frames;
+    int64_t     frames, channels;                        /* channels: known with the models */
     int         threads, quiet;
     const char *unit_text;
     convis_dream_options options;
@@ -50,7 +52,8 @@ static int check(struct dream *d)
     if (d->unit_text && (!cli_integer(d->unit_text, &d->options.unit) || d->options.unit < 0))
         return cli_usage("dream", "--unit: '%s', expected a number from 0", d->unit_text);
     if (d->high <= d->low) return cli_usage("dream", "--low %g, --high %g: expected low below high", d->low, d->high);
-    int done = cli_model_check(&d->model, "dream");
+    int done = cli_inputs_check(&d->inputs, "dream");
+    if (!done) done = cli_model_check(&d->model, "dream");
     if (!done) done = cli_model_check(&d->other, "dream");
     return done ? done : CLI_GO;
 }
@@ -67,6 +70,8 @@ static int parse(struct dream *d, int argc, char **argv)
         { 0, "unit",        "N",       CLI_TEXT,     &d->unit_text,  "one number of its frame, from 0, row by row (all)" },
         { 0, "start",       "MOVIE",   CLI_TEXT,     &d->start,      "what it begins from (grey and noise)" },
         { 0, "size",        "WxH",     CLI_SIZE,     &d->size,       "of the movie" },
+        CLI_CHANNELS_OPTION(d->inputs),
+        CLI_INPUT_OPTIONS(d->inputs),
         { 0, "frames",      "N",       CLI_COUNT,    &d->frames,     "its length (that of the goal, or of the start, else 100)" },
         { 0, "skip",        "N",       CLI_WHOLE,    &o->skip,       "frames at the onset whose response does not count" },
         { 0, "low",         "X",       CLI_NUMBER,   &d->low,        "darkest pixel (0)" },
@@ -97,10 +102,22 @@ static int parse(struct dream *d, int argc, char **argv)
 
 /* ---- The movie it begins from ---- */
 
+static convis_shape movie_shape(const struct dream *d, int64_t frames)
+{
+    return (convis_shape){ { 1, d->channels, frames, d->size.height, d->size.width } };
+}
+
+/* In memory time comes before channels. */
+static convis_tensor movie_view(const struct dream *d)
+{
+    const int64_t row = d->size.width, plane = d->size.height*row;
+    return (convis_tensor){ d->movie, movie_shape(d, d->frames), { 0, plane, d->channels*plane, row, 1 } };
+}
+
 static int obtain_movie(struct dream *d)
 {
-    const int64_t n = d->frames*d->size.width*d->size.height;
-    d->movie = malloc((size_t)n*sizeof *d->movie);
+    const int64_t frame = d->channels*d->size.width*d->size.height;
+    d->movie = d->frames <= INT64_MAX/(int64_t)sizeof *d->movie/frame ? malloc((size_t)(d->frames*frame)*sizeof *d->movie) : NULL;
     return d->movie ? 0
          : cli_fail("out of memory: %lld frames of %lldx%lld", (long long)d->frames, (long long)d->size.width, (long long)d->size.height);
 }
@@ -115,11 +132,15 @@ static int read_start(struct dream *d)
     o.ppd = cli_model_setting(&d->model, "ppd");
     o.width = d->size.width;
     o.height = d->size.height;
+    o.channels = d->inputs.kind;
+    o.declared = d->inputs.movie_channels;
     if (convis_movie_open(d->context, d->start, &o, &movie)) return cli_report(d->context);
     convis_movie_info_get(movie, &info);
     d->size = (cli_size){ info.width, info.height };
+    d->channels = info.channels;
     if (!d->frames) d->frames = info.steps > 0 ? info.steps : 100;
-    int status = obtain_movie(d);
+    int status = cli_inputs_movie(&d->inputs, d->start, info.channels);
+    if (!status) status = obtain_movie(d);
     if (!status && convis_movie_read(movie, d->movie, d->frames, &got)) status = cli_report(d->context);
     convis_movie_close(&movie);
     if (status || got == d->frames) return status;
@@ -131,8 +152,9 @@ static int make_start(struct dream *d)
     if (isnan(d->options.noise)) d->options.noise = d->start ? 0 : 0.1;
     if (d->start) return read_start(d);
     if (!d->frames) d->frames = 100;
-    if (obtain_movie(d)) return 1;
-    for (int64_t i = 0; i < d->frames*d->size.width*d->size.height; i++) d->movie[i] = (convis_real)(0.5*(d->low + d->high));
+    d->channels = d->inputs.kind == CONVIS_RGB ? 3 : d->inputs.kind == CONVIS_GRAY || !d->inputs.movie_channels ? 1 : d->inputs.movie_channels;
+    if (cli_inputs_movie(&d->inputs, "the movie", d->channels) || obtain_movie(d)) return 1;
+    for (int64_t i = 0; i < convis_elements(movie_shape(d, d->frames)); i++) d->movie[i] = (convis_real)(0.5*(d->low + d->high));
     return 0;
 }
 
@@ -169,13 +191,12 @@ static int make_target(struct dream *d)
 
 static int plan(struct dream *d, cli_model *m, const char *path)
 {
-    convis_shape chunk = convis_movie_shape(d->options.chunk && d->options.chunk < d->frames ? d->options.chunk : d->frames, d->size.height,
-                                            d->size.width);
+    convis_shape chunk = movie_shape(d, d->options.chunk && d->options.chunk < d->frames ? d->options.chunk : d->frames);
     /* About 64 MB of frames and what the way back keeps of them. */
     convis_item item;
     int64_t layers = 1;
     while (convis_list(m->model, CONVIS_LAYER, (int)layers, &item)) layers++;
-    int64_t fits = 64*1000*1000/(d->size.width*d->size.height*layers*4*(int64_t)sizeof(convis_real)) + 1;
+    int64_t fits = 64*1000*1000/(convis_elements(movie_shape(d, 1))*layers*4*(int64_t)sizeof(convis_real)) + 1;
     if (!d->options.chunk && chunk.dim[CONVIS_T] > fits) chunk.dim[CONVIS_T] = fits;
     if (convis_want(m->model, "input") || convis_keep(m->model, path) || convis_plan(m->model, chunk)) return cli_report(d->context);
     return 0;
@@ -184,7 +205,7 @@ static int plan(struct dream *d, cli_model *m, const char *path)
 static int open_models(struct dream *d)
 {
     if (!(d->context = cli_open(d->device, d->threads))) return 1;
-    if (cli_model_open(&d->model, d->context)) return 1;
+    if (cli_model_open(&d->model, d->context) || cli_inputs_open(&d->inputs, &d->model)) return 1;
     d->other.dt = cli_model_dt(&d->model);
     if (d->other.name && cli_model_open(&d->other, d->context)) return 1;
     if (isnan(d->high)) d->high = cli_model_setting(&d->model, "range") > 0 ? cli_model_setting(&d->model, "range") : 1;
@@ -221,15 +242,13 @@ static int progress(void *user, const convis_fit_progress *p)
 static int open_movie(struct dream *d)
 {
     const convis_provenance origin = { .dt = convis_dt(d->model.model) };
-    const convis_shape frame = convis_movie_shape(1, d->size.height, d->size.width);
-    return convis_map_writer_open(d->context, d->out, "dream", frame, &origin, &d->writer) ? cli_report(d->context) : 0;
+    return convis_map_writer_open(d->context, d->out, "dream", movie_shape(d, 1), &origin, &d->writer) ? cli_report(d->context) : 0;
 }
 
 /* The movie appears whole, or, after a failure, not at all. */
 static int write_movie(struct dream *d, int failed)
 {
-    const convis_shape shape = convis_movie_shape(d->frames, d->size.height, d->size.width);
-    if (!failed && convis_map_writer_write(d->writer, convis_view(d->movie, shape))) failed = cli_report(d->context);
+    if (!failed && convis_map_writer_write(d->writer, movie_view(d))) failed = cli_report(d->context);
     return convis_map_writer_close(&d->writer, !failed) && !failed ? cli_report(d->context) : failed;
 }
 
@@ -257,8 +276,7 @@ int cli_dream(int argc, char **argv)
             d->options.progress = progress;
             d->options.user = d;
             cli_progress_begin(&d->bar, d->options.iterations, d->quiet);
-            convis_status done = convis_dream(d->model.model, &d->options, convis_movie_shape(d->frames, d->size.height, d->size.width),
-                                              d->movie, &d->report);
+            convis_status done = convis_dream(d->model.model, &d->options, movie_shape(d, d->frames), d->movie, &d->report);
             cli_progress_end(&d->bar);
             status = write_movie(d, done ? cli_report(d->context) : 0);
         }

@@ -1,6 +1,7 @@
 /* eval.c - convis eval: how well a model, or a prediction from elsewhere, agrees with recorded responses.
  *
  * The order of things: arguments, the data (a recording that the model is run over, or two arrays), scores, a table. */
+#include "inputs.h"
 #include "model.h"
 #include "scores.h"
 #include <convis/io.h>
@@ -30,6 +31,7 @@ static const cli_page PAGE = {
 struct eval {
     /* asked for */
     cli_model   model;
+    cli_inputs  inputs;
     const char *stimulus, *response, *prediction, *mask, *output, *chosen_text, *device;
     cli_size    size;
     double      fps;
@@ -109,6 +111,8 @@ static int parse(struct eval *e, int argc, char **argv)
         { 0, "dt",         "SECONDS", CLI_POSITIVE, &e->model.dt,   "duration of a frame (the model's)" },
         { 0, "fps",        "F",       CLI_POSITIVE, &e->fps,        "frames per second of the stimulus, when its frames are not steps" },
         { 0, "size",       "WxH",     CLI_SIZE,     &e->size,       "of stim: stimuli" },
+        CLI_CHANNELS_OPTION(e->inputs),
+        CLI_INPUT_OPTIONS(e->inputs),
         { 0, "from",       "N",       CLI_WHOLE,    &e->from,       "first frame, from 0" },
         { 0, "frames",     "N",       CLI_COUNT,    &e->frames_asked, "how many frames (all)" },
         { 0, "skip",       "N",       CLI_WHOLE,    &e->skip,       "frames at the onset that do not count" },
@@ -127,7 +131,8 @@ static int parse(struct eval *e, int argc, char **argv)
     int done = cli_parse(&PAGE, options, argc, argv, &words);
     if (done != CLI_GO) return done;
     e->model.name = words.at[0];
-    return check_arguments(e);
+    done = cli_inputs_check(&e->inputs, "eval");
+    return done ? done : check_arguments(e);
 }
 
 /* ---- Data ---- */
@@ -152,7 +157,8 @@ static int open_recording(struct eval *e)
     convis_recording_info info;
     const convis_recording_options o = { .stimulus = e->stimulus, .response = e->response, .mask = e->mask,
         .dt = cli_model_dt(&e->model), .fps = e->fps, .skip = e->skip, .from = e->from, .frames = e->frames_asked,
-        .width = e->size.width, .height = e->size.height };
+        .width = e->size.width, .height = e->size.height, .channels = cli_inputs_kind(&e->inputs), .declared = e->inputs.movie_channels,
+        .inputs = e->inputs.at, .input_count = e->inputs.count };
     if (convis_recording_open(e->context, &o, &e->recording)) return cli_report(e->context);
     convis_recording_info_get(e->recording, &info);
     e->trials = info.trials;
@@ -167,8 +173,9 @@ static int run_model(struct eval *e)
 {
     char path[128];
     convis_recording_info info;
-    if (cli_model_open(&e->model, e->context) || open_recording(e)) return 1;
+    if (cli_model_open(&e->model, e->context) || cli_inputs_open(&e->inputs, &e->model) || open_recording(e)) return 1;
     convis_recording_info_get(e->recording, &info);
+    if (cli_inputs_movie(&e->inputs, e->stimulus, info.channels)) return 1;
     if (cli_model_build(&e->model, info.width, info.height) || cli_model_output(&e->model, e->output, path, sizeof path)) return 1;
     return convis_predict(e->model.model, e->recording, path, e->chunk, e->p) ? cli_report(e->context) : 0;
 }

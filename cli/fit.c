@@ -89,7 +89,8 @@ static int check(struct fit *f)
         if (check_name("--regularize", f->regularizers[k].kind, regularizer_name)) return 2;
     f->counts |= of_counts(f->options.loss.kind) || cli_only_spikes(f->response);
     f->options.loss.counts = f->counts;
-    int done = cli_model_check(&f->model, "fit");
+    int done = cli_inputs_check(&f->inputs, "fit");
+    if (!done) done = cli_model_check(&f->model, "fit");
     return done ? done : CLI_GO;
 }
 
@@ -137,6 +138,8 @@ static int parse(struct fit *f, int argc, char **argv)
         { 0, "dt",         "SECONDS", CLI_POSITIVE, &f->model.dt,   "duration of a frame (the model's)" },
         { 0, "fps",        "F",       CLI_POSITIVE, &f->fps,        "frames per second of the stimulus, when its frames are not steps" },
         { 0, "size",       "WxH",     CLI_SIZE,     &f->size,       "of stim: stimuli" },
+        CLI_CHANNELS_OPTION(f->inputs),
+        CLI_INPUT_OPTIONS(f->inputs),
         { 0, "bootstrap",  "N",       CLI_INT,      &f->bootstrap,  "samples for the intervals of the scores (1000); 0: none" },
         { 0, "chunk",      "N",       CLI_COUNT,    &o->chunk,      "frames computed at once; changes memory, not what is fitted" },
         { 0, "truncate",   NULL,      CLI_FLAG,     &o->truncate,   "gradients do not pass from chunk to chunk" },
@@ -169,11 +172,14 @@ static int open_all(struct fit *f)
     if (cli_writable(f->out)) return 1;
     if (!(f->context = cli_open(f->device, f->threads))) return 1;
     if (cli_model_open(&f->model, f->context)) return 1;
+    if (cli_inputs_open(&f->inputs, &f->model)) return 1;
     const convis_recording_options o = { .stimulus = f->stimulus, .response = f->response, .mask = f->mask,
         .dt = cli_model_dt(&f->model), .fps = f->fps, .skip = f->skip, .from = f->from, .frames = f->frames_asked,
-        .width = f->size.width, .height = f->size.height };
+        .width = f->size.width, .height = f->size.height, .channels = cli_inputs_kind(&f->inputs), .declared = f->inputs.movie_channels,
+        .inputs = f->inputs.at, .input_count = f->inputs.count };
     if (convis_recording_open(f->context, &o, &f->recording)) return cli_report(f->context);
     convis_recording_info_get(f->recording, &f->info);
+    if (cli_inputs_movie(&f->inputs, f->stimulus, f->info.channels)) return 1;
     if (cli_model_build(&f->model, f->info.width, f->info.height)) return 1;
     if (cli_model_output(&f->model, f->output, f->path, sizeof f->path)) return 1;
     f->options.output = f->path;

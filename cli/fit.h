@@ -1,12 +1,14 @@
 /* fit.h - one `convis fit`: what was asked for, what is open, what came out. fit.c carries it; fit_report.c tells of it. */
 #ifndef CONVIS_CLI_FIT_H
 #define CONVIS_CLI_FIT_H
+#include "inputs.h"
 #include "model.h"
 #include <convis/fit.h>
 
 struct fit {
     /* asked for */
     cli_model   model;
+    cli_inputs  inputs;
     const char *stimulus, *response, *mask, *output, *out, *device, *report_folder;
     cli_list    free, regularize;
     cli_size    size;

@@ -1,6 +1,7 @@
 /* gradcheck.c - convis gradcheck: are a model's gradients those of the numbers it computes?
  *
  * Differences need double precision, so the command hands over to convis-double, the same program built with it. */
+#include "inputs.h"
 #include "model.h"
 #include <convis/fit.h>
 #include <errno.h>
@@ -23,6 +24,7 @@ static const double TOLERANCE = 1e-4;                    /* in double precision 
 
 struct check {
     cli_model   model;
+    cli_inputs  inputs;
     const char *output;
     cli_size    size;
     double      low, high;
@@ -40,6 +42,7 @@ static int parse(struct check *k, int argc, char **argv)
     const cli_option options[] = {
         { 0, "output",    "PATH",    CLI_TEXT,     &k->output,     "of which output (the last)" },
         { 0, "size",      "WxH",     CLI_SIZE,     &k->size,       "of the movie (9x7)" },
+        CLI_CHANNELS_OPTION(k->inputs),
         { 0, "frames",    "N",       CLI_COUNT,    &o->frames,     "its length (24)" },
         { 0, "chunk",     "N",       CLI_COUNT,    &o->chunk,      "frames run together (7)" },
         { 0, "low",       "X",       CLI_NUMBER,   &k->low,        "darkest pixel (0)" },
@@ -57,7 +60,8 @@ static int parse(struct check *k, int argc, char **argv)
     int done = cli_parse(&PAGE, options, argc, argv, &words);
     if (done != CLI_GO) return done;
     k->model.name = words.at[0];
-    int wrong = cli_model_check(&k->model, "gradcheck");
+    int wrong = cli_inputs_check(&k->inputs, "gradcheck");
+    if (!wrong) wrong = cli_model_check(&k->model, "gradcheck");
     return wrong ? wrong : CLI_GO;
 }
 
@@ -96,7 +100,7 @@ static int run(struct check *k)
 {
     convis_gradcheck_report report = { 0 };
     double range;
-    if (!(k->context = cli_open("cpu", k->threads)) || cli_model_open(&k->model, k->context)) return 1;
+    if (!(k->context = cli_open("cpu", k->threads)) || cli_model_open(&k->model, k->context) || cli_inputs_open(&k->inputs, &k->model)) return 1;
     range = cli_model_setting(&k->model, "range");
     k->options.low = k->low;
     k->options.high = !isnan(k->high) ? k->high : range > 0 ? range : 1;
@@ -105,7 +109,9 @@ static int run(struct check *k)
     if (cli_model_output(&k->model, k->output, k->path, sizeof k->path)) return 1;
     k->options.output = k->path;
     k->options.samples = (int)k->samples;
-    k->options.frame = convis_movie_shape(1, k->size.height, k->size.width);
+    const int64_t channels = k->inputs.kind == CONVIS_RGB ? 3 : k->inputs.movie_channels ? k->inputs.movie_channels : 1;
+    if (cli_inputs_movie(&k->inputs, "the movie", channels)) return 1;
+    k->options.frame = (convis_shape){ { 1, channels, 1, k->size.height, k->size.width } };
     if (convis_gradcheck(k->model.model, &k->options, &report)) return cli_report(k->context);
     print_rows(k, &report);
     int status = 0;

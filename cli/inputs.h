@@ -1,10 +1,39 @@
-/* inputs.h - what a model takes as input beside its movie, --input NAME=FILE, and --channels of movies. */
+/* inputs.h - what a model takes as input: the channels of its movie, and what it takes beside it, --input NAME=FILE. */
 #ifndef CONVIS_CLI_INPUTS_H
 #define CONVIS_CLI_INPUTS_H
-#include "cli.h"
+#include "model.h"
+#include <convis/fit.h>
 #include <convis/io.h>
 
-/* --channel and --channels, either NULL, as options of a movie: CLI_GO, or 2 after the sentence. */
-int cli_channels(const char *command, const char *channel, const char *channels, int *pick, int *kind);
-#define CLI_CHANNELS_HELP "rgb: colour in three channels; gray: one, of arrays of three\nchannels, too (movies gray, arrays as they are)"
+enum { CLI_INPUTS = 32 };
+
+typedef struct cli_inputs {
+    /* asked for */
+    cli_list    files, rates;                            /* --input NAME=FILE, --input-fps NAME=F */
+    const char *channel, *channels;                      /* --channel, --channels; or NULL */
+    /* known once they are checked: of the movie, as convis_movie_options has them */
+    int         pick, kind;
+    /* known once the model is open */
+    const cli_model *model;
+    char        movie_name[64];
+    int64_t     movie_channels;                          /* that the model declares; 0: it takes any */
+    int         count;                                   /* inputs beside the movie, in the order in which the model declares them */
+    convis_recording_input at[CLI_INPUTS];
+    char        name[CLI_INPUTS][64];
+} cli_inputs;
+
+/* Rows of a table of options. */
+#define CLI_CHANNELS_OPTION(inputs) \
+        { 0, "channels", "KIND", CLI_TEXT, &(inputs).channels, \
+          "rgb: colour in three channels; gray: one, also of arrays of three\n(movies and pictures gray, arrays as they are)" }
+#define CLI_INPUT_OPTIONS(inputs) \
+        { 0, "input", "NAME=FILE", CLI_TEXTS, &(inputs).files, "what the model takes beside the movie, by its name; may be given again" }, \
+        { 0, "input-fps", "NAME=F", CLI_TEXTS, &(inputs).rates, "frames per second of that input, where its frames are not steps" }
+
+/* All return 0, or the exit status after the sentence was printed. */
+int cli_inputs_check(cli_inputs *, const char *command);     /* is what was asked for right, as words? Else 2 */
+int cli_inputs_open (cli_inputs *, const cli_model *);       /* of an open model: what it declares, and whether each is given */
+int cli_inputs_kind (const cli_inputs *);                    /* as options of recordings have it */
+/* Whether a movie, or a stimulus, of so many channels is one for the model. */
+int cli_inputs_movie(const cli_inputs *, const char *file, int64_t channels);
 #endif

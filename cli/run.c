@@ -45,8 +45,9 @@ static int parse(struct run *r, int argc, char **argv)
         { 0, "from",           "FRAME",     CLI_WHOLE,    &r->movie_options.from, "first frame of the input, from 0" },
         { 0, "frames",         "N",         CLI_COUNT,    &r->movie_options.frames, "how many frames of the input (all)" },
         { 0, "size",           "WxH",       CLI_SIZE,     &r->size,     "size of raw frames and stimuli; others are scaled to it" },
-        { 0, "channel",        "NAME",      CLI_TEXT,     &r->channel,  "of colour: luminance (default), red, green or blue" },
-        { 0, "channels",       "KIND",      CLI_TEXT,     &r->channels, CLI_CHANNELS_HELP },
+        { 0, "channel",        "NAME",      CLI_TEXT,     &r->inputs.channel,  "of colour: luminance (default), red, green or blue" },
+        CLI_CHANNELS_OPTION(r->inputs),
+        CLI_INPUT_OPTIONS(r->inputs),
         { 0, "device",         "NAME",      CLI_TEXT,     &r->device,   "auto, cpu, cpu:ISA, cuda:N, opencl:P.D (see 'convis devices')" },
         { 0, "threads",        "N",         CLI_INT,      &r->threads,  "how many threads compute (0: all cores)" },
         { 0, "chunk",          "N",         CLI_COUNT,    &r->chunk,    "steps computed at once; changes memory, never results" },
@@ -68,8 +69,10 @@ static int parse(struct run *r, int argc, char **argv)
     if (r->from_stdin && !r->size.width)
         return cli_usage("run", "raw frames on standard input need --size WxH");
     r->movie_options.batches = 1;
-    int wrong = cli_channels("run", r->channel, r->channels, &r->movie_options.channel, &r->movie_options.channels);
-    if (wrong != CLI_GO) return wrong;
+    int wrong = cli_inputs_check(&r->inputs, "run");
+    if (wrong) return wrong;
+    r->movie_options.channel = r->inputs.pick;
+    r->movie_options.channels = r->inputs.kind;
     wrong = cli_model_check(&r->of, "run");
     if (wrong) return wrong;
     return run_outputs_check(r);
@@ -103,8 +106,11 @@ static int open_model(struct run *r)
 
     r->movie_options.dt = cli_model_dt(&r->of);
     r->movie_options.ppd = cli_model_setting(&r->of, "ppd");
+    if (cli_inputs_open(&r->inputs, &r->of)) return 1;
+    r->movie_options.declared = r->inputs.movie_channels;
     if (convis_movie_open(r->context, r->input, &r->movie_options, &r->movie)) return cli_report(r->context);
     convis_movie_info_get(r->movie, &r->info);
+    if (cli_inputs_movie(&r->inputs, r->input, r->info.channels)) return 1;
 
     if (cli_model_build(&r->of, r->info.width, r->info.height)) return 1;
     r->model = r->of.model;

@@ -15,7 +15,8 @@ struct run_probe {
 struct run {
     /* asked for */
     cli_model of;                                        /* what is run */
-    const char *input, *units_file, *channel, *channels, *device;
+    const char *input, *units_file, *device;
+    cli_inputs  inputs;
     const char *load_state, *save_state, *save_params, *save_xml;
     cli_list outs, probe_texts;
     cli_size size;

@@ -1,5 +1,5 @@
 /* sta.c - convis sta: what was seen before spikes: their average, and the directions in which their variance differs. */
-#include "cli.h"
+#include "inputs.h"
 #include <convis/fit.h>
 #include <convis/io.h>
 #include <math.h>
@@ -28,6 +28,7 @@ struct sta {
     convis_sta_options options;
     const char *file, *plot, *title;
     cli_size size;
+    cli_inputs colour;                                   /* --channels */
     int eigenvectors, shuffles, threads, quiet;
     char *command;
     convis_context *context;
@@ -60,12 +61,15 @@ static int parse(struct sta *s, int argc, char **argv)
         { 0, "from",      "FRAME",   CLI_WHOLE,    &s->of.from,        "first frame, from 0" },
         { 0, "frames",    "N",       CLI_COUNT,    &s->of.frames,      "how many frames (all)" },
         { 0, "size",      "WxH",     CLI_SIZE,     &s->size,           "of stim: stimuli" },
+        CLI_CHANNELS_OPTION(s->colour),
         { 0, "threads",   "N",       CLI_INT,      &s->threads,        "how many threads compute (0: all cores)" },
         { 'q', "quiet",   NULL,      CLI_FLAG,     &s->quiet,          "no summary" },
         { 0 }
     };
     int done = cli_parse(&PAGE, options, argc, argv, &words);
     if (done != CLI_GO) return done;
+    if ((done = cli_inputs_check(&s->colour, "sta"))) return done;
+    s->of.channels = cli_inputs_kind(&s->colour);
     if (!s->of.stimulus) return cli_usage("sta", "--stimulus FILE is missing");
     if (!s->of.response) return cli_usage("sta", "--response FILE is missing");
     if (!s->file) return cli_usage("sta", "-o FILE is missing");

@@ -420,6 +420,40 @@ static void responses_of_every_shape(void **state)
 }
 
 /* NaN, a mask of every shape, and skip, each on its own and together. */
+/* What convis run writes of an output is a response, a unit a number of its frames. */
+static void maps_are_responses(void **state)
+{
+    (void)state;
+    const int64_t movie[] = { T, Y, X }, map[] = { T, 2, 3 }, maps[] = { 2, T, 1, 3 }, both[] = { T, T, 3 };
+    convis_recording_info info;
+    put_npy("s.npy", "|u1", 3, movie, -1, 0);
+    put_npy("map.npy", "<f4", 3, map, -1, 0);
+    put_npy("maps.npy", "<f4", 4, maps, 0, 0);
+    put_npy("both.npy", "<f4", 3, both, -1, 0);
+    for (int several = 0; several < 2; several++) {
+        convis_recording_options o = { .stimulus = "s.npy", .response = several ? "maps.npy" : "map.npy", .dt = 0.01 };
+        o.mask = o.response;
+        convis_recording *r;
+        convis_real got[T*6], mask[T*6];
+        OK(convis_recording_open(c, &o, &r));
+        convis_recording_info_get(r, &info);
+        assert_true(info.trials == 1 && info.units == 6);
+        for (int from = 0; from < T; from += 7) {
+            const int n = T - from < 9 ? T - from : 9;
+            OK(convis_recording_response(r, from, n, got, mask));
+            for (int k = 0; k < 6*n; k++) {
+                const int t = from + k/6, u = k%6, at = several ? (u/3*T + t)*3 + u%3 : 6*t + u, v = number(at);
+                assert_true(mask[k] == (v != 0) && got[k] == (convis_real)v);
+            }
+        }
+        convis_recording_close(&r);
+    }
+    convis_recording *r = opened("s.npy", "both.npy");       /* in doubt trials */
+    convis_recording_info_get(r, &info);
+    assert_true(info.trials == T && info.units == 3);
+    convis_recording_close(&r);
+}
+
 static void what_does_not_count(void **state)
 {
     (void)state;
@@ -492,7 +526,7 @@ static void sentences(void **state)
 {
     (void)state;
     const int64_t stimulus[] = { T, Y, X }, flat[] = { Y, X }, short_line[] = { T - 3 }, line[] = { T };
-    const int64_t four[] = { 2, TRIALS, T, N }, none[] = { T, 0 }, wide[] = { T + 1, 2 }, trials[] = { 2, T + 1, 2 };
+    const int64_t five[] = { 1, 2, T, 1, 3 }, four[] = { 2, TRIALS, T, N }, none[] = { T, 0 }, wide[] = { T + 1, 2 }, trials[] = { 2, T + 1, 2 };
     convis_recording *r;
     convis_recording_options o = { .stimulus = "s.npy", .response = "r.npy", .dt = 0.01 };
     convis_real got[T*Y*X];
@@ -501,6 +535,7 @@ static void sentences(void **state)
     put_npy("flat.npy", "<f4", 2, flat, -1, 0);
     put_npy("short.npy", "<f4", 1, short_line, -1, 0);
     put_npy("four.npy", "<f4", 4, four, -1, 0);
+    put_npy("five.npy", "<f4", 5, five, -1, 0);
     put_npy("none.npy", "<f4", 2, none, -1, 0);
     put_npy("wide.npy", "<f4", 2, wide, -1, 0);
     put_npy("trials.npy", "<f4", 3, trials, -1, 0);
@@ -522,7 +557,8 @@ static void sentences(void **state)
     OPENING(CONVIS_ESHAPE, "short.npy: a response of 37 frames", "expected 40, as many as s.npy has", o_.response = "short.npy");
     OPENING(CONVIS_ESHAPE, "wide.npy: a response of 41 frames (shape (41, 2))", "as s.npy", o_.response = "wide.npy");
     OPENING(CONVIS_ESHAPE, "trials.npy: a response of 41 frames", "as s.npy", o_.response = "trials.npy");
-    OPENING(CONVIS_ESHAPE, "four.npy: shape (2, 2, 40, 6)", "(trials, T, N)", o_.response = "four.npy");
+    OPENING(CONVIS_ESHAPE, "four.npy: a response of 2 frames (shape (2, 2, 40, 6))", "expected 40", o_.response = "four.npy");
+    OPENING(CONVIS_ESHAPE, "five.npy: shape (1, 2, 40, 1, 3)", "(trials, T, N) or a map", o_.response = "five.npy");
     OPENING(CONVIS_ESHAPE, "none.npy: shape (40, 0)", "none of them 0", o_.response = "none.npy");
     OPENING(CONVIS_ESHAPE, "none.npy: shape (40, 0)", "(T, Y, X)", o_.stimulus = "none.npy");
     OPENING(CONVIS_ESHAPE, "r.npy: a response of 40 frames", "expected 4, as many as flat.npy has", o_.stimulus = "flat.npy");
@@ -725,6 +761,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(inputs_go_along_with_the_stimulus),
         cmocka_unit_test(inputs_that_do_not_go_along),
         cmocka_unit_test(responses_of_every_shape),
+        cmocka_unit_test(maps_are_responses),
         cmocka_unit_test(what_does_not_count),
         cmocka_unit_test(spikes_are_counted_in_bins),
         cmocka_unit_test(sentences),

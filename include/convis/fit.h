@@ -19,7 +19,8 @@ extern "C" {
  * Neither need fit into memory: frames are read when they are asked for, in any order. Stimulus: .npy, .npz or .h5 arrays
  * (T), (T, N), (T, Y, X), (C, T, Y, X) or (1, C, T, Y, X), as <convis/io.h> reads them, streamed; whatever convis_movie_open reads
  * besides, and arrays whose channels are to become others, are read into memory.
- * Response: an array (T), (T, N) or (trials, T, N); spikes (.spk, .csv, .h5) are counted in bins of dt. One frame of the
+ * Response: an array (T), (T, N) or (trials, T, N), or a map (T, Y, X) or (C, T, Y, X), as convis run writes it, each number of whose
+ * frames is a unit; spikes (.spk, .csv, .h5) are counted in bins of dt. One frame of the
  * stimulus is one row of the response. Response values that are NaN count as not measured (mask 0). */
 typedef struct convis_recording convis_recording;
 /* What a model hears beside the movie, by the name of its input: an array or movie as the stimulus, or spikes, which are counted in

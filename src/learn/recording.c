@@ -307,25 +307,33 @@ convis_status convis_recording_input_read(convis_recording *r, int index, int64_
 
 /* ---- Responses that are arrays ---- */
 
-/* (T), (T, N) or (trials, T, N). */
-static int time_axis(const convis_numbers *n) { return n->dims == 3; }
+/* (T), (T, N) or (trials, T, N); or a map as convis run writes it, (T, Y, X) or (C, T, Y, X), whose numbers of a frame are units. */
+static int is_map(const convis_recording *r, const convis_numbers *n)
+{
+    return n->dims == 4 || (n->dims == 3 && n->dim[1] != r->length && n->dim[0] == r->length);
+}
+
+static int time_axis(const convis_recording *r, const convis_numbers *n)
+{
+    return n->dims == 4 || (n->dims == 3 && !is_map(r, n));
+}
 
 static convis_status response_shape(convis_recording *r)
 {
     const convis_numbers *n = r->response;
     char text[CONVIS_SHAPE_TEXT];
-    int good = n->dims >= 1 && n->dims <= 3;
+    int good = n->dims >= 1 && n->dims <= 4;
     for (int d = 0; d < n->dims; d++) good &= n->dim[d] > 0;
     if (!good)
-        return convis_fail(r->context, CONVIS_ESHAPE, "%s: shape %s, expected a response: (T), (T, N) or (trials, T, N), none of them 0",
-                           n->name,
-                           convis_numbers_shape_text(n, text));
-    const int64_t frames = n->dim[time_axis(n)];
+        return convis_fail(r->context, CONVIS_ESHAPE, "%s: shape %s, expected a response: (T), (T, N), (trials, T, N) or a map, none of "
+                           "them 0", n->name, convis_numbers_shape_text(n, text));
+    const int64_t frames = n->dim[time_axis(r, n)];
     if (frames != r->length)
         return convis_fail(r->context, CONVIS_ESHAPE, "%s: a response of %lld frames (shape %s), expected %lld, as many as %s has", n->name,
                            (long long)frames, convis_numbers_shape_text(n, text), (long long)r->length, r->stimulus_name);
-    r->info.trials = n->dims == 3 ? n->dim[0] : 1;
+    r->info.trials = n->dims == 3 && !is_map(r, n) ? n->dim[0] : 1;
     r->info.units = n->dims > 1 ? n->dim[n->dims - 1] : 1;
+    if (is_map(r, n)) r->info.units = n->rows*n->row/frames;
     return CONVIS_OK;
 }
 
@@ -334,12 +342,30 @@ static convis_status mask_shape(convis_recording *r)
 {
     const convis_numbers *n = r->mask;
     char text[CONVIS_SHAPE_TEXT];
-    const int fits = n->dims >= 1 && n->dims <= 3 && n->dim[time_axis(n)] == r->length && (n->dims < 3 || n->dim[0] == r->info.trials)
-                  && (n->dims < 2 || n->dim[n->dims - 1] == r->info.units);
+    int fits = n->dims >= 1 && n->dims <= 4 && n->dim[time_axis(r, n)] == r->length;
+    if (fits && is_map(r, n)) fits = n->rows*n->row == r->length*r->info.units;
+    else fits = fits && (n->dims < 3 || n->dim[0] == r->info.trials) && (n->dims < 2 || n->dim[n->dims - 1] == r->info.units);
     return fits ? CONVIS_OK
          : convis_fail(r->context, CONVIS_ESHAPE, "%s: shape %s, expected that of the response %s: (%lld, %lld, %lld), or without trials "
                        "or units", n->name, convis_numbers_shape_text(n, text), r->response_name, (long long)r->info.trials,
                        (long long)r->length, (long long)r->info.units);
+}
+
+/* Frames of a map, as (count, units). */
+static convis_status read_map_rows(convis_recording *r, convis_numbers *n, int64_t at, int64_t count, convis_real *to)
+{
+    const int64_t units = r->info.units, batch = r->raw_bytes/(units*n->dtype.size);
+    int64_t start[CONVIS_ARRAY_DIMS], some[CONVIS_ARRAY_DIMS];
+    const convis_movie_options o = { .channels = CONVIS_ALL_CHANNELS, .declared = n->dim[0] };   /* whatever it looks like */
+    convis_layout l;
+    convis_status status = convis_numbers_layout(n, &o, &l);
+    for (int64_t done = 0, now; done < count && !status; done += now) {
+        now = count - done < batch ? count - done : batch;
+        convis_layout_box(&l, n, at + done, now, start, some);
+        status = n->box(n, start, some, r->raw);
+        if (!status) convis_layout_place(&l, n, r->raw, now, to + done*units);
+    }
+    return status;
 }
 
 /* Frames of one trial, as (count, units); what the array lacks is the same for all. `at` is a frame of the file. */
@@ -347,7 +373,8 @@ static convis_status read_rows(convis_recording *r, convis_numbers *n, int64_t t
 {
     const int64_t units = r->info.units, row = n->dims > 1 ? units : 1, batch = r->raw_bytes/(row*n->dtype.size);
     int64_t start[CONVIS_ARRAY_DIMS] = { n->dims == 3 ? trial : 0 }, some[CONVIS_ARRAY_DIMS] = { 1, row, row };
-    const int axis = time_axis(n);
+    const int axis = time_axis(r, n);
+    if (is_map(r, n)) return read_map_rows(r, n, at, count, to);
     for (int64_t done = 0, now; done < count; done += now) {
         now = count - done < batch ? count - done : batch;
         start[axis] = at + done;
