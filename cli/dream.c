@@ -198,8 +198,10 @@ static int plan(struct dream *d, cli_model *m, const char *path)
     while (convis_list(m->model, CONVIS_LAYER, (int)layers, &item)) layers++;
     int64_t fits = 64*1000*1000/(convis_elements(movie_shape(d, 1))*layers*4*(int64_t)sizeof(convis_real)) + 1;
     if (!d->options.chunk && chunk.dim[CONVIS_T] > fits) chunk.dim[CONVIS_T] = fits;
-    if (convis_want(m->model, "input") || convis_keep(m->model, path) || convis_plan(m->model, chunk)) return cli_report(d->context);
-    return 0;
+    convis_status status = convis_want(m->model, "input");
+    if (!status) status = convis_keep(m->model, path);
+    if (!status) status = convis_plan(m->model, chunk);
+    return status ? cli_inputs_report(&d->inputs, d->context, status, d->channels) : 0;
 }
 
 static int open_models(struct dream *d)

@@ -177,7 +177,8 @@ static int run_model(struct eval *e)
     convis_recording_info_get(e->recording, &info);
     if (cli_inputs_movie(&e->inputs, e->stimulus, info.channels)) return 1;
     if (cli_model_build(&e->model, info.width, info.height) || cli_model_output(&e->model, e->output, path, sizeof path)) return 1;
-    return convis_predict(e->model.model, e->recording, path, e->chunk, e->p) ? cli_report(e->context) : 0;
+    const convis_status status = convis_predict(e->model.model, e->recording, path, e->chunk, e->p);
+    return status ? cli_inputs_report(&e->inputs, e->context, status, info.channels) : 0;
 }
 
 /* ---- Arrays ---- */

@@ -257,7 +257,7 @@ int cli_fit(int argc, char **argv)
             cli_progress_begin(&f->bar, f->options.epochs, f->quiet);
             convis_status done = convis_fit(f->model.model, f->recording, &f->options, &f->report);
             cli_progress_end(&f->bar);
-            if (done) status = cli_report(f->context);
+            if (done) status = cli_inputs_report(&f->inputs, f->context, done, f->info.channels);
         }
         /* What is left after a failure are the last good parameters: worth keeping when there was progress. */
         if (!status || f->report.best_epoch > 0) {

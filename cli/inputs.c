@@ -119,6 +119,12 @@ int cli_inputs_open(cli_inputs *in, const cli_model *m)
 
 int cli_inputs_kind(const cli_inputs *in) { return in->kind == CONVIS_ALL_CHANNELS ? 0 : in->kind; }
 
+int cli_inputs_report(const cli_inputs *in, const convis_context *c, convis_status status, int64_t channels)
+{
+    if (status != CONVIS_ESHAPE || in->movie_channels) return cli_report(c);
+    return cli_fail("%s; the movie has %lld channel%s (see --channels)", convis_message(c), (long long)channels, channels == 1 ? "" : "s");
+}
+
 int cli_inputs_movie(const cli_inputs *in, const char *file, int64_t channels)
 {
     const int64_t takes = in->movie_channels;

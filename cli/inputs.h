@@ -34,6 +34,8 @@ typedef struct cli_inputs {
 int cli_inputs_check(cli_inputs *, const char *command);     /* is what was asked for right, as words? Else 2 */
 int cli_inputs_open (cli_inputs *, const cli_model *);       /* of an open model: what it declares, and whether each is given */
 int cli_inputs_kind (const cli_inputs *);                    /* as options of recordings have it */
+/* The context's sentence; where sizes do not fit together, and channels may be why, with how many the movie has. */
+int cli_inputs_report(const cli_inputs *, const convis_context *, convis_status, int64_t channels);
 /* Whether a movie, or a stimulus, of so many channels is one for the model. */
 int cli_inputs_movie(const cli_inputs *, const char *file, int64_t channels);
 #endif

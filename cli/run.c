@@ -145,7 +145,8 @@ static int plan(struct run *r)
         return cli_fail("--chunk: %lld steps of %lld x %lld pixels do not fit into memory",
                         (long long)r->chunk, (long long)r->info.width, (long long)r->info.height);
     const convis_shape shape = convis_movie_view(r->movie, NULL, r->chunk).shape;
-    if (convis_plan(r->model, shape)) return cli_report(r->context);
+    const convis_status planned = convis_plan(r->model, shape);
+    if (planned) return cli_inputs_report(&r->inputs, r->context, planned, r->info.channels);
     if (getenv("CONVIS_VERBOSE") && convis_device_bytes(r->model))
         cli_say("%s: %.1f MB of its memory", convis_device_name(r->context), 1e-6*(double)convis_device_bytes(r->model));
     convis_item layer;

@@ -50,7 +50,7 @@ yes 'and run'                       convis run fitted.h5 rgb.npy -o seen.npy -q
 yes 'is scored'                     convis eval fitted.h5 --stimulus rgb.npy --response rate.npy --bootstrap 0
 is  'as the cell that it was'       awk '$1 == "0" && $4 > 0.999 { found = 1 } END { exit !found }' out
 yes 'is seen by its average'        convis sta --stimulus rgb.npy --response rate.npy --dt 0.0166667 --lags 2 --shuffles 0 -o sta.npy
-no  'of no colour'     1 'weights'  convis run fitted.h5 gray.npy -o seen.npy -q
+no  'of no colour'     1 'the movie has 1 channel (see --channels)'   convis run fitted.h5 gray.npy -o seen.npy -q
 
 # ---- Movies side by side ----
 
