@@ -27,7 +27,7 @@ static const cli_page PAGE = {
 enum { WEIGHTS = 64, CHUNK_BYTES = 16*1000*1000 };
 
 struct convert {
-    const char *in, *out, *units_file, *name, *kernel, *shape, *numerics, *weights;
+    const char *in, *out, *units_file, *name, *kernel, *shape, *numerics, *weights, *extent;
     cli_inputs colour;                                   /* --channel, --channels */
     cli_size size;
     double   fps, dt;

@@ -223,7 +223,7 @@ static void listed_cells(const char *text, struct convis_cells *cells, int64_t *
 {
     struct convis_retina r;
     struct convis_retina_map map;
-    struct convis_warnings w = { NULL, 0 };
+    struct convis_warnings w = { 0 };
     if (convis_xml_read(c, "lists.xml", text, strlen(text), &r, &w)) fail_msg("%s", convis_message(c));
     assert_int_equal(w.count, 0);
     assert_int_equal(convis_retina_map(c, &r, 14, 12, &map), CONVIS_OK);
