@@ -137,16 +137,18 @@ static void start(bench b, const char *kernel, void *const *buffers, convis_span
 static void lists_its_devices(void **state)
 {
     convis_device_info info = { .usable = 0 };
+    char why[CONVIS_WHY];
     (void)state;
-    assert_int_equal(convis_device_cuda.list(0, &info), 1);
+    assert_int_equal(convis_device_cuda.drivers(why), 1);
+    assert_int_equal(convis_device_cuda.list(0, 0, &info), 1);
     assert_string_equal(info.name, "cuda:0");
     assert_string_equal(info.title, "stand-in for a CUDA card");
     assert_string_equal(info.why, "");
     assert_int_equal(info.usable, 1);
     assert_int_equal(info.is_gpu, 1);
     assert_int_equal(info.memory, (int64_t)8 << 30);
-    assert_int_equal(convis_device_cuda.list(1, &info), 0);
-    assert_int_equal(convis_device_cuda.list(-1, &info), 0);
+    assert_int_equal(convis_device_cuda.list(0, 1, &info), 0);
+    assert_int_equal(convis_device_cuda.list(0, -1, &info), 0);
 }
 
 static void moves_memory(void **state)

@@ -1,5 +1,6 @@
 /* context.c - the last error of a context, its threads. */
 #include "context.h"
+#include "text.h"
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -22,7 +23,7 @@ convis_status convis_fail(convis_context *c, convis_status status, const char *f
 {
     va_list ap;
     va_start(ap, format);
-    if (c) vsnprintf(c->message, sizeof c->message, format, ap);
+    if (c) convis_vshorten(c->message, sizeof c->message, format, ap);
     va_end(ap);
     return status;
 }
@@ -33,7 +34,7 @@ convis_status convis_fail_before(convis_context *c, convis_status status, const 
     va_list ap;
     if (status == CONVIS_ENOMEM) return status;
     va_start(ap, format);
-    vsnprintf(before, sizeof before, format, ap);
+    convis_vshorten(before, sizeof before, format, ap);
     va_end(ap);
     memcpy(after, c->message, sizeof after);
     return convis_fail(c, status, "%s%s", before, after);

@@ -3,9 +3,18 @@
 #ifndef CONVIS_NAMES_H
 #define CONVIS_NAMES_H
 #include <convis/layer.h>
+#include <stdarg.h>
 
 /* Foreign text fit for a sentence: short, no control characters. */
 const char *convis_quoted(char buffer[64], const char *text);
+/* snprintf for texts that come from outside and may be of any length: what does not fit ends in "...", so that it is seen. 1: all of
+ * it is there. For what is read again (paths, keys) there must be room for all. */
+int convis_shorten(char *to, size_t size, const char *format, ...)
+#if defined(__GNUC__)
+    __attribute__((format(printf, 3, 4)))
+#endif
+    ;
+int convis_vshorten(char *to, size_t size, const char *format, va_list);
 /* Memory of convis_obtain; NULL when there is none left. */
 char *convis_copy_text(convis_context *, const char *text);
 

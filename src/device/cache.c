@@ -22,14 +22,21 @@ static uint64_t hash(const void *data, size_t size, uint64_t h)
     return h ^ h >> 29;
 }
 
-/* The folder, which is made when it is missing; 0: there is none. */
-static int folder(char *path, size_t size)
+/* The folder, with `more` bytes of room behind it; NULL: there is none. */
+static char *folder(convis_context *c, size_t more)
 {
     const char *own = getenv("CONVIS_CACHE"), *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
-    int n = own ? snprintf(path, size, "%s", own)
-          : xdg && *xdg == '/' ? snprintf(path, size, "%s/convis", xdg)
-          : home && *home == '/' ? snprintf(path, size, "%s/.cache/convis", home) : 0;
-    if (n <= 0 || (size_t)n >= size) return 0;
+    const char *in = own ? own : xdg && *xdg == '/' ? xdg : home && *home == '/' ? home : "";
+    const char *part = own ? "" : in == xdg ? "/convis" : "/.cache/convis";
+    const size_t size = strlen(in) + strlen(part) + more + 1;
+    char *path = *in ? convis_obtain(c, size) : NULL;
+    if (path) snprintf(path, size, "%s%s", in, part);
+    return path;
+}
+
+/* Makes it when it is missing. */
+static int make_folder(char *path)
+{
     for (char *at = path + 1; *at; at++) {
         if (*at != '/') continue;
         *at = 0;
@@ -40,20 +47,27 @@ static int folder(char *path, size_t size)
     return !mkdir(path, 0777) || errno == EEXIST;
 }
 
-static int file_of(const char *key, char *path, size_t size)
+/* Its path, with `more` bytes of room behind it, to be released; NULL: there is nowhere to keep it. */
+static char *file_of(convis_context *c, const char *key, size_t more)
 {
-    char in[768];
-    size_t n = strlen(key);
-    return folder(in, sizeof in)
-        && (size_t)snprintf(path, size, "%s/%016" PRIx64 "%016" PRIx64, in, hash(key, n, 14695981039346656037u), hash(key, n, 7)) < size;
+    enum { NAME = 1 + 16 + 16 };
+    const size_t n = strlen(key);
+    char *path = folder(c, NAME + more);
+    if (path && !make_folder(path)) {
+        convis_release(c, path);
+        path = NULL;
+    }
+    if (path) sprintf(path + strlen(path), "/%016" PRIx64 "%016" PRIx64, hash(key, n, 14695981039346656037u), hash(key, n, 7));
+    return path;
 }
 
 void *convis_cache_read(convis_context *c, const char *key, size_t *size)
 {
-    char path[1024];
     head h;
     *size = 0;
-    FILE *f = file_of(key, path, sizeof path) ? fopen(path, "rb") : NULL;
+    char *path = file_of(c, key, 0);
+    FILE *f = path ? fopen(path, "rb") : NULL;
+    convis_release(c, path);
     if (!f) return NULL;
     const size_t n = strlen(key);
     char *data = NULL;
@@ -70,18 +84,25 @@ void *convis_cache_read(convis_context *c, const char *key, size_t *size)
     return memmove(data, data + n, h.size);
 }
 
+static int write_file(const char *path, const head *h, const char *key, const void *data)
+{
+    FILE *f = fopen(path, "wb");
+    if (!f) return 0;
+    const int good = fwrite(h, sizeof *h, 1, f) == 1 && fwrite(key, h->key_size, 1, f) == 1 && fwrite(data, h->size, 1, f) == 1;
+    return !fclose(f) && good;
+}
+
 /* Beside its place first, so that nobody ever reads half of it. */
 void convis_cache_write(convis_context *c, const char *key, const void *data, size_t size)
 {
-    char path[1024], temporary[1056];
+    enum { NUMBER = 32 };
     head h = { .key_size = strlen(key), .size = size, .sum = hash(data, size, 1) };
-    (void)c;
-    if (!size || size > LARGEST || !file_of(key, path, sizeof path)) return;
-    memcpy(h.magic, MAGIC, sizeof MAGIC);
-    snprintf(temporary, sizeof temporary, "%s.%ld", path, (long)getpid());
-    FILE *f = fopen(temporary, "wb");
-    if (!f) return;
-    int good = fwrite(&h, sizeof h, 1, f) == 1 && fwrite(key, h.key_size, 1, f) == 1 && fwrite(data, size, 1, f) == 1;
-    if (fclose(f)) good = 0;
-    if (!good || rename(temporary, path)) unlink(temporary);
+    char *path = size && size <= LARGEST ? file_of(c, key, 0) : NULL, *temporary = path ? file_of(c, key, NUMBER) : NULL;
+    if (temporary) {
+        memcpy(h.magic, MAGIC, sizeof MAGIC);
+        snprintf(temporary + strlen(temporary), NUMBER, ".%ld", (long)getpid());
+        if (!write_file(temporary, &h, key, data) || rename(temporary, path)) unlink(temporary);
+    }
+    convis_release(c, path);
+    convis_release(c, temporary);
 }

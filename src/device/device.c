@@ -1,5 +1,6 @@
 /* device.c - devices by name, their faults, and programs that are compiled once and kept on disk. */
 #include "device.h"
+#include "base/text.h"
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,12 +8,14 @@
 
 static const convis_device_type *const TYPES[] = { &convis_device_cuda, &convis_device_opencl };
 enum { TYPE_COUNT = sizeof TYPES/sizeof *TYPES };
+extern const char *const convis_frames_source[];         /* frames.c */
 
 /* ---- Lists and names ---- */
 
 static int list_processor(int index, convis_device_info *info)
 {
     int usable = 0;
+    *info = (convis_device_info){ .usable = 0 };
     const char *isa = convis_isa(index, &usable);
     if (!isa) return 0;
     snprintf(info->name, sizeof info->name, "cpu:%s", isa);
@@ -22,21 +25,47 @@ static int list_processor(int index, convis_device_info *info)
     return 1;
 }
 
-/* The lists of all kinds, one behind the other. */
-int convis_device_list(int index, convis_device_info *info)
+/* The devices of one driver, or the line that says why it is refused. */
+static int list_driver(const convis_device_type *type, int driver, int index, int again, convis_device_info *info)
 {
-    for (int kind = -1; index >= 0 && kind < TYPE_COUNT; kind++) {
-        int (*const list)(int, convis_device_info *) = kind < 0 ? list_processor : TYPES[kind]->list;
-        int length = 0;
-        for (; length <= index; length++) {
-            *info = (convis_device_info){ .usable = 0 };
-            if (!list(length, info)) break;
-        }
-        if (length > index) return 1;
+    *info = (convis_device_info){ .usable = 0 };
+    if (!convis_driver_refused(type, driver, again, info->why)) return type->list(driver, index, info);
+    if (driver) snprintf(info->name, sizeof info->name, "%s:%d", type->name, driver);
+    else snprintf(info->name, sizeof info->name, "%s", type->name);
+    return index == 0;
+}
+
+/* Those of all its drivers, one behind the other; without any the line that says why. */
+static int list_type(const convis_device_type *type, int index, int again, convis_device_info *info)
+{
+    char why[CONVIS_WHY];
+    const int drivers = convis_driver_refused(type, -1, again, why) ? 0 : type->drivers(why);
+    int lines = 0;
+    for (int driver = 0, own; driver < drivers; driver++, lines += own)
+        for (own = 0; list_driver(type, driver, own, again, info); own++) if (lines + own == index) return 1;
+    *info = (convis_device_info){ .usable = 0 };
+    if (lines || index) return 0;
+    snprintf(info->name, sizeof info->name, "%s", type->name);
+    strcpy(info->why, why[0] ? why : "no driver of it has a device");
+    return 1;
+}
+
+/* The lists of all types, one behind the other. */
+static int list_all(int index, int again, convis_device_info *info)
+{
+    int length = 0;
+    if (index < 0) return 0;
+    for (; list_processor(length, info); length++) if (length == index) return 1;
+    for (int k = 0; k < TYPE_COUNT; k++) {
         index -= length;
+        for (length = 0; list_type(TYPES[k], length, again, info); length++) if (length == index) return 1;
     }
     return 0;
 }
+
+int convis_device_list(int index, convis_device_info *info) { return list_all(index, 1, info); }
+
+int convis_device_list_known(int index, convis_device_info *info) { return list_all(index, 0, info); }
 
 /* "opencl" of "opencl:1.0". */
 static int is_of_kind(const char *name, const char *kind)
@@ -45,18 +74,27 @@ static int is_of_kind(const char *name, const char *kind)
     return !strncmp(name, kind, n) && (!name[n] || name[n] == ':');
 }
 
-/* The device of this name, or the first usable one of this kind; NULL with the sentence left. */
+/* The device of this name, or the first usable one of this type; 0 with the reason left. A driver that was refused before is tried
+ * again when there is no other. */
+static int look_up_in(const convis_device_type *type, const char *name, int again, convis_device_info *found, char why[CONVIS_WHY])
+{
+    const int any = !strcmp(name, type->name);
+    for (int index = 0; list_type(type, index, again, found); index++) {
+        if (any ? found->usable : !strcmp(found->name, name) && found->usable) return 1;
+        if (found->why[0] && (!why[0] || !strcmp(found->name, name))) convis_shorten(why, CONVIS_WHY, "%s", found->why);
+    }
+    return 0;
+}
+
+/* NULL with the sentence left. */
 static const convis_device_type *look_up(convis_context *c, const char *name, convis_device_info *found)
 {
-    char why[sizeof found->why] = "";
     for (int k = 0; k < TYPE_COUNT; k++) {
+        char why[CONVIS_WHY] = "";
         if (!is_of_kind(name, TYPES[k]->name)) continue;
-        const int any = !strcmp(name, TYPES[k]->name);
-        *found = (convis_device_info){ .usable = 0 };
-        for (int index = 0; TYPES[k]->list(index, found); index++, *found = (convis_device_info){ .usable = 0 }) {
-            if (any ? found->usable : !strcmp(found->name, name) && found->usable) return TYPES[k];
-            if (found->why[0] && (!why[0] || !strcmp(found->name, name))) snprintf(why, sizeof why, "%s", found->why);
-        }
+        if (look_up_in(TYPES[k], name, 0, found, why)) return TYPES[k];
+        why[0] = 0;
+        if (look_up_in(TYPES[k], name, 1, found, why)) return TYPES[k];
         convis_fail(c, CONVIS_EDEVICE, "device '%s': %s", name, why[0] ? why : "there is none of this number ('convis devices' lists them)");
         return NULL;
     }
@@ -64,23 +102,56 @@ static const convis_device_type *look_up(convis_context *c, const char *name, co
     return NULL;
 }
 
+static convis_status open_listed(convis_context *c, const convis_device_type *type, const convis_device_info *info, convis_device **device)
+{
+    convis_device *d = *device = convis_obtain(c, sizeof *d);
+    if (!d) return CONVIS_ENOMEM;
+    d->type = type;
+    d->context = c;
+    snprintf(d->name, sizeof d->name, "%s", info->name);
+    snprintf(d->title, sizeof d->title, "%s", info->title);
+    d->memory = info->memory;
+    convis_status status = type->open(d);
+    if (status) convis_device_close(device);
+    return status;
+}
+
 convis_status convis_device_open(convis_context *c, const char *name, convis_device **device)
 {
     convis_device_info info;
     *device = NULL;
     const convis_device_type *type = look_up(c, name, &info);
-    if (!type) return CONVIS_EDEVICE;
-    convis_device *d = convis_obtain(c, sizeof *d);
-    if (!d) return CONVIS_ENOMEM;
-    d->type = type;
-    d->context = c;
-    snprintf(d->name, sizeof d->name, "%s", info.name);
-    snprintf(d->title, sizeof d->title, "%s", info.title);
-    d->memory = info.memory;
-    convis_status status = type->open(d);
-    if (status) convis_device_close(&d);
-    *device = d;
-    return status;
+    return type ? open_listed(c, type, &info, device) : CONVIS_EDEVICE;
+}
+
+/* ---- Trials ---- */
+
+#ifndef CONVIS_DOUBLE
+static void use(convis_device *d)
+{
+    const convis_span span = { .n = 1, .nt = 1, .dt = 1 };
+    float number = 0;
+    void *const buffers[] = { convis_device_obtain(d, sizeof number), NULL };
+    convis_program *p = buffers[0] ? convis_device_program(d, "frames", convis_frames_source) : NULL;
+    const convis_device_kernel *k = p ? convis_program_kernel(d, p, "frames_fill") : NULL;
+    if (k) convis_device_launch(d, k, buffers, &span, 0, 0);
+    if (k) convis_device_get(d, CONVIS_QUEUE_RUN, &number, buffers[0], sizeof number);
+    convis_device_release(d, buffers[0]);
+}
+#endif
+
+/* What it answers does not matter here, only that it does: its devices are asked again when they are listed or opened. */
+void convis_device_try(const convis_device_type *type, int driver)
+{
+    convis_device_info info = { .usable = 0 };
+    for (int k = 0; type->list(driver, k, &info); k++, info = (convis_device_info){ .usable = 0 }) {
+#ifndef CONVIS_DOUBLE
+        convis_context c = { .allocator = convis_plain_allocator };
+        convis_device *d = NULL;
+        if (info.usable && !open_listed(&c, type, &info, &d)) use(d);
+        convis_device_close(&d);
+#endif
+    }
 }
 
 /* ---- Faults ---- */
@@ -89,9 +160,9 @@ convis_status convis_device_fault(convis_device *d, convis_status status, const 
 {
     va_list ap;
     if (!d->status) {
-        int n = snprintf(d->sentence, sizeof d->sentence, "%s (%s): ", d->name, d->title);
+        const int n = snprintf(d->sentence, sizeof d->sentence, "%s (%s): ", d->name, d->title);       /* both are shorter */
         va_start(ap, format);
-        vsnprintf(d->sentence + n, sizeof d->sentence - (size_t)n, format, ap);
+        convis_vshorten(d->sentence + n, sizeof d->sentence - (size_t)n, format, ap);
         va_end(ap);
         d->status = status;
     }
@@ -168,11 +239,11 @@ static char *join(convis_context *c, const char *const *source)
 
 static void *compile(convis_device *d, const char *name, const char *text)
 {
-    char head[512];
-    size_t size = 0, n = (size_t)snprintf(head, sizeof head, "%s\n%s\n%s\n%s\n", d->type->name, d->title, d->version, CONVIS_VERSION);
-    char *key = convis_obtain(d->context, n + strlen(text) + 1);
+    size_t size = 0;
+    const size_t room = strlen(d->type->name) + strlen(d->version) + strlen(CONVIS_VERSION) + strlen(text) + 4;
+    char *key = convis_obtain(d->context, room);
     if (!key) return NULL;
-    strcpy(stpcpy(key, head), text);
+    snprintf(key, room, "%s\n%s\n%s\n%s", d->type->name, d->version, CONVIS_VERSION, text);
     void *kept = convis_cache_read(d->context, key, &size), *binary = kept;
     void *handle = d->type->compile(d, name, text, &binary, &size);
     if (handle && binary && binary != kept) convis_cache_write(d->context, key, binary, size);
@@ -292,6 +363,7 @@ void convis_device_close(convis_device **device)
         convis_release(d->context, p);
     }
     d->type->close(d);
+    convis_release(d->context, d->version);
     convis_release(d->context, d);
     *device = NULL;
 }

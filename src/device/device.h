@@ -9,6 +9,7 @@
 
 /* What is queued in one is done in order; convis_device_order orders two of them. */
 enum { CONVIS_QUEUE_RUN, CONVIS_QUEUE_IN, CONVIS_QUEUE_OUT, CONVIS_QUEUES };
+enum { CONVIS_WHY = sizeof ((convis_device_info *)0)->why };
 enum { CONVIS_KERNEL_BUFFERS = 16, CONVIS_TAIL_WORDS = 6, CONVIS_GROUP_SIZE = 128 };
 
 typedef struct convis_device convis_device;
@@ -18,8 +19,8 @@ typedef struct convis_device_type {
     int  host_visible;                           /* its memory is ours: nothing need be copied to and fro, and kernels are functions */
     int  tiled;                                  /* frames stay in a cache, of which threads here have tiles; else it is wide: the more
                                                     work at once the better */
-    /* The index-th of them, or of the reasons why there are none; 0 past the last. */
-    int  (*list)(int index, convis_device_info *);
+    int  (*drivers)(char why[CONVIS_WHY]);       /* how many there are; 0: none, and why */
+    int  (*list)(int driver, int index, convis_device_info *);           /* a driver's index-th device; 0 past the last */
     convis_status (*open)(convis_device *);      /* by its name, which is one of the list */
     void (*close)(convis_device *);
     int64_t (*room)(convis_device *);            /* bytes of memory that are free, as far as one can know; NULL: nobody counts them */
@@ -56,13 +57,22 @@ typedef struct convis_device_kernel { char name[64]; void *handle; int buffers; 
 struct convis_device {
     const convis_device_type *type;
     convis_context *context;
-    char    name[32], title[128], version[160];  /* version: of driver and compiler, a part of the cache's keys */
+    char    name[32], title[128];
+    char   *version;                             /* of device, driver and compiler, whole: a part of the cache's keys; convis_obtain */
     convis_status status;                        /* of the first fault */
     char    sentence[1024];
     int64_t memory, most;                        /* bytes in all, and of one block */
     convis_program *programs;
     void   *own;                                 /* the implementation's */
 };
+
+/* judge.c: whether, and why, this process had better not load a type's drivers (driver -1), or ask this one of them. Found out in a child
+ * process, which tries them all, and kept in the cache. again: what failed before is tried once more. */
+int           convis_driver_refused(const convis_device_type *, int driver, int again, char why[CONVIS_WHY]);
+/* convis_device_list, but drivers that failed before are not tried again. */
+int           convis_device_list_known(int index, convis_device_info *);
+/* What the child process does: use every device of this driver a little. */
+void          convis_device_try(const convis_device_type *, int driver);
 
 /* "cuda:0", "opencl:1.0", or either alone for its first usable one. */
 convis_status convis_device_open(convis_context *, const char *name, convis_device **);

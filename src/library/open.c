@@ -23,7 +23,7 @@ static convis_status choose_fastest(convis_context *c)
 {
 #ifndef CONVIS_DOUBLE
     convis_device_info info;
-    for (int k = 0; convis_device_list(k, &info); k++)
+    for (int k = 0; convis_device_list_known(k, &info); k++)
         if (info.usable && info.is_gpu && !choose_card(c, info.name)) return CONVIS_OK;
 #endif
     c->message[0] = 0;

@@ -1,7 +1,8 @@
 #!/bin/sh
-# devices.sh CONVIS STAND_IN - graphics cards as a user meets them: lists, runs, fits and faults. The card is the stand-in driver of
-# tests/cuda_stand_in, in that folder; where there is a driver for OpenCL, that too.
-stand_in=$2
+# devices.sh CONVIS CUDA_STAND_IN_FOLDER OPENCL_STAND_IN - graphics cards as a user meets them: lists, runs, fits and faults. The card is the
+# stand-in driver of tests/cuda_stand_in, in that folder; what drivers do to a process is tried with it and that of
+# tests/opencl_stand_in; where there is a driver for OpenCL, that too.
+stand_in=$2 opencl_stand_in=$3
 . "$(dirname "$0")/tap.sh"
 unset CONVIS_DEVICE LD_LIBRARY_PATH
 card()  { LD_LIBRARY_PATH=$stand_in CONVIS_NVRTC=$stand_in/libnvrtc.so "$convis" "$@"; }
@@ -69,6 +70,74 @@ else
     yes  'the first half'              card run rates.yaml noise.npy --device cuda:0 --frames 60 -q -o first.npy --save-state half.state
     yes  'goes on here'                convis run rates.yaml noise.npy --device cpu --from 60 --load-state half.state -q -o second.npy
 fi
+
+# ---- Drivers that would take the process with them are tried in another, once ----
+
+judged() { LD_LIBRARY_PATH=$more CONVIS_OPENCL=$opencl CONVIS_STAND_IN=$told CONVIS_STAND_IN_LOG=$work/log CONVIS_CACHE=$work/verdicts "$convis" "$@"; }
+tries()  { name=$1; if [ "$(cat log 2> /dev/null | wc -l)" -eq "$2" ]; then ok "$name"; else not_ok "$name"; cat log; fi; }
+anew()   { rm -rf log verdicts; told=$1; }
+more= opencl=$opencl_stand_in
+anew abort:1,gpu
+yes  'auto passes a driver that aborts' judged run rates.yaml noise.npy --device cpu -q -o here.npy
+yes  'and lists the reason'        judged devices
+says 'with what it said'           'opencl .*crashes.* 6'
+grep -q 'gives up' out && ok 'its last line' || not_ok 'its last line'
+tries 'in one process'             1
+yes  'JSON too'                    judged devices --json
+says 'the next one is taken'       '"auto": "opencl:1.0"'
+tries 'who asks for the list has it tried anew' 2
+anew abort:1
+yes  'auto goes on to the processor' judged run rates.yaml noise.npy -q -o judged.npy
+same 'with its numbers'            here.npy judged.npy
+tries 'found out once'             1
+yes  'again'                       judged run rates.yaml noise.npy -q -o judged.npy
+tries 'is remembered'              1
+no   'by name there is a reason' 1 "its driver crashes" judged run rates.yaml noise.npy --device opencl:0 -q -o bad.npy
+tries 'and it is tried again'      2
+cp "$opencl_stand_in" driver.so
+opencl=$work/driver.so
+yes  'another driver'              judged run rates.yaml noise.npy -q -o judged.npy
+tries 'is judged anew'             3
+touch -d '2001-02-03' driver.so
+yes  'a driver that was changed'   judged run rates.yaml noise.npy -q -o judged.npy
+tries 'is judged anew, too'        4
+opencl=$opencl_stand_in
+anew exit:2
+yes  'a driver that ends the process' judged devices
+says 'is one that crashes'         'opencl:1 .*crashes'
+anew build,gpu
+yes  'a driver that aborts when it compiles' judged run rates.yaml noise.npy -q -o judged.npy
+same 'is passed, too'              here.npy judged.npy
+anew hang:1
+CONVIS_DRIVER_SECONDS=1; export CONVIS_DRIVER_SECONDS
+yes  'a driver that hangs'         judged run rates.yaml noise.npy -q -o judged.npy
+same 'is passed, too'              here.npy judged.npy
+yes  'with the reason'             judged devices
+says 'in the list'                 'opencl .*hangs.*1 seconds'
+unset CONVIS_DRIVER_SECONDS
+if [ -e "$stand_in/libcuda.so.1" ]; then
+    more=$stand_in; CONVIS_NVRTC=$stand_in/libnvrtc.so; export CONVIS_NVRTC
+    anew dies,gpu
+    yes  'CUDA that aborts'        judged devices --json
+    says 'has a reason'            '"cuda".*crashes'
+    says 'OpenCL is taken'         '"auto": "opencl:0.0"'
+    anew abort:1
+    yes  'OpenCL that aborts'      judged devices --json
+    says 'CUDA is taken'           '"auto": "cuda:0"'
+    anew hangs
+    CONVIS_DRIVER_SECONDS=1; export CONVIS_DRIVER_SECONDS
+    yes  'CUDA that hangs'         judged devices
+    says 'has its reason, too'     'cuda .*hangs'
+    unset CONVIS_DRIVER_SECONDS
+    anew long
+    yes  'a card with a long name' judged run rates.yaml noise.npy --device cuda:0 -q -o judged.npy
+    same 'computes the same'       here.npy judged.npy
+    unset CONVIS_NVRTC
+fi
+anew long
+yes  'texts of any length'         judged devices
+says 'make no driver too old'      'opencl:0.0  *stand-in 0'
+no   'the log of a compiler is seen to be cut' 1 '...' judged run rates.yaml noise.npy --device opencl -q -o bad.npy
 
 if convis devices | grep -q 'opencl:0.0  *[^n]'; then
     yes  'a run by OpenCL'             convis run rates.yaml noise.npy --device opencl -q -o opencl.npy

@@ -143,6 +143,8 @@ int cuInit(unsigned flags)
 {
     if (flags) return INVALID_VALUE;
     if (told("stuck")) return SYSTEM_NOT_READY;
+    if (told("dies")) abort();
+    while (told("hangs")) pause();
     started = !told("none");
     return started ? DONE : NO_DEVICE;
 }
@@ -168,7 +170,8 @@ int cuDeviceGet(int *device, int index) { *device = index; return !started ? NOT
 
 int cuDeviceGetName(char *name, int size, int device)
 {
-    snprintf(name, (size_t)size, "stand-in for a CUDA card");
+    if (told("long")) snprintf(name, (size_t)size, "%0*d", 300, device);
+    else snprintf(name, (size_t)size, "stand-in for a CUDA card");
     return device ? INVALID_DEVICE : DONE;
 }
 

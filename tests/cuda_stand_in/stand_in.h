@@ -8,6 +8,9 @@
  *      none            there is no device
  *      old             the driver is for CUDA 10.2
  *      stuck           the driver does not start
+ *      dies            it takes the process with it when it is to start
+ *      hangs           it never starts
+ *      long            the device's name has 300 letters
  *      memory:BYTES    the device has so much memory
  *      lost:LAUNCHES   this launch fails, and then everything
  *      capability:XY   the device's; NVRTC knows 7.5 to 9.0

@@ -3,6 +3,7 @@
  * Queues are streams; addresses are the driver's own. Kernels are compiled for the very card that runs them, or, where the
  * compiler is older than the card, for the newest that both know. What is declared here is taken from NVIDIA's documentation
  * of the driver API and of NVRTC, versions 11.2 to 13.0. */
+#include "base/text.h"
 #include "device/device.h"
 #include <dlfcn.h>
 #include <pthread.h>
@@ -127,7 +128,7 @@ static int search_nvrtc(void)
         "/usr/local/cuda-12/lib64/", "/usr/local/cuda-11/lib64/", "/usr/local/cuda-13.0/lib/", "/opt/cuda/lib64/" };
     static const char *const NAMES[] = { "libnvrtc.so", "libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so.11.2" };
     void *newer = NULL;
-    char path[128];
+    char path[128];                                      /* of what stands above */
     for (size_t f = 0; f < sizeof FOLDERS/sizeof *FOLDERS; f++) {
         for (size_t n = 0; n < sizeof NAMES/sizeof *NAMES; n++) {
             snprintf(path, sizeof path, "%s%s", FOLDERS[f], NAMES[n]);
@@ -150,10 +151,12 @@ static void load_nvrtc(void)
                  "NVIDIA's CUDA toolkit (package cuda-nvrtc), and CONVIS_NVRTC can name the file");
         return;
     }
+    char shown[128];
     void *library = dlopen(own, RTLD_NOW | RTLD_LOCAL);
+    convis_shorten(shown, sizeof shown, "%s", own);
     if (!library || !take_nvrtc(library))
-        snprintf(cu.why, sizeof cu.why, "CONVIS_NVRTC is %.120s: %s, expected NVRTC (libnvrtc.so) 11.2 or later", own,
-                 library ? "found something else" : "it cannot be loaded");
+        convis_shorten(cu.why, sizeof cu.why, "CONVIS_NVRTC is %s: %s, expected NVRTC (libnvrtc.so) 11.2 or later", shown,
+                       library ? "found something else" : "it cannot be loaded");
 }
 
 static void load(void)
@@ -173,7 +176,7 @@ static void load(void)
     if (cu.why[0]) return;
     int error = cu.cuInit(0);
     if (!error) error = cu.cuDeviceGetCount(&cu.count);
-    if (error) snprintf(cu.why, sizeof cu.why, "its driver does not start: %s (%d)", name_of(error), error);
+    if (error) convis_shorten(cu.why, sizeof cu.why, "its driver does not start: %s (%d)", name_of(error), error);
     else if (cu.count < 1) snprintf(cu.why, sizeof cu.why, "its driver finds no card");
     else load_nvrtc();
 }
@@ -206,11 +209,22 @@ static int architecture_for(int capability)
     return best;
 }
 
+/* The driver fills what it is given and does not say whether that was all: there is more room than names have, and what fills it is seen. */
+enum { CU_NAME = 4096 };
+static void name_device(int device, char name[CU_NAME])
+{
+    memset(name, 0, CU_NAME);
+    if (cu.cuDeviceGetName(name, CU_NAME, device)) *name = 0;
+    if (strnlen(name, CU_NAME) > CU_NAME - 2) strcpy(name + CU_NAME - 4, "...");
+}
+
 static void judge(int device, convis_device_info *info)
 {
+    char name[CU_NAME];
     size_t memory = 0;
     const int capability = capability_of(device);
-    if (cu.cuDeviceGetName(info->title, sizeof info->title, device)) info->title[0] = 0;
+    name_device(device, name);
+    convis_shorten(info->title, sizeof info->title, "%s", name);
     cu.cuDeviceTotalMem_v2(&memory, device);
     info->memory = (int64_t)memory;
     info->is_gpu = 1;
@@ -222,18 +236,20 @@ static void judge(int device, convis_device_info *info)
     info->usable = !info->why[0];
 }
 
-static int list(int index, convis_device_info *info)
+static int drivers(char why[CONVIS_WHY])
+{
+    if (loaded()) return 1;
+    convis_shorten(why, CONVIS_WHY, "%s", cu.why);
+    return 0;
+}
+
+static int list(int driver, int index, convis_device_info *info)
 {
     int device;
-    snprintf(info->name, sizeof info->name, "cuda");
-    if (!loaded()) {
-        snprintf(info->why, sizeof info->why, "%s", cu.why);
-        return index == 0;
-    }
-    if (index < 0 || index >= cu.count) return 0;
+    if (driver || index < 0 || index >= cu.count) return 0;
     snprintf(info->name, sizeof info->name, "cuda:%d", index);
     const int error = cu.cuDeviceGet(&device, index);
-    if (error) snprintf(info->why, sizeof info->why, "its driver does not give it: %s (%d)", name_of(error), error);
+    if (error) convis_shorten(info->why, sizeof info->why, "its driver does not give it: %s (%d)", name_of(error), error);
     else judge(device, info);
     return 1;
 }
@@ -293,6 +309,20 @@ static convis_status open_queues(convis_device *d, cuda *o)
     return CONVIS_OK;
 }
 
+/* What its programs depend on. */
+static int describe(convis_device *d, const cuda *o)
+{
+    enum { NUMBERS = 160 };
+    char name[CU_NAME];
+    name_device(o->device, name);
+    const size_t size = strlen(name) + NUMBERS;
+    d->version = convis_obtain(d->context, size);
+    if (d->version)
+        snprintf(d->version, size, "%s, driver for CUDA %d.%d, NVRTC %d.%d, compute capability %d.%d", name, cu.version/1000,
+                 cu.version%1000/10, nvrtc.major, nvrtc.minor, o->capability/10, o->capability%10);
+    return d->version != NULL;
+}
+
 static convis_status open_device(convis_device *d)
 {
     int device;
@@ -303,8 +333,7 @@ static convis_status open_device(convis_device *d)
     o->capability = capability_of(device);
     d->own = o;
     d->most = d->memory;
-    snprintf(d->version, sizeof d->version, "driver for CUDA %d.%d, NVRTC %d.%d, compute capability %d.%d", cu.version/1000,
-             cu.version%1000/10, nvrtc.major, nvrtc.minor, o->capability/10, o->capability%10);
+    if (!describe(d, o)) return CONVIS_ENOMEM;
     if (failed(d, cu.cuDevicePrimaryCtxRetain(&o->context, device), "cuDevicePrimaryCtxRetain")) return d->status;
     return enter(d) ? open_queues(d, o) : d->status;
 }
@@ -416,7 +445,7 @@ static void complain(convis_device *d, const char *name, nvrtc_program p, int er
     nvrtc.nvrtcGetProgramLogSize(p, &size);
     char *log = convis_obtain(d->context, size + 1);
     if (log && size) nvrtc.nvrtcGetProgramLog(p, log);
-    if (log && *log) convis_device_fault(d, CONVIS_EDEVICE, "the kernels of %s do not compile: %.700s", name, log);
+    if (log && *log) convis_device_fault(d, CONVIS_EDEVICE, "the kernels of %s do not compile: %s", name, log);
     else convis_device_fault(d, CONVIS_EDEVICE, "the kernels of %s do not compile (NVRTC error %d)", name, error);
     convis_release(d->context, log);
 }
@@ -551,7 +580,7 @@ static void forget(convis_device *d, void *kept)
 }
 
 const convis_device_type convis_device_cuda = {
-    .name = "cuda", .list = list, .open = open_device, .close = close_device, .room = room, .obtain = obtain, .release = release,
+    .name = "cuda", .drivers = drivers, .list = list, .open = open_device, .close = close_device, .room = room, .obtain = obtain, .release = release,
     .put = put, .get = get, .copy = copy, .zero = zero, .order = order, .sync = sync_device, .compile = compile, .discard = discard,
     .find = find, .launch = launch, .record = record, .recorded = recorded, .replay = replay, .forget = forget,
 };

@@ -3,10 +3,12 @@
  * Memory objects have no addresses, so blocks get invented ones, one behind the other; a kernel gets for each buffer the
  * block that its address lies in and the distance from its beginning (CONVIS_HANDLE_ of kernel.h). What is declared here of
  * OpenCL is taken from the Khronos specification, version 1.2. */
+#include "base/text.h"
 #include "device/device.h"
 #include <dlfcn.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- What we need of OpenCL ---- */
@@ -61,15 +63,17 @@ static const uint64_t CL_DEVICE_TYPE_ALL = 0xFFFFFFFF;
       (cl_queue, cl_kernel, uint32_t, const size_t *, const size_t *, const size_t *, uint32_t, const cl_event *, cl_event *))
 
 #define CL_POINTER(result, name, arguments) result (*name) arguments;
-static struct { CL_FUNCTIONS(CL_POINTER) char why[200]; } cl;            /* why: there is none */
+static struct { CL_FUNCTIONS(CL_POINTER) char why[CONVIS_WHY]; } cl;            /* why: there is none */
 
 static void load(void)
 {
-    void *library = dlopen("libOpenCL.so.1", RTLD_NOW | RTLD_LOCAL);
-    if (!library) {
-        snprintf(cl.why, sizeof cl.why, "there is no libOpenCL.so.1 here; it comes with a card's driver, or with PoCL");
-        return;
-    }
+    char shown[128];
+    const char *own = getenv("CONVIS_OPENCL");
+    void *library = dlopen(own && *own ? own : "libOpenCL.so.1", RTLD_NOW | RTLD_LOCAL);
+    convis_shorten(shown, sizeof shown, "%s", own ? own : "");
+    if (!library && *shown) convis_shorten(cl.why, sizeof cl.why, "CONVIS_OPENCL is %s: it cannot be loaded", shown);
+    else if (!library) snprintf(cl.why, sizeof cl.why, "there is no libOpenCL.so.1 here; it comes with a card's driver, or with PoCL");
+    if (!library) return;
 #define CL_FIND(result, name, arguments)                                                                         \
     {                                                                                                            \
         void *found = dlsym(library, #name);                                                                     \
@@ -88,8 +92,6 @@ static int loaded(void)
 
 /* ---- Devices ---- */
 
-enum { MOST_PLATFORMS = 16, MOST_DEVICES = 16 };
-
 static uint64_t number_of(cl_device device, uint32_t what)
 {
     uint64_t value = 0;                                  /* whole numbers come in 4 or 8 bytes */
@@ -97,59 +99,74 @@ static uint64_t number_of(cl_device device, uint32_t what)
     return value;
 }
 
-static void text_of(cl_device device, uint32_t what, char *text, size_t size)
+/* All of it, however long; to be freed. NULL: there is none. */
+static char *text_of(cl_device device, uint32_t what)
 {
-    *text = 0;
-    if (cl.clGetDeviceInfo(device, what, size, text, NULL)) *text = 0;
-    text[size - 1] = 0;
+    size_t size = 0;
+    char *text = cl.clGetDeviceInfo(device, what, 0, NULL, &size) ? NULL : malloc(size + 1);
+    if (!text) return NULL;
+    text[size] = 0;
+    if (!cl.clGetDeviceInfo(device, what, size, text, NULL)) return text;
+    free(text);
+    return NULL;
 }
 
 static void judge(cl_device device, convis_device_info *info)
 {
-    char version[64];
+    char *title = text_of(device, CL_DEVICE_NAME), *version = text_of(device, CL_DEVICE_VERSION);
     int major = 0, minor = 0;
-    text_of(device, CL_DEVICE_NAME, info->title, sizeof info->title);
-    text_of(device, CL_DEVICE_VERSION, version, sizeof version);
+    convis_shorten(info->title, sizeof info->title, "%s", title ? title : "a device without a name");
     info->memory = (int64_t)number_of(device, CL_DEVICE_GLOBAL_MEM_SIZE);
     info->is_gpu = (number_of(device, CL_DEVICE_TYPE) & CL_DEVICE_TYPE_GPU) != 0;
-    sscanf(version, "OpenCL %d.%d", &major, &minor);
+    if (version) sscanf(version, "OpenCL %d.%d", &major, &minor);
     if (!number_of(device, CL_DEVICE_AVAILABLE)) snprintf(info->why, sizeof info->why, "its driver says that it is not available");
     else if (!number_of(device, CL_DEVICE_COMPILER_AVAILABLE)) snprintf(info->why, sizeof info->why, "its driver has no compiler");
-    else if (major < 1 || (major == 1 && minor < 2)) snprintf(info->why, sizeof info->why, "its driver knows %s, expected 1.2 or later", version);
+    else if (major < 1 || (major == 1 && minor < 2))
+        convis_shorten(info->why, sizeof info->why, "its driver knows '%s', expected OpenCL 1.2 or later",
+                          version ? version : "nothing");
     else if (number_of(device, CL_DEVICE_MAX_WORK_GROUP_SIZE) < 2*CONVIS_GROUP_SIZE)
         snprintf(info->why, sizeof info->why, "it takes fewer than %d work-items in a group", 2*CONVIS_GROUP_SIZE);
     info->usable = !info->why[0];
+    free(title);
+    free(version);
 }
 
-/* The index-th device of all platforms. */
-static cl_device device_at(int index, convis_device_info *info)
+/* A driver is a platform. */
+static cl_platform platform_at(uint32_t driver)
 {
-    cl_platform platform[MOST_PLATFORMS];
-    cl_device device[MOST_DEVICES];
-    uint32_t platforms = 0, devices;
-    if (cl.clGetPlatformIDs(MOST_PLATFORMS, platform, &platforms)) return NULL;
-    for (uint32_t p = 0; p < platforms && p < MOST_PLATFORMS; p++) {
-        devices = 0;
-        if (cl.clGetDeviceIDs(platform[p], CL_DEVICE_TYPE_ALL, MOST_DEVICES, device, &devices)) continue;
-        if (devices > MOST_DEVICES) devices = MOST_DEVICES;
-        if (index < (int)devices) {
-            snprintf(info->name, sizeof info->name, "opencl:%u.%d", p, index);
-            judge(device[index], info);
-            return device[index];
-        }
-        index -= (int)devices;
-    }
-    return NULL;
+    uint32_t count = 0;
+    cl_platform found = NULL, *all = cl.clGetPlatformIDs(0, NULL, &count) || driver >= count ? NULL : malloc(count*sizeof *all);
+    if (all && !cl.clGetPlatformIDs(count, all, NULL)) found = all[driver];
+    free(all);
+    return found;
 }
 
-static int list(int index, convis_device_info *info)
+static cl_device device_at(int driver, int index)
 {
-    if (loaded() && device_at(index, info)) return 1;
-    snprintf(info->name, sizeof info->name, "opencl");
-    snprintf(info->why, sizeof info->why, "%s", cl.why[0] ? cl.why : "no driver for OpenCL is installed, or it has no device");
-    if (cl.why[0]) return index == 0;
-    convis_device_info any = { .usable = 0 };
-    return index == 0 && !device_at(0, &any);
+    uint32_t count = 0;
+    cl_platform platform = platform_at((uint32_t)driver);
+    if (!platform || index < 0 || cl.clGetDeviceIDs(platform, CL_DEVICE_TYPE_ALL, 0, NULL, &count) || (uint32_t)index >= count) return NULL;
+    cl_device found = NULL, *all = malloc(count*sizeof *all);
+    if (all && !cl.clGetDeviceIDs(platform, CL_DEVICE_TYPE_ALL, count, all, NULL)) found = all[index];
+    free(all);
+    return found;
+}
+
+static int drivers(char why[CONVIS_WHY])
+{
+    uint32_t count = 0;
+    if (loaded() && !cl.clGetPlatformIDs(0, NULL, &count) && count) return (int)count;
+    convis_shorten(why, CONVIS_WHY, "%s", cl.why[0] ? cl.why : "no driver for OpenCL is installed, or it has no device");
+    return 0;
+}
+
+static int list(int driver, int index, convis_device_info *info)
+{
+    cl_device device = device_at(driver, index);
+    if (!device) return 0;
+    snprintf(info->name, sizeof info->name, "opencl:%d.%d", driver, index);
+    judge(device, info);
+    return 1;
 }
 
 /* ---- One device ---- */
@@ -189,17 +206,32 @@ static int failed(convis_device *d, int error, const char *what)
     return error != 0;
 }
 
+/* What its programs depend on. As on the processor: denormal numbers are zero, and quotients and roots are rounded right where that
+ * can be had. */
+static void describe(convis_device *d, opencl *o)
+{
+    char *const text[] = { text_of(o->device, CL_DEVICE_NAME), text_of(o->device, CL_DRIVER_VERSION), text_of(o->device, CL_DEVICE_VERSION) };
+    const int exact = (number_of(o->device, CL_DEVICE_SINGLE_FP_CONFIG) & CL_FP_CORRECTLY_ROUNDED_DIVIDE_SQRT) != 0;
+    size_t size = sizeof o->options + 8;
+    snprintf(o->options, sizeof o->options, "-cl-std=CL1.2 -cl-denorms-are-zero%s", exact ? " -cl-fp32-correctly-rounded-divide-sqrt" : "");
+    for (int k = 0; k < 3; k++) size += text[k] ? strlen(text[k]) : 0;
+    d->version = convis_obtain(d->context, size);
+    if (d->version)
+        snprintf(d->version, size, "%s, %s, %s, %s", text[0] ? text[0] : "", text[1] ? text[1] : "", text[2] ? text[2] : "", o->options);
+    for (int k = 0; k < 3; k++) free(text[k]);
+}
+
 static convis_status open_device(convis_device *d)
 {
-    convis_device_info info = { .usable = 0 };
-    cl_device device = NULL;
-    char driver[64], version[64];
-    for (int k = 0; (device = device_at(k, &info)) && strcmp(info.name, d->name); k++) info = (convis_device_info){ .usable = 0 };
+    int driver, index;
+    cl_device device = sscanf(d->name, "opencl:%d.%d", &driver, &index) == 2 ? device_at(driver, index) : NULL;
     opencl *o = d->own = device ? convis_obtain(d->context, sizeof *o) : NULL;
     if (!o) return device ? CONVIS_ENOMEM : convis_device_fault(d, CONVIS_EDEVICE, "it is gone");
     int error = 0;
     o->device = device;
     o->next = (char *)((uintptr_t)1 << 44);
+    describe(d, o);
+    if (!d->version) return CONVIS_ENOMEM;
     o->context = cl.clCreateContext(NULL, 1, &device, NULL, NULL, &error);
     if (failed(d, error, "clCreateContext")) return d->status;
     for (int k = 0; k < CONVIS_QUEUES; k++) {
@@ -207,13 +239,6 @@ static convis_status open_device(convis_device *d)
         if (failed(d, error, "clCreateCommandQueue")) return d->status;
     }
     d->most = (int64_t)number_of(device, CL_DEVICE_MAX_MEM_ALLOC_SIZE);
-    text_of(device, CL_DRIVER_VERSION, driver, sizeof driver);
-    text_of(device, CL_DEVICE_VERSION, version, sizeof version);
-    /* As on the processor: denormal numbers are zero, and quotients and roots are rounded right where that can be had. */
-    snprintf(o->options, sizeof o->options, "-cl-std=CL1.2 -cl-denorms-are-zero%s",
-             number_of(device, CL_DEVICE_SINGLE_FP_CONFIG) & CL_FP_CORRECTLY_ROUNDED_DIVIDE_SQRT
-                 ? " -cl-fp32-correctly-rounded-divide-sqrt" : "");
-    snprintf(d->version, sizeof d->version, "%.50s, %.50s, %.40s", driver, version, o->options + strlen("-cl-std=CL1.2 "));
     return CONVIS_OK;
 }
 
@@ -381,7 +406,7 @@ static cl_program from_text(convis_device *d, const char *name, const char *text
     cl.clGetProgramBuildInfo(p, o->device, CL_PROGRAM_BUILD_LOG, 0, NULL, &size);
     char *log = convis_obtain(d->context, size + 1);
     if (log) cl.clGetProgramBuildInfo(p, o->device, CL_PROGRAM_BUILD_LOG, size, log, NULL);
-    convis_device_fault(d, CONVIS_EDEVICE, "the kernels of %s do not compile: %.700s", name, log ? log : words(error));
+    convis_device_fault(d, CONVIS_EDEVICE, "the kernels of %s do not compile: %s", name, log ? log : words(error));
     convis_release(d->context, log);
     cl.clReleaseProgram(p);
     return NULL;
@@ -451,7 +476,7 @@ static void launch(convis_device *d, void *kernel, int buffers, void *const *buf
 }
 
 const convis_device_type convis_device_opencl = {
-    .name = "opencl", .list = list, .open = open_device, .close = close_device, .room = room, .obtain = obtain, .release = release,
+    .name = "opencl", .drivers = drivers, .list = list, .open = open_device, .close = close_device, .room = room, .obtain = obtain, .release = release,
     .put = put, .get = get, .copy = copy, .zero = zero, .order = order, .sync = sync_device, .compile = compile, .discard = discard,
     .find = find, .launch = launch,
 };
