@@ -64,8 +64,7 @@ static int read_unit_arrays(struct convert *v, const char *file)
     char name[4096];
     int good = 1;
     for (int k = 0; k < 4 && good; k++) {
-        snprintf(name, sizeof name, "%s:%s%s", file, prefix, FIELDS[k]);
-        good = !convis_array_read(v->context, name, a + k) && a[k].dims == 1 && a[k].dim[0] == a[0].dim[0];
+        good = snprintf(name, sizeof name, "%s:%s%s", file, prefix, FIELDS[k]) < (int)sizeof name && !convis_array_read(v->context, name, a + k) && a[k].dims == 1 && a[k].dim[0] == a[0].dim[0];
     }
     if (good && (v->units = malloc((size_t)(a[0].dim[0] + 1)*sizeof *v->units))) {
         v->unit_count = a[0].dim[0];
@@ -349,8 +348,8 @@ static int check(struct convert *v)
     while (at && *at) {
         char word[32];
         size_t n = strcspn(at, ",");
-        snprintf(word, sizeof word, "%.*s", (int)(n < sizeof word ? n : sizeof word - 1), at);
-        if (v->r.layers == WEIGHTS || !cli_number(word, v->weight + v->r.layers))
+        snprintf(word, sizeof word, "%.*s", (int)(n < sizeof word ? n : 0), at);
+        if (v->r.layers == WEIGHTS || n >= sizeof word || !cli_number(word, v->weight + v->r.layers))
             return cli_usage("convert", "--weights: '%s', expected a number for each layer, such as 1,-1", v->weights);
         v->r.layers++;
         at += n + (at[n] == ',');

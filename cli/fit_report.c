@@ -49,6 +49,7 @@ static int find_heard(struct fit *f)
 int fit_prepare(struct fit *f)
 {
     char file[FILE_NAME];
+    if (strlen(f->report_folder) > FILE_NAME - 64) return cli_fail("%s: the name is too long", f->report_folder);
     if (mkdir(f->report_folder, 0777) && errno != EEXIST) return cli_fail("%s: %s", f->report_folder, strerror(errno));
     return cli_writable(file_in(f, "prediction", "npy", file)) || find_heard(f) ? 1 : 0;
 }

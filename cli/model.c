@@ -1,5 +1,7 @@
 /* model.c - MODEL, its settings, and which of its outputs is meant. */
 #include "model.h"
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -105,9 +107,11 @@ int cli_model_build(cli_model *m, int64_t width, int64_t height)
         if (convis_get(m->model, path, &value)) return cli_model_no_such(m, "--set", path);
         if (!cli_number(text, &value)) return cli_fail("--set %s: '%s', expected a number", path, text);
         if (convis_set(m->model, path, value)) return cli_report(m->context);
-        char line[256];
-        snprintf(line, sizeof line, "%s %s", path, text);
-        if (convis_recipe_add_parameters(m->recipe, line)) return cli_report(m->context);
+        char *line = NULL;
+        if (asprintf(&line, "%s %s", path, text) < 0) return cli_fail("out of memory");
+        const convis_status status = convis_recipe_add_parameters(m->recipe, line);
+        free(line);
+        if (status) return cli_report(m->context);
     }
     return 0;
 }

@@ -139,7 +139,7 @@ static void print_page(const cli_page *page, const cli_option *options)
 
 static int unknown(const cli_page *page, const cli_option *options, const char *word)
 {
-    char typed[128], name[128];
+    char typed[128], name[128];                          /* what is longer is no misspelling */
     snprintf(typed, sizeof typed, "%.*s", (int)strcspn(word, "="), word);
     convis_hint n = CONVIS_HINT(typed);
     for (const cli_option *o = options; o->letter || o->name; o++) {
@@ -147,7 +147,7 @@ static int unknown(const cli_page *page, const cli_option *options, const char *
         snprintf(name, sizeof name, "--%s", o->name);
         convis_hint_offer(&n, name);
     }
-    return cli_usage(page->name, "%s has no option '%s'%s", page->name, typed, n.text);
+    return cli_usage(page->name, "%s has no option '%.*s'%s", page->name, (int)strcspn(word, "="), word, n.text);
 }
 
 static const cli_option *find_long(const cli_option *options, const char *name, size_t length)

@@ -76,7 +76,8 @@ int cli_writable(const char *file)
 {
     char folder[4096];
     const char *slash = strrchr(file, '/');
-    snprintf(folder, sizeof folder, "%.*s.", slash ? (int)(slash - file) + 1 : 0, file);
+    if (snprintf(folder, sizeof folder, "%.*s.", slash ? (int)(slash - file) + 1 : 0, file) >= (int)sizeof folder)
+        return cli_fail("%s: the name is too long", file);
     return access(folder, W_OK | X_OK) ? cli_fail("%s: %s", file, strerror(errno)) : 0;
 }
 

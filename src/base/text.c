@@ -80,7 +80,7 @@ void convis_hint_offer(convis_hint *h, const char *name)
     else if (d > 1 + length/4 || d >= (int)strlen(name)) return;
     if (*h->text && d >= h->distance) return;
     h->distance = d;
-    snprintf(h->text, sizeof h->text, "; did you mean %.120s?", name);
+    convis_shorten(h->text, sizeof h->text, "; did you mean %s?", CONVIS_QUOTED(name));
 }
 
 /* ---- Lists ---- */
@@ -92,7 +92,7 @@ convis_status convis_no_such_name(convis_context *c, const char *what, const cha
     convis_hint hint = CONVIS_HINT(found);
     for (int k = 0; (name = list(k, NULL)); k++) {
         const size_t n = strlen(all);
-        snprintf(all + n, sizeof all - n, "%s%s", n ? ", " : "", name);
+        convis_shorten(all + n, sizeof all - n, "%s%s", n ? ", " : "", name);
         convis_hint_offer(&hint, name);
     }
     return convis_fail(c, CONVIS_ENAME, "%s '%s': expected one of %s%s", what, convis_quoted(quoted, found), all, hint.text);

@@ -7,6 +7,7 @@
 
 /* Foreign text fit for a sentence: short, no control characters. */
 const char *convis_quoted(char buffer[64], const char *text);
+#define CONVIS_QUOTED(text) convis_quoted((char[64]){ "" }, text)         /* until the end of the block */
 /* snprintf for texts that come from outside and may be of any length: what does not fit ends in "...", so that it is seen. 1: all of
  * it is there. For what is read again (paths, keys) there must be room for all. */
 int convis_shorten(char *to, size_t size, const char *format, ...)

@@ -260,7 +260,7 @@ static convis_status text(kernel *k, int64_t o)
     const int64_t fits = width/dots < height/FONT_HEIGHT ? width/dots : height/FONT_HEIGHT;
     const int64_t scale = get(k, "scale") > 0 ? (int64_t)get(k, "scale") : fits;
     if (scale < 1 || scale > fits)
-        return convis_fail(k->context, CONVIS_ESHAPE, "%s: '%.40s' takes %lld x %d pixels, the kernel has %lld x %lld", k->who, k->text,
+        return convis_fail(k->context, CONVIS_ESHAPE, "%s: '%s' takes %lld x %d pixels, the kernel has %lld x %lld", k->who, CONVIS_QUOTED(k->text),
                            (long long)(dots*(scale < 1 ? 1 : scale)), FONT_HEIGHT*(int)(scale < 1 ? 1 : scale), (long long)width,
                            (long long)height);
     const int64_t left = (int64_t)floor(k->x) - dots*scale/2, top = (int64_t)floor(k->y) - FONT_HEIGHT*scale/2;
@@ -374,11 +374,11 @@ static convis_status parse(kernel *k, const char *path, char *spec, char who[256
 {
     char *query = strchr(spec, '?');
     if (query) *query++ = 0;
-    snprintf(who, 256, "%.150s: kernel", path);
+    convis_shorten(who, 256, "%s: kernel", path);
     const int index = convis_name_index(k->context, who, spec, kind_name);
     if (index < 0) return CONVIS_ENAME;
     k->kind = &kinds[index];
-    snprintf(who, 256, "%.150s: %s", path, k->kind->name);
+    convis_shorten(who, 256, "%s: %s", path, k->kind->name);
     k->who = who;
     convis_spec s = { .context = k->context, .who = who, .kind = k->kind, .field = field_of, .text_key = k->kind->text, .aliases = aliases,
                       .words = words, .value = k->value, .text = &k->text };

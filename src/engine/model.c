@@ -1,4 +1,5 @@
 /* model.c - building a model: adding, connecting, naming, listing. */
+#include "base/text.h"
 #include "run.h"
 #include <stdarg.h>
 #include <stdio.h>
@@ -97,7 +98,7 @@ static convis_node stick(convis_model *m, convis_status status, const char *form
 {
     va_list ap;
     va_start(ap, format);
-    vsnprintf(m->sentence, sizeof m->sentence, format, ap);
+    convis_vshorten(m->sentence, sizeof m->sentence, format, ap);
     va_end(ap);
     m->status = status;
     return (convis_node){ -1 };
@@ -183,7 +184,7 @@ void convis_alias(convis_model *m, const char *name, const char *path)
 {
     if (m->status) return;
     if (strlen(name) >= NAME_SIZE || strlen(path) >= NAME_SIZE) {
-        stick(m, CONVIS_EINVAL, "alias '%.40s' of '%.40s': a name has up to %d characters", name, path, NAME_SIZE - 1);
+        stick(m, CONVIS_EINVAL, "alias '%s' of '%s': a name has up to %d characters", CONVIS_QUOTED(name), CONVIS_QUOTED(path), NAME_SIZE - 1);
         return;
     }
     if (!grow(m->context, (void **)&m->aliases, m->alias_count, &m->alias_room, sizeof *m->aliases)) {

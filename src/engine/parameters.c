@@ -1,6 +1,7 @@
 /* parameters.c - parameters by path: set and get, scalars, arrays and texts, and all of them in a file.
  *
  * The file is text, a line a number: "opl.center.tau 0.01", "ganglion_0.cells.x[3] 12.5"; '#' begins a comment. */
+#include "base/text.h"
 #include "model.h"
 #include "base/lines.h"
 #include "initialisers.h"
@@ -271,7 +272,7 @@ static convis_status read_number(convis_model *m, convis_text *t, const char *pa
     if (l && apply) l->dirty = 1;
     if (status) {
         char sentence[512];
-        snprintf(sentence, sizeof sentence, "%s", convis_message(m->context));
+        convis_shorten(sentence, sizeof sentence, "%s", convis_message(m->context));
         convis_fail(m->context, status, "%s:%lld: %s", t->path, (long long)t->line, sentence);
     }
     return status;

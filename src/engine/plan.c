@@ -1,4 +1,5 @@
 /* plan.c - from one chunk's shape to everything a run needs: shapes, buffers, states, constants, segments. */
+#include "base/text.h"
 #include "run.h"
 #include "initialisers.h"
 #include <stdio.h>
@@ -294,7 +295,7 @@ static void forget(convis_model *m)
     /* A failed plan leaves a model that can only be freed; convis_model_free releases what was allocated. */
     m->planned = 0;
     m->status = CONVIS_ESTATE;
-    snprintf(m->sentence, sizeof m->sentence, "the model could not be planned: %.400s", m->context->message);
+    convis_shorten(m->sentence, sizeof m->sentence, "the model could not be planned: %s", m->context->message);
 }
 
 /* Layers that something kept depends on. Feedback makes it go round until nothing is added. */

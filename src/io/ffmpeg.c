@@ -411,7 +411,7 @@ static int open_all(video *v)
     f->height = v->frame->height;
     f->count = f->still ? 1 : frame_count(v);
     f->fps = f->still ? 0 : s->avg_frame_rate.num > 0 && s->avg_frame_rate.den > 0 ? av_q2d(s->avg_frame_rate) : v->rate;
-    snprintf(f->format, sizeof f->format, "%s", avcodec_get_name(s->codecpar->codec_id));
+    convis_shorten(f->format, sizeof f->format, "%s", avcodec_get_name(s->codecpar->codec_id));
     return 1;
 }
 

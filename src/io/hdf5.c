@@ -2,6 +2,7 @@
  *
  * A result: spikes/{unit,time,layer}, units/{id,layer,x,y}, probes/NAME (T, Y, X), (C, T, Y, X) or (B, C, T, Y, X), the model's text
  * as `model`, and attributes of the file: seconds, dt, seed, command, input, numerics, device, convis, hdf5. */
+#include "base/text.h"
 #include "hdf5.h"
 #include "npy.h"
 #include "spikes.h"
@@ -22,7 +23,7 @@ static herr_t innermost(unsigned n, const H5E_error2_t *error, void *unused)
     (void)unused;
     if (n) return 1;
     const char *system = error->desc ? strstr(error->desc, "error message = '") : NULL;
-    snprintf(cause, sizeof cause, "%s", system ? system + 17 : error->desc ? error->desc : "unknown");
+    convis_shorten(cause, sizeof cause, "%s", system ? system + 17 : error->desc ? error->desc : "unknown");
     if (system) cause[strcspn(cause, "'")] = 0;
     return 1;
 }
@@ -233,7 +234,7 @@ static void walk(search *s, hid_t file, const char *group, int depth)
         if (type != H5I_DATASET) continue;
         convis_numbers *n;
         size_t used = strlen(s->seen);
-        snprintf(s->seen + used, sizeof s->seen - used, "%s%s", used ? ", " : "", full);
+        convis_shorten(s->seen + used, sizeof s->seen - used, "%s%s", used ? ", " : "", full);
         convis_status status = dataset_open(s->context, s->path, full, &n);
         if (status == CONVIS_ENOMEM) s->status = status;
         if (status) continue;

@@ -2,6 +2,7 @@
  *
  * #INRIMAGE-4#{ / XDIM=.. / YDIM=.. / ZDIM=.. / VDIM=1 / TYPE=float / PIXSIZE=64 bits / CPU=decm / newlines / ##} */
 #include "npy.h"
+#include "base/text.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,7 +58,7 @@ static convis_status header_parse(convis_bytes *b, char *text, header *h)
     for (char *line = strtok_r(text, "\n", &after); line; line = strtok_r(NULL, "\n", &after)) {
         line[strcspn(line, "\r")] = 0;
         char shown[64];
-        snprintf(shown, sizeof shown, "%s", line);
+        convis_quoted(shown, line);
         if (!line_parse(h, line))
             return convis_fail(b->context, CONVIS_EFORMAT, "%s: the header has '%s', expected sizes as whole numbers, TYPE float, "
                                "unsigned fixed or signed fixed, CPU decm, alpha, pc, sun or sgi", b->name, shown);

@@ -2,6 +2,7 @@
  *
  * "\x93NUMPY", version, length of a header, which is a Python dictionary as text:
  * {'descr': '<f4', 'fortran_order': False, 'shape': (100, 64, 64), } and then the numbers. Shapes in memory order. */
+#include "base/text.h"
 #include "npy.h"
 #include <math.h>
 #include <stdio.h>
@@ -81,7 +82,7 @@ typedef struct header {
 
 static convis_status wrong(header *h, const char *expected)
 {
-    return convis_fail(h->context, CONVIS_EFORMAT, "%s: the header has '%.30s', expected %s", h->name, h->at, expected);
+    return convis_fail(h->context, CONVIS_EFORMAT, "%s: the header has '%s', expected %s", h->name, CONVIS_QUOTED(h->at), expected);
 }
 
 static void blanks(header *h) { h->at += strspn(h->at, " \t\n\r"); }

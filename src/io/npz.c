@@ -171,8 +171,7 @@ convis_status convis_npz_numbers(convis_context *c, const char *path, const char
     const zip_int64_t count = zip_get_num_entries(archive, 0);
     if (key) {
         zip_int64_t index = -1;
-        snprintf(text, sizeof text, "%s.npy", key);
-        index = zip_name_locate(archive, text, 0);
+        if (snprintf(text, sizeof text, "%s.npy", key) < (int)sizeof text) index = zip_name_locate(archive, text, 0);
         if (index < 0) index = zip_name_locate(archive, key, 0);
         if (index < 0) status = convis_fail(c, CONVIS_ENAME, "%s: no array '%s', it has %s", path, key, list_names(archive, text, sizeof text));
         zip_discard(archive);

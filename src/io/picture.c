@@ -195,7 +195,7 @@ static convis_status picture_draw(picture *p)
     }
     if (status) return status;
     choose_range(p, &black, &white);
-    snprintf(comment, sizeof comment, "convis: %.200s, black = %.9g, white = %.9g", p->name, black, white);
+    convis_shorten(comment, sizeof comment, "convis: %s, black = %.9g, white = %.9g", p->name, black, white);
     if (spills) return write_frames(p, black, white, comment);
     shade(p, p->frame, black, white);
     return convis_png_write(&p->single, p->bytes, p->planes, p->width, p->height, comment);

@@ -1,4 +1,5 @@
 /* results.c - picks the writer by the file's extension, and checks what is asked of it. */
+#include "base/text.h"
 #include "sinks.h"
 #include <errno.h>
 #include <string.h>
@@ -60,7 +61,7 @@ convis_status convis_map_writer_open(convis_context *c, const char *path, const 
                                (long long)frame.dim[4]);
     /* The name becomes that of a data set, or of a member of a .npz. */
     if (!name || !*name || *name == '.' || strlen(name) > 200 || strpbrk(name, "/\\:\n\r\t"))
-        return convis_fail(c, CONVIS_EINVAL, "%s: the data set '%.40s', expected a name without slashes and colons", path, name ? name : "");
+        return convis_fail(c, CONVIS_EINVAL, "%s: the data set '%s', expected a name without slashes and colons", path, CONVIS_QUOTED(name ? name : ""));
     for (size_t k = 0; k < sizeof FORMATS/sizeof *FORMATS; k++)
         if (!strcasecmp(extension(path), FORMATS[k].extension)) return FORMATS[k].open(c, path, name, frame, provenance, writer);
     return convis_fail(c, CONVIS_ENOTSUP, "%s: no format for maps ends in '%s', expected .npy, .npz, .h5, .inr, .csv, .png or .mp4",

@@ -1,4 +1,5 @@
 /* spk.c - VirtualRetina's spikes, lines "unit time"; and spikes of any format in, ordered by time, then unit. */
+#include "base/text.h"
 #include "spikes.h"
 #include "npy.h"
 #include <math.h>
@@ -20,8 +21,8 @@ static convis_status spk_read(convis_context *c, const char *path, convis_column
         if (!status) status = convis_text_number(&t, convis_text_word(&t, 0), "time", &spike->time);
         char *more = status ? NULL : convis_text_word(&t, 0);
         if (more)
-            status = convis_fail(c, CONVIS_EFORMAT, "%s:%lld: '%.40s' after the time, expected two columns: unit time", path,
-                                 (long long)t.line, more);
+            status = convis_fail(c, CONVIS_EFORMAT, "%s:%lld: '%s' after the time, expected two columns: unit time", path,
+                                 (long long)t.line, CONVIS_QUOTED(more));
     }
     if (!status && got < 0) status = CONVIS_EFORMAT;
     convis_text_close(&t);

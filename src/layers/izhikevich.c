@@ -350,7 +350,7 @@ static convis_status fields(convis_context *c, const char *path, char *const *te
             const size_t n = strlen(known);
             snprintf(known + n, sizeof known - n, "%s%s", k ? ", " : "", PRESETS[k].name);
         }
-        return convis_fail(c, CONVIS_ENAME, "%s.preset: '%.40s', expected one of %s", path, text[PRESET], known);
+        return convis_fail(c, CONVIS_ENAME, "%s.preset: '%s', expected one of %s", path, text[PRESET], known);
     }
     if (room < 4) return convis_fail(c, CONVIS_EINVAL, "%s: no room for its parameters", path);
     rows[0] = (convis_field){ "a", "1/ms", q->a, -1, 5, 0, "how fast u recovers" };

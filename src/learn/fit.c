@@ -359,7 +359,7 @@ static convis_status finish(fit *a, convis_status status, convis_fit_report *rep
 {
     char sentence[768];
     double loss = NAN, held_out = NAN;
-    snprintf(sentence, sizeof sentence, "%s", convis_message(a->f.context));
+    convis_shorten(sentence, sizeof sentence, "%s", convis_message(a->f.context));
     convis_status last = convis_variables_put(&a->f.variables, a->overall);
     if (!last) last = convis_fitting_measure(&a->f, &loss, &held_out);
     if (!last || last == CONVIS_EINVAL) last = convis_reset(a->f.model);

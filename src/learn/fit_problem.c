@@ -1,5 +1,6 @@
 /* fit_problem.c - a model and a recording brought together: the loss over a piece of the recording, its gradient, the regularisers, and the
  * loss over the held-out part. */
+#include "base/text.h"
 #include "fit_problem.h"
 #include "engine/model.h"
 #include <math.h>
@@ -12,9 +13,9 @@ convis_status convis_fitting_fail(convis_fitting *f, convis_status status, const
     char what[256], sentence[768];
     va_list ap;
     va_start(ap, format);
-    vsnprintf(what, sizeof what, format, ap);
+    convis_vshorten(what, sizeof what, format, ap);
     va_end(ap);
-    snprintf(sentence, sizeof sentence, "%s", convis_message(f->context));
+    convis_shorten(sentence, sizeof sentence, "%s", convis_message(f->context));
     return convis_fail(f->context, status, "%s: %s", what, sentence);
 }
 

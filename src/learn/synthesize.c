@@ -2,6 +2,7 @@
  *
  * Pixels are moved in units of half the range around its middle, x in [-1, 1]. Where the contrast is limited, what is shown is
  * x, or x shrunk until its root mean square is the limit; shrinking never leaves the range. */
+#include "base/text.h"
 #include "learn/optimizers/optimizers.h"
 #include "bptt.h"
 #include "base/philox.h"
@@ -289,7 +290,7 @@ static convis_status go(dream *a, convis_real *movie, convis_dream_report *repor
     status = a->optimizer->type->step ? take_steps(a) : search(a);
     if (status) a->ended = CONVIS_ENDED_FAILED;
     char sentence[768];
-    snprintf(sentence, sizeof sentence, "%s", convis_message(a->context));
+    convis_shorten(sentence, sizeof sentence, "%s", convis_message(a->context));
     double value;
     convis_status last = evaluate(a, a->best, &value, NULL, &after);
     if (!last) memcpy(movie, a->movie, (size_t)a->n*sizeof *movie);

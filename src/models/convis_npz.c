@@ -324,7 +324,7 @@ static convis_status take(struct target *t, struct names *n, int at, const char 
     n->understood[at] = 1;
     if (!status) t->set++;
     else if (status != CONVIS_ENOMEM) {
-        snprintf(sentence, sizeof sentence, "%s", convis_message(t->c));
+        convis_shorten(sentence, sizeof sentence, "%s", convis_message(t->c));
         status = convis_fail(t->c, status, "%s:%s: %s", t->file, n->name[at], sentence);
     }
     return status;

@@ -129,7 +129,7 @@ static convis_status attach(convis_store *s, convis_context *c, const convis_att
     char name[200];
     const int64_t count = (int64_t)a->count;
     if (!*a->name || strlen(a->name) > 100 || strchr(a->name, '/') || !strcmp(a->name, "."))
-        return convis_fail(c, CONVIS_ENAME, "attachment '%.100s': expected a name of 1 to 100 letters without '/'", a->name);
+        return convis_fail(c, CONVIS_ENAME, "attachment '%s': expected a name of 1 to 100 letters without '/'", CONVIS_QUOTED(a->name));
     snprintf(name, sizeof name, "attached/%s", a->name);
     if (a->type == 't') convis_store_text(s, name, a->data);
     else if (a->type == 'd') convis_store_numbers(s, name, 1, &count, a->data);
@@ -230,7 +230,7 @@ convis_status convis_model_attached(convis_context *c, const char *file, const c
         convis_release(c, text);
         return status;
     }
-    if (type != 'd') return convis_fail(c, CONVIS_EINVAL, "attachment '%.100s': of type '%c', expected b, d or t", name, type);
+    if (type != 'd') return convis_fail(c, CONVIS_EINVAL, "attachment '%s': of type '%c', expected b, d or t", CONVIS_QUOTED(name), type);
     convis_status status = convis_hdf5_numbers(c, file, full, 0, &numbers);
     if (!status) status = convis_numbers_array(numbers, &values);
     if (!status) {

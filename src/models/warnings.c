@@ -1,5 +1,6 @@
 /* warnings.c - sentences collected on the way to a model. */
 #include "warnings.h"
+#include "base/text.h"
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,7 +12,7 @@ convis_status convis_warn(convis_context *c, struct convis_warnings *w, const ch
     const int begun = snprintf(text, sizeof text, "%s", w->prefix);
     va_list ap;
     va_start(ap, format);
-    vsnprintf(text + begun, sizeof text - (size_t)begun, format, ap);
+    convis_vshorten(text + begun, sizeof text - (size_t)begun, format, ap);
     va_end(ap);
     if (w->count == CONVIS_MOST_WARNINGS - 1) snprintf(text, sizeof text, "further warnings are left out");
     if (!w->text && !(w->text = convis_obtain(c, CONVIS_MOST_WARNINGS*sizeof *w->text))) return CONVIS_ENOMEM;

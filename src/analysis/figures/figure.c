@@ -1,5 +1,6 @@
 /* figure.c - a picture of a result file: chooses its kind, has it written as a gnuplot script, draws it, moves it into place. */
 #define _GNU_SOURCE                      /* posix_spawn_file_actions_addchdir_np */
+#include "base/text.h"
 #include "figure.h"
 #include "io/frames.h"
 #include "io/sinks.h"
@@ -96,11 +97,11 @@ void convis_figure_label(const convis_figure *f, char label[FIGURE_LABEL])
     const char *colon = strrchr(base, ':'), *dot = strrchr(base, '.');
     const char *name = f->options->name ? f->options->name : colon ? colon + 1 : NULL;
     if (!strncmp(f->source, "stim:", 5))                 /* the kind alone */
-        snprintf(label, FIGURE_LABEL, "%.*s", (int)strcspn(f->source + 5, "?"), f->source + 5);
+        convis_shorten(label, FIGURE_LABEL, "%.*s", (int)strcspn(f->source + 5, "?"), f->source + 5);
     else if (name) {
         slash = strrchr(name, '/');
-        snprintf(label, FIGURE_LABEL, "%s", slash ? slash + 1 : name);
-    } else snprintf(label, FIGURE_LABEL, "%.*s", dot && dot > base ? (int)(dot - base) : (int)strlen(base), base);
+        convis_shorten(label, FIGURE_LABEL, "%s", slash ? slash + 1 : name);
+    } else convis_shorten(label, FIGURE_LABEL, "%.*s", dot && dot > base ? (int)(dot - base) : (int)strlen(base), base);
 }
 
 /* ---- gnuplot ---- */
@@ -118,7 +119,7 @@ static void read_complaint(const convis_figure *f, char *text, size_t size)
         p[strcspn(p, "\r\n")] = 0;
         char *place = strstr(p, "line "), *colon = place ? strstr(place, ": ") : NULL;
         if (*p == '"' && colon) p = colon + 2;
-        if (*p) snprintf(text, size, "%s", p);
+        if (*p) convis_shorten(text, size, "%s", p);
     }
     fclose(said);
 }

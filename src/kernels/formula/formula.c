@@ -1,6 +1,7 @@
 /* formula.c - the text of a formula to a graph, a descent through the grammar of formula.h; and what is wrong with it. */
 #include "formula.h"
 #include "base/context.h"
+#include "base/text.h"
 #include "device/device.h"
 #include <ctype.h>
 #include <math.h>
@@ -53,7 +54,7 @@ static int fault(parser *p, convis_status status, const char *at, const char *fo
     va_list ap;
     if (p->status) return 0;
     va_start(ap, format);
-    vsnprintf(what, sizeof what, format, ap);
+    convis_vshorten(what, sizeof what, format, ap);
     va_end(ap);
     excerpt(shown, p->text, at - p->text > SHOWN/2 ? at - SHOWN/2 : p->text, SHOWN);
     p->status = convis_fail(p->context, status, "%s: column %d of '%s': %s", p->path, (int)(at - p->text) + 1, shown, what);

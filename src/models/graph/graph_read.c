@@ -539,7 +539,7 @@ convis_status convis_graph_read(const struct convis_graph_reading *how, const no
     struct reader r = { how->y, how->y->context, how->path, g, how };
     const node *n;
     *g = (struct convis_graph){ .dt = 0.001 };
-    snprintf(g->file, sizeof g->file, "%s", how->y->name);
+    convis_shorten(g->file, sizeof g->file, "%s", how->y->name);
     convis_status status = expect_keys(&r, root, "the model", KEYS);
     if (!status) status = read_head(&r, root);
     if (!status && (n = convis_yaml_find(root, "inputs"))) status = read_sources(&r, n);
@@ -562,7 +562,7 @@ convis_status convis_graph_read_changes(const struct convis_graph_reading *how, 
     const int grows = convis_yaml_find(root, "layers") || convis_yaml_find(root, "output") || convis_yaml_find(root, "aliases");
     if (!status && grows) status = convis_graph_extend(r.c, g);
     if (!status && convis_yaml_find(root, "layers")) {
-        snprintf(g->file, sizeof g->file, "%s", how->y->name);
+        convis_shorten(g->file, sizeof g->file, "%s", how->y->name);
         for (int j = 0; j < g->layers; j++) g->layer[j].line = 0;            /* they are of another file */
         *g->output = 0;
         g->output_line = 0;

@@ -376,7 +376,7 @@ static convis_status set_line(convis_context *c, struct convis_graph *g, const c
     if (!bracket) return convis_graph_set(c, g, path, number);
     const long long index = strtoll(bracket + 1, &end, 10);
     if (end == bracket + 1 || strcmp(end, "]") || length >= sizeof name)
-        return convis_fail(c, CONVIS_EFORMAT, "'%.100s': expected PATH or PATH[INDEX]", path);
+        return convis_fail(c, CONVIS_EFORMAT, "'%s': expected PATH or PATH[INDEX]", CONVIS_QUOTED(path));
     snprintf(name, sizeof name, "%.*s", (int)length, path);
     return set_element(c, g, name, index, value);
 }
@@ -425,9 +425,9 @@ static void print_array(const struct convis_value *v, char *text, size_t size)
 static void print_value(const struct convis_graph_layer *l, const convis_field *f, char *text, size_t size)
 {
     const struct convis_value *v = convis_graph_value(l, f->name);
-    if (v && v->kind == CONVIS_VALUE_TEXT) snprintf(text, size, "%s", v->text);
+    if (v && v->kind == CONVIS_VALUE_TEXT) convis_shorten(text, size, "%s", v->text);
     else if (v && v->kind == CONVIS_VALUE_ARRAY) print_array(v, text, size);
-    else if (f->flags & CONVIS_TEXT) snprintf(text, size, "%s", f->unit);
+    else if (f->flags & CONVIS_TEXT) convis_shorten(text, size, "%s", f->unit);
     else if (f->flags & CONVIS_ARRAY) *text = 0;
     else convis_number_print(v ? v->number : f->value, text, size);
 }

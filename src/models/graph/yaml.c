@@ -5,6 +5,7 @@
 #include "yaml.h"
 #include "base/context.h"
 #include "base/lines.h"
+#include "base/text.h"
 #include <ctype.h>
 #include <errno.h>
 #include <libfyaml.h>
@@ -55,14 +56,14 @@ enum { WHERE = 240 };
 
 static void where(const struct convis_yaml *y, int line, int column, char to[WHERE])
 {
-    if (line) snprintf(to, WHERE, "%s:%d:%d: ", y->name, line, column);
-    else snprintf(to, WHERE, "%s: ", y->name);
+    if (line) convis_shorten(to, WHERE, "%s:%d:%d: ", y->name, line, column);
+    else convis_shorten(to, WHERE, "%s: ", y->name);
 }
 
 static convis_status fail_at(const struct convis_yaml *y, int line, int column, convis_status status, const char *format, va_list ap)
 {
     char text[640], place[WHERE];
-    vsnprintf(text, sizeof text, format, ap);
+    convis_vshorten(text, sizeof text, format, ap);
     where(y, line, column, place);
     return convis_fail(y->context, status, "%s%s", place, text);
 }
@@ -163,7 +164,7 @@ static convis_status take_scalar(struct reading *r, struct fy_token *token)
     if (status) return status;
     if (wants_key(r)) {
         if (convis_yaml_find(r->open[r->depth - 1], text))
-            return convis_yaml_fail(r->y, &node, CONVIS_EFORMAT, "'%.60s' for the second time, expected each key once", text);
+            return convis_yaml_fail(r->y, &node, CONVIS_EFORMAT, "'%s' for the second time, expected each key once", CONVIS_QUOTED(text));
         r->key[r->depth - 1] = text;
         r->key_line[r->depth - 1] = node.line;
         r->key_column[r->depth - 1] = node.column;
@@ -216,7 +217,7 @@ static convis_status syntax_error(const struct convis_yaml *y, struct fy_diag *d
     void *at = NULL;
     struct fy_diag_error *e = fy_diag_errors_iterate(diag, &at);
     struct convis_yaml_node node = { .line = e && e->line > 0 ? e->line : 1, .column = e && e->column > 0 ? e->column : 1 };
-    return convis_yaml_fail(y, &node, CONVIS_EFORMAT, "not YAML: %.200s", e && e->msg ? e->msg : "it could not be parsed");
+    return convis_yaml_fail(y, &node, CONVIS_EFORMAT, "not YAML: %s", e && e->msg ? e->msg : "it could not be parsed");
 }
 
 /* Bytes of the UTF-8 letter at s, of `left` bytes; 0: it is none, or a control character. */
@@ -248,7 +249,7 @@ convis_status convis_yaml_read(convis_context *c, const char *name, const char *
 {
     struct reading r = { .y = y };
     *y = (struct convis_yaml){ .context = c };
-    snprintf(y->name, sizeof y->name, "%s", name);
+    convis_shorten(y->name, sizeof y->name, "%s", name);
     convis_status status = screen(y, text, size);
     if (status) return status;
     struct fy_diag_cfg quiet;

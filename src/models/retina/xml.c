@@ -191,7 +191,7 @@ static convis_status read_attribute(struct reading *in, xmlNodePtr node, const s
     convis_status status = convis_row_parse(in->c, row, name, other ? other : given, base);
     if (status) {                                        /* say it again with the line, which is too slow to find each time */
         char where[320];
-        snprintf(where, sizeof where, "%s:%ld: %s", in->name, line_of(in, node, name), name);
+        convis_shorten(where, sizeof where, "%s:%ld: %s", in->name, line_of(in, node, name), name);
         status = convis_row_parse(in->c, row, where, given, base);
     }
     if (!status && other)
@@ -394,7 +394,7 @@ convis_status convis_xml_read(convis_context *c, const char *name, const char *t
                               struct convis_warnings *warnings)
 {
     struct reading in = { .c = c, .text = text, .size = size, .r = r, .warnings = warnings };
-    snprintf(in.name, sizeof in.name, "%s", name);
+    convis_shorten(in.name, sizeof in.name, "%s", name);
     convis_retina_init(r);
     if (size > LARGEST)
         return convis_fail(c, CONVIS_EFORMAT, "%s: %.0f MB, expected a retina's description below %d MB", in.name, (double)size/1e6, LARGEST >> 20);
@@ -407,7 +407,7 @@ convis_status convis_xml_read(convis_context *c, const char *name, const char *t
     else {
         const xmlError *e = xmlCtxtGetLastError(parser);
         char why[200];
-        snprintf(why, sizeof why, "%s", e && e->message ? e->message : "nothing");
+        convis_shorten(why, sizeof why, "%s", e && e->message ? e->message : "nothing");
         why[strcspn(why, "\r\n")] = 0;
         status = convis_fail(c, CONVIS_EFORMAT, "%s:%d: %s; expected well-formed XML", in.name, e && e->line > 0 ? e->line : 1, why);
     }
