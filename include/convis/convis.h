@@ -102,7 +102,7 @@ int           convis_device_list(int index, convis_device_info *);
 
 typedef struct convis_model convis_model;
 typedef struct convis_layer_type convis_layer_type;      /* a layer's table: <convis/layer.h> */
-typedef struct convis_node { int id; } convis_node;      /* a place in the model; 0 is its input */
+typedef struct convis_node { int id; } convis_node;      /* a place in the model; 0 is its first input, -2, -3 ... are further ones */
 typedef struct convis_edge { convis_node from; int delay; } convis_edge;  /* delay: frames that the hand-over costs */
 
 /* Building needs no checks: the first error sticks, later calls do nothing, convis_plan reports it.
@@ -110,6 +110,10 @@ typedef struct convis_edge { convis_node from; int delay; } convis_edge;  /* del
 convis_status convis_model_new (convis_context *, double dt, convis_model **);
 void          convis_model_free(convis_model **);                         /* accepts NULL; leaves NULL */
 convis_node   convis_input(convis_model *);
+/* A further input besides the first ("input", node 0, which convis_name_input may give another name; "input" stays valid for it): frames
+ * of this shape (T is 1, the others any), independent of the first's. Its node is for convis_add and convis_join; -1 with an error. */
+convis_status convis_add_input (convis_model *, const char *name, convis_shape frame, convis_node *);
+convis_status convis_name_input(convis_model *, const char *name);
 convis_node   convis_add  (convis_model *, const convis_layer_type *, const char *name, convis_node in);
 convis_node   convis_join (convis_model *, const convis_layer_type *, const char *name, const convis_edge *in, int count);
 /* Reconnects an input of a layer. From the layer itself or a later one it is feedback, which needs a delay of 1 or more;
@@ -156,14 +160,14 @@ convis_status convis_parameters_save(const convis_model *, const char *file);
 convis_status convis_parameters_load(convis_model *, const char *file);
 convis_status convis_parameters_parse(convis_model *, const char *name, const char *text);    /* name: for sentences */
 
-typedef enum convis_kind { CONVIS_LAYER, CONVIS_PARAMETER, CONVIS_STATE, CONVIS_OUTPUT, CONVIS_ALIAS } convis_kind;
+typedef enum convis_kind { CONVIS_LAYER, CONVIS_PARAMETER, CONVIS_STATE, CONVIS_OUTPUT, CONVIS_ALIAS, CONVIS_INPUT } convis_kind;
 typedef struct convis_item {
     char        path[128];
     const char *unit, *doc;
     const char *target;                                  /* of an alias; the type's name for a layer */
     int         inputs;                                  /* a layer: how many, and where they come from; node k is layer k - 1 */
-    convis_edge input[4];
-    double      value, initial, min, max;                /* a scalar parameter; initial is its default */
+    convis_edge input[64];
+    double      value, initial, min, max;                /* a scalar parameter; initial is its default. An input: its past */
     int         differentiable, whole, array, text;      /* whole: only whole numbers; array, text: what value is not */
     int         wanted;                                  /* a parameter: its gradient was asked for */
     int64_t     count;                                   /* elements (a state or output: once planned) */
@@ -176,6 +180,9 @@ int convis_list(const convis_model *, convis_kind, int index, convis_item *);
 /* ---- Running. Consecutive chunks of any sizes give, bit for bit, what one call on the whole movie gives. */
 
 convis_status convis_run   (convis_model *, convis_tensor in);            /* at most as many frames as planned */
+/* Frames of a further input for the next run: as many as that takes of the first, read in place until it returns. ESTATE by
+ * convis_run when one was not given. */
+convis_status convis_give  (convis_model *, const char *name, convis_tensor frames);
 convis_status convis_output(convis_model *, const char *path, convis_tensor *);    /* of the last run; kept outputs only */
 convis_status convis_output_shape(const convis_model *, const char *path, convis_shape *frame);  /* once planned */
 /* By which method the index-th layer computes, of those that have several ("128x128, kernel 20x10x10: forward fft ..."); once
@@ -198,12 +205,14 @@ uint64_t      convis_seed_of(const convis_model *);                       /* con
  * In a model of which gradients were asked for, layers on which nothing kept depends stand still. */
 
 /* Ask for a gradient, before convis_plan: a parameter; a layer ("opl.center": all of its parameters) or several of one
- * beginning ("opl"); "*" (those of the model); or "input". */
+ * beginning ("opl"); "*" (those of the model); or an input. */
 convis_status convis_want(convis_model *, const char *path);
 /* Add to L's gradient at an output over the last run; shaped like convis_output's, any strides. */
 convis_status convis_vjp_from(convis_model *, const char *path, convis_tensor d_out);
 /* Back through the last run, once. d_in: written where it is not NULL; shaped like the run's input ("input" must be wanted). */
 convis_status convis_vjp(convis_model *, const convis_tensor *d_in);
+/* Before convis_vjp: where it writes the gradient at an input, by name; d is shaped like the run's frames of it. NULL: nowhere. */
+convis_status convis_vjp_input(convis_model *, const char *name, const convis_tensor *d);
 /* After the vjp of a run that began at the first frame. */
 convis_status convis_vjp_past(convis_model *);
 /* What was collected since convis_grad_zero: of a scalar (count 1), an array, or a state (at the start of the last vjp's run). */
@@ -215,6 +224,7 @@ convis_status convis_vjp_cut(convis_model *);            /* forget only that: tr
 
 /* Back to the first frame. `past` is the constant input assumed before it (luminance; 0 unless set). */
 convis_status convis_past (convis_model *, double past);
+convis_status convis_input_past(convis_model *, const char *name, double past);          /* any input's by name; 0 unless set */
 convis_status convis_reset(convis_model *);
 /* At the first frame: as if the input's first frame had been shown for so many steps, nothing of which is kept; the next run begins at 0. */
 convis_status convis_settle(convis_model *, convis_tensor in, int64_t steps);

@@ -27,7 +27,7 @@ extern "C" {
 #pragma GCC visibility push(default)
 
 #define CONVIS_LAYER_ABI 3
-enum { CONVIS_MAX_INPUTS = 4, CONVIS_MAX_OUTPUTS = 4, CONVIS_MAX_STATES = 8, CONVIS_MAX_PARAMS = 24, CONVIS_MAX_TAPE = 4 };
+enum { CONVIS_MAX_INPUTS = 64, CONVIS_MAX_OUTPUTS = 4, CONVIS_MAX_STATES = 8, CONVIS_MAX_PARAMS = 24, CONVIS_MAX_TAPE = 4 };
 
 /* A row of a table. Tables end with a row whose name is NULL. */
 typedef struct convis_field {
@@ -60,11 +60,11 @@ struct convis_pass {
     char *const *text;                           /* texts, in table order; NULL: the table's doc says what that means */
     int     recording;                           /* the way back will be asked for: vjp's scratch is needed, too */
     int     inputs;
-    convis_shape in_shape[CONVIS_MAX_INPUTS];    /* one frame: dim[CONVIS_T] = 1 */
+    const convis_shape *in_shape;                /* of each, one frame: dim[CONVIS_T] = 1 */
 
     /* plan() may change these from their defaults: out like the first input; further outputs, states and tape like out. */
     convis_shape out_shape, extra_shape[CONVIS_MAX_OUTPUTS], state_shape[CONVIS_MAX_STATES], tape_shape[CONVIS_MAX_TAPE];
-    int     history[CONVIS_MAX_INPUTS];          /* frames of its past that lie before frame 0 of in[j] (and d_in[j]) */
+    int    *history;                             /* frames of its past that lie before frame 0 of in[j] (and d_in[j]); 0 unless set */
     int     frames_wanted;                       /* passes of so many frames suit the layer; 0: what the cache likes */
     int64_t work_items;                          /* about so many keep the device busy; for dividing sums, never of threads */
     int64_t sums[CONVIS_MAX_PARAMS];             /* elements of d_array[k], for a scalar, or where gather() says what they mean */
@@ -111,6 +111,7 @@ struct convis_layer_type {
     const convis_field *outputs;                 /* further outputs ("bipolar.adaptation"), or NULL */
     int inputs, tape;                            /* tape: maps kept per frame for the way back */
     int fewest;                                  /* inputs that must be there (kernels get NULL for the others); 0: all */
+    const convis_layer_type *more;               /* what stands for this one where it has more than `inputs`; NULL: it has no more */
     const convis_kernels *const *kernels;        /* best instruction set first, NULL at the end */
     const char *const *source;                   /* the same kernels as text, for NVRTC and OpenCL */
     const char *pointwise;                       /* the kernel's name, or NULL for a neighbourhood layer */
@@ -166,6 +167,8 @@ void convis_hint_offer(convis_hint *, const char *name);
 void *convis_obtain (convis_context *, size_t bytes);
 void  convis_release(convis_context *, void *memory);
 
+/* A plan(), or a part of one: all inputs must be of one shape. */
+convis_status convis_plan_alike(convis_pass *);
 /* Run a kernel of this layer over elements 0..n-1, divided among the pass's threads; all meet at its end. */
 void convis_launch(const convis_pass *, const char *kernel, int64_t n, int frames, void *const *buffers);
 void convis_barrier(const convis_pass *);

@@ -44,7 +44,7 @@ convis_status convis_want(convis_model *m, const char *path)
     model_layer *l = convis_find_layer(m, path, &member);
     int layers = want_layers(m, !strcmp(path, "*") ? NULL : l && !*member ? l->name : path);
     if (layers == 0) status = convis_fail(m->context, CONVIS_ENOTSUP, "%s: has no parameter with a gradient", path);
-    else if (layers < 0 && !l && !strcmp(path, "input")) m->inputs[0].frames.active = 1;
+    else if (layers < 0 && !l && convis_find_input(m, path) >= 0) m->inputs[convis_find_input(m, path)].frames.active = 1;
     else if (layers < 0) {
         l = convis_find_parameter(m, path, &k);
         status = l ? want_parameter(m, l, k, path) : CONVIS_ENAME;
@@ -195,13 +195,14 @@ static void give_input(const convis_model *m, const buffer *b, const slice *u, c
 
 static void chunk_back(convis_model *m, slice *u, void *user)
 {
-    const convis_tensor *d_in = user;
+    (void)user;
     for (u->t0 = (m->ran - 1)/m->batch*m->batch; u->t0 >= 0; u->t0 -= m->batch) {
         u->frames = (int)(m->ran - u->t0 < m->batch ? m->ran - u->t0 : m->batch);
         for (int j = 0; j < convis_buffer_count(m); j++) begin(m, convis_buffer_at(m, j), u);
         convis_slice_meet(u);
         for (int s = m->segment_count - 1; s >= 0; s--) segment_back(m, &m->segments[s], u);
-        if (d_in && u->thread == 0) give_input(m, &m->inputs[0].frames, u, *d_in);
+        for (int k = 0; k < m->input_count && u->thread == 0; k++)
+            if (m->inputs[k].gradient.data) give_input(m, &m->inputs[k].frames, u, m->inputs[k].gradient);
         convis_slice_meet(u);
     }
 }
@@ -243,20 +244,15 @@ static void exchange_history(const convis_model *m)
 
 convis_status convis_vjp(convis_model *m, const convis_tensor *d_in)
 {
-    const buffer *input = &m->inputs[0].frames;
     if (convis_refuse(m)) return m->status;
     convis_status status = not_recorded(m);
+    if (!status && d_in) status = convis_vjp_input(m, "input", d_in);
     if (status) return status;
-    if (d_in && !input->active)
-        return convis_fail(m->context, CONVIS_ESTATE, "input: its gradient was not asked for (convis_want before convis_plan)");
-    for (int k = 0; d_in && k < CONVIS_DIMS; k++)
-        if (d_in->shape.dim[k] != (k == CONVIS_T ? m->ran : input->shape.dim[k]) || !d_in->data)
-            return convis_fail(m->context, CONVIS_ESHAPE, "input: room for its gradient of another shape than the last run's %lld frames",
-                               (long long)m->ran);
     m->taped = 0;
     exchange_history(m);
-    if (m->ran) convis_team_run(m, m->ran, chunk_back, (void *)(uintptr_t)d_in);
+    if (m->ran) convis_team_run(m, m->ran, chunk_back, NULL);
     exchange_history(m);
+    for (int k = 0; k < m->input_count; k++) m->inputs[k].gradient.data = NULL;
     for (int j = 0; j < m->count; j++) {
         if (!m->layers[j].out.active) continue;
         sum_maps(m, &m->layers[j]);

@@ -104,6 +104,24 @@ static convis_node stick(convis_model *m, convis_status status, const char *form
     return (convis_node){ -1 };
 }
 
+convis_status convis_stick(convis_model *m, convis_status status)
+{
+    stick(m, status, "%s", m->context->message);
+    return status;
+}
+
+/* A layer that there is, or an input. */
+static int is_node(const convis_model *m, convis_node node)
+{
+    return node.id <= m->count && node.id != -1 && convis_input_of(node) < m->input_count;
+}
+
+int convis_has_layer(const convis_model *m, const char *name)
+{
+    for (int j = 0; j < m->count; j++) if (!strcmp(m->layers[j].name, name)) return 1;
+    return 0;
+}
+
 static int rows(const convis_field *table) { int k = 0; while (table && table[k].name) k++; return k; }
 
 /* Room for one more element, doubling; the old block stays valid on failure. */
@@ -128,14 +146,16 @@ convis_node convis_join(convis_model *m, const convis_layer_type *type, const ch
         return stick(m, CONVIS_EINVAL, "%s: its table has ABI %u, this library expects %d", name, type->abi, CONVIS_LAYER_ABI);
     if (!*name || strlen(name) >= NAME_SIZE)
         return stick(m, CONVIS_EINVAL, "'%s': a layer's name has 1 to %d characters", name, NAME_SIZE - 1);
-    int fewest = type->fewest ? type->fewest : type->inputs;
-    if (count > type->inputs || count < fewest)
-        return stick(m, CONVIS_ESHAPE, fewest < type->inputs ? "%s: %d inputs, %s expects %d to %d" : "%s: %d inputs, %s expects %d",
-                     name, count, type->name, fewest, type->inputs);
-    for (int j = 0; j < m->count; j++)
-        if (!strcmp(m->layers[j].name, name)) return stick(m, CONVIS_ENAME, "%s: two layers have that name", name);
+    const int fewest = type->fewest ? type->fewest : type->inputs, most = convis_most_inputs(type);
+    if (count > most || count < fewest)
+        return stick(m, CONVIS_ESHAPE, fewest < most ? "%s: %d inputs, %s expects %d to %d" : "%s: %d inputs, %s expects %d", name, count,
+                     type->name, fewest, most);
+    if (count > type->inputs) type = type->more;
+    if (convis_has_layer(m, name)) return stick(m, CONVIS_ENAME, "%s: two layers have that name", name);
+    for (int k = 0; k < m->input_count; k++)
+        if (!strcmp(m->inputs[k].name, name) && strcmp(name, "input")) return stick(m, CONVIS_ENAME, "%s: an input has that name", name);
     for (int j = 0; j < count; j++)
-        if (in[j].from.id < 0 || in[j].from.id > m->count || in[j].delay < 0 || in[j].delay > LONGEST_DELAY)
+        if (!is_node(m, in[j].from) || in[j].delay < 0 || in[j].delay > LONGEST_DELAY)
             return stick(m, CONVIS_EINVAL, "%s: input %d is no earlier layer, or its delay is not 0 to %d frames", name, j, LONGEST_DELAY);
     if (rows(type->params) > CONVIS_MAX_PARAMS || rows(type->states) > CONVIS_MAX_STATES || rows(type->outputs) > CONVIS_MAX_OUTPUTS
         || type->inputs > CONVIS_MAX_INPUTS || type->tape > CONVIS_MAX_TAPE || (!type->pointwise && !type->forward))
@@ -168,7 +188,7 @@ void convis_connect(convis_model *m, convis_node layer, int input, convis_edge e
     model_layer *l = layer.id > 0 && layer.id <= m->count ? &m->layers[layer.id - 1] : NULL;
     if (m->planned) stick(m, CONVIS_ESTATE, "a layer cannot be reconnected after the model was planned");
     else if (!l || input < 0 || input >= l->inputs) stick(m, CONVIS_EINVAL, "the model has no layer with such an input");
-    else if (e.from.id < 0 || e.from.id > m->count || e.delay < (e.from.id >= layer.id) || e.delay > LONGEST_DELAY)
+    else if (!is_node(m, e.from) || e.delay < (e.from.id >= layer.id) || e.delay > LONGEST_DELAY)
         stick(m, CONVIS_EINVAL, "%s: input %d comes from no layer, or after %d frames, expected %d to %d", l->name, input, e.delay,
               e.from.id >= layer.id, LONGEST_DELAY);
     else l->in[input] = e;
@@ -250,6 +270,19 @@ buffer *convis_find_output(const convis_model *m, const char *path, model_layer 
 
 /* ---- Listing ---- */
 
+static int list_input(const convis_model *m, int index, convis_item *item)
+{
+    if (index >= m->input_count) return 0;
+    const model_input *i = &m->inputs[index];
+    snprintf(item->path, sizeof item->path, "%s", i->name);
+    item->unit = item->doc = "";
+    item->value = i->past;
+    item->wanted = i->frames.active;
+    item->shape = i->frames.shape;
+    item->count = i->frames.n;
+    return 1;
+}
+
 int convis_list(const convis_model *m, convis_kind kind, int index, convis_item *item)
 {
     *item = (convis_item){ 0 };
@@ -260,6 +293,7 @@ int convis_list(const convis_model *m, convis_kind kind, int index, convis_item 
         item->target = m->aliases[index].path;
         return 1;
     }
+    if (kind == CONVIS_INPUT) return list_input(m, index, item);
     for (int j = 0; j < m->count; j++) {
         const model_layer *l = &m->layers[j];
         int here = kind == CONVIS_LAYER ? 1 : kind == CONVIS_PARAMETER ? l->params : kind == CONVIS_STATE ? l->states : 1 + l->extras;

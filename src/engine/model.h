@@ -27,15 +27,20 @@ typedef struct buffer {
 typedef struct model_input {
     char    name[NAME_SIZE];
     buffer  frames;
-    convis_tensor given;             /* for this run */
+    double  past;                    /* what it was before the first frame */
+    convis_tensor given;             /* for this run, ... */
+    int     is_given;                /* ... if it is a further input: the next one */
     int     in_order;                /* they lie one after the other, as the model's own */
     convis_real *upload[2];          /* where they arrive on the device while the last ones are still in use */
+    convis_tensor gradient;          /* where the next convis_vjp writes it; data NULL: nowhere */
 } model_input;
 
 typedef struct model_layer {
     const convis_layer_type *type;
     char    name[NAME_SIZE];
     convis_edge in[CONVIS_MAX_INPUTS];
+    convis_shape in_shape[CONVIS_MAX_INPUTS];
+    int     history[CONVIS_MAX_INPUTS];
     int     in_slot[CONVIS_MAX_INPUTS], copies_in[CONVIS_MAX_INPUTS];     /* in a tiled segment */
     int     inputs;                  /* connected */
     int     params, states, extras;  /* rows of the tables */
@@ -68,7 +73,7 @@ typedef struct snapshot { struct snapshot *below; } snapshot;           /* bytes
 
 struct convis_model {
     convis_context *context;
-    double   dt, past;
+    double   dt;
     convis_status status;            /* the first error while building; its sentence: */
     char     sentence[512];
     model_layer *layers;   int count, room;
@@ -110,6 +115,11 @@ static inline convis_status convis_refuse(const convis_model *m)
     return m->status ? convis_fail(m->context, m->status, "%s", m->sentence) : CONVIS_OK;
 }
 int convis_find_row(const convis_field *table, const char *name);     /* -1: none */
+int convis_find_input(const convis_model *, const char *name);        /* -1: none */
+int convis_has_layer(const convis_model *, const char *name);
+int convis_is_shape(convis_shape);                                    /* not empty, not too large */
+/* The sentence on the context is the first error of building. Returns the status. */
+convis_status convis_stick(convis_model *, convis_status);
 /* The layer and row of a parameter's path; NULL with the sentence left on the context. */
 model_layer *convis_find_parameter(const convis_model *, const char *path, int *row);
 /* Nodes: 1 .. are layers; 0 is the first input, -2, -3 .. further ones (-1 is none). */
@@ -139,6 +149,8 @@ static inline int64_t convis_reach_back(const convis_model *m, const model_layer
 {
     return (l->pass.history[k] + m->batch)*l->out.n;
 }
+/* The most inputs that a layer of this type can have. */
+static inline int convis_most_inputs(const convis_layer_type *type) { return type->more ? type->more->inputs : type->inputs; }
 static inline int convis_is_feedback(const convis_model *m, const model_layer *l, int input)
 {
     return l->in[input].from.id > l - m->layers;

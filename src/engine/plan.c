@@ -12,7 +12,7 @@ enum { SUB_CHUNK_BYTES = 1 << 20, TILE_BYTES = 1 << 18, LONGEST_SUB_CHUNK = 64, 
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 static int64_t most(int64_t a, int64_t b)  { return a > b ? a : b; }
 
-static int valid(convis_shape s)
+int convis_is_shape(convis_shape s)
 {
     double n = 1;
     for (int d = 0; d < CONVIS_DIMS; d++) {
@@ -32,7 +32,7 @@ static convis_status shape_arrays(convis_model *m, model_layer *l)
         if (!(l->fields[k].flags & CONVIS_ARRAY) || (!s.dim[0] && !l->text[k])) continue;
         snprintf(path, sizeof path, "%s.%s", l->name, l->fields[k].name);
         if (!s.dim[0]) return convis_fail(m->context, CONVIS_ENOTSUP, "%s: an array without a shape of its own, set it by values", path);
-        if (!valid(s)) return convis_fail(m->context, CONVIS_ESHAPE, "%s: would be empty or too large", path);
+        if (!convis_is_shape(s)) return convis_fail(m->context, CONVIS_ESHAPE, "%s: would be empty or too large", path);
         const int64_t count = convis_elements(s);
         if (has && has != count)
             return convis_fail(m->context, CONVIS_ESHAPE, "%s: %lld values, expected %lld (%lld outputs, %lld inputs, %lld x %lld x %lld)",
@@ -52,6 +52,20 @@ static convis_status shape_arrays(convis_model *m, model_layer *l)
     return CONVIS_OK;
 }
 
+convis_status convis_plan_alike(convis_pass *p)
+{
+    for (int j = 1; j < p->inputs; j++) {
+        const int64_t *a = p->in_shape[0].dim, *b = p->in_shape[j].dim;
+        if (!memcmp(a, b, sizeof p->in_shape[0])) continue;
+        if (a[CONVIS_B] == b[CONVIS_B] && a[CONVIS_C] == b[CONVIS_C])
+            return convis_fail(p->context, CONVIS_ESHAPE, "%s: its inputs are %lldx%lld and %lldx%lld pixels", p->path, (long long)a[CONVIS_X],
+                               (long long)a[CONVIS_Y], (long long)b[CONVIS_X], (long long)b[CONVIS_Y]);
+        return convis_fail(p->context, CONVIS_ESHAPE, "%s: its inputs have %lld and %lld channels, %lld and %lld movies", p->path,
+                           (long long)a[CONVIS_C], (long long)b[CONVIS_C], (long long)a[CONVIS_B], (long long)b[CONVIS_B]);
+    }
+    return CONVIS_OK;
+}
+
 static convis_status plan_layer(convis_model *m, model_layer *l)
 {
     if (!m->device->type->host_visible && !l->type->pointwise && !l->type->anywhere)
@@ -64,6 +78,8 @@ static convis_status plan_layer(convis_model *m, model_layer *l)
     p->param = l->param;
     p->array = (const double *const *)l->array;
     p->inputs = l->inputs;
+    p->in_shape = l->in_shape;
+    p->history = l->history;
     p->text = l->text;
     p->recording = m->recording;
     p->wanted = l->wanted;
@@ -73,7 +89,7 @@ static convis_status plan_layer(convis_model *m, model_layer *l)
     if (known == p->inputs && p->inputs)
         return convis_fail(m->context, CONVIS_EINVAL, "%s: all of its inputs are fed back, expected one from an earlier layer", l->name);
     for (int j = 0; j < p->inputs; j++)
-        p->in_shape[j] = convis_source(m, l->in[convis_is_feedback(m, l, j) ? known : j].from)->shape;
+        l->in_shape[j] = convis_source(m, l->in[convis_is_feedback(m, l, j) ? known : j].from)->shape;
     p->out_shape = p->inputs ? p->in_shape[0] : m->inputs[0].frames.shape;
     convis_shape unset = { { 0 } };
     for (int k = 0; k < l->extras; k++) p->extra_shape[k] = unset;
@@ -81,21 +97,16 @@ static convis_status plan_layer(convis_model *m, model_layer *l)
     for (int k = 0; k < l->type->tape; k++) p->tape_shape[k] = unset;
     for (int k = 0; k < l->params; k++) p->array_shape[k] = unset;
     for (int k = 0; k < CONVIS_MAX_PARAMS; k++) p->sums[k] = 0;
-    for (int j = 0; j < CONVIS_MAX_INPUTS; j++) p->history[j] = 0;
+    for (int j = 0; j < CONVIS_MAX_INPUTS; j++) l->history[j] = 0;
     p->frames_wanted = 0;
     p->work_items = m->device->type->tiled ? 1 : WIDE_ITEMS;
     p->threads = m->threads;
-    if (l->type->pointwise)
-        for (int j = 1; j < p->inputs; j++)
-            if (memcmp(&p->in_shape[j], &p->in_shape[0], sizeof unset))
-                return convis_fail(m->context, CONVIS_ESHAPE, "%s: its inputs are %lldx%lld and %lldx%lld pixels", l->name,
-                    (long long)p->in_shape[0].dim[CONVIS_X], (long long)p->in_shape[0].dim[CONVIS_Y],
-                    (long long)p->in_shape[j].dim[CONVIS_X], (long long)p->in_shape[j].dim[CONVIS_Y]);
+    if (l->type->pointwise && convis_plan_alike(p)) return CONVIS_ESHAPE;
     if (l->type->plan) {
         convis_status status = l->type->plan(p);
         if (status) return status;
     }
-    if (!valid(p->out_shape)) return convis_fail(m->context, CONVIS_ESHAPE, "%s: a frame of its output would be empty or too large", l->name);
+    if (!convis_is_shape(p->out_shape)) return convis_fail(m->context, CONVIS_ESHAPE, "%s: a frame of its output would be empty or too large", l->name);
     l->out.shape = p->out_shape;
     l->out.n = convis_elements(p->out_shape);
     for (int k = 0; k < l->extras; k++) {
@@ -395,7 +406,7 @@ convis_status convis_plan(convis_model *m, convis_shape chunk)
     if (convis_refuse(m)) return m->status;
     if (m->planned) return convis_fail(m->context, CONVIS_ESTATE, "the model is planned already");
     if (!m->count) return convis_fail(m->context, CONVIS_ESTATE, "the model has no layers");
-    if (!valid(chunk)) return convis_fail(m->context, CONVIS_ESHAPE, "the chunk is empty or too large");
+    if (!convis_is_shape(chunk)) return convis_fail(m->context, CONVIS_ESHAPE, "the chunk is empty or too large");
     m->chunk = chunk;
     m->threads = m->device->type->tiled ? m->context->threads : 1;
     convis_seed(m, m->seed);                              /* arrays may begin at random */

@@ -145,57 +145,30 @@ static void run_chunk(convis_model *m, slice *u, void *user)
     }
 }
 
-/* Frames that lie one after the other, as the model's own, are read where they are, if they can be; others, and those that a delayed
- * input must find again after the call, are gathered first. */
-static int lie_in_order(const buffer *b, convis_tensor in)
-{
-    const convis_tensor own = convis_frames_view(b, NULL, in.shape.dim[CONVIS_T]);
-    for (int d = 0; d < CONVIS_DIMS; d++) if (in.shape.dim[d] > 1 && in.stride[d] != own.stride[d]) return 0;
-    return 1;
-}
-
-static void take_input(const convis_model *m, model_input *i, convis_tensor in)
-{
-    i->given = in;
-    i->in_order = lie_in_order(&i->frames, in);
-    i->frames.direct = m->device->type->host_visible && i->in_order && !i->frames.history && !i->frames.kept ? in.data : NULL;
-}
-
-static convis_status check_input(const convis_model *m, convis_tensor in)
-{
-    for (int d = 0; d < CONVIS_DIMS; d++)
-        if (d == CONVIS_T ? in.shape.dim[d] < 0 || in.shape.dim[d] > m->chunk.dim[d] : in.shape.dim[d] != m->chunk.dim[d])
-            return convis_fail(m->context, CONVIS_ESHAPE, "input: (B, C, T, Y, X) = (%lld, %lld, %lld, %lld, %lld), planned for "
-                "(%lld, %lld, up to %lld, %lld, %lld)", (long long)in.shape.dim[0], (long long)in.shape.dim[1],
-                (long long)in.shape.dim[2], (long long)in.shape.dim[3], (long long)in.shape.dim[4], (long long)m->chunk.dim[0],
-                (long long)m->chunk.dim[1], (long long)m->chunk.dim[2], (long long)m->chunk.dim[3], (long long)m->chunk.dim[4]);
-    if (!in.data && in.shape.dim[CONVIS_T])
-        return convis_fail(m->context, CONVIS_EINVAL, "input: %lld frames without data", (long long)in.shape.dim[CONVIS_T]);
-    return CONVIS_OK;
-}
-
-convis_status convis_run(convis_model *m, convis_tensor in)
+/* keep: further inputs are given once more. */
+convis_status convis_run_given(convis_model *m, convis_tensor movie, int keep)
 {
     if (convis_refuse(m)) return m->status;
     if (!m->planned) return convis_fail(m->context, CONVIS_ESTATE, "the model must be planned before it runs");
-    convis_status status = check_input(m, in);
+    convis_status status = convis_take_inputs(m, movie, keep);
     if (!status) status = convis_prepare(m);
     if (status) return status;
-    take_input(m, &m->inputs[0], in);
-    m->running = in.shape.dim[CONVIS_T];
+    m->running = movie.shape.dim[CONVIS_T];
     m->spike_count = m->spikes_lost = 0;
     for (int j = 0; j < m->count; j++) {
         m->layers[j].out.fetched = 0;
         for (int k = 0; k < m->layers[j].extras; k++) m->layers[j].extra[k].fetched = 0;
     }
     convis_team_run(m, m->running, run_chunk, NULL);
-    m->inputs[0].frames.direct = NULL;
+    convis_leave_inputs(m, keep);
     m->ran = m->running;
     m->taped = 1;
     m->frame += m->ran;
     status = convis_device_sync(m->device);
     return status ? status : m->spikes_lost ? CONVIS_ENOMEM : CONVIS_OK;
 }
+
+convis_status convis_run(convis_model *m, convis_tensor in) { return convis_run_given(m, in, 0); }
 
 /* ---- Threads ---- */
 
@@ -237,7 +210,8 @@ static void judge(convis_model *m, struct convis_team *team, int64_t frames)
 static int useful_threads(convis_model *m)
 {
     if (m->alone > 0) { m->alone--; return 1; }
-    int64_t most = m->inputs[0].frames.n;
+    int64_t most = 0;
+    for (int k = 0; k < m->input_count; k++) if (m->inputs[k].frames.n > most) most = m->inputs[k].frames.n;
     for (int s = 0; s < m->segment_count; s++) if (m->segments[s].n > most) most = m->segments[s].n;
     int64_t useful = most/LEAST_SHARE;
     return useful < 1 ? 1 : useful < m->threads ? (int)useful : m->threads;

@@ -25,10 +25,18 @@ static inline convis_real *convis_frames_at(const buffer *b, int64_t t0)
 
 /* ---- run.c ---- */
 
+/* A run; keep: further inputs are given for the next one, too. */
+convis_status convis_run_given(convis_model *, convis_tensor movie, int keep);
 /* The pass of a layer over the frames of a slice, forward. */
 convis_pass convis_pass_of(const convis_model *, const model_layer *, const slice *);
 /* Call `work` on every thread of a team; user is handed on. A team of one where more would not pay. */
 void convis_team_run(convis_model *, int64_t frames, void (*work)(convis_model *, slice *, void *user), void *user);
+
+/* ---- inputs.c ---- */
+
+/* All inputs of a run, checked. keep: of further ones as many frames are taken as of the movie, and they stay given. */
+convis_status convis_take_inputs (convis_model *, convis_tensor movie, int keep);
+void          convis_leave_inputs(convis_model *, int keep);
 
 /* ---- launch.c ---- */
 

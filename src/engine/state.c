@@ -24,9 +24,10 @@ int convis_is_fed_back(const convis_model *m, int layer)
     return 0;
 }
 
-static void start_input(const convis_model *m, buffer *b)
+static void start_input(const convis_model *m, model_input *i)
 {
-    b->past = m->past;
+    buffer *b = &i->frames;
+    b->past = i->past;
     if (b->base) fill(m, b->base, b->history*b->n, b->past);
 }
 
@@ -34,7 +35,7 @@ void convis_start(convis_model *m)
 {
     m->epoch++;
     m->taped = 0;
-    for (int k = 0; k < m->input_count; k++) start_input(m, &m->inputs[k].frames);
+    for (int k = 0; k < m->input_count; k++) start_input(m, &m->inputs[k]);
     for (int j = 0; j < m->count; j++) {
         model_layer *l = &m->layers[j];
         double x[CONVIS_MAX_INPUTS], state[CONVIS_MAX_STATES];
@@ -44,13 +45,6 @@ void convis_start(convis_model *m)
         for (int k = 0; k < l->states; k++) fill(m, l->pass.state[k], l->state_n[k], state[k]);
         fill(m, l->out.base, l->out.history*l->out.n, convis_is_fed_back(m, j) ? 0 : l->out.past);
     }
-}
-
-convis_status convis_past(convis_model *m, double past)
-{
-    if (!(past >= -1e30 && past <= 1e30)) return convis_fail(m->context, CONVIS_EINVAL, "the past luminance is %g, expected a finite number", past);
-    m->past = past;
-    return CONVIS_OK;
 }
 
 /* FNV-1a of the layer's path, so that adding a layer changes no other layer's noise; mixed with the seed by the
@@ -85,23 +79,6 @@ convis_status convis_reset(convis_model *m)
     convis_seed(m, m->seed);
     convis_start(m);
     return convis_device_sync(m->device);
-}
-
-convis_status convis_settle(convis_model *m, convis_tensor in, int64_t steps)
-{
-    const int64_t apart = (int64_t)1 << 30;              /* noise of its own: that of frames which no run will reach */
-    if (convis_refuse(m)) return m->status;
-    if (m->frame) return convis_fail(m->context, CONVIS_ESTATE, "the model has seen %lld frames; it settles before the first", (long long)m->frame);
-    if (steps < 0 || steps > apart || in.shape.dim[CONVIS_T] < 1)
-        return convis_fail(m->context, CONVIS_EINVAL, "settling for %lld steps on %lld frames, expected 0 to %lld on 1 or more", (long long)steps,
-                           (long long)in.shape.dim[CONVIS_T], (long long)apart);
-    convis_status status = CONVIS_OK;
-    m->frame = apart;
-    while (steps-- > 0 && !status) status = convis_run(m, convis_slice(in, CONVIS_T, 0, 1));
-    m->epoch++;
-    m->frame = m->ran = m->taped = 0;
-    m->spike_count = 0;
-    return status;
 }
 
 /* ---- One walk ---- */
@@ -210,6 +187,8 @@ static const char MAGIC[16] = "convis-state-1\n";
 uint64_t convis_state_layout(const convis_model *m)
 {
     uint64_t h = sizeof(convis_real);
+    for (int k = 1; k < m->input_count; k++)
+        h = noise_key(h ^ (uint64_t)(m->inputs[k].frames.history*m->inputs[k].frames.n), m->inputs[k].name);
     for (int j = 0; j < m->count; j++) {
         const model_layer *l = &m->layers[j];
         h = noise_key(h, l->name);

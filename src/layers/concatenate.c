@@ -1,4 +1,4 @@
-/* concatenate.c - the channels of two to four inputs, one after the other.
+/* concatenate.c - the channels of two or more inputs, one after the other.
  *
  *      y = (x0's channels, x1's channels, ...)
  *
@@ -38,7 +38,7 @@ static convis_status plan(convis_pass *p)
                     (long long)p->in_shape[k].dim[CONVIS_X], (long long)p->in_shape[k].dim[CONVIS_Y]);
         p->out_shape.dim[CONVIS_C] += p->in_shape[k].dim[CONVIS_C];
     }
-    p->constants_size = CONVIS_MAX_INPUTS*SIZES*sizeof(convis_real);
+    p->constants_size = (size_t)p->inputs*SIZES*sizeof(convis_real);
     return CONVIS_OK;
 }
 
@@ -88,9 +88,10 @@ static double past(const convis_pass *p, const double *x, double *state)
 }
 
 CONVIS_LAYER_KERNELS(concatenate)
-const convis_layer_type convis_concatenate = {
-    .abi = CONVIS_LAYER_ABI, .name = "concatenate", .doc = "the channels of its inputs, one after the other",
-    .params = params, .states = states, .inputs = 4, .fewest = 2, .kernels = concatenate_kernels, .source = convis_concatenate_source,
-    .plan = plan, .prepare = prepare, .forward = forward, .vjp = vjp, .anywhere = 1, .past = past,
-};
+#define CONCATENATE(most)                                                                                                          \
+    .abi = CONVIS_LAYER_ABI, .name = "concatenate", .doc = "the channels of its inputs, one after the other", .params = params,    \
+    .states = states, .inputs = most, .fewest = 2, .kernels = concatenate_kernels, .source = convis_concatenate_source,            \
+    .plan = plan, .prepare = prepare, .forward = forward, .vjp = vjp, .anywhere = 1, .past = past
+static const convis_layer_type more = { CONCATENATE(CONVIS_MAX_INPUTS) };
+const convis_layer_type convis_concatenate = { CONCATENATE(4), .more = &more };
 #endif

@@ -1,6 +1,8 @@
-/* sum.c - the sum of two to four inputs of one shape.
+/* sum.c - the sum of two or more inputs of one shape.
  *
- *      y[t] = x0[t] + x1[t] (+ x2[t] + x3[t])
+ *      y[t] = x0[t] + x1[t] + ...
+ *
+ * from the first to the last. Up to four are a pointwise layer, more are added four at a time.
  *
  * Adjoint: dxj = dy. */
 #include <convis/kernel.h>
@@ -26,7 +28,21 @@ CONVIS_KERNEL12(sum_adjoint, PARAM p, IN x0, IN x1, IN x2, IN x3, IN y, IN dy, O
     sum_spread(dy, dx3, CONVIS_HANDED_ON);
 }
 
-CONVIS_EXPORT(sum, CONVIS_ENTRY(sum_forward) CONVIS_ENTRY(sum_adjoint))
+/* Up to four more to what there is; NULL: no more. */
+CONVIS_KERNEL5(sum_more, STATE y, IN x0, IN x1, IN x2, IN x3)
+{
+    CONVIS_SCAN(i, t) {
+        real sum = y[t*n + i] + x0[t*n + i];
+        if (x1) sum += x1[t*n + i];
+        if (x2) sum += x2[t*n + i];
+        if (x3) sum += x3[t*n + i];
+        y[t*n + i] = sum;
+    }
+}
+
+CONVIS_KERNEL2(sum_give, IN dy, OUT dx) { sum_spread(dy, dx, CONVIS_HANDED_ON); }
+
+CONVIS_EXPORT(sum, CONVIS_ENTRY(sum_forward) CONVIS_ENTRY(sum_adjoint) CONVIS_ENTRY(sum_more) CONVIS_ENTRY(sum_give))
 
 #else
 #include <convis/layer.h>
@@ -42,10 +58,32 @@ static double past(const convis_pass *p, const double *x, double *state)
     return sum;
 }
 
+static void *input(const convis_pass *p, int j) { return j < p->inputs ? (void *)(uintptr_t)p->in[j] : NULL; }
+
+static void forward(convis_pass *p)
+{
+    const int64_t n = convis_elements(p->out_shape);
+    convis_launch(p, "sum_forward", n, p->frames, (void *[]){ NULL, input(p, 0), input(p, 1), input(p, 2), input(p, 3), p->out });
+    for (int j = 4; j < p->inputs; j += 4)
+        convis_launch(p, "sum_more", n, p->frames, (void *[]){ p->out, input(p, j), input(p, j + 1), input(p, j + 2), input(p, j + 3) });
+}
+
+static void vjp(convis_pass *p)
+{
+    for (int j = 0; j < p->inputs; j++)
+        if (p->d_in[j])
+            convis_launch(p, "sum_give", convis_elements(p->out_shape), p->frames, (void *[]){ (void *)(uintptr_t)p->d_out, p->d_in[j] });
+}
+
 CONVIS_LAYER_KERNELS(sum)
+static const convis_layer_type more = {
+    .abi = CONVIS_LAYER_ABI, .name = "sum", .doc = "the sum of its inputs",
+    .params = params, .states = states, .inputs = CONVIS_MAX_INPUTS, .fewest = 2, .kernels = sum_kernels, .source = convis_sum_source,
+    .plan = convis_plan_alike, .forward = forward, .vjp = vjp, .past = past, .anywhere = 1,
+};
 const convis_layer_type convis_sum = {
     .abi = CONVIS_LAYER_ABI, .name = "sum", .doc = "the sum of its inputs",
-    .params = params, .states = states, .inputs = 4, .fewest = 2, .kernels = sum_kernels, .source = convis_sum_source,
+    .params = params, .states = states, .inputs = 4, .fewest = 2, .more = &more, .kernels = sum_kernels, .source = convis_sum_source,
     .instant = 1, .pointwise = "sum_forward", .adjoint = "sum_adjoint", .past = past,
 };
 #endif

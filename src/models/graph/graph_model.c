@@ -158,7 +158,7 @@ convis_status convis_graph_of_model(const convis_model *m, struct convis_graph *
 {
     convis_context *c = m->context;
     convis_status status = CONVIS_OK;
-    *g = (struct convis_graph){ .dt = m->dt, .past = m->past, .has_past = 1 };
+    *g = (struct convis_graph){ .dt = m->dt, .past = m->inputs[0].past, .has_past = 1 };
     for (int j = 0; j < m->count && !status; j++) {
         const model_layer *l = &m->layers[j];
         struct convis_graph_layer *to;

@@ -1,0 +1,177 @@
+/* inputs.c - what a model takes: the movie, which is its first input, and whatever else it is given by name. */
+#include "run.h"
+#include <string.h>
+
+int convis_find_input(const convis_model *m, const char *name)
+{
+    for (int k = 0; k < m->input_count; k++) if (!strcmp(m->inputs[k].name, name)) return k;
+    return strcmp(name, "input") ? -1 : 0;
+}
+
+static model_input *look_up(const convis_model *m, const char *name)
+{
+    const int k = convis_find_input(m, name);
+    if (k >= 0) return &m->inputs[k];
+    convis_fail(m->context, CONVIS_ENAME, "'%s': the model has no such input", name);
+    return NULL;
+}
+
+/* ---- Building ---- */
+
+static convis_status check_name(const convis_model *m, const char *name)
+{
+    const size_t length = strlen(name);
+    if (m->planned) return convis_fail(m->context, CONVIS_ESTATE, "%s: an input cannot be added or named after the model was planned", name);
+    if (!length || length >= NAME_SIZE)
+        return convis_fail(m->context, CONVIS_EINVAL, "'%s': an input's name has 1 to %d characters", name, NAME_SIZE - 1);
+    if (convis_find_input(m, name) >= 0 || convis_has_layer(m, name))
+        return convis_fail(m->context, CONVIS_ENAME, "%s: two inputs or layers have that name", name);
+    return CONVIS_OK;
+}
+
+convis_status convis_add_input(convis_model *m, const char *name, convis_shape frame, convis_node *node)
+{
+    *node = (convis_node){ -1 };
+    if (convis_refuse(m)) return m->status;
+    convis_status status = check_name(m, name);
+    if (!status && (frame.dim[CONVIS_T] != 1 || !convis_is_shape(frame)))
+        status = convis_fail(m->context, CONVIS_ESHAPE, "%s: frames of this input would be empty or too large, or more than one (T is 1)", name);
+    model_input *more = status ? NULL : convis_obtain(m->context, (size_t)(m->input_count + 1)*sizeof *more);
+    if (!more) return convis_stick(m, status ? status : CONVIS_ENOMEM);
+    memcpy(more, m->inputs, (size_t)m->input_count*sizeof *more);
+    convis_release(m->context, m->inputs);
+    m->inputs = more;
+    model_input *i = &m->inputs[m->input_count];
+    strcpy(i->name, name);
+    i->frames.shape = frame;
+    i->frames.n = convis_elements(frame);
+    *node = convis_input_node(m->input_count++);
+    return CONVIS_OK;
+}
+
+convis_status convis_name_input(convis_model *m, const char *name)
+{
+    if (convis_refuse(m)) return m->status;
+    if (convis_find_input(m, name) == 0) return CONVIS_OK;
+    convis_status status = check_name(m, name);
+    if (status) return convis_stick(m, status);
+    strcpy(m->inputs[0].name, name);
+    return CONVIS_OK;
+}
+
+convis_status convis_input_past(convis_model *m, const char *name, double past)
+{
+    model_input *i = look_up(m, name);
+    if (!i) return CONVIS_ENAME;
+    if (!(past >= -1e30 && past <= 1e30)) return convis_fail(m->context, CONVIS_EINVAL, "%s: its past is %g, expected a finite number", name, past);
+    i->past = past;
+    return CONVIS_OK;
+}
+
+convis_status convis_past(convis_model *m, double past) { return convis_input_past(m, "input", past); }
+
+/* ---- Frames ---- */
+
+/* frames: as many there must be, at most with `up_to`. */
+static convis_status check_frames(const convis_model *m, const model_input *i, convis_tensor in, int64_t frames, int up_to)
+{
+    const int64_t *has = in.shape.dim, *b = i->frames.shape.dim;
+    for (int d = 0; d < CONVIS_DIMS; d++)
+        if (d != CONVIS_T ? has[d] != b[d] : has[d] < 0 || has[d] > frames || (!up_to && has[d] < frames))
+            return convis_fail(m->context, CONVIS_ESHAPE, "%s: (B, C, T, Y, X) = (%lld, %lld, %lld, %lld, %lld), %s (%lld, %lld, %s%lld, %lld, %lld)",
+                i->name, (long long)has[0], (long long)has[1], (long long)has[2], (long long)has[3], (long long)has[4],
+                up_to ? "planned for" : "expected", (long long)b[0], (long long)b[1], up_to ? "up to " : "", (long long)frames, (long long)b[3],
+                (long long)b[4]);
+    if (!in.data && has[CONVIS_T]) return convis_fail(m->context, CONVIS_EINVAL, "%s: %lld frames without data", i->name, (long long)has[CONVIS_T]);
+    return CONVIS_OK;
+}
+
+convis_status convis_give(convis_model *m, const char *name, convis_tensor frames)
+{
+    if (convis_refuse(m)) return m->status;
+    model_input *i = look_up(m, name);
+    if (!i) return CONVIS_ENAME;
+    if (!m->planned) return convis_fail(m->context, CONVIS_ESTATE, "%s: the model must be planned before it is given frames", name);
+    if (i == m->inputs) return convis_fail(m->context, CONVIS_EINVAL, "%s: the first input's frames are given to convis_run", name);
+    convis_status status = check_frames(m, i, frames, m->chunk.dim[CONVIS_T], 1);
+    i->is_given = !status;
+    if (!status) i->given = frames;
+    return status;
+}
+
+/* Frames that lie one after the other, as the model's own, are read where they are, if they can be; others, and those that a delayed
+ * input must find again after the call, are gathered first. */
+static int lie_in_order(const buffer *b, convis_tensor in)
+{
+    const convis_tensor own = convis_frames_view(b, NULL, in.shape.dim[CONVIS_T]);
+    for (int d = 0; d < CONVIS_DIMS; d++) if (in.shape.dim[d] > 1 && in.stride[d] != own.stride[d]) return 0;
+    return 1;
+}
+
+convis_status convis_take_inputs(convis_model *m, convis_tensor movie, int keep)
+{
+    const int64_t frames = movie.shape.dim[CONVIS_T];
+    convis_status status = check_frames(m, m->inputs, movie, m->chunk.dim[CONVIS_T], 1);
+    for (int k = 1; k < m->input_count && !status; k++) {
+        const model_input *i = &m->inputs[k];
+        if (!i->is_given) return convis_fail(m->context, CONVIS_ESTATE, "%s: this input was not given (convis_give before each convis_run)", i->name);
+        if (!keep || i->given.shape.dim[CONVIS_T] < frames) status = check_frames(m, i, i->given, frames, 0);
+    }
+    m->inputs[0].given = movie;
+    for (int k = 0; k < m->input_count && !status; k++) {
+        model_input *i = &m->inputs[k];
+        i->in_order = lie_in_order(&i->frames, convis_slice(i->given, CONVIS_T, 0, frames));
+        const int direct = m->device->type->host_visible && i->in_order && !i->frames.history && !i->frames.kept;
+        i->frames.direct = direct ? i->given.data : NULL;
+    }
+    return status;
+}
+
+void convis_leave_inputs(convis_model *m, int keep)
+{
+    for (int k = 0; k < m->input_count; k++) {
+        m->inputs[k].frames.direct = NULL;
+        if (!keep) m->inputs[k].is_given = 0;
+    }
+}
+
+convis_status convis_settle(convis_model *m, convis_tensor in, int64_t steps)
+{
+    const int64_t apart = (int64_t)1 << 30;              /* noise of its own: that of frames which no run will reach */
+    if (convis_refuse(m)) return m->status;
+    if (m->frame) return convis_fail(m->context, CONVIS_ESTATE, "the model has seen %lld frames; it settles before the first", (long long)m->frame);
+    if (steps < 0 || steps > apart || in.shape.dim[CONVIS_T] < 1)
+        return convis_fail(m->context, CONVIS_EINVAL, "settling for %lld steps on %lld frames, expected 0 to %lld on 1 or more", (long long)steps,
+                           (long long)in.shape.dim[CONVIS_T], (long long)apart);
+    convis_status status = CONVIS_OK;
+    m->frame = apart;
+    while (steps-- > 0 && !status) status = convis_run_given(m, convis_slice(in, CONVIS_T, 0, 1), 1);
+    m->epoch++;
+    m->frame = m->ran = m->taped = 0;
+    m->spike_count = 0;
+    return status;
+}
+
+/* ---- Their gradients ---- */
+
+static convis_status check_gradient(const convis_model *m, const model_input *i, const convis_tensor *d)
+{
+    const buffer *b = &i->frames;
+    if (!b->active)
+        return convis_fail(m->context, CONVIS_ESTATE, "%s: its gradient was not asked for (convis_want before convis_plan)", i->name);
+    for (int k = 0; k < CONVIS_DIMS; k++)
+        if (d->shape.dim[k] != (k == CONVIS_T ? m->ran : b->shape.dim[k]) || !d->data)
+            return convis_fail(m->context, CONVIS_ESHAPE, "%s: room for its gradient of another shape than the last run's %lld frames", i->name,
+                               (long long)m->ran);
+    return CONVIS_OK;
+}
+
+convis_status convis_vjp_input(convis_model *m, const char *name, const convis_tensor *d)
+{
+    if (convis_refuse(m)) return m->status;
+    model_input *i = look_up(m, name);
+    if (!i) return CONVIS_ENAME;
+    convis_status status = d ? check_gradient(m, i, d) : CONVIS_OK;
+    if (!status) i->gradient = d ? *d : (convis_tensor){ .data = NULL };
+    return status;
+}
