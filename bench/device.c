@@ -15,6 +15,7 @@
 /* ---- What the card can do ---- */
 
 extern const char *const convis_limits_source[];
+extern const convis_kernel convis_limits_kernels[];
 enum { COPIED = 1 << 26, FMA_WORKERS = 1 << 20, FMA_TURNS = 512, FMA_CHAINS = 8 };
 
 static double time_of(convis_device *d, const convis_device_kernel *k, void *const *buffers, const convis_span *span)
@@ -32,7 +33,7 @@ static double time_of(convis_device *d, const convis_device_kernel *k, void *con
 
 static int measure(convis_device *d, double *copy, double *flops, double *bus)
 {
-    convis_program *p = convis_device_program(d, "limits", convis_limits_source);
+    convis_program *p = convis_device_program(d, "limits", convis_limits_source, convis_limits_kernels);
     const convis_device_kernel *copies = p ? convis_program_kernel(d, p, "limits_copy") : NULL;
     const convis_device_kernel *fused = p ? convis_program_kernel(d, p, "limits_fused") : NULL;
     float *a = convis_device_obtain(d, COPIED*sizeof *a), *b = convis_device_obtain(d, COPIED*sizeof *b), *host = malloc(COPIED*sizeof *host);

@@ -1,4 +1,5 @@
 /* device_limits.c - what a card can do at most, in the dialect of layers (bench/device.c). */
+#define CONVIS_KERNEL_SHORT_NAMES
 #include <convis/kernel.h>
 #if defined(__OPENCL_VERSION__)
 #define FUSED(a, b, c) fma(a, b, c)
@@ -6,10 +7,10 @@
 #define FUSED(a, b, c) fmaf(a, b, c)
 #endif
 
-CONVIS_KERNEL2(limits_copy, IN x, OUT y) { CONVIS_PIXELS(i) y[i] = x[i]; }
+CONVIS_KERNEL(limits_copy, IN x, OUT y) { CONVIS_PIXELS(i) y[i] = x[i]; }
 
 /* Eight chains, so that none waits. */
-CONVIS_KERNEL2(limits_fused, IN x, OUT y)
+CONVIS_KERNEL(limits_fused, IN x, OUT y)
 {
     CONVIS_PIXELS(i) {
         real a = x[i], b = R(0.999), s0 = a, s1 = a + 1, s2 = a + 2, s3 = a + 3, s4 = a + 4, s5 = a + 5, s6 = a + 6, s7 = a + 7;
@@ -20,4 +21,4 @@ CONVIS_KERNEL2(limits_fused, IN x, OUT y)
         y[i] = s0 + s1 + s2 + s3 + s4 + s5 + s6 + s7;
     }
 }
-CONVIS_EXPORT(limits, )
+CONVIS_EXPORT_GPU(limits, CONVIS_ENTRY(limits_copy) CONVIS_ENTRY(limits_fused))

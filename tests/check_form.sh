@@ -20,7 +20,7 @@ done
 texts=$(grep -oE "'[a-z_]+': *'(device|kernels)/" src/meson.build | cut -d "'" -f 2)
 [ -n "$texts" ] || wrong 'src/meson.build embeds no text that is not a layer'
 for text in $texts; do
-    grep -q "X($text)" src/kernels/card_texts.h || wrong "$text is embedded, but not listed in src/kernels/card_texts.h"
+    grep -q "X($text)" src/kernels/gpu_texts.h || wrong "$text is embedded, but not listed in src/kernels/gpu_texts.h"
 done
 
 # Form.

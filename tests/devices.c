@@ -10,15 +10,15 @@ static const char *const ALLOWED[] = { NULL };
 
 #define TIE_CHANCE 1e-5               /* spikes that are there only once, as a part of all: thresholds that are met in the last bit */
 
-convis_context *here, *there;
+convis_context *on_host, *on_device;
 
 int is_not_yet(convis_status status)
 {
     char part[96];
     for (int k = 0; status == CONVIS_ENOTSUP && ALLOWED[k]; k++) {
         snprintf(part, sizeof part, ": a %s cannot run on ", ALLOWED[k]);
-        if (!strstr(convis_message(there), part)) continue;
-        print_message("             not yet: %s\n", convis_message(there));
+        if (!strstr(convis_message(on_device), part)) continue;
+        print_message("             not yet: %s\n", convis_message(on_device));
         return 1;
     }
     return 0;
@@ -127,30 +127,30 @@ static int leaks;                    /* cmocka does not count what a group's end
 static int open_device(void **state)
 {
     (void)state;
-    if (convis_open(&here, "cpu") || convis_threads(here, 1)) return 1;
-    if (!convis_open(&there, under_test)) return 0;
-    print_error("%s\n", convis_message(there));
+    if (convis_open(&on_host, "cpu") || convis_threads(on_host, 1)) return 1;
+    if (!convis_open(&on_device, under_test)) return 0;
+    print_error("%s\n", convis_message(on_device));
     return 1;
 }
 
 int after_faults(void **state)
 {
     (void)state;
-    if (!there->device->status) return 0;
+    if (!on_device->device->status) return 0;
     left_behind = 1;
-    return convis_open(&there, under_test);
+    return convis_open(&on_device, under_test);
 }
 
 /* Nothing is left on it. Of a card others use memory, too. */
 static int close_device(void **state)
 {
     (void)state;
-    convis_device *d = there->device;
+    convis_device *d = on_device->device;
     const int64_t left = left_behind || strncmp(d->name, "opencl", 6) ? 0 : d->memory - d->type->room(d);
     if (left) print_error("%lld bytes are left on the device\n", (long long)left);
     leaks += left != 0;
-    convis_close(&there);
-    convis_close(&here);
+    convis_close(&on_device);
+    convis_close(&on_host);
     return left != 0;
 }
 

@@ -7,7 +7,7 @@
 #include "harness.h"
 #include "device/device.h"
 
-extern convis_context *here, *there;                     /* the processor's, with one thread, and the device's */
+extern convis_context *on_host, *on_device;       /* the processor's, with one thread, and the device's */
 
 /* All tests once on each device; the program's status. */
 int run_on_devices(const struct CMUnitTest *, size_t count, const char *pattern);

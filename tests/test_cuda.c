@@ -34,17 +34,19 @@ static char folder[] = "/tmp/convis-test-XXXXXX";        /* the cache, and what 
 /* ---- Texts ---- */
 
 static const char *const KERNELS[] = {
-    "CONVIS_KERNEL3(scaled, PARAM p, IN x, OUT y) { CONVIS_SCAN(i, t) y[t*n + i] = p[0]*x[t*n + i]; }\n",
-    "CONVIS_KERNEL2(tell, PARAM nothing, OUT y)\n",
+    "typedef struct told_args { int whole; float part; unsigned many[3]; } told_args;\n",
+    "CONVIS_KERNEL(scaled, PARAM p, IN x, OUT y) { CONVIS_SCAN(i, t) y[t*n + i] = p[0]*x[t*n + i]; }\n",
+    "CONVIS_KERNEL_OF(told_args, tell, PARAM nothing, OUT y)\n",
     "{\n",
     "    if (CONVIS_FIRST != 0) return;\n",
     "    y[0] = (real)n; y[1] = (real)nt; y[2] = dt; y[3] = (real)frame; y[4] = (real)key0; y[5] = (real)key1;\n",
     "    y[6] = nothing ? 1.0f : 2.0f;\n",
+    "    y[7] = (real)args.whole; y[8] = args.part; y[9] = (real)args.many[2];\n",
     "}\n",
     "#ifdef CONVIS_DROPPED\n",
-    "CONVIS_KERNEL2(dropped, PARAM p, OUT y) { y[0] = p[0]; }\n",
+    "CONVIS_KERNEL(dropped, PARAM p, OUT y) { y[0] = p[0]; }\n",
     "#endif\n",
-    "CONVIS_CARD_KERNEL2(total, 256, IN x, OUT y)\n",
+    "CONVIS_GPU_KERNEL(total, 256, IN x, OUT y)\n",
     "{\n",
     "    integer me = CONVIS_MEMBER;\n",
     "    real sum = 0;\n",
@@ -56,7 +58,10 @@ static const char *const KERNELS[] = {
     "    }\n",
     "    if (me == 0) y[CONVIS_TEAM] = shared[0];\n",
     "}\n", NULL };
-static const char *const WRONG[] = { "CONVIS_KERNEL2(wrong, PARAM p, OUT y) { y[0] = nobody; }\n", NULL };
+typedef struct told_args { int whole; float part; uint32_t many[3]; } told_args;
+static const convis_kernel TABLE[] = { { "scaled", NULL, 3, 0 }, { "tell", NULL, 2, sizeof(told_args) }, { "dropped", NULL, 2, 0 },
+    { "total", NULL, 2, 0 }, { "wrong", NULL, 2, 0 }, { NULL, NULL, 0, 0 } };
+static const char *const WRONG[] = { "CONVIS_KERNEL(wrong, PARAM p, OUT y) { y[0] = nobody; }\n", NULL };
 
 /* What a layer's source has of kernel.h, and behind it these lines. */
 static const char *const *source_of(const char *const *own)
@@ -64,7 +69,7 @@ static const char *const *source_of(const char *const *own)
     static const char *lines[2000];
     const char *const *from = type_named("rectify")->source;
     int count = 0;
-    for (; *from && strncmp(*from, "#line", 5); from++) lines[count++] = *from;
+    for (; *from && !(count && strstr(*from, "\"rectify.c\"")); from++) lines[count++] = *from;
     for (; *own; own++) lines[count++] = *own;
     assert_in_range(count, 100, 1999);
     lines[count] = NULL;
@@ -106,7 +111,7 @@ static bench open_bench(void)
     bench b = { NULL, NULL, NULL };
     must(b.context, convis_open(&b.context, "cpu"));
     must(b.context, convis_device_open(b.context, "cuda:0", &b.device));
-    b.program = convis_device_program(b.device, "bench", source_of(KERNELS));
+    b.program = convis_device_program(b.device, "bench", source_of(KERNELS), TABLE);
     if (!b.program) fail_msg("%s", convis_message(b.context));
     return b;
 }
@@ -214,12 +219,13 @@ static void orders_its_queues(void **state)
 
 static void hands_on_arguments(void **state)
 {
-    const float expected[7] = { 5, 4, 0.25f, 300, 70000, 80000, 2 };
-    float back[7];
+    const float expected[10] = { 5, 4, 0.25f, 300, 70000, 80000, 2, -3, 0.5f, 90000 };
+    const told_args args = { -3, 0.5f, { 1, 2, 90000 } };
+    float back[10];
     bench b = open_bench();
     (void)state;
-    void *y = floats(b, 7), *buffers[] = { NULL, y };
-    const convis_span span = { .n = 5, .nt = 4, .dt = 0.25f, .frame = 300, .key0 = 70000, .key1 = 80000 };
+    void *y = floats(b, 10), *buffers[] = { NULL, y };
+    const convis_span span = { .n = 5, .nt = 4, .dt = 0.25f, .frame = 300, .key0 = 70000, .key1 = 80000, .block = &args };
     start(b, "tell", buffers, span, 3, 7);
     convis_device_get(b.device, CONVIS_QUEUE_RUN, back, y, sizeof back);
     assert_memory_equal(back, expected, sizeof back);
@@ -266,44 +272,45 @@ static void write_floats(bench b, float *to, const float *from, int n)
     convis_device_put(b.device, CONVIS_QUEUE_RUN, to, from, (size_t)n*sizeof *to);
 }
 
-/* memory: 3, two numbers x, two y, one that is zeroed, seven of "tell". What is queued: y = 3 x; x = y; 0; who am I. */
+/* memory: 3, two numbers x, two y, one that is zeroed, ten of "tell". What is queued: y = 3 x; x = y; 0; who am I. */
 static void queue_some(bench b, float *memory, uint32_t frame)
 {
     void *scaled[] = { memory, memory + 1, memory + 3 }, *told[] = { NULL, memory + 6 };
     start(b, "scaled", scaled, (convis_span){ .n = 2, .nt = 1 }, 0, 0);
     convis_device_copy(b.device, memory + 1, memory + 3, 2*sizeof *memory);
     convis_device_zero(b.device, memory + 5, sizeof *memory);
-    start(b, "tell", told, (convis_span){ .n = 2, .nt = 1, .frame = frame }, 0, 0);
+    const told_args args = { .whole = (int)frame };      /* free again afterwards */
+    start(b, "tell", told, (convis_span){ .n = 2, .nt = 1, .frame = frame, .block = &args }, 0, 0);
 }
 
 static void replays_what_it_recorded(void **state)
 {
     const float first[6] = { 3, 1, 10, 0, 0, 8 };
-    float back[13];
+    float back[16];
     bench b = open_bench();
     (void)state;
-    float *memory = floats(b, 13);
+    float *memory = floats(b, 16);
     const int before = graphs();
     write_floats(b, memory, first, 6);
     assert_true(convis_device_record(b.device));
     queue_some(b, memory, 300);
     void *kept = convis_device_recorded(b.device);
     assert_non_null(kept);
-    read_floats(b, back, memory, 13);
+    read_floats(b, back, memory, 16);
     assert_memory_equal(back, first, sizeof first);      /* only kept, not done */
     assert_true(back[9] == 0);
     for (int k = 0; k < 2; k++) assert_true(convis_device_replay(b.device, kept));
     write_floats(b, memory + 5, first + 5, 1);
-    read_floats(b, back, memory, 13);
+    read_floats(b, back, memory, 16);
     assert_true(back[1] == 9 && back[2] == 90 && back[3] == 9 && back[5] == 8 && back[9] == 300);
     queue_some(b, memory, 500);                          /* what is kept does not hear of it */
     assert_true(convis_device_replay(b.device, kept));
-    read_floats(b, back, memory, 13);
+    read_floats(b, back, memory, 16);
     assert_true(back[1] == 81 && back[2] == 810 && back[5] == 0 && back[9] == 300);
     assert_int_equal(graphs(), before + 3);
     assert_true(convis_device_replay(b.device, kept));
     convis_device_forget(b.device, kept);                /* after it was done */
-    read_floats(b, back, memory, 13);
+    read_floats(b, back, memory, 16);
     assert_true(back[1] == 243);
 
     setenv("CONVIS_STAND_IN", "graphless", 1);
@@ -333,10 +340,10 @@ static void spoilt_recordings_are_no_faults(void **state)
 {
     void (*const wrong[])(bench, float *) = { wait_here, fetch_here, give_here, obtain_here };
     const float first[6] = { 3, 1, 10, 0, 0, 8 };
-    float back[13];
+    float back[16];
     bench b = open_bench();
     (void)state;
-    float *memory = floats(b, 13);
+    float *memory = floats(b, 16);
     for (size_t k = 0; k < sizeof wrong/sizeof *wrong; k++) {
         write_floats(b, memory, first, 6);
         assert_true(convis_device_record(b.device));
@@ -477,7 +484,7 @@ static void compiles_once(void **state)
     const int before = compilations(last);
     assert_in_range(before, 1, 100);
     for (size_t k = 0; k < sizeof EXPECTED/sizeof *EXPECTED; k++) assert_non_null(strstr(last, EXPECTED[k]));
-    assert_ptr_equal(b.program, convis_device_program(b.device, "bench", source_of(KERNELS)));
+    assert_ptr_equal(b.program, convis_device_program(b.device, "bench", source_of(KERNELS), TABLE));
     close_bench(b);
     close_bench(b = open_bench());
     assert_int_equal(compilations(last), before);        /* from the cache */
@@ -557,7 +564,7 @@ static convis_status compile_it(convis_context *c)
 {
     convis_device *d;
     convis_status status = convis_device_open(c, "cuda:0", &d);
-    if (status || convis_device_program(d, "wrong", source_of(WRONG))) return status;
+    if (status || convis_device_program(d, "wrong", source_of(WRONG), TABLE)) return status;
     return d->status;
 }
 
@@ -565,9 +572,10 @@ static convis_status launch_it(convis_context *c)
 {
     convis_device *d;
     float back = 5;
-    const convis_span span = { .n = 1, .nt = 1 };
+    const told_args args = { .whole = 1 };
+    const convis_span span = { .n = 1, .nt = 1, .block = &args };
     convis_status status = convis_device_open(c, "cuda:0", &d);
-    convis_program *program = status ? NULL : convis_device_program(d, "bench", source_of(KERNELS));
+    convis_program *program = status ? NULL : convis_device_program(d, "bench", source_of(KERNELS), TABLE);
     void *memory = program ? convis_device_obtain(d, 64) : NULL, *const buffers[] = { NULL, memory };
     if (!memory) return status;
     for (int k = 1; k < 4; k++) {
@@ -588,7 +596,7 @@ static convis_status compile_for(convis_context *c)
     convis_device *d;
     char last[512];
     convis_status status = convis_device_open(c, "cuda:0", &d);
-    if (status || !convis_device_program(d, "bench", source_of(KERNELS))) return status;
+    if (status || !convis_device_program(d, "bench", source_of(KERNELS), TABLE)) return status;
     compilations(last);
     convis_device_close(&d);
     return convis_fail(c, CONVIS_OK, "%s", last);

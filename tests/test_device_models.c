@@ -15,12 +15,12 @@
 static void refused_plan(const convis_layer_type *type, const char *first, const char *second)
 {
     convis_model *m;
-    must(there, convis_model_new(there, 0.005, &m));
+    must(on_device, convis_model_new(on_device, 0.005, &m));
     convis_add(m, type, "mine", convis_input(m));
-    must(there, convis_keep(m, "mine"));
+    must(on_device, convis_keep(m, "mine"));
     convis_status status = convis_plan(m, convis_movie_shape(4, 5, 6));
-    refused(there, CONVIS_ENOTSUP, first, status);
-    refused(there, CONVIS_ENOTSUP, second, status);
+    refused(on_device, CONVIS_ENOTSUP, first, status);
+    refused(on_device, CONVIS_ENOTSUP, second, status);
     convis_model_free(&m);
 }
 
@@ -31,10 +31,10 @@ static void foreign_layers(void **state)
     convis_layer_type mine = *type_named("lowpass");
     mine.name = "own_layer";
     mine.source = NULL;
-    refused_plan(&mine, "mine: a own_layer has no kernels for ", convis_device_name(there));
+    refused_plan(&mine, "mine: a own_layer has no kernels for ", convis_device_name(on_device));
     mine = *type_named("lowpass");
     mine.source = type_named("highpass")->source;
-    refused_plan(&mine, "mine: a lowpass has no kernel '", convis_device_name(there));
+    refused_plan(&mine, "mine: a lowpass has no kernel '", convis_device_name(on_device));
     mine = *type_named("select");
     mine.anywhere = 0;
     refused_plan(&mine, "mine: a select cannot run on ", "only on processors");
@@ -49,24 +49,24 @@ static void wrong_calls(void **state)
     convis_model *m = NULL;
     convis_tensor movie = movie_of(&q), out;
     const int64_t frames = q.shape.dim[CONVIS_T];
-    recording expected = lived(there, &q, &PLAIN), found = { 0 };
-    must(there, planned_on(there, &q, &how, &m));
+    recording expected = lived(on_device, &q, &PLAIN), found = { 0 };
+    must(on_device, planned_on(on_device, &q, &how, &m));
     for (int d = 0; d < CONVIS_DIMS; d++) {
         convis_shape wrong = q.shape;
         wrong.dim[d]++;
-        refused(there, CONVIS_ESHAPE, "planned for", convis_run(m, convis_view(movie.data, wrong)));
+        refused(on_device, CONVIS_ESHAPE, "planned for", convis_run(m, convis_view(movie.data, wrong)));
     }
     assert_int_equal(convis_frame(m), 0);
     record(m, movie, 0, frames, WHOLE, frames, &found);
-    refused(there, CONVIS_ESTATE, "it: its output was not kept", convis_output(m, "it", &out));
-    refused(there, CONVIS_ENAME, "nothing", convis_output(m, "nothing", &out));
-    refused(there, CONVIS_ESTATE, "no gradient was asked for", convis_vjp(m, NULL));
+    refused(on_device, CONVIS_ESTATE, "it: its output was not kept", convis_output(m, "it", &out));
+    refused(on_device, CONVIS_ENAME, "nothing", convis_output(m, "nothing", &out));
+    refused(on_device, CONVIS_ESTATE, "no gradient was asked for", convis_vjp(m, NULL));
     assert_same(&found, &expected, "after refusals");
     recording_free(&found);
     recording_free(&expected);
     convis_model_free(&m);
     free(movie.data);
-    refused(there, CONVIS_ESTATE, "planned", convis_state_get((m = build(there, &q)), &out));
+    refused(on_device, CONVIS_ESTATE, "planned", convis_state_get((m = build(on_device, &q)), &out));
     convis_model_free(&m);
 }
 
@@ -81,12 +81,12 @@ static void faults(void **state)
     (void)state;
     mine.name = "own_layer";
     mine.source = text;
-    must(c, convis_open(&c, convis_device_name(there)));
+    must(c, convis_open(&c, convis_device_name(on_device)));
     must(c, convis_model_new(c, 0.005, &m));
     convis_add(m, &mine, "mine", convis_input(m));
     convis_status status = convis_plan(m, q.shape);
     refused(c, CONVIS_EDEVICE, "the kernels of own_layer do not compile: ", status);
-    refused(c, CONVIS_EDEVICE, convis_device_name(there), status);
+    refused(c, CONVIS_EDEVICE, convis_device_name(on_device), status);
     convis_model_free(&m);
     refused(c, CONVIS_EDEVICE, "the kernels of own_layer do not compile: ", planned_on(c, &q, &PLAIN, &m));
     convis_model_free(&m);
@@ -103,7 +103,7 @@ static void releases(void **state)
     convis_context *c = NULL;
     convis_model *m = NULL;
     convis_tensor movie = movie_of(&q);
-    must(c, convis_open_with(&c, convis_device_name(there), &memory));
+    must(c, convis_open_with(&c, convis_device_name(on_device), &memory));
     for (int64_t fail = 0, more = 1; more; fail += fail < 12 ? 1 : 7) {
         count.fail_at = 0;
         m = build(c, &q);
@@ -135,12 +135,12 @@ static void strides(void **state)
     convis_tensor movie = movie_of(&q), in = noise_movie((convis_shape){ { d[0], d[1], d[2] + 1, 2*d[3], d[4] + 3 } }, 1e3, 2e3, 3);
     convis_real *whole = in.data;
     convis_model *m = NULL;
-    recording expected = lived(there, &q, &PLAIN), found = { 0 };
+    recording expected = lived(on_device, &q, &PLAIN), found = { 0 };
     in = convis_slice(convis_slice(in, CONVIS_T, 1, d[2] + 1), CONVIS_X, 2, d[4] + 2);
     in.stride[CONVIS_Y] *= 2;
     in.shape.dim[CONVIS_Y] = d[3];
     convis_tensor_copy(in, movie);
-    must(there, planned_on(there, &q, &how, &m));
+    must(on_device, planned_on(on_device, &q, &how, &m));
     record(m, in, 0, d[2], RANDOMLY, 7, &found);
     assert_same(&found, &expected, describe(&q));
     recording_free(&found);
@@ -199,16 +199,16 @@ static void feedback(void **state)
     (void)state;
     double expected_slope[2], slope[2];
     convis_tensor movie = noise_movie(convis_movie_shape(23, 5, 6), -1, 1, 4);
-    recording expected = looped(here, movie, 23), once = looped(there, movie, 23);
+    recording expected = looped(on_host, movie, 23), once = looped(on_device, movie, 23);
     begin_counting();
     for (int64_t chunk = 1; chunk < 9; chunk += 2) {
-        recording found = looped(there, movie, chunk);
+        recording found = looped(on_device, movie, chunk);
         assert_same(&found, &once, "a loop");
         recording_free(&found);
     }
     compare(&once, &expected, 2e-6, 0.005, "a loop");
-    looped_slopes(here, movie, expected_slope);
-    looped_slopes(there, movie, slope);
+    looped_slopes(on_host, movie, expected_slope);
+    looped_slopes(on_device, movie, slope);
     for (int k = 0; k < 2; k++) {
         assert_true(fabs(expected_slope[k]) > 1e-3);
         compare_slopes(&slope[k], &expected_slope[k], 1, 0, "a loop", k ? "low.gain" : "low.tau");
@@ -251,7 +251,7 @@ static void retinas(void **state)
 {
     const char *numerics = *state;
     convis_tensor movie = patches();
-    convis_model *a = retina(here, numerics), *b = retina(there, numerics);
+    convis_model *a = retina(on_host, numerics), *b = retina(on_device, numerics);
     recording expected = { 0 }, found = { 0 };
     const convis_shape chunk = convis_movie_shape(60, 30, 40);
     convis_status status = convis_plan(b, chunk);
@@ -261,8 +261,8 @@ static void retinas(void **state)
         free(movie.data);
         skip();
     }
-    must(there, status);
-    must(here, convis_plan(a, chunk));
+    must(on_device, status);
+    must(on_host, convis_plan(a, chunk));
     record(a, movie, 0, 250, WHOLE, 60, &expected);
     record(b, movie, 0, 250, WHOLE, 60, &found);
     begin_counting();
@@ -347,10 +347,10 @@ static void fits_of(void **state)
     for (int64_t chunk = 4; chunk <= 40; chunk += 36) {
         double expected, found, *expected_slopes = NULL, *slopes = NULL;
         int64_t n = 0, count = 0;
-        convis_status status = objective(there, what, chunk, &found, &slopes, &count);
+        convis_status status = objective(on_device, what, chunk, &found, &slopes, &count);
         if (is_not_yet(status)) skip();
-        must(there, status);
-        must(here, objective(here, what, chunk, &expected, &expected_slopes, &n));
+        must(on_device, status);
+        must(on_host, objective(on_host, what, chunk, &expected, &expected_slopes, &n));
         assert_int_equal(count, n);
         assert_true(n > 20 && expected > 0);
         if (!(fabs(found - expected) <= 1e-5*expected)) fail_msg("%s: %.9g, expected %.9g", what, found, expected);

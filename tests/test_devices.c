@@ -34,11 +34,11 @@ static void ready(const convis_layer_type *type)
 {
     const trial q = { type, shape_of(SMALL), 0, ALONE };
     convis_model *m = NULL;
-    convis_status status = planned_on(there, &q, &PLAIN, &m);
+    convis_status status = planned_on(on_device, &q, &PLAIN, &m);
     const int missing = is_not_yet(status);
     convis_model_free(&m);
     if (missing) skip();
-    must(there, status);
+    must(on_device, status);
 }
 
 /* More variants than every_layer.c has, as only from the fourth on all methods of blurs are among them; those alone. */
@@ -71,7 +71,7 @@ static void shorten(convis_model *m, int frames)
 static void forward_of(const trial *q)
 {
     const manner how = { NULL, 1, RANDOMLY, 17, 7, 1, NULL };
-    recording expected = lived(here, q, &how), found = lived(there, q, &how);
+    recording expected = lived(on_host, q, &how), found = lived(on_device, q, &how);
     compare(&found, &expected, tolerance_of(q->type), 0.001, describe(q));
     recording_free(&found);
     recording_free(&expected);
@@ -93,22 +93,22 @@ static void chunks_of(const trial *q)
     static const manner HOW[] = {
         { NULL, 1, SINGLES, 1, 7, 1, NULL }, { NULL, 1, RANDOMLY, 17, 7, 0, NULL }, { NULL, 1, WHOLE, 3, 7, 1, NULL },
     };
-    recording expected = lived(there, q, &PLAIN);
+    recording expected = lived(on_device, q, &PLAIN);
     for (size_t k = 0; k < sizeof HOW/sizeof *HOW; k++) {
         char what[400];
-        recording found = lived(there, q, &HOW[k]);
+        recording found = lived(on_device, q, &HOW[k]);
         snprintf(what, sizeof what, "%s; planned for %d frames", describe(q), (int)longest(q, &HOW[k]));
         assert_same(&found, &expected, what);
         recording_free(&found);
     }
     /* Chunks that are run in pieces, as long ones of large models are. */
-    convis_model *m = build(there, q);
+    convis_model *m = build(on_device, q);
     convis_tensor movie = movie_of(q);
     recording found = { 0 };
     shorten(m, 4);
     keep(m, q, 0);
-    must(there, convis_plan(m, q->shape));
-    must(there, convis_seed(m, PLAIN.seed));
+    must(on_device, convis_plan(m, q->shape));
+    must(on_device, convis_seed(m, PLAIN.seed));
     record(m, movie, 0, q->shape.dim[CONVIS_T], WHOLE, q->shape.dim[CONVIS_T], &found);
     assert_same(&found, &expected, describe(q));
     recording_free(&found);
@@ -136,10 +136,10 @@ static void reset_of(const trial *q)
     const int64_t frames = q->shape.dim[CONVIS_T];
     convis_model *m = NULL;
     convis_tensor movie = movie_of(q);
-    recording expected = lived(there, q, &PLAIN), found = { 0 };
-    must(there, planned_on(there, q, &PLAIN, &m));
-    run_elsewhere(there, m, movie);
-    must(there, convis_reset(m));
+    recording expected = lived(on_device, q, &PLAIN), found = { 0 };
+    must(on_device, planned_on(on_device, q, &PLAIN, &m));
+    run_elsewhere(on_device, m, movie);
+    must(on_device, convis_reset(m));
     record(m, movie, 0, frames, WHOLE, frames, &found);
     assert_same(&found, &expected, describe(q));
     recording_free(&found);
@@ -153,16 +153,16 @@ static void push_pop_of(const trial *q)
     const int64_t frames = q->shape.dim[CONVIS_T];
     convis_model *m = NULL;
     convis_tensor movie = movie_of(q);
-    recording expected = lived(there, q, &PLAIN), found = { 0 };
-    must(there, planned_on(there, q, &PLAIN, &m));
+    recording expected = lived(on_device, q, &PLAIN), found = { 0 };
+    must(on_device, planned_on(on_device, q, &PLAIN, &m));
     record(m, movie, 0, frames/2, WHOLE, frames, &found);
-    must(there, convis_push(m));
-    run_elsewhere(there, m, movie);
-    must(there, convis_push(m));
-    must(there, convis_reset(m));
-    must(there, convis_pop(m));
-    must(there, convis_pop(m));
-    refused(there, CONVIS_ESTATE, "no state was pushed", convis_pop(m));
+    must(on_device, convis_push(m));
+    run_elsewhere(on_device, m, movie);
+    must(on_device, convis_push(m));
+    must(on_device, convis_reset(m));
+    must(on_device, convis_pop(m));
+    must(on_device, convis_pop(m));
+    refused(on_device, CONVIS_ESTATE, "no state was pushed", convis_pop(m));
     record(m, movie, frames/2, frames, RANDOMLY, frames, &found);
     assert_same(&found, &expected, describe(q));
     recording_free(&found);
@@ -200,8 +200,8 @@ static recording second_half(convis_context *first, convis_context *second, cons
 static void get_put_of(const trial *q)
 {
     convis_tensor movie = movie_of(q);
-    recording usual = second_half(here, here, q, movie), a = second_half(there, there, q, movie);
-    recording b = second_half(here, there, q, movie), c = second_half(there, here, q, movie);
+    recording usual = second_half(on_host, on_host, q, movie), a = second_half(on_device, on_device, q, movie);
+    recording b = second_half(on_host, on_device, q, movie), c = second_half(on_device, on_host, q, movie);
     compare(&a, &usual, tolerance_of(q->type), 0.001, describe(q));
     compare(&b, &usual, tolerance_of(q->type), 0.001, describe(q));
     compare(&c, &usual, tolerance_of(q->type), 0.001, describe(q));
@@ -226,7 +226,7 @@ static void seeds_of(const trial *q)
 {
     manner other = PLAIN;
     other.seed = 8;
-    recording once = lived(there, q, &PLAIN), again = lived(there, q, &PLAIN), another = lived(there, q, &other);
+    recording once = lived(on_device, q, &PLAIN), again = lived(on_device, q, &PLAIN), another = lived(on_device, q, &other);
     assert_same(&again, &once, describe(q));
     for (int k = 0; k < once.outputs; k++)
         another_run |= memcmp(once.output[k].data, another.output[k].data, (size_t)(once.frames*once.output[k].n)*sizeof(convis_real)) != 0;
@@ -275,11 +275,11 @@ static void compare_gradients(const convis_layer_type *type, const setting *how,
 {
     const convis_shape shape = { { 1, 1, FRAMES, 6, 7 } };
     char what[400];
-    subject a = subject_on(here, type, how, shape, 5), b = subject_on(there, type, how, shape, 5);
+    subject a = subject_on(on_host, type, how, shape, 5), b = subject_on(on_device, type, how, shape, 5);
     snprintf(what, sizeof what, "%s: %s, pieces of %d", type->name, how->set, piece);
-    must(here, plan_subject(&a));
+    must(on_host, plan_subject(&a));
     if (piece) shorten(b.model, piece);
-    must(there, plan_subject(&b));
+    must(on_device, plan_subject(&b));
     gradient expected = gradient_of(&a), found = gradient_of(&b);
     const double size = size_of(&a);
     int k = 0;

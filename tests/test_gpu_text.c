@@ -1,4 +1,4 @@
-/* test_gpu_text.c - the text of every layer, and every other text for graphics cards, is OpenCL C 1.2 and CUDA C, and has the
+/* test_gpu_text.c - the text of every layer, and every other text for devices, is OpenCL C 1.2 and CUDA C, and has the
  * kernels that it is said to have. What they compute is compared in test_devices.c.
  *
  * Compilers are looked for at run time, and a test is skipped, with a sentence, when its compiler is not there:
@@ -6,7 +6,7 @@
  * - NVRTC, which needs no card either ($CONVIS_NVRTC names its library when it is in no usual place). */
 #include "harness.h"
 #include "device/device.h"
-#include "kernels/card_texts.h"
+#include "kernels/gpu_texts.h"
 #include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,18 +15,21 @@
 #include <unistd.h>
 
 /* type: the layer whose text it is, or NULL. */
-typedef struct embedded { const char *name; const char *const *source; const convis_layer_type *type; } embedded;
+typedef struct embedded { const char *name; const char *const *source; const convis_kernel *kernels; const convis_layer_type *type; } embedded;
 enum { MOST_TEXTS = 96 };
 static embedded texts[MOST_TEXTS];
 
 static int list_texts(void)
 {
-#define CARD_TEXT(id) { #id, convis_##id##_source, NULL },
-    static const embedded CARD[] = { CONVIS_CARD_TEXTS(CARD_TEXT) };
+#define GPU_TEXT(id) { #id, convis_##id##_source, convis_##id##_kernels, NULL },
+    static const embedded OTHER[] = { CONVIS_GPU_TEXTS(GPU_TEXT) };
     int n = 0;
-    for (const convis_layer_type *const *type = convis_layer_types(); *type; type++)
-        texts[n++] = (embedded){ (*type)->name, (*type)->source, *type };
-    for (size_t k = 0; k < sizeof CARD/sizeof *CARD; k++) texts[n++] = CARD[k];
+    for (const convis_layer_type *const *type = convis_layer_types(); *type; type++) {
+        const convis_kernels *const *k = (*type)->kernels;
+        while (k[1]) k++;                                /* the baseline's are those of the text */
+        texts[n++] = (embedded){ (*type)->name, (*type)->source, (*k)->list, *type };
+    }
+    for (size_t k = 0; k < sizeof OTHER/sizeof *OTHER; k++) texts[n++] = OTHER[k];
     assert_true(n < MOST_TEXTS);
     return n;
 }
@@ -41,31 +44,29 @@ static char *joined(const embedded *e)
     return text;
 }
 
-/* The names of kernels in a text, one by one: at goes behind each. 0: no more. */
-static int next_kernel(const char **at, char name[64])
+/* How many kernels the text defines for devices: of a table that has them all. */
+static int count_kernels(const embedded *e)
 {
-    static const char *const BEGINNINGS[] = { "\nCONVIS_KERNEL%*d(%63[a-z0-9_]", "\nCONVIS_CARD_KERNEL%*d(%63[a-z0-9_]" };
-    while ((*at = strstr(*at, "\nCONVIS_"))) {
-        const char *here = (*at)++;
-        for (int k = 0; k < 2; k++) if (sscanf(here, BEGINNINGS[k], name) == 1) return 1;
-    }
-    return 0;
+    char *text = joined(e);
+    int n = 0;
+    for (const char *at = text; (at = strstr(at, "\nCONVIS_")); at++)
+        n += !strncmp(at + 8, "KERNEL", 6) || !strncmp(at + 8, "GPU_KERNEL", 10);
+    free(text);
+    return n;
 }
 
-/* Those that the text has, of a layer those of its table, and the two that a pointwise layer names. */
+/* Those of its table, and the two that a pointwise layer names. */
 static void for_each_kernel(const embedded *e, void (*f)(const embedded *, const char *kernel, void *user), void *user)
 {
-    char *text = joined(e), name[64];
     int n = 0;
-    for (const char *at = text; next_kernel(&at, name); n++) f(e, name, user);
-    free(text);
-    if (!e->type && !n) fail_msg("%s: a text without kernels", e->name);
-    if (!e->type) return;
-    const convis_kernels *const *k = e->type->kernels;
-    while (k[1]) k++;                                    /* the baseline's are those of the text */
-    for (const convis_kernel *each = (*k)->list; each->name; each++) f(e, each->name, user);
-    if (e->type->pointwise) f(e, e->type->pointwise, user);
-    if (e->type->adjoint) f(e, e->type->adjoint, user);
+    for (const convis_kernel *each = e->kernels; each->name; each++, n++) {
+        assert_in_range(each->buffers, 1, 16);
+        assert_int_equal(each->block%4, 0);
+        f(e, each->name, user);
+    }
+    assert_int_equal(n, count_kernels(e));
+    if (e->type && e->type->pointwise) f(e, e->type->pointwise, user);
+    if (e->type && e->type->adjoint) f(e, e->type->adjoint, user);
 }
 
 /* ---- NVRTC ---- */
@@ -163,18 +164,47 @@ static void compiles_as_opencl(void **state)
 {
     const embedded *e = *state;
     if (!c) { compiles_by_clang(e); return; }
-    convis_program *program = convis_device_program(c->device, e->name, e->source);
+    convis_program *program = convis_device_program(c->device, e->name, e->source, e->kernels);
     if (!program) fail_msg("%s: %s", e->name, convis_message(c));
     for_each_kernel(e, has_kernel, program);
     /* Names that are none, or only begin as one does. */
-    char *text = joined(e), name[64];
-    const char *at = text;
-    if (next_kernel(&at, name)) {
-        name[strlen(name) - 1] = 0;
-        assert_null(convis_program_kernel(c->device, program, name));
-    }
+    char name[64];
+    snprintf(name, sizeof name, "%s", e->kernels->name);
+    name[strlen(name) - 1] = 0;
+    assert_null(convis_program_kernel(c->device, program, name));
     assert_null(convis_program_kernel(c->device, program, "nothing"));
-    free(text);
+}
+
+/* Headers that a text shares with its host are in it (tools/embed.c), and what compilers complain of is found: the file and the line. */
+static void names_file_and_line(void **state)
+{
+    static const char *const NAMES[] = { "blur_gpu", "conv_gpu", "rf_gpu", "formula_gpu" };
+    (void)state;
+    for (int k = 0; k < list_texts(); k++)
+        for (size_t j = 0; j < sizeof NAMES/sizeof *NAMES; j++) {
+            const char *lines[4096], *const *from = texts[k].source;
+            char file[32];
+            int n = 0, at = 0, shared = 0;
+            if (strcmp(texts[k].name, NAMES[j])) continue;
+            snprintf(file, sizeof file, "\"%s.h\"", NAMES[j]);
+            for (; from[n]; n++) {
+                int line;
+                assert_true(n < 4095);
+                lines[n] = from[n];
+                at++;
+                if (sscanf(from[n], "#line %d", &line) == 1) { at = line - 1; shared += strstr(from[n], file) != NULL; }
+                assert_null(strstr(from[n], "#include \""));
+            }
+            assert_int_equal(shared, 1);
+            if (!c) continue;
+            lines[n] = "nobody knows this;\n";
+            lines[n + 1] = NULL;
+            snprintf(file, sizeof file, "%s.c:%d", NAMES[j], at + 1);
+            assert_null(convis_device_program(c->device, "wrong", lines, texts[k].kernels));
+            if (!strstr(convis_message(c), file)) fail_msg("'%s', expected %s in it", convis_message(c), file);
+            convis_close(&c);
+            if (convis_open(&c, "opencl")) convis_close(&c);
+        }
 }
 
 static int open_opencl(void **state)
@@ -189,7 +219,7 @@ static int close_opencl(void **state) { (void)state; convis_close(&c); return 0;
 
 int main(int argc, char **argv)
 {
-    static struct CMUnitTest tests[2*MOST_TEXTS];
+    static struct CMUnitTest tests[2*MOST_TEXTS + 1];
     static char names[2*MOST_TEXTS][80];
     static const struct { const char *name; CMUnitTestFunction f; } KINDS[] = {
         { "OpenCL", compiles_as_opencl }, { "CUDA", compiles_as_cuda },
@@ -202,6 +232,7 @@ int main(int argc, char **argv)
             snprintf(names[n], sizeof names[n], "%s: %s", texts[k].name, KINDS[j].name);
             tests[n] = (struct CMUnitTest){ names[n], KINDS[j].f, NULL, NULL, &texts[k] };
         }
+    tests[n++] = (struct CMUnitTest)cmocka_unit_test(names_file_and_line);
     if (argc > 1) cmocka_set_test_filter(argv[1]);
     return _cmocka_run_group_tests("GPU text", tests, n, open_opencl, close_opencl);
 }

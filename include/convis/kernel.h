@@ -3,12 +3,16 @@
  * The same text is compiled by the C compiler (once per instruction set), by NVRTC for CUDA and by the OpenCL
  * compiler. A kernel is a function over pixels and frames:
  *
- *      CONVIS_KERNEL4(leaky_forward, PARAM p, IN x, OUT y, STATE s)
+ *      CONVIS_KERNEL(leaky_forward, PARAM p, IN x, OUT y, STATE s)
  *      {
  *          real b = -convis_expm1(-dt/p[0]);
  *          CONVIS_SCAN(i, t) { s[i] += b*(x[t*n + i] - s[i]);  y[t*n + i] = s[i]; }
  *      }
  *      CONVIS_EXPORT(leaky, CONVIS_ENTRY(leaky_forward))
+ *
+ * Its arguments are buffers, at most 16. Numbers of its own it gets as a block, CONVIS_KERNEL_OF(lattice, name, IN x, OUT y): a struct
+ * of the type `lattice`, with members of 32 bits (int, real, u32), which the body knows as `args` and which stands in the layer's file or in
+ * a header that the file includes by its name in quotes. Who launches it hands over such a struct (convis_launch_with).
  *
  * CONVIS_SCAN (CONVIS_SCAN_BACK: last frame first) visits every pixel i and frame t: on a processor frames outside and
  * pixels inside, so that the inner loop vectorises; on a GPU a thread per pixel. A body touches only [i] of a state and [t*n + i] of a movie.
@@ -17,10 +21,14 @@
  * next), map_size (elements of a map: a state with several maps is s[j*map_size + i], the tape tape[t*map_size + i]),
  * nt (frames), dt (s), frame (number of the first frame), key0, key1 (of this layer's noise).
  *
- * The dialect's short names (real, integer, u32, R, PARAM, IN, OUT, STATE, TAPE) are there in a layer file (CONVIS_ISA or
+ * The dialect's short names (real, integer, u32, R, PARAM, IN, OUT, STATE, TAPE, TOTAL, INDEX) are there in a layer file (CONVIS_ISA or
  * CONVIS_HOST says that it is one) and for who asks: #define CONVIS_KERNEL_SHORT_NAMES before the first #include. Others
  * meet convis_ and CONVIS_ alone.
- * Compilers must not contract a*b + c, so that every target gives the same bits. */
+ * Compilers must not contract a*b + c, so that every target gives the same bits.
+ *
+ * Kernels for devices other than processors (src/kernels/.../..._gpu.c), CONVIS_GPU_KERNEL(name, count, ...) and CONVIS_GPU_KERNEL_OF(type,
+ * name, count, ...), are run by teams whose members work together: CONVIS_MEMBER of CONVIS_MEMBERS in team CONVIS_TEAM of CONVIS_TEAMS, with
+ * `count` numbers of memory in common, `shared`; they meet at CONVIS_MEET. CONVIS_EXPORT_GPU makes the table of such a text. */
 #ifndef CONVIS_KERNEL_H
 #define CONVIS_KERNEL_H
 
@@ -117,7 +125,15 @@ CONVIS_INLINE u32   convis_mulhi(u32 a, u32 b) { return (u32)((uint64_t)a*b >> 3
 #endif
 #define TOTAL CONVIS_GLOBAL convis_total *restrict
 
+/* Numbers of places, whole: a map from places to places. */
+#define INDEX CONVIS_GLOBAL const int *restrict
+
 /* ---- Kernels, loops, export ---- */
+
+#define CONVIS_COUNT(...) CONVIS_COUNT_(__VA_ARGS__, 16, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0)
+#define CONVIS_COUNT_(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, count, ...) count
+#define CONVIS_PASTE_(a, b, c) a##b##c
+#define CONVIS_PASTE(a, b, c)  CONVIS_PASTE_(a, b, c)
 
 #ifdef CONVIS_GPU
 #  define CONVIS_TAIL int n, int nt, real dt, u32 frame, u32 key0, u32 key1
@@ -125,16 +141,13 @@ CONVIS_INLINE u32   convis_mulhi(u32 a, u32 b) { return (u32)((uint64_t)a*b >> 3
 #  define map_size n
    /* The entry point turns what the device has for a buffer into an address: OpenCL has a block and a place in it. */
 #  if defined(__CUDACC__) || defined(__CUDACC_RTC__)
-#    define CONVIS_HANDLE_(k) real *m##k
-#    define CONVIS_AT_(k) m##k
+   struct convis_address { void *at; template<class T> __device__ __forceinline__ operator T *() const { return (T *)at; } };
+#    define CONVIS_HANDLE_(k) void *m##k
+#    define CONVIS_AT_(k) convis_address{ m##k }
 #  else
 #    define CONVIS_HANDLE_(k) __global char *m##k, ulong o##k
 #    define CONVIS_AT_(k) (__global void *)(m##k ? m##k + o##k : 0)
 #  endif
-#  define CONVIS_KERNEL_(name, k, ...)                                                                       \
-    CONVIS_INLINE void name##_body(__VA_ARGS__, CONVIS_TAIL);                                                \
-    CONVIS_ENTRY_POINT name(CONVIS_H##k##_, CONVIS_TAIL) { name##_body(CONVIS_A##k##_, CONVIS_HANDED_ON); }  \
-    CONVIS_INLINE void name##_body(__VA_ARGS__, CONVIS_TAIL)
 #  define CONVIS_H1_ CONVIS_HANDLE_(0)
 #  define CONVIS_H2_ CONVIS_H1_, CONVIS_HANDLE_(1)
 #  define CONVIS_H3_ CONVIS_H2_, CONVIS_HANDLE_(2)
@@ -167,46 +180,28 @@ CONVIS_INLINE u32   convis_mulhi(u32 a, u32 b) { return (u32)((uint64_t)a*b >> 3
 #  define CONVIS_A14_ CONVIS_A13_, CONVIS_AT_(13)
 #  define CONVIS_A15_ CONVIS_A14_, CONVIS_AT_(14)
 #  define CONVIS_A16_ CONVIS_A15_, CONVIS_AT_(15)
-#  define CONVIS_KERNEL2(name, ...) CONVIS_KERNEL_(name, 2, __VA_ARGS__)
-#  define CONVIS_KERNEL3(name, ...) CONVIS_KERNEL_(name, 3, __VA_ARGS__)
-#  define CONVIS_KERNEL4(name, ...) CONVIS_KERNEL_(name, 4, __VA_ARGS__)
-#  define CONVIS_KERNEL5(name, ...) CONVIS_KERNEL_(name, 5, __VA_ARGS__)
-#  define CONVIS_KERNEL6(name, ...) CONVIS_KERNEL_(name, 6, __VA_ARGS__)
-#  define CONVIS_KERNEL7(name, ...) CONVIS_KERNEL_(name, 7, __VA_ARGS__)
-#  define CONVIS_KERNEL8(name, ...) CONVIS_KERNEL_(name, 8, __VA_ARGS__)
-#  define CONVIS_KERNEL9(name, ...) CONVIS_KERNEL_(name, 9, __VA_ARGS__)
-#  define CONVIS_KERNEL10(name, ...) CONVIS_KERNEL_(name, 10, __VA_ARGS__)
-#  define CONVIS_KERNEL11(name, ...) CONVIS_KERNEL_(name, 11, __VA_ARGS__)
-#  define CONVIS_KERNEL12(name, ...) CONVIS_KERNEL_(name, 12, __VA_ARGS__)
-#  define CONVIS_KERNEL13(name, ...) CONVIS_KERNEL_(name, 13, __VA_ARGS__)
-#  define CONVIS_KERNEL14(name, ...) CONVIS_KERNEL_(name, 14, __VA_ARGS__)
-#  define CONVIS_KERNEL15(name, ...) CONVIS_KERNEL_(name, 15, __VA_ARGS__)
-#  define CONVIS_KERNEL16(name, ...) CONVIS_KERNEL_(name, 16, __VA_ARGS__)
-   /* Kernels for cards only (src/kernels/..._card.c), whose work-items work together: CONVIS_MEMBER of CONVIS_MEMBERS in team
-    * CONVIS_TEAM of CONVIS_TEAMS, with `count` numbers of memory in common, `shared`; they meet at CONVIS_MEET. */
-#  define CONVIS_CARD_KERNEL_(name, count, k, ...)                                                           \
-    CONVIS_INLINE void name##_body(CONVIS_SHARED_, __VA_ARGS__, CONVIS_TAIL);                                \
-    CONVIS_ENTRY_POINT name(CONVIS_H##k##_, CONVIS_TAIL)                                                     \
-    {                                                                                                        \
-        CONVIS_LOCAL real local_[count];                                                                     \
-        name##_body(local_, CONVIS_A##k##_, CONVIS_HANDED_ON);                                               \
-    }                                                                                                        \
+#  define CONVIS_HANDLES_(...) CONVIS_PASTE(CONVIS_H, CONVIS_COUNT(__VA_ARGS__), _)
+#  define CONVIS_PLACES_(...)  CONVIS_PASTE(CONVIS_A, CONVIS_COUNT(__VA_ARGS__), _)
+#  define CONVIS_KERNEL(name, ...)                                                                                          \
+    CONVIS_INLINE void name##_body(__VA_ARGS__, CONVIS_TAIL);                                                               \
+    CONVIS_ENTRY_POINT name(CONVIS_HANDLES_(__VA_ARGS__), CONVIS_TAIL)                                                      \
+    { name##_body(CONVIS_PLACES_(__VA_ARGS__), CONVIS_HANDED_ON); }                                                         \
+    CONVIS_INLINE void name##_body(__VA_ARGS__, CONVIS_TAIL)
+#  define CONVIS_KERNEL_OF(type, name, ...)                                                                                 \
+    CONVIS_INLINE void name##_body(type args, __VA_ARGS__, CONVIS_TAIL);                                                    \
+    CONVIS_ENTRY_POINT name(CONVIS_HANDLES_(__VA_ARGS__), const type args, CONVIS_TAIL)                                     \
+    { name##_body(args, CONVIS_PLACES_(__VA_ARGS__), CONVIS_HANDED_ON); }                                                   \
+    CONVIS_INLINE void name##_body(type args, __VA_ARGS__, CONVIS_TAIL)
+#  define CONVIS_GPU_KERNEL(name, count, ...)                                                                               \
+    CONVIS_INLINE void name##_body(CONVIS_SHARED_, __VA_ARGS__, CONVIS_TAIL);                                               \
+    CONVIS_ENTRY_POINT name(CONVIS_HANDLES_(__VA_ARGS__), CONVIS_TAIL)                                                      \
+    { CONVIS_LOCAL real local_[count]; name##_body(local_, CONVIS_PLACES_(__VA_ARGS__), CONVIS_HANDED_ON); }                \
     CONVIS_INLINE void name##_body(CONVIS_SHARED_, __VA_ARGS__, CONVIS_TAIL)
-#  define CONVIS_CARD_KERNEL2(name, count, ...) CONVIS_CARD_KERNEL_(name, count, 2, __VA_ARGS__)
-#  define CONVIS_CARD_KERNEL3(name, count, ...) CONVIS_CARD_KERNEL_(name, count, 3, __VA_ARGS__)
-#  define CONVIS_CARD_KERNEL4(name, count, ...) CONVIS_CARD_KERNEL_(name, count, 4, __VA_ARGS__)
-#  define CONVIS_CARD_KERNEL5(name, count, ...) CONVIS_CARD_KERNEL_(name, count, 5, __VA_ARGS__)
-#  define CONVIS_CARD_KERNEL6(name, count, ...) CONVIS_CARD_KERNEL_(name, count, 6, __VA_ARGS__)
-#  define CONVIS_CARD_KERNEL7(name, count, ...) CONVIS_CARD_KERNEL_(name, count, 7, __VA_ARGS__)
-#  define CONVIS_CARD_KERNEL8(name, count, ...) CONVIS_CARD_KERNEL_(name, count, 8, __VA_ARGS__)
-#  define CONVIS_CARD_KERNEL9(name, count, ...) CONVIS_CARD_KERNEL_(name, count, 9, __VA_ARGS__)
-#  define CONVIS_CARD_KERNEL10(name, count, ...) CONVIS_CARD_KERNEL_(name, count, 10, __VA_ARGS__)
-#  define CONVIS_CARD_KERNEL11(name, count, ...) CONVIS_CARD_KERNEL_(name, count, 11, __VA_ARGS__)
-#  define CONVIS_CARD_KERNEL12(name, count, ...) CONVIS_CARD_KERNEL_(name, count, 12, __VA_ARGS__)
-#  define CONVIS_CARD_KERNEL13(name, count, ...) CONVIS_CARD_KERNEL_(name, count, 13, __VA_ARGS__)
-#  define CONVIS_CARD_KERNEL14(name, count, ...) CONVIS_CARD_KERNEL_(name, count, 14, __VA_ARGS__)
-#  define CONVIS_CARD_KERNEL15(name, count, ...) CONVIS_CARD_KERNEL_(name, count, 15, __VA_ARGS__)
-#  define CONVIS_CARD_KERNEL16(name, count, ...) CONVIS_CARD_KERNEL_(name, count, 16, __VA_ARGS__)
+#  define CONVIS_GPU_KERNEL_OF(type, name, count, ...)                                                                      \
+    CONVIS_INLINE void name##_body(CONVIS_SHARED_, type args, __VA_ARGS__, CONVIS_TAIL);                                    \
+    CONVIS_ENTRY_POINT name(CONVIS_HANDLES_(__VA_ARGS__), const type args, CONVIS_TAIL)                                     \
+    { CONVIS_LOCAL real local_[count]; name##_body(local_, args, CONVIS_PLACES_(__VA_ARGS__), CONVIS_HANDED_ON); }          \
+    CONVIS_INLINE void name##_body(CONVIS_SHARED_, type args, __VA_ARGS__, CONVIS_TAIL)
 #  define CONVIS_PIXELS(i)  for (integer i = CONVIS_FIRST; i < n; i += CONVIS_STEP)
    /* Elements 0 .. all - 1 that are item c's of n: on a GPU every n-th, which neighbours read together; on a processor neighbours. */
 #  define CONVIS_SHARE(i, c, all) for (integer i = (c); i < (all); i += n)
@@ -215,7 +210,9 @@ CONVIS_INLINE u32   convis_mulhi(u32 a, u32 b) { return (u32)((uint64_t)a*b >> 3
 #  define CONVIS_GROUP 1
 #  define CONVIS_GROUPS(g, count) CONVIS_PIXELS(g) for (int count = 1; count; count = 0)
 #  define CONVIS_ENTRY(name)
+#  define CONVIS_GPU_ENTRY(name)
 #  define CONVIS_EXPORT(layer, entries)
+#  define CONVIS_EXPORT_GPU(text, entries)
 #else
 #  define CONVIS_TAIL convis_integer i0, convis_integer i1, convis_integer n, convis_integer map_size, int nt, convis_real dt, \
     convis_u32 frame, convis_u32 key0, convis_u32 key1
@@ -223,11 +220,34 @@ CONVIS_INLINE u32   convis_mulhi(u32 a, u32 b) { return (u32)((uint64_t)a*b >> 3
 #  define CONVIS_SPAN_ g->i0, g->i1, g->n, g->map_size, g->nt, g->dt, g->frame, g->key0, g->key1
    /* A body that is not inlined keeps what `restrict` promises; the trampoline unpacks the buffers. Not every body
     * needs every argument of the tail, hence `unused`. */
-#  define CONVIS_KERNEL_(name, params, args)                                                                 \
-    static __attribute__((noinline)) void name##_body params;                                               \
-    static void name(void *const *v, const convis_span *g) { name##_body args; }                            \
-    static __attribute__((noinline)) void name##_body params
-#  define CONVIS_V2_ v[0], v[1]
+#  define CONVIS_KERNEL(name, ...)                                                                                          \
+    enum { name##_buffers = CONVIS_COUNT(__VA_ARGS__), name##_block = 0 };                                                  \
+    static __attribute__((noinline)) void name##_body(__VA_ARGS__, CONVIS_TAIL);                                            \
+    static void name(void *const *v, const convis_span *g) { name##_body(CONVIS_BUFFERS_(__VA_ARGS__), CONVIS_SPAN_); }     \
+    static __attribute__((noinline)) void name##_body(__VA_ARGS__, CONVIS_TAIL)
+#  define CONVIS_KERNEL_OF(type, name, ...)                                                                                 \
+    enum { name##_buffers = CONVIS_COUNT(__VA_ARGS__), name##_block = sizeof(type) };                                       \
+    static __attribute__((noinline)) void name##_body(const type args, __VA_ARGS__, CONVIS_TAIL);                           \
+    static void name(void *const *v, const convis_span *g)                                                                  \
+    { name##_body(*(const type *)g->block, CONVIS_BUFFERS_(__VA_ARGS__), CONVIS_SPAN_); }                                   \
+    static __attribute__((noinline)) void name##_body(const type args, __VA_ARGS__, CONVIS_TAIL)
+   /* Of kernels for other devices a processor's compiler makes what the table says of them, and looks at their grammar. */
+#  define CONVIS_LOCAL
+#  define CONVIS_SHARED_    convis_real *shared
+#  define CONVIS_MEMBER     ((convis_integer)0)
+#  define CONVIS_MEMBERS    ((convis_integer)1)
+#  define CONVIS_TEAM       ((convis_integer)0)
+#  define CONVIS_TEAMS      ((convis_integer)1)
+#  define CONVIS_MEET       ((void)0)
+#  define CONVIS_GPU_KERNEL(name, count, ...)                                                                               \
+    enum { name##_buffers = CONVIS_COUNT(__VA_ARGS__), name##_block = 0 };                                                  \
+    static __attribute__((unused)) void name##_body(CONVIS_SHARED_, __VA_ARGS__, CONVIS_TAIL)
+#  define CONVIS_GPU_KERNEL_OF(type, name, count, ...)                                                                      \
+    enum { name##_buffers = CONVIS_COUNT(__VA_ARGS__), name##_block = sizeof(type) };                                       \
+    static __attribute__((unused)) void name##_body(CONVIS_SHARED_, const type args, __VA_ARGS__, CONVIS_TAIL)
+#  define CONVIS_BUFFERS_(...) CONVIS_PASTE(CONVIS_V, CONVIS_COUNT(__VA_ARGS__), _)
+#  define CONVIS_V1_ v[0]
+#  define CONVIS_V2_ CONVIS_V1_, v[1]
 #  define CONVIS_V3_ CONVIS_V2_, v[2]
 #  define CONVIS_V4_ CONVIS_V3_, v[3]
 #  define CONVIS_V5_ CONVIS_V4_, v[4]
@@ -242,21 +262,6 @@ CONVIS_INLINE u32   convis_mulhi(u32 a, u32 b) { return (u32)((uint64_t)a*b >> 3
 #  define CONVIS_V14_ CONVIS_V13_, v[13]
 #  define CONVIS_V15_ CONVIS_V14_, v[14]
 #  define CONVIS_V16_ CONVIS_V15_, v[15]
-#  define CONVIS_KERNEL2(name, ...) CONVIS_KERNEL_(name, (__VA_ARGS__, CONVIS_TAIL), (CONVIS_V2_, CONVIS_SPAN_))
-#  define CONVIS_KERNEL3(name, ...) CONVIS_KERNEL_(name, (__VA_ARGS__, CONVIS_TAIL), (CONVIS_V3_, CONVIS_SPAN_))
-#  define CONVIS_KERNEL4(name, ...) CONVIS_KERNEL_(name, (__VA_ARGS__, CONVIS_TAIL), (CONVIS_V4_, CONVIS_SPAN_))
-#  define CONVIS_KERNEL5(name, ...) CONVIS_KERNEL_(name, (__VA_ARGS__, CONVIS_TAIL), (CONVIS_V5_, CONVIS_SPAN_))
-#  define CONVIS_KERNEL6(name, ...) CONVIS_KERNEL_(name, (__VA_ARGS__, CONVIS_TAIL), (CONVIS_V6_, CONVIS_SPAN_))
-#  define CONVIS_KERNEL7(name, ...) CONVIS_KERNEL_(name, (__VA_ARGS__, CONVIS_TAIL), (CONVIS_V7_, CONVIS_SPAN_))
-#  define CONVIS_KERNEL8(name, ...) CONVIS_KERNEL_(name, (__VA_ARGS__, CONVIS_TAIL), (CONVIS_V8_, CONVIS_SPAN_))
-#  define CONVIS_KERNEL9(name, ...) CONVIS_KERNEL_(name, (__VA_ARGS__, CONVIS_TAIL), (CONVIS_V9_, CONVIS_SPAN_))
-#  define CONVIS_KERNEL10(name, ...) CONVIS_KERNEL_(name, (__VA_ARGS__, CONVIS_TAIL), (CONVIS_V10_, CONVIS_SPAN_))
-#  define CONVIS_KERNEL11(name, ...) CONVIS_KERNEL_(name, (__VA_ARGS__, CONVIS_TAIL), (CONVIS_V11_, CONVIS_SPAN_))
-#  define CONVIS_KERNEL12(name, ...) CONVIS_KERNEL_(name, (__VA_ARGS__, CONVIS_TAIL), (CONVIS_V12_, CONVIS_SPAN_))
-#  define CONVIS_KERNEL13(name, ...) CONVIS_KERNEL_(name, (__VA_ARGS__, CONVIS_TAIL), (CONVIS_V13_, CONVIS_SPAN_))
-#  define CONVIS_KERNEL14(name, ...) CONVIS_KERNEL_(name, (__VA_ARGS__, CONVIS_TAIL), (CONVIS_V14_, CONVIS_SPAN_))
-#  define CONVIS_KERNEL15(name, ...) CONVIS_KERNEL_(name, (__VA_ARGS__, CONVIS_TAIL), (CONVIS_V15_, CONVIS_SPAN_))
-#  define CONVIS_KERNEL16(name, ...) CONVIS_KERNEL_(name, (__VA_ARGS__, CONVIS_TAIL), (CONVIS_V16_, CONVIS_SPAN_))
 #  define CONVIS_PIXELS(i)  for (convis_integer i = i0; i < i1; i++)
 #  define CONVIS_SHARE(i, c, all) for (convis_integer i = (all)*(c)/n; i < (all)*((c) + 1)/n; i++)
 #  define CONVIS_SCAN(i, t) CONVIS_FRAMES(t) CONVIS_PIXELS(i)
@@ -264,13 +269,34 @@ CONVIS_INLINE u32   convis_mulhi(u32 a, u32 b) { return (u32)((uint64_t)a*b >> 3
 #  define CONVIS_GROUP 64
 #  define CONVIS_GROUPS(g, count) for (convis_integer g = i0; g < i1; g += CONVIS_GROUP) \
         for (int count = (int)(i1 - g < CONVIS_GROUP ? i1 - g : CONVIS_GROUP); count; count = 0)
-#  define CONVIS_ENTRY(name) { #name, name },
+#  define CONVIS_ENTRY(name) { #name, name, name##_buffers, name##_block },
+#  define CONVIS_GPU_ENTRY(name) { #name, 0, name##_buffers, name##_block },
 #  define CONVIS_CAT_(a, b) convis_##a##_##b
 #  define CONVIS_CAT(a, b)  CONVIS_CAT_(a, b)
 #  define CONVIS_EXPORT(layer, entries)                               \
     extern const convis_kernel CONVIS_CAT(layer, CONVIS_ISA)[];       \
-    const convis_kernel CONVIS_CAT(layer, CONVIS_ISA)[] = { entries { 0, 0 } };
+    const convis_kernel CONVIS_CAT(layer, CONVIS_ISA)[] = { entries { 0, 0, 0, 0 } };
+#  define CONVIS_EXPORT_GPU(text, entries)                            \
+    extern const convis_kernel convis_##text##_kernels[];             \
+    const convis_kernel convis_##text##_kernels[] = { entries { 0, 0, 0, 0 } };
 #endif
+
+/* The same with the number of buffers in the name. */
+#define CONVIS_KERNEL2(name, ...) CONVIS_KERNEL(name, __VA_ARGS__)
+#define CONVIS_KERNEL3(name, ...) CONVIS_KERNEL(name, __VA_ARGS__)
+#define CONVIS_KERNEL4(name, ...) CONVIS_KERNEL(name, __VA_ARGS__)
+#define CONVIS_KERNEL5(name, ...) CONVIS_KERNEL(name, __VA_ARGS__)
+#define CONVIS_KERNEL6(name, ...) CONVIS_KERNEL(name, __VA_ARGS__)
+#define CONVIS_KERNEL7(name, ...) CONVIS_KERNEL(name, __VA_ARGS__)
+#define CONVIS_KERNEL8(name, ...) CONVIS_KERNEL(name, __VA_ARGS__)
+#define CONVIS_KERNEL9(name, ...) CONVIS_KERNEL(name, __VA_ARGS__)
+#define CONVIS_KERNEL10(name, ...) CONVIS_KERNEL(name, __VA_ARGS__)
+#define CONVIS_KERNEL11(name, ...) CONVIS_KERNEL(name, __VA_ARGS__)
+#define CONVIS_KERNEL12(name, ...) CONVIS_KERNEL(name, __VA_ARGS__)
+#define CONVIS_KERNEL13(name, ...) CONVIS_KERNEL(name, __VA_ARGS__)
+#define CONVIS_KERNEL14(name, ...) CONVIS_KERNEL(name, __VA_ARGS__)
+#define CONVIS_KERNEL15(name, ...) CONVIS_KERNEL(name, __VA_ARGS__)
+#define CONVIS_KERNEL16(name, ...) CONVIS_KERNEL(name, __VA_ARGS__)
 
 #define CONVIS_FRAMES(t)      for (convis_integer t = 0; t < nt; t++)
 #define CONVIS_FRAMES_BACK(t) for (convis_integer t = nt - 1; t >= 0; t--)
@@ -512,6 +538,7 @@ CONVIS_INLINE void convis_normals(real *restrict z, integer g, u32 frame, u32 st
 #  undef STATE
 #  undef TAPE
 #  undef TOTAL
+#  undef INDEX
 #endif
 
 #endif

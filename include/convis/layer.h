@@ -26,7 +26,7 @@ extern "C" {
 #endif
 #pragma GCC visibility push(default)
 
-#define CONVIS_LAYER_ABI 3
+#define CONVIS_LAYER_ABI 4
 enum { CONVIS_MAX_INPUTS = 64, CONVIS_MAX_OUTPUTS = 4, CONVIS_MAX_STATES = 8, CONVIS_MAX_PARAMS = 24, CONVIS_MAX_TAPE = 4 };
 
 /* A row of a table. Tables end with a row whose name is NULL. */
@@ -100,8 +100,20 @@ struct convis_pass {
 };
 
 /* One kernel compiled for one instruction set. */
-typedef struct convis_span { int64_t i0, i1, n, map_size; int nt; convis_real dt; uint32_t frame, key0, key1; } convis_span;
-typedef struct convis_kernel { const char *name; void (*run)(void *const *buffers, const convis_span *); } convis_kernel;
+typedef struct convis_span {
+    int64_t i0, i1, n, map_size;
+    int nt;
+    convis_real dt;
+    uint32_t frame, key0, key1;
+    const void *block;                           /* the kernel's own numbers; NULL: it has none */
+} convis_span;
+/* What the kernel's macro knows of it: how many buffers, and bytes of its block. run: NULL of one for other devices only. */
+typedef struct convis_kernel {
+    const char *name;
+    void (*run)(void *const *buffers, const convis_span *);
+    int buffers;
+    uint32_t block;
+} convis_kernel;
 typedef struct convis_kernels { const char *isa; const convis_kernel *list; } convis_kernels;
 
 struct convis_layer_type {
@@ -171,9 +183,11 @@ void  convis_release(convis_context *, void *memory);
 convis_status convis_plan_alike(convis_pass *);
 /* Run a kernel of this layer over elements 0..n-1, divided among the pass's threads; all meet at its end. */
 void convis_launch(const convis_pass *, const char *kernel, int64_t n, int frames, void *const *buffers);
+/* One that has numbers of its own (CONVIS_KERNEL_OF): block is the struct that holds them, which is free again afterwards. */
+void convis_launch_with(const convis_pass *, const char *kernel, int64_t n, int frames, void *const *buffers, const void *block);
 void convis_barrier(const convis_pass *);
 /* The same, of few items that are each much work. */
-void convis_launch_items(const convis_pass *, const char *kernel, int64_t n, int frames, void *const *buffers);
+void convis_launch_items(const convis_pass *, const char *kernel, int64_t n, int frames, void *const *buffers, const void *block);
 /* The same without the meeting, over rows y0..y1 of every plane of (B, C, 1, Y, X) maps. For loops over time in which a
  * thread goes on with what it wrote itself; convis_barrier before another's rows are read. */
 void convis_launch_rows(const convis_pass *, const char *kernel, convis_shape frame, int64_t y0, int64_t y1, void *const *buffers);

@@ -1,5 +1,6 @@
 /* device.c - devices by name, their faults, and programs that are compiled once and kept on disk. */
 #include "device.h"
+#include "frames.h"
 #include "base/text.h"
 #include <stdarg.h>
 #include <stdio.h>
@@ -8,7 +9,6 @@
 
 static const convis_device_type *const TYPES[] = { &convis_device_cuda, &convis_device_opencl };
 enum { TYPE_COUNT = sizeof TYPES/sizeof *TYPES };
-extern const char *const convis_frames_source[];         /* frames.c */
 
 /* ---- Lists and names ---- */
 
@@ -129,10 +129,11 @@ convis_status convis_device_open(convis_context *c, const char *name, convis_dev
 #ifndef CONVIS_DOUBLE
 static void use(convis_device *d)
 {
-    const convis_span span = { .n = 1, .nt = 1, .dt = 1 };
+    const frames_fill_args args = { 1 };
+    const convis_span span = { .n = 1, .nt = 1, .block = &args };
     float number = 0;
-    void *const buffers[] = { convis_device_obtain(d, sizeof number), NULL };
-    convis_program *p = buffers[0] ? convis_device_program(d, "frames", convis_frames_source) : NULL;
+    void *const buffers[] = { convis_device_obtain(d, sizeof number) };
+    convis_program *p = buffers[0] ? convis_device_program(d, "frames", convis_frames_source, convis_frames_kernels) : NULL;
     const convis_device_kernel *k = p ? convis_program_kernel(d, p, "frames_fill") : NULL;
     if (k) convis_device_launch(d, k, buffers, &span, 0, 0);
     if (k) convis_device_get(d, CONVIS_QUEUE_RUN, &number, buffers[0], sizeof number);
@@ -222,6 +223,7 @@ enum { MOST_KERNELS = 32 };
 struct convis_program {
     convis_program *next;
     const void *of;                                      /* the text, or the functions */
+    const convis_kernel *kernels;                        /* of the text, what they take */
     char *text;
     void *handle;
     int   count;
@@ -253,13 +255,14 @@ static void *compile(convis_device *d, const char *name, const char *text)
     return handle;
 }
 
-convis_program *convis_device_program(convis_device *d, const char *name, const char *const *source)
+convis_program *convis_device_program(convis_device *d, const char *name, const char *const *source, const convis_kernel *kernels)
 {
     for (convis_program *p = d->programs; p; p = p->next) if (p->of == source) return p;
     if (convis_device_sync(d)) return NULL;
     convis_program *p = convis_obtain(d->context, sizeof *p);
     if (p && (p->text = join(d->context, source)) && (p->handle = compile(d, name, p->text))) {
         p->of = source;
+        p->kernels = kernels;
         p->next = d->programs;
         return d->programs = p;
     }
@@ -275,9 +278,7 @@ static convis_program *functions(convis_device *d, const convis_kernels *of)
     convis_program *p = convis_obtain(d->context, sizeof *p);
     if (!p) return NULL;
     for (const convis_kernel *k = of->list; k->name && p->count < MOST_KERNELS; k++) {
-        if (strlen(k->name) >= sizeof p->kernel->name) continue;
-        strcpy(p->kernel[p->count].name, k->name);
-        p->kernel[p->count++].handle = (void *)(uintptr_t)k;
+        p->kernel[p->count++] = (convis_device_kernel){ k->name, (void *)(uintptr_t)k, k->buffers, k->block };
     }
     p->of = of;
     p->next = d->programs;
@@ -298,42 +299,30 @@ int convis_device_lacks(const convis_device *d, const convis_kernels *const *ker
 
 convis_program *convis_device_layer(convis_device *d, const char *name, const convis_kernels *const *kernels, const char *const *source)
 {
-    if (!d->type->call) return convis_device_program(d, name, source);
-    return functions(d, convis_best_of(d->context, (const void *const *)kernels));
-}
-
-/* "CONVIS_KERNEL4(name," says how many buffers it takes. */
-static int count_buffers(const char *text, const char *name)
-{
-    const size_t n = strlen(name);
-    for (const char *at = text; (at = strstr(at, "\nCONVIS_")); at++) {
-        int buffers, used = 0;
-        if (sscanf(at, "\nCONVIS_KERNEL%d(%n", &buffers, &used) < 1 || !used) {
-            used = 0;
-            if (sscanf(at, "\nCONVIS_CARD_KERNEL%d(%n", &buffers, &used) < 1 || !used) continue;
-        }
-        if (!strncmp(at + used, name, n) && at[used + (int)n] == ',') return buffers;
-    }
-    return 0;
+    const convis_kernels *best = convis_best_of(d->context, (const void *const *)kernels);
+    return d->type->call ? functions(d, best) : convis_device_program(d, name, source, best->list);
 }
 
 const convis_device_kernel *convis_program_kernel(convis_device *d, convis_program *p, const char *name)
 {
     for (int k = 0; k < p->count; k++) if (!strcmp(p->kernel[k].name, name)) return &p->kernel[k];
-    convis_device_kernel *k = &p->kernel[p->count];
-    if (!p->text || d->status || p->count == MOST_KERNELS || strlen(name) >= sizeof k->name) return NULL;
-    k->buffers = count_buffers(p->text, name);
-    k->handle = k->buffers ? d->type->find(d, p->handle, name) : NULL;
-    if (!k->handle) return NULL;
-    strcpy(k->name, name);
-    p->count++;
-    return k;
+    const convis_kernel *of = p->kernels;
+    while (of && of->name && strcmp(of->name, name)) of++;
+    void *handle = of && of->name && !d->status && p->count < MOST_KERNELS ? d->type->find(d, p->handle, name) : NULL;
+    if (!handle) return NULL;
+    p->kernel[p->count] = (convis_device_kernel){ of->name, handle, of->buffers, of->block };
+    return &p->kernel[p->count++];
 }
 
 void convis_device_launch(convis_device *d, const convis_device_kernel *k, void *const *buffers, const convis_span *span, int64_t groups,
                           int group_size)
 {
     enum { MOST_GROUPS = 1 << 16 };                      /* the rest is done in more turns */
+    if ((k->block != 0) != (span->block != NULL)) {
+        convis_device_fault(d, CONVIS_EDEVICE, "the kernel %s takes %u bytes of its own, and was launched %s (this is a mistake of convis)", k->name,
+                            k->block, span->block ? "with others" : "without");
+        return;
+    }
     if (d->type->call) {
         d->type->call(d, k->handle, buffers, span);
         return;
@@ -349,7 +338,7 @@ void convis_device_launch(convis_device *d, const convis_device_kernel *k, void 
         groups = (span->n + group_size - 1)/group_size;
         if (groups > MOST_GROUPS) groups = MOST_GROUPS;
     }
-    if (!d->status && groups > 0) d->type->launch(d, k->handle, k->buffers, buffers, tail, groups, group_size);
+    if (!d->status && groups > 0) d->type->launch(d, k->handle, k->buffers, buffers, span->block, k->block, tail, groups, group_size);
 }
 
 void convis_device_close(convis_device **device)

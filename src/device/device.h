@@ -39,7 +39,9 @@ typedef struct convis_device_type {
     void *(*compile)(convis_device *, const char *name, const char *text, void **binary, size_t *size);
     void (*discard)(convis_device *, void *program);
     void *(*find)(convis_device *, void *program, const char *kernel);   /* NULL: it has none of that name */
-    void (*launch)(convis_device *, void *kernel, int buffers, void *const *buffer, const uint32_t *tail, int64_t groups, int group_size);
+    /* block: what the kernel gets by value behind its buffers, bytes of it. */
+    void (*launch)(convis_device *, void *kernel, int buffers, void *const *buffer, const void *block, size_t bytes, const uint32_t *tail,
+                   int64_t groups, int group_size);
     /* Optional, all or none. Between the first two, launches, copies and zeros of RUN are not done but kept; any other call spoils that,
      * which is no fault. What `recorded` returns, `replay` queues as one; NULL: nothing was kept, and nothing was done. */
     int  (*record)(convis_device *);             /* 0: it cannot */
@@ -48,11 +50,13 @@ typedef struct convis_device_type {
     void (*forget)(convis_device *, void *kept);
 } convis_device_type;
 
+extern const char *const convis_frames_source[];         /* frames.c, for what no layer does */
+extern const convis_kernel convis_frames_kernels[];
 extern const convis_device_type convis_device_cpu, convis_device_cuda, convis_device_opencl;
 
-/* Kernels of one layer, or of one text, and which buffers they take. */
+/* Kernels of one layer, or of one text, and what they take (convis_kernel). */
 typedef struct convis_program convis_program;
-typedef struct convis_device_kernel { char name[64]; void *handle; int buffers; } convis_device_kernel;
+typedef struct convis_device_kernel { const char *name; void *handle; int buffers; uint32_t block; } convis_device_kernel;
 
 struct convis_device {
     const convis_device_type *type;
@@ -101,8 +105,8 @@ int             convis_device_has  (const convis_device *, const convis_kernels 
 int             convis_device_lacks(const convis_device *, const convis_kernels *const *kernels, const char *name);
 convis_program *convis_device_layer(convis_device *, const char *name, const convis_kernels *const *kernels, const char *const *source);
 /* Compiled when first asked for, from the cache on disk where it can be; NULL with the sentence on the context. source: lines, as
- * tools/embed.c makes them. */
-convis_program *convis_device_program(convis_device *, const char *name, const char *const *source);
+ * tools/embed.c makes them; kernels: the table that the macros of its kernels made, with an end without a name. */
+convis_program *convis_device_program(convis_device *, const char *name, const char *const *source, const convis_kernel *kernels);
 /* NULL: it has none of that name. */
 const convis_device_kernel *convis_program_kernel(convis_device *, convis_program *, const char *name);
 /* groups 0: as many as n elements need. */

@@ -1,8 +1,8 @@
 /* rows.c - see rows.h. A processor's memory is worked on here; on other devices the kernels of frames.c do it. */
 #include "rows.h"
+#include "frames.h"
 #include <string.h>
 
-extern const char *const convis_frames_source[];
 enum { SUMS = CONVIS_SPARE/2 };                  /* partial sums */
 
 static int host_visible(const convis_device *d) { return d->type->host_visible; }
@@ -10,7 +10,7 @@ static size_t bytes_of(int64_t n) { return (size_t)n*sizeof(convis_real); }
 
 static void run(convis_device *d, const char *kernel, void *const *buffers, const convis_span *span)
 {
-    convis_program *p = convis_device_program(d, "frames", convis_frames_source);
+    convis_program *p = convis_device_program(d, "frames", convis_frames_source, convis_frames_kernels);
     const convis_device_kernel *k = p ? convis_program_kernel(d, p, kernel) : NULL;
     if (k) convis_device_launch(d, k, buffers, span, 0, 0);
 }
@@ -23,9 +23,10 @@ static convis_rows joined(convis_rows r)
 
 static void fill(convis_device *d, convis_real *to, int64_t n, double value)
 {
-    const convis_span span = { .n = n, .nt = 1, .dt = (convis_real)value };
+    const frames_fill_args args = { (float)value };
+    const convis_span span = { .n = n, .nt = 1, .block = &args };
     if (value == 0) convis_device_zero(d, to, bytes_of(n));
-    else if (!host_visible(d)) run(d, "frames_fill", (void *[]){ to, NULL }, &span);
+    else if (!host_visible(d)) run(d, "frames_fill", (void *[]){ to }, &span);
     else for (int64_t i = 0; i < n; i++) to[i] = (convis_real)value;
 }
 
@@ -82,7 +83,8 @@ static double sum_of_parts(convis_device *d, const convis_real *from, int64_t n,
 {
     convis_real part[CONVIS_SPARE];
     const int64_t parts = n < SUMS ? n : SUMS;
-    const convis_span span = { .n = parts, .nt = 1, .frame = (uint32_t)n };
+    const frames_sum_args args = { (int)n };
+    const convis_span span = { .n = parts, .nt = 1, .block = &args };
     double sum = 0;
     run(d, "frames_sum", (void *[]){ (void *)(uintptr_t)from, spare }, &span);
     convis_device_get(d, CONVIS_QUEUE_RUN, part, spare, bytes_of(2*parts));

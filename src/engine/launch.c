@@ -1,6 +1,6 @@
 /* launch.c - what layers call: kernels by name, with buffers, wherever the model is; barriers; small copies.
  *
- * Layers that loop over time launch many kernels, which costs the processor more than they cost a graphics card: where the device
+ * Layers that loop over time launch many kernels, which costs the processor more than they cost a GPU: where the device
  * can, the launches of a pass are captured, and replayed when one like it comes (convis_layer_type.capturable). */
 #include "run.h"
 #include "launch.h"
@@ -10,7 +10,8 @@
 
 convis_span convis_span_of(const convis_pass *p, int64_t i0, int64_t i1, int64_t n, int64_t map_size)
 {
-    return (convis_span){ i0, i1, n, map_size, p->frames, (convis_real)p->dt, (uint32_t)p->frame, (uint32_t)p->key, (uint32_t)(p->key >> 32) };
+    return (convis_span){ i0, i1, n, map_size, p->frames, (convis_real)p->dt, (uint32_t)p->frame, (uint32_t)p->key, (uint32_t)(p->key >> 32),
+                          NULL };
 }
 
 /* What is mirrored is found in its copy. */
@@ -44,40 +45,48 @@ static const convis_device_kernel *find(const convis_pass *p, convis_program *pr
 }
 
 /* The elements from..to - 1 that are this thread's. */
-static void launch(const convis_pass *p, const char *kernel, int64_t from, int64_t to, int64_t n, int frames, void *const *buffers)
+static void launch(const convis_pass *p, const char *kernel, int64_t from, int64_t to, int64_t n, int frames, void *const *buffers,
+                   const void *block)
 {
     const convis_device_kernel *k = from < to ? find(p, p->place->program, kernel) : NULL;
     convis_span span = convis_span_of(p, from, to, n, n);
     span.nt = frames;
+    span.block = block;
     if (k) convis_place_launch(p->place, k, buffers, &span, 0, 0);
 }
 
 void convis_launch(const convis_pass *p, const char *kernel, int64_t n, int frames, void *const *buffers)
 {
+    convis_launch_with(p, kernel, n, frames, buffers, NULL);
+}
+
+void convis_launch_with(const convis_pass *p, const char *kernel, int64_t n, int frames, void *const *buffers, const void *block)
+{
     const int64_t groups = (n + 63)/64, from = groups*p->thread/p->threads*64, to = groups*(p->thread + 1)/p->threads*64;
-    launch(p, kernel, from, to < n ? to : n, n, frames, buffers);
+    launch(p, kernel, from, to < n ? to : n, n, frames, buffers, block);
     convis_barrier(p);
 }
 
-void convis_launch_items(const convis_pass *p, const char *kernel, int64_t n, int frames, void *const *buffers)
+void convis_launch_items(const convis_pass *p, const char *kernel, int64_t n, int frames, void *const *buffers, const void *block)
 {
-    launch(p, kernel, n*p->thread/p->threads, n*(p->thread + 1)/p->threads, n, frames, buffers);
+    launch(p, kernel, n*p->thread/p->threads, n*(p->thread + 1)/p->threads, n, frames, buffers, block);
     convis_barrier(p);
 }
 
 void convis_launch_rows(const convis_pass *p, const char *kernel, convis_shape frame, int64_t y0, int64_t y1, void *const *buffers)
 {
     const int64_t w = frame.dim[CONVIS_X], h = frame.dim[CONVIS_Y], n = convis_elements(frame);
-    if (y1 - y0 == h) launch(p, kernel, 0, n, n, 1, buffers);
-    else if (y0 < y1) for (int64_t at = 0; at < n; at += w*h) launch(p, kernel, at + y0*w, at + y1*w, n, 1, buffers);
+    if (y1 - y0 == h) launch(p, kernel, 0, n, n, 1, buffers, NULL);
+    else if (y0 < y1) for (int64_t at = 0; at < n; at += w*h) launch(p, kernel, at + y0*w, at + y1*w, n, 1, buffers, NULL);
 }
 
-void convis_launch_text(const convis_pass *p, const char *name, const char *const *source, const char *kernel, int64_t n, int frames,
-                        void *const *buffers, int64_t groups, int group_size)
+void convis_launch_text(const convis_pass *p, const convis_gpu_text *text, const char *kernel, int64_t n, int frames, void *const *buffers,
+                        const void *block, int64_t groups, int group_size)
 {
-    const convis_device_kernel *k = find(p, convis_device_program(p->place->device, name, source), kernel);
+    const convis_device_kernel *k = find(p, convis_device_program(p->place->device, text->name, text->source, text->kernels), kernel);
     convis_span span = convis_span_of(p, 0, n, n, n);
     span.nt = frames;
+    span.block = block;
     if (k) convis_place_launch(p->place, k, buffers, &span, groups, group_size);
 }
 

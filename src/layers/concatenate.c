@@ -4,18 +4,22 @@
  *
  * Adjoint: each channel's gradient goes where the channel came from. */
 #include <convis/kernel.h>
+
+/* Elements of a frame of x and of y. */
+typedef struct concatenate_args { int in, out; } concatenate_args;
+
 #ifndef CONVIS_HOST
 
-/* k: elements of a frame of x as the product of two numbers, likewise of y. The n elements are one batch's of x. */
-CONVIS_KERNEL3(concatenate_copy, PARAM k, IN x, OUT y)
+/* The n elements are one batch's of x. */
+CONVIS_KERNEL_OF(concatenate_args, concatenate_copy, IN x, OUT y)
 {
-    integer in = (integer)k[0]*(integer)k[1], out = (integer)k[2]*(integer)k[3];
+    integer in = args.in, out = args.out;
     CONVIS_SCAN(i, t) y[t*out + i] = x[t*in + i];
 }
 
-CONVIS_KERNEL3(concatenate_add, PARAM k, IN dy, OUT dx)
+CONVIS_KERNEL_OF(concatenate_args, concatenate_add, IN dy, OUT dx)
 {
-    integer in = (integer)k[0]*(integer)k[1], out = (integer)k[2]*(integer)k[3];
+    integer in = args.in, out = args.out;
     CONVIS_SCAN(i, t) dx[t*in + i] += dy[t*out + i];
 }
 
@@ -26,7 +30,6 @@ CONVIS_EXPORT(concatenate, CONVIS_ENTRY(concatenate_copy) CONVIS_ENTRY(concatena
 
 static const convis_field params[] = { { 0 } };
 static const convis_field states[] = { { 0 } };
-enum { SIZES = 16 };                     /* numbers that a kernel gets of an input */
 
 static convis_status plan(convis_pass *p)
 {
@@ -38,20 +41,6 @@ static convis_status plan(convis_pass *p)
                     (long long)p->in_shape[k].dim[CONVIS_X], (long long)p->in_shape[k].dim[CONVIS_Y]);
         p->out_shape.dim[CONVIS_C] += p->in_shape[k].dim[CONVIS_C];
     }
-    p->constants_size = (size_t)p->inputs*SIZES*sizeof(convis_real);
-    return CONVIS_OK;
-}
-
-/* Whole numbers beyond 2^24 have no place in single precision, but a width and what is above it do. */
-static convis_status prepare(convis_pass *p)
-{
-    const double width = (double)p->out_shape.dim[CONVIS_X];
-    for (int j = 0; j < p->inputs; j++) {
-        convis_real *k = (convis_real *)p->constants + j*SIZES;
-        k[0] = k[2] = (convis_real)width;
-        k[1] = (convis_real)((double)convis_elements(p->in_shape[j])/width);
-        k[3] = (convis_real)((double)convis_elements(p->out_shape)/width);
-    }
     return CONVIS_OK;
 }
 
@@ -60,12 +49,13 @@ static void each_block(convis_pass *p, const char *kernel, int back)
 {
     int64_t batches = p->out_shape.dim[CONVIS_B], out = convis_elements(p->out_shape)/batches, before = 0;
     for (int j = 0; j < p->inputs; j++) {
+        const concatenate_args args = { (int)convis_elements(p->in_shape[j]), (int)convis_elements(p->out_shape) };
         int64_t block = convis_elements(p->in_shape[j])/batches;
         for (int64_t b = 0; b < batches; b++) {
             void *y = back ? (void *)(uintptr_t)(p->d_out + b*out + before) : p->out + b*out + before;
             void *x = back ? p->d_in[j] + b*block : (void *)(uintptr_t)(p->in[j] + b*block);
-            void *buffers[] = { (convis_real *)p->constants + j*SIZES, back ? y : x, back ? x : y };
-            if (!back || p->d_in[j]) convis_launch(p, kernel, block, p->frames, buffers);
+            void *buffers[] = { back ? y : x, back ? x : y };
+            if (!back || p->d_in[j]) convis_launch_with(p, kernel, block, p->frames, buffers, &args);
         }
         before += block;
     }
@@ -88,10 +78,9 @@ static double past(const convis_pass *p, const double *x, double *state)
 }
 
 CONVIS_LAYER_KERNELS(concatenate)
-#define CONCATENATE(most)                                                                                                          \
-    .abi = CONVIS_LAYER_ABI, .name = "concatenate", .doc = "the channels of its inputs, one after the other", .params = params,    \
-    .states = states, .inputs = most, .fewest = 2, .kernels = concatenate_kernels, .source = convis_concatenate_source,            \
-    .plan = plan, .prepare = prepare, .forward = forward, .vjp = vjp, .anywhere = 1, .past = past
-static const convis_layer_type more = { CONCATENATE(CONVIS_MAX_INPUTS) };
-const convis_layer_type convis_concatenate = { CONCATENATE(4), .more = &more };
+const convis_layer_type convis_concatenate = {
+    .abi = CONVIS_LAYER_ABI, .name = "concatenate", .doc = "the channels of its inputs, one after the other",
+    .params = params, .states = states, .inputs = CONVIS_MAX_INPUTS, .fewest = 2, .kernels = concatenate_kernels,
+    .source = convis_concatenate_source, .plan = plan, .forward = forward, .vjp = vjp, .anywhere = 1, .past = past,
+};
 #endif

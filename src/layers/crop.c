@@ -4,18 +4,21 @@
  *
  * Adjoint: dy put back into a frame of zeros. */
 #include <convis/kernel.h>
+
+/* Elements of a frame of the input, its width; the window's place and width. */
+typedef struct crop_args { int m, w, left, top, width; } crop_args;
+
 #ifndef CONVIS_HOST
 
-/* k: elements of a frame of the input, its width, left, top, width of the window. */
-CONVIS_KERNEL3(crop_forward, PARAM k, IN x, OUT y)
+CONVIS_KERNEL_OF(crop_args, crop_forward, IN x, OUT y)
 {
-    integer m = (integer)k[0], w = (integer)k[1], left = (integer)k[2], top = (integer)k[3], width = (integer)k[4];
+    integer m = args.m, w = args.w, left = args.left, top = args.top, width = args.width;
     CONVIS_SCAN(i, t) y[t*n + i] = x[t*m + (top + i/width)*w + left + i%width];
 }
 
-CONVIS_KERNEL3(crop_back, PARAM k, IN dy, OUT dx)
+CONVIS_KERNEL_OF(crop_args, crop_back, IN dy, OUT dx)
 {
-    integer m = (integer)k[0], w = (integer)k[1], left = (integer)k[2], top = (integer)k[3], width = (integer)k[4];
+    integer m = args.m, w = args.w, left = args.left, top = args.top, width = args.width;
     CONVIS_SCAN(i, t) dx[t*m + (top + i/width)*w + left + i%width] += dy[t*n + i];
 }
 
@@ -43,39 +46,34 @@ static convis_status plan(convis_pass *p)
         return convis_fail(p->context, CONVIS_ESHAPE, "%s: a window of %gx%g pixels at (%g, %g) does not fit into %lldx%lld", p->path,
             p->param[WIDTH], p->param[HEIGHT], p->param[LEFT], p->param[TOP], (long long)d[CONVIS_X], (long long)d[CONVIS_Y]);
     p->out_shape = convis_movie_shape(1, (int64_t)p->param[HEIGHT], (int64_t)p->param[WIDTH]);
-    p->constants_size = 8*sizeof(convis_real);
     return CONVIS_OK;
 }
 
-static convis_status prepare(convis_pass *p)
+static crop_args args_of(const convis_pass *p)
 {
-    convis_real *k = p->constants;
-    k[0] = (convis_real)convis_elements(p->in_shape[0]);
-    k[1] = (convis_real)p->in_shape[0].dim[CONVIS_X];
-    k[2] = (convis_real)p->param[LEFT];
-    k[3] = (convis_real)p->param[TOP];
-    k[4] = (convis_real)p->param[WIDTH];
-    return CONVIS_OK;
+    return (crop_args){ (int)convis_elements(p->in_shape[0]), (int)p->in_shape[0].dim[CONVIS_X], (int)p->param[LEFT], (int)p->param[TOP],
+                        (int)p->param[WIDTH] };
 }
 
 static double past(const convis_pass *p, const double *x, double *state) { (void)p; (void)state; return x[0]; }
 
 static void forward(convis_pass *p)
 {
-    convis_launch(p, "crop_forward", convis_elements(p->out_shape), p->frames,
-                  (void *[]){ p->constants, (void *)(uintptr_t)p->in[0], p->out });
+    const crop_args args = args_of(p);
+    convis_launch_with(p, "crop_forward", convis_elements(p->out_shape), p->frames, (void *[]){ (void *)(uintptr_t)p->in[0], p->out }, &args);
 }
 
 static void vjp(convis_pass *p)
 {
-    if (p->d_in[0]) convis_launch(p, "crop_back", convis_elements(p->out_shape), p->frames,
-                                  (void *[]){ p->constants, (void *)(uintptr_t)p->d_out, p->d_in[0] });
+    const crop_args args = args_of(p);
+    if (p->d_in[0]) convis_launch_with(p, "crop_back", convis_elements(p->out_shape), p->frames,
+                                       (void *[]){ (void *)(uintptr_t)p->d_out, p->d_in[0] }, &args);
 }
 
 CONVIS_LAYER_KERNELS(crop)
 const convis_layer_type convis_crop = {
     .abi = CONVIS_LAYER_ABI, .name = "crop", .doc = "a window of every frame",
     .params = params, .states = states, .inputs = 1, .kernels = crop_kernels, .source = convis_crop_source,
-    .plan = plan, .prepare = prepare, .past = past, .forward = forward, .vjp = vjp, .anywhere = 1,
+    .plan = plan, .past = past, .forward = forward, .vjp = vjp, .anywhere = 1,
 };
 #endif

@@ -11,21 +11,25 @@
  * that is positive, as two neighbours at most have it; likewise rows. The path is given: nothing goes to its state. The tape
  * keeps the corner. */
 #include <convis/kernel.h>
+
+/* Elements of a frame of the input, its width; width and height of the window. */
+typedef struct eye_args { int m, w, width, height; } eye_args;
+
 #ifndef CONVIS_HOST
 
-/* k: elements of a frame of the input, its width, width of the window. corner: left and top per frame. */
-CONVIS_KERNEL4(eye_forward, PARAM k, PARAM corner, IN x, OUT y)
+/* corner: left and top per frame. */
+CONVIS_KERNEL_OF(eye_args, eye_forward, PARAM corner, IN x, OUT y)
 {
-    integer m = (integer)k[0], w = (integer)k[1], width = (integer)k[2];
+    integer m = args.m, w = args.w, width = args.width;
     CONVIS_SCAN(i, t) {
         y[t*n + i] = convis_bilinear(x + t*m, w, corner[2*t] + (real)(i%width), corner[2*t + 1] + (real)(i/width));
     }
 }
 
-/* Over the input's pixels. k: also the window's height. */
-CONVIS_KERNEL4(eye_back, PARAM k, PARAM corner, IN dy, OUT dx)
+/* Over the input's pixels. */
+CONVIS_KERNEL_OF(eye_args, eye_back, PARAM corner, IN dy, OUT dx)
 {
-    integer w = (integer)k[1], width = (integer)k[2], height = (integer)k[3];
+    integer w = args.w, width = args.width, height = args.height;
     CONVIS_SCAN(c, t) {
         real left = corner[2*t], top = corner[2*t + 1], row = (real)(c/w), column = (real)(c%w), sum = R(0.0);
         integer right = c%w - (integer)left, below = c/w - (integer)top;
@@ -75,19 +79,13 @@ static convis_status plan(convis_pass *p)
     p->out_shape = convis_movie_shape(1, (int64_t)p->param[HEIGHT], (int64_t)p->param[WIDTH]);
     p->state_shape[0] = convis_movie_shape(1, 1, PATH_SIZE);
     p->extra_shape[0] = p->tape_shape[0] = convis_movie_shape(1, 1, 2);
-    p->constants_size = 8*sizeof(convis_real);
     p->scratch_size = 2*WALK*sizeof(convis_real);
     return CONVIS_OK;
 }
 
-static convis_status prepare(convis_pass *p)
+static eye_args args_of(const convis_pass *p)
 {
-    convis_real *k = p->constants;
-    k[0] = (convis_real)convis_elements(p->in_shape[0]);
-    k[1] = (convis_real)p->in_shape[0].dim[CONVIS_X];
-    k[2] = (convis_real)p->param[WIDTH];
-    k[3] = (convis_real)p->param[HEIGHT];
-    return CONVIS_OK;
+    return (eye_args){ (int)convis_elements(p->in_shape[0]), (int)p->in_shape[0].dim[CONVIS_X], (int)p->param[WIDTH], (int)p->param[HEIGHT] };
 }
 
 static double past(const convis_pass *p, const double *x, double *state) { (void)p; (void)state; return x[0]; }
@@ -171,26 +169,28 @@ static void walk(convis_pass *p, int t0, int frames)
 /* The path is short work: thread 0 walks it, and all copy the window. */
 static void forward(convis_pass *p)
 {
+    const eye_args args = args_of(p);
     int64_t m = convis_elements(p->in_shape[0]), n = convis_elements(p->out_shape);
     for (int t = 0; t < p->frames; t += WALK) {
         int frames = p->frames - t < WALK ? p->frames - t : WALK;
         if (p->thread == 0) walk(p, t, frames);
         convis_barrier(p);
-        convis_launch(p, "eye_forward", n, frames,
-                      (void *[]){ p->constants, p->scratch, (void *)(uintptr_t)(p->in[0] + t*m), p->out + t*n });
+        convis_launch_with(p, "eye_forward", n, frames,
+                           (void *[]){ p->scratch, (void *)(uintptr_t)(p->in[0] + t*m), p->out + t*n }, &args);
     }
 }
 
 static void vjp(convis_pass *p)
 {
-    if (p->d_in[0]) convis_launch(p, "eye_back", convis_elements(p->in_shape[0]), p->frames,
-                                  (void *[]){ p->constants, p->tape[0], (void *)(uintptr_t)p->d_out, p->d_in[0] });
+    const eye_args args = args_of(p);
+    if (p->d_in[0]) convis_launch_with(p, "eye_back", convis_elements(p->in_shape[0]), p->frames,
+                                       (void *[]){ p->tape[0], (void *)(uintptr_t)p->d_out, p->d_in[0] }, &args);
 }
 
 CONVIS_LAYER_KERNELS(eye)
 const convis_layer_type convis_eye = {
     .abi = CONVIS_LAYER_ABI, .name = "eye", .doc = "a window moved by microsaccades",
     .params = params, .states = states, .outputs = outputs, .inputs = 1, .tape = 1, .kernels = eye_kernels, .source = convis_eye_source,
-    .plan = plan, .prepare = prepare, .past = past, .forward = forward, .vjp = vjp, .anywhere = 1,
+    .plan = plan, .past = past, .forward = forward, .vjp = vjp, .anywhere = 1,
 };
 #endif

@@ -15,16 +15,16 @@
  * Adjoint: dx[c][t - k] += h[o][c][k] dy[o][t]; dh[o][c][k] += sum over t of x[c][t - k] dy[o][t], dweights = b' dh. */
 #include <convis/kernel.h>
 
-/* What kernels get of sizes: pixels of a plane, channels, 1 if all hear each other, lags, the smallest. */
-/* For the gradient of the filters also: batches; sums that share the work of one filter's lag. */
-enum { K_PLANE, K_CHANNELS, K_COUPLED, K_LAGS, K_FIRST, K_BATCHES, K_SHARES, K_COUNT = 16 };
+/* Pixels of a plane, channels, 1 if all hear each other, lags, the smallest; for the gradient of the filters also batches, and sums that share
+ * the work of one filter's lag. */
+typedef struct history_args { int plane, channels, coupled, lags, first, batches, shares; } history_args;
 
 #ifndef CONVIS_HOST
 
-CONVIS_KERNEL4(history_forward, PARAM k, PARAM h, IN x, OUT y)
+CONVIS_KERNEL_OF(history_args, history_forward, PARAM h, IN x, OUT y)
 {
-    integer plane = (integer)k[K_PLANE], channels = (integer)k[K_CHANNELS], lags = (integer)k[K_LAGS], first = (integer)k[K_FIRST];
-    int coupled = k[K_COUPLED] > 0;
+    integer plane = args.plane, channels = args.channels, lags = args.lags, first = args.first;
+    int coupled = args.coupled;
     CONVIS_PIXELS(i) {
         integer o = i/plane%channels, c0 = coupled ? 0 : o, c1 = coupled ? channels : o + 1;
         CONVIS_FRAMES(t) y[t*n + i] = 0;
@@ -41,10 +41,10 @@ CONVIS_KERNEL4(history_forward, PARAM k, PARAM h, IN x, OUT y)
 }
 
 /* dx lies as many frames before its first as x does. */
-CONVIS_KERNEL4(history_adjoint, PARAM k, PARAM h, IN dy, OUT dx)
+CONVIS_KERNEL_OF(history_args, history_adjoint, PARAM h, IN dy, OUT dx)
 {
-    integer plane = (integer)k[K_PLANE], channels = (integer)k[K_CHANNELS], lags = (integer)k[K_LAGS], first = (integer)k[K_FIRST];
-    int coupled = k[K_COUPLED] > 0;
+    integer plane = args.plane, channels = args.channels, lags = args.lags, first = args.first;
+    int coupled = args.coupled;
     CONVIS_PIXELS(i) {
         integer c = i/plane%channels, o0 = coupled ? 0 : c, o1 = coupled ? channels : c + 1;
         for (integer o = o0; o < o1; o++) {
@@ -62,11 +62,11 @@ CONVIS_KERNEL4(history_adjoint, PARAM k, PARAM h, IN dy, OUT dx)
 /* The gradient of the filters, over all frames nt: sums of each pair, in shares, lag by lag. On a GPU an item has one lag and one share of
  * all effects, which are its pixels' in every frame of every batch; what each addition took too much comes off the next (Kahan). On a
  * processor the item that is a pair's first has all of them, as most causes are 0. */
-CONVIS_KERNEL4(history_filters, PARAM k, IN x, IN dy, TOTAL sums)
+CONVIS_KERNEL_OF(history_args, history_filters, IN x, IN dy, TOTAL sums)
 {
-    integer plane = (integer)k[K_PLANE], channels = (integer)k[K_CHANNELS], lags = (integer)k[K_LAGS], first = (integer)k[K_FIRST];
-    integer batches = (integer)k[K_BATCHES], shares = (integer)k[K_SHARES], all = batches*channels*plane;
-    int coupled = k[K_COUPLED] > 0;
+    integer plane = args.plane, channels = args.channels, lags = args.lags, first = args.first;
+    integer batches = args.batches, shares = args.shares, all = batches*channels*plane;
+    int coupled = args.coupled;
 #ifdef CONVIS_GPU
     CONVIS_PIXELS(i) {
         integer share = i%shares, lag = i/shares%lags, q = i/shares/lags, o = coupled ? q/channels : q, c = coupled ? q%channels : q;
@@ -143,9 +143,9 @@ static int shares_of(const convis_pass *p)
     return shares < 1 ? 1 : shares > 128 ? 128 : (int)shares;
 }
 
-/* constants: the sizes, the filters, and the basis, if there is one. */
+/* constants: the filters, and the basis, if there is one. */
 static size_t filters_size(const convis_pass *p) { return ((size_t)(pairs_of(p)*lags_of(p))*sizeof(convis_real) + 63)/64*64; }
-static convis_real *filters(const convis_pass *p) { return (convis_real *)p->constants + K_COUNT; }
+static convis_real *filters(const convis_pass *p) { return p->constants; }
 static size_t basis_size(const convis_pass *p) { return has_basis(p) ? (size_t)(weights_of(p)*lags_of(p)) : 0; }
 static double *basis(const convis_pass *p) { return (double *)(void *)((char *)filters(p) + filters_size(p)); }
 
@@ -166,7 +166,7 @@ static convis_status plan(convis_pass *p)
     int64_t heard = pairs_of(p)/d[CONVIS_C];
     p->array_shape[WEIGHTS] = (convis_shape){ { d[CONVIS_C], heard, free_lags ? weights : 1, 1, free_lags ? 1 : weights } };
     p->history[0] = lags - 1 + (int)a[FIRST];
-    p->constants_size = K_COUNT*sizeof(convis_real) + filters_size(p) + basis_size(p)*sizeof(double);
+    p->constants_size = filters_size(p) + basis_size(p)*sizeof(double);
     p->sums[WEIGHTS] = pairs_of(p)*lags*shares_of(p);
     return CONVIS_OK;
 }
@@ -187,10 +187,7 @@ static void fill_basis(const convis_pass *p, double *b)
 static convis_status prepare(convis_pass *p)
 {
     int lags = lags_of(p), weights = weights_of(p);
-    const int64_t *d = p->in_shape[0].dim;
-    double *b = basis(p), plane = (double)(d[CONVIS_Y]*d[CONVIS_X]);
-    double size[K_COUNT] = { plane, (double)d[CONVIS_C], p->param[COUPLING], lags, p->param[FIRST], (double)d[CONVIS_B], shares_of(p) };
-    for (int k = 0; k < K_COUNT; k++) ((convis_real *)p->constants)[k] = (convis_real)size[k];
+    double *b = basis(p);
     if (has_basis(p)) fill_basis(p, b);
     for (int64_t q = 0; q < pairs_of(p); q++)
         for (int k = 0; k < lags; k++) {
@@ -229,20 +226,29 @@ static void past_vjp(const convis_pass *p, const double *x, double d_y, const do
 
 /* ---- Forward and back ---- */
 
+static history_args args_of(const convis_pass *p)
+{
+    const int64_t *d = p->in_shape[0].dim;
+    return (history_args){ (int)(d[CONVIS_Y]*d[CONVIS_X]), (int)d[CONVIS_C], p->param[COUPLING] > 0, lags_of(p), (int)p->param[FIRST],
+                           (int)d[CONVIS_B], shares_of(p) };
+}
+
 static void forward(convis_pass *p)
 {
-    convis_launch(p, "history_forward", convis_elements(p->out_shape), p->frames,
-                  (void *[]){ p->constants, filters(p), (void *)(uintptr_t)p->in[0], p->out });
+    const history_args args = args_of(p);
+    convis_launch_with(p, "history_forward", convis_elements(p->out_shape), p->frames,
+                       (void *[]){ filters(p), (void *)(uintptr_t)p->in[0], p->out }, &args);
 }
 
 static void vjp(convis_pass *p)
 {
+    const history_args args = args_of(p);
     if (p->d_array[WEIGHTS])
         convis_launch_items(p, "history_filters", p->sums[WEIGHTS], p->frames,
-                            (void *[]){ p->constants, (void *)(uintptr_t)p->in[0], (void *)(uintptr_t)p->d_out, p->d_array[WEIGHTS] });
+                            (void *[]){ (void *)(uintptr_t)p->in[0], (void *)(uintptr_t)p->d_out, p->d_array[WEIGHTS] }, &args);
     if (p->d_in[0])
-        convis_launch(p, "history_adjoint", convis_elements(p->out_shape), p->frames,
-                      (void *[]){ p->constants, filters(p), (void *)(uintptr_t)p->d_out, p->d_in[0] });
+        convis_launch_with(p, "history_adjoint", convis_elements(p->out_shape), p->frames,
+                           (void *[]){ filters(p), (void *)(uintptr_t)p->d_out, p->d_in[0] }, &args);
 }
 
 /* From lags to weights. */

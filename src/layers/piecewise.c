@@ -11,6 +11,8 @@
 #include <convis/kernel.h>
 
 enum { PIECEWISE_FOLDED = 64 };          /* columns of sums that remain of many */
+/* Lines, and elements of a frame. */
+typedef struct piecewise_args { int lines, elements; } piecewise_args;
 
 #ifndef CONVIS_HOST
 
@@ -22,29 +24,29 @@ CONVIS_INLINE void piecewise_find(int *restrict line, PARAM X, int lines, IN x, 
         for (int l = 0; l < count; l++) line[l] += x[l] >= X[j] ? 1 : 0;
 }
 
-/* k: number of lines; X, Y, S: where each begins, its value there, its slope. */
-CONVIS_KERNEL6(piecewise_forward, PARAM k, PARAM X, PARAM Y, PARAM S, IN x, OUT y)
+/* X, Y, S: where each line begins, its value there, its slope. */
+CONVIS_KERNEL_OF(piecewise_args, piecewise_forward, PARAM X, PARAM Y, PARAM S, IN x, OUT y)
 {
     CONVIS_FRAMES(t) CONVIS_GROUPS(g, count) {
         int line[CONVIS_GROUP];
-        piecewise_find(line, X, (int)k[0], x + t*n + g, count);
+        piecewise_find(line, X, args.lines, x + t*n + g, count);
         for (int l = 0; l < count; l++) y[t*n + g + l] = Y[line[l]] + S[line[l]]*(x[t*n + g + l] - X[line[l]]);
     }
 }
 
-CONVIS_KERNEL6(piecewise_adjoint, PARAM k, PARAM X, PARAM S, IN x, IN dy, OUT dx)
+CONVIS_KERNEL_OF(piecewise_args, piecewise_adjoint, PARAM X, PARAM S, IN x, IN dy, OUT dx)
 {
     CONVIS_FRAMES(t) CONVIS_GROUPS(g, count) {
         int line[CONVIS_GROUP];
-        piecewise_find(line, X, (int)k[0], x + t*n + g, count);
+        piecewise_find(line, X, args.lines, x + t*n + g, count);
         for (int l = 0; l < count; l++) dx[t*n + g + l] += S[line[l]]*dy[t*n + g + l];
     }
 }
 
 /* Column c of n: the sums of dy (even rows) and of dy (x - X_j) (odd ones) for each line, over a share of the elements of all frames. */
-CONVIS_KERNEL5(piecewise_sums, PARAM k, PARAM X, IN x, IN dy, TOTAL sums)
+CONVIS_KERNEL_OF(piecewise_args, piecewise_sums, PARAM X, IN x, IN dy, TOTAL sums)
 {
-    integer lines = (integer)k[0], elements = (integer)k[1]*(integer)k[2]*(integer)nt;
+    integer lines = args.lines, elements = (integer)args.elements*(integer)nt;
     CONVIS_PIXELS(c) {
         for (integer j = 0; j < 2*lines; j++) sums[j*n + c] = 0;
         CONVIS_SHARE(i, c, elements) {
@@ -87,7 +89,7 @@ static const convis_field params[] = {
 static const convis_field states[] = { { 0 } };
 
 /* What prepare() makes: the lines as kernels take them, and which knot of the arrays each begins at; the last knot as well. */
-typedef struct lines { int count; convis_real *k, *x, *y, *s; int *knot; } lines;
+typedef struct lines { int count; convis_real *x, *y, *s; int *knot; } lines;
 
 static int64_t padded(int64_t knots) { return (knots + 15)/16*16; }
 
@@ -95,8 +97,7 @@ static lines lines_of(const convis_pass *p)
 {
     int64_t room = padded((int64_t)p->param[X]);
     convis_real *k = p->constants;
-    return (lines){ (int)p->param[X] - 1, k, k + 16, k + 16 + room, k + 16 + 2*room,
-                    (int *)(void *)(k + 16 + 3*room) };
+    return (lines){ (int)p->param[X] - 1, k, k + room, k + 2*room, (int *)(void *)(k + 3*room) };
 }
 
 /* Shares of the sums: enough to do for the device, but sums that fit into 2 MB. */
@@ -112,7 +113,7 @@ static convis_status plan(convis_pass *p)
     int64_t knots = (int64_t)(p->param[X] > 0 ? p->param[X] : p->param[Y] > 0 ? p->param[Y] : p->param[KNOTS]);
     if (knots < 2) return convis_fail(p->context, CONVIS_ESHAPE, "%s.x: a single knot, expected two at least", p->path);
     p->array_shape[X] = p->array_shape[Y] = (convis_shape){ { 1, 1, 1, 1, knots } };
-    p->constants_size = (size_t)(16 + 3*padded(knots))*sizeof(convis_real) + (size_t)padded(knots)*sizeof(int);
+    p->constants_size = (size_t)(3*padded(knots))*sizeof(convis_real) + (size_t)padded(knots)*sizeof(int);
     p->sums[X] = 2*knots*PIECEWISE_FOLDED;
     if (p->recording) p->scratch_size = (size_t)(2*knots*columns_of(p, knots))*sizeof(convis_total);
     return CONVIS_OK;
@@ -146,9 +147,6 @@ static convis_status prepare(convis_pass *p)
 {
     lines l = lines_of(p);
     rank_knots(p->array[X], l.count + 1, l.knot);
-    l.k[0] = (convis_real)l.count;
-    l.k[1] = (convis_real)p->out_shape.dim[CONVIS_X];
-    l.k[2] = (convis_real)(convis_elements(p->out_shape)/p->out_shape.dim[CONVIS_X]);
     for (int j = 0; j < l.count; j++) {
         l.x[j] = (convis_real)p->array[X][l.knot[j]];
         l.y[j] = (convis_real)p->array[Y][l.knot[j]];
@@ -197,22 +195,26 @@ static void past_vjp(const convis_pass *p, const double *x, double d_y, const do
     give_knots(p, l.knot, j, d_y, d_y*(x[0] - p->array[X][l.knot[j]]), d_array);
 }
 
+static piecewise_args args_of(const convis_pass *p, const lines *l) { return (piecewise_args){ l->count, (int)convis_elements(p->out_shape) }; }
+
 static void forward(convis_pass *p)
 {
     lines l = lines_of(p);
-    convis_launch(p, "piecewise_forward", convis_elements(p->out_shape), p->frames,
-                  (void *[]){ l.k, l.x, l.y, l.s, (void *)(uintptr_t)p->in[0], p->out });
+    const piecewise_args args = args_of(p, &l);
+    convis_launch_with(p, "piecewise_forward", args.elements, p->frames,
+                       (void *[]){ l.x, l.y, l.s, (void *)(uintptr_t)p->in[0], p->out }, &args);
 }
 
 static void vjp(convis_pass *p)
 {
     lines l = lines_of(p);
+    const piecewise_args args = args_of(p, &l);
     const int64_t columns = columns_of(p, l.count + 1);
     void *x = (void *)(uintptr_t)p->in[0], *dy = (void *)(uintptr_t)p->d_out;
     if (p->d_in[0])
-        convis_launch(p, "piecewise_adjoint", convis_elements(p->out_shape), p->frames, (void *[]){ l.k, l.x, l.s, x, dy, p->d_in[0] });
+        convis_launch_with(p, "piecewise_adjoint", args.elements, p->frames, (void *[]){ l.x, l.s, x, dy, p->d_in[0] }, &args);
     if (!p->d_array[X]) return;
-    convis_launch_items(p, "piecewise_sums", columns, p->frames, (void *[]){ l.k, l.x, x, dy, p->scratch });
+    convis_launch_items(p, "piecewise_sums", columns, p->frames, (void *[]){ l.x, x, dy, p->scratch }, &args);
     convis_launch(p, "piecewise_fold", 2*l.count*PIECEWISE_FOLDED, (int)columns, (void *[]){ p->scratch, p->d_array[X] });
 }
 

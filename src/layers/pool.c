@@ -7,15 +7,15 @@
  * tape keeps where in its block the maximum was; a mean needs none. */
 #include <convis/kernel.h>
 
-/* What the kernels get: block size, stride, widths and heights of input and output, 1 for the maximum. */
-enum { POOL_SIZE, POOL_STRIDE, POOL_W, POOL_H, POOL_OUT_W, POOL_OUT_H, POOL_MAX, POOL_COUNT };
+/* Block size, stride, widths and heights of input and output, 1 for the maximum. */
+typedef struct pool_args { int size, stride, w, h, out_w, out_h, maximum; } pool_args;
 
 #ifndef CONVIS_HOST
 
-CONVIS_KERNEL4(pool_forward, PARAM k, IN x, OUT y, TAPE tape)
+CONVIS_KERNEL_OF(pool_args, pool_forward, IN x, OUT y, TAPE tape)
 {
-    integer size = (integer)k[POOL_SIZE], stride = (integer)k[POOL_STRIDE], w = (integer)k[POOL_W], h = (integer)k[POOL_H];
-    integer ow = (integer)k[POOL_OUT_W], oh = (integer)k[POOL_OUT_H];
+    integer size = args.size, stride = args.stride, w = args.w, h = args.h;
+    integer ow = args.out_w, oh = args.out_h;
     CONVIS_SCAN(i, t) {
         integer plane = i/(ow*oh), oy = i/ow % oh, ox = i % ow;
         integer at = (t*(n/(ow*oh)) + plane)*w*h + oy*stride*w + ox*stride;
@@ -27,15 +27,15 @@ CONVIS_KERNEL4(pool_forward, PARAM k, IN x, OUT y, TAPE tape)
                 where = v > most ? (real)(dy*size + dx) : where;
                 most = v > most ? v : most;
             }
-        y[t*n + i] = k[POOL_MAX] > 0 ? most : sum/(real)(size*size);
+        y[t*n + i] = args.maximum ? most : sum/(real)(size*size);
         if (tape) tape[t*n + i] = where;
     }
 }
 
-CONVIS_KERNEL4(pool_adjoint, PARAM k, TAPE tape, IN dy, OUT dx)
+CONVIS_KERNEL_OF(pool_args, pool_adjoint, TAPE tape, IN dy, OUT dx)
 {
-    integer size = (integer)k[POOL_SIZE], stride = (integer)k[POOL_STRIDE], w = (integer)k[POOL_W], h = (integer)k[POOL_H];
-    integer ow = (integer)k[POOL_OUT_W], oh = (integer)k[POOL_OUT_H];
+    integer size = args.size, stride = args.stride, w = args.w, h = args.h;
+    integer ow = args.out_w, oh = args.out_h;
     real share = 1/(real)(size*size);
     CONVIS_SCAN(i, t) {
         integer plane = i/(w*h), y = i/w % h, x = i % w, base = (t*(n/(w*h)) + plane)*ow*oh;
@@ -45,7 +45,7 @@ CONVIS_KERNEL4(pool_adjoint, PARAM k, TAPE tape, IN dy, OUT dx)
         for (integer j = top; j <= bottom; j++)
             for (integer q = left; q <= right; q++) {
                 integer at = base + j*ow + q, where = (y - j*stride)*size + x - q*stride;
-                g += k[POOL_MAX] > 0 ? ((integer)tape[at] == where ? dy[at] : R(0.0)) : share*dy[at];
+                g += args.maximum ? ((integer)tape[at] == where ? dy[at] : R(0.0)) : share*dy[at];
             }
         dx[t*n + i] += g;
     }
@@ -75,35 +75,30 @@ static convis_status plan(convis_pass *p)
         p->out_shape.dim[d] = (p->in_shape[0].dim[d] - size)/stride + 1;
     }
     if (!(p->param[MAXIMUM] > 0)) p->tape_shape[0] = convis_movie_shape(1, 1, 1);
-    p->constants_size = POOL_COUNT*sizeof(convis_real);
     return CONVIS_OK;
 }
 
-static convis_status prepare(convis_pass *p)
+static pool_args args_of(const convis_pass *p)
 {
-    convis_real *k = p->constants;
-    k[POOL_SIZE]   = (convis_real)p->param[SIZE];
-    k[POOL_STRIDE] = (convis_real)(p->param[STRIDE] > 0 ? p->param[STRIDE] : p->param[SIZE]);
-    k[POOL_W]      = (convis_real)p->in_shape[0].dim[CONVIS_X];
-    k[POOL_H]      = (convis_real)p->in_shape[0].dim[CONVIS_Y];
-    k[POOL_OUT_W]  = (convis_real)p->out_shape.dim[CONVIS_X];
-    k[POOL_OUT_H]  = (convis_real)p->out_shape.dim[CONVIS_Y];
-    k[POOL_MAX]    = (convis_real)p->param[MAXIMUM];
-    return CONVIS_OK;
+    const int64_t *in = p->in_shape[0].dim, *out = p->out_shape.dim;
+    return (pool_args){ (int)p->param[SIZE], (int)(p->param[STRIDE] > 0 ? p->param[STRIDE] : p->param[SIZE]), (int)in[CONVIS_X],
+                        (int)in[CONVIS_Y], (int)out[CONVIS_X], (int)out[CONVIS_Y], p->param[MAXIMUM] > 0 };
 }
 
 static convis_real *tape_of(const convis_pass *p) { return p->param[MAXIMUM] > 0 ? p->tape[0] : NULL; }
 
 static void forward(convis_pass *p)
 {
-    void *buffers[] = { p->constants, (void *)(uintptr_t)p->in[0], p->out, tape_of(p) };
-    convis_launch(p, "pool_forward", convis_elements(p->out_shape), p->frames, buffers);
+    const pool_args args = args_of(p);
+    void *buffers[] = { (void *)(uintptr_t)p->in[0], p->out, tape_of(p) };
+    convis_launch_with(p, "pool_forward", convis_elements(p->out_shape), p->frames, buffers, &args);
 }
 
 static void vjp(convis_pass *p)
 {
-    void *buffers[] = { p->constants, tape_of(p), (void *)(uintptr_t)p->d_out, p->d_in[0] };
-    if (p->d_in[0]) convis_launch(p, "pool_adjoint", convis_elements(p->in_shape[0]), p->frames, buffers);
+    const pool_args args = args_of(p);
+    void *buffers[] = { tape_of(p), (void *)(uintptr_t)p->d_out, p->d_in[0] };
+    if (p->d_in[0]) convis_launch_with(p, "pool_adjoint", convis_elements(p->in_shape[0]), p->frames, buffers, &args);
 }
 
 static double past(const convis_pass *p, const double *x, double *state)
@@ -116,6 +111,6 @@ CONVIS_LAYER_KERNELS(pool)
 const convis_layer_type convis_pool = {
     .abi = CONVIS_LAYER_ABI, .name = "pool", .doc = "mean or maximum over blocks of pixels",
     .params = params, .states = states, .inputs = 1, .tape = 1, .kernels = pool_kernels, .source = convis_pool_source,
-    .plan = plan, .prepare = prepare, .forward = forward, .vjp = vjp, .anywhere = 1, .past = past,
+    .plan = plan, .forward = forward, .vjp = vjp, .anywhere = 1, .past = past,
 };
 #endif

@@ -11,16 +11,15 @@
  * Adjoint, with dP[t][o,k] = dy[o][t+(T-1-k)]: dx[t] += sum_{o,k} dP[t][o,k] weights[o][k]; dweights[o][k] = sum_t dP[t][o,k] x[t];
  * dbias = sum of dy. Factors: dspace = sum_i dweights features, dfeatures = sum_p dweights space. */
 #include <convis/kernel.h>
-
-enum { RF_LANES = 16, RF_ROWS = 4 };         /* numbers summed side by side; kernels that meet a frame together */
+#include "kernels/rf/rf_gpu.h"
 
 #ifndef CONVIS_HOST
 
-/* k: kernels (a multiple of RF_ROWS), numbers a frame. Element i: of frame i/(kernels/RF_ROWS), RF_ROWS kernels. Sixteen sums side
+/* The number of kernels is a multiple of RF_ROWS. Element i: of frame i/(kernels/RF_ROWS), RF_ROWS kernels. Sixteen sums side
  * by side, then pairwise: the same order on every instruction set. */
-CONVIS_KERNEL4(rf_project, PARAM k, PARAM w, IN x, OUT projection)
+CONVIS_KERNEL_OF(rf_shape, rf_project, PARAM w, IN x, OUT projection)
 {
-    integer groups = (integer)k[0]/RF_ROWS, size = (integer)k[1], whole = size/RF_LANES*RF_LANES;
+    integer groups = (integer)args.kernels/RF_ROWS, size = (integer)args.size, whole = size/RF_LANES*RF_LANES;
     CONVIS_PIXELS(i) {
         CONVIS_GLOBAL const real *seen = x + i/groups*size, *row = w + i%groups*RF_ROWS*size;
         real sum[RF_ROWS][RF_LANES];
@@ -38,10 +37,10 @@ CONVIS_KERNEL4(rf_project, PARAM k, PARAM w, IN x, OUT projection)
     }
 }
 
-/* k: kernels a frame, frames T of one, batches. projection begins T - 1 frames before y; element i: batch, output. */
-CONVIS_KERNEL4(rf_gather, PARAM k, PARAM bias, IN projection, OUT y)
+/* projection begins T - 1 frames before y; element i: batch, output. */
+CONVIS_KERNEL_OF(rf_shape, rf_gather, PARAM bias, IN projection, OUT y)
 {
-    integer kernels = (integer)k[0], taps = (integer)k[2], batches = (integer)k[3], outputs = n/batches;
+    integer kernels = (integer)args.kernels, taps = (integer)args.taps, batches = (integer)args.batches, outputs = n/batches;
     CONVIS_SCAN(i, t) {
         integer b = i/outputs, o = i%outputs;
         real sum = bias[o];
@@ -51,9 +50,9 @@ CONVIS_KERNEL4(rf_gather, PARAM k, PARAM bias, IN projection, OUT y)
 }
 
 /* Elements are the numbers of a frame; nt rows, each a frame of a batch. dp: (rows, kernels). */
-CONVIS_KERNEL4(rf_input, PARAM k, PARAM w, IN dp, OUT dx)
+CONVIS_KERNEL_OF(rf_shape, rf_input, PARAM w, IN dp, OUT dx)
 {
-    integer kernels = (integer)k[0];
+    integer kernels = (integer)args.kernels;
     CONVIS_FRAMES(t)
         for (integer j = 0; j < kernels; j++) {
             real g = dp[t*kernels + j];
@@ -62,9 +61,9 @@ CONVIS_KERNEL4(rf_input, PARAM k, PARAM w, IN dp, OUT dx)
         }
 }
 
-CONVIS_KERNEL4(rf_weights, PARAM k, IN dp, IN x, OUT dw)
+CONVIS_KERNEL_OF(rf_shape, rf_weights, IN dp, IN x, OUT dw)
 {
-    integer kernels = (integer)k[0];
+    integer kernels = (integer)args.kernels;
     for (integer j = 0; j < kernels; j++)
         CONVIS_FRAMES(t) {
             real g = dp[t*kernels + j];
@@ -78,7 +77,6 @@ CONVIS_EXPORT(rf, CONVIS_ENTRY(rf_project) CONVIS_ENTRY(rf_gather) CONVIS_ENTRY(
 #else
 #include "base/philox.h"
 #include "kernels/rf/rf.h"
-_Static_assert((int)CONVIS_RF_ROWS == (int)RF_ROWS, "src/kernels has the same number");
 
 /* Rows of both tables; the second is FRAMES or FACTORISED, SPACE and FEATURES are the readout's. */
 enum { CHANNELS, FRAMES, FACTORISED = FRAMES, WEIGHTS, BIAS, SPACE, FEATURES };
@@ -116,18 +114,19 @@ static sizes sizes_of(const convis_pass *p, int64_t taps, int factorised)
     return s;
 }
 
-/* constants: sizes, then reals: what kernels get of sizes, bias, weights; on a device the factors, too. */
-enum { HEAD = 256, K_ROOM = 16 };
+/* constants: sizes, then reals: bias, weights; on a device the factors, too. */
+enum { HEAD = 256 };
 static sizes *head(const convis_pass *p) { return p->constants; }
-static convis_real *numbers(const convis_pass *p) { return (convis_real *)(void *)((char *)p->constants + HEAD); }
-static convis_real *biases(const convis_pass *p)  { return numbers(p) + K_ROOM; }
+static convis_real *biases(const convis_pass *p)  { return (convis_real *)(void *)((char *)p->constants + HEAD); }
 static convis_real *weights(const convis_pass *p) { return biases(p) + (head(p)->outputs + 15)/16*16; }
 static convis_real *space(const convis_pass *p)    { return weights(p) + head(p)->kernels*head(p)->size; }
 static convis_real *features(const convis_pass *p) { return space(p) + head(p)->outputs*head(p)->plane; }
 static int64_t factors(const sizes *s) { return s->part && s->factorised ? s->outputs*(s->plane + s->inputs) : 0; }
 static convis_rf_memory memory_of(const convis_pass *p)
 {
-    return (convis_rf_memory){ head(p), numbers(p), biases(p), weights(p), space(p), features(p), p->array[SPACE], p->array[FEATURES] };
+    const sizes *s = head(p);
+    const rf_shape shape = { (int)s->kernels, (int)s->size, (int)s->taps, (int)s->batches, (int)s->part, (int)s->outputs, (int)s->inputs };
+    return (convis_rf_memory){ s, shape, biases(p), weights(p), space(p), features(p), p->array[SPACE], p->array[FEATURES] };
 }
 
 static convis_status plan(convis_pass *p, int64_t taps, int factorised)
@@ -146,7 +145,7 @@ static convis_status plan(convis_pass *p, int64_t taps, int factorised)
     p->array_shape[BIAS] = (convis_shape){ { s.outputs, 1, 1, 1, 1 } };
     p->history[0] = (int)taps - 1;
     p->frames_wanted = (int)s.wanted;
-    p->constants_size = HEAD + (size_t)(K_ROOM + (s.outputs + 15)/16*16 + s.kernels*s.size + factors(&s))*sizeof(convis_real);
+    p->constants_size = HEAD + (size_t)((s.outputs + 15)/16*16 + s.kernels*s.size + factors(&s))*sizeof(convis_real);
     p->scratch_size = convis_rf_scratch(&s, p->recording);
     return CONVIS_OK;
 }
@@ -173,14 +172,7 @@ static void prepare(convis_pass *p, int64_t taps, int factorised)
 {
     *head(p) = sizes_of(p, taps, factorised);
     const sizes *s = head(p);
-    convis_real *k = numbers(p), *w = weights(p);
-    k[CONVIS_RF_KERNELS] = (convis_real)s->kernels;
-    k[CONVIS_RF_SIZE]    = (convis_real)s->size;
-    k[CONVIS_RF_TAPS]    = (convis_real)s->taps;
-    k[CONVIS_RF_BATCHES] = (convis_real)s->batches;
-    k[CONVIS_RF_PART]    = (convis_real)s->part;
-    k[CONVIS_RF_OUTPUTS] = (convis_real)s->outputs;
-    k[CONVIS_RF_INPUTS]  = (convis_real)s->inputs;
+    convis_real *w = weights(p);
     for (int64_t o = 0; o < s->outputs; o++) {
         biases(p)[o] = (convis_real)p->array[BIAS][o];
         for (int64_t j = 0; j < s->taps; j++)

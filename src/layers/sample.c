@@ -6,27 +6,30 @@
  * Adjoint: each pixel that some cell sees gathers dy with the same weights, in order of u, from a list that prepare() makes.
  * Places are given, not learnt. */
 #include <convis/kernel.h>
+
+/* Elements of a frame of the map, its width, its height; cells. */
+typedef struct sample_args { int m, w, h, cells; } sample_args;
+
 #ifndef CONVIS_HOST
 
-/* k: elements of a frame of the map, its width, its height; X, Y: coordinates. */
-CONVIS_KERNEL5(sample_forward, PARAM k, PARAM X, PARAM Y, IN x, OUT y)
+/* X, Y: coordinates. */
+CONVIS_KERNEL_OF(sample_args, sample_forward, PARAM X, PARAM Y, IN x, OUT y)
 {
-    integer m = (integer)k[0], w = (integer)k[1], h = (integer)k[2];
+    integer m = args.m, w = args.w, h = args.h;
     CONVIS_SCAN(u, t) {
         real cx = convis_min(convis_max(X[u], R(0.0)), (real)(w - 1)), cy = convis_min(convis_max(Y[u], R(0.0)), (real)(h - 1));
         y[t*n + u] = convis_bilinear(x + t*m, w, cx, cy);
     }
 }
 
-/* Over pixels that are seen. k: elements of a frame of the map, cells; of the r-th of them, pixel and begin[r] .. begin[r + 1]
- * of the list of cells and their weights there. */
-CONVIS_KERNEL7(sample_back, PARAM k, PARAM pixel, PARAM begin, PARAM cell, PARAM weight, IN dy, STATE dx)
+/* Over pixels that are seen; of the r-th of them, pixel and begin[r] .. begin[r + 1] of the list of cells and their weights there. */
+CONVIS_KERNEL_OF(sample_args, sample_back, INDEX pixel, INDEX begin, INDEX cell, PARAM weight, IN dy, STATE dx)
 {
-    integer m = (integer)k[0], units = (integer)k[3];
+    integer m = args.m, cells = args.cells;
     CONVIS_SCAN(r, t) {
-        integer from = (integer)begin[r], to = (integer)begin[r + 1], at = t*m + (integer)pixel[r];
+        integer from = begin[r], to = begin[r + 1], at = t*m + pixel[r];
         real sum = dx[at];
-        for (integer e = from; e < to; e++) sum += weight[e]*dy[t*units + (integer)cell[e]];
+        for (integer e = from; e < to; e++) sum += weight[e]*dy[t*cells + cell[e]];
         dx[at] = sum;
     }
 }
@@ -43,20 +46,20 @@ static const convis_field params[] = {
 };
 static const convis_field states[] = { { 0 } };
 
-enum { MOST_CELLS = 1 << 22, KEPT = 16 };   /* whose list single precision can count; KEPT: room for numbers in front */
+enum { MOST_CELLS = 1 << 22, KEPT = 16 };   /* KEPT: room in front for the number of pixels that are seen */
 
-/* What prepare() makes, in the constants: sizes, places, and, where there is a way back, who sees which pixel. */
-typedef struct sight { convis_real *k, *x, *y, *pixel, *begin, *cell, *weight; } sight;
+/* What prepare() makes, in the constants: places, and, where gradients are wanted, who sees which pixel. A whole number has the room of a real. */
+typedef struct sight { int32_t *rows, *pixel, *begin, *cell; convis_real *x, *y, *weight; } sight;
 static sight sight_of(const convis_pass *p)
 {
     int64_t units = (int64_t)p->param[0], room = units + 16;
-    convis_real *k = p->constants;
-    sight s = { k, k + KEPT, k + KEPT + room, NULL, NULL, NULL, NULL };
+    convis_real *k = p->constants, *lists = k + KEPT + 2*room;
+    sight s = { .rows = (int32_t *)(void *)k, .x = k + KEPT, .y = k + KEPT + room };
     if (!p->recording) return s;
-    s.pixel = s.y + room;                                    /* a cell sees four pixels at most */
-    s.begin = s.pixel + 4*room;
-    s.cell = s.begin + 4*room;
-    s.weight = s.cell + 4*room;
+    s.pixel = (int32_t *)(void *)lists;                      /* a cell sees four pixels at most */
+    s.begin = (int32_t *)(void *)(lists + 4*room);
+    s.cell = (int32_t *)(void *)(lists + 8*room);
+    s.weight = lists + 12*room;
     return s;
 }
 static int64_t sight_size(const convis_pass *p) { return KEPT + (p->recording ? 18 : 2)*((int64_t)p->param[0] + 16); }
@@ -109,17 +112,16 @@ static convis_status list_cells(convis_pass *p)
         int count = place[i];
         place[i] = (int)at;
         if (!count) continue;
-        s.pixel[rows] = (convis_real)i;
-        s.begin[rows++] = (convis_real)at;
+        s.pixel[rows] = (int32_t)i;
+        s.begin[rows++] = (int32_t)at;
         at += count;
     }
-    s.begin[rows] = (convis_real)at;
-    s.k[3] = (convis_real)units;
-    s.k[4] = (convis_real)rows;
+    s.begin[rows] = (int32_t)at;
+    *s.rows = (int32_t)rows;
     for (int64_t u = 0; u < units; u++)
         for (int q = 0, count = seen(p, &s, u, pixel, weight); q < count; q++) {
             int e = place[pixel[q]]++;
-            s.cell[e] = (convis_real)u;
+            s.cell[e] = (int32_t)u;
             s.weight[e] = (convis_real)weight[q];
         }
     convis_release(p->context, place);
@@ -129,9 +131,6 @@ static convis_status list_cells(convis_pass *p)
 static convis_status prepare(convis_pass *p)
 {
     sight s = sight_of(p);
-    s.k[0] = (convis_real)convis_elements(p->in_shape[0]);
-    s.k[1] = (convis_real)p->in_shape[0].dim[CONVIS_X];
-    s.k[2] = (convis_real)p->in_shape[0].dim[CONVIS_Y];
     for (int64_t u = 0; u < (int64_t)p->param[0]; u++) {
         s.x[u] = (convis_real)p->array[0][u];
         s.y[u] = (convis_real)p->array[1][u];
@@ -141,17 +140,25 @@ static convis_status prepare(convis_pass *p)
 
 static double past(const convis_pass *p, const double *x, double *state) { (void)p; (void)state; return x[0]; }
 
+static sample_args args_of(const convis_pass *p)
+{
+    const int64_t *d = p->in_shape[0].dim;
+    return (sample_args){ (int)convis_elements(p->in_shape[0]), (int)d[CONVIS_X], (int)d[CONVIS_Y], (int)p->param[0] };
+}
+
 static void forward(convis_pass *p)
 {
+    const sample_args args = args_of(p);
     sight s = sight_of(p);
-    convis_launch(p, "sample_forward", (int64_t)p->param[0], p->frames, (void *[]){ s.k, s.x, s.y, (void *)(uintptr_t)p->in[0], p->out });
+    convis_launch_with(p, "sample_forward", args.cells, p->frames, (void *[]){ s.x, s.y, (void *)(uintptr_t)p->in[0], p->out }, &args);
 }
 
 static void vjp(convis_pass *p)
 {
+    const sample_args args = args_of(p);
     sight s = sight_of(p);
-    void *buffers[] = { s.k, s.pixel, s.begin, s.cell, s.weight, (void *)(uintptr_t)p->d_out, p->d_in[0] };
-    if (p->d_in[0]) convis_launch(p, "sample_back", (int64_t)s.k[4], p->frames, buffers);
+    void *buffers[] = { s.pixel, s.begin, s.cell, s.weight, (void *)(uintptr_t)p->d_out, p->d_in[0] };
+    if (p->d_in[0]) convis_launch_with(p, "sample_back", *s.rows, p->frames, buffers, &args);
 }
 
 CONVIS_LAYER_KERNELS(sample)

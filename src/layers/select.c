@@ -4,18 +4,22 @@
  *
  * Adjoint: the gradient of those channels; of the others, nothing. */
 #include <convis/kernel.h>
+
+/* Elements of a frame of x and of y. */
+typedef struct select_args { int in, out; } select_args;
+
 #ifndef CONVIS_HOST
 
-/* k: elements of a frame of x as the product of two numbers, likewise of y. The n elements are one batch's of y. */
-CONVIS_KERNEL3(select_copy, PARAM k, IN x, OUT y)
+/* The n elements are one batch's of y. */
+CONVIS_KERNEL_OF(select_args, select_copy, IN x, OUT y)
 {
-    integer in = (integer)k[0]*(integer)k[1], out = (integer)k[2]*(integer)k[3];
+    integer in = args.in, out = args.out;
     CONVIS_SCAN(i, t) y[t*out + i] = x[t*in + i];
 }
 
-CONVIS_KERNEL3(select_add, PARAM k, IN dy, OUT dx)
+CONVIS_KERNEL_OF(select_args, select_add, IN dy, OUT dx)
 {
-    integer in = (integer)k[0]*(integer)k[1], out = (integer)k[2]*(integer)k[3];
+    integer in = args.in, out = args.out;
     CONVIS_SCAN(i, t) dx[t*in + i] += dy[t*out + i];
 }
 
@@ -39,30 +43,19 @@ static convis_status plan(convis_pass *p)
         return convis_fail(p->context, CONVIS_ESHAPE, "%s: channels %g to %g, its input has %lld", p->path, p->param[FIRST],
                            p->param[FIRST] + p->param[COUNT] - 1, (long long)channels);
     p->out_shape.dim[CONVIS_C] = (int64_t)p->param[COUNT];
-    p->constants_size = 16*sizeof(convis_real);
-    return CONVIS_OK;
-}
-
-/* Whole numbers beyond 2^24 have no place in single precision, but a width and what is above it do. */
-static convis_status prepare(convis_pass *p)
-{
-    convis_real *k = p->constants;
-    const double width = (double)p->out_shape.dim[CONVIS_X];
-    k[0] = k[2] = (convis_real)width;
-    k[1] = (convis_real)((double)convis_elements(p->in_shape[0])/width);
-    k[3] = (convis_real)((double)convis_elements(p->out_shape)/width);
     return CONVIS_OK;
 }
 
 static void each_block(convis_pass *p, const char *kernel, int back)
 {
     int64_t batches = p->out_shape.dim[CONVIS_B], in = convis_elements(p->in_shape[0])/batches, out = convis_elements(p->out_shape)/batches;
+    const select_args args = { (int)convis_elements(p->in_shape[0]), (int)convis_elements(p->out_shape) };
     int64_t before = (int64_t)p->param[FIRST]*out/(int64_t)p->param[COUNT];
     for (int64_t b = 0; b < batches; b++) {
         void *x = back ? p->d_in[0] + b*in + before : (void *)(uintptr_t)(p->in[0] + b*in + before);
         void *y = back ? (void *)(uintptr_t)(p->d_out + b*out) : p->out + b*out;
-        void *buffers[] = { p->constants, back ? y : x, back ? x : y };
-        convis_launch(p, kernel, out, p->frames, buffers);
+        void *buffers[] = { back ? y : x, back ? x : y };
+        convis_launch_with(p, kernel, out, p->frames, buffers, &args);
     }
 }
 
@@ -79,6 +72,6 @@ CONVIS_LAYER_KERNELS(select)
 const convis_layer_type convis_select = {
     .abi = CONVIS_LAYER_ABI, .name = "select", .doc = "some of the channels of its input",
     .params = params, .states = states, .inputs = 1, .kernels = select_kernels, .source = convis_select_source,
-    .plan = plan, .prepare = prepare, .forward = forward, .vjp = vjp, .anywhere = 1, .past = past,
+    .plan = plan, .forward = forward, .vjp = vjp, .anywhere = 1, .past = past,
 };
 #endif

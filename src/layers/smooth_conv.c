@@ -10,18 +10,18 @@
  * D_k = (1 - b) g_k; dtau += db/dtau g_k (s_{k-1}[t] - s_k[t-1]). The tape keeps s_k[t-1]. */
 #include <convis/kernel.h>
 
-/* What kernels get: b, db/dtau, stages, pixels of a plane. */
-enum { K_B, K_DB, K_STAGES, K_AREA, K_COUNT };
+/* b, db/dtau, stages, pixels of a plane. */
+typedef struct smooth_conv_args { real b, db; int stages, area; } smooth_conv_args;
 
 #ifndef CONVIS_HOST
 
 /* Element i of a frame of x; the stages of a channel lie one after the other in `maps`. */
 CONVIS_INLINE integer smooth_at(integer i, integer k, integer stages, integer area) { return (i/area*stages + k)*area + i%area; }
 
-CONVIS_KERNEL5(smooth_conv_chain, PARAM k, IN x, OUT maps, STATE s, TAPE tape)
+CONVIS_KERNEL_OF(smooth_conv_args, smooth_conv_chain, IN x, OUT maps, STATE s, TAPE tape)
 {
-    real b = k[K_B];
-    integer stages = (integer)k[K_STAGES], area = (integer)k[K_AREA];
+    real b = args.b;
+    integer stages = args.stages, area = args.area;
     CONVIS_FRAMES(t)
         for (integer j = 0; j < stages; j++)
             CONVIS_PIXELS(i) {
@@ -33,10 +33,10 @@ CONVIS_KERNEL5(smooth_conv_chain, PARAM k, IN x, OUT maps, STATE s, TAPE tape)
 }
 
 /* The same from the tape. */
-CONVIS_KERNEL4(smooth_conv_again, PARAM k, IN x, TAPE tape, OUT maps)
+CONVIS_KERNEL_OF(smooth_conv_args, smooth_conv_again, IN x, TAPE tape, OUT maps)
 {
-    real b = k[K_B];
-    integer stages = (integer)k[K_STAGES], area = (integer)k[K_AREA];
+    real b = args.b;
+    integer stages = args.stages, area = args.area;
     CONVIS_FRAMES(t)
         for (integer j = 0; j < stages; j++)
             CONVIS_PIXELS(i) {
@@ -46,10 +46,10 @@ CONVIS_KERNEL4(smooth_conv_again, PARAM k, IN x, TAPE tape, OUT maps)
             }
 }
 
-CONVIS_KERNEL8(smooth_conv_back, PARAM k, IN x, IN maps, TAPE tape, OUT dmaps, STATE ds, OUT dx, TOTAL dtau)
+CONVIS_KERNEL_OF(smooth_conv_args, smooth_conv_back, IN x, IN maps, TAPE tape, OUT dmaps, STATE ds, OUT dx, TOTAL dtau)
 {
-    real b = k[K_B], db = k[K_DB];
-    integer stages = (integer)k[K_STAGES], area = (integer)k[K_AREA];
+    real b = args.b, db = args.db;
+    integer stages = args.stages, area = args.area;
     CONVIS_FRAMES_BACK(t)
         for (integer j = stages - 1; j >= 0; j--)
             CONVIS_PIXELS(i) {
@@ -95,9 +95,8 @@ static convis_conv_spec spec_of(const convis_pass *p)
         .gradients = p->recording ? CONVIS_CONV_KERNEL | CONVIS_CONV_INPUT : 0 };
 }
 
-/* constants: what kernels get, then the convolution. scratch: the stages' maps of a block of frames, on the way backward their
+/* constants: the convolution. scratch: the stages' maps of a block of frames, on the way backward their
  * gradients, too, then the convolution's. */
-enum { HEAD = 64 };
 static int64_t block_of(const convis_pass *p)
 {
     const convis_conv_spec s = spec_of(p);
@@ -108,7 +107,7 @@ static size_t maps_size(const convis_pass *p)
     return ((size_t)(block_of(p)*frame_of(p)*(int64_t)p->param[STAGES])*sizeof(convis_real) + 63)/64*64;
 }
 static size_t own_scratch(const convis_pass *p) { return maps_size(p)*(p->recording ? 2 : 1); }
-static convis_conv *conv_of(const convis_pass *p) { return (convis_conv *)(void *)((char *)p->constants + HEAD); }
+static convis_conv *conv_of(const convis_pass *p) { return p->constants; }
 
 static convis_status plan(convis_pass *p)
 {
@@ -126,7 +125,7 @@ static convis_status plan(convis_pass *p)
     p->array_shape[WEIGHTS] = (convis_shape){ { s.out, d[CONVIS_C], (int64_t)p->param[STAGES], s.y, s.x } };
     p->array_shape[BIAS] = (convis_shape){ { s.out, 1, 1, 1, 1 } };
     p->sums[TAU] = frame_of(p);
-    p->constants_size = HEAD + convis_conv_size(&s);
+    p->constants_size = convis_conv_size(&s);
     p->scratch_size = own_scratch(p) + convis_conv_scratch(&s, p->threads);
     return CONVIS_OK;
 }
@@ -143,13 +142,15 @@ static void initial(const convis_pass *p, int k, double *values)
 static convis_status prepare(convis_pass *p)
 {
     const convis_conv_spec s = spec_of(p);
-    const double r = p->dt/p->param[TAU];
-    convis_real *k = p->constants;
-    k[K_B]      = (convis_real)-expm1(-r);
-    k[K_DB]     = (convis_real)(-exp(-r)*r/p->param[TAU]);
-    k[K_STAGES] = (convis_real)p->param[STAGES];
-    k[K_AREA]   = (convis_real)(s.h*s.w);
     return convis_conv_prepare(conv_of(p), p->context, &s, p->threads, p->array[WEIGHTS], p->array[BIAS]);
+}
+
+static smooth_conv_args args_of(const convis_pass *p)
+{
+    const double r = p->dt/p->param[TAU];
+    const int64_t *d = p->in_shape[0].dim;
+    return (smooth_conv_args){ (convis_real)-expm1(-r), (convis_real)(-exp(-r)*r/p->param[TAU]), (int)p->param[STAGES],
+                               (int)(d[CONVIS_Y]*d[CONVIS_X]) };
 }
 
 static const char *method(const convis_pass *p) { return convis_conv_choice(conv_of(p)); }
@@ -165,28 +166,30 @@ static convis_pass block_at(const convis_pass *p, int64_t t, int64_t frames)
 
 static void forward(convis_pass *p)
 {
+    const smooth_conv_args args = args_of(p);
     const int64_t n = frame_of(p), block = block_of(p), out = convis_elements(p->out_shape), kept = n*(int64_t)p->param[STAGES];
     for (int64_t t = 0; t < p->frames; t += block) {
         const convis_pass q = block_at(p, t, p->frames - t < block ? p->frames - t : block);
-        void *chain[] = { p->constants, (void *)(uintptr_t)(p->in[0] + t*n), p->scratch, p->state[0], p->tape[0] ? p->tape[0] + t*kept : NULL };
-        convis_launch(&q, "smooth_conv_chain", n, q.frames, chain);
+        void *chain[] = { (void *)(uintptr_t)(p->in[0] + t*n), p->scratch, p->state[0], p->tape[0] ? p->tape[0] + t*kept : NULL };
+        convis_launch_with(&q, "smooth_conv_chain", n, q.frames, chain, &args);
         convis_conv_forward(&q, conv_of(p), p->scratch, p->out + t*out, (char *)p->scratch + own_scratch(p));
     }
 }
 
 static void vjp(convis_pass *p)
 {
+    const smooth_conv_args args = args_of(p);
     const int64_t n = frame_of(p), block = block_of(p), out = convis_elements(p->out_shape), kept = n*(int64_t)p->param[STAGES];
     convis_real *maps = p->scratch, *dmaps = (convis_real *)(void *)((char *)p->scratch + maps_size(p));
     for (int64_t t = (p->frames - 1)/block*block; t >= 0; t -= block) {
         const convis_pass q = block_at(p, t, p->frames - t < block ? p->frames - t : block);
-        void *again[] = { p->constants, (void *)(uintptr_t)(p->in[0] + t*n), p->tape[0] + t*kept, maps };
-        void *back[] = { p->constants, (void *)(uintptr_t)(p->in[0] + t*n), maps, p->tape[0] + t*kept, dmaps, p->d_state[0],
+        void *again[] = { (void *)(uintptr_t)(p->in[0] + t*n), p->tape[0] + t*kept, maps };
+        void *back[] = { (void *)(uintptr_t)(p->in[0] + t*n), maps, p->tape[0] + t*kept, dmaps, p->d_state[0],
                          p->d_in[0] ? p->d_in[0] + t*n : NULL, p->d_array[TAU] };
         convis_zero(p, dmaps, (size_t)(q.frames*kept)*sizeof *dmaps);
-        convis_launch(&q, "smooth_conv_again", n, q.frames, again);
+        convis_launch_with(&q, "smooth_conv_again", n, q.frames, again, &args);
         convis_conv_vjp(&q, conv_of(p), maps, p->d_out + t*out, dmaps, p->d_array[WEIGHTS], p->d_array[BIAS], (char *)p->scratch + own_scratch(p));
-        convis_launch(&q, "smooth_conv_back", n, q.frames, back);
+        convis_launch_with(&q, "smooth_conv_back", n, q.frames, back, &args);
     }
 }
 

@@ -35,7 +35,7 @@ typedef struct task {
     int value;
     const kernel *kernel;
     unsigned blocks, block_size;
-    uint64_t argument[MOST_ARGUMENTS];
+    uint64_t argument[MOST_BYTES/8];                     /* one behind the other, each at a whole number of 8 bytes */
     struct stream *stream;                               /* WAIT: until so many of its tasks are done */
     uint64_t until;
 } task;
@@ -187,15 +187,19 @@ int cuDeviceGetAttribute(int *value, int attribute, int device)
 
 static void work(stream *, uint64_t until);
 
+/* Of 8 bytes, that its k-th argument takes. */
+static int words_of(const kernel *k, int j) { return ((k->argument[j] >> 1) + 7)/8; }
+static int is_address(const kernel *k, int j) { return k->argument[j] & 1; }
+
 static void do_launch(task *t)
 {
     void *arguments[MOST_ARGUMENTS];
     const int64_t last = told("lost");
-    for (int k = 0; k < MOST_ARGUMENTS; k++) arguments[k] = &t->argument[k];
+    for (int k = 0, at = 0; k < t->kernel->count; at += words_of(t->kernel, k++)) arguments[k] = &t->argument[at];
     if (last && ++launches >= last) { lost = LAUNCH_FAILED; return; }
     if (launch(t->kernel, arguments, t->blocks, t->block_size)) return;
     lost = LAUNCH_FAILED;
-    fputs("stand-in for CUDA: the threads of a kernel did not all meet, or met in a kernel that is not CONVIS_CARD_KERNEL\n", stderr);
+    fputs("stand-in for CUDA: the threads of a kernel did not all meet, or met in a kernel that is not CONVIS_GPU_KERNEL\n", stderr);
 }
 
 static void do_task(task *t)
@@ -475,11 +479,16 @@ static int find(kernel **found, module *m, const char *name)
     snprintf(entry, sizeof entry, "stand_in_entry_%.64s", name);
     snprintf(shape, sizeof shape, "stand_in_shape_%.64s", name);
     void *const at = dlsym(m->library, entry);
-    const int *numbers = dlsym(m->library, shape);
+    void *const other = dlsym(m->library, shape);
+    void (*describe)(int *) = NULL;
+    int numbers[MOST_ARGUMENTS + 2] = { 0 };
     memcpy(&run, &at, sizeof at);
-    kernel *k = run && numbers && run() ? calloc(1, sizeof *k) : NULL;
+    memcpy(&describe, &other, sizeof other);
+    kernel *k = run && describe ? calloc(1, sizeof *k) : NULL;
     if (!k) return NOT_FOUND;
-    *k = (kernel){ .next = m->kernels, .run = run(), .buffers = numbers[0], .meets = numbers[1] };
+    describe(numbers);
+    *k = (kernel){ .next = m->kernels, .run = run(), .count = numbers[0], .meets = numbers[1] };
+    memcpy(k->argument, numbers + 2, sizeof k->argument);
     k->thread = dlsym(m->library, "threadIdx");
     k->block = dlsym(m->library, "blockIdx");
     k->block_size = dlsym(m->library, "blockDim");
@@ -497,15 +506,14 @@ int cuModuleGetFunction(kernel **found, module *m, const char *name)
 /* Values are taken now; addresses become the host's. */
 static int take_arguments(const kernel *k, void **arguments, uint64_t *values)
 {
-    if (k->buffers + 6 > MOST_ARGUMENTS) return INVALID_VALUE;
-    for (int j = 0; j < k->buffers; j++) {
-        memcpy(&values[j], arguments[j], sizeof values[j]);
-        if (!values[j]) continue;
-        char *data = host(values[j], 1);
+    for (int j = 0, at = 0; j < k->count; at += words_of(k, j++)) {
+        if (at + words_of(k, j) > MOST_BYTES/8) return INVALID_VALUE;
+        memcpy(&values[at], arguments[j], (size_t)(k->argument[j] >> 1));
+        if (!is_address(k, j) || !values[at]) continue;
+        char *data = host(values[at], 1);
         if (!data) return ILLEGAL_ADDRESS;
-        values[j] = (uint64_t)(uintptr_t)data;
+        values[at] = (uint64_t)(uintptr_t)data;
     }
-    for (int j = 0; j < 6; j++) memcpy(&values[k->buffers + j], arguments[k->buffers + j], 4);
     return DONE;
 }
 
@@ -601,8 +609,8 @@ int cuGraphInstantiate_v2(graph **made, graph *g, void **node, char *log, size_t
 static int is_there(const task *t)
 {
     if (t->what == FILL) return host((address)(uintptr_t)t->to + AWAY, t->bytes) != NULL;
-    for (int k = 0; t->what == LAUNCH && k < t->kernel->buffers; k++)
-        if (t->argument[k] && !host(t->argument[k] + AWAY, 1)) return 0;
+    for (int k = 0, at = 0; t->what == LAUNCH && k < t->kernel->count; at += words_of(t->kernel, k++))
+        if (is_address(t->kernel, k) && t->argument[at] && !host(t->argument[at] + AWAY, 1)) return 0;
     return 1;
 }
 

@@ -3,14 +3,15 @@
 #define LAUNCH_H
 #include <stdint.h>
 
-enum { MOST_ARGUMENTS = 32, MOST_THREADS = 1024 };
+enum { MOST_ARGUMENTS = 32, MOST_BYTES = 512, MOST_THREADS = 1024 };
 typedef struct place { unsigned x, y, z; } place;        /* threadIdx and its like */
 
 /* One that the stand-in NVRTC compiled: `run` takes the arguments' addresses, as cuLaunchKernel does. */
 typedef struct kernel {
     struct kernel *next;
     void (*run)(void **arguments);
-    int buffers, meets;                                  /* meets: its threads work together */
+    int count, argument[MOST_ARGUMENTS];                 /* of each twice its size, and 1 more if it is an address */
+    int meets;                                           /* its threads work together */
     place *thread, *block, *block_size, *blocks;         /* the variables that it reads */
 } kernel;
 

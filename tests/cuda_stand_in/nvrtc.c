@@ -1,8 +1,8 @@
 /* nvrtc.c - a stand-in for libnvrtc.so: CUDA C becomes a shared library by the C++ compiler. See stand_in.h.
  *
- * What a card's compiler knows by itself is written before the text, and behind it for each kernel a function that takes its
- * arguments as cuLaunchKernel gets them. Which kernels there are say the lines that begin with CONVIS_KERNEL or
- * CONVIS_CARD_KERNEL; the threads of the latter may meet. */
+ * What a card's compiler knows by itself is written before the text. The preprocessor's output then shows which kernels there are, and
+ * behind it comes for each a function that takes its arguments as cuLaunchKernel gets them, and what they are: of which size, and
+ * which are addresses. The threads of kernels that have __shared__ memory may meet. */
 #include "stand_in.h"
 #include <fcntl.h>
 #include <spawn.h>
@@ -18,7 +18,7 @@ enum { ARCHITECTURE_COUNT = sizeof ARCHITECTURES/sizeof *ARCHITECTURES };
 
 static const char PRELUDE[] =
     "#define __CUDACC_RTC__ 1\n"
-    "#define __global__\n"
+    "#define __global__ __attribute__((noinline))\n"
     "#define __device__\n"
     "#define __forceinline__ inline\n"
     "#define __shared__ static\n"
@@ -56,44 +56,58 @@ int nvrtcDestroyProgram(program **);
 
 /* ---- The text as C++ ---- */
 
-/* Weak: the preprocessor may drop the kernel, and then its address is NULL. */
-static void print_declaration(FILE *f, const char *name, int buffers)
+static const char BEHIND[] =
+    "template<class T> struct is_address_ { enum { value = 0 }; };\n"
+    "template<class T> struct is_address_<T *> { enum { value = 1 }; };\n"
+    "template<int... K> struct places_ {};\n"
+    "template<int N, int... K> struct up_to_ : up_to_<N - 1, N - 1, K...> {};\n"
+    "template<int... K> struct up_to_<0, K...> { typedef places_<K...> all; };\n"
+    "template<class... A, int... K> static inline void call_(void (*f)(A...), void **v, places_<K...>) { f(*(A *)v[K]...); }\n"
+    "template<class... A> static inline void run_(void (*f)(A...), void **v) { call_(f, v, typename up_to_<sizeof...(A)>::all()); }\n"
+    "template<class... A> static inline void describe_(void (*)(A...), int *shape)\n"
+    "{\n"
+    "    const int each[] = { ((int)sizeof(A) << 1 | (int)is_address_<A>::value)... };\n"
+    "    shape[0] = (int)sizeof...(A);\n"
+    "    for (int k = 0; k < shape[0]; k++) shape[k + 2] = each[k];\n"
+    "}\n";
+
+static void print_entry(FILE *f, const char *name, int meets)
 {
-    fprintf(f, "extern \"C\" __attribute__((weak)) void %s(", name);
-    for (int k = 0; k < buffers; k++) fputs("float *, ", f);
-    fputs("int, int, float, unsigned, unsigned, unsigned);\n", f);
+    fprintf(f, "static void run_%s(void **v) { run_(%s, v); }\n", name, name);
+    fprintf(f, "extern \"C\" void stand_in_shape_%s(int *shape) { describe_(%s, shape); shape[1] = %d; }\n", name, name, meets);
+    fprintf(f, "extern \"C\" void (*stand_in_entry_%s(void))(void **) { return run_%s; }\n", name, name);
 }
 
-static void print_entry(FILE *f, const char *name, int buffers, int meets)
+/* A kernel's definition as the preprocessor leaves it: of a line, whatever stands before and behind on it. 0: there is no more. */
+static int next_kernel(const char **at, char name[64], int *meets)
 {
-    fprintf(f, "static void run_%s(void **v)\n{\n    %s(", name, name);
-    for (int k = 0; k < buffers; k++) fprintf(f, "*(float **)v[%d], ", k);
-    for (int k = 0; k < 6; k++) fprintf(f, "%s*(%s *)v[%d]", k ? ", " : "", k < 2 ? "int" : k == 2 ? "float" : "unsigned", buffers + k);
-    fputs(");\n}\n", f);
-    fprintf(f, "extern \"C\" {\nint stand_in_shape_%s[2] = { %d, %d };\n", name, buffers, meets);
-    fprintf(f, "void (*stand_in_entry_%s(void))(void **) { return %s ? run_%s : nullptr; }\n}\n", name, name, name);
-}
-
-static void print_kernels(FILE *f, const char *text, int declare)
-{
-    char name[64];
-    for (const char *line = text; line; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL) {
-        int buffers, used = 0;
-        const int card = !strncmp(line, "CONVIS_CARD_", 12);
-        if (sscanf(line, card ? "CONVIS_CARD_KERNEL%d(%n" : "CONVIS_KERNEL%d(%n", &buffers, &used) < 1 || !used) continue;
-        if (sscanf(line + used, "%63[A-Za-z0-9_]", name) < 1) continue;
-        if (declare) print_declaration(f, name, buffers); else print_entry(f, name, buffers, card);
+    static const char BEGIN[] = "extern \"C\" __attribute__((noinline)) void ";
+    while ((*at = strstr(*at, BEGIN))) {
+        const char *brace = strchr(*at, '{'), *end = strchr(*at, ';');
+        if (sscanf(*at += sizeof BEGIN - 1, "%63[A-Za-z0-9_]", name) < 1 || !brace || (end && end < brace)) continue;
+        while (*++brace == ' ') continue;
+        *meets = !strncmp(brace, "static ", 7);
+        return 1;
     }
+    return 0;
 }
 
 static int write_source(const program *p, const char *path)
 {
     FILE *f = fopen(path, "w");
     if (!f) return 0;
-    fputs(PRELUDE, f);
-    print_kernels(f, p->text, 1);
-    fprintf(f, "#line 1 \"%s\"\n%s\n", p->name, p->text);
-    print_kernels(f, p->text, 0);
+    fprintf(f, "%s#line 1 \"%s\"\n%s\n", PRELUDE, p->name, p->text);
+    return !fclose(f);
+}
+
+static int append_entries(const char *path, const char *text)
+{
+    FILE *f = fopen(path, "a");
+    char name[64];
+    int meets;
+    if (!f) return 0;
+    fputs(BEHIND, f);
+    for (const char *at = text; next_kernel(&at, name, &meets); ) print_entry(f, name, meets);
     return !fclose(f);
 }
 
@@ -111,9 +125,9 @@ static char *read_file(const char *path, size_t before, size_t *size)
 }
 
 /* Its exit status; what it says goes to the file log. */
-static int call_compiler(const char *source, const char *library, const char *log)
+static int call_compiler(const char *how, const char *source, const char *library, const char *log)
 {
-    const char *const words[] = { STAND_IN_CXX, "-x", "c++", "-O1", "-shared", "-fPIC", "-w", "-ffp-contract=off", "-fno-math-errno",
+    const char *const words[] = { STAND_IN_CXX, how, "-x", "c++", "-O1", "-fPIC", "-w", "-ffp-contract=off", "-fno-math-errno",
         "-fno-gnu-unique",
 #if defined(__SANITIZE_ADDRESS__) && !defined(__clang__)
         "-fsanitize=address",                            /* then kernels that leave their memory are found, too */
@@ -133,14 +147,17 @@ static int call_compiler(const char *source, const char *library, const char *lo
 static int compile(program *p, int architecture)
 {
     const char *in = getenv("TMPDIR");
-    char folder[256], source[288], library[288], log[288];
+    char folder[256], source[288], expanded[288], library[288], log[288];
     size_t size = 0;
     snprintf(folder, sizeof folder, "%.200s/stand-in-XXXXXX", in && *in ? in : "/tmp");
     if (!mkdtemp(folder)) return INVALID_INPUT;
     snprintf(source, sizeof source, "%s/source.cpp", folder);
+    snprintf(expanded, sizeof expanded, "%s/expanded.cpp", folder);
     snprintf(library, sizeof library, "%s/library.so", folder);
     snprintf(log, sizeof log, "%s/log", folder);
-    const int good = write_source(p, source) && !call_compiler(source, library, log);
+    char *text = write_source(p, source) && !call_compiler("-E", source, expanded, log) ? read_file(expanded, 0, &size) : NULL;
+    const int good = text && append_entries(expanded, text) && !call_compiler("-shared", expanded, library, log);
+    free(text);
     p->log = read_file(log, 0, &size);
     p->image = good ? read_file(library, sizeof(image_head), &size) : NULL;
     if (p->image) {
@@ -149,6 +166,7 @@ static int compile(program *p, int architecture)
         p->size = sizeof head + size;
     }
     unlink(source);
+    unlink(expanded);
     unlink(library);
     unlink(log);
     rmdir(folder);

@@ -1,7 +1,7 @@
 /* cuda.c - CUDA, by the driver (libcuda.so.1) and the compiler (NVRTC) that the machine has at run time.
  *
- * Queues are streams; addresses are the driver's own. Kernels are compiled for the very card that runs them, or, where the
- * compiler is older than the card, for the newest that both know. What is declared here is taken from NVIDIA's documentation
+ * Queues are streams; addresses are the driver's own. Kernels are compiled for the very device that runs them, or, where the
+ * compiler is older than the device, for the newest that both know. What is declared here is taken from NVIDIA's documentation
  * of the driver API and of NVRTC, versions 11.2 to 13.0. */
 #include "base/text.h"
 #include "device/device.h"
@@ -200,7 +200,7 @@ static int attribute(int device, int what)
 /* 90: compute capability 9.0. */
 static int capability_of(int device) { return 10*attribute(device, CU_CAPABILITY_MAJOR) + attribute(device, CU_CAPABILITY_MINOR); }
 
-/* The newest architecture that the compiler knows and this card runs; 0: none. */
+/* The newest architecture that the compiler knows and this device runs; 0: none. */
 static int architecture_for(int capability)
 {
     int best = 0;
@@ -451,7 +451,7 @@ static void complain(convis_device *d, const char *name, nvrtc_program p, int er
 }
 
 /* Sums are not contracted, denormal numbers are zero, quotients and roots are rounded right: as on every other target. 177: a
- * function of kernel.h that a layer does not call. exact: for this card alone, else for the newest that the compiler knows. */
+ * function of kernel.h that a layer does not call. exact: for this device alone, else for the newest that the compiler knows. */
 static int translate(convis_device *d, const char *name, nvrtc_program p, int architecture, int exact)
 {
     char target[48];
@@ -513,14 +513,17 @@ static void *find(convis_device *d, void *program, const char *kernel)
     return enter(d) && !cu.cuModuleGetFunction(&function, program, kernel) ? function : NULL;
 }
 
-static void launch(convis_device *d, void *kernel, int buffers, void *const *buffer, const uint32_t *tail, int64_t groups, int group_size)
+static void launch(convis_device *d, void *kernel, int buffers, void *const *buffer, const void *block, size_t bytes, const uint32_t *tail,
+                   int64_t groups, int group_size)
 {
-    void *arguments[CONVIS_KERNEL_BUFFERS + CONVIS_TAIL_WORDS];
+    void *arguments[CONVIS_KERNEL_BUFFERS + 1 + CONVIS_TAIL_WORDS];
+    int count = 0;
     cuda *o = enter(d);
     if (!o) return;
     cu_stream run = o->queue[CONVIS_QUEUE_RUN];
-    for (int k = 0; k < buffers; k++) arguments[k] = (void *)(uintptr_t)&buffer[k];
-    for (int k = 0; k < CONVIS_TAIL_WORDS; k++) arguments[buffers + k] = (void *)(uintptr_t)&tail[k];
+    for (int k = 0; k < buffers; k++) arguments[count++] = (void *)(uintptr_t)&buffer[k];
+    if (bytes) arguments[count++] = (void *)(uintptr_t)block;
+    for (int k = 0; k < CONVIS_TAIL_WORDS; k++) arguments[count++] = (void *)(uintptr_t)&tail[k];
     failed(d, cu.cuLaunchKernel(kernel, (unsigned)groups, 1, 1, (unsigned)group_size, 1, 1, 0, run, arguments, NULL), "cuLaunchKernel");
 }
 
@@ -532,7 +535,7 @@ static int can_record(void)
         && cu.cuGraphLaunch && cu.cuGraphDestroy && cu.cuGraphExecDestroy;
 }
 
-/* What other threads do with cards of their own does not concern it. */
+/* What other threads do with devices of their own does not concern it. */
 static int record(convis_device *d)
 {
     cuda *o = can_record() ? enter(d) : NULL;

@@ -454,7 +454,8 @@ static void *find(convis_device *d, void *handle, const char *kernel)
     return k && !error ? p->kernel[p->count++] = k : NULL;
 }
 
-static void launch(convis_device *d, void *kernel, int buffers, void *const *buffer, const uint32_t *tail, int64_t groups, int group_size)
+static void launch(convis_device *d, void *kernel, int buffers, void *const *buffer, const void *own, size_t bytes, const uint32_t *tail,
+                   int64_t groups, int group_size)
 {
     opencl *o = d->own;
     int error = 0;
@@ -469,6 +470,7 @@ static void launch(convis_device *d, void *kernel, int buffers, void *const *buf
         error = cl.clSetKernelArg(kernel, argument++, sizeof(cl_mem), b ? &b->memory : NULL);
         if (!error) error = cl.clSetKernelArg(kernel, argument++, sizeof at, &at);
     }
+    if (bytes && !error) error = cl.clSetKernelArg(kernel, argument++, bytes, own);
     for (int k = 0; k < CONVIS_TAIL_WORDS && !error; k++) error = cl.clSetKernelArg(kernel, argument++, sizeof *tail, &tail[k]);
     if (failed(d, error, "clSetKernelArg")) return;
     const size_t local = (size_t)group_size, global = (size_t)groups*local;

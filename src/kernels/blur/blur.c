@@ -138,7 +138,7 @@ void convis_blur_prepare(convis_blur *b, convis_context *c, int64_t w, int64_t h
     if (b->method == CONVIS_BLUR_DIFFUSION)      prepare_diffusion(b, s);
     if (b->method == CONVIS_BLUR_DERICHE)        prepare_deriche(b, s);
     if (b->method == CONVIS_BLUR_DERICHE_RADIAL) prepare_deriche_radial(b, s);
-    convis_blur_card_prepare(b);
+    convis_blur_device_prepare(b);
 }
 
 int convis_next_strip(const convis_pass *p, const convis_blur *b, int64_t *y0, int64_t *y1)
@@ -162,7 +162,7 @@ void convis_blur_rows(const convis_pass *p, const convis_blur *b, const convis_r
 {
     int64_t n = b->w*b->h;
     if (!convis_host_visible(p->context)) {
-        convis_blur_there(p, b, 0, in, out, planes, scratch);
+        convis_blur_on_device(p, b, 0, in, out, planes, scratch);
         return;
     }
     void *mine = (convis_real *)scratch + (size_t)p->thread*convis_blur_part(b->w, b->h);
@@ -177,7 +177,7 @@ void convis_blur_columns(const convis_pass *p, const convis_blur *b, convis_real
     int64_t n = b->w*b->h, x0 = convis_share(b->w, p->thread, p->threads), x1 = convis_share(b->w, p->thread + 1, p->threads);
     void *mine = (convis_real *)scratch + (size_t)p->thread*convis_blur_part(b->w, b->h);
     if (b->method == CONVIS_BLUR_NONE) return;
-    if (!convis_host_visible(p->context)) convis_blur_there(p, b, 1, map, map, planes, scratch);
+    if (!convis_host_visible(p->context)) convis_blur_on_device(p, b, 1, map, map, planes, scratch);
     else for (int64_t k = 0; k < planes; k++) b->kernels->columns(b, map + k*n, map + k*n, x0, x1, mine);
 }
 

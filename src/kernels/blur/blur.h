@@ -17,6 +17,7 @@
  * 0.1 pixels) it is 0, for DIFFUSION the limit from above. The DERICHE methods run their recursions in reverse. */
 #ifndef CONVIS_BLUR_H
 #define CONVIS_BLUR_H
+#include "blur_gpu.h"
 #include <convis/layer.h>
 
 enum convis_blur_method { CONVIS_BLUR_NONE, CONVIS_BLUR_DIFFUSION, CONVIS_BLUR_DERICHE, CONVIS_BLUR_DERICHE_RADIAL };
@@ -103,12 +104,12 @@ static inline convis_real *convis_map_of(const convis_pass *p, int k)
     return (convis_real *)((char *)p->scratch + (size_t)k*convis_map_size(p));
 }
 
-/* ---- On a device (blur_there.c): whole maps, without barriers ---- */
+/* ---- On a device (blur_on_device.c): whole maps, without barriers ---- */
 
-void convis_blur_card_prepare(convis_blur *);
-void convis_blur_there(const convis_pass *, const convis_blur *, int columns, const convis_real *in, convis_real *out, int64_t planes,
+void convis_blur_device_prepare(convis_blur *);
+void convis_blur_on_device(const convis_pass *, const convis_blur *, int columns, const convis_real *in, convis_real *out, int64_t planes,
                        void *scratch);
-void convis_blur_back_there(const convis_pass *, const convis_blur *, const convis_blur_back *, const char *before,
+void convis_blur_back_on_device(const convis_pass *, const convis_blur *, const convis_blur_back *, const char *before,
                             void *const *buffers_before, const char *after, void *const *buffers_after);
 
 /* The part that is compiled once per instruction set; the baseline is its plain twin. */
@@ -133,7 +134,7 @@ struct convis_blur {
     convis_real *row[6], *column[6];
     convis_real *weight, *per_weight;        /* DIFFUSION, varying: L of every pixel, relative to the centre's, and 1/L; else NULL */
     convis_real end_forward, end_backward;   /* DERICHE: steady response to a constant 1 */
-    convis_real card[2][16];                 /* what kernels of cards get of rows and columns (blur_there.c) */
+    blur_lines lines[2];                     /* rows and columns, as kernels of devices get them (blur_on_device.c) */
 };
 enum { CONVIS_BLUR_LANES = 64 };             /* no instruction set treats more lines at once */
 /* A thread's part of the scratch memory: the transposed lines, the forward pass, six sets of coefficients for a narrow

@@ -197,7 +197,7 @@ void convis_blur_back_run(const convis_pass *p, const convis_blur *b, const conv
                           const char *after, void *const *buffers_after)
 {
     if (!convis_host_visible(p->context)) {
-        convis_blur_back_there(p, b, k, before, buffers_before, after, buffers_after);
+        convis_blur_back_on_device(p, b, k, before, buffers_before, after, buffers_after);
         return;
     }
     for (int64_t y0, y1 = -1; convis_next_strip(p, b, &y0, &y1);) {

@@ -27,8 +27,8 @@ static conv_axis axis(int64_t in, int64_t kernel, int64_t stride, int64_t dilati
 static conv_axis axis_y(const convis_conv_spec *s) { return axis(s->h, s->y, s->stride_y, s->dilation_y, s->padding); }
 static conv_axis axis_x(const convis_conv_spec *s) { return axis(s->w, s->x, s->stride_x, s->dilation_x, s->padding); }
 
-int convis_conv_method(const convis_context *context, int method) { return convis_host_visible(context) ? method : CONVIS_CONV_CARD; }
-static int on_card(const convis_conv_spec *s) { return s->method == CONVIS_CONV_CARD; }
+int convis_conv_method(const convis_context *context, int method) { return convis_host_visible(context) ? method : CONVIS_CONV_DEVICE; }
+static int on_device(const convis_conv_spec *s) { return s->method == CONVIS_CONV_DEVICE; }
 
 int64_t convis_conv_height (const convis_conv_spec *s) { return axis_y(s).out; }
 int64_t convis_conv_width  (const convis_conv_spec *s) { return axis_x(s).out; }
@@ -38,14 +38,14 @@ int64_t convis_conv_history(const convis_conv_spec *s) { return (s->t - 1)*s->di
 int convis_conv_frames(const convis_conv_spec *s)
 {
     int64_t history = convis_conv_history(s), once = s->t*s->out*(s->in/s->groups)/(s->batch*(s->in + s->out));
-    if (on_card(s)) once = 0;
+    if (on_device(s)) once = 0;
     return s->gradients ? (int)convis_least(256, convis_most(16, convis_most(2*history, 4*once))) : 16;
 }
 
 int64_t convis_conv_block(const convis_conv_spec *s, int64_t n)
 {
-    enum { NUMBERS = 1 << 24 };                          /* on a card, for which frames make the work */
-    if (on_card(s)) return convis_most(1, convis_least(NUMBERS/n, 256));
+    enum { NUMBERS = 1 << 24 };                          /* on a device, for which frames make the work */
+    if (on_device(s)) return convis_most(1, convis_least(NUMBERS/n, 256));
     return convis_conv_frames(s) > 1 ? convis_conv_frames(s) : 16;
 }
 
@@ -113,9 +113,9 @@ void convis_conv_arrange(convis_conv *c, const convis_conv_spec *spec, int threa
     c->map_y = convis_conv_take(&c->size, (size_t)c->y.padded*sizeof(int32_t));
     c->map_x = convis_conv_take(&c->size, (size_t)c->x.padded*sizeof(int32_t));
     c->bias  = convis_conv_take(&c->size, (size_t)c->s.out*sizeof(real));
-    if (on_card(spec)) {
-        c->forward = c->kernel = c->input = CONV_CARD;
-        convis_conv_card_room(c);
+    if (on_device(spec)) {
+        c->forward = c->kernel = c->input = CONV_DEVICE;
+        convis_conv_device_room(c);
         return;
     }
     convis_conv_fft_lengths(c);
@@ -160,7 +160,7 @@ static void say(convis_conv *c, const char *format, ...)
 
 static void say_way(convis_conv *c, const convis_conv *of, int way)
 {
-    if (way == CONV_CARD) say(c, "%s", convis_conv_card_way(of));
+    if (way == CONV_DEVICE) say(c, "%s", convis_conv_device_method(of));
     else if (way == CONV_FFT) say(c, "fft %lldx%lld", (long long)of->fft.nx, (long long)of->fft.ny);
     else if (way == CONV_LINES) say(c, "separable (columns, then rows)");
     else if (way == CONV_FACTORED) {
@@ -177,7 +177,7 @@ static void describe(convis_conv *c)
     say(c, "%lldx%lld, kernel %lldx%lldx%lld, %lld to %lld channels: ", (long long)s->w, (long long)s->h, (long long)s->t, (long long)s->y,
         (long long)s->x, (long long)s->in, (long long)s->out);
     say_way(c, c, c->forward);
-    if (c->forward == CONV_CARD) return;
+    if (c->forward == CONV_DEVICE) return;
     if (s->gradients & CONVIS_CONV_KERNEL) { say(c, "; gradient of the kernel "); say_way(c, c, c->kernel); }
     if (s->gradients & CONVIS_CONV_INPUT)  { say(c, "; of the input "); say_way(c, c, c->input); }
 }
@@ -188,7 +188,7 @@ static convis_status prepare_ways(convis_conv *c, convis_context *context, const
 {
     convis_status status = CONVIS_OK;
     int better = 0, gradient = c->s.gradients & CONVIS_CONV_INPUT;
-    if (c->forward == CONV_CARD) { convis_conv_card_prepare(c, weights); return CONVIS_OK; }
+    if (c->forward == CONV_DEVICE) { convis_conv_device_prepare(c, weights); return CONVIS_OK; }
     if (uses(c, CONV_DIRECT) || c->lines) convis_conv_direct_prepare(c, weights);
     if (uses(c, CONV_PIXELS)) convis_conv_pixels_prepare(c, weights);
     if (uses(c, CONV_FFT))    status = convis_conv_fft_prepare(c, context, weights);
@@ -302,7 +302,7 @@ void convis_conv_fold(const convis_conv *c, const real *padded, int64_t pitch, r
 void convis_conv_forward(const convis_pass *p, const convis_conv *c, const real *in, real *out, void *scratch)
 {
     switch (c->forward) {
-    case CONV_CARD:     convis_conv_card_forward(p, c, in, out); break;
+    case CONV_DEVICE:     convis_conv_device_forward(p, c, in, out); break;
     case CONV_PIXELS:   convis_conv_pixels_forward(p, c, in, out, scratch); break;
     case CONV_FFT:      convis_conv_fft_forward(p, c, in, out, scratch); break;
     case CONV_FACTORED: convis_conv_factored_forward(p, c, in, out, scratch); break;
@@ -345,8 +345,8 @@ static void add_bias(const convis_pass *p, const convis_conv *c, const real *d_o
 void convis_conv_vjp(const convis_pass *p, const convis_conv *c, const real *in, const real *d_out, real *d_in, convis_total *d_weights,
                      convis_total *d_bias, void *scratch)
 {
-    if (c->forward == CONV_CARD) {
-        convis_conv_card_vjp(p, c, in, d_out, d_in, d_weights, d_bias, scratch);
+    if (c->forward == CONV_DEVICE) {
+        convis_conv_device_vjp(p, c, in, d_out, d_in, d_weights, d_bias, scratch);
         return;
     }
     if (d_bias) add_bias(p, c, d_out, d_bias, scratch);

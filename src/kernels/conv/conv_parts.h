@@ -2,6 +2,7 @@
 #ifndef CONVIS_CONV_PARTS_H
 #define CONVIS_CONV_PARTS_H
 #include "conv.h"
+#include "conv_gpu.h"
 #include "conv_lines.h"
 
 typedef convis_real real;
@@ -13,8 +14,8 @@ typedef struct conv_axis { int64_t in, out, kernel, stride, dilation, before, re
 typedef struct conv_ring { int64_t first, end; uint64_t epoch; } conv_ring;
 
 /* How one of the three operations is computed. PIXELS: direct, of 1 x 1 kernels. LINES: columns, then rows. FACTORED: in time,
- * then in space, by two convolutions. CARD: on a device, in any of the ways of conv_card.c. */
-enum { CONV_DIRECT, CONV_PIXELS, CONV_FFT, CONV_LINES, CONV_FACTORED, CONV_CARD };
+ * then in space, by two convolutions. DEVICE: by the kernels of conv_gpu.c. */
+enum { CONV_DIRECT, CONV_PIXELS, CONV_FFT, CONV_LINES, CONV_FACTORED, CONV_DEVICE };
 enum { CONV_RANK = 4 };                  /* the highest rank that LINES and FACTORED are for */
 
 /* Places in memory are bytes from the beginning of the constants, or of the scratch. */
@@ -53,27 +54,17 @@ typedef struct conv_factored {
     size_t  movie, time_scratch, space_scratch;
 } conv_factored;
 
-/* CARD: a sum over taps from a source to a destination of each group, forward or back. lanes: outputs that see the same pixels: 8, of
- * as many frames (in_time) or channels; 1; 0: nothing is shared. */
-typedef struct conv_cut { int64_t taps_y, taps_x, planes, tile_h, pitch, plane, tiles, blocks; } conv_cut;     /* planes 0: it does not fit */
-typedef struct conv_sweep {
-    int64_t  src, dst, src_h, src_w, dst_h, dst_w, stride_y, stride_x, offset;
-    int      turned, in_time, log_width, lanes;
-    conv_cut eight, one;
-    size_t   numbers;                    /* what its kernels get */
-} conv_sweep;
-/* The kernel's gradient: taps and inputs that a team treats. inputs 0: nothing fits. */
-typedef struct conv_slopes {
-    int64_t taps_y, taps_x, inputs, rows, pitch, plane, apart, tiles, blocks, eights, pieces, shares;
-    int     log_width, in_time;
-} conv_slopes;
-typedef struct conv_card {
-    conv_sweep  forward, back;
-    conv_slopes slopes;
+/* DEVICE: passes over a source by the kernels of conv_gpu.c. lanes: outputs that see the same pixels: 8, of as many frames (in_time) or
+ * channels; 1; 0: nothing is shared. maps: where rows and columns of the padded source come from. */
+typedef struct conv_pass { conv_shape shape; conv_tiling eight, one; int lanes; size_t maps; } conv_pass;
+typedef struct conv_on_device {
+    conv_pass forward, back;
+    conv_gradient_tiling weights;        /* inputs 0: nothing fits */
+    int64_t pieces, shares;              /* of the kernel for its gradient, and of the frames */
     int     folds;                       /* gradients of padded planes are made first, then added to where they came from */
     int64_t fold_frames;
-    size_t  weights, places;
-} conv_card;
+    size_t  kernel, places;
+} conv_on_device;
 
 struct convis_conv {
     convis_conv_spec s;
@@ -89,7 +80,7 @@ struct convis_conv {
     conv_pixels   pixels;
     conv_fft      fft;
     conv_factored factors;
-    conv_card     card;
+    conv_on_device device;
     char    choice[256];
 };
 
@@ -178,11 +169,11 @@ void   convis_conv_fft_forward(const convis_pass *, const convis_conv *, const r
 void   convis_conv_fft_vjp(const convis_pass *, const convis_conv *, const real *in, const real *d_out, real *d_in, double *d_weights,
                            void *scratch);
 
-void   convis_conv_card_room(convis_conv *);
-void   convis_conv_card_prepare(convis_conv *, const double *weights);
-const char *convis_conv_card_way(const convis_conv *);                     /* in words */
-void   convis_conv_card_forward(const convis_pass *, const convis_conv *, const real *in, real *out);
-void   convis_conv_card_vjp(const convis_pass *, const convis_conv *, const real *in, const real *d_out, real *d_in, convis_total *d_weights,
+void   convis_conv_device_room(convis_conv *);
+void   convis_conv_device_prepare(convis_conv *, const double *weights);
+const char *convis_conv_device_method(const convis_conv *);                     /* in words */
+void   convis_conv_device_forward(const convis_pass *, const convis_conv *, const real *in, real *out);
+void   convis_conv_device_vjp(const convis_pass *, const convis_conv *, const real *in, const real *d_out, real *d_in, convis_total *d_weights,
                             convis_total *d_bias, void *scratch);
 
 void   convis_conv_factored_room(convis_conv *, int threads);              /* for what might be faster than c->cost */

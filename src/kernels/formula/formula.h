@@ -123,15 +123,15 @@ void   convis_formula_forward(const convis_pass *, const convis_formula *);
 /* sums: backward.sums of them, added to; NULL: not wanted. */
 void   convis_formula_backward(const convis_pass *, const convis_formula *, convis_total *sums);
 
-/* ---- formula_there.c: the same by kernels for graphics cards ---- */
+/* ---- formula_on_device.c: the same by the kernels of formula_gpu.c ---- */
 
 /* Its programs for kernels, with the values that it is bound to: so many numbers. */
-int64_t convis_formula_card_size(const convis_formula *);
-void    convis_formula_card(const convis_formula *, convis_real *card);
+int64_t convis_formula_device_size(const convis_formula *);
+void    convis_formula_device_prepare(const convis_formula *, convis_real *programs);
 /* Numbers of scratch. */
-int64_t convis_formula_card_room(const convis_formula *);
-void    convis_formula_forward_there(const convis_pass *, const convis_formula *, const convis_real *card);
-void    convis_formula_backward_there(const convis_pass *, const convis_formula *, const convis_real *card, convis_total *sums);
+int64_t convis_formula_device_room(const convis_formula *);
+void    convis_formula_device_forward(const convis_pass *, const convis_formula *, const convis_real *programs);
+void    convis_formula_device_backward(const convis_pass *, const convis_formula *, const convis_real *programs, convis_total *sums);
 
 /* ---- formula_graph.c ---- */
 

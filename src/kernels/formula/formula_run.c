@@ -1,31 +1,31 @@
 /* formula_run.c - formulas over the frames of a pass: on a processor block by block (formula_blocks.c), on other devices by
- * formula_there.c. */
+ * formula_on_device.c. */
 #include "formula.h"
 #include "engine/launch.h"
 
 enum { SHARES = 32 };                    /* of sums; they do not depend on how many threads there are */
 
-/* Behind the formula: its programs for graphics cards. */
+/* Behind the formula: its programs for devices. */
 static size_t own_size(void) { return (sizeof(convis_formula) + 63)/64*64; }
-static convis_real *card_of(const convis_formula *f) { return (convis_real *)(void *)((char *)(uintptr_t)f + own_size()); }
+static convis_real *programs_of(const convis_formula *f) { return (convis_real *)(void *)((char *)(uintptr_t)f + own_size()); }
 
-size_t convis_formula_size(const convis_formula *f) { return own_size() + (size_t)convis_formula_card_size(f)*sizeof(convis_real); }
+size_t convis_formula_size(const convis_formula *f) { return own_size() + (size_t)convis_formula_device_size(f)*sizeof(convis_real); }
 
 size_t convis_formula_scratch(const convis_pass *p, const convis_formula *f)
 {
-    if (!convis_host_visible(p->context)) return (size_t)convis_formula_card_room(f)*sizeof(convis_real);
+    if (!convis_host_visible(p->context)) return (size_t)convis_formula_device_room(f)*sizeof(convis_real);
     return SHARES*(size_t)(f->backward.sums + 1)*sizeof(double);
 }
 
 void convis_formula_prepare(const convis_context *context, convis_formula *f)
 {
-    if (!convis_host_visible(context)) convis_formula_card(f, card_of(f));
+    if (!convis_host_visible(context)) convis_formula_device_prepare(f, programs_of(f));
 }
 
 void convis_formula_forward(const convis_pass *p, const convis_formula *f)
 {
     if (!convis_host_visible(p->context)) {
-        convis_formula_forward_there(p, f, card_of(f));
+        convis_formula_device_forward(p, f, programs_of(f));
         return;
     }
     int64_t all = convis_elements(p->out_shape)*p->frames, from = convis_share(all, p->thread, p->threads);
@@ -56,7 +56,7 @@ void convis_formula_backward(const convis_pass *p, const convis_formula *f, conv
     const int count = f->backward.sums;
     double *parts = p->scratch;
     if (!convis_host_visible(p->context)) {
-        convis_formula_backward_there(p, f, card_of(f), sums);
+        convis_formula_device_backward(p, f, programs_of(f), sums);
         return;
     }
     for (int s = p->thread; s < SHARES; s += p->threads) add_share(p, f, s, sums != NULL, parts + (int64_t)s*count);

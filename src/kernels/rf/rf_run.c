@@ -1,5 +1,5 @@
 /* rf_run.c - the receptive fields of rf.c, block by block of frames: on a processor by the layer's own kernels, on other devices by those
- * of rf_there.c. */
+ * of rf_on_device.c. */
 #include "rf.h"
 #include "engine/launch.h"
 #include <string.h>
@@ -11,14 +11,14 @@ void convis_rf_arrange(const convis_context *context, convis_rf_sizes *s)
     s->wanted = s->block;
     s->rows = (s->block + s->taps - 1)*s->batches;
     if (!convis_host_visible(context)) {
-        convis_rf_arrange_there(s);
+        convis_rf_device_arrange(s);
         s->wanted = 2*s->taps;
     }
 }
 
 size_t convis_rf_scratch(const convis_rf_sizes *s, int recording)
 {
-    if (s->part) return convis_rf_scratch_there(s, recording);
+    if (s->part) return convis_rf_device_scratch(s, recording);
     return (size_t)(s->rows*s->kernels + (recording ? s->kernels*s->size : 0))*sizeof(convis_real);
 }
 
@@ -28,14 +28,14 @@ void convis_rf_forward(const convis_pass *p, const convis_rf_memory *f)
 {
     const convis_rf_sizes *s = f->s;
     convis_real *projection = p->scratch;
-    if (s->part) { convis_rf_forward_there(p, f); return; }
+    if (s->part) { convis_rf_device_forward(p, f); return; }
     for (int64_t t = 0; t < p->frames; t += s->block) {
         const int64_t frames = p->frames - t < s->block ? p->frames - t : s->block, rows = (frames + s->taps - 1)*s->batches;
         const convis_real *x = p->in[0] + (t - (s->taps - 1))*s->batches*s->size;
-        void *project[] = { address(f->numbers), address(f->weights), address(x), projection };
-        void *gather[]  = { address(f->numbers), address(f->bias), projection, p->out + t*s->batches*s->outputs };
-        convis_launch(p, "rf_project", rows*(s->kernels/CONVIS_RF_ROWS), 1, project);
-        convis_launch(p, "rf_gather", s->batches*s->outputs, (int)frames, gather);
+        void *project[] = { address(f->weights), address(x), projection };
+        void *gather[]  = { address(f->bias), projection, p->out + t*s->batches*s->outputs };
+        convis_launch_with(p, "rf_project", rows*(s->kernels/RF_ROWS), 1, project, &f->shape);
+        convis_launch_with(p, "rf_gather", s->batches*s->outputs, (int)frames, gather, &f->shape);
     }
 }
 
@@ -70,7 +70,7 @@ static void give(const convis_rf_memory *f, const convis_rf_gradients *d, const 
 void convis_rf_backward(const convis_pass *p, const convis_rf_memory *f, const convis_rf_gradients *d)
 {
     const convis_rf_sizes *s = f->s;
-    if (s->part) { convis_rf_backward_there(p, f, d); return; }
+    if (s->part) { convis_rf_device_backward(p, f, d); return; }
     convis_real *dp = p->scratch, *dw = dp + s->rows*s->kernels;
     const int wants_weights = d->weights || d->space || d->features;
     for (int64_t t = 0; t < p->frames; t += s->block) {
@@ -78,10 +78,10 @@ void convis_rf_backward(const convis_pass *p, const convis_rf_memory *f, const c
         const int64_t first = (t - (s->taps - 1))*s->batches*s->size;
         if (p->thread == 0) spread(p, s, t, frames, dp);
         convis_barrier(p);
-        void *input[]   = { address(f->numbers), address(f->weights), dp, p->d_in[0] ? p->d_in[0] + first : NULL };
-        void *fields[]  = { address(f->numbers), dp, address(p->in[0] + first), dw };
-        if (p->d_in[0]) convis_launch(p, "rf_input", s->size, (int)rows, input);
-        if (wants_weights) convis_launch(p, "rf_weights", s->size, (int)rows, fields);
+        void *input[]   = { address(f->weights), dp, p->d_in[0] ? p->d_in[0] + first : NULL };
+        void *fields[]  = { dp, address(p->in[0] + first), dw };
+        if (p->d_in[0]) convis_launch_with(p, "rf_input", s->size, (int)rows, input, &f->shape);
+        if (wants_weights) convis_launch_with(p, "rf_weights", s->size, (int)rows, fields, &f->shape);
     }
     if (p->thread) return;
     if (wants_weights) {

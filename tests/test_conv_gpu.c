@@ -1,8 +1,8 @@
-/* test_conv_card.c - conv, smooth_conv, rf and readout on a device against the same on the processor: sizes that fill tiles and that do
+/* test_conv_gpu.c - conv, smooth_conv, rf and readout on a device against the same on the processor: sizes that fill tiles and that do
  * not, every padding, strides, dilations, groups, channels, batches; outputs, all gradients; the same bits for every cutting
  * into chunks.
  *
- *      test_conv_card [TEST]
+ *      test_conv_gpu [TEST]
  *
  * Devices are those of devices.h; without one all is skipped. */
 #include "devices.h"
@@ -41,7 +41,7 @@ static const setting SETTINGS[] = {
     { "conv", "channels=6;frames=8;height=3;width=3;groups=6;padding=2", 1, 6, 10, 9, 10 },
     { "conv", "channels=12;frames=3;height=1;width=1", 1, 10, 6, 7, 9 },
     { "conv", "channels=20;frames=10;height=1;width=1", 2, 3, 12, 1, 1 },
-    /* eights of frames, for which there must be work for a large card; a frame at a time has the same bits */
+    /* eights of frames, for which there must be work for a large GPU; a frame at a time has the same bits */
     { "conv", "channels=16;frames=12;height=3;width=3;groups=16", 8, 16, 24, 9, 10 },
     { "conv", "channels=16;frames=9;height=4;width=3;groups=16;dilation_t=3;padding=2", 8, 16, 26, 9, 10 },
     { "conv", "channels=16;frames=7;height=3;width=2;groups=16;stride=2;dilation=2;padding=1", 8, 16, 20, 15, 16 },
@@ -146,11 +146,11 @@ static void forward(void **state)
         const int64_t sizes[] = { 1, 5, 0 };
         convis_tensor movie = noise_movie(shape_of(s, s->frames), -1, 1.5, (uint64_t)k);
         int64_t n;
-        double *expected = outputs_of(here, s, movie, s->frames, &n), *whole = outputs_of(there, s, movie, s->frames, &n);
+        double *expected = outputs_of(on_host, s, movie, s->frames, &n), *whole = outputs_of(on_device, s, movie, s->frames, &n);
         within(whole, expected, n, FORWARD, s, "output");
         most = fmax(most, distance(whole, expected, n));
         for (int j = 0; j < 3; j++) {
-            double *parts = outputs_of(there, s, movie, sizes[j], &n);
+            double *parts = outputs_of(on_device, s, movie, sizes[j], &n);
             if (memcmp(parts, whole, (size_t)n*sizeof *parts))
                 fail_msg("%s %s: chunks of %lld differ", s->type, s->set, (long long)sizes[j]);
             free(parts);
@@ -227,7 +227,7 @@ static void gradients(void **state)
     for (int k = 0; k < SETTING_COUNT; k++) {
         const setting *s = &SETTINGS[k];
         convis_tensor movie = noise_movie(shape_of(s, s->frames), -1, 1.5, (uint64_t)k);
-        slopes expected = slopes_of(here, s, movie), found = slopes_of(there, s, movie), again = slopes_of(there, s, movie);
+        slopes expected = slopes_of(on_host, s, movie), found = slopes_of(on_device, s, movie), again = slopes_of(on_device, s, movie);
         assert_int_equal(found.paths, expected.paths);
         assert_true(found.paths >= 2);
         for (int j = 0; j < found.paths; j++) {
@@ -254,7 +254,7 @@ static void no_numbers(void **state)
     convis_tensor movie = noise_movie(shape_of(&s, s.frames), 0, 1, 3);
     int64_t n;
     movie.data[5*14*40 + 7*40 + 20] = (convis_real)NAN;
-    double *a = outputs_of(here, &s, movie, s.frames, &n), *b = outputs_of(there, &s, movie, s.frames, &n);
+    double *a = outputs_of(on_host, &s, movie, s.frames, &n), *b = outputs_of(on_device, &s, movie, s.frames, &n);
     for (int64_t i = 0; i < n; i++) if (isnan(a[i]) != isnan(b[i])) fail_msg("output %lld: %g, expected %g", (long long)i, b[i], a[i]);
     free(a);
     free(b);
@@ -268,7 +268,7 @@ static void steady(void **state)
     const setting s = { "conv", "frames=50;height=20;width=20", 1, 1, 8, 8, 40 };
     int64_t n;
     convis_tensor movie = noise_movie(shape_of(&s, s.frames), 0.3, 0.3, 3);
-    double *a = outputs_of(here, &s, movie, s.frames, &n), *b = outputs_of(there, &s, movie, s.frames, &n);
+    double *a = outputs_of(on_host, &s, movie, s.frames, &n), *b = outputs_of(on_device, &s, movie, s.frames, &n);
     within(b, a, n, FORWARD, &s, "output");
     free(a);
     free(b);
@@ -278,9 +278,9 @@ static void steady(void **state)
 static void says_how(void **state)
 {
     (void)state;
-    convis_model *m = build(there, &SETTINGS[1], 8, 0);
+    convis_model *m = build(on_device, &SETTINGS[1], 8, 0);
     assert_non_null(convis_method(m, 0));
-    assert_non_null(strstr(convis_method(m, 0), "card"));
+    assert_non_null(strstr(convis_method(m, 0), "on the device"));
     convis_model_free(&m);
 }
 

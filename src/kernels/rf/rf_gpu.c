@@ -1,15 +1,15 @@
-/* rf_card.c - the receptive fields of rf.c on graphics cards: products of a block of frames with all kernels, forward and back.
+/* rf_gpu.c - the receptive fields of rf.c on graphics processors (GPUs): products of a block of frames with all kernels, forward and back.
  *
  * A block of M rows (frames, batches) of `size` numbers meets N kernels: 2 M N size operations on 4 (M + N) size bytes, so that up to about
- * 40 kernels a card waits for memory, and each row should come from there once. `rf_card_project`: 32 rows and 32 kernels in shared
- * memory, 4 sums a member; the numbers are cut into parts for enough teams, always the same, and `rf_card_join` adds the
+ * 40 kernels a GPU waits for memory, and each row should come from there once. `rf_gpu_project`: 32 rows and 32 kernels in shared
+ * memory, 4 sums a member; the numbers are cut into parts for enough teams, always the same, and `rf_gpu_join` adds the
  * parts in order. Back, a member has one number of the frame and 8 rows (the input) or 8 kernels (their gradient), which come by without
  * any sum among members. */
+#define CONVIS_KERNEL_SHORT_NAMES
 #include <convis/kernel.h>
+#include "rf_gpu.h"
 
-/* What all kernels get, as in rf.c: kernels, numbers a frame, frames of a kernel, batches, numbers of a part, outputs, inputs. */
-enum { KERNELS, SIZE, TAPS, BATCHES, PART, OUTPUTS, INPUTS };
-enum { TEAM_SIZE = 256, TILE = 32, PITCH = 33, EIGHT = 8 };
+enum { TEAM_SIZE = RF_TEAM, TILE = RF_TILE, PITCH = RF_TILE + 1, EIGHT = RF_EIGHT };
 
 #if defined(__CUDA_ARCH__)
 #  define FUSED(a, b, c) __fmaf_rn(a, b, c)
@@ -20,11 +20,11 @@ enum { TEAM_SIZE = 256, TILE = 32, PITCH = 33, EIGHT = 8 };
 #endif
 
 /* n rows; parts[part][row][kernel]. */
-CONVIS_CARD_KERNEL4(rf_card_project, 2112, PARAM k, PARAM w, IN x, OUT parts)
+CONVIS_GPU_KERNEL_OF(rf_shape, rf_gpu_project, 2112, PARAM w, IN x, OUT parts)
 {
-    integer kernels = (integer)k[KERNELS], size = (integer)k[SIZE], across = (kernels + TILE - 1)/TILE, down = (n + TILE - 1)/TILE;
+    integer kernels = args.kernels, size = args.size, across = (kernels + TILE - 1)/TILE, down = (n + TILE - 1)/TILE;
     integer c0 = CONVIS_TEAM%across*TILE, r0 = CONVIS_TEAM/across%down*TILE, part = CONVIS_TEAM/(across*down);
-    integer from = part*(integer)k[PART], to = from + (integer)k[PART] < size ? from + (integer)k[PART] : size;
+    integer from = part*args.part, to = from + args.part < size ? from + args.part : size;
     integer lane = CONVIS_MEMBER & 31, line = CONVIS_MEMBER >> 5, r = CONVIS_MEMBER & 15, c = CONVIS_MEMBER >> 4;
     real s00 = 0, s01 = 0, s10 = 0, s11 = 0;
     for (integer at = from; at < to; at += TILE) {
@@ -53,7 +53,7 @@ CONVIS_CARD_KERNEL4(rf_card_project, 2112, PARAM k, PARAM w, IN x, OUT parts)
 }
 
 /* nt parts. */
-CONVIS_KERNEL2(rf_card_join, IN parts, OUT projection)
+CONVIS_KERNEL(rf_gpu_join, IN parts, OUT projection)
 {
     CONVIS_PIXELS(i) {
         real sum = 0;
@@ -63,9 +63,9 @@ CONVIS_KERNEL2(rf_card_join, IN parts, OUT projection)
 }
 
 /* n outputs of all frames; projection begins T - 1 frames before y. */
-CONVIS_KERNEL4(rf_card_gather, PARAM k, PARAM bias, IN projection, OUT y)
+CONVIS_KERNEL_OF(rf_shape, rf_gpu_gather, PARAM bias, IN projection, OUT y)
 {
-    integer kernels = (integer)k[KERNELS], taps = (integer)k[TAPS], batches = (integer)k[BATCHES], outputs = (integer)k[OUTPUTS];
+    integer kernels = args.kernels, taps = args.taps, batches = args.batches, outputs = args.outputs;
     CONVIS_PIXELS(i) {
         integer o = i%outputs, b = i/outputs%batches, t = i/(outputs*batches);
         real sum = bias[o];
@@ -75,9 +75,9 @@ CONVIS_KERNEL4(rf_card_gather, PARAM k, PARAM bias, IN projection, OUT y)
 }
 
 /* dP of n rows, which begin T - 1 frames before the nt frames of dy; kernels that only fill the last group have none. */
-CONVIS_KERNEL3(rf_card_spread, PARAM k, IN dy, OUT dp)
+CONVIS_KERNEL_OF(rf_shape, rf_gpu_spread, IN dy, OUT dp)
 {
-    integer kernels = (integer)k[KERNELS], taps = (integer)k[TAPS], batches = (integer)k[BATCHES], outputs = (integer)k[OUTPUTS];
+    integer kernels = args.kernels, taps = args.taps, batches = args.batches, outputs = args.outputs;
     CONVIS_PIXELS(i) {
         integer c = i%kernels, row = i/kernels, o = c/taps, t = row/batches - c%taps;
         dp[i] = o < outputs && t >= 0 && t < nt ? dy[(t*batches + row%batches)*outputs + o] : R(0.0);
@@ -85,9 +85,9 @@ CONVIS_KERNEL3(rf_card_spread, PARAM k, IN dy, OUT dp)
 }
 
 /* nt rows, n = numbers a frame x eights of rows. */
-CONVIS_KERNEL4(rf_card_input, PARAM k, PARAM w, IN dp, STATE dx)
+CONVIS_KERNEL_OF(rf_shape, rf_gpu_input, PARAM w, IN dp, STATE dx)
 {
-    integer kernels = (integer)k[KERNELS], size = (integer)k[SIZE];
+    integer kernels = args.kernels, size = args.size;
     CONVIS_PIXELS(e) {
         integer i = e%size, r0 = e/size*EIGHT, last = nt - 1 - r0;
         real sum[EIGHT];
@@ -101,10 +101,10 @@ CONVIS_KERNEL4(rf_card_input, PARAM k, PARAM w, IN dp, STATE dx)
 }
 
 /* nt rows, n = numbers a frame x eights of kernels. dw is (kernels, size), or, dense, added to the array itself. */
-CONVIS_KERNEL5(rf_card_weights, PARAM k, IN dp, IN x, OUT dw, STATE dense)
+CONVIS_KERNEL_OF(rf_shape, rf_gpu_weights, IN dp, IN x, OUT dw, TOTAL dense)
 {
-    integer kernels = (integer)k[KERNELS], size = (integer)k[SIZE], taps = (integer)k[TAPS], outputs = (integer)k[OUTPUTS];
-    integer plane = size/(integer)k[INPUTS];
+    integer kernels = args.kernels, size = args.size, taps = args.taps, outputs = args.outputs;
+    integer plane = size/args.inputs;
     CONVIS_PIXELS(e) {
         integer i = e%size, j0 = e/size*EIGHT, last = kernels - 1 - j0;
         real sum[EIGHT];
@@ -116,16 +116,16 @@ CONVIS_KERNEL5(rf_card_weights, PARAM k, IN dp, IN x, OUT dw, STATE dense)
         for (int s = 0; s < EIGHT; s++) {
             integer j = j0 + s, o = j/taps;
             if (s > last || o >= outputs) continue;
-            if (dense) dense[((o*(integer)k[INPUTS] + i/plane)*taps + j%taps)*plane + i%plane] += sum[s];
+            if (dense) dense[((o*args.inputs + i/plane)*taps + j%taps)*plane + i%plane] += sum[s];
             else       dw[j*size + i] = sum[s];
         }
     }
 }
 
 /* Through the factors: n = outputs x pixels, and a team for each output and input. */
-CONVIS_KERNEL4(rf_card_space, PARAM k, PARAM features, IN dw, STATE dspace)
+CONVIS_KERNEL_OF(rf_shape, rf_gpu_space, PARAM features, IN dw, TOTAL dspace)
 {
-    integer size = (integer)k[SIZE], inputs = (integer)k[INPUTS], plane = size/inputs;
+    integer size = args.size, inputs = args.inputs, plane = size/inputs;
     CONVIS_PIXELS(e) {
         integer o = e/plane, at = e%plane;
         real sum = 0;
@@ -133,9 +133,9 @@ CONVIS_KERNEL4(rf_card_space, PARAM k, PARAM features, IN dw, STATE dspace)
         dspace[e] += sum;
     }
 }
-CONVIS_CARD_KERNEL4(rf_card_features, 256, PARAM k, PARAM space, IN dw, STATE dfeatures)
+CONVIS_GPU_KERNEL_OF(rf_shape, rf_gpu_features, 256, PARAM space, IN dw, TOTAL dfeatures)
 {
-    integer size = (integer)k[SIZE], inputs = (integer)k[INPUTS], plane = size/inputs, o = CONVIS_TEAM/inputs;
+    integer size = args.size, inputs = args.inputs, plane = size/inputs, o = CONVIS_TEAM/inputs;
     real sum = 0;
     for (integer at = CONVIS_MEMBER; at < plane; at += TEAM_SIZE) sum += dw[CONVIS_TEAM*plane + at]*space[o*plane + at];
     shared[CONVIS_MEMBER] = sum;
@@ -148,7 +148,7 @@ CONVIS_CARD_KERNEL4(rf_card_features, 256, PARAM k, PARAM space, IN dw, STATE df
 }
 
 /* n outputs, nt frames and batches of them. */
-CONVIS_KERNEL2(rf_card_bias, IN dy, STATE dbias)
+CONVIS_KERNEL(rf_gpu_bias, IN dy, TOTAL dbias)
 {
     CONVIS_PIXELS(o) {
         real sum = 0;
@@ -156,3 +156,7 @@ CONVIS_KERNEL2(rf_card_bias, IN dy, STATE dbias)
         dbias[o] += sum;
     }
 }
+
+CONVIS_EXPORT_GPU(rf_gpu, CONVIS_GPU_ENTRY(rf_gpu_project) CONVIS_ENTRY(rf_gpu_join) CONVIS_ENTRY(rf_gpu_gather) CONVIS_ENTRY(rf_gpu_spread)
+    CONVIS_ENTRY(rf_gpu_input) CONVIS_ENTRY(rf_gpu_weights) CONVIS_ENTRY(rf_gpu_space) CONVIS_GPU_ENTRY(rf_gpu_features)
+    CONVIS_ENTRY(rf_gpu_bias))

@@ -1,55 +1,51 @@
-/* conv_card.c - the convolutions of conv.h on graphics cards, forward and both gradients, and sums of what teams left in parts.
+/* conv_gpu.c - the convolutions of conv.h on graphics processors (GPUs), forward and both gradients, and sums of what teams left in parts.
  *
  * The floor. One output takes K = inputs T Y X multiply-adds, and a movie moves 8 bytes a pixel, in and out: a kernel of 20x10x10 has
- * 250 multiply-adds a byte, one of 5x5 for 8 to 16 channels 33, where cards break even at 10. So arithmetic is the floor, and
- * what must be kept away from it are loads, of which a processor of a card does one for every four multiply-adds.
+ * 250 multiply-adds a byte, one of 5x5 for 8 to 16 channels 33, where GPUs break even at 10. So arithmetic is the floor, and
+ * what must be kept away from it are loads, of which a processor of a GPU does one for every four multiply-adds.
  *
- * conv_card_eight: a member of a team makes 4 rows of one column of 8 outputs that see the same pixels: 8 output channels or, of one
+ * conv_gpu_eight: a member of a team makes 4 rows of one column of 8 outputs that see the same pixels: 8 output channels or, of one
  * channel, 8 frames one after the other, whose weights of one frame of the input are 8 neighbours in time. A frame of the input
  * comes to shared memory once for all of them (tiles of 32x32 outputs and the kernel's reach), its taps are summed down the
  * columns: each tap loads 1 pixel (3 rows are still there from the tap before) and 8 weights in 2 loads, for 32 multiply-adds; 3 loads in
  * the time of 8. On paper that leaves 32/(32 + 3 + 1.5 of counting), 88 % of the peak, times T/(T + 3) for the frames at both ends of
  * eight (half of the 8 are left out where none of them is met), or the outputs that fill their fours. Tiles of 20x10x10 bring 1681
  * pixels for 1024 x 800 multiply-adds: memory has a hundredth of the time that arithmetic takes, meeting at barriers about a tenth.
- * conv_card_one: one frame of one channel, 8 rows a member. conv_card_plain: an output a member, for what does not fit. All of them sum
+ * conv_gpu_one: one frame of one channel, 8 rows a member. conv_gpu_plain: an output a member, for what does not fit. All of them sum
  * the same way: the taps of each plane, columns before rows, then planes, so a sum does not depend on who made it.
  *
  * The gradient of the input is the same sum with kernels turned round (maps say where gradients at the outputs lie between zeros);
- * borders that padding shares are made in padded planes, and conv_card_fold adds these to where they came from. The kernel's gradient,
- * conv_card_slopes: a member has 4 taps of 8 frames or channels of a kernel, and pixels go by: 4 pixels and 8 gradients (2 loads) for
+ * borders that padding shares are made in padded planes, and conv_gpu_fold adds these to where they came from. The kernel's gradient,
+ * conv_gpu_weights: a member has 4 taps of 8 frames or channels of a kernel, and pixels go by: 4 pixels and 8 gradients (2 loads) for
  * 32 multiply-adds, 6 loads in the time of 8: 32/(32 + 6 + 10 of addresses), 67 %. Teams have shares of the frames; their sums are put
- * together by conv_card_gather, always in the same order.
+ * together by conv_gpu_gather, always in the same order.
  *
- * 128 registers from sm_75 to sm_90, at most 20 bytes spilled: two teams on each processor. None of this has been timed on a card. */
+ * 128 registers from sm_75 to sm_90, at most 20 bytes spilled: two teams on each processor. None of this has been timed on a GPU. */
+#define CONVIS_KERNEL_SHORT_NAMES
 #include <convis/kernel.h>
+#include "conv_gpu.h"
 
-enum { TEAM_SIZE = 256, LANES = 8, ROWS = 4, ROWS_ONE = 8 };
-
-/* What kernels get of a sweep: from source to destination, each group's channels; kernel; ways of cutting; then where each row of the
- * padded source comes from (-1: nowhere), and each column. */
-enum { BATCH, GROUPS, SRC, DST, SRC_H, SRC_W, DST_H, DST_W, PADDED_H, PADDED_W, KERNEL_T, KERNEL_Y, KERNEL_X, STRIDE_Y, STRIDE_X,
-       HOP_T, HOP_Y, HOP_X, OFFSET, TURNED, IN_TIME, LOG_WIDTH, EIGHT, ONE = EIGHT + 8, SLOPES = ONE + 8, MAPS = SLOPES + 12 };
-/* Of EIGHT and ONE: taps treated at once, planes, rows of a tile, distances of rows and planes, tiles, blocks of destinations. */
-enum { TAPS_Y, TAPS_X, PLANES, TILE_H, PITCH, PLANE, TILES, BLOCKS };
-/* Of SLOPES: taps and inputs treated at once, pixels and rows of a tile, distances, columns a member apart, blocks of the inputs, of the
- * eights; its own width and whether eights are frames. */
-enum { S_TAPS_Y, S_TAPS_X, S_INPUTS, S_ROWS, S_PITCH, S_PLANE, S_APART, S_BLOCKS, S_EIGHTS, S_LOG, S_IN_TIME, S_TILES };
+enum { TEAM_SIZE = CONV_TEAM, LANES = CONV_LANES, ROWS = CONV_ROWS, ROWS_ONE = CONV_ROWS_ONE };
 
 /* Four numbers that lie side by side, at once; and multiply-adds that round once, where the machine has them. */
 #if defined(__CUDACC__) || defined(__CUDACC_RTC__)
 #  define SHARED real *
    struct alignas(16) four { real x, y, z, w; };
 #  define FOUR_AT(p) (*(const four *)(const void *)(p))
-#else
+#elif defined(CONVIS_GPU)
 #  define SHARED __local real *
    typedef float4 four;
 #  define FOUR_AT(p) (*(const __local four *)(p))
+#else
+#  define SHARED real *
+   typedef struct four { real x, y, z, w; } four;
+#  define FOUR_AT(p) (*(const four *)(const void *)(p))
 #endif
 #if defined(__CUDA_ARCH__)
 #  define FUSED(a, b, c) __fmaf_rn(a, b, c)
    /* Two teams on each processor: one computes while the other one loads. */
-   extern "C" __global__ void __launch_bounds__(256, 2) conv_card_eight(real *, real *, real *, real *, real *, CONVIS_TAIL);
-   extern "C" __global__ void __launch_bounds__(256, 2) conv_card_slopes(real *, real *, real *, real *, CONVIS_TAIL);
+   extern "C" __global__ void __launch_bounds__(256, 2) conv_gpu_eight(void *, void *, void *, void *, void *, const conv_pass_args, CONVIS_TAIL);
+   extern "C" __global__ void __launch_bounds__(256, 2) conv_gpu_weights(void *, void *, void *, void *, const conv_gradient_args, CONVIS_TAIL);
 #elif defined(FP_FAST_FMAF)
 #  define FUSED(a, b, c) fma(a, b, c)
 #else
@@ -63,14 +59,14 @@ CONVIS_INLINE integer most(integer a, integer b)  { return a > b ? a : b; }
 /* Where a team works: its tile, destinations from `to` on of batch b and group g, frames from `first` on. */
 typedef struct place { integer u, v, to, b, g, first; } place;
 
-CONVIS_INLINE place place_of(PARAM z, PARAM way, integer width, integer lanes, integer nt)
+CONVIS_INLINE place place_of(conv_shape z, conv_tiling way, integer width, integer lanes, integer nt)
 {
-    integer team = CONVIS_TEAM, across = ((integer)z[DST_W] + width - 1)/width, down = (integer)way[TILES], hop = (integer)z[HOP_T];
-    integer blocks = (integer)way[BLOCKS], batch = (integer)z[BATCH], groups = (integer)z[GROUPS];
+    integer team = CONVIS_TEAM, across = (z.dst_w + width - 1)/width, down = way.tiles, hop = z.hop_t;
+    integer blocks = way.blocks, batch = z.batch, groups = z.groups;
     place p;
     p.u = team%across*width;
     team /= across;
-    p.v = team%down*(integer)way[TILE_H];
+    p.v = team%down*way.tile_h;
     team /= down;
     p.to = team%blocks;
     team /= blocks;
@@ -78,7 +74,7 @@ CONVIS_INLINE place place_of(PARAM z, PARAM way, integer width, integer lanes, i
     team /= batch;
     p.g = team%groups;
     team /= groups;
-    if (lanes > 1 && z[IN_TIME] > 0) {
+    if (lanes > 1 && z.in_time) {
         integer apart = least(hop, nt);
         p.first = team%apart + team/apart*hop*lanes;
     } else {
@@ -89,17 +85,16 @@ CONVIS_INLINE place place_of(PARAM z, PARAM way, integer width, integer lanes, i
 }
 
 /* Rows and columns of the padded source from (v, u) on, to a tile. */
-CONVIS_INLINE void load_tile(SHARED to, PARAM z, IN map, integer v, integer u, integer rows, integer columns, integer pitch,
+CONVIS_INLINE void load_tile(SHARED to, conv_shape z, INDEX maps, IN map, integer v, integer u, integer rows, integer columns, integer pitch,
                              integer log_width)
 {
-    PARAM from_y = z + MAPS;
-    PARAM from_x = from_y + (integer)z[PADDED_H];
-    integer w = (integer)z[SRC_W], lane = CONVIS_MEMBER & ((1 << log_width) - 1), line = CONVIS_MEMBER >> log_width;
-    rows = least(rows, (integer)z[PADDED_H] - v);
+    INDEX from_x = maps + z.padded_h;
+    integer w = z.src_w, lane = CONVIS_MEMBER & ((1 << log_width) - 1), line = CONVIS_MEMBER >> log_width;
+    rows = least(rows, z.padded_h - v);
     for (integer r = line; r < rows; r += TEAM_SIZE >> log_width) {
-        integer y = (integer)from_y[v + r];
+        integer y = maps[v + r];
         for (integer c = lane; c < columns; c += 1 << log_width) {
-            integer x = u + c < (integer)z[PADDED_W] ? (integer)from_x[u + c] : -1;
+            integer x = u + c < z.padded_w ? from_x[u + c] : -1;
             to[r*pitch + c] = y < 0 || x < 0 ? R(0.0) : map[y*w + x];
         }
     }
@@ -108,22 +103,22 @@ CONVIS_INLINE void load_tile(SHARED to, PARAM z, IN map, integer v, integer u, i
 /* The weight at place 0 of a kernel of destination d and source i of a group, and the distances of its frames, rows, columns, and of the
  * next destination's. */
 typedef struct kernel_at { integer at, t, y, x, next; } kernel_at;
-CONVIS_INLINE kernel_at kernel_of(PARAM z, integer g, integer d, integer i)
+CONVIS_INLINE kernel_at kernel_of(conv_shape z, integer g, integer d, integer i)
 {
-    integer area = (integer)z[KERNEL_Y]*(integer)z[KERNEL_X], taps = (integer)z[KERNEL_T]*area, pairs = (integer)z[SRC]*(integer)z[DST];
+    integer area = z.kernel_y*z.kernel_x, taps = z.kernel_t*area, pairs = z.src*z.dst;
     kernel_at k;
-    if (z[TURNED] > 0) {
-        k.at = (g*pairs + i*(integer)z[DST] + d)*taps + taps - 1;
+    if (z.turned) {
+        k.at = (g*pairs + i*z.dst + d)*taps + taps - 1;
         k.t = -area;
-        k.y = -(integer)z[KERNEL_X];
+        k.y = -z.kernel_x;
         k.x = -1;
         k.next = taps;
     } else {
-        k.at = (g*pairs + d*(integer)z[SRC] + i)*taps;
+        k.at = (g*pairs + d*z.src + i)*taps;
         k.t = area;
-        k.y = (integer)z[KERNEL_X];
+        k.y = z.kernel_x;
         k.x = 1;
-        k.next = (integer)z[SRC]*taps;
+        k.next = z.src*taps;
     }
     return k;
 }
@@ -151,8 +146,8 @@ CONVIS_INLINE kernel_at kernel_of(PARAM z, integer g, integer d, integer i)
     }
 #define ADD_TAP(A, B)                                                                                               \
     {                                                                                                               \
-        if (A == 0) { four q = FOUR_AT(weight + b*LANES);     ADD_LANE(0, q.x) ADD_LANE(1, q.y) ADD_LANE(2, q.z) ADD_LANE(3, q.w) } \
-        if (B == 8) { four q = FOUR_AT(weight + b*LANES + 4); ADD_LANE(4, q.x) ADD_LANE(5, q.y) ADD_LANE(6, q.z) ADD_LANE(7, q.w) } \
+        if (A == 0) { four v = FOUR_AT(weight + b*LANES);     ADD_LANE(0, v.x) ADD_LANE(1, v.y) ADD_LANE(2, v.z) ADD_LANE(3, v.w) } \
+        if (B == 8) { four v = FOUR_AT(weight + b*LANES + 4); ADD_LANE(4, v.x) ADD_LANE(5, v.y) ADD_LANE(6, v.z) ADD_LANE(7, v.w) } \
     }
 #define ADD_LANE(s, w)                                                                                              \
     part[s][0] = FUSED(w, x0, part[s][0]);                                                                          \
@@ -160,24 +155,26 @@ CONVIS_INLINE kernel_at kernel_of(PARAM z, integer g, integer d, integer i)
     part[s][2] = FUSED(w, x2, part[s][2]);                                                                          \
     part[s][3] = FUSED(w, x3, part[s][3]);
 
-/* All kernels of a sweep: nt frames, the first of which is number `frame` of the source's, which has those from key0 to key1 - 1;
- * dt > 0: add to what is there. start: of each destination, or NULL. */
-CONVIS_CARD_KERNEL5(conv_card_eight, 8192, PARAM z, PARAM w, PARAM start, IN x, OUT y)
+/* All kernels of a pass: nt frames. maps: where each row of the padded source comes from (-1: nowhere), and each column. start: of each
+ * destination, or NULL. */
+CONVIS_GPU_KERNEL_OF(conv_pass_args, conv_gpu_eight, CONV_SHARED, INDEX maps, PARAM w, PARAM start, IN x, OUT y)
 {
-    PARAM way = z + EIGHT;
-    integer log_width = (integer)z[LOG_WIDTH], width = 1 << log_width, lane = CONVIS_MEMBER & (width - 1);
-    integer line = CONVIS_MEMBER >> log_width, tile_h = (integer)way[TILE_H];
-    integer in_time = z[IN_TIME] > 0, taps = (integer)z[KERNEL_T], ky = (integer)z[KERNEL_Y], kx = (integer)z[KERNEL_X];
-    integer sources = (integer)z[SRC], destinations = (integer)z[DST], hop_t = (integer)z[HOP_T], hop_x = (integer)z[HOP_X];
-    integer pitch = (integer)way[PITCH], plane = (integer)way[PLANE], most_y = (integer)way[TAPS_Y], most_x = (integer)way[TAPS_X];
-    integer hop_y = (integer)z[HOP_Y]*pitch, stride_y = (integer)z[STRIDE_Y], stride_x = (integer)z[STRIDE_X], step = stride_y*pitch;
+    conv_shape z = args.shape;
+    conv_tiling way = args.tiling;
+    integer lo = args.lo, hi = args.hi;
+    integer log_width = z.log_width, width = 1 << log_width, lane = CONVIS_MEMBER & (width - 1);
+    integer line = CONVIS_MEMBER >> log_width, tile_h = way.tile_h;
+    integer in_time = z.in_time, taps = z.kernel_t, ky = z.kernel_y, kx = z.kernel_x;
+    integer sources = z.src, destinations = z.dst, hop_t = z.hop_t, hop_x = z.hop_x;
+    integer pitch = way.pitch, plane = way.plane, most_y = way.taps_y, most_x = way.taps_x;
+    integer hop_y = z.hop_y*pitch, stride_y = z.stride_y, stride_x = z.stride_x, step = stride_y*pitch;
     integer slides = step == pitch && hop_y == pitch, each = taps + (in_time ? LANES - 1 : 0), planes = sources*each;
-    integer together = (integer)way[PLANES], room = most_y*most_x*LANES, dst_h = (integer)z[DST_H], dst_w = (integer)z[DST_W];
-    integer src_n = (integer)z[SRC_H]*(integer)z[SRC_W], src_all = (integer)z[GROUPS]*sources, dst_all = (integer)z[GROUPS]*destinations;
+    integer together = way.planes, room = most_y*most_x*LANES, dst_h = z.dst_h, dst_w = z.dst_w;
+    integer src_n = z.src_h*z.src_w, src_all = z.groups*sources, dst_all = z.groups*destinations;
     place p = place_of(z, way, width, LANES, nt);
     /* The last lane that exists, and the first frame of the source that the first lane hears. */
     integer last = in_time ? least(LANES - 1, p.first < nt ? (nt - 1 - p.first)/hop_t : -1) : least(LANES - 1, destinations - 1 - p.to);
-    integer heard = (integer)(int)frame + p.first + (integer)z[OFFSET], idle = p.v + line*ROWS >= dst_h || line*ROWS >= tile_h;
+    integer heard = args.first + p.first + z.offset, idle = p.v + line*ROWS >= dst_h || line*ROWS >= tile_h;
     real part[LANES][ROWS], total[LANES][ROWS];
     SHARED tiles = ALIGNED(shared);
     for (int s = 0; s < LANES; s++)
@@ -190,17 +187,19 @@ CONVIS_CARD_KERNEL5(conv_card_eight, 8192, PARAM z, PARAM w, PARAM start, IN x, 
         for (integer b0 = 0; b0 < ky; b0 += most_y)
             for (integer a0 = 0; a0 < kx; a0 += most_x) {
                 integer taps_y = least(most_y, ky - b0), taps_x = least(most_x, kx - a0), area = taps_y*taps_x;
-                integer rows = (tile_h - 1)*stride_y + (taps_y - 1)*(integer)z[HOP_Y] + 1;
+                integer rows = (tile_h - 1)*stride_y + (taps_y - 1)*z.hop_y + 1;
                 integer columns = (width - 1)*stride_x + (taps_x - 1)*hop_x + 1;
                 CONVIS_MEET;
                 for (integer q = q0; q < least(planes, q0 + together); q++) {
                     integer i = q/each, m = q%each, f = heard + m*hop_t, at = (q - q0)*(plane + room);
-                    if (f < (integer)(int)key0 || f >= (integer)(int)key1) continue;
-                    load_tile(tiles + at, z, x + ((f*(integer)z[BATCH] + p.b)*src_all + p.g*sources + i)*src_n,
-                              p.v*stride_y + b0*(integer)z[HOP_Y], p.u*stride_x + a0*hop_x, rows, columns, pitch, log_width);
+                    if (f < lo || f >= hi) continue;
+                    load_tile(tiles + at, z, maps, x + ((f*z.batch + p.b)*src_all + p.g*sources + i)*src_n,
+                              p.v*stride_y + b0*z.hop_y, p.u*stride_x + a0*hop_x, rows, columns, pitch, log_width);
                     kernel_at o = kernel_of(z, p.g, p.to, i);
                     o.at += b0*o.y + a0*o.x;
+#ifdef CONVIS_GPU
 #pragma unroll 1
+#endif
                     for (integer e = CONVIS_MEMBER; e < area*LANES; e += TEAM_SIZE) {
                         integer s = e & (LANES - 1), tap = e >> 3, b = tap/taps_x, a = tap - b*taps_x, k = in_time ? m - s : m;
                         integer from = o.at + k*o.t + b*o.y + a*o.x + (in_time ? 0 : s*o.next);
@@ -211,7 +210,7 @@ CONVIS_CARD_KERNEL5(conv_card_eight, 8192, PARAM z, PARAM w, PARAM start, IN x, 
                 for (integer q = q0; q < least(planes, q0 + together); q++) {
                     integer m = q%each, f = heard + m*hop_t, at = (q - q0)*(plane + room);
                     integer from = in_time ? most(0, m - taps + 1) : 0, to = in_time ? least(last, m) : last;
-                    if (idle || from > to || f < (integer)(int)key0 || f >= (integer)(int)key1) continue;
+                    if (idle || from > to || f < lo || f >= hi) continue;
                     SHARED pixels = tiles + at + line*ROWS*step + lane*stride_x;
                     SHARED weights = tiles + at + plane;
                     if (from < 4 && to >= 4) { ADD_TAPS(0, 8) }
@@ -228,25 +227,27 @@ CONVIS_CARD_KERNEL5(conv_card_eight, 8192, PARAM z, PARAM w, PARAM start, IN x, 
     for (int s = 0; s < LANES; s++)
         for (int r = 0; r < ROWS; r++) {
             integer v = p.v + line*ROWS + r, u = p.u + lane, t = p.first + (in_time ? s*hop_t : 0), to = p.to + (in_time ? 0 : s);
-            integer at = (((t*(integer)z[BATCH] + p.b)*dst_all + p.g*destinations + to)*dst_h + v)*dst_w + u;
-            if (s <= last && !idle && v < dst_h && u < dst_w) y[at] = (dt > 0 ? y[at] : R(0.0)) + total[s][r];
+            integer at = (((t*z.batch + p.b)*dst_all + p.g*destinations + to)*dst_h + v)*dst_w + u;
+            if (s <= last && !idle && v < dst_h && u < dst_w) y[at] = (args.add ? y[at] : R(0.0)) + total[s][r];
         }
 }
 
 /* One frame of one channel. */
-CONVIS_CARD_KERNEL5(conv_card_one, 8192, PARAM z, PARAM w, PARAM start, IN x, OUT y)
+CONVIS_GPU_KERNEL_OF(conv_pass_args, conv_gpu_one, CONV_SHARED, INDEX maps, PARAM w, PARAM start, IN x, OUT y)
 {
-    PARAM way = z + ONE;
-    integer log_width = (integer)z[LOG_WIDTH], width = 1 << log_width, lane = CONVIS_MEMBER & (width - 1);
-    integer line = CONVIS_MEMBER >> log_width, tile_h = (integer)way[TILE_H];
-    integer taps = (integer)z[KERNEL_T], ky = (integer)z[KERNEL_Y], kx = (integer)z[KERNEL_X], sources = (integer)z[SRC];
-    integer destinations = (integer)z[DST], hop_t = (integer)z[HOP_T], hop_x = (integer)z[HOP_X], pitch = (integer)way[PITCH];
-    integer plane = (integer)way[PLANE], most_y = (integer)way[TAPS_Y], most_x = (integer)way[TAPS_X], together = (integer)way[PLANES];
-    integer hop_y = (integer)z[HOP_Y]*pitch, stride_y = (integer)z[STRIDE_Y], stride_x = (integer)z[STRIDE_X], step = stride_y*pitch;
-    integer planes = sources*taps, room = most_y*most_x, dst_h = (integer)z[DST_H], dst_w = (integer)z[DST_W];
-    integer src_n = (integer)z[SRC_H]*(integer)z[SRC_W], src_all = (integer)z[GROUPS]*sources, dst_all = (integer)z[GROUPS]*destinations;
+    conv_shape z = args.shape;
+    conv_tiling way = args.tiling;
+    integer lo = args.lo, hi = args.hi;
+    integer log_width = z.log_width, width = 1 << log_width, lane = CONVIS_MEMBER & (width - 1);
+    integer line = CONVIS_MEMBER >> log_width, tile_h = way.tile_h;
+    integer taps = z.kernel_t, ky = z.kernel_y, kx = z.kernel_x, sources = z.src;
+    integer destinations = z.dst, hop_t = z.hop_t, hop_x = z.hop_x, pitch = way.pitch;
+    integer plane = way.plane, most_y = way.taps_y, most_x = way.taps_x, together = way.planes;
+    integer hop_y = z.hop_y*pitch, stride_y = z.stride_y, stride_x = z.stride_x, step = stride_y*pitch;
+    integer planes = sources*taps, room = most_y*most_x, dst_h = z.dst_h, dst_w = z.dst_w;
+    integer src_n = z.src_h*z.src_w, src_all = z.groups*sources, dst_all = z.groups*destinations;
     place p = place_of(z, way, width, 1, nt);
-    integer heard = (integer)(int)frame + p.first + (integer)z[OFFSET], idle = p.v + line*ROWS_ONE >= dst_h || line*ROWS_ONE >= tile_h;
+    integer heard = args.first + p.first + z.offset, idle = p.v + line*ROWS_ONE >= dst_h || line*ROWS_ONE >= tile_h;
     real part[ROWS_ONE], total[ROWS_ONE];
     for (int r = 0; r < ROWS_ONE; r++) {
         total[r] = start ? start[p.g*destinations + p.to] : R(0.0);
@@ -256,15 +257,15 @@ CONVIS_CARD_KERNEL5(conv_card_one, 8192, PARAM z, PARAM w, PARAM start, IN x, OU
         for (integer b0 = 0; b0 < ky; b0 += most_y)
             for (integer a0 = 0; a0 < kx; a0 += most_x) {
                 integer taps_y = least(most_y, ky - b0), taps_x = least(most_x, kx - a0), area = taps_y*taps_x;
-                integer rows = (tile_h - 1)*stride_y + (taps_y - 1)*(integer)z[HOP_Y] + 1;
+                integer rows = (tile_h - 1)*stride_y + (taps_y - 1)*z.hop_y + 1;
                 integer columns = (width - 1)*stride_x + (taps_x - 1)*hop_x + 1;
                 CONVIS_MEET;
                 for (integer q = q0; q < least(planes, q0 + together); q++) {
                     integer i = q/taps, k = q%taps, f = heard + k*hop_t, at = (q - q0)*(plane + room);
                     kernel_at o = kernel_of(z, p.g, p.to, i);
-                    if (f < (integer)(int)key0 || f >= (integer)(int)key1) continue;
-                    load_tile(shared + at, z, x + ((f*(integer)z[BATCH] + p.b)*src_all + p.g*sources + i)*src_n,
-                              p.v*stride_y + b0*(integer)z[HOP_Y], p.u*stride_x + a0*hop_x, rows, columns, pitch, log_width);
+                    if (f < lo || f >= hi) continue;
+                    load_tile(shared + at, z, maps, x + ((f*z.batch + p.b)*src_all + p.g*sources + i)*src_n,
+                              p.v*stride_y + b0*z.hop_y, p.u*stride_x + a0*hop_x, rows, columns, pitch, log_width);
                     for (integer e = CONVIS_MEMBER; e < area; e += TEAM_SIZE) {
                         integer b = e/taps_x, a = e%taps_x;
                         shared[at + plane + a*taps_y + b] = w[o.at + k*o.t + (b0 + b)*o.y + (a0 + a)*o.x];
@@ -273,7 +274,7 @@ CONVIS_CARD_KERNEL5(conv_card_one, 8192, PARAM z, PARAM w, PARAM start, IN x, OU
                 CONVIS_MEET;
                 for (integer q = q0; q < least(planes, q0 + together); q++) {
                     integer f = heard + q%taps*hop_t, at = (q - q0)*(plane + room);
-                    if (idle || f < (integer)(int)key0 || f >= (integer)(int)key1) continue;
+                    if (idle || f < lo || f >= hi) continue;
                     SHARED weight = shared + at + plane;
                     for (integer a = 0; a < taps_x; a++) {
                         SHARED column = shared + at + line*ROWS_ONE*step + lane*stride_x + a*hop_x;
@@ -306,97 +307,98 @@ CONVIS_CARD_KERNEL5(conv_card_one, 8192, PARAM z, PARAM w, PARAM start, IN x, OU
             }
     for (int r = 0; r < ROWS_ONE; r++) {
         integer v = p.v + line*ROWS_ONE + r, u = p.u + lane;
-        integer at = (((p.first*(integer)z[BATCH] + p.b)*dst_all + p.g*destinations + p.to)*dst_h + v)*dst_w + u;
-        if (!idle && v < dst_h && u < dst_w) y[at] = (dt > 0 ? y[at] : R(0.0)) + total[r];
+        integer at = (((p.first*z.batch + p.b)*dst_all + p.g*destinations + p.to)*dst_h + v)*dst_w + u;
+        if (!idle && v < dst_h && u < dst_w) y[at] = (args.add ? y[at] : R(0.0)) + total[r];
     }
 }
 
 /* n outputs. */
-CONVIS_KERNEL5(conv_card_plain, PARAM z, PARAM w, PARAM start, IN x, OUT y)
+CONVIS_KERNEL_OF(conv_pass_args, conv_gpu_plain, INDEX maps, PARAM w, PARAM start, IN x, OUT y)
 {
-    PARAM from_y = z + MAPS;
-    PARAM from_x = from_y + (integer)z[PADDED_H];
-    integer dst_h = (integer)z[DST_H], dst_w = (integer)z[DST_W], destinations = (integer)z[DST], sources = (integer)z[SRC];
-    integer dst_all = (integer)z[GROUPS]*destinations, src_all = (integer)z[GROUPS]*sources, batch = (integer)z[BATCH];
-    integer src_w = (integer)z[SRC_W], src_n = (integer)z[SRC_H]*src_w, taps = (integer)z[KERNEL_T];
+    conv_shape z = args.shape;
+    INDEX from_x = maps + z.padded_h;
+    integer dst_h = z.dst_h, dst_w = z.dst_w, destinations = z.dst, sources = z.src;
+    integer dst_all = z.groups*destinations, src_all = z.groups*sources, batch = z.batch;
+    integer src_w = z.src_w, src_n = z.src_h*src_w, taps = z.kernel_t;
     CONVIS_PIXELS(i) {
         integer u = i%dst_w, v = i/dst_w%dst_h, plane = i/(dst_w*dst_h), o = plane%dst_all, b = plane/dst_all%batch;
-        integer g = o/destinations, heard = (integer)(int)frame + plane/(dst_all*batch) + (integer)z[OFFSET];
+        integer g = o/destinations, heard = args.first + plane/(dst_all*batch) + z.offset;
         real total = start ? start[o] : R(0.0);
         for (integer c = 0; c < sources; c++)
             for (integer k = 0; k < taps; k++) {
                 kernel_at q = kernel_of(z, g, o%destinations, c);
-                integer f = heard + k*(integer)z[HOP_T];
-                if (f < (integer)(int)key0 || f >= (integer)(int)key1) continue;
+                integer f = heard + k*z.hop_t;
+                if (f < args.lo || f >= args.hi) continue;
                 IN map = x + ((f*batch + b)*src_all + g*sources + c)*src_n;
                 real part = 0;
-                for (integer a = 0; a < (integer)z[KERNEL_X]; a++)
-                    for (integer e = 0; e < (integer)z[KERNEL_Y]; e++) {
-                        integer sy = (integer)from_y[v*(integer)z[STRIDE_Y] + e*(integer)z[HOP_Y]];
-                        integer sx = (integer)from_x[u*(integer)z[STRIDE_X] + a*(integer)z[HOP_X]];
+                for (integer a = 0; a < z.kernel_x; a++)
+                    for (integer e = 0; e < z.kernel_y; e++) {
+                        integer sy = maps[v*z.stride_y + e*z.hop_y];
+                        integer sx = from_x[u*z.stride_x + a*z.hop_x];
                         if (sy >= 0 && sx >= 0) part = FUSED(w[q.at + k*q.t + e*q.y + a*q.x], map[sy*src_w + sx], part);
                     }
                 total += part;
             }
-        y[i] = (dt > 0 ? y[i] : R(0.0)) + total;
+        y[i] = (args.add ? y[i] : R(0.0)) + total;
     }
 }
 
-/* Padded planes, added to where they came from. places: sizes of a map and a padded one; for each row where its places begin in the list
- * of them, for each column; both lists. */
-CONVIS_KERNEL3(conv_card_fold, PARAM places, IN padded, STATE map)
+/* Padded planes, added to where they came from. places: for each row where its places begin in the list of them, for each column; both
+ * lists. */
+CONVIS_KERNEL_OF(conv_fold_args, conv_gpu_fold, INDEX places, IN padded, STATE map)
 {
-    integer h = (integer)places[0], w = (integer)places[1], ph = (integer)places[2], pw = (integer)places[3];
-    PARAM begin_y = places + 4;
-    PARAM begin_x = begin_y + h + 1;
-    PARAM list_y = begin_x + w + 1;
-    PARAM list_x = list_y + ph;
+    integer h = args.h, w = args.w, ph = args.padded_h, pw = args.padded_w;
+    INDEX begin_x = places + h + 1;
+    INDEX list_y = begin_x + w + 1;
+    INDEX list_x = list_y + ph;
     CONVIS_PIXELS(i) {
         integer x = i%w, y = i/w%h, base = i/(w*h)*ph*pw;
         real sum = 0;
-        for (integer j = (integer)begin_y[y]; j < (integer)begin_y[y + 1]; j++)
-            for (integer k = (integer)begin_x[x]; k < (integer)begin_x[x + 1]; k++)
-                sum += padded[base + (integer)list_y[j]*pw + (integer)list_x[k]];
+        for (integer j = places[y]; j < places[y + 1]; j++)
+            for (integer k = begin_x[x]; k < begin_x[x + 1]; k++)
+                sum += padded[base + list_y[j]*pw + list_x[k]];
         map[i] += sum;
     }
 }
 
 /* ---- The kernel's gradient ---- */
 
-/* Of nt frames, n teams to each piece of the kernel: part[team][weight]. z: those of the way forward. */
-CONVIS_CARD_KERNEL4(conv_card_slopes, 8192, PARAM z, IN x, IN g, OUT parts)
+/* Of nt frames: part[share][weight], a team to each share of the frames and piece of the kernel. The shape is that of the forward pass. */
+CONVIS_GPU_KERNEL_OF(conv_gradient_args, conv_gpu_weights, CONV_SHARED, INDEX maps, IN x, IN g, OUT parts)
 {
-    PARAM way = z + SLOPES;
-    integer log_width = (integer)way[S_LOG], width = 1 << log_width, lane = CONVIS_MEMBER & (width - 1);
+    conv_shape z = args.shape;
+    conv_gradient_tiling way = args.tiling;
+    integer shares = args.shares;
+    integer log_width = way.log_width, width = 1 << log_width, lane = CONVIS_MEMBER & (width - 1);
     integer line = CONVIS_MEMBER >> log_width;
-    integer in_time = way[S_IN_TIME] > 0, taps = (integer)z[KERNEL_T], ky = (integer)z[KERNEL_Y], kx = (integer)z[KERNEL_X];
-    integer inputs = (integer)z[SRC], outputs = (integer)z[DST], groups = (integer)z[GROUPS], batch = (integer)z[BATCH];
-    integer hop_t = (integer)z[HOP_T], stride_y = (integer)z[STRIDE_Y], stride_x = (integer)z[STRIDE_X], pitch = (integer)way[S_PITCH];
-    integer plane = (integer)way[S_PLANE], rows = (integer)way[S_ROWS], apart = (integer)way[S_APART], dst_h = (integer)z[DST_H];
-    integer dst_w = (integer)z[DST_W], src_n = (integer)z[SRC_H]*(integer)z[SRC_W], pixels = rows << log_width;
-    integer blocks_y = (ky + (integer)way[S_TAPS_Y] - 1)/(integer)way[S_TAPS_Y];
-    integer blocks_x = (kx + (integer)way[S_TAPS_X] - 1)/(integer)way[S_TAPS_X];
-    /* This team's piece: inputs i0.., taps (b0.., a0..), and eight frames of the kernel from k0 on, or outputs from o0 on. */
-    integer team = CONVIS_TEAM, share = team%n, piece = team/n, block = piece%(integer)way[S_BLOCKS], most_i = (integer)way[S_INPUTS];
-    integer a0 = block%blocks_x*(integer)way[S_TAPS_X], b0 = block/blocks_x%blocks_y*(integer)way[S_TAPS_Y];
-    integer i0 = block/(blocks_x*blocks_y)*most_i, eights = (integer)way[S_EIGHTS];
-    integer eight = piece/(integer)way[S_BLOCKS]%eights, other = piece/(integer)way[S_BLOCKS]/eights;
+    integer in_time = way.in_time, taps = z.kernel_t, ky = z.kernel_y, kx = z.kernel_x;
+    integer inputs = z.src, outputs = z.dst, groups = z.groups, batch = z.batch;
+    integer hop_t = z.hop_t, stride_y = z.stride_y, stride_x = z.stride_x, pitch = way.pitch;
+    integer plane = way.plane, rows = way.rows, apart = way.apart, dst_h = z.dst_h;
+    integer dst_w = z.dst_w, src_n = z.src_h*z.src_w, pixels = rows << log_width;
+    integer blocks_y = (ky + way.taps_y - 1)/way.taps_y;
+    integer blocks_x = (kx + way.taps_x - 1)/way.taps_x;
+    /* This team's piece: inputs input.., taps (b0.., a0..), and eight frames of the kernel from k0 on, or outputs from o0 on. */
+    integer team = CONVIS_TEAM, share = team%shares, piece = team/shares, block = piece%way.blocks, most_i = way.inputs;
+    integer a0 = block%blocks_x*way.taps_x, b0 = block/blocks_x%blocks_y*way.taps_y;
+    integer input = block/(blocks_x*blocks_y)*most_i, eights = way.eights;
+    integer eight = piece/way.blocks%eights, other = piece/way.blocks/eights;
     integer k0 = in_time ? eight*LANES : other%taps, o0 = in_time ? other%outputs : eight*LANES, group = other/(in_time ? outputs : taps);
-    integer taps_y = least((integer)way[S_TAPS_Y], ky - b0), taps_x = least((integer)way[S_TAPS_X], kx - a0);
-    integer sources = least(most_i, inputs - i0), area = taps_y*taps_x, columns = sources*area;
+    integer taps_y = least(way.taps_y, ky - b0), taps_x = least(way.taps_x, kx - a0);
+    integer sources = least(most_i, inputs - input), area = taps_y*taps_x, columns = sources*area;
     integer lanes = least(LANES, in_time ? taps - k0 : outputs - o0), late = (taps - 1 - k0)*hop_t;
     /* Its frames, as the first lane's gradients count them, and tiles. */
-    integer across = (dst_w + width - 1)/width, tiles = across*(integer)way[S_TILES], count = nt + (in_time ? (lanes - 1)*hop_t : 0);
+    integer across = (dst_w + width - 1)/width, tiles = across*way.tiles, count = nt + (in_time ? (lanes - 1)*hop_t : 0);
     integer own = CONVIS_MEMBER%apart, sub = CONVIS_MEMBER/apart, subs = TEAM_SIZE/apart, offset[ROWS];
     real part[LANES][ROWS], total[LANES][ROWS];
     SHARED gs = ALIGNED(shared);
     SHARED xs = gs + pixels*LANES;
     for (int r = 0; r < ROWS; r++) {
         integer c = least(own + r*apart, columns - 1), tap = c%area;
-        offset[r] = c/area*plane + tap/taps_x*(integer)z[HOP_Y]*pitch + tap%taps_x*(integer)z[HOP_X];
+        offset[r] = c/area*plane + tap/taps_x*z.hop_y*pitch + tap%taps_x*z.hop_x;
         for (int s = 0; s < LANES; s++) total[s][r] = 0;
     }
-    for (integer item = share; item < count*batch*tiles; item += n) {
+    for (integer item = share; item < count*batch*tiles; item += shares) {
         integer tile = item%tiles, b = item/tiles%batch, f = item/(tiles*batch), v = tile/across*rows, u = tile%across*width;
         CONVIS_MEET;
         if (CONVIS_MEMBER < pixels) {
@@ -407,9 +409,9 @@ CONVIS_CARD_KERNEL4(conv_card_slopes, 8192, PARAM z, IN x, IN g, OUT parts)
             }
         }
         for (integer i = 0; i < sources; i++)
-            load_tile(xs + i*plane, z, x + (((f - late)*batch + b)*groups*inputs + group*inputs + i0 + i)*src_n,
-                      v*stride_y + b0*(integer)z[HOP_Y], u*stride_x + a0*(integer)z[HOP_X],
-                      (rows - 1)*stride_y + (taps_y - 1)*(integer)z[HOP_Y] + 1, (width - 1)*stride_x + (taps_x - 1)*(integer)z[HOP_X] + 1,
+            load_tile(xs + i*plane, z, maps, x + (((f - late)*batch + b)*groups*inputs + group*inputs + input + i)*src_n,
+                      v*stride_y + b0*z.hop_y, u*stride_x + a0*z.hop_x,
+                      (rows - 1)*stride_y + (taps_y - 1)*z.hop_y + 1, (width - 1)*stride_x + (taps_x - 1)*z.hop_x + 1,
                       pitch, log_width);
         CONVIS_MEET;
         if (sub < subs) {
@@ -437,7 +439,7 @@ CONVIS_CARD_KERNEL4(conv_card_slopes, 8192, PARAM z, IN x, IN g, OUT parts)
             integer tap = c%area, k = k0 + (in_time ? s : 0), o = group*outputs + o0 + (in_time ? 0 : s);
             real sum = 0;
             for (integer j = 0; j < subs; j++) sum += shared[j*ROWS*apart + c];
-            parts[share*(groups*outputs*inputs*taps*ky*kx) + ((o*inputs + i0 + c/area)*taps + k)*ky*kx + (b0 + tap/taps_x)*kx
+            parts[share*(groups*outputs*inputs*taps*ky*kx) + ((o*inputs + input + c/area)*taps + k)*ky*kx + (b0 + tap/taps_x)*kx
                   + a0 + tap%taps_x] = sum;
         }
     }
@@ -457,22 +459,22 @@ CONVIS_INLINE real sum_of_team(CONVIS_SHARED_, real mine)
 }
 
 /* The same for what does not fit: a team for each weight. */
-CONVIS_CARD_KERNEL4(conv_card_slope, 256, PARAM z, IN x, IN g, OUT parts)
+CONVIS_GPU_KERNEL_OF(conv_gradient_args, conv_gpu_weight, CONV_TEAM, INDEX maps, IN x, IN g, OUT parts)
 {
-    PARAM from_y = z + MAPS;
-    PARAM from_x = from_y + (integer)z[PADDED_H];
-    integer kx = (integer)z[KERNEL_X], ky = (integer)z[KERNEL_Y], taps = (integer)z[KERNEL_T], at = CONVIS_TEAM, a = at%kx, b = at/kx%ky;
-    integer k = at/(kx*ky)%taps, inputs = (integer)z[SRC], i = at/(kx*ky*taps)%inputs, o = at/(kx*ky*taps)/inputs;
-    integer src_w = (integer)z[SRC_W], src_n = (integer)z[SRC_H]*src_w, dst_w = (integer)z[DST_W], dst_n = (integer)z[DST_H]*dst_w;
-    integer batch = (integer)z[BATCH], outputs = (integer)z[GROUPS]*(integer)z[DST], all = (integer)z[GROUPS]*inputs;
-    integer from = o/(integer)z[DST]*inputs + i;
+    conv_shape z = args.shape;
+    INDEX from_x = maps + z.padded_h;
+    integer kx = z.kernel_x, ky = z.kernel_y, taps = z.kernel_t, at = CONVIS_TEAM, a = at%kx, b = at/kx%ky;
+    integer k = at/(kx*ky)%taps, inputs = z.src, i = at/(kx*ky*taps)%inputs, o = at/(kx*ky*taps)/inputs;
+    integer src_w = z.src_w, src_n = z.src_h*src_w, dst_w = z.dst_w, dst_n = z.dst_h*dst_w;
+    integer batch = z.batch, outputs = z.groups*z.dst, all = z.groups*inputs;
+    integer from = o/z.dst*inputs + i;
     real total = 0;
     for (integer t = 0; t < nt*batch; t++) {
-        integer f = t/batch - (taps - 1 - k)*(integer)z[HOP_T];
+        integer f = t/batch - (taps - 1 - k)*z.hop_t;
         real part = 0;
         for (integer e = CONVIS_MEMBER; e < dst_n; e += TEAM_SIZE) {
-            integer y = (integer)from_y[e/dst_w*(integer)z[STRIDE_Y] + b*(integer)z[HOP_Y]];
-            integer u = (integer)from_x[e%dst_w*(integer)z[STRIDE_X] + a*(integer)z[HOP_X]];
+            integer y = maps[e/dst_w*z.stride_y + b*z.hop_y];
+            integer u = from_x[e%dst_w*z.stride_x + a*z.hop_x];
             if (y >= 0 && u >= 0) part = FUSED(g[(t*outputs + o)*dst_n + e], x[((f*batch + t%batch)*all + from)*src_n + y*src_w + u], part);
         }
         total += part;
@@ -481,12 +483,12 @@ CONVIS_CARD_KERNEL4(conv_card_slope, 256, PARAM z, IN x, IN g, OUT parts)
     if (!CONVIS_MEMBER) parts[at] = total;
 }
 
-/* Sums over all pixels of nt maps of each of `frame` channels with n pixels: part[team][channel], key0 teams a channel. */
-CONVIS_CARD_KERNEL2(conv_card_bias, 256, IN g, OUT parts)
+/* Sums over all pixels of nt maps of each output, of n pixels: part[share][output]. */
+CONVIS_GPU_KERNEL_OF(conv_bias_args, conv_gpu_bias, CONV_TEAM, IN g, OUT parts)
 {
-    integer channels = (integer)frame, o = CONVIS_TEAM%channels, share = CONVIS_TEAM/channels;
+    integer channels = args.outputs, o = CONVIS_TEAM%channels, share = CONVIS_TEAM/channels;
     real total = 0;
-    for (integer t = share; t < nt; t += (integer)key0) {
+    for (integer t = share; t < nt; t += args.shares) {
         real part = 0;
         for (integer e = CONVIS_MEMBER; e < n; e += TEAM_SIZE) part += g[(t*channels + o)*n + e];
         total += part;
@@ -496,7 +498,7 @@ CONVIS_CARD_KERNEL2(conv_card_bias, 256, IN g, OUT parts)
 }
 
 /* nt parts of n numbers each, added to these: 32 numbers a team, 8 members a number. */
-CONVIS_CARD_KERNEL2(conv_card_gather, 256, IN parts, STATE values)
+CONVIS_GPU_KERNEL(conv_gpu_gather, CONV_TEAM, IN parts, TOTAL values)
 {
     integer i = CONVIS_TEAM*32 + (CONVIS_MEMBER & 31);
     real sum = 0;
@@ -509,4 +511,6 @@ CONVIS_CARD_KERNEL2(conv_card_gather, 256, IN parts, STATE values)
     values[i] += sum;
 }
 
-CONVIS_KERNEL2(conv_card_zero, OUT to, IN nothing) { CONVIS_PIXELS(i) to[i] = 0; }
+CONVIS_EXPORT_GPU(conv_gpu, CONVIS_GPU_ENTRY(conv_gpu_eight) CONVIS_GPU_ENTRY(conv_gpu_one) CONVIS_ENTRY(conv_gpu_plain)
+    CONVIS_ENTRY(conv_gpu_fold) CONVIS_GPU_ENTRY(conv_gpu_weights) CONVIS_GPU_ENTRY(conv_gpu_weight) CONVIS_GPU_ENTRY(conv_gpu_bias)
+    CONVIS_GPU_ENTRY(conv_gpu_gather))

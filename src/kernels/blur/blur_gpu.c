@@ -1,23 +1,22 @@
-/* blur_card.c - the blurs of blur.h on graphics cards.
+/* blur_gpu.c - the blurs of blur.h on graphics processors (GPUs).
  *
  * A sweep of the diffusion solve, f_i = m_i x_i + c_i f_{i-1}, is a chain along its line; one chain a work-item would leave most of
- * a card idle and all of it waiting. So a line is cut among the members of a team: each runs through its part as if nothing came
+ * a GPU idle and all of it waiting. So a line is cut among the members of a team: each runs through its part as if nothing came
  * before, (F, P): f at its end and the product of its c; those are composed in log2(members) meetings,
  * (F, P) after (F', P') = (F + P F', P P'); and each runs through its part once more from the right beginning. A line is in
  * shared memory for all of its steps: a map is read and written once for each axis, 16 bytes a pixel in all, which is the floor.
  * Parts have an odd length so that members do not meet in a bank. */
+#define CONVIS_KERNEL_SHORT_NAMES
 #include <convis/kernel.h>
+#include "blur_gpu.h"
 
-/* What kernels get of a direction: its length and how many lines a map has; distances of lines, of places in a line and of
- * coefficients; lines a team, members a line, places a member; Deriche's ends, and the distance of its six coefficients. */
-enum { LENGTH, LINES, LINE_STRIDE, STRIDE, C_STRIDE, C_LINE, TEAM_LINES, LINE_MEMBERS, PART, END_F, END_R, C_STEP };
-enum { TILE = 7680, TEAM_SIZE = 256 };
+enum { TEAM_SIZE = BLUR_TEAM };
 
 /* Where line number `line` of all maps begins. */
-CONVIS_INLINE integer first_of(PARAM z, integer line)
+CONVIS_INLINE integer first_of(blur_lines z, integer line)
 {
-    integer lines = (integer)z[LINES];
-    return line/lines*(lines*(integer)z[LENGTH]) + line%lines*(integer)z[LINE_STRIDE];
+    integer lines = z.lines;
+    return line/lines*(lines*z.length) + line%lines*z.line_stride;
 }
 
 /* (F, P) of all members of a line before this one, at its end; F is returned. */
@@ -43,10 +42,11 @@ CONVIS_INLINE real compose(CONVIS_SHARED_, integer at, integer member, integer m
 }
 
 /* n lines in all, nt steps. */
-CONVIS_CARD_KERNEL5(blur_diffuse, 8192, PARAM z, PARAM m, PARAM c, IN in, OUT out)
+CONVIS_GPU_KERNEL_OF(blur_lines, blur_diffuse, BLUR_SHARED, PARAM m, PARAM c, IN in, OUT out)
 {
-    integer length = (integer)z[LENGTH], lines = (integer)z[LINES], stride = (integer)z[STRIDE], cs = (integer)z[C_STRIDE];
-    integer each = (integer)z[TEAM_LINES], members = (integer)z[LINE_MEMBERS], part = (integer)z[PART], room = members*part;
+    blur_lines z = args;
+    integer length = z.length, lines = z.lines, stride = z.stride, cs = z.c_stride;
+    integer each = z.team_lines, members = z.line_members, part = z.part, room = members*part;
     integer mine = CONVIS_MEMBER/members, member = CONVIS_MEMBER%members, from = member*part, to = from + part;
     if (from > length) from = length;
     if (to > length) to = length;
@@ -56,7 +56,7 @@ CONVIS_CARD_KERNEL5(blur_diffuse, 8192, PARAM z, PARAM m, PARAM c, IN in, OUT ou
             integer line = stride == 1 ? e/length : e%count, i = stride == 1 ? e%length : e/count;
             shared[2*TEAM_SIZE + line*room + i] = in[first_of(z, first + line) + i*stride];
         }
-        integer own = 2*TEAM_SIZE + mine*room, k = (first + mine)%lines*(integer)z[C_LINE];
+        integer own = 2*TEAM_SIZE + mine*room, k = (first + mine)%lines*z.c_line;
         int there = mine < count;
         for (int step = 0; step < nt; step++) {
             real F = 0, P = 1;
@@ -95,11 +95,12 @@ CONVIS_CARD_KERNEL5(blur_diffuse, 8192, PARAM z, PARAM m, PARAM c, IN in, OUT ou
 }
 
 /* Lines too long for a team: one a work-item. */
-CONVIS_KERNEL5(blur_diffuse_long, PARAM z, PARAM m, PARAM c, IN in, OUT out)
+CONVIS_KERNEL_OF(blur_lines, blur_diffuse_long, PARAM m, PARAM c, IN in, OUT out)
 {
-    integer length = (integer)z[LENGTH], stride = (integer)z[STRIDE], cs = (integer)z[C_STRIDE];
+    blur_lines z = args;
+    integer length = z.length, stride = z.stride, cs = z.c_stride;
     CONVIS_PIXELS(line) {
-        integer at = first_of(z, line), k = line%(integer)z[LINES]*(integer)z[C_LINE];
+        integer at = first_of(z, line), k = line%z.lines*z.c_line;
         for (int step = 0; step < nt; step++) {
             real f = 0;
             for (integer i = 0; i < length; i++) {
@@ -115,14 +116,15 @@ CONVIS_KERNEL5(blur_diffuse_long, PARAM z, PARAM m, PARAM c, IN in, OUT out)
     }
 }
 
-/* Deriche's recursions, uniform (frame 0) or radial (frame 1; blur_lines.c), one line a work-item. kept: what went forward. */
-CONVIS_KERNEL5(blur_deriche, PARAM z, PARAM c, IN in, OUT out, OUT kept)
+/* Deriche's recursions, uniform or radial (blur_lines.c), one line a work-item. kept: what went forward. */
+CONVIS_KERNEL_OF(blur_deriche_args, blur_deriche, PARAM c, IN in, OUT out, OUT kept)
 {
-    integer length = (integer)z[LENGTH], stride = (integer)z[STRIDE], cs = (integer)z[C_STRIDE], step = (integer)z[C_STEP];
+    blur_lines z = args.z;
+    integer length = z.length, stride = z.stride, cs = z.c_stride, step = z.c_step;
     CONVIS_PIXELS(line) {
-        integer at = first_of(z, line), k = line%(integer)z[LINES]*(integer)z[C_LINE];
-        if (!frame) {                                            /* a constant stays what it is: blur_lines.c */
-            real F = z[END_F], G = z[END_R], b1 = c[4*step], b2 = c[5*step], x1 = in[at], d1 = 0, y1 = 0, y2 = 0;
+        integer at = first_of(z, line), k = line%z.lines*z.c_line;
+        if (!args.radial) {                                          /* a constant stays what it is: blur_lines.c */
+            real F = z.end_f, G = z.end_r, b1 = c[4*step], b2 = c[5*step], x1 = in[at], d1 = 0, y1 = 0, y2 = 0;
             for (integer i = 0; i < length; i++) {
                 real x = in[at + i*stride], d = x1 - x, y = ((F - c[0])*d + F*b2*d1) + (b1*y1 + b2*y2);
                 kept[at + i*stride] = y;
@@ -136,7 +138,7 @@ CONVIS_KERNEL5(blur_deriche, PARAM z, PARAM c, IN in, OUT out, OUT kept)
             }
             continue;
         }
-        real x1 = in[at], y1 = x1*z[END_F], y2 = y1;
+        real x1 = in[at], y1 = x1*z.end_f, y2 = y1;
         for (integer i = 0; i < length; i++) {
             PARAM a = c + i*cs + k;
             real x = in[at + i*stride], y = a[0]*x + a[step]*x1 + a[4*step]*y1 + a[5*step]*y2;
@@ -144,7 +146,7 @@ CONVIS_KERNEL5(blur_deriche, PARAM z, PARAM c, IN in, OUT out, OUT kept)
             x1 = x; y2 = y1; y1 = y;
         }
         x1 = in[at + (length - 1)*stride];
-        y1 = y2 = x1*z[END_R];
+        y1 = y2 = x1*z.end_r;
         for (integer i = length - 1; i >= 0; i--) {
             PARAM a = c + i*cs + k;
             real x = in[at + i*stride], y = a[2*step]*x + a[3*step]*x1 + a[4*step]*y1 + a[5*step]*y2;
@@ -154,16 +156,16 @@ CONVIS_KERNEL5(blur_deriche, PARAM z, PARAM c, IN in, OUT out, OUT kept)
     }
 }
 
-/* ---- The way back ---- */
+/* ---- Backward ---- */
 
-/* by: one map for all; frame: its size. */
-CONVIS_KERNEL2(blur_multiply, STATE g, IN by) { CONVIS_PIXELS(i) g[i] *= by[i%(integer)frame]; }
+/* by: one map for all. */
+CONVIS_KERNEL_OF(blur_multiply_args, blur_multiply, STATE g, IN by) { CONVIS_PIXELS(i) g[i] *= by[i%(integer)args.size]; }
 
-/* to += dt (a - b) x, divided by the weight of the pixel. per: NULL where it is 1. */
-CONVIS_KERNEL5(blur_slope, IN a, IN b, IN x, IN per, OUT to)
+/* to += scale (a - b) x, divided by the weight of the pixel. per: NULL where it is 1. */
+CONVIS_KERNEL_OF(blur_width_args, blur_width, IN a, IN b, IN x, IN per, OUT to)
 {
     CONVIS_PIXELS(i) {
-        real scale = per ? dt*per[i%(integer)frame] : dt;
+        real scale = per ? args.scale*per[i%(integer)args.size] : args.scale;
         to[i] += scale*(a[i] - b[i])*x[i];
     }
 }
@@ -171,12 +173,12 @@ CONVIS_KERNEL5(blur_slope, IN a, IN b, IN x, IN per, OUT to)
 /* Deriche, as blur_back.c has it: a line's numbers, its coefficient k at place i (0 beyond the ends), and their derivatives by alpha
  * times -alpha. */
 enum { A0, A1, A2, A3, B1, B2 };
-CONVIS_INLINE real coefficient(PARAM z, PARAM c, int k, integer i)
+CONVIS_INLINE real coefficient(blur_lines z, PARAM c, int k, integer i)
 {
-    return i < 0 || i >= (integer)z[LENGTH] ? R(0.0) : c[k*(integer)z[C_STEP] + i*(integer)z[C_STRIDE]];
+    return i < 0 || i >= z.length ? R(0.0) : c[k*z.c_step + i*z.c_stride];
 }
 
-CONVIS_INLINE void coefficient_slopes(PARAM z, PARAM c, integer i, real *s)
+CONVIS_INLINE void coefficient_slopes(blur_lines z, PARAM c, integer i, real *s)
 {
     real e = coefficient(z, c, B1, i)/2, a0 = coefficient(z, c, A0, i);
     for (int k = 0; k < 6; k++) s[k] = 0;
@@ -190,27 +192,27 @@ CONVIS_INLINE void coefficient_slopes(PARAM z, PARAM c, integer i, real *s)
     s[B2] = -alpha*2*e*e;
 }
 
-CONVIS_INLINE real end_slope(PARAM z, PARAM c, const real *s, int a)
+CONVIS_INLINE real end_slope(blur_lines z, PARAM c, const real *s, int a)
 {
     real rest = 1 - coefficient(z, c, B1, 0) - coefficient(z, c, B2, 0), sum = coefficient(z, c, a, 0) + coefficient(z, c, a + 1, 0);
     return (s[a] + s[a + 1])/rest + sum*(s[B1] + s[B2])/(rest*rest);
 }
 
 /* What the values before (side A0) or beyond (A2) a line hear of F, or R, there. */
-CONVIS_INLINE real at_end(PARAM z, PARAM c, IN from, integer i, integer next)
+CONVIS_INLINE real at_end(blur_lines z, PARAM c, IN from, integer i, integer next)
 {
-    real sum = from[i*(integer)z[STRIDE]]*(coefficient(z, c, B1, i) + coefficient(z, c, B2, i));
-    return (integer)z[LENGTH] > 1 ? sum + from[next*(integer)z[STRIDE]]*coefficient(z, c, B2, next) : sum;
+    real sum = from[i*z.stride]*(coefficient(z, c, B1, i) + coefficient(z, c, B2, i));
+    return z.length > 1 ? sum + from[next*z.stride]*coefficient(z, c, B2, next) : sum;
 }
 
 /* dL/d ln sigma of one line. x, F, R from its first place on. */
-CONVIS_INLINE real line_slope(PARAM z, PARAM c, IN x, IN F, IN G, int radial)
+CONVIS_INLINE real line_slope(blur_lines z, PARAM c, IN x, IN F, IN G, int radial)
 {
-    integer n = (integer)z[LENGTH], stride = (integer)z[STRIDE], shift = radial ? 0 : 1;
-    real s[6], sum = 0, x0 = x[0], xn = x[(n - 1)*stride], f1 = z[END_F]*x0, f2 = f1, r1 = z[END_R]*xn, r2 = r1;
+    integer n = z.length, stride = z.stride, shift = radial ? 0 : 1;
+    real s[6], sum = 0, x0 = x[0], xn = x[(n - 1)*stride], f1 = z.end_f*x0, f2 = f1, r1 = z.end_r*xn, r2 = r1;
     for (integer i = 0; i < n; i++) {
         real now = x[i*stride], before = x[(i ? i - 1 : 0)*stride];
-        if (i == 0 || (integer)z[C_STRIDE]) coefficient_slopes(z, c, i, s);
+        if (i == 0 || z.c_stride) coefficient_slopes(z, c, i, s);
         sum += F[i*stride]*(s[A0]*now + s[A1]*before + s[B1]*f1 + s[B2]*f2);
         real f = coefficient(z, c, A0, i)*now + coefficient(z, c, A1, i)*before + coefficient(z, c, B1, i)*f1 + coefficient(z, c, B2, i)*f2;
         f2 = f1;
@@ -219,7 +221,7 @@ CONVIS_INLINE real line_slope(PARAM z, PARAM c, IN x, IN F, IN G, int radial)
     for (integer i = n - 1; i >= 0; i--) {
         integer one = i + shift < n ? i + shift : n - 1, two = one + 1 < n ? one + 1 : n - 1;
         real x1 = x[one*stride], x2 = x[two*stride];
-        if ((integer)z[C_STRIDE]) coefficient_slopes(z, c, i, s);
+        if (z.c_stride) coefficient_slopes(z, c, i, s);
         sum += G[i*stride]*(s[A2]*x1 + s[A3]*x2 + s[B1]*r1 + s[B2]*r2);
         real r = coefficient(z, c, A2, i)*x1 + coefficient(z, c, A3, i)*x2 + coefficient(z, c, B1, i)*r1 + coefficient(z, c, B2, i)*r2;
         r2 = r1;
@@ -230,9 +232,9 @@ CONVIS_INLINE real line_slope(PARAM z, PARAM c, IN x, IN F, IN G, int radial)
 }
 
 /* What place i heard of the backward recursion: of the places whose next two it is, at the end of more. */
-CONVIS_INLINE real heard_backward(PARAM z, PARAM c, IN G, integer i, integer shift)
+CONVIS_INLINE real heard_backward(blur_lines z, PARAM c, IN G, integer i, integer shift)
 {
-    integer n = (integer)z[LENGTH], stride = (integer)z[STRIDE], first = i - shift - 1, last = i == n - 1 ? n - 1 : i - shift;
+    integer n = z.length, stride = z.stride, first = i - shift - 1, last = i == n - 1 ? n - 1 : i - shift;
     real sum = 0;
     for (integer j = first < 0 ? 0 : first; j <= last; j++) {
         integer one = j + shift < n ? j + shift : n - 1, two = one + 1 < n ? one + 1 : n - 1;
@@ -242,14 +244,14 @@ CONVIS_INLINE real heard_backward(PARAM z, PARAM c, IN G, integer i, integer shi
     return sum;
 }
 
-/* g, the gradient at what came out, becomes that at what went in; F and G: room for maps. x, slope: NULL when nobody asks; dt: the scale.
- * frame: radial or not. */
-CONVIS_KERNEL7(blur_deriche_back, PARAM z, PARAM coefficients, STATE g, STATE F, STATE G, IN x, OUT slope)
+/* g, the gradient at what came out, becomes that at what went in; F and G: room for maps. x, slope: NULL when nobody asks. */
+CONVIS_KERNEL_OF(blur_deriche_back_args, blur_deriche_back, PARAM coefficients, STATE g, STATE F, STATE G, IN x, OUT slope)
 {
-    integer length = (integer)z[LENGTH], stride = (integer)z[STRIDE], shift = frame ? 0 : 1;
+    blur_lines z = args.z;
+    integer length = z.length, stride = z.stride, shift = args.radial ? 0 : 1;
     CONVIS_PIXELS(line) {
         integer at = first_of(z, line);
-        PARAM c = coefficients + line%(integer)z[LINES]*(integer)z[C_LINE];
+        PARAM c = coefficients + line%z.lines*z.c_line;
         real one = 0, two = 0;
         for (integer i = length - 1; i >= 0; i--) {
             real v = g[at + i*stride] + coefficient(z, c, B1, i + 1)*one + coefficient(z, c, B2, i + 2)*two;
@@ -267,12 +269,13 @@ CONVIS_KERNEL7(blur_deriche_back, PARAM z, PARAM coefficients, STATE g, STATE F,
         for (integer i = 0; i < length; i++) {
             real v = coefficient(z, c, A0, i)*F[at + i*stride] + heard_backward(z, c, G + at, i, shift);
             if (i + 1 < length) v += coefficient(z, c, A1, i + 1)*F[at + (i + 1)*stride];
-            if (i == 0) v += coefficient(z, c, A1, 0)*F[at] + z[END_F]*at_end(z, c, F + at, 0, 1);
-            if (i == length - 1) v += z[END_R]*at_end(z, c, G + at, length - 1, length - 2);
+            if (i == 0) v += coefficient(z, c, A1, 0)*F[at] + z.end_f*at_end(z, c, F + at, 0, 1);
+            if (i == length - 1) v += z.end_r*at_end(z, c, G + at, length - 1, length - 2);
             g[at + i*stride] = v;
         }
-        if (slope) slope[at] += dt*line_slope(z, c, x + at, F + at, G + at, (int)frame);
+        if (slope) slope[at] += args.scale*line_slope(z, c, x + at, F + at, G + at, args.radial);
     }
 }
 
-CONVIS_EXPORT(blur_card, )
+CONVIS_EXPORT_GPU(blur_gpu, CONVIS_GPU_ENTRY(blur_diffuse) CONVIS_ENTRY(blur_diffuse_long) CONVIS_ENTRY(blur_deriche)
+    CONVIS_ENTRY(blur_multiply) CONVIS_ENTRY(blur_width) CONVIS_ENTRY(blur_deriche_back))
