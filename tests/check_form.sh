@@ -16,7 +16,10 @@ for file in src/layers/*.c; do
     done
 done
 
-# Every text for graphics cards is compiled by a test.
+# Nothing is named after a card, or after where it runs.
+find src tests -name '*_card.c' -o -name '*_there.c' | grep . && wrong 'a file is named after a card, or after where it runs'
+
+# Every text for devices is compiled by a test.
 texts=$(grep -oE "'[a-z_]+': *'(device|kernels)/" src/meson.build | cut -d "'" -f 2)
 [ -n "$texts" ] || wrong 'src/meson.build embeds no text that is not a layer'
 for text in $texts; do
