@@ -17,15 +17,16 @@ struct flat {
 };
 
 /* A graph at its place: the beginning of its names, what its inputs are, and the line of who named it. made: by a preset, which counts
- * layers without cells, too. */
+ * layers without cells, too. base: the output of the model that it extends. */
 struct place {
     const struct convis_graph *g;
     char prefix[CONVIS_GRAPH_NAME];
     const struct convis_graph_input *given;
     int made, line, column;
+    char base[CONVIS_GRAPH_NAME];
 };
 
-static convis_status flatten(struct flat *f, const struct place *p);
+static convis_status flatten(struct flat *f, struct place *p);
 
 /* ---- Names ---- */
 
@@ -47,7 +48,9 @@ static convis_status translate(const struct flat *f, const struct place *p, cons
         return CONVIS_OK;
     }
     out->delay = in->delay;
-    return full_name(f, p, in->from, out->from);
+    if (*in->from) return full_name(f, p, in->from, out->from);
+    strcpy(out->from, p->base);
+    return CONVIS_OK;
 }
 
 static const char *resolve(const struct convis_graph *g, const char *name)
@@ -177,7 +180,7 @@ static convis_status size_of(const struct flat *f, const char *from, int64_t *wi
     return status;
 }
 
-/* Its output: the layer that it says, else its last one. */
+/* Its output: the layer that it says, else its last one; "": the last one that was made. */
 static const char *output_of(const struct convis_graph *g)
 {
     const struct convis_graph_layer *last = g->layers ? &g->layer[g->layers - 1] : NULL;
@@ -185,7 +188,8 @@ static const char *output_of(const struct convis_graph *g)
     return *last->name || !last->model ? last->name : output_of(last->model);
 }
 
-static convis_status add_made(struct flat *f, struct place *within, const char *name)
+/* The layers of a model within; output: the name of its own. */
+static convis_status add_made(struct flat *f, struct place *within, char output[CONVIS_GRAPH_NAME])
 {
     struct convis_graph made = { .layers = 0 };
     int64_t width = 0, height = 0;
@@ -197,20 +201,17 @@ static convis_status add_made(struct flat *f, struct place *within, const char *
         within->made = 1;
     }
     if (!status) status = flatten(f, within);
-    if (!status && *name) {
-        char output[CONVIS_GRAPH_NAME];
-        status = full_name(f, within, output_of(within->g), output);
-        if (!status) status = convis_graph_add_alias(f->c, f->to, name, output);
-    }
+    if (!status && *output_of(within->g)) status = full_name(f, within, output_of(within->g), output);
+    else if (!status) strcpy(output, f->to->layer[f->to->layers - 1].name);
     convis_graph_clear(f->c, &made);
     return status;
 }
 
-static convis_status add_model(struct flat *f, const struct place *p, const struct convis_graph_layer *l)
+static convis_status add_model(struct flat *f, struct place *p, const struct convis_graph_layer *l)
 {
     struct place within = { .g = l->model, .line = p->line ? p->line : l->line, .column = p->line ? p->column : l->column };
     struct convis_graph_input *given = convis_obtain(f->c, (size_t)(l->inputs + 1)*sizeof *given);
-    char name[CONVIS_GRAPH_NAME] = "";
+    char name[CONVIS_GRAPH_NAME] = "", output[CONVIS_GRAPH_NAME] = "";
     convis_status status = given ? CONVIS_OK : CONVIS_ENOMEM;
     if (!status && *l->name) status = full_name(f, p, l->name, name);
     if (!status && snprintf(within.prefix, sizeof within.prefix, "%s%s", *l->name ? name : p->prefix, *l->name ? "." : "")
@@ -218,12 +219,14 @@ static convis_status add_model(struct flat *f, const struct place *p, const stru
         status = convis_fail(f->c, CONVIS_ENAME, "%.60s: too long a name", name);
     for (int k = 0; k < l->inputs && !status; k++) status = translate(f, p, &l->input[k], &given[k]);
     within.given = given;
-    if (!status) status = add_made(f, &within, name);
+    if (!status) status = add_made(f, &within, output);
+    if (!status && *name) status = convis_graph_add_alias(f->c, f->to, name, output);
+    else if (!status) strcpy(p->base, output);
     convis_release(f->c, given);
     return status;
 }
 
-static convis_status flatten(struct flat *f, const struct place *p)
+static convis_status flatten(struct flat *f, struct place *p)
 {
     const struct convis_graph *g = p->g;
     const int32_t first_id = next_id(f->to);

@@ -184,7 +184,7 @@ static convis_status put_graph(convis_context *c, FILE *f, int indent, const str
     put_sources(f, indent, g);
     if (base) fprintf(f, "%*sextends:\n", indent, "");
     if (base) status = put_graph(c, f, indent + 2, base);
-    fprintf(f, "%*slayers:\n", indent, "");
+    if (!base || g->layers > 1) fprintf(f, "%*slayers:\n", indent, "");
     for (int j = base != NULL; j < g->layers && !status; j++) status = put_layer(c, f, indent, g, j);
     return status ? status : put_rest(c, f, indent, g);
 }

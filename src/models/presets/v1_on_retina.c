@@ -1,7 +1,7 @@
 /* v1_on_retina.c - simple cells of primary visual cortex that see through a retina, one of every preferred orientation at every pixel.
  *
  *      drive  = ON - OFF                                   currents of the parvocellular ganglion cells, Hz
- *      filter = Gabors(drive)                              a channel an orientation; 1 for the best grating of full contrast
+ *      filter = Gabors(drive)                              a channel an orientation; 1 for the best grating of full contrast at 4 Hz
  *      rate   = 100 Hz max(filter, 0)^2
  *
  * Where a Gabor weighs with positive sign, ON cells excite and OFF cells inhibit; where it is negative the other way round (push-pull).
