@@ -39,9 +39,10 @@ typedef struct convis_movie_options {
     int     batches;         /* 1: several movies side by side, (B, C, T, Y, X), are taken; 0: they are an error */
     int64_t declared;        /* channels of the model's input, for arrays (T, N) and lists of spikes; 0: it declares none */
     int     picture;         /* 1: an array (Y, X) is one picture */
+    int     rated;           /* 1: frames of a .h5 that says how long they last (as convis writes it) last so long */
     int     spikes;          /* 1: of a file with spikes their number in each step, a channel a cell; 0: it is no movie */
 } convis_movie_options;
-#define CONVIS_MOVIE_DEFAULTS { 0, 0, 0, 0, 0, 0, 0, 0, -1, 0, 0, 0, 0, 0, 0 }
+#define CONVIS_MOVIE_DEFAULTS { 0, 0, 0, 0, 0, 0, 0, 0, -1, 0, 0, 0, 0, 0, 0, 0 }
 
 typedef struct convis_movie_info {
     int64_t batch, channels, width, height;

@@ -14,49 +14,77 @@ convis_status convis_model_units(convis_model *m, const convis_unit *units, int6
     return CONVIS_OK;
 }
 
+/* How many cells a layer has for one movie; `batch` of these lie side by side. */
+static int64_t cells_of(const model_layer *l, int64_t batch) { return convis_is_spiking(l) ? l->out.n/batch : 0; }
+
 /* Those of a layer of which nobody said where its cells lie: numbered as they lie, at their pixel's place. */
-static void place_layer(const model_layer *l, int32_t layer, int32_t first_id, convis_unit *units)
+static void place_layer(const model_layer *l, int64_t count, int32_t layer, int32_t first_id, convis_unit *units)
 {
     const int64_t w = l->out.shape.dim[CONVIS_X], h = l->out.shape.dim[CONVIS_Y];
-    for (int64_t i = 0; i < l->out.n; i++)
+    for (int64_t i = 0; i < count; i++)
         units[i] = (convis_unit){ first_id + (int32_t)i, layer, (double)(i%w) - (double)(w - 1)/2, (double)(i/w%h) - (double)(h - 1)/2 };
+}
+
+/* The cells for one movie, in order of layers. */
+static convis_status place_one(const convis_model *m, int64_t batch, int32_t id, int64_t total, convis_unit *units)
+{
+    int64_t placed = 0, given = 0;
+    int32_t spiking = 0;
+    for (int j = 0; j < m->count; j++) {
+        const int64_t count = cells_of(&m->layers[j], batch);
+        int64_t own = 0;
+        if (!count) continue;
+        while (given + own < m->unit_count && m->units[given + own].layer == spiking) own++;
+        if (own && own != count) break;
+        if (own) memcpy(units + placed, m->units + given, (size_t)own*sizeof *units);
+        else {
+            place_layer(&m->layers[j], count, spiking, id, units + placed);
+            id += (int32_t)count;
+        }
+        given += own;
+        placed += count;
+        spiking++;
+    }
+    return placed == total && given == m->unit_count ? CONVIS_OK
+         : convis_fail(m->context, CONVIS_ESHAPE, "the spiking layers have %lld elements, but %lld cells are described",
+                       (long long)total, (long long)m->unit_count);
+}
+
+/* Each layer's cells once for each movie; those of the second are numbered after those of the first. */
+static void repeat(const convis_model *m, int64_t batch, int32_t numbers, const convis_unit *one, convis_unit *to)
+{
+    for (int j = 0; j < m->count; j++) {
+        const int64_t count = cells_of(&m->layers[j], batch);
+        for (int64_t b = 0; b < batch; b++)
+            for (int64_t k = 0; k < count; k++, to++) {
+                *to = one[k];
+                to->id += (int32_t)b*numbers;
+            }
+        one += count;
+    }
 }
 
 /* Called when shapes are known. Where cells were given for some layers, as many as they have elements, others get one an element. */
 convis_status convis_place_units(convis_model *m)
 {
-    int64_t total = 0, placed = 0, given = 0;
-    int32_t id = 0, spiking = 0;
-    for (int j = 0; j < m->count; j++) if (convis_is_spiking(&m->layers[j])) total += m->layers[j].out.n;
-    if (m->units_given && m->unit_count == total) return CONVIS_OK;
-    for (int64_t k = 0; k < m->unit_count; k++) if (m->units[k].id >= id) id = m->units[k].id + 1;
-    if (total > INT32_MAX - id)
-        return convis_fail(m->context, CONVIS_ESHAPE, "the spiking layers have %lld elements, expected at most %d", (long long)total, INT32_MAX);
-    convis_unit *units = convis_obtain(m->context, (size_t)(total + 1)*sizeof *units);
-    if (!units) return CONVIS_ENOMEM;
-    for (int j = 0; j < m->count; j++) {
-        const model_layer *l = &m->layers[j];
-        int64_t own = 0;
-        if (!convis_is_spiking(l)) continue;
-        while (given + own < m->unit_count && m->units[given + own].layer == spiking) own++;
-        if (own && own != l->out.n) break;
-        if (own) memcpy(units + placed, m->units + given, (size_t)own*sizeof *units);
-        else {
-            place_layer(l, spiking, id, units + placed);
-            id += (int32_t)l->out.n;
-        }
-        given += own;
-        placed += l->out.n;
-        spiking++;
-    }
-    if (placed < total || given < m->unit_count) {
-        convis_release(m->context, units);
-        return convis_fail(m->context, CONVIS_ESHAPE, "the spiking layers have %lld elements, but %lld cells are described",
-                           (long long)total, (long long)m->unit_count);
-    }
+    const int64_t batch = m->chunk.dim[CONVIS_B];
+    int64_t total = 0, most = 0;
+    for (int j = 0; j < m->count; j++) total += cells_of(&m->layers[j], batch);
+    if (batch == 1 && m->units_given && m->unit_count == total) return CONVIS_OK;
+    for (int64_t k = 0; k < m->unit_count; k++) if (m->units[k].id >= most) most = (int64_t)m->units[k].id + 1;
+    if (total > INT32_MAX || most + total > INT32_MAX/batch)
+        return convis_fail(m->context, CONVIS_ESHAPE, "the spiking layers have %lld elements, expected at most %d", (long long)(batch*total),
+                           INT32_MAX);
+    convis_unit *one = convis_obtain(m->context, (size_t)(total + 1)*sizeof *one);
+    convis_unit *all = one && batch > 1 ? convis_obtain(m->context, (size_t)(batch*total + 1)*sizeof *all) : one;
+    convis_status status = all ? place_one(m, batch, (int32_t)most, total, one) : CONVIS_ENOMEM;
+    for (int64_t k = 0; !status && k < total; k++) if (one[k].id >= most) most = (int64_t)one[k].id + 1;
+    if (!status && batch > 1) repeat(m, batch, (int32_t)most, one, all);
+    if (batch > 1) convis_release(m->context, one);
+    if (status) { convis_release(m->context, all); return status; }
     convis_release(m->context, m->units);
-    m->units = units;
-    m->unit_count = total;
+    m->units = all;
+    m->unit_count = batch*total;
     return CONVIS_OK;
 }
 

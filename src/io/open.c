@@ -1,5 +1,6 @@
 /* open.c - which format a name means: standard input, a stimulus, a data set in a container, a file, a pattern of files. */
 #include "frames.h"
+#include "hdf5.h"
 #include "spikes.h"
 #include <errno.h>
 #include <string.h>
@@ -107,5 +108,7 @@ convis_status convis_frames_open(convis_context *c, const char *name, const conv
     if (status) return status;
     if (!(*out)->batch) (*out)->batch = 1;
     if (!(*out)->channels) (*out)->channels = 1;
+    const double dt = options->rated && !strcmp((*out)->format, "h5") ? convis_kept(name, "dt") : 0;
+    if (dt > 0) (*out)->fps = 1/dt;
     return CONVIS_OK;
 }

@@ -7,8 +7,8 @@
  * Places are given, not learnt. */
 #include <convis/kernel.h>
 
-/* Elements of a frame of the map, its width, its height; cells. */
-typedef struct sample_args { int m, w, h, cells; } sample_args;
+/* Elements of a frame, width and height of a map; cells of a map; pixels of it that are seen. */
+typedef struct sample_args { int m, w, h, cells, seen; } sample_args;
 
 #ifndef CONVIS_HOST
 
@@ -19,6 +19,17 @@ CONVIS_KERNEL_OF(sample_args, sample_forward, PARAM X, PARAM Y, IN x, OUT y)
     CONVIS_SCAN(u, t) {
         real cx = convis_min(convis_max(X[u], R(0.0)), (real)(w - 1)), cy = convis_min(convis_max(Y[u], R(0.0)), (real)(h - 1));
         y[t*n + u] = convis_bilinear(x + t*m, w, cx, cy);
+    }
+}
+
+/* Maps side by side, each with all cells. */
+CONVIS_KERNEL_OF(sample_args, sample_forward_each, PARAM X, PARAM Y, IN x, OUT y)
+{
+    integer m = args.m, w = args.w, h = args.h, cells = args.cells;
+    CONVIS_SCAN(u, t) {
+        integer b = u/cells, c = u - b*cells;
+        real cx = convis_min(convis_max(X[c], R(0.0)), (real)(w - 1)), cy = convis_min(convis_max(Y[c], R(0.0)), (real)(h - 1));
+        y[t*n + u] = convis_bilinear(x + t*m + b*w*h, w, cx, cy);
     }
 }
 
@@ -34,7 +45,20 @@ CONVIS_KERNEL_OF(sample_args, sample_back, INDEX pixel, INDEX begin, INDEX cell,
     }
 }
 
-CONVIS_EXPORT(sample, CONVIS_ENTRY(sample_forward) CONVIS_ENTRY(sample_back))
+/* The same of maps side by side. */
+CONVIS_KERNEL_OF(sample_args, sample_back_each, INDEX pixel, INDEX begin, INDEX cell, PARAM weight, IN dy, STATE dx)
+{
+    integer m = args.m, plane = args.w*args.h, cells = args.cells, seen = args.seen;
+    CONVIS_SCAN(r, t) {
+        integer b = r/seen, q = r - b*seen, from = begin[q], to = begin[q + 1];
+        integer at = t*m + b*plane + pixel[q], first = (t*(n/seen) + b)*cells;
+        real sum = dx[at];
+        for (integer e = from; e < to; e++) sum += weight[e]*dy[first + cell[e]];
+        dx[at] = sum;
+    }
+}
+
+CONVIS_EXPORT(sample, CONVIS_ENTRY(sample_forward) CONVIS_ENTRY(sample_forward_each) CONVIS_ENTRY(sample_back) CONVIS_ENTRY(sample_back_each))
 
 #else
 #include <convis/layer.h>
@@ -71,12 +95,13 @@ static convis_status plan(convis_pass *p)
         return convis_fail(p->context, CONVIS_ESHAPE, "%s: %lld columns and %lld rows, expected as many of both, and a cell at least",
                            p->path, (long long)units, (long long)p->param[1]);
     const int64_t *d = p->in_shape[0].dim;
-    if (d[CONVIS_B]*d[CONVIS_C] != 1 || d[CONVIS_Y]*d[CONVIS_X] > 1 << 24)
+    if (d[CONVIS_C] != 1 || d[CONVIS_Y]*d[CONVIS_X] > 1 << 24 || (d[CONVIS_B] > 1 && convis_elements(p->in_shape[0]) > 1 << 24))
         return convis_fail(p->context, CONVIS_ESHAPE, "%s: cells look at one map of one channel, of at most 2^24 pixels", p->path);
     if (p->recording && units > MOST_CELLS)
         return convis_fail(p->context, CONVIS_ESHAPE, "%s: %lld cells, expected at most %d where gradients are wanted", p->path,
                            (long long)units, (int)MOST_CELLS);
     p->out_shape = convis_movie_shape(1, 1, units);
+    p->out_shape.dim[CONVIS_B] = d[CONVIS_B];
     p->constants_size = (size_t)sight_size(p)*sizeof(convis_real);
     return CONVIS_OK;
 }
@@ -103,7 +128,7 @@ static int seen(const convis_pass *p, const sight *s, int64_t u, int64_t pixel[4
 static convis_status list_cells(convis_pass *p)
 {
     sight s = sight_of(p);
-    int64_t m = convis_elements(p->in_shape[0]), units = (int64_t)p->param[0], at = 0, rows = 0, pixel[4];
+    int64_t m = p->in_shape[0].dim[CONVIS_Y]*p->in_shape[0].dim[CONVIS_X], units = (int64_t)p->param[0], at = 0, rows = 0, pixel[4];
     double weight[4];
     int *place = convis_obtain(p->context, (size_t)m*sizeof *place);
     if (!place) return CONVIS_ENOMEM;
@@ -140,25 +165,28 @@ static convis_status prepare(convis_pass *p)
 
 static double past(const convis_pass *p, const double *x, double *state) { (void)p; (void)state; return x[0]; }
 
-static sample_args args_of(const convis_pass *p)
+static sample_args args_of(const convis_pass *p, int seen_pixels)
 {
     const int64_t *d = p->in_shape[0].dim;
-    return (sample_args){ (int)convis_elements(p->in_shape[0]), (int)d[CONVIS_X], (int)d[CONVIS_Y], (int)p->param[0] };
+    return (sample_args){ (int)convis_elements(p->in_shape[0]), (int)d[CONVIS_X], (int)d[CONVIS_Y], (int)p->param[0], seen_pixels };
 }
 
 static void forward(convis_pass *p)
 {
-    const sample_args args = args_of(p);
-    sight s = sight_of(p);
-    convis_launch_with(p, "sample_forward", args.cells, p->frames, (void *[]){ s.x, s.y, (void *)(uintptr_t)p->in[0], p->out }, &args);
+    const sight s = sight_of(p);
+    const sample_args args = args_of(p, 0);
+    const int64_t maps = p->in_shape[0].dim[CONVIS_B];
+    void *buffers[] = { s.x, s.y, (void *)(uintptr_t)p->in[0], p->out };
+    convis_launch_with(p, maps > 1 ? "sample_forward_each" : "sample_forward", maps*args.cells, p->frames, buffers, &args);
 }
 
 static void vjp(convis_pass *p)
 {
-    const sample_args args = args_of(p);
-    sight s = sight_of(p);
+    const sight s = sight_of(p);
+    const sample_args args = args_of(p, *s.rows);
+    const int64_t maps = p->in_shape[0].dim[CONVIS_B];
     void *buffers[] = { s.pixel, s.begin, s.cell, s.weight, (void *)(uintptr_t)p->d_out, p->d_in[0] };
-    if (p->d_in[0]) convis_launch_with(p, "sample_back", *s.rows, p->frames, buffers, &args);
+    if (p->d_in[0]) convis_launch_with(p, maps > 1 ? "sample_back_each" : "sample_back", maps*args.seen, p->frames, buffers, &args);
 }
 
 CONVIS_LAYER_KERNELS(sample)

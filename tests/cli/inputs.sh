@@ -74,6 +74,19 @@ for model in LN LNLN; do
         is  'give what each gives'  cmp apart together
     done
 done
+# Retinas: a cell a pixel, and cells at places of their own. Those of the second movie are numbered after those of the first.
+for model in retina primate; do
+    yes "two movies, $model"        convis run $model ab.npy -o ab.csv --probe bipolar=ab.out.npy -q
+    convis run $model a.npy -o a.csv --probe bipolar=a.out.npy -q;  convis run $model b.npy -o b.csv --probe bipolar=b.out.npy -q
+    { floats a.out.npy; floats b.out.npy; } > apart;  floats ab.out.npy > together
+    is  'give what each gives'      cmp apart together
+    grep -vxFf ab.csv a.csv > missing
+    is  'the first its spikes'      [ ! -s missing ]
+    convis run $model ab.npy -o ab.h5 -q;  convis run $model a.npy -o a.h5 -q
+    convis convert ab.h5 ab.txt;  convis convert a.h5 a.txt
+    is  'of twice the cells'        [ "$(grep -vc '#' ab.txt)" = $((2*$(grep -vc '#' a.txt))) ]
+    is  'each of a number'          [ "$(grep -v '#' ab.txt | cut -d' ' -f2 | sort -u | wc -l)" = "$(grep -vc '#' ab.txt)" ]
+done
 is  'in an array of both'           has_shape ab.out.npy '2, 1, 30, 3, 4'
 yes 'as a data set'                 convis run LN ab.npy -o both.h5 -q
 yes 'which is a movie again'        convis run LN both.h5 -o again.npy -q
