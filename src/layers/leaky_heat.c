@@ -46,13 +46,18 @@ CONVIS_INLINE real heat_second(PARAM k, real x, real w, real before, real v, rea
     return u + k[PART]*((k[FACTOR]*heat_between(before, x, k[SHARE_2]) - r) - u);
 }
 
-/* Elements that have one reference: on a processor the whole span, which is a part of one map. */
+CONVIS_INLINE integer heat_map(PARAM k, integer i) { return i/((integer)k[MAP_W]*(integer)k[MAP_H]); }
+/* Elements that have one reference: on a processor what of the span lies in one map. */
 #ifdef CONVIS_GPU
 #  define HEAT_SPANS(g, count) CONVIS_GROUPS(g, count)
 #else
-#  define HEAT_SPANS(g, count) for (integer g = i0, count = i1 - i0; g < i1; g = i1)
+CONVIS_INLINE integer heat_rest(PARAM k, integer i, integer i1)
+{
+    integer end = (heat_map(k, i) + 1)*((integer)k[MAP_W]*(integer)k[MAP_H]);
+    return (end < i1 ? end : i1) - i;
+}
+#  define HEAT_SPANS(g, count) for (integer g = i0, count = heat_rest(k, g, i1); g < i1; g += count, count = heat_rest(k, g, i1))
 #endif
-CONVIS_INLINE integer heat_map(PARAM k, integer i) { return i/((integer)k[MAP_W]*(integer)k[MAP_H]); }
 
 /* The reference of each map now and after the step. */
 CONVIS_KERNEL4(leaky_heat_follow, PARAM k, IN x, IN now, OUT after)
