@@ -70,6 +70,7 @@ CONVIS_INLINE void bipolar_step(PARAM k, integer i, IN x, OUT y, STATE v, STATE 
     real drive = k[K_LAMBDA]*(k[K_OLD]*before[i] + k[K_NEW]*x[i]);
     if (custom) drive += a[i]*k[K_E] + j[i];
     real low = v_low[i] + (g*old - drive)*(convis_expm1(-k[K_H]*g)/g);
+    if (custom) low = convis_min(convis_max(low, R(-1e18)), R(1e18));      /* what runs away stays a number, and so does its square */
     real now = convis_gather(old, &low), heard = k[K_EXACT] > 0 ? now : old;
     v_low[i] = low;
     v[i] = now;

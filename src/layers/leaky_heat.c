@@ -47,16 +47,17 @@ CONVIS_INLINE real heat_second(PARAM k, real x, real w, real before, real v, rea
 }
 
 CONVIS_INLINE integer heat_map(PARAM k, integer i) { return i/((integer)k[MAP_W]*(integer)k[MAP_H]); }
-/* Elements that have one reference: on a processor what of the span lies in one map. */
+
+/* Elements that have one reference: on a processor as many of the span as are of one map. */
 #ifdef CONVIS_GPU
 #  define HEAT_SPANS(g, count) CONVIS_GROUPS(g, count)
 #else
-CONVIS_INLINE integer heat_rest(PARAM k, integer i, integer i1)
+CONVIS_INLINE integer heat_count(PARAM k, integer i, integer end)
 {
-    integer end = (heat_map(k, i) + 1)*((integer)k[MAP_W]*(integer)k[MAP_H]);
-    return (end < i1 ? end : i1) - i;
+    integer next = (heat_map(k, i) + 1)*(integer)k[MAP_W]*(integer)k[MAP_H];
+    return (next < end ? next : end) - i;
 }
-#  define HEAT_SPANS(g, count) for (integer g = i0, count = heat_rest(k, g, i1); g < i1; g += count, count = heat_rest(k, g, i1))
+#  define HEAT_SPANS(g, count) for (integer g = i0, count = heat_count(k, i0, i1); g < i1; g += count, count = heat_count(k, g, i1))
 #endif
 
 /* The reference of each map now and after the step. */

@@ -124,7 +124,7 @@ CONVIS_INLINE void lif_group(PARAM p, IN x, OUT y, STATE v, STATE wait, STATE a,
     /* One stage a loop, as in convis_normals: where would V be at the end; when did it reach 1, if it did; what comes true. */
     for (integer l = 0; l < CONVIS_GROUP; l++) {
         real g = adapting ? lif_conductance(leak, A[l]) : leak, u = g*(convis_min(W[l], dt) - dt);
-        E[l] = J[l]/g;
+        E[l] = brief ? J[l]*per_leak : J[l]/g;               /* brief: it hardly moves towards it */
         rest_of[l] = low[l] + (V[l] - E[l])*(brief ? lif_brief_expm1(u) : convis_expm1(u));
         end[l] = convis_gather(V[l], &rest_of[l]);
     }
@@ -296,7 +296,7 @@ static void spikes(convis_pass *p, void *sink)
             int count = (int)p->out[t*n + i];
             if (!count) continue;
             convis_real J = p->tape[2][t*n + i], a = p->tape[3][t*n + i], wait = p->tape[1][t*n + i];
-            real per_g = 1/lif_conductance(leak, a), at = lif_first(wait, p->tape[0][t*n + i], J/lif_conductance(leak, a), per_g, dt, brief);
+            real per_g = 1/lif_conductance(leak, a), at = lif_first(wait, p->tape[0][t*n + i], brief ? J*per_g : J/lif_conductance(leak, a), per_g, dt, brief);
             convis_emit(sink, i, t, (double)at);
             if (count == 1) continue;
             u32 frame = (u32)p->frame + (u32)t;

@@ -30,6 +30,7 @@ CONVIS_KERNEL6(luminance_receptor, PARAM k, IN x, STATE p, STATE h, STATE p_low,
     CONVIS_PIXELS(i) {
         real old = p[i], f = k[K_F]*h[i], g = luminance_conductance(k, f);
         real low = p_low[i] + (g*old - (x[i] + f*k[K_EN]))*(convis_expm1(-k[K_H]*g)/g);
+        low = convis_min(convis_max(low, R(-1e30)), R(1e30));        /* what runs away stays a number */
         real now = convis_gather(old, &low), heard = convis_max(k[K_EXACT] > 0 ? now : old, R(0.0));
         p_low[i] = low;
         p[i] = now;
@@ -104,7 +105,7 @@ static const convis_field params[] = {
     CONVIS_BLUR_FIELDS,
     { "tau",      "s",  0.010, 0, 1e3, 0, "time constant of the horizontal cells" },
     { "leak",     "Hz", 10, -1e5, 1e5, 0, "inert leak of the receptors (g0); not 0" },
-    { "feedback", "1",  200, -1e6, 1e6, 0, "horizontal feedback (F)" },
+    { "feedback", "1",  200, -1e6, 1e6, 0, "horizontal feedback (F); negative: it takes leak away" },
     { "nernst",   "1",  0, -1e3, 1e3, 0, "reversal potential of the feedback (E_n)" },
     { "weight",   "1",  0, -1e3, 1e3, 0, "of the horizontal cells in the output" },
     { "exact",    "1",  1, 0, 1, CONVIS_WHOLE | CONVIS_PLAN, "1: second order in dt; 0: VirtualRetina's hand-overs" },
