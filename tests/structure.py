@@ -39,6 +39,7 @@ REGISTRIES = {
     "src/io/spk.c": ["src/io/"],
     "src/io/results.c": ["src/io/"],
     "src/stimuli/stim.c": ["src/stimuli/"],
+    "src/models/open.c": ["src/models/"],                  # what a model can be opened from
     "src/models/presets/presets.c": ["src/models/presets/"],
     "src/learn/loss.c": ["src/learn/losses/"],
     "src/learn/optimizer.c": ["src/learn/optimizers/"],
@@ -86,7 +87,8 @@ def room_of(path):
 
 def library_objects(root, build):
     """{object file: source, from the root}, of the library in single precision; a text that was made from a source counts as it."""
-    sources = {path.stem: str(path.relative_to(root)) for path in sorted((root / "src").rglob("*.[ch]"))}
+    texts = sorted((root / "src").rglob("*.[ch]"), key=lambda path: (path.suffix == ".c", path))
+    sources = {path.stem: str(path.relative_to(root)) for path in texts}
     found = {}
     for entry in json.loads((build / "compile_commands.json").read_text()):
         target = entry["output"].split("/")[1] if entry["output"].startswith("src/") else ""
