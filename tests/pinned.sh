@@ -15,6 +15,6 @@ if [ ! -d "$home/locale" ]; then                 # of one locale, `comma`: as C,
     chmod 755 "$made"
     mv -T "$made" "$home/locale" 2> /dev/null || rm -rf "$made"                  # another test may have been faster
 fi
-export HOME="$home" LOCPATH="$home/locale" LC_ALL=C TZ=UTC MALLOC_PERTURB_=165
+export HOME="$home" CONVIS_TEST_LOCALES="$home/locale" LC_ALL=C TZ=UTC MALLOC_PERTURB_=165
 umask 022
 exec "$@"
