@@ -15,7 +15,11 @@
         convis_status must_ = (call);                                                                             \
         if (must_) fail_msg("%s: %s (%s)", #call, convis_message(context), convis_strerror(must_));                \
     } while (0)
-#define refused(context, expected, part, call) assert_refused(context, expected, part, call, #call, __FILE__, __LINE__)
+#define refused(context, expected, part, call)                                                                    \
+    do {                                                                                                          \
+        convis_status refused_ = (call);                 /* first: it may be what makes the context */            \
+        assert_refused(context, expected, part, refused_, #call, __FILE__, __LINE__);                             \
+    } while (0)
 void assert_refused(const convis_context *, convis_status expected, const char *part, convis_status found, const char *call,
                     const char *file, int line);
 
