@@ -231,11 +231,12 @@ def place_faults(root):
 
 FORBIDDEN = {"abort", "exit", "_exit", "quick_exit", "printf", "vprintf", "puts", "putchar", "perror", "stdout", "stderr",
              "__printf_chk", "__assert_fail"}
+CHILDREN = {"src/device/judge.c": {"_exit"}}               # ends the child process in which drivers are tried
 
 
 def print_faults(wanted):
     for source, names in sorted(wanted.items()):
-        for name in sorted(names & FORBIDDEN):
+        for name in sorted(names & FORBIDDEN - CHILDREN.get(source, set())):
             yield f"{source} uses {name}: the library never prints, aborts or exits"
 
 
