@@ -120,7 +120,7 @@ CONVIS_KERNEL7(gain_control_ask, PARAM k, IN heard, IN dy, STATE dv, IN da, OUT 
 
 /* And after it. w: what arrives at Q; part: what pixel i adds to the gradients of parameters, CONVIS_GROUP apart. */
 CONVIS_INLINE void bipolar_back(PARAM k, integer i, IN x, IN v, IN a, IN before, IN j, IN heard, IN w, IN q, STATE dv, STATE da,
-                                STATE dbefore, STATE dj, OUT dx, real *restrict part, int exact, int custom, int square)
+                                STATE dbefore, STATE dj, OUT dx, OUT dv_low, real *restrict part, int exact, int custom, int square)
 {
     real g = conductance(k, a[i], custom), per_g = 1/g, gone = convis_expm1(-k[K_H]*g), att = 1 + gone;
     real signal = k[K_OLD]*before[i] + k[K_NEW]*x[i], drive = k[K_LAMBDA]*signal, to_heard;
@@ -158,6 +158,7 @@ CONVIS_INLINE void bipolar_back(PARAM k, integer i, IN x, IN v, IN a, IN before,
     dx[i] += k[K_NEW]*to_signal + whole;
     dbefore[i] = (dbefore[i] - whole) + k[K_OLD]*to_signal;
     dv[i] = at_v*att + (exact ? R(0.0) : to_heard);
+    dv_low[i] = at_v;
     real at_a = (1 - k[K_BA])*da[i] + to_g;
     if (custom) {
         part[S_E*CONVIS_GROUP] = to_drive*a[i];
@@ -170,9 +171,9 @@ CONVIS_INLINE void bipolar_back(PARAM k, integer i, IN x, IN v, IN a, IN before,
 /* The parts go through a small array, as a compiler would not believe that the rows of `sums` are apart. */
 #define BACK(exact, custom, square)                                                                                             \
     for (integer l = 0; l < count; l++)                                                                                         \
-        bipolar_back(k, g + l, x, v, a, before, j, heard, w, q, dv, da, dbefore, dj, dx, part + l, exact, custom, square)
-CONVIS_KERNEL15(gain_control_back, PARAM k, IN x, IN v, IN a, IN before, IN j, IN heard, IN w, IN q, STATE dv, STATE da, STATE dbefore,
-                STATE dj, OUT dx, OUT sums)
+        bipolar_back(k, g + l, x, v, a, before, j, heard, w, q, dv, da, dbefore, dj, dx, dv_low, part + l, exact, custom, square)
+CONVIS_KERNEL16(gain_control_back, PARAM k, IN x, IN v, IN a, IN before, IN j, IN heard, IN w, IN q, STATE dv, STATE da, STATE dbefore,
+                STATE dj, OUT dx, OUT sums, OUT dv_low)
 {
     int exact = k[K_EXACT] > 0, custom = k[K_CUSTOM] > 0, square = k[K_P] == 2 && k[K_TH] >= 0;
     real part[S_COUNT*CONVIS_GROUP];
@@ -394,12 +395,13 @@ static void vjp(convis_pass *p)
             void *dy = (void *)(uintptr_t)(p->d_out + t*n), *j = taped_j(p, m, t, s), *sums = p->d_map + TAU*n;
             void *heard = !(k[K_EXACT] > 0) ? v : s < m - 1 ? taped_v(p, m, t, s + 1) : p->out + t*n;
             back.y = taped_q(p, m, t, s);
+            if (!t && !s) {                                  /* they come to A and J as they are, as V_low to V */
+                convis_copy_rows(p, da, p->d_state[A_LOW]);
+                convis_copy_rows(p, dj, p->d_state[J_LOW]);
+            }
             convis_blur_back_run(p, neighbourhood(p), &back, "gain_control_ask", (void *[]){ k, heard, dy, dv, da, g, q },
-                "gain_control_back", (void *[]){ k, x, v, a, before, j, heard, g, q, dv, da, dbefore, dj, dx, sums });
+                "gain_control_back", (void *[]){ k, x, v, a, before, j, heard, g, q, dv, da, dbefore, dj, dx, sums, p->d_state[V_LOW] });
         }
-    convis_copy_rows(p, dv, p->d_state[V_LOW]);              /* parts of V, A and J */
-    convis_copy_rows(p, da, p->d_state[A_LOW]);
-    convis_copy_rows(p, dj, p->d_state[J_LOW]);
 }
 
 CONVIS_LAYER_KERNELS(gain_control)

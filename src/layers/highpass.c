@@ -55,7 +55,8 @@ CONVIS_KERNEL10(highpass_adjoint, PARAM p, IN x, IN y, TAPE tape, IN dy, STATE d
         dmap[map_size + i] -= now*dy[t*n + i];
         dx[t*n + i] += dy[t*n + i] + d*g + dbefore[i];
         dbefore[i] = (b - d)*g;
-        dlow[i] = dm[i] = (1 - b)*g;                            /* low is a part of m */
+        dm[i] = (1 - b)*g;
+        dlow[i] = g;                                             /* it comes to m as it is */
     }
 }
 

@@ -71,7 +71,7 @@ CONVIS_KERNEL4(leaky_heat_follow, PARAM k, IN x, IN now, OUT after)
     }
 }
 
-CONVIS_KERNEL2(leaky_heat_keep, IN from, OUT to) { CONVIS_PIXELS(m) to[m] = from[m]; }
+CONVIS_KERNEL3(leaky_heat_keep, PARAM k, IN from, OUT to) { CONVIS_PIXELS(m) to[m] = k[FOLLOW] > 0 ? from[m] : R(0.0); }
 
 CONVIS_KERNEL6(leaky_heat_mix, PARAM k, IN x, STATE w, IN before, IN now, IN after)
 {
@@ -189,7 +189,7 @@ CONVIS_KERNEL3(leaky_heat_map_sums, PARAM k, IN rows, OUT dr)
     CONVIS_PIXELS(m) {
         real sum = 0;
         for (integer j = 0; j < h; j++) sum += rows[m*h + j];
-        dr[m] = sum;
+        dr[m] = k[FOLLOW] > 0 ? sum : R(0.0);
     }
 }
 
@@ -352,7 +352,7 @@ static void forward(convis_pass *p)
     int64_t n = convis_elements(p->out_shape);
     convis_real *w = p->state[0], *v = p->scratch, *now = small_scratch(p) + 2*p->thread*planes(p), *after = now + planes(p);
     void *k = p->constants, *before = p->state[1];
-    convis_launch_rows(p, "leaky_heat_keep", one_each(p, 1), 0, 1, (void *[]){ p->state[2], now });
+    convis_launch_rows(p, "leaky_heat_keep", one_each(p, 1), 0, 1, (void *[]){ k, p->state[2], now });
     if (p->tape[0]) {
         charge(p, w, now, p->tape[0]);
         convis_copy_rows(p, before, p->tape[0] + n);
@@ -374,7 +374,7 @@ static void forward(convis_pass *p)
         before = x;
     }
     if (before != p->state[1]) convis_copy_rows(p, before, p->state[1]);
-    if (p->thread == 0) convis_launch_rows(p, "leaky_heat_keep", one_each(p, 1), 0, 1, (void *[]){ now, p->state[2] });
+    if (p->thread == 0) convis_launch_rows(p, "leaky_heat_keep", one_each(p, 1), 0, 1, (void *[]){ k, now, p->state[2] });
 }
 
 static void vjp(convis_pass *p)

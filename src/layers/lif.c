@@ -239,8 +239,8 @@ CONVIS_KERNEL15(lif_adjoint, PARAM p, IN x, IN y, TAPE tape_v, TAPE tape_wait, T
             part[DELTA*CONVIS_GROUP + l] = adapting ? da[i]*Y : R(0.0);
             part[TAU*CONVIS_GROUP + l] = at_a*A*decay_slope;
             part[REVERSAL*CONVIS_GROUP + l] = at_J*A;
-            dlow[i] = (1 - hears)*dv[i] + at_u*(1 + moved[l]);  /* a part of V, which is drawn anew where it begins */
-            dv[i] = begins*dlow[i];
+            dlow[i] = (1 - hears)*dlow[i] + at_u;                /* it comes to V as it is, or waits with it */
+            dv[i] = begins*((1 - hears)*dv[i] + at_u*(1 + moved[l]));
             dwait[i] = W > 0 ? (1 - hears)*dwait[i] + at_exponent*g*hears : R(0.0);
             da[i] = adapting ? decay*at_a + at_noisy : da[i];
             dx[t*n + i] += exact ? R(0.5)*at_J + dbefore[i] : at_J;

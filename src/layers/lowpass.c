@@ -100,7 +100,8 @@ CONVIS_KERNEL10(lowpass_adjoint, PARAM p, IN x, IN y, TAPE tape, IN dy, STATE ds
             for (integer l = 0; l < count; l++) {
                 integer i = g0 + l;
                 dmap[i] += g[l]*(dnew*now[(j - 1)*CONVIS_GROUP + l] + dold*old[(j - 1)*map_size + l] - db*old[j*map_size + l]);
-                dlow[j*map_size + i] = ds[j*map_size + i] = (1 - b)*g[l] + part[l];
+                ds[j*map_size + i] = (1 - b)*g[l] + part[l];
+                dlow[j*map_size + i] = g[l];
                 part[l] = with_old*g[l];
                 g[l] = ds[(j - 1)*map_size + i] + with_new*g[l];
             }
@@ -110,7 +111,8 @@ CONVIS_KERNEL10(lowpass_adjoint, PARAM p, IN x, IN y, TAPE tape, IN dy, STATE ds
             dmap[i] += hold == 2 ? g[l]*((db - dd)*heard[l] + dd*gain*u - db*old[l]) : g[l]*db*(gain*u - old[l]);
             dmap[2*map_size + i] += into*u;
             dx[t*n + i] += into*gain;
-            dlow[i] = ds[i] = (1 - b)*g[l] + part[l];           /* low is a part of s */
+            ds[i] = (1 - b)*g[l] + part[l];
+            dlow[i] = g[l];                                      /* it comes to s as it is */
             dbefore[i] = hold == 2 ? (b - d)*g[l] : R(0.0);
         }
     }

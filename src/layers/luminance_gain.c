@@ -69,7 +69,7 @@ CONVIS_KERNEL5(luminance_ask, PARAM k, IN heard, IN dh, OUT g, OUT q)
 }
 
 /* And after it. w: what arrives at S. */
-CONVIS_KERNEL11(luminance_back, PARAM k, IN x, IN p, IN h, IN heard, IN w, IN q, STATE dp, STATE dh, OUT dx, OUT sums)
+CONVIS_KERNEL12(luminance_back, PARAM k, IN x, IN p, IN h, IN heard, IN w, IN q, STATE dp, STATE dh, OUT dx, OUT sums, OUT dp_low)
 {
     real part[S_COUNT*CONVIS_GROUP];
     CONVIS_GROUPS(g0, count) {
@@ -85,6 +85,7 @@ CONVIS_KERNEL11(luminance_back, PARAM k, IN x, IN p, IN h, IN heard, IN w, IN q,
             part[S_F*CONVIS_GROUP + l] = to_f*h[i];
             part[S_EN*CONVIS_GROUP + l] = to_drive*f;
             dx[i] += to_drive;
+            dp_low[i] = at_p;
             dp[i] = k[K_EXACT] > 0 ? at_p*att : at_p*att + to_heard;
             dh[i] = (1 - k[K_B])*dh[i] + k[K_F]*to_f;
         }
@@ -249,12 +250,11 @@ static void vjp(convis_pass *p)
         for (int s = m - 1; s >= 0; s--) {
             convis_real *before = taped(p, P, t, s), *heard = p->param[EXACT] > 0 ? taped(p, P, t, s + 1) : before;
             back.y = taped(p, BLURRED, t, s);
+            if (!t && !s) convis_copy_rows(p, dh, p->d_state[3]);       /* it comes to H as it is, as P_low to P */
             convis_blur_back_run(p, neighbourhood(p), &back, "luminance_ask", (void *[]){ k, heard, dh, g, q },
-                "luminance_back", (void *[]){ k, x, before, taped(p, H, t, s), heard, g, q, dp, dh, dx, sums });
+                "luminance_back", (void *[]){ k, x, before, taped(p, H, t, s), heard, g, q, dp, dh, dx, sums, p->d_state[2] });
         }
     }
-    convis_copy_rows(p, dp, p->d_state[2]);                  /* parts of P and H */
-    convis_copy_rows(p, dh, p->d_state[3]);
 }
 
 CONVIS_LAYER_KERNELS(luminance_gain)
