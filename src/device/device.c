@@ -257,7 +257,7 @@ static void *compile(convis_device *d, const char *name, const char *text)
 
 convis_program *convis_device_program(convis_device *d, const char *name, const char *const *source, const convis_kernel *kernels)
 {
-    for (convis_program *p = d->programs; p; p = p->next) if (p->of == source) return p;
+    for (convis_program *p = d->programs; p; p = p->next) if (p->of == source && p->kernels == kernels) return p;
     if (convis_device_sync(d)) return NULL;
     convis_program *p = convis_obtain(d->context, sizeof *p);
     if (p && (p->text = join(d->context, source)) && (p->handle = compile(d, name, p->text))) {
