@@ -184,7 +184,7 @@ static int open_all(struct fit *f)
     if (cli_model_output(&f->model, f->output, f->path, sizeof f->path)) return 1;
     f->options.output = f->path;
     if (f->fresh && f->options.checkpoint) unlink(f->options.checkpoint);
-    if (want_all(f)) return 1;
+    if (want_all(f) || fit_remember(f)) return 1;
     return f->report_folder && fit_prepare(f) ? 1 : 0;
 }
 
@@ -271,6 +271,7 @@ int cli_fit(int argc, char **argv)
     }
     free(command);
     free(f->history);
+    free(f->before);
     convis_recording_close(&f->recording);
     cli_model_close(&f->model);
     convis_close(&f->context);

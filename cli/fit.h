@@ -23,6 +23,7 @@ struct fit {
     convis_context   *context;
     convis_recording *recording;
     convis_recording_info info;
+    double     *before;                                  /* of every parameter: its number, or an array's root mean square */
     char        path[128], heard[128];                   /* of the output, and of what its layer hears if that is static; or "" */
 
     /* done */
@@ -34,6 +35,8 @@ struct fit {
 
 /* Before the fit plans the model, for a report folder: it is made, and f->heard found and kept. */
 int fit_prepare(struct fit *);
-/* The table of scores on standard output, and the figures if a folder was asked for. 0, or 1 after the sentence. */
+/* The numbers as they are before the fit. */
+int fit_remember(struct fit *);
+/* What was fitted, before and after, then the table of scores on standard output, and the figures if a folder was asked for. 0, or 1 after the sentence. */
 int fit_tell(struct fit *);
 #endif

@@ -1,4 +1,4 @@
-/* fit_report.c - what a fit has to tell: scores of the training and the held-out part, and figures. */
+/* fit_report.c - what a fit has to tell: the numbers that it fitted, scores of the training and the held-out part, and figures. */
 #include "fit.h"
 #include "scores.h"
 #include <convis/io.h>
@@ -66,6 +66,64 @@ static int load(struct fit *f, data *d)
         return cli_fail("out of memory: %lld numbers", (long long)numbers);
     if (*f->heard && convis_predict(f->model.model, f->recording, f->heard, f->options.chunk, d->heard)) return cli_report(f->context);
     return convis_predict(f->model.model, f->recording, f->path, f->options.chunk, d->p) ? cli_report(f->context) : 0;
+}
+
+/* ---- The numbers that were fitted ---- */
+
+/* A number, or the root mean square of an array's; NaN of one that is filled in later. */
+static int size_of(const struct fit *f, const convis_item *p, double *size)
+{
+    *size = p->value;
+    if (!p->array) return 0;
+    double *values = malloc((size_t)(p->count + 1)*sizeof *values), sum = 0;
+    if (!values) return cli_fail("out of memory: %lld numbers", (long long)p->count);
+    convis_status status = p->count ? convis_get_array(f->model.model, p->path, values, p->count) : CONVIS_OK;
+    for (int64_t k = 0; k < p->count && !status; k++) sum += values[k]*values[k];
+    *size = p->count ? sqrt(sum/(double)p->count) : NAN;
+    free(values);
+    return status ? cli_report(f->context) : 0;
+}
+
+int fit_remember(struct fit *f)
+{
+    convis_item p;
+    int count = 0, status = 0;
+    while (convis_list(f->model.model, CONVIS_PARAMETER, count, &p)) count++;
+    if (!(f->before = malloc((size_t)(count + 1)*sizeof *f->before))) return cli_fail("out of memory: %d numbers", count);
+    for (int k = 0; k < count && !status; k++) {
+        convis_list(f->model.model, CONVIS_PARAMETER, k, &p);
+        status = size_of(f, &p, &f->before[k]);
+    }
+    return status;
+}
+
+/* By its setting's name where an alias leads from that to it: what --set takes. */
+static const char *name_of(const struct fit *f, const char *path, convis_item *alias)
+{
+    char value[64];
+    for (int k = 0; convis_list(f->model.model, CONVIS_ALIAS, k, alias); k++)
+        if (!strcmp(alias->target, path) && !convis_recipe_get(f->model.recipe, alias->path, value, sizeof value)) return alias->path;
+    return path;
+}
+
+static int print_numbers(struct fit *f)
+{
+    convis_item p, alias;
+    cli_table table = { 0 };
+    char before[32], after[32], size[48];
+    double now;
+    for (int k = 0; convis_list(f->model.model, CONVIS_PARAMETER, k, &p); k++) {
+        if (!p.wanted) continue;
+        if (size_of(f, &p, &now)) return 1;
+        if (!table.rows) cli_table_row(&table, 5, "fitted", "before", "after", "", "");
+        snprintf(before, sizeof before, isfinite(f->before[k]) ? "%.6g" : "", f->before[k]);
+        snprintf(after, sizeof after, "%.6g", now);
+        snprintf(size, sizeof size, "root mean square of %lld", (long long)p.count);
+        cli_table_row(&table, 5, name_of(f, p.path, &alias), before, after, p.unit && strcmp(p.unit, "1") ? p.unit : "", p.array ? size : "");
+    }
+    cli_table_print(&table, stdout);
+    putchar('\n');
+    return 0;
 }
 
 /* ---- Scores ---- */
@@ -211,7 +269,8 @@ static int draw_all(struct fit *f, const data *d)
 int fit_tell(struct fit *f)
 {
     data d = { 0 };
-    int status = load(f, &d);
+    int status = print_numbers(f);
+    if (!status) status = load(f, &d);
     if (!status) status = print_scores(f, &d);
     if (!status && f->report_folder) status = draw_all(f, &d);
     free(d.p);

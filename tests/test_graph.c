@@ -283,7 +283,7 @@ static void refused_graphs(void **state)
         { "extends: retinaa\n", CONVIS_ENAME, "retinaa" },
         { "extends: retina\nset: {opl.center.tua: 1}\n", CONVIS_ENAME,
           ":2:23: 'opl.center.tua': no such setting; did you mean opl.center.tau?" },
-        { "extends: retina\ndt: 1\n", CONVIS_ENAME, "'dt' beside extends, expected title, set, layers, output or aliases" },
+        { "extends: retina\ndt: 1\n", CONVIS_ENAME, "'dt' beside extends, expected title, set, parameters, layers, output or aliases" },
         { "retina: {dt: 0}\n", CONVIS_EINVAL, ":1:14: dt: 0 s, expected more than 0 s" },
         { "retina: {ganglion_0.sign: 1, ganglion_1.units: {x: [1], y: [1]}}\n", CONVIS_ENAME,
           "ganglion_1.units: expected ganglion_0.units" },

@@ -30,10 +30,10 @@ static convis_status only(const struct convis_yaml *y, const struct convis_yaml_
 static convis_status read_retina(const struct convis_graph_reading *how, const struct convis_yaml_node *root,
                                  const struct convis_yaml_node *settings, struct convis_graph *g)
 {
-    static const char *const OTHERS[] = { "title", NULL };
+    static const char *const OTHERS[] = { "title", "parameters", NULL };
     convis_context *c = how->y->context;
     struct convis_retina r;
-    convis_status status = only(how->y, root, "retina", OTHERS, "title");
+    convis_status status = only(how->y, root, "retina", OTHERS, "title or parameters");
     if (status) return status;
     convis_retina_init(&r);
     status = convis_graph_of_retina(c, &r, g);
@@ -46,8 +46,8 @@ static convis_status read_retina(const struct convis_graph_reading *how, const s
 static convis_status read_extension(const struct convis_graph_reading *how, const struct convis_yaml_node *root,
                                     const struct convis_yaml_node *base, struct convis_graph *g)
 {
-    static const char *const OTHERS[] = { "title", "set", "layers", "output", "aliases", NULL };
-    convis_status status = only(how->y, root, "extends", OTHERS, "title, set, layers, output or aliases");
+    static const char *const OTHERS[] = { "title", "set", "parameters", "layers", "output", "aliases", NULL };
+    convis_status status = only(how->y, root, "extends", OTHERS, "title, set, parameters, layers, output or aliases");
     if (!status) status = how->open(how->y, how->path, base, how->depth + 1, how->warnings, g);
     return status ? status : convis_graph_read_changes(how, root, g);
 }

@@ -62,19 +62,19 @@ static int same_array(const model_layer *a, const model_layer *b, int k)
     return a->param[k] == b->param[k] && (!a->param[k] || !memcmp(a->array[k], b->array[k], (size_t)a->param[k]*sizeof(double)));
 }
 
-/* What is not as in `plain`, the model of the recipe alone. */
+/* What is not as in `plain`, the model of the recipe alone (NULL: everything): numbers as lines, arrays to the file. */
 static void store_changes(convis_store *s, const convis_model *m, const convis_model *plain, FILE *lines)
 {
     char number[CONVIS_TEXT_NUMBER], name[2*NAME_SIZE];
     for (int j = 0; j < m->count; j++) {
-        const model_layer *l = &m->layers[j], *was = &plain->layers[j];
+        const model_layer *l = &m->layers[j], *was = plain ? &plain->layers[j] : NULL;
         for (int k = 0; k < l->params; k++) {
             const unsigned flags = l->fields[k].flags;
-            if (flags & CONVIS_ARRAY && !same_array(l, was, k)) {
+            if (flags & CONVIS_ARRAY && l->param[k] && (!was || !same_array(l, was, k))) {
                 const int64_t count = (int64_t)l->param[k];
                 snprintf(name, sizeof name, "arrays/%s.%s", l->name, l->fields[k].name);
                 convis_store_numbers(s, name, 1, &count, l->array[k]);
-            } else if (!(flags & (CONVIS_ARRAY | CONVIS_TEXT)) && l->param[k] != was->param[k]) {
+            } else if (!(flags & (CONVIS_ARRAY | CONVIS_TEXT)) && (!was || l->param[k] != was->param[k])) {
                 convis_text_print(number, l->param[k]);
                 fprintf(lines, "%s.%s %s\n", l->name, l->fields[k].name, number);
             }
@@ -82,29 +82,47 @@ static void store_changes(convis_store *s, const convis_model *m, const convis_m
     }
 }
 
+/* The model of the recipe for the size that m was planned for. */
+static convis_status plain_model(const struct convis_graph *g, const convis_model *m, convis_model **plain)
+{
+    convis_context *c = m->context;
+    struct convis_graph flat;
+    convis_status status = convis_graph_flat(c, g, m->chunk.dim[CONVIS_X], m->chunk.dim[CONVIS_Y], NULL, &flat);
+    if (status) return status;
+    status = convis_graph_build(c, &flat, plain);
+    convis_graph_clear(c, &flat);
+    if (!status && (*plain)->count != m->count)
+        status = convis_fail(c, CONVIS_EINVAL, "saving: the model has %d layers, its recipe %d; expected those that belong together",
+                             m->count, (*plain)->count);
+    return status;
+}
+
+/* The recipe with the model's numbers as they are now: as settings, where there are such, else as lines. */
 static convis_status store_sized(convis_store *s, const convis_recipe *r, const convis_model *m)
 {
     convis_context *c = m->context;
-    struct convis_graph flat = { .layers = 0 };
+    convis_recipe now = { .context = c };
     convis_model *plain = NULL;
     char *text = NULL, *lines = NULL;
     convis_text_out out;
-    convis_status status = convis_recipe_text(r, &text);
-    if (!status && m->planned) status = convis_graph_flat(c, &r->graph, m->chunk.dim[CONVIS_X], m->chunk.dim[CONVIS_Y], NULL, &flat);
-    if (!status && m->planned) status = convis_graph_build(c, &flat, &plain);
-    if (!status && plain && plain->count != m->count)
-        status = convis_fail(c, CONVIS_EINVAL, "saving: the model has %d layers, its recipe %d; expected those that belong together",
-                             m->count, plain->count);
+    convis_status status = convis_graph_copy(c, &r->graph, &now.graph);
+    if (status) return status;
+    convis_graph_drop_kept(c, &now.graph);               /* the model has them */
+    if (m->planned) status = plain_model(&now.graph, m, &plain);
     if (!status && !(status = convis_text_begin(c, &out))) {
-        if (plain) store_changes(s, m, plain, out.file);
+        store_changes(s, m, plain, out.file);
         status = convis_text_end(&out, CONVIS_OK, &lines);
     }
+    if (!status) status = convis_graph_set_lines(c, &now.graph, "parameters", lines);
+    if (!status) status = convis_recipe_text(&now, &text);
     if (!status) convis_store_text(s, "model", text);
-    if (!status && *lines) convis_store_text(s, "parameters", lines);
+    const char *kept = status ? NULL : convis_recipe_parameters(&now);
+    if (kept) convis_store_text(s, "parameters", kept);
+    convis_release(c, now.parameters);
     convis_release(c, lines);
     convis_release(c, text);
     convis_model_free(&plain);
-    convis_graph_clear(c, &flat);
+    convis_graph_clear(c, &now.graph);
     return status;
 }
 

@@ -242,6 +242,12 @@ convis_status convis_graph_add_array(convis_context *c, struct convis_graph *g, 
 {
     convis_status status = CONVIS_OK;
     if (strlen(path) >= sizeof g->array->path) status = convis_fail(c, CONVIS_ENAME, "'%.60s...': too long for a path", path);
+    for (int k = 0; k < g->arrays && !status; k++)       /* instead of an earlier one */
+        if (!strcmp(g->array[k].path, path)) {
+            convis_value_free(c, &g->array[k].value);
+            g->array[k].value = *v;
+            return CONVIS_OK;
+        }
     if (!status) status = convis_grow(c, (void **)&g->array, g->arrays, &g->array_room, sizeof *g->array);
     if (status) {
         convis_value_free(c, v);

@@ -50,6 +50,8 @@ struct convis_preset_kind {
     convis_status (*set)  (convis_context *, void *settings, const char *path, const char *value);     /* ENAME: no such setting */
     convis_status (*get)  (convis_context *, const void *settings, const char *path, char *value, size_t size);
     int           (*list) (const void *settings, int index, convis_setting *);                         /* 0 past the last */
+    /* Of sized ones: a parameter of a layer to come as the setting from which it follows. ENAME, without a sentence: none does. */
+    convis_status (*take) (convis_context *, void *settings, const char *path, double value);
     /* The layers, aliases, cells, dt and past of a graph that is empty; width and height count if it is sized. */
     convis_status (*layers)(convis_context *, const void *settings, int64_t width, int64_t height, struct convis_warnings *,
                             struct convis_graph *);
@@ -158,9 +160,11 @@ convis_status convis_units_check(convis_context *, const convis_unit *, int64_t 
 /* Lines "PATH VALUE" and "PATH[INDEX] VALUE"; name begins sentences. On any fault nothing is set. */
 convis_status convis_graph_set_lines(convis_context *, struct convis_graph *, const char *name, const char *text);
 /* The values of a parameter from outside, such as a file of arrays. ENAME when there is no such path. */
+convis_status convis_graph_set_value(convis_context *, struct convis_graph *, const char *path, struct convis_value *);     /* takes it */
 convis_status convis_graph_set_array(convis_context *, struct convis_graph *, const char *path, const convis_array *);
 /* An array that was kept until there are layers; they are those of the size for which it was kept. */
 convis_status convis_graph_set_kept(convis_context *, struct convis_graph *, const struct convis_graph_array *);
+void          convis_graph_drop_kept(convis_context *, struct convis_graph *);   /* lines and arrays, of models within too */
 /* The lines that are kept in it and in models within, with full paths; NULL: none. Release with convis_release. */
 convis_status convis_graph_kept_lines(convis_context *, const struct convis_graph *, char **lines);
 

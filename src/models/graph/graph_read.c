@@ -553,12 +553,32 @@ convis_status convis_graph_read(const struct convis_graph_reading *how, const no
     return status;
 }
 
+/* {bipolar.substep: 0.0005, ganglion_0.cells.x: [1, 2]}: parameters of layers, also of those that are made later. */
+static convis_status read_parameters(const struct reader *r, const node *map)
+{
+    convis_status status = CONVIS_OK;
+    if (map->kind != CONVIS_NODE_MAP) return convis_yaml_fail(r->y, map, CONVIS_EFORMAT, "parameters: expected paths and their values");
+    for (const node *n = map->first; n && !status; n = n->next) {
+        char line[4*CONVIS_GRAPH_NAME];
+        struct convis_value v = { .kind = CONVIS_VALUE_NUMBER };
+        double number;
+        if (convis_yaml_number(n, &number)) {
+            snprintf(line, sizeof line, "%.200s %.60s\n", n->name, n->text);
+            status = convis_graph_set_lines(r->c, r->g, "parameters", line);
+        } else if (!(status = read_array(r, n, n->name, &v))) status = convis_graph_set_value(r->c, r->g, n->name, &v);
+        else convis_value_free(r->c, &v);
+        if (status) status = convis_yaml_blame(r->y, n, status);
+    }
+    return status;
+}
+
 convis_status convis_graph_read_changes(const struct convis_graph_reading *how, const node *root, struct convis_graph *g)
 {
     struct reader r = { how->y, how->y->context, how->path, g, how };
     const node *n;
     convis_status status = CONVIS_OK;
     if ((n = convis_yaml_find(root, "set"))) status = convis_graph_read_settings(how, n, g);
+    if (!status && (n = convis_yaml_find(root, "parameters"))) status = read_parameters(&r, n);
     const int grows = convis_yaml_find(root, "layers") || convis_yaml_find(root, "output") || convis_yaml_find(root, "aliases");
     if (!status && grows) status = convis_graph_extend(r.c, g);
     if (!status && convis_yaml_find(root, "layers")) {

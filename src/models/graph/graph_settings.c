@@ -250,31 +250,38 @@ convis_status convis_graph_set(convis_context *c, struct convis_graph *g, const 
     return blame_within(c, path, rest, set_here(c, home, rest, value));
 }
 
-convis_status convis_graph_set_array(convis_context *c, struct convis_graph *g, const char *path, const convis_array *a)
+convis_status convis_graph_set_value(convis_context *c, struct convis_graph *g, const char *path, struct convis_value *v)
 {
     struct convis_graph_layer *l = NULL;
     struct convis_rows rows;
-    struct convis_value v = { .kind = CONVIS_VALUE_NUMBER };
     convis_field f = { 0 };
-    int64_t count = 1;
-    for (int k = 0; k < a->dims; k++) count *= a->dim[k];
-    convis_status status = CONVIS_OK;
     g = home_of(g, path, &path);
-    if (is_sized(g)) {
-        status = convis_value_of_array(c, a, &v);
-        if (!status) return convis_graph_add_array(c, g, path, &v);
-        convis_value_free(c, &v);
+    if (is_sized(g)) return convis_graph_add_array(c, g, path, v);
+    convis_status status = locate(c, g, path, &l, &f, &rows);
+    const int is_array = (f.flags & CONVIS_ARRAY) != 0;
+    if (!status && !is_array && v->count != 1)
+        status = convis_fail(c, CONVIS_ESHAPE, "%s: %lld values, expected one", path, (long long)v->count);
+    if (status) {
+        convis_value_free(c, v);
         return status;
     }
-    status = locate(c, g, path, &l, &f, &rows);
-    if (status) return status;
-    snprintf(v.name, sizeof v.name, "%s", f.name);
-    const int is_array = (f.flags & CONVIS_ARRAY) != 0;
-    if (!is_array && count != 1) return convis_fail(c, CONVIS_ESHAPE, "%s: %lld values, expected one", path, (long long)count);
-    if (is_array) status = convis_value_of_array(c, a, &v);
-    else v.number = a->data[0];
-    if (!status) status = convis_graph_put(c, l, &v);
+    snprintf(v->name, sizeof v->name, "%s", f.name);
+    if (!is_array) {
+        v->kind = CONVIS_VALUE_NUMBER;
+        v->number = v->array[0];
+        convis_value_free(c, v);
+    }
+    status = convis_graph_put(c, l, v);
     return status || !is_array ? status : convis_graph_fit(c, l, convis_graph_value(l, f.name), 1);
+}
+
+convis_status convis_graph_set_array(convis_context *c, struct convis_graph *g, const char *path, const convis_array *a)
+{
+    struct convis_value v = { .kind = CONVIS_VALUE_ARRAY };
+    convis_status status = convis_value_of_array(c, a, &v);
+    if (!status) return convis_graph_set_value(c, g, path, &v);
+    convis_value_free(c, &v);
+    return status;
 }
 
 convis_status convis_graph_set_kept(convis_context *c, struct convis_graph *g, const struct convis_graph_array *a)
@@ -297,9 +304,15 @@ convis_status convis_graph_set_kept(convis_context *c, struct convis_graph *g, c
 
 /* ---- Lines of parameters ---- */
 
-/* Kept until there are layers; later lines win. */
+/* Kept until there are layers, instead of an earlier one. */
 static convis_status keep_line(convis_context *c, struct convis_graph *g, const char *path, const char *number)
 {
+    const size_t length = strlen(path);
+    for (char *line = g->lines; line && *line;) {
+        char *next = line + strcspn(line, "\n") + 1;
+        if (!strncmp(line, path, length) && line[length] == ' ') memmove(line, next, strlen(next) + 1);
+        else line = next;
+    }
     const size_t before = g->lines ? strlen(g->lines) : 0, more = strlen(path) + strlen(number) + 3;
     char *all = convis_obtain(c, before + more);
     if (!all) return CONVIS_ENOMEM;
@@ -308,6 +321,14 @@ static convis_status keep_line(convis_context *c, struct convis_graph *g, const 
     convis_release(c, g->lines);
     g->lines = all;
     return CONVIS_OK;
+}
+
+void convis_graph_drop_kept(convis_context *c, struct convis_graph *g)
+{
+    convis_release(c, g->lines);
+    g->lines = NULL;
+    while (g->arrays > 0) convis_value_free(c, &g->array[--g->arrays].value);
+    for (int j = 0; j < g->layers; j++) if (g->layer[j].model) convis_graph_drop_kept(c, g->layer[j].model);
 }
 
 convis_status convis_graph_kept_lines(convis_context *c, const struct convis_graph *g, char **lines)
@@ -369,7 +390,10 @@ static convis_status set_element(convis_context *c, struct convis_graph *g, cons
 static convis_status set_line(convis_context *c, struct convis_graph *g, const char *path, const char *number, double value)
 {
     g = home_of(g, path, &path);
-    if (is_sized(g)) return keep_line(c, g, path, number);
+    if (is_sized(g)) {                                   /* a setting, where one says it */
+        if (!strchr(path, '[') && !g->kind->take(c, g->settings, path, value)) return CONVIS_OK;
+        return keep_line(c, g, path, number);
+    }
     char name[160], *end;
     const char *bracket = strchr(path, '[');
     size_t length = bracket ? (size_t)(bracket - path) : strlen(path);

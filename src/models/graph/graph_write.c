@@ -172,12 +172,32 @@ static convis_status put_rest(convis_context *c, FILE *f, int indent, const stru
     return convis_graph_put_units(c, f, indent + 2, g->unit, g->units, 1);
 }
 
+/* parameters: { bipolar.substep: 0.0005 }: what is kept for layers to come */
+static convis_status put_kept(convis_context *c, FILE *f, int indent, const struct convis_graph *g)
+{
+    convis_status status = CONVIS_OK;
+    if (g->lines || g->arrays) fprintf(f, "%*sparameters:\n", indent, "");
+    for (const char *line = g->lines; line && *line; line += strcspn(line, "\n") + 1) {
+        char path[4*CONVIS_GRAPH_NAME];
+        const int length = (int)strcspn(line, " "), rest = (int)strcspn(line, "\n");
+        snprintf(path, sizeof path, "%.*s", length, line);
+        fprintf(f, "%*s", indent + 2, "");
+        convis_yaml_put_text(f, path);
+        fprintf(f, ": %.*s\n", rest - length - 1, line + length + 1);
+    }
+    for (int k = 0; k < g->arrays && !status; k++) status = convis_graph_put_array(c, f, indent + 2, g->array[k].path, &g->array[k].value);
+    return status;
+}
+
 static convis_status put_graph(convis_context *c, FILE *f, int indent, const struct convis_graph *g)
 {
     const struct convis_graph *base = convis_graph_base(g);
     convis_status status = CONVIS_OK;
     if (g->title) text_member(f, indent, "title", g->title);
-    if (g->kind && g->kind->sized) return g->kind->put(c, f, indent, g->settings);
+    if (g->kind && g->kind->sized) {
+        status = g->kind->put(c, f, indent, g->settings);
+        return status ? status : put_kept(c, f, indent, g);
+    }
     if (g->source) text_member(f, indent, "source", g->source);
     if (!base) number_member(f, indent, "dt", g->dt);
     if (!base && g->has_past && (g->past != 0 || convis_graph_is_sized(g))) number_member(f, indent, "past", g->past);

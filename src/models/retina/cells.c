@@ -24,9 +24,10 @@ static void uniform(uint64_t seed, uint32_t layer, uint32_t index, uint32_t purp
 /* ---- The map ---- */
 
 /* Distance in pixels over which the blurs reach, and the sizes that leave no edge in a cell's sight. */
-static double border(const struct convis_retina *r)
+double convis_retina_border(const struct convis_retina *r)
 {
     double pool = 0, s2;
+    if (!isnan(r->cell_border)) return floor(r->cell_border);
     for (int g = 0; g < r->ganglions; g++) pool = fmax(pool, r->ganglion[g].pool_sigma);
     s2 = pool*pool;
     if (r->opl == CONVIS_OPL_LINEAR) s2 += r->center_sigma*r->center_sigma + r->surround_sigma*r->surround_sigma;
@@ -52,7 +53,7 @@ convis_status convis_retina_map(convis_context *c, const struct convis_retina *r
     if (width < 1 || height < 1)
         return convis_fail(c, CONVIS_ESHAPE, "retina: an input of %lld x %lld pixels, expected at least 1 x 1",
                            (long long)width, (long long)height);
-    int64_t m = (int64_t)border(r), x = 0, y = 0;
+    int64_t m = (int64_t)convis_retina_border(r), x = 0, y = 0;
     int whole = 1;                                       /* no array: the map is the input */
     *map = (struct convis_retina_map){ .zone_x = width - m + 1, .zone_y = height - m + 1 };
     if (map->zone_x < 1) map->zone_x = 1;

@@ -59,6 +59,11 @@ static convis_status get(convis_context *c, const void *settings, const char *pa
     return convis_retina_get(c, settings, path, value, size);
 }
 
+static convis_status take(convis_context *c, void *settings, const char *path, double value)
+{
+    return convis_retina_take(c, settings, path, value);
+}
+
 static int list(const void *settings, int index, convis_setting *s) { return convis_retina_list(settings, index, s); }
 static double past(const void *settings) { return convis_retina_initial(settings); }
 
@@ -132,6 +137,6 @@ static convis_status put(convis_context *c, FILE *f, int indent, const void *set
 }
 
 const struct convis_preset_kind convis_retina_kind = {
-    .sized = 1, .copy = copy, .free = release, .set = set, .get = get, .list = list, .layers = layers, .past = past, .spiking = spiking,
+    .sized = 1, .copy = copy, .free = release, .set = set, .get = get, .take = take, .list = list, .layers = layers, .past = past, .spiking = spiking,
     .cells = set_cells, .put = put
 };

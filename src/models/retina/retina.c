@@ -157,6 +157,12 @@ static node luminance_opl(builder *b, node input)
     set(b, "opl", "exact", b->exact);
     alias(b, "center", "opl.receptor");
     alias(b, "surround", "opl.horizontal");
+    member_alias(b, "opl", "receptor.leak", "leak");
+    member_alias(b, "opl", "horizontal.sigma", "sigma");
+    member_alias(b, "opl", "horizontal.tau", "tau");
+    member_alias(b, "opl", "horizontal.weight", "weight");
+    member_alias(b, "opl", "horizontal.feedback", "feedback");
+    member_alias(b, "opl", "horizontal.nernst", "nernst");
     return opl;
 }
 
@@ -179,6 +185,11 @@ static node bipolar(builder *b, node opl)
         set(b, "bipolar", "threshold", r->adaptation_threshold);
         set(b, "bipolar", "transient_weight", r->bipolar_transient_weight);
         set(b, "bipolar", "transient_tau", r->bipolar_transient_tau);
+        member_alias(b, "bipolar", "adaptation.exponent", "exponent");
+        member_alias(b, "bipolar", "adaptation.reversal", "reversal");
+        member_alias(b, "bipolar", "adaptation.threshold", "threshold");
+        member_alias(b, "bipolar", "transient.weight", "transient_weight");
+        member_alias(b, "bipolar", "transient.tau", "transient_tau");
     }
     alias(b, "adaptation", "bipolar.adaptation");
     alias(b, "attenuation", "bipolar.attenuation");
@@ -211,6 +222,10 @@ static node ganglion_current(builder *b, const struct convis_ganglion *g, const 
     if (g->pool_sigma > 0) {
         current = add(b, &convis_blur_layer, name, current, 0);
         geometry(b, name, g->pool_sigma);
+        member_alias(b, name, "pool.sigma", "sigma");
+        member_alias(b, name, "threshold", "rectify.threshold");
+        member_alias(b, name, "value_at_threshold", "rectify.value_at_threshold");
+        member_alias(b, name, "amplification", "rectify.amplification");
     }
     return current;
 }

@@ -37,6 +37,7 @@ struct convis_retina {
     double dt, range, ppd;                               /* s, luminance (M), pixels per degree */
     double initial;                                      /* luminance before the first frame; NaN: range/2 */
     int    cell_seed;                                    /* of ring phases and position noise */
+    double cell_border;                                  /* pixels at the edges without cells; NaN: as far as blurs reach */
 
     int    log_polar;
     double log_polar_radius, log_polar_scaling;          /* R0 in degrees, K in 1/degree */
@@ -119,6 +120,8 @@ struct convis_retina_map {
     int64_t zone_x, zone_y;                              /* the confidence zone: cells lie within it */
     double  array_x[CONVIS_GANGLIONS], array_y[CONVIS_GANGLIONS];   /* degrees; circular: the diameter, twice */
 };
+/* Pixels over which the blurs reach: the border kept free of cells, unless it is set. */
+double        convis_retina_border(const struct convis_retina *);
 /* What eye movements leave of an input of this width or height (SPEC 9). */
 int64_t       convis_retina_offered(const struct convis_retina *, int64_t size);
 /* width, height: of the input offered, after eye movements took their border. */
@@ -161,6 +164,12 @@ void convis_numbers_linear(struct convis_retina *);
 /* The layers of this retina for movies of this size, and what the user should know of its cells and map. */
 convis_status convis_retina_layers(convis_context *, const struct convis_retina *, int64_t width, int64_t height, struct convis_warnings *,
                                    struct convis_graph *);
+
+/* ---- taken.c ---- */
+
+/* A parameter of a layer by its path, as the setting from which it follows, to the last bit; cells stay where they are. ENAME, without a
+ * sentence: no setting says this alone. */
+convis_status convis_retina_take(convis_context *, struct convis_retina *, const char *path, double value);
 
 /* ---- kind.c ---- */
 

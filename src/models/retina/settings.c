@@ -51,6 +51,8 @@ const struct convis_row convis_retina_rows[] = {
       .doc = "luminance before the first frame; auto: half of range" },
     { .path = "cells.seed", WHOLE, RANGE(0, 0, 2147483647), AT(ROOT, "cells-seed"), OURS, FIELD(cell_seed),
       .doc = "seed of the arrays' random positions" },
+    { .path = "cells.border", REAL, .unit = "px", RANGE(NAN, 0, 1e9), .words = "auto", AT(ROOT, "cells-border"), OURS, FIELD(cell_border),
+      .doc = "how far from the edges arrays keep their cells; auto: as far as the blurs reach" },
 
     { .path = "log_polar", SWITCH, PRESENCE("log-polar-scheme"), FIELD(log_polar),
       .doc = "receptive fields grow and cells thin out away from a fovea" },
