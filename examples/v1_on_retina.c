@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { SIZE = 32, CELLS = 4, DIRECTIONS = 24, ONSET = 200, STEPS = 700 };        /* ms: two periods after the onset */
+enum { SIZE = 24, CELLS = 4, DIRECTIONS = 24, ONSET = 150, STEPS = 400 };        /* ms: a period after the onset */
 static const double TEMPORAL_FREQUENCY = 4, SPATIAL_FREQUENCY = 3;               /* Hz, cycles per degree */
 
 #define TRY(call) if (call) goto failed

@@ -1,7 +1,7 @@
 #!/bin/sh
-# examples.sh CONVIS COMPLEX_CELL DIRECTION_SELECTIVE - what the examples print of their cells' tuning, and that they draw it.
+# examples.sh CONVIS COMPLEX_CELL DIRECTION_SELECTIVE V1_ON_RETINA - what the examples print of their cells' tuning, and that they draw it.
 whole() { echo "$(cd "$(dirname "$1")" && pwd)/$(basename "$1")"; }
-complex=$(whole "$2") direction=$(whole "$3")            # before tap.sh goes elsewhere
+complex=$(whole "$2") direction=$(whole "$3") v1=$(whole "$4")            # before tap.sh goes elsewhere
 . "$(dirname "$0")/tap.sh"
 
 # The row of one direction holds: row DEGREES CONDITION, an expression of awk in $1 (degrees), $2 ...
@@ -24,5 +24,12 @@ is  'and is suppressed by leftwards'        row 180 '$2 < -0.07'
 is  'vertical motion is none to it'         row 90 '$2 < 0.0001 && $2 > -0.0001'
 a=$(awk '$1 == 40 { print $3 }' table) b=$(awk '$1 == 220 { print $3 }' table)
 is  'the sum cannot tell opposites apart'   test "$a" = "$b"
+
+draws 'v1_on_retina'                "$v1" v.png
+cp out table
+is  'each cell prefers its orientation'     row 0 '$2 > 10 && $3 < 0.05*$2 && $4 < 0.01*$2'
+is  'whichever it is'               row 135 '$5 > 10 && $2 < 0.05*$5 && $3 < 0.01*$5'
+is  'and the opposite direction alike'      row 180 '$2 > 10'
+is  'as sharply as V1'              awk '$1 == "width" { good = $2 > 10 && $2 < 30 && $3 > 10 && $3 < 30 } END { exit !good }' table
 
 echo "1..$count"

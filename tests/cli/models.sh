@@ -73,6 +73,47 @@ printf 'extends: primate\nset: {ganglions: 1, numerics: virtualretina}\n' > mine
 yes 'another by what is different'  convis run mine.yaml grating.npy -o d.csv
 is  'in its numerics'               grep -q 'virtualretina numerics' err
 
+# ---- Models within models ----
+
+for size in 64x64 200x150; do
+    yes "v1_on_retina at $size"     convis run v1_on_retina stim:grating --size $size --frames 3 -q -o v1.npy
+done
+is  'an orientation is a channel'   test "$(wc -c < v1.npy)" -gt $((8*200*150*3*4))
+convis describe v1_on_retina --yaml > v1.yaml
+yes 'by its file'                   convis run v1.yaml stim:grating --size 64x64 --frames 3 -q -o v1.npy
+mv v1.npy first
+yes 'the same as by its name'       convis run v1_on_retina stim:grating --size 64x64 --frames 3 -q -o v1.npy
+is  'to the last bit'               cmp v1.npy first
+printf 'layers:\n  - {name: eye, model: settings.yaml, set: {ganglions: 2}}\n  - {name: on, type: relu, input: eye.ganglion_0}\n' > within.yaml
+yes 'a file within a file'          convis run within.yaml grating.npy -q -o w.csv --probe on=on.npy --probe eye.bipolar=e.npy
+is  'has the same currents'         cmp e.npy a.npy
+yes 'its settings'                  convis run within.yaml grating.npy -q -o w.csv --set eye.opl.center.tau=0.02
+no  'has no other'       1 'did you mean eye.opl.center.tau?' convis run within.yaml grating.npy -q --set eye.opl.centre.tau=0.02
+yes 'a result of it'                convis run within.yaml grating.npy -q -o w.h5 -o x.csv
+yes 'runs again'                    convis run w.h5 grating.npy -q -o y.csv
+is  'and says the same'             cmp x.csv y.csv
+printf 'extends: primate\nlayers:\n  - {name: on, type: relu, input: ganglion_0}\noutput: on\n' > longer.yaml
+yes 'a longer one'                  convis run longer.yaml grating.npy -q -o l.csv --probe output=l.npy
+
+# ---- A fitted retina, as it is now ----
+
+convis run linear grating.npy -q --probe opl=target.npy --set opl.surround.tau=0.012
+yes 'a fit'                         convis fit linear --stimulus grating.npy --response target.npy --free opl.surround -o fitted.h5 \
+                                    --epochs 3 --bootstrap 0
+is  'prints what it fitted'         grep -Eq '^  opl.surround.tau  *0.01 ' out
+is  'not what it did not'           sh -c '! grep -q opl.center.tau out'
+convis describe fitted.h5 --xml > fitted.xml
+convis describe fitted.h5 --yaml > fitted.yaml
+yes 'it is described'               convis describe fitted.h5
+is  'as it is now'                  sh -c '! grep -Eq "^  opl.surround.tau  *0.01 " out'
+yes 'it runs'                       convis run fitted.h5 grating.npy -q --probe opl=f.npy
+for form in xml yaml; do
+    yes "as .$form"                 convis run fitted.$form grating.npy -q --probe opl=g.npy
+    is  'to the last bit'           cmp f.npy g.npy
+done
+yes 'saved as .xml'                 convis run fitted.h5 grating.npy -q --save-xml again.xml --set bipolar=off
+is  'it is the same file'           cmp again.xml fitted.xml
+
 # ---- A result is a model ----
 
 yes 'a result'                      convis run LN.yaml noise.npy -q -o result.h5 --set filter.width=5 --set nonlinearity.slope=2
