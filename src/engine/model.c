@@ -124,20 +124,6 @@ int convis_has_layer(const convis_model *m, const char *name)
 
 static int rows(const convis_field *table) { int k = 0; while (table && table[k].name) k++; return k; }
 
-/* Room for one more element, doubling; the old block stays valid on failure. */
-static int grow(convis_context *c, void **block, int count, int *room, size_t size)
-{
-    if (count < *room) return 1;
-    int more = *room ? 2**room : 8;
-    void *larger = convis_obtain(c, (size_t)more*size);
-    if (!larger) return 0;
-    if (count) memcpy(larger, *block, (size_t)count*size);
-    convis_release(c, *block);
-    *block = larger;
-    *room = more;
-    return 1;
-}
-
 convis_node convis_join(convis_model *m, const convis_layer_type *type, const char *name, const convis_edge *in, int count)
 {
     if (m->status) return (convis_node){ -1 };
@@ -162,7 +148,7 @@ convis_node convis_join(convis_model *m, const convis_layer_type *type, const ch
         return stick(m, CONVIS_EINVAL, "%s: the table of %s is too long or names no kernel", name, type->name);
     if (type->pointwise && convis_device_lacks(m->device, type->kernels, type->pointwise))
         return stick(m, CONVIS_ENOTSUP, "%s: a %s has no kernel '%s' for %s", name, type->name, type->pointwise, m->device->name);
-    if (!grow(m->context, (void **)&m->layers, m->count, &m->room, sizeof *m->layers))
+    if (convis_grow(m->context, (void **)&m->layers, m->count, &m->room, sizeof *m->layers))
         return stick(m, CONVIS_ENOMEM, "%s: out of memory", name);
 
     model_layer *l = &m->layers[m->count];
@@ -207,7 +193,7 @@ void convis_alias(convis_model *m, const char *name, const char *path)
         stick(m, CONVIS_EINVAL, "alias '%s' of '%s': a name has up to %d characters", CONVIS_QUOTED(name), CONVIS_QUOTED(path), NAME_SIZE - 1);
         return;
     }
-    if (!grow(m->context, (void **)&m->aliases, m->alias_count, &m->alias_room, sizeof *m->aliases)) {
+    if (convis_grow(m->context, (void **)&m->aliases, m->alias_count, &m->alias_room, sizeof *m->aliases)) {
         stick(m, CONVIS_ENOMEM, "%s: out of memory", name);
         return;
     }

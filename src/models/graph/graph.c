@@ -137,6 +137,12 @@ struct convis_graph_layer *convis_graph_find(const struct convis_graph *g, const
     return NULL;
 }
 
+const char *convis_graph_resolve(const struct convis_graph *g, const char *path)
+{
+    for (int k = 0; k < g->aliases; k++) if (!strcmp(g->alias[k].name, path)) return g->alias[k].path;
+    return path;
+}
+
 /* Names stand in paths, in files and on command lines. */
 static int is_name(const char *name)
 {
@@ -434,7 +440,7 @@ convis_status convis_graph_blame(convis_context *c, const struct convis_graph *g
 /* The layer of this name or alias, or the model within whose name begins it; -1: neither. */
 static int place_of(const struct convis_graph *g, const char *name)
 {
-    for (int k = 0; k < g->aliases; k++) if (!strcmp(g->alias[k].name, name)) name = g->alias[k].path;
+    name = convis_graph_resolve(g, name);
     for (int j = 0; j < g->layers; j++) if (!strcmp(g->layer[j].name, name)) return j;
     for (int j = g->layers - 1; j >= 0; j--) {           /* a model that this one extends comes last: it may have any name */
         const size_t n = strlen(g->layer[j].name);

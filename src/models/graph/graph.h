@@ -117,6 +117,7 @@ convis_status convis_value_of_array(convis_context *, const convis_array *, stru
 struct convis_rows { int count; convis_field row[CONVIS_MAX_PARAMS + 1]; char names[CONVIS_MAX_PARAMS][32]; };
 convis_status convis_graph_rows(convis_context *, const struct convis_graph_layer *, struct convis_rows *);
 struct convis_graph_layer *convis_graph_find(const struct convis_graph *, const char *name);     /* NULL: none */
+const char   *convis_graph_resolve(const struct convis_graph *, const char *path);               /* what an alias stands for, else path */
 /* What no layer alone can say: inputs that exist, and come earlier or with a delay; the output; aliases. Of what models within it
  * have, as far as it is known before the movie's size. */
 convis_status convis_graph_check(convis_context *, const struct convis_graph *);

@@ -53,11 +53,10 @@ static convis_status translate(const struct flat *f, const struct place *p, cons
     return CONVIS_OK;
 }
 
+/* A layer's own name; an alias of an alias is one, too. */
 static const char *resolve(const struct convis_graph *g, const char *name)
 {
-    for (int turn = 0; turn <= g->aliases && !convis_graph_find(g, name); turn++)        /* an alias of an alias is one */
-        for (int k = 0; k < g->aliases; k++)
-            if (!strcmp(g->alias[k].name, name)) { name = g->alias[k].path; break; }
+    for (int turn = 0; turn < g->aliases && !convis_graph_find(g, name); turn++) name = convis_graph_resolve(g, name);
     return name;
 }
 

@@ -11,13 +11,6 @@
 
 /* ---- Paths ---- */
 
-/* What an alias stands for; the path itself when it is none. */
-static const char *resolve(const struct convis_graph *g, const char *path)
-{
-    for (int k = 0; k < g->aliases; k++) if (!strcmp(g->alias[k].name, path)) return g->alias[k].path;
-    return path;
-}
-
 static convis_status no_such(convis_context *c, const struct convis_graph *g, const char *path)
 {
     convis_hint hint = CONVIS_HINT(path);
@@ -33,7 +26,7 @@ static struct convis_graph_layer *owner_of(const struct convis_graph *g, const c
 {
     struct convis_graph_layer *best = convis_graph_base(g) ? &g->layer[0] : NULL;
     size_t longest = 0;
-    *rest = path = resolve(g, path);
+    *rest = path = convis_graph_resolve(g, path);
     for (int j = 0; j < g->layers; j++) {
         size_t n = strlen(g->layer[j].name);
         if (n > longest && !strncmp(path, g->layer[j].name, n) && path[n] == '.') {

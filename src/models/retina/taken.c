@@ -31,12 +31,6 @@ static convis_status layers_of(convis_context *c, const struct convis_retina *r,
     return status;
 }
 
-static const char *real_path(const struct convis_graph *g, const char *path)
-{
-    for (int k = 0; k < g->aliases; k++) if (!strcmp(g->alias[k].name, path)) return g->alias[k].path;
-    return path;
-}
-
 /* Does the layer have this number, and no other? */
 static int has_value(convis_context *c, const struct convis_retina *r, const char *path, double value)
 {
@@ -56,10 +50,10 @@ static int find_setting(const struct convis_retina *r, const struct convis_graph
 {
     convis_setting s;
     struct convis_retina all = *r;
-    const char *real = real_path(layers, path);
+    const char *real = convis_graph_resolve(layers, path);
     if (all.bipolar == CONVIS_GAIN_ON) all.bipolar = CONVIS_GAIN_CUSTOM;
     for (int k = 0; convis_retina_list(&all, k, &s); k++)
-        if (!strcmp(real_path(layers, s.path), real)) { snprintf(setting, 128, "%s", s.path); return 1; }
+        if (!strcmp(convis_graph_resolve(layers, s.path), real)) { snprintf(setting, 128, "%s", s.path); return 1; }
     return 0;
 }
 
@@ -88,7 +82,7 @@ convis_status convis_retina_take(convis_context *c, struct convis_retina *r, con
     char setting[128] = "", number[32];
     const double border = convis_retina_border(r);
     if (layers_of(c, r, &layers)) return CONVIS_ENAME;
-    const int is_gain = !strcmp(real_path(&layers, path), "opl.center.gain") && r->opl == CONVIS_OPL_LINEAR;
+    const int is_gain = !strcmp(convis_graph_resolve(&layers, path), "opl.center.gain") && r->opl == CONVIS_OPL_LINEAR;
     if (is_gain) snprintf(setting, sizeof setting, "opl.amplification");
     else if (!find_setting(r, &layers, path, setting)) *setting = 0;
     convis_graph_clear(c, &layers);

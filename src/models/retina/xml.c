@@ -1,4 +1,4 @@
-/* xml.c - VirtualRetina's files, read and written by the table of description.c.
+/* xml.c - VirtualRetina's files, read and written by the table of settings.c.
  *
  * The format is the original's (SPEC 10 names every attribute); what it does not know goes into attributes of the
  * root (numerics, initial-luminance, cells-seed), of <square-array> (dense) and of <all-units> (none: the layer has no cells, where
@@ -14,7 +14,6 @@
 #include <libxml/parser.h>
 #include <libxml/tree.h>
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -419,30 +418,7 @@ convis_status convis_xml_read(convis_context *c, const char *name, const char *t
 
 /* ---- Writing ---- */
 
-struct writing { convis_context *c; char *text; size_t size, room; int failed; };
-
-static void put(struct writing *out, const char *format, ...)
-{
-    char piece[512];
-    va_list ap;
-    va_start(ap, format);
-    int n = vsnprintf(piece, sizeof piece, format, ap);
-    va_end(ap);
-    if (out->failed) return;
-    if (out->size + (size_t)n + 1 > out->room) {
-        size_t room = 2*out->room + 4096;
-        char *text = convis_obtain(out->c, room);
-        if (!text) { out->failed = 1; return; }
-        if (out->text) memcpy(text, out->text, out->size);
-        convis_release(out->c, out->text);
-        out->text = text;
-        out->room = room;
-    }
-    memcpy(out->text + out->size, piece, (size_t)n + 1);
-    out->size += (size_t)n;
-}
-
-static void put_attributes(struct writing *out, int e, const void *base)
+static void put_attributes(FILE *f, int e, const void *base)
 {
     char value[64];
     size_t n;
@@ -455,63 +431,69 @@ static void put_attributes(struct writing *out, int e, const void *base)
             if (row->type == CONVIS_ROW_REAL ? isnan(*(const double *)((const char *)base + row->offset))
                                              : *(const int *)((const char *)base + row->offset) == (int)row->initial) continue;
         }
-        put(out, " %.*s=\"%s\"", (int)n, name, value);
+        fprintf(f, " %.*s=\"%s\"", (int)n, name, value);
     }
 }
 
-static void put_begin(struct writing *out, int depth, int e, const void *base, const char *end)
+static void put_begin(FILE *f, int depth, int e, const void *base, const char *end)
 {
-    put(out, "%*s<%s", 2*depth, "", element[e].name);
-    put_attributes(out, e, base);
-    put(out, "%s\n", end);
+    fprintf(f, "%*s<%s", 2*depth, "", element[e].name);
+    put_attributes(f, e, base);
+    fprintf(f, "%s\n", end);
 }
 
-static void put_end(struct writing *out, int depth, int e) { put(out, "%*s</%s>\n", 2*depth, "", element[e].name); }
+static void put_end(FILE *f, int depth, int e) { fprintf(f, "%*s</%s>\n", 2*depth, "", element[e].name); }
 
-static void put_ganglion(struct writing *out, const struct convis_ganglion *g)
+static void put_ganglion(FILE *f, const struct convis_ganglion *g)
 {
-    put_begin(out, 2, GANGLION, g, g->spikes ? ">" : "/>");
+    put_begin(f, 2, GANGLION, g, g->spikes ? ">" : "/>");
     if (!g->spikes) return;
     int channel = g->adaptation ? ADAP : SPIKES;
-    put_begin(out, 3, channel, g, ">");
-    if (g->cells) put_begin(out, 4, g->cells == CONVIS_CELLS_CIRCULAR ? CIRCULAR : SQUARE, g,
+    put_begin(f, 3, channel, g, ">");
+    if (g->cells) put_begin(f, 4, g->cells == CONVIS_CELLS_CIRCULAR ? CIRCULAR : SQUARE, g,
                             g->cells == CONVIS_CELLS_DENSE ? " dense=\"1\"/>" : "/>");
     if (g->unit) {
         char x[32], y[32];
-        put(out, "        <all-units%s>\n", g->units ? "" : " none=\"1\"");
+        fprintf(f, "        <all-units%s>\n", g->units ? "" : " none=\"1\"");
         for (int64_t k = 0; k < g->units; k++) {
             convis_row_print(&unit_rows[0], &g->unit[k], x, sizeof x);
             convis_row_print(&unit_rows[1], &g->unit[k], y, sizeof y);
-            put(out, "          <unit x-offset__deg=\"%s\" y-offset__deg=\"%s\"", x, y);
-            if (g->unit[k].id >= 0) put(out, " mvaspike-id=\"%d\"", g->unit[k].id);
-            put(out, "/>\n");
+            fprintf(f, "          <unit x-offset__deg=\"%s\" y-offset__deg=\"%s\"", x, y);
+            if (g->unit[k].id >= 0) fprintf(f, " mvaspike-id=\"%d\"", g->unit[k].id);
+            fprintf(f, "/>\n");
         }
-        put(out, "        </all-units>\n");
+        fprintf(f, "        </all-units>\n");
     }
-    put_end(out, 3, channel);
-    put_end(out, 2, GANGLION);
+    put_end(f, 3, channel);
+    put_end(f, 2, GANGLION);
+}
+
+static void put_retina(FILE *f, const struct convis_retina *r)
+{
+    fprintf(f, "<?xml version=\"1.0\"?>\n<!-- written by convis " CONVIS_VERSION "; units are in the attributes' names -->\n");
+    put_begin(f, 0, ROOT, r, ">");
+    if (r->eye) put_begin(f, 1, EYE, r, "/>");
+    put_begin(f, 1, RETINA, r, ">");
+    if (r->log_polar) put_begin(f, 2, LOG_POLAR, r, "/>");
+    fprintf(f, "    <outer-plexiform-layer>\n");
+    if (r->opl == CONVIS_OPL_LUMINANCE) put_begin(f, 3, LUMINANCE, r, "/>");
+    else {
+        put_begin(f, 3, LINEAR, r, r->undershoot ? ">" : "/>");
+        if (r->undershoot) { put_begin(f, 4, UNDERSHOOT, r, "/>"); put_end(f, 3, LINEAR); }
+    }
+    fprintf(f, "    </outer-plexiform-layer>\n");
+    if (r->bipolar) put_begin(f, 2, r->bipolar == CONVIS_GAIN_CUSTOM ? CUSTOM : GAIN, r, "/>");
+    for (int g = 0; g < r->ganglions; g++) put_ganglion(f, &r->ganglion[g]);
+    put_end(f, 1, RETINA);
+    put_end(f, 0, ROOT);
 }
 
 convis_status convis_xml_write(convis_context *c, const struct convis_retina *r, char **text)
 {
-    struct writing out = { .c = c };
-    put(&out, "<?xml version=\"1.0\"?>\n<!-- written by convis " CONVIS_VERSION "; units are in the attributes' names -->\n");
-    put_begin(&out, 0, ROOT, r, ">");
-    if (r->eye) put_begin(&out, 1, EYE, r, "/>");
-    put_begin(&out, 1, RETINA, r, ">");
-    if (r->log_polar) put_begin(&out, 2, LOG_POLAR, r, "/>");
-    put(&out, "    <outer-plexiform-layer>\n");
-    if (r->opl == CONVIS_OPL_LUMINANCE) put_begin(&out, 3, LUMINANCE, r, "/>");
-    else {
-        put_begin(&out, 3, LINEAR, r, r->undershoot ? ">" : "/>");
-        if (r->undershoot) { put_begin(&out, 4, UNDERSHOOT, r, "/>"); put_end(&out, 3, LINEAR); }
-    }
-    put(&out, "    </outer-plexiform-layer>\n");
-    if (r->bipolar) put_begin(&out, 2, r->bipolar == CONVIS_GAIN_CUSTOM ? CUSTOM : GAIN, r, "/>");
-    for (int g = 0; g < r->ganglions; g++) put_ganglion(&out, &r->ganglion[g]);
-    put_end(&out, 1, RETINA);
-    put_end(&out, 0, ROOT);
-    if (out.failed) { convis_release(c, out.text); out.text = NULL; }
-    *text = out.text;
-    return out.failed ? CONVIS_ENOMEM : CONVIS_OK;
+    convis_text_out out;
+    *text = NULL;
+    convis_status status = convis_text_begin(c, &out);
+    if (status) return status;
+    put_retina(out.file, r);
+    return convis_text_end(&out, CONVIS_OK, text);
 }
