@@ -35,6 +35,7 @@ struct dream {
     /* open */
     convis_context *context;
     convis_array goal_values;
+    convis_given given[CLI_INPUTS];
     convis_real *movie, *target;
     convis_map_writer *writer;
     char        path[128];
@@ -214,6 +215,9 @@ static int open_models(struct dream *d)
     if (d->high <= d->low) return cli_fail("--low %g: the brightest pixel is %g; --high says otherwise", d->low, d->high);
     if (d->goal && read_goal(d)) return 1;
     if (make_start(d)) return 1;
+    if (cli_inputs_load(&d->inputs, d->context, cli_model_dt(&d->model), d->frames, 0, d->given)) return 1;
+    d->options.given = d->given;
+    d->options.given_count = d->inputs.count;
     const int64_t width = d->size.width, height = d->size.height;
     if (cli_model_build(&d->model, width, height) || cli_model_output(&d->model, d->output, d->path, sizeof d->path)
         || plan(d, &d->model, d->path)) return 1;
@@ -288,6 +292,7 @@ int cli_dream(int argc, char **argv)
     free(d->movie);
     free(d->target);
     convis_array_free(&d->goal_values);
+    cli_inputs_close(&d->inputs);
     cli_model_close(&d->model);
     cli_model_close(&d->other);
     convis_close(&d->context);

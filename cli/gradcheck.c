@@ -43,6 +43,7 @@ static int parse(struct check *k, int argc, char **argv)
         { 0, "output",    "PATH",    CLI_TEXT,     &k->output,     "of which output (the last)" },
         { 0, "size",      "WxH",     CLI_SIZE,     &k->size,       "of the movie (9x7)" },
         CLI_CHANNELS_OPTION(k->inputs),
+        CLI_INPUT_OPTIONS(k->inputs),
         { 0, "frames",    "N",       CLI_COUNT,    &o->frames,     "its length (24)" },
         { 0, "chunk",     "N",       CLI_COUNT,    &o->chunk,      "frames run together (7)" },
         { 0, "low",       "X",       CLI_NUMBER,   &k->low,        "darkest pixel (0)" },
@@ -60,6 +61,7 @@ static int parse(struct check *k, int argc, char **argv)
     int done = cli_parse(&PAGE, options, argc, argv, &words);
     if (done != CLI_GO) return done;
     k->model.name = words.at[0];
+    k->inputs.optional = 1;
     int wrong = cli_inputs_check(&k->inputs, "gradcheck");
     if (!wrong) wrong = cli_model_check(&k->model, "gradcheck");
     return wrong ? wrong : CLI_GO;
@@ -112,6 +114,10 @@ static int run(struct check *k)
     const int64_t channels = k->inputs.kind == CONVIS_RGB ? 3 : k->inputs.movie_channels ? k->inputs.movie_channels : 1;
     if (cli_inputs_movie(&k->inputs, "the movie", channels)) return 1;
     k->options.frame = (convis_shape){ { 1, channels, 1, k->size.height, k->size.width } };
+    convis_given given[CLI_INPUTS];
+    if (cli_inputs_load(&k->inputs, k->context, cli_model_dt(&k->model), k->options.frames, k->options.seed, given)) return 1;
+    k->options.given = given;
+    k->options.given_count = k->inputs.count;
     if (convis_gradcheck(k->model.model, &k->options, &report)) return cli_report(k->context);
     print_rows(k, &report);
     int status = 0;
@@ -161,6 +167,7 @@ int cli_gradcheck(int argc, char **argv)
 #else
     status = run(&k);
 #endif
+    cli_inputs_close(&k.inputs);
     cli_model_close(&k.model);
     convis_close(&k.context);
     return status;

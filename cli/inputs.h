@@ -7,6 +7,14 @@
 
 enum { CLI_INPUTS = 32 };
 
+/* One of them as it is run: its frames go along with those of the movie. */
+typedef struct cli_stream {
+    convis_movie     *movie;
+    convis_movie_info info;
+    convis_real      *frames;                            /* a chunk; room: of so many steps */
+    int64_t           room, done;
+} cli_stream;
+
 typedef struct cli_inputs {
     /* asked for */
     cli_list    files, rates;                            /* --input NAME=FILE, --input-fps NAME=F */
@@ -17,9 +25,11 @@ typedef struct cli_inputs {
     const cli_model *model;
     char        movie_name[64];
     int64_t     movie_channels;                          /* that the model declares; 0: it takes any */
+    int         optional;                                /* asked for by a command that can do without the files */
     int         count;                                   /* inputs beside the movie, in the order in which the model declares them */
     convis_recording_input at[CLI_INPUTS];
     char        name[CLI_INPUTS][64];
+    cli_stream  stream[CLI_INPUTS];
 } cli_inputs;
 
 /* Rows of a table of options. */
@@ -36,6 +46,13 @@ int cli_inputs_open (cli_inputs *, const cli_model *);       /* of an open model
 int cli_inputs_kind (const cli_inputs *);                    /* as options of recordings have it */
 /* The context's sentence; where sizes do not fit together, and channels may be why, with how many the movie has. */
 int cli_inputs_report(const cli_inputs *, const convis_context *, convis_status, int64_t channels);
+/* For a run: the files as movies beside the run's own, which was opened with these options. */
+int cli_inputs_stream(cli_inputs *, convis_context *, const convis_movie_options *, const convis_movie_info *, int quiet);
+/* The next steps of each to the model, before it runs as many of the movie's. A failure's sentence is on the context. */
+convis_status cli_inputs_give(cli_inputs *, convis_context *, convis_model *, int64_t batch, int64_t steps);
+/* For what takes them whole: `frames` steps of each, until they are closed. Of those without a file numbers between 0 and 1. */
+int cli_inputs_load(cli_inputs *, convis_context *, double dt, int64_t frames, uint64_t seed, convis_given given[CLI_INPUTS]);
+void cli_inputs_close(cli_inputs *);
 /* Whether a movie, or a stimulus, of so many channels is one for the model. */
 int cli_inputs_movie(const cli_inputs *, const char *file, int64_t channels);
 #endif

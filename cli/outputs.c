@@ -53,6 +53,10 @@ static int same_file(const char *a, const char *b)
 /* What a file must not be, because it is read. */
 static int is_read(const struct run *r, const char *file)
 {
+    for (int k = 0; k < r->inputs.files.count; k++) {
+        const char *equals = strchr(r->inputs.files.at[k], '=');
+        if (equals && same_file(file, equals + 1)) return 1;
+    }
     return strcmp(file, "-") && (same_file(file, r->input) || same_file(file, r->of.name)
                                  || same_file(file, r->units_file) || same_file(file, r->load_state)
                                  || same_file(file, r->of.parameters));

@@ -111,6 +111,7 @@ static int open_model(struct run *r)
     if (convis_movie_open(r->context, r->input, &r->movie_options, &r->movie)) return cli_report(r->context);
     convis_movie_info_get(r->movie, &r->info);
     if (cli_inputs_movie(&r->inputs, r->input, r->info.channels)) return 1;
+    if (cli_inputs_stream(&r->inputs, r->context, &r->movie_options, &r->info, r->quiet)) return 1;
 
     if (cli_model_build(&r->of, r->info.width, r->info.height)) return 1;
     r->model = r->of.model;
@@ -176,6 +177,7 @@ static convis_status step(struct run *r, int64_t *got)
     convis_status status = convis_movie_read(r->movie, r->frames, r->chunk, got);
     if (status || !*got || cli_interrupted) return status;
     const convis_tensor frames = convis_movie_view(r->movie, r->frames, *got);
+    if ((status = cli_inputs_give(&r->inputs, r->context, r->model, r->info.batch, *got))) return status;
     if (r->settle && !r->steps && (status = convis_settle(r->model, frames, r->settle))) return status;
     status = convis_run(r->model, frames);
     if (status) return status;
@@ -240,6 +242,7 @@ int cli_run(int argc, char **argv)
     free(r->frames);
     free(r->command);
     convis_movie_close(&r->movie);
+    cli_inputs_close(&r->inputs);
     cli_model_close(&r->of);
     convis_close(&r->context);
     free(r);

@@ -111,7 +111,7 @@ convis_status convis_model_new (convis_context *, double dt, convis_model **);
 void          convis_model_free(convis_model **);                         /* accepts NULL; leaves NULL */
 convis_node   convis_input(convis_model *);
 /* A further input besides the first ("input", node 0, which convis_name_input may give another name; "input" stays valid for it): frames
- * of this shape (T is 1, the others any), independent of the first's. Its node is for convis_add and convis_join; -1 with an error. */
+ * of this shape (T is 1, the others any; where B is 1, one for each of the movies side by side), independent of the first's. Its node is for convis_add and convis_join; -1 with an error. */
 convis_status convis_add_input (convis_model *, const char *name, convis_shape frame, convis_node *);
 convis_status convis_name_input(convis_model *, const char *name);
 convis_node   convis_add  (convis_model *, const convis_layer_type *, const char *name, convis_node in);
@@ -269,6 +269,9 @@ convis_status convis_recipe_new      (convis_context *, double dt, convis_recipe
 convis_status convis_recipe_add_layer(convis_recipe *, const char *type, const char *name, const convis_from *in, int count);
 convis_status convis_recipe_add_model(convis_recipe *, const convis_recipe *model, const char *name, const convis_from *in, int count);
 convis_status convis_recipe_add_input(convis_recipe *, const char *name, convis_shape frame);   /* named inputs; the first is the movie */
+/* The index-th: its name, and (1, C, 1, Y, X), where 0 is any: of a movie always Y and X, and C where nothing is declared. 0 past the
+ * last. */
+int           convis_recipe_input    (const convis_recipe *, int index, const char **name, convis_shape *frame);
 convis_status convis_recipe_output   (convis_recipe *, const char *name);     /* the layer that counts; NULL: the last */
 void          convis_recipe_free (convis_recipe **);
 const char   *convis_recipe_name (int index, const char **doc);           /* NULL past the last */

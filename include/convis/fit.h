@@ -32,6 +32,8 @@ typedef struct convis_recording_input {
     int64_t declared;        /* channels that the model's input declares; 0: none. See convis_movie_options */
     int64_t width, height;   /* of stim: stimuli; else 0 */
 } convis_recording_input;
+/* The same as numbers, for the whole length of a movie: (frames, C, Y, X). */
+typedef struct convis_given { const char *name; const convis_real *frames; int64_t channels, height, width; } convis_given;
 typedef struct convis_recording_options {
     const char *stimulus, *response, *mask;   /* mask: an array like the response, 0 where it must not count; NULL: none */
     double  dt;              /* seconds per frame; obligatory */
@@ -281,6 +283,8 @@ typedef struct convis_dream_options {
     int64_t chunk;                   /* frames that run together; 0: as many as suit */
     int   (*progress)(void *user, const convis_fit_progress *);      /* as of fits; loss: what is minimised. May be NULL */
     void   *user;
+    const convis_given *given;       /* what the model, or both, takes beside the movie; it stays as it is */
+    int     given_count;
 } convis_dream_options;
 #define CONVIS_DREAM_DEFAULTS { .unit = -1, .high = 1, .iterations = 100 }
 typedef struct convis_dream_report {
@@ -294,7 +298,7 @@ typedef struct convis_dream_report {
 convis_status convis_dream(convis_model *, const convis_dream_options *, convis_shape, convis_real *movie, convis_dream_report *);
 
 /* ---- Gradient checks ------------------------------------------------------------------------------------------
- * Every wanted parameter, "input" and the initial states against central differences of L, a random weighting of an output over
+ * Every wanted parameter, "input", what is given beside it, and the initial states against central differences of L, a random weighting of an output over
  * random frames that are run in several chunks. In single precision differences are good for a per cent, in double for 1e-4. */
 typedef struct convis_gradcheck_options {
     const char *output;              /* a path; NULL: the last layer */
@@ -305,6 +309,8 @@ typedef struct convis_gradcheck_options {
     double  step;                    /* relative; 0: 1e-5 in double, 1e-2 in single precision */
     double  tolerance;               /* relative; 0: 1e-4 or 2e-2 */
     uint64_t seed;
+    const convis_given *given;       /* what the model takes beside the movie, whose gradient is checked, too */
+    int     given_count;
 } convis_gradcheck_options;
 #define CONVIS_GRADCHECK_DEFAULTS { .frames = 24, .chunk = 7, .high = 1, .samples = 12 }
 typedef struct convis_gradcheck_row {

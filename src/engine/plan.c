@@ -378,6 +378,11 @@ static convis_status plan(convis_model *m)
     movie->shape = m->chunk;
     movie->shape.dim[CONVIS_T] = 1;
     movie->n = convis_elements(movie->shape);
+    for (int k = 1; k < m->input_count; k++) {           /* one for each of the movies side by side */
+        buffer *b = &m->inputs[k].frames;
+        if (b->shape.dim[CONVIS_B] == 1) b->shape.dim[CONVIS_B] = m->chunk.dim[CONVIS_B];
+        b->n = convis_elements(b->shape);
+    }
     for (int j = 0; j < m->count; j++) {
         convis_status status = plan_layer(m, &m->layers[j]);
         if (status) return status;

@@ -145,6 +145,7 @@ static convis_tensor rows_view(const convis_passage *p, convis_real *rows, int64
 static convis_status run_chunk(convis_passage *p, int64_t chunk)
 {
     convis_status status = p->read(p->user, first_frame(p, chunk), frames_of(p, chunk), p->movie);
+    if (!status && p->feed) status = convis_feed_give(p->feed, first_frame(p, chunk), frames_of(p, chunk));
     return status ? status : convis_run(p->model, movie_view(p, p->movie, frames_of(p, chunk)));
 }
 
@@ -179,6 +180,7 @@ static convis_status chunk_back(convis_passage *p, int64_t chunk, const char *st
     if (!status) status = convis_vjp_from(p->model, p->output, rows_view(p, p->gradient, chunk));
     if (!status && p->truncate) status = convis_vjp_cut(p->model);
     if (d_movie) d = movie_view(p, d_movie + chunk*p->chunk*p->input_n, frames_of(p, chunk));
+    if (!status && p->take) status = p->take(p->user, first_frame(p, chunk), frames_of(p, chunk));
     return status ? status : convis_vjp(p->model, d_movie ? &d : NULL);
 }
 

@@ -1,6 +1,7 @@
 /* bptt.h - a model's way through many chunks of a movie and back: what fits, dreams and gradient checks have in common. */
 #ifndef CONVIS_PASSAGE_H
 #define CONVIS_PASSAGE_H
+#include "feed.h"
 #include <convis/layer.h>
 
 /* Frames from..from+frames-1 of the movie as (frames, C, Y, X). */
@@ -11,6 +12,8 @@ typedef struct convis_passage {
     convis_context *context;
     const char   *output;
     convis_frame_reader read;
+    convis_feed  *feed;              /* what the model takes beside the movie; NULL: nothing */
+    convis_status (*take)(void *user, int64_t from, int64_t frames);     /* before these frames are gone back through; or NULL */
     void         *user;
     int64_t chunk, units, input_n;   /* frames of a chunk; numbers a frame of the output, of the movie */
     convis_shape  in_shape, out_shape;

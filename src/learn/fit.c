@@ -427,10 +427,13 @@ convis_status convis_predict(convis_model *m, convis_recording *r, const char *o
 {
     convis_recording_info info;
     convis_passage p;
+    convis_feed feed = { .count = 0 };
     convis_recording_info_get(r, &info);
     const convis_shape frame = { { 1, info.channels, 1, info.height, info.width } };
     convis_status status = convis_passage_open(m, output, frame, chunk, info.frames, "stimulus", &p);
     if (!status) status = convis_check_units(&p, info.units);
+    if (!status) status = convis_feed_open(m, r, NULL, 0, p.chunk, &feed);
+    p.feed = &feed;
     p.read = read_frames;
     p.user = r;
     if (!status) status = convis_reset(m);
@@ -440,5 +443,6 @@ convis_status convis_predict(convis_model *m, convis_recording *r, const char *o
         if (!status) memcpy(prediction + from*p.units, p.prediction, (size_t)(frames*p.units)*sizeof *prediction);
     }
     convis_passage_close(&p);
+    convis_feed_close(&feed);
     return status;
 }

@@ -147,6 +147,8 @@ convis_status convis_fitting_open(convis_model *m, convis_recording *r, const co
     f->segment = batch || !o->segment || o->segment > f->training ? f->training : o->segment;
     const convis_shape frame = { { 1, f->info.channels, 1, f->info.height, f->info.width } };
     if (!status) status = convis_passage_open(m, o->output, frame, o->chunk, f->segment, "stimulus", &f->passage);
+    if (!status) status = convis_feed_open(m, r, NULL, 0, f->passage.chunk, &f->feed);
+    f->passage.feed = &f->feed;
     f->passage.read = read_stimulus;
     f->passage.user = f;
     f->passage.truncate = o->truncate;
@@ -168,6 +170,7 @@ void convis_fitting_close(convis_fitting *f)
 {
     convis_variables_close(&f->variables);
     convis_passage_close(&f->passage);
+    convis_feed_close(&f->feed);
     release_answers(f, &f->answers);
     release_answers(f, &f->held_answers);
     convis_release(f->context, f->trial);

@@ -21,6 +21,7 @@ typedef struct convis_fitting {
     convis_loss loss;
     convis_variables variables;
     convis_passage passage;
+    convis_feed    feed;
     int64_t training, held, segment; /* frames */
     double  scale;                   /* the square of the widest range of a unit's responses */
     convis_answers answers, held_answers;

@@ -28,7 +28,11 @@ typedef struct check {
     convis_real *movie, *d_movie, *weights;
     double *values, *gradients;      /* of one array or state at a time */
     int64_t longest;
-    char   *through_spikes;          /* of node 0, the input, and each layer: 1 where the way to the output leads through spikes */
+    char   *through_spikes;          /* of node 0, the input, each layer and each further input: 1 where the way to the output leads
+                                      * through spikes */
+    convis_feed   feed;
+    convis_given *given;             /* copies, whose numbers are changed one by one */
+    convis_real **d_given;
 } check;
 
 static double uniform(const check *a, uint64_t stream, int64_t i)
@@ -41,6 +45,52 @@ static convis_status read_movie(void *user, int64_t from, int64_t frames, convis
     const check *a = user;
     memcpy(to, a->movie + from*a->passage.input_n, (size_t)(frames*a->passage.input_n)*sizeof *to);
     return CONVIS_OK;
+}
+
+/* ---- What is given beside the movie ---- */
+
+static int64_t numbers_of(const convis_given *g) { return g->channels*g->height*g->width; }
+
+static convis_status copy_given(check *a)
+{
+    const convis_gradcheck_options *o = a->options;
+    if (!o->given_count) return CONVIS_OK;
+    a->given = convis_obtain(a->context, (size_t)o->given_count*sizeof *a->given);
+    a->d_given = a->given ? convis_obtain(a->context, (size_t)o->given_count*sizeof *a->d_given) : NULL;
+    if (!a->d_given) return CONVIS_ENOMEM;
+    for (int k = 0; k < o->given_count; k++) {
+        const int64_t n = a->frames*numbers_of(&o->given[k]);
+        convis_real *frames = convis_obtain(a->context, (size_t)n*sizeof *frames);
+        a->given[k] = o->given[k];
+        a->given[k].frames = frames;
+        a->d_given[k] = frames ? convis_obtain(a->context, (size_t)n*sizeof *frames) : NULL;
+        if (!a->d_given[k]) return CONVIS_ENOMEM;
+        memcpy(frames, o->given[k].frames, (size_t)n*sizeof *frames);
+    }
+    return CONVIS_OK;
+}
+
+static void release_given(check *a)
+{
+    for (int k = 0; k < a->options->given_count && a->d_given; k++) {
+        convis_release(a->context, (void *)(uintptr_t)a->given[k].frames);
+        convis_release(a->context, a->d_given[k]);
+    }
+    convis_release(a->context, a->given);
+    convis_release(a->context, a->d_given);
+}
+
+/* Where the gradients of a chunk go. */
+static convis_status take_gradients(void *user, int64_t from, int64_t frames)
+{
+    check *a = user;
+    convis_status status = CONVIS_OK;
+    for (int k = 0; k < a->options->given_count && !status; k++) {
+        const convis_given *g = &a->given[k];
+        const convis_tensor to = convis_feed_view(a->d_given[k] + from*numbers_of(g), frames, g->channels, g->height, g->width);
+        status = convis_vjp_input(a->model, g->name, &to);
+    }
+    return status;
 }
 
 /* ---- L ---- */
@@ -224,13 +274,50 @@ static convis_status check_state(check *a, const convis_item *item, uint64_t str
                                      !a->through_spikes[1 + layer_of(a, item->path)], set_state);
 }
 
+static convis_status set_given(check *a, const convis_item *item, int64_t i, double v, double *l)
+{
+    convis_real *number = (convis_real *)(uintptr_t)a->given[item->inputs].frames + i, before = *number;
+    *number = (convis_real)v;
+    convis_status status = value_from_start(a, l);
+    *number = before;
+    return status;
+}
+
+/* Where in through_spikes. */
+static int place_of_input(const check *a, const char *name)
+{
+    int k = 0;
+    while (k < a->model->input_count - 1 && strcmp(a->model->inputs[k].name, name)) k++;
+    return k ? a->model->count + k : 0;
+}
+
+static convis_status check_given(check *a, int k, uint64_t stream)
+{
+    const convis_given *g = &a->given[k];
+    convis_item item = { .inputs = k };
+    const int64_t count = a->frames*numbers_of(g);
+    double low = INFINITY, high = -INFINITY;
+    snprintf(item.path, sizeof item.path, "%s", g->name);
+    for (int64_t i = 0; i < count; i++) {
+        a->values[i] = (double)g->frames[i];
+        a->gradients[i] = (double)a->d_given[k][i];
+        low = fmin(low, a->values[i]);
+        high = fmax(high, a->values[i]);
+    }
+    return compare(a, &item, count, stream, a->values, high > low ? high - low : 1, -INFINITY, INFINITY, a->gradients,
+                   !a->through_spikes[place_of_input(a, g->name)], set_given);
+}
+
 /* ---- Spikes on the way ---- */
+
+/* The place of a source in through_spikes: layers by their node, further inputs after them. */
+static int place_of(const check *a, convis_node from) { return from.id > 0 ? from.id : from.id ? a->model->count - 1 - from.id : 0; }
 
 /* Whether a layer's output is on the way to the output checked, and then whether spikes are. Goes round for feedback. */
 static void find_spikes(check *a)
 {
     const convis_model *m = a->model;
-    char *reaches = a->through_spikes + m->count + 1;
+    char *reaches = a->through_spikes + m->count + 1 + m->input_count;
     reaches[1 + layer_of(a, a->passage.output)] = 1;
     for (int changed = 1; changed;) {
         changed = 0;
@@ -239,7 +326,7 @@ static void find_spikes(check *a)
             if (!reaches[1 + j]) continue;
             if (convis_is_spiking(l) && !a->through_spikes[1 + j]) a->through_spikes[1 + j] = changed = 1;
             for (int k = 0; k < l->inputs; k++) {
-                int from = l->in[k].from.id;
+                int from = place_of(a, l->in[k].from);
                 if (!reaches[from]) reaches[from] = changed = 1;
                 if (a->through_spikes[1 + j] && !a->through_spikes[from]) a->through_spikes[from] = changed = 1;
             }
@@ -254,6 +341,11 @@ static convis_status count_rows(check *a, int64_t *rows)
     convis_item item;
     *rows = a->model->inputs[0].frames.active ? samples_of(a, a->frames*a->passage.input_n) : 0;
     a->longest = a->frames*a->passage.input_n;
+    for (int k = 0; k < a->options->given_count; k++) {
+        const int64_t count = a->frames*numbers_of(&a->options->given[k]);
+        *rows += samples_of(a, count);
+        if (count > a->longest) a->longest = count;
+    }
     for (int kind = 0; kind < 2; kind++)
         for (int k = 0; convis_list(a->model, kind ? CONVIS_STATE : CONVIS_PARAMETER, k, &item); k++) {
             if (!kind && !item.wanted) continue;
@@ -272,7 +364,7 @@ static convis_status obtain(check *a)
     a->report->rows = convis_obtain(a->context, (size_t)(rows + 1)*sizeof *a->report->rows);
     a->movie = convis_obtain(a->context, (size_t)(2*movie + weights)*sizeof *a->movie);
     a->values = convis_obtain(a->context, 2*(size_t)a->longest*sizeof *a->values);
-    a->through_spikes = convis_obtain(a->context, 2*(size_t)(a->model->count + 1));
+    a->through_spikes = convis_obtain(a->context, 2*(size_t)(a->model->count + 1 + a->model->input_count));
     if (!a->report->rows || !a->movie || !a->values || !a->through_spikes) return CONVIS_ENOMEM;
     a->d_movie = a->movie + movie;
     a->weights = a->d_movie + movie;
@@ -292,6 +384,7 @@ static convis_status check_all(check *a)
     uint64_t stream = 3;
     convis_status status = all_gradients(a);
     if (!status) status = check_movie(a, stream++);
+    for (int k = 0; k < a->options->given_count && !status; k++) status = check_given(a, k, stream++);
     for (int k = 0; !status && convis_list(a->model, CONVIS_STATE, k, &item); k++) status = check_state(a, &item, stream++);
     for (int k = 0; !status && convis_list(a->model, CONVIS_PARAMETER, k, &item); k++)
         if (item.wanted) status = check_parameter(a, &item, stream++);
@@ -322,16 +415,23 @@ convis_status convis_gradcheck(convis_model *m, const convis_gradcheck_options *
     convis_shape frame = m->planned ? m->chunk : options->frame;
     if (!status && !m->planned) status = convis_want(m, "*");
     if (!status && !m->planned) status = convis_want(m, "input");
+    for (int k = 0; k < options->given_count && !status && !m->planned; k++) status = convis_want(m, options->given[k].name);
     if (!status) status = convis_passage_open(m, options->output, frame, options->chunk, a.frames, "frames", &a.passage);
     if (status) return status;
     a.passage.read = read_movie;
     a.passage.user = &a;
-    status = obtain(&a);
+    status = copy_given(&a);
+    if (!status) status = convis_feed_open(m, NULL, a.given, options->given_count, a.passage.chunk, &a.feed);
+    a.passage.feed = &a.feed;
+    if (options->given_count) a.passage.take = take_gradients;
+    if (!status) status = obtain(&a);
     if (!status) status = check_all(&a);
     convis_release(a.context, a.movie);
     convis_release(a.context, a.values);
     convis_release(a.context, a.through_spikes);
     convis_passage_close(&a.passage);
+    convis_feed_close(&a.feed);
+    release_given(&a);
     if (status) convis_gradcheck_free(a.context, report);
     return status;
 }

@@ -15,6 +15,7 @@ typedef struct dream {
     convis_context *context;
     const convis_dream_options *options;
     convis_passage passage[2];
+    convis_feed    feed[2];
     int      models;
     convis_shape shape;
     int64_t  n, frames, pixels;      /* numbers of the movie; pixels: of a frame */
@@ -222,6 +223,8 @@ static convis_status open_passage(dream *a, convis_model *m, convis_passage *p)
     int planned = convis_state_size(m) > 0;
     convis_status status = planned ? CONVIS_OK : convis_want(m, "input");
     if (!status) status = convis_passage_open(m, a->options->output, a->shape, a->options->chunk, a->frames, "movie", p);
+    if (!status) status = convis_feed_open(m, NULL, a->options->given, a->options->given_count, p->chunk, &a->feed[a->models]);
+    p->feed = &a->feed[a->models];
     p->read = read_movie;
     p->user = a;
     if (!status) a->models++;
@@ -318,6 +321,9 @@ convis_status convis_dream(convis_model *m, const convis_dream_options *options,
     convis_optimizer_close(&a.optimizer);
     convis_release(a.context, a.x);
     convis_release(a.context, a.movie);
-    for (int k = 0; k < a.models; k++) convis_passage_close(&a.passage[k]);
+    for (int k = 0; k < 2; k++) {
+        convis_passage_close(&a.passage[k]);
+        convis_feed_close(&a.feed[k]);
+    }
     return status;
 }

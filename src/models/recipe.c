@@ -127,6 +127,16 @@ convis_status convis_recipe_add_input(convis_recipe *r, const char *name, convis
     return convis_graph_add_source(r->context, &r->graph, name, frame);
 }
 
+int convis_recipe_input(const convis_recipe *r, int index, const char **name, convis_shape *frame)
+{
+    const struct convis_graph *g = &r->graph;
+    if (index < 0 || index >= (g->givens ? g->givens : 1)) return 0;
+    *name = g->givens ? g->given[index].name : "input";
+    *frame = g->givens ? g->given[index].frame : (convis_shape){ { 1, g->kind && g->kind->sized, 1, 0, 0 } };
+    if (!index) frame->dim[CONVIS_Y] = frame->dim[CONVIS_X] = 0;
+    return 1;
+}
+
 convis_status convis_recipe_output(convis_recipe *r, const char *name)
 {
     if (name && strlen(name) >= sizeof r->graph.output)

@@ -119,4 +119,64 @@ no  'a name alone'     2 'expected NAME=FILE'       convis run LN t.npy -o out.n
 no  'a rate alone'     2 "no --input is named"      convis run LN t.npy -o out.npy --input-fps speed=3
 no  'twice'            2 'given twice'              convis run LN t.npy -o out.npy --input a=t.npy --input a=t.npy
 
+# ---- What a model takes beside the movie ----
+
+cat > hears.yaml << 'END'
+dt: 0.01
+inputs: {movie: {channels: 3}, spikes: {channels: 2}, speed: {}}
+layers:
+  - {name: sees, type: rf, input: movie, frames: 2, weights: 'constant?value=0.002'}
+  - {name: hears, type: rf, input: spikes, frames: 3, weights: 'constant?value=0.7'}
+  - {name: moves, type: rf, input: speed, weights: 'constant?value=-0.01'}
+  - {name: drive, type: sum, inputs: [sees, hears, moves]}
+  - {name: rate, type: softplus}
+END
+printf 'unit,time,layer\n0,0.1,0\n1,0.105,0\n1,0.4,0\n0,0.5051,0\n0,0.5052,0\n1,0.72,0\n' > cells.csv
+printf "$(bytes 5 90)" > ninety;  npy speed.npy '90,' ninety
+all="--input spikes=cells.csv --input speed=speed.npy"
+yes 'a model with three inputs'     convis run hears.yaml rgb.npy $all -o heard.npy -q
+is  'answers each frame'            has_shape heard.npy '90, 1, 1'
+yes 'in chunks'                     convis run hears.yaml rgb.npy $all -o again.npy -q --chunk 7
+is  'the same'                      cmp heard.npy again.npy
+yes 'it sees'                       convis run hears.yaml rgb.npy $all -o again.npy -q --probe sees=sees.npy --probe moves=moves.npy --probe hears=hears.npy
+printf 'unit,time,layer\n' > none.csv;  cat cells.csv | sed '$d' > fewer.csv
+yes 'hears'                         convis run hears.yaml rgb.npy --input spikes=fewer.csv --input speed=speed.npy -o other.npy -q
+is  'what it is told'               [ "$(cmp heard.npy other.npy > same; echo $?)" = 1 ]
+is  'until then'                    cmp -n $((128 + 4*70)) heard.npy other.npy
+no  'one is missing'   1 "also takes the input 'speed'; --input speed=FILE"  convis run hears.yaml rgb.npy --input spikes=cells.csv -o x.npy
+no  'one too many'     1 "takes no input 'sped'"    convis run hears.yaml rgb.npy $all --input sped=speed.npy -o x.npy
+no  'the movie itself' 1 "'movie' is the movie itself"  convis run hears.yaml rgb.npy $all --input movie=rgb.npy -o x.npy
+no  'a gray movie'     1 "gray.npy has 1 channel, but the input 'movie' of the model 'hears.yaml' takes 3; --channels rgb" \
+                                    convis run hears.yaml gray.npy $all -o x.npy
+yes 'shown in three'                convis run hears.yaml gray.npy $all -o x.npy -q --channels rgb
+no  'too many channels' 1 "takes 1" convis run hears.yaml rgb.npy --input spikes=cells.csv --input speed=tn.npy -o x.npy
+no  'too short'        1 "has 60 steps of 0.01 s, but the movie has 90"   convis run hears.yaml rgb.npy --input spikes=cells.csv --input speed=t.npy -o x.npy
+no  'another cell'     1 'spikes of 3 cells, but the input takes 2' sh -c 'sed "\$a 7,0.3,0" cells.csv > three.csv
+                                    "$0" run hears.yaml rgb.npy --input spikes=three.csv --input speed=speed.npy -o x.npy' "$convis"
+no  'nothing'          1 'nothing.npy'  convis run hears.yaml rgb.npy --input spikes=cells.csv --input speed=nothing.npy -o x.npy
+no  'over an input'    2 'is read by this run'  convis run hears.yaml rgb.npy $all -o speed.npy
+# At a rate of its own, 25 Hz in steps of 10 ms: each frame is held for 4 of these.
+head -c 23 ninety > slow;  awk 'BEGIN { for (i = 0; i < 90; i++) print int(i/4) }' | while read -r k; do tail -c +$((k + 1)) slow | head -c 1; done > held
+npy slow.npy '23,' slow;  npy held.npy '90,' held
+yes 'at a rate of its own'          convis run hears.yaml rgb.npy --input spikes=cells.csv --input speed=slow.npy --input-fps speed=25 -o x.npy -q
+yes 'held'                          convis run hears.yaml rgb.npy --input spikes=cells.csv --input speed=held.npy -o again.npy -q
+is  'is the same'                   cmp x.npy again.npy
+
+yes 'fitted to what it hears'       convis fit hears.yaml --stimulus rgb.npy $all --response heard.npy -o hears.h5 -q --epochs 300 --patience 0 \
+                                        --set hears.weights=constant?value=0 --set moves.weights=constant?value=0 --free hears --free moves
+yes 'is scored'                     convis eval hears.h5 --stimulus rgb.npy $all --response heard.npy --bootstrap 0
+is  'as it was'                     awk '$1 == "0" && $4 > 0.999 { found = 1 } END { exit !found }' out
+yes 'and run'                       convis run hears.h5 rgb.npy $all -o again.npy -q
+no  'deaf'             1 "also takes the input 'spikes'"  convis eval hears.h5 --stimulus rgb.npy --response heard.npy
+no  'out of step'      1 "the input 'speed' has 60 frames"   convis fit hears.yaml --stimulus rgb.npy --input spikes=cells.csv --input speed=t.npy \
+                                    --response heard.npy -o x.h5
+yes 'a movie found for it'          convis dream hears.yaml $all --size 4x3 --frames 40 --high 255 --iterations 5 -o found.npy -q
+is  'in colour'                     has_shape found.npy '3, 40, 3, 4'
+if [ -x "${convis}-double" ]; then
+    yes 'its gradients'             convis gradcheck hears.yaml --size 4x3
+    is  'of what it hears, too'     grep -q '^ *spikes ' out
+    yes 'of what it is given'       convis gradcheck hears.yaml --size 4x3 $all
+else for k in 1 2 3; do skip 'gradients of inputs' 'no convis-double'; done; fi
+yes 'two movies, one speed'         convis run hears.yaml ab3.npy --input spikes=cells.csv --input speed=t.npy -o ab.out.npy -q
+
 echo "1..$count"

@@ -18,13 +18,14 @@ static convis_status set_value(convis_model *m, const struct convis_graph_layer 
     return v->kind == CONVIS_VALUE_TEXT ? convis_set_kernel(m, path, v->text) : convis_set_array(m, path, v->array, v->count);
 }
 
-/* The layers of a graph as they become nodes of a model; input: what the first input is there. */
-struct building { const struct convis_graph *g; convis_model *model; convis_node *node, input; };
+/* The layers and the inputs of a graph as they become nodes of a model. */
+struct building { const struct convis_graph *g; convis_model *model; convis_node *node, *input; };
 
 static convis_node node_of(const struct building *b, const char *name)
 {
     const struct convis_graph_layer *l = convis_graph_find(b->g, name);
-    return l ? b->node[l - b->g->layer] : b->input;
+    const int k = l ? 0 : convis_graph_find_source(b->g, name);
+    return l ? b->node[l - b->g->layer] : b->input[k > 0 ? k : 0];
 }
 
 static int is_feedback(const struct convis_graph *g, int j, const struct convis_graph_input *in)
@@ -39,7 +40,7 @@ static convis_status add_layer(struct building *b, int j)
     convis_model *m = b->model;
     convis_edge in[CONVIS_MAX_INPUTS];
     for (int k = 0; k < l->inputs; k++) {                /* what comes later is connected later */
-        in[k].from = is_feedback(b->g, j, &l->input[k]) ? b->input : node_of(b, l->input[k].from);
+        in[k].from = is_feedback(b->g, j, &l->input[k]) ? *b->input : node_of(b, l->input[k].from);
         in[k].delay = l->input[k].delay;
     }
     b->node[j] = convis_join(m, l->type, l->name, in, l->inputs);
@@ -87,11 +88,16 @@ static convis_status add_units(convis_model *m, const struct convis_graph *g, in
 convis_status convis_graph_insert(convis_model *m, const struct convis_graph *g, convis_node input, convis_node *output)
 {
     convis_context *c = m->context;
-    struct building b = { .g = g, .model = m, .input = input };
+    struct building b = { .g = g, .model = m };
     int spiking = 0;
     for (int j = 0; j < m->count; j++) spiking += convis_is_spiking(&m->layers[j]);
     convis_status status = convis_graph_check(c, g);
-    if (!status && !(b.node = convis_obtain(c, (size_t)(g->layers + 1)*sizeof *b.node))) status = CONVIS_ENOMEM;
+    if (!status && !(b.node = convis_obtain(c, (size_t)(g->layers + g->givens + 1)*sizeof *b.node))) status = CONVIS_ENOMEM;
+    if (!status) {
+        b.input = b.node + g->layers;
+        *b.input = input;
+    }
+    for (int k = 1; k < g->givens && !status; k++) status = convis_add_input(m, g->given[k].name, g->given[k].frame, &b.input[k]);
     for (int j = 0; j < g->layers && !status; j++)
         if ((status = add_layer(&b, j))) convis_graph_blame(c, g, g->layer[j].line, g->layer[j].column, status);
     for (int j = 0; j < g->layers && !status; j++) connect_feedback(&b, j);
@@ -107,6 +113,7 @@ convis_status convis_graph_build(convis_context *c, const struct convis_graph *g
 {
     convis_model *m = NULL;
     convis_status status = convis_model_new(c, g->dt, &m);
+    if (!status && g->givens) status = convis_name_input(m, g->given[0].name);
     if (!status) status = convis_graph_insert(m, g, convis_input(m), NULL);
     if (!status && !is_taken(g, "output")) convis_alias(m, "output", *g->output ? g->output : g->layer[g->layers - 1].name);
     if (!status && m->status) status = convis_fail(c, m->status, "%s", m->sentence);
@@ -159,13 +166,20 @@ convis_status convis_graph_of_model(const convis_model *m, struct convis_graph *
     convis_context *c = m->context;
     convis_status status = CONVIS_OK;
     *g = (struct convis_graph){ .dt = m->dt, .past = m->inputs[0].past, .has_past = 1 };
+    for (int k = 0; k < m->input_count && m->input_count > 1 && !status; k++) {
+        convis_shape frame = m->inputs[k].frames.shape;
+        frame.dim[CONVIS_B] = 1;
+        if (!k) frame = (convis_shape){ { 1, m->planned ? m->chunk.dim[CONVIS_C] : 1, 1, 1, 1 } };
+        status = convis_graph_add_source(c, g, m->inputs[k].name, frame);
+    }
     for (int j = 0; j < m->count && !status; j++) {
         const model_layer *l = &m->layers[j];
         struct convis_graph_layer *to;
         if ((status = convis_graph_add(c, g, l->name, l->type, &to))) break;
         for (int k = 0; k < l->inputs && !status; k++) {
-            const int id = l->in[k].from.id;
-            status = convis_graph_add_input(c, to, id ? m->layers[id - 1].name : "input", l->in[k].delay);
+            const convis_node from = l->in[k].from;
+            status = convis_graph_add_input(c, to, from.id > 0 ? m->layers[from.id - 1].name : m->inputs[convis_input_of(from)].name,
+                                            l->in[k].delay);
         }
         if (!status) status = values_of(c, l, to);
     }
