@@ -198,17 +198,6 @@ convis_status convis_recipe_add_parameters(convis_recipe *r, const char *lines)
     return convis_graph_set_lines(r->context, &r->graph, "parameters", lines);
 }
 
-convis_status convis_recipe_load_parameters(convis_recipe *r, const char *file)
-{
-    char *text = NULL;
-    size_t size;
-    if (convis_has_extension(file, ".npz")) return convis_npz_to_recipe(r, file);
-    convis_status status = convis_slurp(r->context, file, &text, &size);
-    if (!status) status = convis_graph_set_lines(r->context, &r->graph, file, text);
-    convis_release(r->context, text);
-    return status;
-}
-
 const char *convis_recipe_parameters(const convis_recipe *recipe)
 {
     convis_recipe *r = (convis_recipe *)(uintptr_t)recipe;                   /* of which only the copy changes */

@@ -16,7 +16,6 @@
 #include "base/text.h"
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 /* ---- Out: graphs ---- */
 
@@ -279,11 +278,4 @@ void convis_model_yaml_free(const convis_model *m, char **text)
     if (!m || !text) return;
     convis_release(m->context, *text);
     *text = NULL;
-}
-
-/* ---- Parameters alone ---- */
-
-convis_status convis_parameters_load(convis_model *m, const char *file)
-{
-    return !strcasecmp(convis_extension(file), ".npz") ? convis_npz_to_model(m, file) : convis_parameters_read(m, file);
 }

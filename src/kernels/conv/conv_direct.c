@@ -111,13 +111,6 @@ static void fill_planes(const convis_pass *p, const convis_conv *c, conv_ring *r
     }
 }
 
-const real *convis_conv_plane(const convis_conv *c, const void *scratch, int64_t frame, int64_t channel)
-{
-    const conv_direct *d = &c->direct;
-    const real *planes = (const real *)(const void *)((const char *)scratch + d->planes);
-    return planes + (convis_conv_slot(frame, d->room)*c->s.batch*c->s.in + channel)*d->plane;
-}
-
 static void begin(const convis_pass *p, const convis_conv *c, conv_ring *ring, void *scratch)
 {
     *ring = *(conv_ring *)convis_conv_in(scratch, c->direct.ring);

@@ -151,7 +151,12 @@ void   convis_conv_lines_forward(const convis_pass *, const convis_conv *, int64
                                  void *scratch);
 /* Of input i of one frame that the pass has: into a padded plane of d_pitch. */
 void   convis_conv_lines_back(const convis_pass *, const convis_conv *, int64_t t, int64_t b, int64_t i, real *d_plane, void *scratch);
-const real *convis_conv_plane(const convis_conv *, const void *scratch, int64_t frame, int64_t channel);
+static inline const real *convis_conv_plane(const convis_conv *c, const void *scratch, int64_t frame, int64_t channel)
+{
+    const conv_direct *d = &c->direct;
+    const real *planes = (const real *)(const void *)((const char *)scratch + d->planes);
+    return planes + (convis_conv_slot(frame, d->room)*c->s.batch*c->s.in + channel)*d->plane;
+}
 enum { CONV_CHUNK = 16 };                /* rows that the direct way makes at once */
 
 double convis_conv_pixels_cost(const convis_conv *, int operation);
