@@ -42,7 +42,7 @@ convis_status plan_subject(subject *);                           /* its model, f
 void          restart(const subject *);
 void          leave(subject *);
 
-enum { MOST_PATHS = 96 };
+enum { MOST_PATHS = 128 };
 typedef struct gradient {
     char    path[MOST_PATHS][128];
     int64_t count[MOST_PATHS];
