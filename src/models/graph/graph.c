@@ -181,11 +181,21 @@ convis_status convis_graph_add(convis_context *c, struct convis_graph *g, const 
     return status;
 }
 
+/* Layers of all models within, too: files that name files many times must not grow without bounds. */
+static int64_t count_layers(const struct convis_graph *g)
+{
+    int64_t count = 0;
+    for (int j = 0; j < g->layers; j++) count += g->layer[j].model ? 1 + count_layers(g->layer[j].model) : 1;
+    return count;
+}
+
 convis_status convis_graph_add_model(convis_context *c, struct convis_graph *g, const char *name, struct convis_graph *model,
                                      struct convis_graph_layer **layer)
 {
     *layer = NULL;
     convis_status status = *name ? check_name(c, g, name) : CONVIS_OK;
+    if (!status && count_layers(g) + count_layers(model) >= CONVIS_GRAPH_LAYERS)
+        status = convis_fail(c, CONVIS_ESHAPE, "more than %d layers", CONVIS_GRAPH_LAYERS);
     if (!status) status = add(c, g, name, layer);
     if (!status && !((*layer)->model = convis_obtain(c, sizeof *model))) { g->layers--; status = CONVIS_ENOMEM; }
     if (status) convis_graph_clear(c, model);

@@ -162,7 +162,12 @@ static convis_status size_of(const struct flat *f, const char *from, int64_t *wi
     const char *name = resolve(f->to, from);
     *width = f->width;
     *height = f->height;
-    if (convis_graph_find_source(f->to, from) >= 0) return CONVIS_OK;
+    const int source = convis_graph_find_source(f->to, from);
+    if (source > 0) {
+        *width = f->to->given[source].frame.dim[CONVIS_X];
+        *height = f->to->given[source].frame.dim[CONVIS_Y];
+    }
+    if (source >= 0) return CONVIS_OK;
     convis_status status = convis_graph_copy(f->c, f->to, &before);
     if (status) return status;
     link_inputs(&before);
@@ -170,7 +175,7 @@ static convis_status size_of(const struct flat *f, const char *from, int64_t *wi
     before.unit = NULL;
     status = convis_graph_build(f->c, &before, &m);
     if (!status) status = convis_keep(m, name);
-    if (!status) status = convis_plan(m, convis_movie_shape(1, f->height, f->width));
+    if (!status) status = convis_plan(m, (convis_shape){ { 1, f->to->givens ? f->to->given[0].frame.dim[CONVIS_C] : 1, 1, f->height, f->width } });
     if (!status) status = convis_output_shape(m, name, &frame);
     if (!status) *width = frame.dim[CONVIS_X];
     if (!status) *height = frame.dim[CONVIS_Y];
