@@ -155,12 +155,13 @@ static void fields_json(const char *name, const convis_field *f, int parameters)
 }
 
 static int fewest(const convis_layer_type *t) { return t->fewest ? t->fewest : t->inputs; }
+static int most(const convis_layer_type *t) { return t->more ? t->more->inputs : t->inputs; }
 
 static void layer_text(const convis_layer_type *t)
 {
     printf("%s: %s\n", t->name, t->doc);
-    if (fewest(t) < t->inputs) printf("%d to ", fewest(t));
-    printf("%d input%s, %s in space%s\n", t->inputs, t->inputs == 1 ? "" : "s", t->pointwise ? "pointwise" : "a neighbourhood",
+    if (fewest(t) < most(t)) printf("%d to ", fewest(t));
+    printf("%d input%s, %s in space%s\n", most(t), most(t) == 1 ? "" : "s", t->pointwise ? "pointwise" : "a neighbourhood",
            t->spikes ? ", spikes" : "");
     fields_text("Parameters (name, default, unit, bounds)", t->params, 1);
     fields_text("States", t->states, 0);
@@ -172,7 +173,7 @@ static void layer_json(const convis_layer_type *t)
     printf("{\n ");
     text_member("layer", t->name, 1);
     text_member("doc", t->doc, 0);
-    number_member("inputs", t->inputs);
+    number_member("inputs", most(t));
     number_member("fewest", fewest(t));
     flag_member("pointwise", t->pointwise != NULL);
     flag_member("spiking", t->spikes != NULL);

@@ -277,6 +277,46 @@ static void cells_of_several(void **state)
     convis_recipe_free(&r);
 }
 
+/* A model within takes several inputs by their order; those of the whole are named. A retina that sees one is made for its size. */
+static void inputs_within(void **state)
+{
+    (void)state;
+    enum { W = 24, H = 18, T = 10 };
+    convis_recipe *r = from_yaml("inputs: {movie: {}, extra: {height: 18, width: 24}, wide: {height: 20, width: 40}}\nlayers:\n"
+        "  - name: p\n    inputs: [movie, {from: extra, delay: 1}]\n"
+        "    model: {inputs: {a: {}, b: {}}, layers: [{name: s, type: sum, inputs: [a, {from: b, delay: 1}]}]}\n"
+        "  - {name: eye, model: retina, input: wide}\n");
+    char *text, *second;
+    must(c, convis_recipe_yaml(r, &text));
+    convis_recipe *again = from_yaml(text);
+    must(c, convis_recipe_yaml(again, &second));
+    assert_string_equal(text, second);
+    convis_model *m = built(again, W, H);
+    convis_tensor movie = noise_movie(convis_movie_shape(T, H, W), 0, 1, 3), extra = noise_movie(movie.shape, 0, 1, 4);
+    convis_tensor wide = noise_movie(convis_movie_shape(T, 20, 40), 0, 255, 5), y;
+    convis_shape frame;
+    assert_true(convis_node_named(m, "movie").id == 0 && convis_node_named(m, "input").id == 0 && convis_node_named(m, "wide").id < -1);
+    must(c, convis_keep(m, "p"));
+    must(c, convis_plan(m, movie.shape));
+    must(c, convis_output_shape(m, "eye.ganglion_0", &frame));
+    assert_true(frame.dim[CONVIS_X] == 40 && frame.dim[CONVIS_Y] == 20);
+    must(c, convis_give(m, "extra", extra));
+    must(c, convis_give(m, "wide", wide));
+    must(c, convis_run(m, movie));
+    must(c, convis_output(m, "p", &y));
+    for (int64_t t = 2; t < T; t++)
+        for (int64_t i = 0; i < W*H; i++)
+            assert_true(y.data[t*W*H + i] == movie.data[t*W*H + i] + extra.data[(t - 2)*W*H + i]);
+    free(movie.data);
+    free(extra.data);
+    free(wide.data);
+    convis_recipe_text_free(r, &text);
+    convis_recipe_text_free(r, &second);
+    convis_model_free(&m);
+    convis_recipe_free(&r);
+    convis_recipe_free(&again);
+}
+
 /* ---- From calls, text and models ---- */
 
 static void from_calls(void **state)
@@ -485,7 +525,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(as_alone), cmocka_unit_test(settings_within), cmocka_unit_test(round_trips), cmocka_unit_test(extension),
-        cmocka_unit_test(files_within), cmocka_unit_test(size_of_input), cmocka_unit_test(cells_of_several), cmocka_unit_test(from_calls),
+        cmocka_unit_test(files_within), cmocka_unit_test(size_of_input), cmocka_unit_test(cells_of_several), cmocka_unit_test(inputs_within), cmocka_unit_test(from_calls),
         cmocka_unit_test(inserted), cmocka_unit_test(refused_compositions), cmocka_unit_test(no_memory), cmocka_unit_test(v1),
     };
     return cmocka_run_group_tests(tests, open_all, close_all);

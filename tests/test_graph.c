@@ -223,6 +223,46 @@ static void feedback(void **state)
     }
 }
 
+/* Up to 64 inputs, and the layer before where nothing is said. */
+static void many_inputs(void **state)
+{
+    (void)state;
+    for (int many = 3; many <= 65; many += many == 3 ? 61 : 1) {
+        char text[4096] = "layers:\n  - {name: all, type: sum, inputs: [input";
+        for (int k = 1; k < many; k++) strcat(text, ", input");
+        strcat(text, "]}\n  - {name: one, type: sum}\n  - {name: two, type: expr, formula: 2*x}\n");
+        convis_recipe *r;
+        if (many > 64) {
+            refused(c, CONVIS_ESHAPE, "m:2:36: all: 65 inputs, expected 64 at most", convis_recipe_read(c, "m", text, strlen(text), &r));
+            break;
+        }
+        must(c, convis_recipe_read(c, "m", text, strlen(text), &r));
+        convis_model *m = built(r, 5, 4);
+        recording a = said(m, 6, 5, 4);
+        int64_t n;
+        const convis_real *all = recorded(&a, "all", &n), *one = recorded(&a, "one", &n), *two = recorded(&a, "two", &n);
+        convis_tensor movie = noise_movie(convis_movie_shape(6, 4, 5), 0, 255, 7);
+        for (int64_t i = 0; i < 6*n; i++) {
+            assert_true(fabs((double)all[i] - many*(double)movie.data[i]) <= many*0x1p-23*many*(double)movie.data[i]);    /* of `many` roundings */
+            assert_true(one[i] == all[i] && two[i] == 2*all[i]);
+        }
+        char *yaml;
+        must(c, convis_model_yaml(m, &yaml));
+        convis_recipe *again = from_yaml(yaml);
+        convis_model *second = built(again, 5, 4);
+        recording b = said(second, 6, 5, 4);
+        assert_same(&b, &a, "written and read");
+        convis_model_yaml_free(m, &yaml);
+        free(movie.data);
+        recording_free(&a);
+        recording_free(&b);
+        convis_model_free(&m);
+        convis_model_free(&second);
+        convis_recipe_free(&r);
+        convis_recipe_free(&again);
+    }
+}
+
 static void refused_graphs(void **state)
 {
     (void)state;
@@ -251,8 +291,8 @@ static void refused_graphs(void **state)
         { "layers:\n  - {name: 'a b', type: rectify}\n", CONVIS_ENAME, ":2:12: 'a b': expected a name" },
         { "layers:\n  - rectify\n  - difference\n", CONVIS_ESHAPE, ":3:5: difference: 0 inputs, difference expects 2" },
         { "layers:\n  - {type: difference, inputs: [input]}\n", CONVIS_ESHAPE, ":2:5: difference: 1 input, difference expects 2" },
-        { "layers:\n  - {type: sum, inputs: [input, input, input, input, input]}\n", CONVIS_ESHAPE,
-          ":2:25: sum: 5 inputs, expected 4 at most" },
+        { "layers:\n  - {type: expr, inputs: [input, input, input, input, input]}\n", CONVIS_ESHAPE,
+          ":2:5: expr: 5 inputs, expr expects 1 to 4" },
         { "layers:\n  - {type: rectify, input: rectfy}\n", CONVIS_ENAME,
           ":2:5: rectify: its input 'rectfy' is no layer; did you mean rectify?" },
         { "layers:\n  - {name: a, type: rectify, input: b}\n  - {name: b, type: rectify}\n", CONVIS_EINVAL,
@@ -446,7 +486,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nodes), cmocka_unit_test(hostile_yaml), cmocka_unit_test(numbers),
-        cmocka_unit_test(same_as_by_hand), cmocka_unit_test(round_trip), cmocka_unit_test(feedback), cmocka_unit_test(refused_graphs),
+        cmocka_unit_test(same_as_by_hand), cmocka_unit_test(round_trip), cmocka_unit_test(feedback), cmocka_unit_test(many_inputs), cmocka_unit_test(refused_graphs),
         cmocka_unit_test(settings), cmocka_unit_test(extension),
         cmocka_unit_test(retina_layers), cmocka_unit_test(retina_settings),
     };

@@ -57,7 +57,7 @@ def inputs(layer):
 
 def home(name):
     """The file of a layer: its own, but for those that share one."""
-    return {"readout": "rf"}.get(name, name)
+    return {"readout": "rf", "concatenate": "channels", "select": "channels"}.get(name, name)
 
 
 def layer(name):

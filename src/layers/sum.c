@@ -1,4 +1,4 @@
-/* sum.c - the sum of two or more inputs of one shape.
+/* sum.c - the sum of inputs of one shape; of one alone that is itself.
  *
  *      y[t] = x0[t] + x1[t] + ...
  *
@@ -12,7 +12,8 @@ CONVIS_KERNEL6(sum_forward, PARAM p, IN x0, IN x1, IN x2, IN x3, OUT y)
 {
     if (x3) { CONVIS_SCAN(i, t) y[t*n + i] = ((x0[t*n + i] + x1[t*n + i]) + x2[t*n + i]) + x3[t*n + i]; }
     else if (x2) { CONVIS_SCAN(i, t) y[t*n + i] = (x0[t*n + i] + x1[t*n + i]) + x2[t*n + i]; }
-    else { CONVIS_SCAN(i, t) y[t*n + i] = x0[t*n + i] + x1[t*n + i]; }
+    else if (x1) { CONVIS_SCAN(i, t) y[t*n + i] = x0[t*n + i] + x1[t*n + i]; }
+    else { CONVIS_SCAN(i, t) y[t*n + i] = x0[t*n + i]; }
 }
 
 CONVIS_INLINE void sum_spread(IN dy, OUT dx, CONVIS_TAIL)
@@ -78,12 +79,12 @@ static void vjp(convis_pass *p)
 CONVIS_LAYER_KERNELS(sum)
 static const convis_layer_type more = {
     .abi = CONVIS_LAYER_ABI, .name = "sum", .doc = "the sum of its inputs",
-    .params = params, .states = states, .inputs = CONVIS_MAX_INPUTS, .fewest = 2, .kernels = sum_kernels, .source = convis_sum_source,
+    .params = params, .states = states, .inputs = CONVIS_MAX_INPUTS, .fewest = 1, .kernels = sum_kernels, .source = convis_sum_source,
     .plan = convis_plan_alike, .forward = forward, .vjp = vjp, .past = past, .anywhere = 1,
 };
 const convis_layer_type convis_sum = {
     .abi = CONVIS_LAYER_ABI, .name = "sum", .doc = "the sum of its inputs",
-    .params = params, .states = states, .inputs = 4, .fewest = 2, .more = &more, .kernels = sum_kernels, .source = convis_sum_source,
+    .params = params, .states = states, .inputs = 4, .fewest = 1, .more = &more, .kernels = sum_kernels, .source = convis_sum_source,
     .instant = 1, .pointwise = "sum_forward", .adjoint = "sum_adjoint", .past = past,
 };
 #endif

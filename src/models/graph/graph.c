@@ -492,8 +492,8 @@ static convis_status check_output(convis_context *c, const struct convis_graph *
 /* How many inputs a layer may have. */
 static convis_status check_count(convis_context *c, const struct convis_graph_layer *l)
 {
-    const int most = l->model ? l->model->givens ? l->model->givens : 1 : l->type->inputs;
-    const int fewest = l->model || !l->type->fewest ? most : l->type->fewest;
+    const int most = l->model ? l->model->givens ? l->model->givens : 1 : (l->type->more ? l->type->more : l->type)->inputs;
+    const int fewest = l->model ? most : l->type->fewest ? l->type->fewest : l->type->inputs;
     const char *format = fewest < most ? "%s: %d input%s, %s expects %d to %d" : "%s: %d input%s, %s expects %d";
     if (l->inputs <= most && l->inputs >= fewest) return CONVIS_OK;
     return convis_fail(c, CONVIS_ESHAPE, format, l->name, l->inputs, l->inputs == 1 ? "" : "s", l->model ? "it" : l->type->name, fewest, most);
