@@ -178,5 +178,16 @@ if [ -x "${convis}-double" ]; then
     yes 'of what it is given'       convis gradcheck hears.yaml --size 4x3 $all
 else for k in 1 2 3; do skip 'gradients of inputs' 'no convis-double'; done; fi
 yes 'two movies, one speed'         convis run hears.yaml ab3.npy --input spikes=cells.csv --input speed=t.npy -o ab.out.npy -q
+for k in a b; do convis run hears.yaml ${k}3.npy --input spikes=cells.csv --input speed=t.npy -o $k.out.npy -q 2> /dev/null; done
+{ floats a.out.npy; floats b.out.npy; } > apart;  floats ab.out.npy > together
+is  'give what each gives'          cmp apart together
+yes 'from a later frame on'         convis run hears.yaml rgb.npy $all --from 10 -o x.npy -q --probe moves=later.npy
+floats moves.npy | tail -c 320 > tail;  floats later.npy > later
+is  'inputs begin there, too'       cmp tail later
+yes 'a film beside a movie'         convis run hears.yaml rgb.npy --input spikes=cells.csv --input speed=stim:pulse?duration=2 -o x.npy -q
+no  'of another size'  1 "takes 1x1"    convis run hears.yaml rgb.npy --input spikes=cells.csv --input speed=a.npy -o x.npy
+no  'NaN'              1 'has the value NaN'  sh -c 'printf "\223NUMPY\001\000v\000%-117s\n" "{\"descr\": \"<f4\", \"fortran_order\": False, \"shape\": (90,)}" > nan.npy
+                                    awk "BEGIN { for (i = 0; i < 90; i++) printf \"\\\\000\\\\000\\\\300\\\\177\" }" > text; printf "$(cat text)" >> nan.npy
+                                    "$0" run hears.yaml rgb.npy --input spikes=cells.csv --input speed=nan.npy -o x.npy' "$convis"
 
 echo "1..$count"
