@@ -49,9 +49,8 @@ static convis_model *build(convis_context *c, int inputs, int gradients, int64_t
         convis_node each[2];
         shape.dim[CONVIS_C] = 2;
         for (int k = 0; k < 2; k++) {
-            const double which = k;
-            each[k] = convis_add(m, type_named("select"), k ? "second" : "first", convis_input(m));
-            must(c, convis_set_array(m, k ? "second.channels" : "first.channels", &which, 1));
+            each[k] = convis_add(m, type_named("select"), k ? "b" : "a", convis_input(m));
+            must_set(m, k ? "b" : "a", "first", k);
         }
         add_layers(m, each[0], each[1]);
     }

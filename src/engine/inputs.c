@@ -131,6 +131,7 @@ void convis_leave_inputs(convis_model *m, int keep)
 {
     for (int k = 0; k < m->input_count; k++) {
         m->inputs[k].frames.direct = NULL;
+        m->inputs[k].gradient.data = NULL;               /* of an earlier run */
         if (!keep) m->inputs[k].is_given = 0;
     }
 }

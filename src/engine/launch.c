@@ -40,7 +40,7 @@ static const convis_device_kernel *find(const convis_pass *p, convis_program *pr
 {
     convis_device *d = p->place->device;
     const convis_device_kernel *k = program ? convis_program_kernel(d, program, name) : NULL;
-    if (!k && !d->status) convis_device_fault(d, CONVIS_ENOTSUP, "%s: there is no kernel '%s' for this device", p->path, name);
+    if (!k && !d->status && !p->thread) convis_device_fault(d, CONVIS_ENOTSUP, "%s: there is no kernel '%s' for this device", p->path, name);
     return k;
 }
 

@@ -230,7 +230,8 @@ convis_node convis_node_named(const convis_model *m, const char *name)
 {
     const char *member;
     const model_layer *l = convis_find_layer(m, name, &member);
-    if (!l && convis_find_input(m, name) >= 0) return convis_input_node(convis_find_input(m, name));
+    const int input = l ? -1 : convis_find_input(m, name);
+    if (input >= 0) return convis_input_node(input);
     return (convis_node){ l && !*member ? (int)(l - m->layers) + 1 : -1 };
 }
 

@@ -320,7 +320,7 @@ static void find_needed(convis_model *m)
             for (int k = 0; k < l->extras; k++) kept |= l->extra[k].kept;
             if (kept && !l->needed) l->needed = changed = 1;
             for (int k = 0; l->needed && k < l->inputs; k++)
-                if (l->in[k].from.id && !m->layers[l->in[k].from.id - 1].needed) m->layers[l->in[k].from.id - 1].needed = changed = 1;
+                if (l->in[k].from.id > 0 && !m->layers[l->in[k].from.id - 1].needed) m->layers[l->in[k].from.id - 1].needed = changed = 1;
         }
     }
 }
