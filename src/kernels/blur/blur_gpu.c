@@ -209,7 +209,7 @@ CONVIS_INLINE real at_end(blur_lines z, PARAM c, IN from, integer i, integer nex
 CONVIS_INLINE real line_slope(blur_lines z, PARAM c, IN x, IN F, IN G, int radial)
 {
     integer n = z.length, stride = z.stride, shift = radial ? 0 : 1;
-    real s[6], sum = 0, x0 = x[0], xn = x[(n - 1)*stride], f1 = z.end_f*x0, f2 = f1, r1 = z.end_r*xn, r2 = r1;
+    real s[6] = { 0 }, sum = 0, x0 = x[0], xn = x[(n - 1)*stride], f1 = z.end_f*x0, f2 = f1, r1 = z.end_r*xn, r2 = r1;
     for (integer i = 0; i < n; i++) {
         real now = x[i*stride], before = x[(i ? i - 1 : 0)*stride];
         if (i == 0 || z.c_stride) coefficient_slopes(z, c, i, s);
