@@ -2,12 +2,6 @@
 #include "run.h"
 #include <string.h>
 
-int convis_find_input(const convis_model *m, const char *name)
-{
-    for (int k = 0; k < m->input_count; k++) if (!strcmp(m->inputs[k].name, name)) return k;
-    return strcmp(name, "input") ? -1 : 0;
-}
-
 static model_input *look_up(const convis_model *m, const char *name)
 {
     const int k = convis_find_input(m, name);
@@ -134,23 +128,6 @@ void convis_leave_inputs(convis_model *m, int keep)
         m->inputs[k].gradient.data = NULL;               /* of an earlier run */
         if (!keep) m->inputs[k].is_given = 0;
     }
-}
-
-convis_status convis_settle(convis_model *m, convis_tensor in, int64_t steps)
-{
-    const int64_t apart = (int64_t)1 << 30;              /* noise of its own: that of frames which no run will reach */
-    if (convis_refuse(m)) return m->status;
-    if (m->frame) return convis_fail(m->context, CONVIS_ESTATE, "the model has seen %lld frames; it settles before the first", (long long)m->frame);
-    if (steps < 0 || steps > apart || in.shape.dim[CONVIS_T] < 1)
-        return convis_fail(m->context, CONVIS_EINVAL, "settling for %lld steps on %lld frames, expected 0 to %lld on 1 or more", (long long)steps,
-                           (long long)in.shape.dim[CONVIS_T], (long long)apart);
-    convis_status status = CONVIS_OK;
-    m->frame = apart;
-    while (steps-- > 0 && !status) status = convis_run_given(m, convis_slice(in, CONVIS_T, 0, 1), 1);
-    m->epoch++;
-    m->frame = m->ran = m->taped = 0;
-    m->spike_count = 0;
-    return status;
 }
 
 /* ---- Their gradients ---- */

@@ -6,6 +6,34 @@
 #include "launch.h"
 #include <string.h>
 
+/* ---- Passes ---- */
+
+static const convis_real *input_at(const convis_model *m, const convis_edge *e, int64_t t0)
+{
+    const buffer *b = convis_source(m, e->from);
+    const convis_real *now = b->direct ? b->direct + t0*b->n : convis_frames_at(b, t0);
+    return now ? now - e->delay*b->n : NULL;
+}
+
+convis_pass convis_pass_of(const convis_model *m, const model_layer *l, const slice *u)
+{
+    convis_pass p = l->pass;
+    p.frame = m->frame + u->t0;
+    p.frames = u->frames;
+    for (int j = 0; j < p.inputs; j++) p.in[j] = input_at(m, &l->in[j], u->t0);
+    p.out = convis_frames_at(&l->out, u->t0);
+    for (int k = 0; k < l->extras; k++) p.extra[k] = convis_frames_at(&l->extra[k], u->t0);
+    p.epoch = m->epoch;
+    for (int k = 0; k < CONVIS_MAX_TAPE; k++) {
+        if (!l->recorded) p.tape[k] = NULL;
+        else if (l->out.active && p.tape[k]) p.tape[k] += u->t0*l->tape_n[k];
+    }
+    p.thread = u->thread;
+    p.threads = u->team->threads;
+    p.team = u->team;
+    return p;
+}
+
 /* ---- Kernels ---- */
 
 convis_span convis_span_of(const convis_pass *p, int64_t i0, int64_t i1, int64_t n, int64_t map_size)

@@ -104,22 +104,10 @@ static convis_node stick(convis_model *m, convis_status status, const char *form
     return (convis_node){ -1 };
 }
 
-convis_status convis_stick(convis_model *m, convis_status status)
-{
-    stick(m, status, "%s", m->context->message);
-    return status;
-}
-
 /* A layer that there is, or an input. */
 static int is_node(const convis_model *m, convis_node node)
 {
     return node.id <= m->count && node.id != -1 && convis_input_of(node) < m->input_count;
-}
-
-int convis_has_layer(const convis_model *m, const char *name)
-{
-    for (int j = 0; j < m->count; j++) if (!strcmp(m->layers[j].name, name)) return 1;
-    return 0;
 }
 
 static int rows(const convis_field *table) { int k = 0; while (table && table[k].name) k++; return k; }
@@ -200,59 +188,6 @@ void convis_alias(convis_model *m, const char *name, const char *path)
     model_alias *a = &m->aliases[m->alias_count++];
     snprintf(a->name, sizeof a->name, "%s", name);
     snprintf(a->path, sizeof a->path, "%s", path);
-}
-
-/* ---- Paths ---- */
-
-/* What an alias stands for; the path itself when it is none. */
-static const char *resolve(const convis_model *m, const char *path)
-{
-    for (int k = 0; k < m->alias_count; k++) if (!strcmp(m->aliases[k].name, path)) return m->aliases[k].path;
-    return path;
-}
-
-/* "opl.center.tau" is layer "opl.center", member "tau": the longest layer name that fits. member is "" for the layer. */
-model_layer *convis_find_layer(const convis_model *m, const char *path, const char **member)
-{
-    model_layer *best = NULL;
-    path = resolve(m, path);
-    size_t longest = 0;
-    for (int j = 0; j < m->count; j++) {
-        size_t length = strlen(m->layers[j].name);
-        if (length < longest || strncmp(path, m->layers[j].name, length)) continue;
-        if (path[length] == '\0' || path[length] == '.') { best = &m->layers[j]; longest = length; }
-    }
-    if (best) *member = path + longest + (path[longest] == '.');
-    return best;
-}
-
-convis_node convis_node_named(const convis_model *m, const char *name)
-{
-    const char *member;
-    const model_layer *l = convis_find_layer(m, name, &member);
-    const int input = l ? -1 : convis_find_input(m, name);
-    if (input >= 0) return convis_input_node(input);
-    return (convis_node){ l && !*member ? (int)(l - m->layers) + 1 : -1 };
-}
-
-int convis_find_row(const convis_field *table, const char *name)
-{
-    for (int k = 0; table && table[k].name; k++) if (!strcmp(table[k].name, name)) return k;
-    return -1;
-}
-
-buffer *convis_find_output(const convis_model *m, const char *path, model_layer **owner)
-{
-    const char *member;
-    model_layer *l = convis_find_layer(m, path, &member);
-    int row = -1;
-    if (l && *member && (row = convis_find_row(l->type->outputs, member)) < 0) l = NULL;
-    if (!l) {
-        convis_fail(m->context, CONVIS_ENAME, "'%s': the model has no such output", path);
-        return NULL;
-    }
-    if (owner) *owner = l;
-    return row < 0 ? &l->out : &l->extra[row];
 }
 
 /* ---- Listing ---- */

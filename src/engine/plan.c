@@ -12,16 +12,6 @@ enum { SUB_CHUNK_BYTES = 1 << 20, TILE_BYTES = 1 << 18, LONGEST_SUB_CHUNK = 64, 
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 static int64_t most(int64_t a, int64_t b)  { return a > b ? a : b; }
 
-int convis_is_shape(convis_shape s)
-{
-    double n = 1;
-    for (int d = 0; d < CONVIS_DIMS; d++) {
-        if (s.dim[d] < 1) return 0;
-        n *= (double)s.dim[d];
-    }
-    return n <= 2147483648.0;
-}
-
 /* Arrays whose shape the layer knows by now: those that are empty begin as their kernel, or the layer, says. */
 static convis_status shape_arrays(convis_model *m, model_layer *l)
 {
@@ -435,19 +425,5 @@ convis_status convis_keep(convis_model *m, const char *path)
     buffer *b = convis_find_output(m, path, NULL);
     if (!b) return CONVIS_ENAME;
     b->kept = 1;
-    return CONVIS_OK;
-}
-
-convis_status convis_prepare(convis_model *m)
-{
-    for (int j = 0; j < m->count; j++) {
-        model_layer *l = &m->layers[j];
-        if (!l->dirty) continue;
-        for (int k = 0; k < l->params; k++) l->p[k] = (convis_real)l->param[k];
-        convis_status status = l->type->prepare ? l->type->prepare(&l->pass) : CONVIS_OK;
-        if (status) return status;
-        convis_place_prepared(l);
-        l->dirty = 0;
-    }
     return CONVIS_OK;
 }

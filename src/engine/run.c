@@ -15,32 +15,6 @@
 
 /* ---- One pass of one layer ---- */
 
-static const convis_real *input_at(const convis_model *m, const convis_edge *e, int64_t t0)
-{
-    const buffer *b = convis_source(m, e->from);
-    const convis_real *now = b->direct ? b->direct + t0*b->n : convis_frames_at(b, t0);
-    return now ? now - e->delay*b->n : NULL;
-}
-
-convis_pass convis_pass_of(const convis_model *m, const model_layer *l, const slice *u)
-{
-    convis_pass p = l->pass;
-    p.frame = m->frame + u->t0;
-    p.frames = u->frames;
-    for (int j = 0; j < p.inputs; j++) p.in[j] = input_at(m, &l->in[j], u->t0);
-    p.out = convis_frames_at(&l->out, u->t0);
-    for (int k = 0; k < l->extras; k++) p.extra[k] = convis_frames_at(&l->extra[k], u->t0);
-    p.epoch = m->epoch;
-    for (int k = 0; k < CONVIS_MAX_TAPE; k++) {
-        if (!l->recorded) p.tape[k] = NULL;
-        else if (l->out.active && p.tape[k]) p.tape[k] += u->t0*l->tape_n[k];
-    }
-    p.thread = u->thread;
-    p.threads = u->team->threads;
-    p.team = u->team;
-    return p;
-}
-
 /* What a pointwise kernel takes, in its order, to v. */
 static void forward_buffers(const model_layer *l, const convis_pass *p, const convis_real *const *in, convis_real *out, void **v)
 {
@@ -129,6 +103,13 @@ static void keep_history(const convis_model *m, buffer *b, const slice *u)
     convis_rows_move(m->device, b->base, b->base + end*b->n, (convis_rows){ 1, n, n }, m->spare);
 }
 
+/* Spikes are found where frames have arrived: those of this sub-chunk, or, from another device, of the one before. */
+static void collect(convis_model *m, const slice *u)
+{
+    slice arrived;
+    for (int k = 0; convis_stage_arrived(m, u, k, &arrived); k++) convis_collect_spikes(m, &arrived);
+}
+
 static void run_chunk(convis_model *m, slice *u, void *user)
 {
     (void)user;
@@ -139,14 +120,14 @@ static void run_chunk(convis_model *m, slice *u, void *user)
         if (u->thread == 0) {
             convis_stage_out(m, u);
             for (int j = 0; j < convis_buffer_count(m); j++) keep_history(m, convis_buffer_at(m, j), u);
-            convis_stage_done(m, u, u->t0 + u->frames == m->running);
+            collect(m, u);
         }
         convis_slice_meet(u);
     }
 }
 
 /* keep: further inputs are given once more. */
-convis_status convis_run_given(convis_model *m, convis_tensor movie, int keep)
+static convis_status run_given(convis_model *m, convis_tensor movie, int keep)
 {
     if (convis_refuse(m)) return m->status;
     if (!m->planned) return convis_fail(m->context, CONVIS_ESTATE, "the model must be planned before it runs");
@@ -168,7 +149,24 @@ convis_status convis_run_given(convis_model *m, convis_tensor movie, int keep)
     return status ? status : m->spikes_lost ? CONVIS_ENOMEM : CONVIS_OK;
 }
 
-convis_status convis_run(convis_model *m, convis_tensor in) { return convis_run_given(m, in, 0); }
+convis_status convis_run(convis_model *m, convis_tensor in) { return run_given(m, in, 0); }
+
+convis_status convis_settle(convis_model *m, convis_tensor in, int64_t steps)
+{
+    const int64_t apart = (int64_t)1 << 30;              /* noise of its own: that of frames which no run will reach */
+    if (convis_refuse(m)) return m->status;
+    if (m->frame) return convis_fail(m->context, CONVIS_ESTATE, "the model has seen %lld frames; it settles before the first", (long long)m->frame);
+    if (steps < 0 || steps > apart || in.shape.dim[CONVIS_T] < 1)
+        return convis_fail(m->context, CONVIS_EINVAL, "settling for %lld steps on %lld frames, expected 0 to %lld on 1 or more", (long long)steps,
+                           (long long)in.shape.dim[CONVIS_T], (long long)apart);
+    convis_status status = CONVIS_OK;
+    m->frame = apart;
+    while (steps-- > 0 && !status) status = run_given(m, convis_slice(in, CONVIS_T, 0, 1), 1);
+    m->epoch++;
+    m->frame = m->ran = m->taped = 0;
+    m->spike_count = 0;
+    return status;
+}
 
 /* ---- Threads ---- */
 

@@ -23,12 +23,13 @@ static inline convis_real *convis_frames_at(const buffer *b, int64_t t0)
     return b->base ? b->base + (b->history + (b->whole ? t0 : 0))*b->n : NULL;
 }
 
-/* ---- run.c ---- */
+/* ---- launch.c ---- */
 
-/* A run; keep: further inputs are given for the next one, too. */
-convis_status convis_run_given(convis_model *, convis_tensor movie, int keep);
 /* The pass of a layer over the frames of a slice, forward. */
 convis_pass convis_pass_of(const convis_model *, const model_layer *, const slice *);
+
+/* ---- run.c ---- */
+
 /* Call `work` on every thread of a team; user is handed on. A team of one where more would not pay. */
 void convis_team_run(convis_model *, int64_t frames, void (*work)(convis_model *, slice *, void *user), void *user);
 
@@ -55,10 +56,11 @@ void convis_staging_allocate(convis_model *, convis_status *status);
 void convis_staging_close(convis_model *);
 /* The inputs' frames of the slice's sub-chunk, by all threads. */
 void convis_stage_in(convis_model *, const slice *);
-/* What is probed, and what spikes are found from, leaves. convis_stage_done: that of the sub-chunk before has arrived, while this one is
- * computed (on a processor, and with `last`, this one's), and its spikes are collected. By one thread. */
+/* What is probed, and what spikes are found from, leaves. By one thread. */
 void convis_stage_out(convis_model *, const slice *);
-void convis_stage_done(convis_model *, const slice *, int last);
+/* The k-th slice whose frames have arrived now that this one is under way: on a processor this one, else the one before, and at the end this
+ * one, too (its frames are 0 where there is nothing). 0: no more. By one thread, and one after the other: they arrive in one place. */
+int  convis_stage_arrived(convis_model *, const slice *, int k, slice *arrived);
 /* n numbers of the device's that the host reads. */
 const convis_real *convis_stage_back(const convis_model *, const convis_real *from, int64_t n);
 /* Frames of the last run for convis_output. */

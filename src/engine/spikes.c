@@ -36,7 +36,7 @@ void convis_collect_spikes(convis_model *m, const slice *u)
 {
     const int64_t before = m->spike_count;
     sink s = { .model = m, .frame = m->frame + u->t0 };
-    for (int j = 0; m->record_spikes && j < m->count; j++) {
+    for (int j = 0; m->record_spikes && u->frames && j < m->count; j++) {
         const model_layer *l = &m->layers[j];
         if (!convis_is_spiking(l)) continue;
         convis_pass p = convis_pass_of(m, l, u);

@@ -151,29 +151,30 @@ void convis_stage_out(convis_model *m, const slice *u)
     if (s && s->departure_count) convis_device_order(m->device, CONVIS_QUEUE_RUN, CONVIS_QUEUE_OUT);
 }
 
-static void arrive(convis_model *m, slice *u)
+static void download(convis_model *m, const slice *u)
 {
     const struct convis_staging *s = m->staging;
-    if (!u->frames) return;
     for (int j = 0; j < s->departure_count; j++) {
         const departure *d = &s->departures[j];
         convis_device_get(m->device, CONVIS_QUEUE_OUT, d->to + (d->local ? 0 : u->t0*d->n), d->place[turn_of(m, u->t0)],
                           bytes_of(u->frames*d->n));
     }
-    if (!m->device->status) convis_collect_spikes(m, u);
-    u->frames = 0;
 }
 
-void convis_stage_done(convis_model *m, const slice *u, int last)
+int convis_stage_arrived(convis_model *m, const slice *u, int k, slice *arrived)
 {
     struct convis_staging *s = m->staging;
+    const int is_last = u->t0 + u->frames == m->running;
     if (!s) {
-        convis_collect_spikes(m, u);
-        return;
+        *arrived = *u;
+        return k == 0;
     }
-    arrive(m, &s->last);
-    s->last = *u;
-    if (last) arrive(m, &s->last);
+    if (k > is_last) return 0;
+    *arrived = s->last;
+    s->last = k == 0 ? *u : (slice){ .frames = 0 };
+    if (arrived->frames) download(m, arrived);
+    if (m->device->status) arrived->frames = 0;
+    return 1;
 }
 
 void convis_staged_spikes(const convis_model *m, const model_layer *l, convis_pass *p)
