@@ -442,7 +442,7 @@ static convis_real *side_by_side(convis_context *c, const convis_layer_type *typ
     convis_real *out = NULL;
     s.dim[CONVIS_B] = movies;
     must(c, convis_model_new(c, 0.001, &m));
-    convis_join(m, type, "it", edge, type->inputs);
+    convis_join(m, type, "it", edge, type->inputs < 4 ? type->inputs : 4);
     must(c, convis_keep(m, "it"));
     if (!convis_plan(m, s)) {
         must(c, convis_run(m, convis_view((convis_real *)(uintptr_t)data, s)));
@@ -499,23 +499,23 @@ static void batches(void **state)
 
 /* ---- On a device ---- */
 
-static void on_device(void **state)
+static void runs_on_device(void **state)
 {
     static const int64_t CHUNKS[] = { FRAMES, 16, 1 };
     result expected, found;
     (void)state;
-    convis_model *one = build(here, 1, 0, FRAMES);
+    convis_model *one = build(on_host, 1, 0, FRAMES);
     run_all(one, &expected, FRAMES, 1, 0);
     for (int k = 0; k < 6; k++) {
-        convis_model *two = build(there, 2, 0, CHUNKS[k/2]);
+        convis_model *two = build(on_device, 2, 0, CHUNKS[k/2]);
         run_all(two, &found, CHUNKS[k/2], 2, k%2);
-        assert_equal(&found, &expected, 1e-5, convis_device_name(there));
+        assert_equal(&found, &expected, 1e-5, convis_device_name(on_device));
         free_result(&found);
         convis_model_free(&two);
     }
     free_result(&expected);
     convis_model_free(&one);
-    compare_gradients(there, 1e-4);
+    compare_gradients(on_device, 1e-4);
 }
 
 int main(int argc, char **argv)
@@ -523,10 +523,10 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = { cmocka_unit_test(as_channels), cmocka_unit_test(gradients), cmocka_unit_test(states),
                                         cmocka_unit_test(pasts_and_shapes), cmocka_unit_test(refusals), cmocka_unit_test(many_inputs),
                                         cmocka_unit_test(batches) };
-    const struct CMUnitTest devices[] = { cmocka_unit_test(on_device) };
+    const struct CMUnitTest devices[] = { cmocka_unit_test(runs_on_device) };
     draw_frames();
     if (argc > 1) cmocka_set_test_filter(argv[1]);
     const int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    const int there_failed = run_on_devices(devices, 1, argc > 1 ? argv[1] : NULL);
-    return failed + (there_failed == 77 ? 0 : there_failed);
+    const int failed_there = run_on_devices(devices, 1, argc > 1 ? argv[1] : NULL);
+    return failed + (failed_there == 77 ? 0 : failed_there);
 }

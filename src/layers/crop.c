@@ -5,21 +5,28 @@
  * Adjoint: dy put back into a frame of zeros. */
 #include <convis/kernel.h>
 
-/* Elements of a frame of the input, its width; the window's place and width. */
-typedef struct crop_args { int m, w, left, top, width; } crop_args;
+/* Elements of a frame of the input, of one of its maps, its width; the window's place and size, the same of every map. */
+typedef struct crop_args { int m, map, w, left, top, width, height; } crop_args;
 
 #ifndef CONVIS_HOST
 
+/* Where the window's element i lies in a frame of the input. */
+CONVIS_INLINE integer crop_place(crop_args a, integer i)
+{
+    integer window = (integer)a.width*a.height;
+    return i/window*a.map + (a.top + i%window/a.width)*a.w + a.left + i%a.width;
+}
+
 CONVIS_KERNEL_OF(crop_args, crop_forward, IN x, OUT y)
 {
-    integer m = args.m, w = args.w, left = args.left, top = args.top, width = args.width;
-    CONVIS_SCAN(i, t) y[t*n + i] = x[t*m + (top + i/width)*w + left + i%width];
+    integer m = args.m;
+    CONVIS_SCAN(i, t) y[t*n + i] = x[t*m + crop_place(args, i)];
 }
 
 CONVIS_KERNEL_OF(crop_args, crop_back, IN dy, OUT dx)
 {
-    integer m = args.m, w = args.w, left = args.left, top = args.top, width = args.width;
-    CONVIS_SCAN(i, t) dx[t*m + (top + i/width)*w + left + i%width] += dy[t*n + i];
+    integer m = args.m;
+    CONVIS_SCAN(i, t) dx[t*m + crop_place(args, i)] += dy[t*n + i];
 }
 
 CONVIS_EXPORT(crop, CONVIS_ENTRY(crop_forward) CONVIS_ENTRY(crop_back))
@@ -40,19 +47,19 @@ static const convis_field states[] = { { 0 } };
 static convis_status plan(convis_pass *p)
 {
     const int64_t *d = p->in_shape[0].dim;
-    if (d[CONVIS_B]*d[CONVIS_C] != 1 || d[CONVIS_Y]*d[CONVIS_X] > 1 << 24)
-        return convis_fail(p->context, CONVIS_ESHAPE, "%s: crops one map of one channel, of at most 2^24 pixels", p->path);
     if (p->param[LEFT] + p->param[WIDTH] > (double)d[CONVIS_X] || p->param[TOP] + p->param[HEIGHT] > (double)d[CONVIS_Y])
         return convis_fail(p->context, CONVIS_ESHAPE, "%s: a window of %gx%g pixels at (%g, %g) does not fit into %lldx%lld", p->path,
             p->param[WIDTH], p->param[HEIGHT], p->param[LEFT], p->param[TOP], (long long)d[CONVIS_X], (long long)d[CONVIS_Y]);
-    p->out_shape = convis_movie_shape(1, (int64_t)p->param[HEIGHT], (int64_t)p->param[WIDTH]);
+    p->out_shape.dim[CONVIS_Y] = (int64_t)p->param[HEIGHT];
+    p->out_shape.dim[CONVIS_X] = (int64_t)p->param[WIDTH];
     return CONVIS_OK;
 }
 
 static crop_args args_of(const convis_pass *p)
 {
-    return (crop_args){ (int)convis_elements(p->in_shape[0]), (int)p->in_shape[0].dim[CONVIS_X], (int)p->param[LEFT], (int)p->param[TOP],
-                        (int)p->param[WIDTH] };
+    const int64_t *d = p->in_shape[0].dim;
+    return (crop_args){ (int)convis_elements(p->in_shape[0]), (int)(d[CONVIS_Y]*d[CONVIS_X]), (int)d[CONVIS_X], (int)p->param[LEFT],
+                        (int)p->param[TOP], (int)p->param[WIDTH], (int)p->param[HEIGHT] };
 }
 
 static double past(const convis_pass *p, const double *x, double *state) { (void)p; (void)state; return x[0]; }

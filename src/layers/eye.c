@@ -12,32 +12,32 @@
  * keeps the corner. */
 #include <convis/kernel.h>
 
-/* Elements of a frame of the input, its width; width and height of the window. */
-typedef struct eye_args { int m, w, width, height; } eye_args;
+/* Elements of a frame of the input, of one of its maps, its width; width and height of the window, which moves over all maps alike. */
+typedef struct eye_args { int m, map, w, width, height; } eye_args;
 
 #ifndef CONVIS_HOST
 
 /* corner: left and top per frame. */
 CONVIS_KERNEL_OF(eye_args, eye_forward, PARAM corner, IN x, OUT y)
 {
-    integer m = args.m, w = args.w, width = args.width;
+    integer m = args.m, map = args.map, w = args.w, width = args.width, window = width*args.height;
     CONVIS_SCAN(i, t) {
-        y[t*n + i] = convis_bilinear(x + t*m, w, corner[2*t] + (real)(i%width), corner[2*t + 1] + (real)(i/width));
+        y[t*n + i] = convis_bilinear(x + t*m + i/window*map, w, corner[2*t] + (real)(i%width), corner[2*t + 1] + (real)(i%window/width));
     }
 }
 
 /* Over the input's pixels. */
 CONVIS_KERNEL_OF(eye_args, eye_back, PARAM corner, IN dy, OUT dx)
 {
-    integer w = args.w, width = args.width, height = args.height;
+    integer map = args.map, w = args.w, width = args.width, height = args.height, maps = n/map;
     CONVIS_SCAN(c, t) {
-        real left = corner[2*t], top = corner[2*t + 1], row = (real)(c/w), column = (real)(c%w), sum = R(0.0);
-        integer right = c%w - (integer)left, below = c/w - (integer)top;
+        real left = corner[2*t], top = corner[2*t + 1], row = (real)(c%map/w), column = (real)(c%w), sum = R(0.0);
+        integer right = c%w - (integer)left, below = c%map/w - (integer)top, before = (t*maps + c/map)*height;
         for (integer j = below - 1; j <= below; j++)
             for (integer i = right - 1; i <= right; i++)
                 if (i >= 0 && i < width && j >= 0 && j < height) {
                     real x = left + (real)i - column, y = top + (real)j - row;
-                    sum += convis_max(1 - (x < 0 ? -x : x), R(0.0))*convis_max(1 - (y < 0 ? -y : y), R(0.0))*dy[(t*height + j)*width + i];
+                    sum += convis_max(1 - (x < 0 ? -x : x), R(0.0))*convis_max(1 - (y < 0 ? -y : y), R(0.0))*dy[(before + j)*width + i];
                 }
         dx[t*n + c] += sum;
     }
@@ -71,12 +71,13 @@ static const convis_field outputs[] = { { "position", "px", 0, 0, 0, 0, "left an
 static convis_status plan(convis_pass *p)
 {
     const int64_t *d = p->in_shape[0].dim;
-    if (d[CONVIS_B]*d[CONVIS_C] != 1 || d[CONVIS_Y]*d[CONVIS_X] > 1 << 24)
-        return convis_fail(p->context, CONVIS_ESHAPE, "%s: moves over one map of one channel, of at most 2^24 pixels", p->path);
+    if (d[CONVIS_Y]*d[CONVIS_X] > 1 << 24)
+        return convis_fail(p->context, CONVIS_ESHAPE, "%s: %lld pixels, expected at most 2^24", p->path, (long long)(d[CONVIS_Y]*d[CONVIS_X]));
     if (p->param[WIDTH] > (double)d[CONVIS_X] || p->param[HEIGHT] > (double)d[CONVIS_Y])
         return convis_fail(p->context, CONVIS_ESHAPE, "%s: a window of %gx%g pixels does not fit into %lldx%lld", p->path,
                            p->param[WIDTH], p->param[HEIGHT], (long long)d[CONVIS_X], (long long)d[CONVIS_Y]);
-    p->out_shape = convis_movie_shape(1, (int64_t)p->param[HEIGHT], (int64_t)p->param[WIDTH]);
+    p->out_shape.dim[CONVIS_Y] = (int64_t)p->param[HEIGHT];
+    p->out_shape.dim[CONVIS_X] = (int64_t)p->param[WIDTH];
     p->state_shape[0] = convis_movie_shape(1, 1, PATH_SIZE);
     p->extra_shape[0] = p->tape_shape[0] = convis_movie_shape(1, 1, 2);
     p->scratch_size = 2*WALK*sizeof(convis_real);
@@ -85,7 +86,9 @@ static convis_status plan(convis_pass *p)
 
 static eye_args args_of(const convis_pass *p)
 {
-    return (eye_args){ (int)convis_elements(p->in_shape[0]), (int)p->in_shape[0].dim[CONVIS_X], (int)p->param[WIDTH], (int)p->param[HEIGHT] };
+    const int64_t *d = p->in_shape[0].dim;
+    return (eye_args){ (int)convis_elements(p->in_shape[0]), (int)(d[CONVIS_Y]*d[CONVIS_X]), (int)d[CONVIS_X], (int)p->param[WIDTH],
+                       (int)p->param[HEIGHT] };
 }
 
 static double past(const convis_pass *p, const double *x, double *state) { (void)p; (void)state; return x[0]; }
