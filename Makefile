@@ -20,7 +20,7 @@ help:
 	@echo 'make fuzz        fuzz every parser at length (SECONDS_EACH=600)'
 	@echo 'make bench       how fast it is here, against what this machine could do'
 	@echo 'make bench-gpu   how fast it is on a graphics card, against what the card could do (DEVICE=auto)'
-	@echo 'make docs        write docs/layers.md, retina.md and kernels.md anew from the tables in the source'
+	@echo 'make docs        write docs/layers.md, retina.md and initialisers.md anew from the tables in the source'
 	@echo 'make format      lay out the sources as .clang-format says (clang-format 14)'
 	@echo 'make install     install the command, the library and its headers (PREFIX=$(PREFIX), DESTDIR=)'
 	@echo 'make clean       remove build/ and out/'

@@ -1,17 +1,32 @@
 #!/bin/sh
-# check_docs.sh CONVIS ROOT - docs/layers.md, docs/retina.md and docs/kernels.md say what the tables in the source say; links lead somewhere.
+# check_docs.sh CONVIS ROOT - docs/layers.md, retina.md and initialisers.md say what the tables in the source say; links lead to files and
+# headings that exist; every page is linked from the README.
 fresh=$(mktemp -d) || exit 1
 trap 'rm -rf "$fresh"' EXIT
 bad=0
 "$2/tools/docs.sh" "$1" "$fresh" || exit 1
-for file in layers retina kernels; do
+for file in layers retina initialisers; do
     diff -u "$2/docs/$file.md" "$fresh/$file.md" || { echo "docs/$file.md is not up to date: make docs"; bad=1; }
 done
 cd "$2" || exit 1
+
+# The anchors of a page's headings, as GitHub makes them; a line a heading, outside of code.
+anchors() {
+    awk '/^```/ { code = !code } !code && /^#+ / { sub(/^#+ /, ""); print tolower($0) }' "$1" |
+        sed 's/[^a-z0-9 _-]//g; s/ /-/g'
+}
 for file in *.md docs/*.md tests/*.md examples/data/*.md; do
     [ -f "$file" ] || continue
-    for link in $(grep -oE '\]\([^)# ]+' "$file" | sed 's/^](//' | grep -v '^[a-z]*:'); do
-        [ -e "$(dirname "$file")/$link" ] || { echo "$file: no $link"; bad=1; }
+    for link in $(grep -oE '\]\([^) ]+' "$file" | sed 's/^](//' | grep -v '^[a-z]*:'); do
+        page=${link%%#*} anchor=${link#"${link%%#*}"} to=$file
+        if [ -n "$page" ]; then
+            to=$(dirname "$file")/$page
+            [ -e "$to" ] || { echo "$file: no $page"; bad=1; continue; }
+        fi
+        [ -z "$anchor" ] || anchors "$to" | grep -qxF -- "${anchor#\#}" || { echo "$file: $to has no heading for $anchor"; bad=1; }
     done
+done
+for page in docs/*.md; do
+    grep -q "($page)" README.md || { echo "README.md does not link $page"; bad=1; }
 done
 exit $bad

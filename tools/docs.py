@@ -1,4 +1,4 @@
-"""docs.py CONVIS FOLDER - layers.md, retina.md and kernels.md from `convis describe --json`: the tables in the source are the manual."""
+"""docs.py CONVIS FOLDER - layers.md, retina.md and initialisers.md from `convis describe --json`: the tables in the source are the manual."""
 import json
 import os
 import subprocess
@@ -55,6 +55,20 @@ def inputs(layer):
     return "One input" if most == 1 else f"{most} inputs" if fewest == most else f"{fewest} to {most} inputs"
 
 
+# What layers are for, in the words a reader would search. Those that are in no group are listed last.
+GROUPS = [
+    ("Temporal filters", "low pass, high pass, delay, adaptation", "lowpass highpass delay variable_delay diff normalize"),
+    ("Spatial filters", "Gaussian blur, pooling, cropping", "blur pool crop sample"),
+    ("Convolutions and receptive fields", "linear filters in space and time", "conv smooth_conv rf readout"),
+    ("Retina", "outer plexiform layer, contrast and luminance gain control, synapses, eye movements",
+     "leaky_heat gain_control luminance_gain rectify eye"),
+    ("Combine inputs", "sum, difference, product, channels", "sum difference product concatenate select"),
+    ("Static nonlinearities", "rectifiers, sigmoids, powers, formulas of your own", "relu softplus exponential sigmoid power square piecewise scale expr"),
+    ("Spiking neurons", "integrate-and-fire, Poisson, conductance-based; spike history; event cameras",
+     "lif poisson izhikevich fitzhugh_nagumo hodgkin_huxley history event_camera"),
+]
+
+
 def home(name):
     """The file of a layer: its own, but for those that share one."""
     return {"readout": "rf", "concatenate": "channels", "select": "channels"}.get(name, name)
@@ -63,8 +77,8 @@ def home(name):
 def layer(name):
     d = describe(name)
     text = [f"## {name}\n\n{d['doc'][0].upper() + d['doc'][1:]}. {inputs(d)}, "
-            f"{'pointwise in space' if d['pointwise'] else 'a neighbourhood layer'}{', spiking' if d['spiking'] else ''}; "
-            f"equation and adjoint at the head of [src/layers/{home(name)}.c](../src/layers/{home(name)}.c).\n"]
+            f"{'pointwise in space' if d['pointwise'] else 'uses neighbouring pixels'}{', spiking' if d['spiking'] else ''}. "
+            f"Equation and gradient: [src/layers/{home(name)}.c](../src/layers/{home(name)}.c).\n"]
     kinds = lambda p: next((kind for kind in ("whole", "text", "differentiable") if p[kind]), "")
     if d["parameters"]:
         text.append(table(["parameter", "default", "unit", "bounds", "", "what it is"],
@@ -76,10 +90,23 @@ def layer(name):
     return "\n".join(text)
 
 
+def index(names):
+    groups = [(head, what, [n for n in members.split() if n in names]) for head, what, members in GROUPS]
+    known = [n for *_, members in groups for n in members]
+    groups.append(("Others", "", [n for n in names if n not in known]))
+    return table(["for", "layers"], [[f"{head}: {what}" if what else head, ", ".join(f"[{n}](#{n})" for n in members)]
+                                     for head, what, members in groups if members])
+
+
 def layers(names):
-    return (f"# Layers\n\n{GENERATED}\nThe built-in layers and their tables. A parameter of a layer called `opl.center` in a model is "
-            "`opl.center.tau` for `--set` and\n`convis_set`; states and further outputs are named alike. *Differentiable* parameters are those "
-            "that can be fitted.\n\n" + "\n".join(map(layer, names)))
+    return (f"# Layer reference: filters, nonlinearities, neurons\n\n{GENERATED}\nThe built-in layers and their parameters, "
+            "for [model files](models.md#write-a-model-in-yaml) and programs in C.\n\n"
+            "- The parameter `tau` of a layer with the name `opl.center` is `opl.center.tau` for `--set` and `convis_set`. States and further\n"
+            "  outputs have paths of the same form.\n"
+            "- *differentiable*: can be fitted. *whole*: whole numbers only.\n"
+            "- *Pointwise in space*: a pixel's output depends on that pixel's input alone, now and in the past.\n"
+            "- The *baseline* is the constant input assumed before the first frame. Further terms: [glossary](glossary.md).\n\n"
+            + index(names) + "\n" + "\n".join(map(layer, names)))
 
 
 def generic(path):
@@ -128,31 +155,37 @@ def retina(models):
             short.setdefault(a["target"], a["path"])
         probes.append(f"`{m['name']}`: " + ", ".join(f"`{o['path']}`" + (f" (`{short[o['path']]}`)" if o["path"] in short else "")
                                                      for o in d["outputs"]) + ".\n")
-    return (f"# The settings of a retina\n\n{GENERATED}\n"
-            "Every number of a retina has a path, for `--set PATH=VALUE` and `convis_recipe_set`, and an attribute in VirtualRetina's XML.\n"
-            "*Default* is what a file that does not say otherwise gets; the other columns are the built-in models.\n\n"
+    return (f"# Retina settings: VirtualRetina's parameters\n\n{GENERATED}\n"
+            "Every number of a retina has a path, for `--set PATH=VALUE` and `convis_recipe_set`, and an attribute in VirtualRetina's XML files.\n"
+            "*Default* is the value in a file that does not give one; the other columns are the built-in retinas. What the stages compute:\n"
+            "[guide](guide.md#the-retina-model-layer-by-layer) and [numerics](numerics.md); the model is that of Wohrer and Kornprobst (2009).\n\n"
             + "".join(f"- `{m['name']}`: {m['doc']}\n" for m in models)
             + "\n## The retina\n\n" + table(["path", "default", *[c[0] for c in whole], "unit", "XML", "what it is"],
                                             [row(s, whole) for s in parts[0]])
-            + "\n## Its layers of ganglion cells\n\n`ganglion_N` counts them from 0. Models with an ON and an OFF layer have equal ones "
-              "but for `sign`.\n\n"
+            + "\n## The ganglion cell layers\n\n`ganglion_N`, counted from 0. In models with ON and OFF cells the two layers differ only "
+              "in `sign`.\n\n"
             + table(["path", "default", "retina", "primate (parvo)", "primate (magno)", "cat-x", "unit", "XML", "what it is"],
                     [row(s, cells) for s in parts[1]])
-            + "\n## Outputs\n\nFor `--probe PATH=FILE` and `convis_keep`, with short names in parentheses.\n\n" + "\n".join(probes))
+            + "\n## Outputs to probe\n\nFor `--probe PATH=FILE` and `convis_probe`, with short names in parentheses.\n\n" + "\n".join(probes))
 
 
-def kernels(kinds):
+def initialisers(kinds):
     common = [k for k in kinds[0]["keys"] if sum(k in other["keys"] for other in kinds) > len(kinds)/2]
 
     def rows(keys):
         return [[f"`{k['name']}`", "" if k["text"] else number(k["default"]), unit(k["unit"]), k["doc"]] for k in keys]
 
     heads = ["key", "default", "unit", "what it is"]
-    text = (f"# Kernels\n\n{GENERATED}\nArrays of weights can be made from a line of text instead of numbers: `--set filter.weights='gaussian?sigma=2&tau=0.01'`, "
-            "`weights: gabor?frequency=0.1` in\na model file, `convis_set_kernel` in C. A kernel is (out, in, T, Y, X), and the last index of T weighs the newest frame. "
-            "What has no course in\ntime stands in the newest frame, what has no pattern in space at the centre, index size/2 rounded down. All outputs and "
-            "inputs get the same\nkernel, unless a key steps from one output to the next. The formulas are at the head of "
-            "[src/engine/initialisers.c](../src/engine/initialisers.c).\n\n")
+    text = (f"# Initialisers: Gaussian, Gabor and other weights from a line of text\n\n{GENERATED}\n"
+            "The weights of a filter can be given as a formula instead of numbers:\n\n"
+            "    convis run LN movie.npy --set filter.weights='gaussian?sigma=2&tau=0.01' -o rate.npy\n"
+            "    convis describe --kernels                        # this page, on the command line\n\n"
+            "or `weights: gabor?frequency=0.1` in a [model file](models.md), or `convis_set_initialiser` in C. The array is computed when its size\n"
+            "is known, and can then be fitted like any other.\n\n"
+            "Weights have the shape (out, in, T, Y, X). The last index of T is the present frame. An initialiser without a time course fills only that\n"
+            "frame; one without a spatial profile fills only the centre, index size/2 rounded down. All outputs and inputs get the same weights, unless a key\n"
+            "steps from one output to the next. Formulas: [src/engine/initialisers.c](../src/engine/initialisers.c).\n\n"
+            "In this list: " + ", ".join(f"[{k['name']}](#{k['name']})" for k in kinds) + "; [keys of all](#keys-of-all).\n\n")
     for kind in kinds:
         text += f"## {kind['name']}\n\n{kind['doc'][0].upper() + kind['doc'][1:]}.\n\n"
         own = [k for k in kind["keys"] if k not in common]
@@ -163,6 +196,6 @@ def kernels(kinds):
 everything = describe()
 retinas = [m for m in everything["models"] if describe(m["name"])["numerics"]]        # the others are lists of layers
 for name, text in (("layers", layers([l["name"] for l in everything["layers"]])), ("retina", retina(retinas)),
-                   ("kernels", kernels(describe("--kernels")))):
+                   ("initialisers", initialisers(describe("--kernels")))):
     with open(os.path.join(FOLDER, name + ".md"), "w", encoding="utf-8") as out:
         out.write(text)

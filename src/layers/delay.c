@@ -35,8 +35,8 @@ CONVIS_EXPORT(delay, CONVIS_ENTRY(delay_forward) CONVIS_ENTRY(delay_adjoint))
 
 enum { DELAY, LONGEST };
 static const convis_field params[] = {
-    { "delay",   "s", 0.01, 0, 100, 0, "how long ago" },
-    { "longest", "s", 0, 0, 100, CONVIS_FIXED | CONVIS_PLAN, "the longest that delay may become; 0: as it is when planned" },
+    { "delay",   "s", 0.01, 0, 100, 0, "delay" },
+    { "longest", "s", 0, 0, 100, CONVIS_FIXED | CONVIS_PLAN, "largest value that delay may take; 0: its value when planned" },
     { 0 }
 };
 static const convis_field states[] = { { 0 } };
@@ -68,7 +68,7 @@ static double past(const convis_pass *p, const double *x, double *state)
 
 CONVIS_LAYER_KERNELS(delay)
 const convis_layer_type convis_delay = {
-    .abi = CONVIS_LAYER_ABI, .name = "delay", .doc = "the input some time ago",
+    .abi = CONVIS_LAYER_ABI, .name = "delay", .doc = "the input, delayed",
     .params = params, .states = states, .inputs = 1, .kernels = delay_kernels, .source = convis_delay_source,
     .pointwise = "delay_forward", .adjoint = "delay_adjoint", .plan = plan, .prepare = prepare, .past = past,
 };

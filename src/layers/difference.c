@@ -25,7 +25,7 @@ CONVIS_EXPORT(difference, CONVIS_ENTRY(difference_forward) CONVIS_ENTRY(differen
 #include <convis/layer.h>
 
 static const convis_field params[] = {
-    { "settled", "1", 1, 0, 1, CONVIS_WHOLE, "1: its past follows from its inputs'; 0: it was 0" }, { 0 }
+    { "settled", "1", 1, 0, 1, CONVIS_WHOLE, "1: its baseline follows from its inputs'; 0: it is 0" }, { 0 }
 };
 static const convis_field states[] = { { 0 } };
 
@@ -37,7 +37,7 @@ static double past(const convis_pass *p, const double *x, double *state)
 
 CONVIS_LAYER_KERNELS(difference)
 const convis_layer_type convis_difference = {
-    .abi = CONVIS_LAYER_ABI, .name = "difference", .doc = "first input less the second",
+    .abi = CONVIS_LAYER_ABI, .name = "difference", .doc = "first input minus the second",
     .params = params, .states = states, .inputs = 2, .kernels = difference_kernels, .source = convis_difference_source,
     .instant = 1, .pointwise = "difference_forward", .adjoint = "difference_adjoint", .past = past,
 };

@@ -136,11 +136,12 @@ static const convis_field params[] = {
     { "on",         "1", 0.2, 1e-4, 1e6, 0, "rise that is an ON event" },
     { "off",        "1", 0.2, 1e-4, 1e6, 0, "fall that is an OFF event" },
     { "refractory", "s", 0, 0, 10, CONVIS_FIXED, "time after an event in which a pixel is held reset" },
-    { "floor",      "1", 1, 1e-30, 1e6, CONVIS_FIXED, "intensity below which all is dark to the logarithm" },
+    { "floor",      "1", 1, 1e-30, 1e6, CONVIS_FIXED, "intensities below it count as it before the logarithm" },
     { "sigma",      "1", 0, 0, 1e3, CONVIS_FIXED, "standard deviation of the noise in each step's (log) intensity" },
-    { "mismatch",   "1", 0, 0, 1, CONVIS_FIXED, "of the thresholds from pixel to pixel, in parts of them" },
+    { "mismatch",   "1", 0, 0, 1, CONVIS_FIXED, "standard deviation of the thresholds across pixels, relative" },
     { "polarity",   "1", 0, -1, 1, CONVIS_WHOLE | CONVIS_PLAN, "0: all events, OFF counted negative; 1: ON alone; -1: OFF alone" },
-    { "surrogate",  "1", 3, 0, 3, CONVIS_WHOLE, "slope of an event: 0: SuperSpike; 1: sigmoid; 2: triangle; 3: straight through" },
+    { "surrogate",  "1", 3, 0, 3, CONVIS_WHOLE,
+      "surrogate gradient: 0: SuperSpike; 1: sigmoid; 2: triangle; 3: straight through" },
     { "slope",      "1", 5, 0, 1e4, CONVIS_FIXED, "sharpness of the surrogate, by the threshold" },
     { 0 }
 };

@@ -162,13 +162,14 @@ CONVIS_EXPORT(fitzhugh_nagumo, CONVIS_ENTRY(fitzhugh_nagumo_forward) CONVIS_ENTR
 #include <convis/layer.h>
 
 static const convis_field params[] = {
-    { "a",         "1", 0.7, -10, 10, 0, "shifts the point of rest" },
+    { "a",         "1", 0.7, -10, 10, 0, "shifts the resting state" },
     { "b",         "1", 0.8, 0, 10, 0, "decay of the recovery" },
     { "epsilon",   "1", 0.08, 1e-6, 10, 0, "how much slower recovery is than v" },
-    { "time_unit", "s", 0.001, 1e-5, 10, 0, "what a unit of the equations' time lasts" },
-    { "threshold", "1", 1, -10, 10, 0, "which v crosses upwards at a spike" },
+    { "time_unit", "s", 0.001, 1e-5, 10, 0, "duration of one unit of time in the equations" },
+    { "threshold", "1", 1, -10, 10, 0, "a spike is an upward crossing of it by v" },
     { "output",    "1", 0, 0, 1, CONVIS_WHOLE | CONVIS_PLAN, "0: the output counts spikes; 1: it is v" },
-    { "surrogate", "1", 0, 0, 3, CONVIS_WHOLE, "slope of a spike: 0: SuperSpike; 1: sigmoid; 2: triangle; 3: straight through" },
+    { "surrogate", "1", 0, 0, 3, CONVIS_WHOLE,
+      "surrogate gradient: 0: SuperSpike; 1: sigmoid; 2: triangle; 3: straight through" },
     { "slope",     "1", 2, 0, 1e4, CONVIS_FIXED, "sharpness of the surrogate" },
     { "substep",   "s", 1e-4, 1e-6, 1, CONVIS_FIXED | CONVIS_PLAN, "longest step of the integration" },
     { 0 }
@@ -246,7 +247,7 @@ static void spikes(convis_pass *p, void *sink)
 
 CONVIS_LAYER_KERNELS(fitzhugh_nagumo)
 const convis_layer_type convis_fitzhugh_nagumo = {
-    .abi = CONVIS_LAYER_ABI, .name = "fitzhugh_nagumo", .doc = "the two-dimensional axon; counts the spikes of each step, or shows v",
+    .abi = CONVIS_LAYER_ABI, .name = "fitzhugh_nagumo", .doc = "FitzHugh-Nagumo neuron; the output counts spikes, or is v",
     .params = params, .states = states, .outputs = outputs, .inputs = 1, .tape = 1, .kernels = fitzhugh_nagumo_kernels,
     .source = convis_fitzhugh_nagumo_source, .pointwise = "fitzhugh_nagumo_forward", .adjoint = "fitzhugh_nagumo_adjoint", .plan = plan,
     .prepare = prepare, .past = past, .spikes = spikes,

@@ -238,9 +238,10 @@ static const convis_field params[] = {
     { "E_L",         "mV", -54.387, -500, 500, 0, "of the leak" },
     { "capacitance", "uF/cm2", 1, 1e-2, 1e3, 0, "of the membrane (C)" },
     { "temperature", "C",  6.3, -20, 60, 0, "gates are three times as fast for each 10 degrees more" },
-    { "threshold",   "mV", -20, -200, 200, 0, "which V crosses upwards at a spike" },
+    { "threshold",   "mV", -20, -200, 200, 0, "a spike is an upward crossing of it by V" },
     { "output",      "1",  0, 0, 1, CONVIS_WHOLE | CONVIS_PLAN, "0: the output counts spikes; 1: it is V" },
-    { "surrogate",   "1",  0, 0, 3, CONVIS_WHOLE, "slope of a spike: 0: SuperSpike; 1: sigmoid; 2: triangle; 3: straight through" },
+    { "surrogate",   "1",  0, 0, 3, CONVIS_WHOLE,
+      "surrogate gradient: 0: SuperSpike; 1: sigmoid; 2: triangle; 3: straight through" },
     { "slope",       "1/mV", 0.1, 0, 1e4, CONVIS_FIXED, "sharpness of the surrogate" },
     { "substep",     "s",  1e-4, 1e-6, 1e-3, CONVIS_FIXED | CONVIS_PLAN, "longest step of the integration" },
     { 0 }
@@ -248,7 +249,7 @@ static const convis_field params[] = {
 static const convis_field states[] = {
     { "V", "mV", -65, 0, 0, 0, "membrane potential" },
     { "m", "1", 0, 0, 0, 0, "activation of sodium" },
-    { "h", "1", 0, 0, 0, 0, "what is left of its inactivation" },
+    { "h", "1", 0, 0, 0, 0, "sodium that is not inactivated" },
     { "n", "1", 0, 0, 0, 0, "activation of potassium" },
     { 0 }
 };
@@ -356,7 +357,8 @@ static void spikes(convis_pass *p, void *sink)
 
 CONVIS_LAYER_KERNELS(hodgkin_huxley)
 const convis_layer_type convis_hodgkin_huxley = {
-    .abi = CONVIS_LAYER_ABI, .name = "hodgkin_huxley", .doc = "the squid's giant axon; counts the spikes of each step, or shows V",
+    .abi = CONVIS_LAYER_ABI, .name = "hodgkin_huxley", .doc =
+      "Hodgkin-Huxley neuron (squid giant axon); the output counts spikes, or is V",
     .params = params, .states = states, .outputs = outputs, .inputs = 1, .tape = 1, .kernels = hodgkin_huxley_kernels,
     .source = convis_hodgkin_huxley_source, .pointwise = "hodgkin_huxley_forward", .adjoint = "hodgkin_huxley_adjoint", .plan = plan,
     .past = past, .spikes = spikes,

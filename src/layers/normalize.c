@@ -79,7 +79,8 @@ static double past(const convis_pass *p, const double *x, double *state)
 
 CONVIS_LAYER_KERNELS(normalize)
 const convis_layer_type convis_normalize = {
-    .abi = CONVIS_LAYER_ABI, .name = "normalize", .doc = "each pixel less its running mean, in running standard deviations",
+    .abi = CONVIS_LAYER_ABI, .name = "normalize", .doc =
+      "each pixel minus its running mean, divided by its running standard deviation",
     .params = params, .states = states, .inputs = 1, .tape = 2, .kernels = normalize_kernels, .source = convis_normalize_source,
     .pointwise = "normalize_forward", .adjoint = "normalize_adjoint", .past = past,
 };

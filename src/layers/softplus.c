@@ -41,8 +41,8 @@ CONVIS_EXPORT(softplus, CONVIS_ENTRY(softplus_forward) CONVIS_ENTRY(softplus_adj
 #include <math.h>
 
 static const convis_field params[] = {
-    { "threshold", "1", 0, -1e6, 1e6, 0, "input at the corner" },
-    { "sharpness", "1", 1, 1e-3, 1e6, 0, "of the corner, per unit of input" },
+    { "threshold", "1", 0, -1e6, 1e6, 0, "input at the bend" },
+    { "sharpness", "1", 1, 1e-3, 1e6, 0, "of the bend, per unit of input" },
     { "gain",      "1", 1, -1e6, 1e6, 0, "slope far above threshold" },
     { 0 }
 };
@@ -57,7 +57,7 @@ static double past(const convis_pass *p, const double *x, double *state)
 
 CONVIS_LAYER_KERNELS(softplus)
 const convis_layer_type convis_softplus = {
-    .abi = CONVIS_LAYER_ABI, .name = "softplus", .doc = "a rectifier with a round corner",
+    .abi = CONVIS_LAYER_ABI, .name = "softplus", .doc = "a smooth rectifier",
     .params = params, .states = states, .inputs = 1, .kernels = softplus_kernels, .source = convis_softplus_source,
     .instant = 1, .pointwise = "softplus_forward", .adjoint = "softplus_adjoint", .past = past,
 };
