@@ -131,7 +131,7 @@ static const struct range { const char *name; double low, high; } RANGES[] = {
 
 static double drawn(const char *type, const char *name, const convis_item *p, uint64_t seed)
 {
-    char full[512];
+    char full[1024];
     uint64_t at = 0;
     for (const char *s = p->path; *s; s++) at = at*131 + (unsigned char)*s;
     double u = chance(seed, at), low = p->initial/2, high = p->initial ? 2*p->initial : 1;
