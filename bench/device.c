@@ -104,8 +104,8 @@ static convis_status build(convis_context *c, const model_case *b, int64_t frame
     if (!status && b->recipe) status = convis_recipe_build(r, b->side, b->side, m);
     else if (!status) status = add_layers(*m, b);
     convis_recipe_free(&r);
-    if (!status && b->back) status = convis_want(*m, "*");
-    if (!status && b->back) status = convis_keep(*m, b->output);
+    if (!status && b->back) status = convis_require_gradient(*m, "*");
+    if (!status && b->back) status = convis_probe(*m, b->output);
     if (!status) status = convis_plan(*m, convis_movie_shape(frames, b->side, b->side));
     return status;
 }

@@ -75,7 +75,7 @@ static void measure(convis_context *c, const char *text, int64_t n, int with_loo
     convis_add(w.model, *type, "nl", convis_input(w.model));
     /* As many frames of 128 x 128 as there are elements. */
     if (n%(128*128) == 0) {
-        if (convis_set_text(w.model, "nl.formula", text) || convis_keep(w.model, "nl")
+        if (convis_set_text(w.model, "nl.formula", text) || convis_probe(w.model, "nl")
             || convis_plan(w.model, convis_movie_shape(n/(128*128), 128, 128))) exit(1);
         printf("  %7.1f", rate(layer, &w, 2*one));
     }

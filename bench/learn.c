@@ -68,9 +68,9 @@ static convis_status build(convis_context *c, const measured *b, convis_model **
         if (!status) status = convis_recipe_build(r, b->side, b->side, m);
         convis_recipe_free(&r);
     }
-    if (!status) status = convis_want(*m, "*");
-    if (!status && b->input) status = convis_want(*m, "input");
-    for (int k = 0; !status && k < 2 && outputs[k]; k++) status = convis_keep(*m, outputs[k]);
+    if (!status) status = convis_require_gradient(*m, "*");
+    if (!status && b->input) status = convis_require_gradient(*m, "input");
+    for (int k = 0; !status && k < 2 && outputs[k]; k++) status = convis_probe(*m, outputs[k]);
     if (!status) status = convis_plan(*m, convis_movie_shape(b->chunk, b->side, b->side));
     return status;
 }
@@ -97,7 +97,7 @@ static convis_status epoch(convis_model *m, const measured *b, const char *const
         for (int j = 0; !status && j < 2 && outputs[j]; j++) status = convis_vjp_from(m, outputs[j], d);
         if (!status) status = convis_vjp(m, b->input ? &d_in : NULL);
     }
-    return status ? status : convis_vjp_past(m);
+    return status ? status : convis_vjp_baseline(m);
 }
 
 static int run(convis_context *c, const measured *b)

@@ -35,10 +35,10 @@ static double run(convis_context *c, const work *w, int gradients, double *spike
         }
         convis_add(m, type_named(w->type), "cells", convis_input(m));
         if (w->substep > 0) status = convis_set(m, "cells.substep", w->substep);
-        if (!status) status = convis_keep(m, "cells");
+        if (!status) status = convis_probe(m, "cells");
     }
-    if (!status && gradients) status = convis_want(m, "input");
-    if (!status && gradients) convis_want(m, "*");        /* not every layer has any */
+    if (!status && gradients) status = convis_require_gradient(m, "input");
+    if (!status && gradients) convis_require_gradient(m, "*");        /* not every layer has any */
     if (!status) status = convis_plan(m, x.shape);
     for (int repeat = 0; !status && repeat < 3; repeat++) {
         double start = bench_seconds();

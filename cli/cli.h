@@ -40,7 +40,7 @@ int cli_convert(int argc, char **argv);
 int cli_devices(int argc, char **argv);
 int cli_bench(int argc, char **argv);
 int cli_fit(int argc, char **argv);
-int cli_dream(int argc, char **argv);
+int cli_synthesize(int argc, char **argv);
 int cli_gradcheck(int argc, char **argv);
 int cli_eval(int argc, char **argv);
 int cli_sta(int argc, char **argv);
@@ -97,7 +97,7 @@ int cli_split(const char *text, char *name, size_t size, const char **value);   
 int cli_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));              /* returns 1 */
 int cli_usage(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));   /* returns 2 */
 void cli_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
-void cli_say(const char *format, ...) __attribute__((format(printf, 1, 2)));              /* "convis: ..." on stderr */
+void cli_message(const char *format, ...) __attribute__((format(printf, 1, 2)));              /* "convis: ..." on stderr */
 int cli_report(const convis_context *);                  /* cli_fail with the context's sentence */
 /* A context, or NULL after the sentence was printed. device NULL: auto; threads 0: all. */
 convis_context *cli_open(const char *device, int threads);

@@ -38,7 +38,7 @@ struct convert {
     convis_provenance origin;
     convis_context *context;
     convis_spike *spikes;   int64_t count;
-    convis_unit  *units;    int64_t unit_count;
+    convis_cell  *units;    int64_t unit_count;
 };
 
 static int is(const char *file, const char *const *extensions)
@@ -69,7 +69,7 @@ static int read_unit_arrays(struct convert *v, const char *file)
     if (good && (v->units = malloc((size_t)(a[0].dim[0] + 1)*sizeof *v->units))) {
         v->unit_count = a[0].dim[0];
         for (int64_t u = 0; u < v->unit_count; u++)
-            v->units[u] = (convis_unit){ (int32_t)a[0].data[u], (int32_t)a[1].data[u], a[2].data[u], a[3].data[u] };
+            v->units[u] = (convis_cell){ (int32_t)a[0].data[u], (int32_t)a[1].data[u], a[2].data[u], a[3].data[u] };
     }
     for (int k = 0; k < 4; k++) convis_array_free(a + k);
     return v->units != NULL;
@@ -77,13 +77,13 @@ static int read_unit_arrays(struct convert *v, const char *file)
 
 static int read_unit_lines(struct convert *v, const char *file)
 {
-    convis_unit *units = NULL;
+    convis_cell *units = NULL;
     int64_t count;
-    if (convis_units_read(v->context, file, &units, &count)) return cli_report(v->context);
+    if (convis_cells_read(v->context, file, &units, &count)) return cli_report(v->context);
     v->units = malloc((size_t)(count + 1)*sizeof *units);
     if (v->units && count) memcpy(v->units, units, (size_t)count*sizeof *units);
     v->unit_count = v->units ? count : 0;
-    convis_units_free(&units);
+    convis_cells_free(&units);
     return v->units ? 0 : cli_fail("out of memory");
 }
 
@@ -101,7 +101,7 @@ static int find_units(struct convert *v, int needed)
 
 static int by_id(const void *a, const void *b)
 {
-    const convis_unit *p = a, *q = b;
+    const convis_cell *p = a, *q = b;
     return (p->id > q->id) - (p->id < q->id);
 }
 
@@ -109,14 +109,14 @@ static int by_id(const void *a, const void *b)
 static int set_layers(struct convert *v)
 {
     if (!v->units || !v->units_file) return 0;
-    convis_unit *sorted = malloc((size_t)(v->unit_count + 1)*sizeof *sorted);
+    convis_cell *sorted = malloc((size_t)(v->unit_count + 1)*sizeof *sorted);
     if (!sorted) return cli_fail("out of memory");
     memcpy(sorted, v->units, (size_t)v->unit_count*sizeof *sorted);
     qsort(sorted, (size_t)v->unit_count, sizeof *sorted, by_id);
     int missing = 0;
     for (int64_t k = 0; k < v->count && !missing; k++) {
-        convis_unit key = { v->spikes[k].unit, 0, 0, 0 };
-        const convis_unit *u = bsearch(&key, sorted, (size_t)v->unit_count, sizeof key, by_id);
+        convis_cell key = { v->spikes[k].unit, 0, 0, 0 };
+        const convis_cell *u = bsearch(&key, sorted, (size_t)v->unit_count, sizeof key, by_id);
         if (u) v->spikes[k].layer = u->layer;
         else missing = cli_fail("%s: unit %d spikes in %s and is not in this list", v->units_file, (int)key.id, v->in);
     }
@@ -146,7 +146,7 @@ static int convert_cells(struct convert *v)
     if (find_units(v, 1)) return 1;
     if (!is(v->out, CELLS))
         return is(v->out, CONTAINER) ? write_spikes(v) : cli_usage("convert", "%s: cells are written as .txt, .h5 or .npz", v->out);
-    return convis_units_write(v->context, v->out, v->units, v->unit_count) ? cli_report(v->context) : 0;
+    return convis_cells_write(v->context, v->out, v->units, v->unit_count) ? cli_report(v->context) : 0;
 }
 
 /* ---- Spikes to maps ---- */

@@ -154,13 +154,13 @@ static void fields_json(const char *name, const convis_field *f, int parameters)
     end_list();
 }
 
-static int fewest(const convis_layer_type *t) { return t->fewest ? t->fewest : t->inputs; }
+static int min_inputs(const convis_layer_type *t) { return t->min_inputs ? t->min_inputs : t->inputs; }
 static int most(const convis_layer_type *t) { return t->more ? t->more->inputs : t->inputs; }
 
 static void layer_text(const convis_layer_type *t)
 {
     printf("%s: %s\n", t->name, t->doc);
-    if (fewest(t) < most(t)) printf("%d to ", fewest(t));
+    if (min_inputs(t) < most(t)) printf("%d to ", min_inputs(t));
     printf("%d input%s, %s in space%s\n", most(t), most(t) == 1 ? "" : "s", t->pointwise ? "pointwise" : "a neighbourhood",
            t->spikes ? ", spikes" : "");
     fields_text("Parameters (name, default, unit, bounds)", t->params, 1);
@@ -174,7 +174,7 @@ static void layer_json(const convis_layer_type *t)
     text_member("layer", t->name, 1);
     text_member("doc", t->doc, 0);
     number_member("inputs", most(t));
-    number_member("fewest", fewest(t));
+    number_member("min_inputs", min_inputs(t));
     flag_member("pointwise", t->pointwise != NULL);
     flag_member("spiking", t->spikes != NULL);
     fields_json("parameters", t->params, 1);
@@ -406,14 +406,14 @@ static const convis_layer_type *find_layer(const char *name)
 
 static int kernels(const cli_list *words, const struct wish *w)
 {
-    static const cli_specs KERNELS = { "Kinds of kernel", convis_kernel_kind_list, convis_kernel_param_list };
-    convis_stim_info kind;
+    static const cli_specs KERNELS = { "Kinds of kernel", convis_initialiser_list, convis_initialiser_param_list };
+    convis_kind_info kind;
     if (w->xml || w->yaml || w->sets.count) return cli_usage("describe", "--kernels goes with --json only");
     if (w->json) { cli_specs_json(&KERNELS); return 0; }
     if (!words->count) { cli_specs_list(&KERNELS); return 0; }
     if (cli_specs_one(&KERNELS, words->at[0])) return 0;
     convis_hint n = CONVIS_HINT(words->at[0]);
-    for (int k = 0; convis_kernel_kind_list(k, &kind); k++) convis_hint_offer(&n, kind.name);
+    for (int k = 0; convis_initialiser_list(k, &kind); k++) convis_hint_offer(&n, kind.name);
     return cli_fail("no kind of kernel is called '%s'%s", words->at[0], n.text);
 }
 

@@ -297,7 +297,7 @@ static int choose_units(struct eval *e)
 static int score(struct eval *e)
 {
     if (choose_units(e) || !(e->scores = room((e->units + 1)*CONVIS_SCORES, sizeof *e->scores))) return 1;
-    if (convis_scores_of_units(e->context, &e->options, e->p, e->r, e->m, e->trials, e->frames, e->units, e->scores))
+    if (convis_scores_of_cells(e->context, &e->options, e->p, e->r, e->m, e->trials, e->frames, e->units, e->scores))
         return cli_report(e->context);
     enum { CORRELATION = 2 };
     for (int64_t u = 0; u < e->units; u++)
@@ -377,7 +377,7 @@ static void summary(const struct eval *e)
     if (e->options.bootstrap)
         snprintf(intervals, sizeof intervals, "; %.4g %% intervals by %d samples of blocks of %s", 100*e->options.level,
                  e->options.bootstrap, block);
-    cli_say("%s: %lld frames%s, %lld trial%s, %s%s", e->response, (long long)e->frames, seconds, (long long)e->trials,
+    cli_message("%s: %lld frames%s, %lld trial%s, %s%s", e->response, (long long)e->frames, seconds, (long long)e->trials,
             e->trials == 1 ? "" : "s", e->options.counts ? "counts" : "in the unit of the prediction", intervals);
 }
 

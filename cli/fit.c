@@ -16,9 +16,9 @@ static const cli_page PAGE = {
     "\n"
     "FITTED is a .h5: 'convis run', 'convis eval' and 'convis fit' take it as MODEL. The fit prints how good it is, and with\n"
     "--report FOLDER draws kernels, nonlinearities and the prediction there. Ctrl-C ends it with the best so far.\n",
-    "  convis fit LN --stimulus noise.npy --response rates.npy -o ln.h5 --validate 0.2\n"
-    "  convis fit LN --stimulus noise.npy --response spikes.csv --loss poisson --regularize filter.weights:smooth_space:0.1 \\\n"
-    "      -o ln.h5 --report ln\n"
+    "  convis fit LN --set readout=rf --stimulus noise.npy --response rates.npy -o ln.h5 --validate 0.2\n"
+    "  convis fit LN --set readout=rf --stimulus noise.npy --response spikes.csv --loss poisson \\\n"
+    "      --regularize filter.weights:smooth_space:0.1 -o ln.h5 --report ln\n"
     "  convis fit retina --stimulus movie.npy --response currents.npy --output ganglion_0 --free opl --free bipolar -o fitted.h5\n"
     "  convis fit mine.yaml --stimulus a.h5:movie --response a.h5:rates --optimizer adam --rate 0.01 --segment 1000 \\\n"
     "      --checkpoint mine.part -o mine.h5\n",
@@ -158,9 +158,9 @@ static int parse(struct fit *f, int argc, char **argv)
 
 static int want_all(struct fit *f)
 {
-    if (!f->free.count) return convis_want(f->model.model, "*") ? cli_report(f->context) : 0;
+    if (!f->free.count) return convis_require_gradient(f->model.model, "*") ? cli_report(f->context) : 0;
     for (int k = 0; k < f->free.count; k++) {
-        convis_status status = convis_want(f->model.model, f->free.at[k]);
+        convis_status status = convis_require_gradient(f->model.model, f->free.at[k]);
         if (status == CONVIS_ENAME) return cli_model_no_such(&f->model, "--free", f->free.at[k]);
         if (status) return cli_report(f->context);
     }
@@ -224,7 +224,7 @@ static void summary(const struct fit *f)
     const convis_fit_report *r = &f->report;
     char held[96] = "";
     if (isfinite(r->held_out)) snprintf(held, sizeof held, ", held out %.6g -> %.6g", r->held_out_before, r->held_out);
-    cli_say("%lld number%s fitted in %lld epochs, %.3g s (%s): %s %.6g -> %.6g%s", (long long)r->parameters, r->parameters == 1 ? "" : "s",
+    cli_message("%lld number%s fitted in %lld epochs, %.3g s (%s): %s %.6g -> %.6g%s", (long long)r->parameters, r->parameters == 1 ? "" : "s",
             (long long)r->epochs, r->seconds, ENDS[r->ended], f->options.loss.kind ? f->options.loss.kind : "mse", r->loss_before, r->loss,
             held);
 }
@@ -262,7 +262,7 @@ int cli_fit(int argc, char **argv)
         /* What is left after a failure are the last good parameters: worth keeping when there was progress. */
         if (!status || f->report.best_epoch > 0) {
             int saved = save(f, command);
-            if (status && !saved) cli_say("the last good parameters are in %s", f->out);
+            if (status && !saved) cli_message("the last good parameters are in %s", f->out);
             else if (!status) status = saved;
         }
         if (!status && !f->quiet) summary(f);

@@ -43,7 +43,7 @@ static int find_heard(struct fit *f)
             if (convis_list(f->model.model, CONVIS_LAYER, layer.input[0].from.id - 1, &before))
                 snprintf(f->heard, sizeof f->heard, "%s", before.path);
         }
-    return *f->heard && convis_keep(f->model.model, f->heard) ? cli_report(f->context) : 0;
+    return *f->heard && convis_probe(f->model.model, f->heard) ? cli_report(f->context) : 0;
 }
 
 int fit_prepare(struct fit *f)
@@ -160,7 +160,7 @@ static int score_part(struct fit *f, const data *d, int64_t first, int64_t last,
         memcpy(m + k*n*units, d->m + (k*f->info.frames + first)*units, (size_t)(n*units)*sizeof *m);
     }
     if (!status && !take_out_constant(m, r, n*trials, units, who)) cli_warn("%s: there is nothing to score", who);
-    else if (!status && convis_scores_of_units(f->context, &o, d->p + first*units, r, m, trials, n, units, scores))
+    else if (!status && convis_scores_of_cells(f->context, &o, d->p + first*units, r, m, trials, n, units, scores))
         status = cli_report(f->context);
     else if (!status) {
         if (!table->rows) cli_scores_head(table, "frames");

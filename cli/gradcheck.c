@@ -121,7 +121,7 @@ static int run(struct check *k)
     if (convis_gradcheck(k->model.model, &k->options, &report)) return cli_report(k->context);
     print_rows(k, &report);
     int status = 0;
-    cli_say("%lld numbers compared, %lld judged, worst relative error %.1e", (long long)report.count, (long long)report.judged,
+    cli_message("%lld numbers compared, %lld judged, worst relative error %.1e", (long long)report.count, (long long)report.judged,
             report.worst);
     if (report.failed)
         status = cli_fail("%lld of %lld gradients are not those of the numbers", (long long)report.failed, (long long)report.judged);

@@ -189,7 +189,7 @@ static int check_stream(const cli_inputs *in, int k, const convis_movie_options 
         cli_warn("%s: the input '%s' has %lld steps of %g s, of which the movie takes %lld", i->file, i->name, (long long)steps, o->dt,
                  (long long)movie->steps);
     if (!quiet && (i->fps > 0 || info->fps > 0))
-        cli_say("%s: %g frames per second, each held until the next", i->file, i->fps > 0 ? i->fps : info->fps);
+        cli_message("%s: %g frames per second, each held until the next", i->file, i->fps > 0 ? i->fps : info->fps);
     return 0;
 }
 

@@ -6,7 +6,7 @@
 const cli_command CLI_COMMANDS[] = {
     { "run",      "show a movie to a model and keep what comes out: spikes, currents, rates", cli_run },
     { "fit",      "fit a model's parameters to recorded responses",                            cli_fit },
-    { "dream",    "optimise the movie: the largest response, a wanted one, or two models apart", cli_dream },
+    { "dream",    "optimise the movie: the largest response, a wanted one, or two models apart", cli_synthesize },
     { "gradcheck", "check a model's gradients against differences",                          cli_gradcheck },
     { "eval",     "score a model, or a prediction, against recorded responses",                 cli_eval },
     { "sta",      "what was seen before spikes: average, covariance, significance",            cli_sta },

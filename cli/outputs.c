@@ -158,7 +158,7 @@ int run_outputs_choose(struct run *r)
     r->wants_spikes = spikes && (r->spike_files || !r->probe_count);
     if (r->wants_spikes && convis_record_spikes(r->model, 1)) return cli_report(r->context);
     for (int k = 0; k < r->probe_count; k++) {
-        convis_status status = convis_keep(r->model, r->probe[k].path);
+        convis_status status = convis_probe(r->model, r->probe[k].path);
         if (status == CONVIS_ENAME) return no_such_output(r, r->probe[k].path);
         if (status) return cli_report(r->context);
     }
@@ -169,13 +169,13 @@ int run_outputs_choose(struct run *r)
 
 int run_outputs_open(struct run *r)
 {
-    const convis_unit *units = NULL;
+    const convis_cell *units = NULL;
     convis_provenance origin = { .command = r->command, .input = r->input, .device = convis_device_name(r->context),
                                  .numerics = r->numerics_used[0] ? r->numerics_used : NULL,
                                  .dt = convis_dt(r->model), .seed = convis_seed_of(r->model),
                                  .parameters = convis_recipe_parameters(r->of.recipe) };
     if (!convis_recipe_text(r->of.recipe, &r->model_text)) origin.model = r->model_text;
-    if (r->wants_spikes && convis_units(r->model, &units, &r->units)) return cli_report(r->context);
+    if (r->wants_spikes && convis_cells(r->model, &units, &r->units)) return cli_report(r->context);
 
     for (int k = 0; k < r->spike_files; k++) {
         if (!strcmp(r->outs.at[k], "-")) {

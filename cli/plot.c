@@ -96,8 +96,8 @@ int cli_plot(int argc, char **argv)
         o.labels = *names ? names : NULL;
     }
     if (convis_plot(c, file, figure, &o)) failed = cli_report(c);
-    else if (o.keep_script) cli_say("%s; script and data are in %.*s.plot", figure, (int)(strrchr(figure, '.') - figure), figure);
-    else cli_say("%s", figure);
+    else if (o.keep_script) cli_message("%s; script and data are in %.*s.plot", figure, (int)(strrchr(figure, '.') - figure), figure);
+    else cli_message("%s", figure);
     convis_close(&c);
     return failed;
 }

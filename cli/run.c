@@ -89,11 +89,11 @@ static void warn_of_losses(const struct run *r)
 
 static int set_units(struct run *r)
 {
-    convis_unit *units;
+    convis_cell *units;
     int64_t count;
-    if (convis_units_read(r->context, r->units_file, &units, &count)) return cli_report(r->context);
-    convis_status status = convis_recipe_units(r->of.recipe, units, count);
-    convis_units_free(&units);
+    if (convis_cells_read(r->context, r->units_file, &units, &count)) return cli_report(r->context);
+    convis_status status = convis_recipe_cells(r->of.recipe, units, count);
+    convis_cells_free(&units);
     return status ? cli_report(r->context) : 0;
 }
 
@@ -149,10 +149,10 @@ static int plan(struct run *r)
     const convis_status planned = convis_plan(r->model, shape);
     if (planned) return cli_inputs_report(&r->inputs, r->context, planned, r->info.channels);
     if (getenv("CONVIS_VERBOSE") && convis_device_bytes(r->model))
-        cli_say("%s: %.1f MB of its memory", convis_device_name(r->context), 1e-6*(double)convis_device_bytes(r->model));
+        cli_message("%s: %.1f MB of its memory", convis_device_name(r->context), 1e-6*(double)convis_device_bytes(r->model));
     convis_item layer;
     for (int k = 0; getenv("CONVIS_VERBOSE") && convis_list(r->model, CONVIS_LAYER, k, &layer); k++)
-        if (convis_method(r->model, k)) cli_say("%s: %s", layer.path, convis_method(r->model, k));
+        if (convis_method(r->model, k)) cli_message("%s: %s", layer.path, convis_method(r->model, k));
     if (r->load_state && convis_state_load(r->model, r->load_state)) return cli_report(r->context);
     r->frames = malloc((size_t)convis_elements(shape)*sizeof *r->frames);
     if (!r->frames) return cli_fail("out of memory: a chunk of %lld steps takes %.0f MB; a smaller --chunk takes less",
@@ -214,7 +214,7 @@ static void summary(const struct run *r)
     if (r->wants_spikes)
         snprintf(spikes, sizeof spikes, ", %lld spike%s of %lld cell%s (%.3g Hz)", (long long)r->spike_count,
                  r->spike_count == 1 ? "" : "s", (long long)r->units, r->units == 1 ? "" : "s", r->units ? (double)r->spike_count/(double)r->units/seconds : 0);
-    cli_say("%s%s%s%s: %lld steps of %g ms (%.6g s) at %lldx%lld%s; took %.3g s, %s on %s, %d thread%s",
+    cli_message("%s%s%s%s: %lld steps of %g ms (%.6g s) at %lldx%lld%s; took %.3g s, %s on %s, %d thread%s",
             r->of.name, r->numerics_used[0] ? ", " : "", r->numerics_used, r->numerics_used[0] ? " numerics" : "",
             (long long)r->steps, 1e3*convis_dt(r->model), seconds, (long long)r->info.width, (long long)r->info.height, spikes,
             r->took, speed(r, text, sizeof text), convis_device_name(r->context), threads, threads == 1 ? "" : "s");

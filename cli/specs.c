@@ -2,32 +2,32 @@
 #include "specs.h"
 #include <string.h>
 
-static int has(const cli_specs *s, const char *kind, const convis_stim_param *p)
+static int has(const cli_specs *s, const char *kind, const convis_kind_param *p)
 {
-    convis_stim_param q;
+    convis_kind_param q;
     for (int k = 0; s->param(kind, k, &q); k++)
         if (!strcmp(p->name, q.name) && !strcmp(p->doc, q.doc) && p->value == q.value) return 1;
     return 0;
 }
 
-static int common(const cli_specs *s, const convis_stim_param *p)
+static int common(const cli_specs *s, const convis_kind_param *p)
 {
-    convis_stim_info kind;
+    convis_kind_info kind;
     int kinds = 0, with = 0;
     for (; s->kind(kinds, &kind); kinds++) with += has(s, kind.name, p);
     return 2*with > kinds;
 }
 
-static void row(cli_table *table, const convis_stim_param *p)
+static void row(cli_table *table, const convis_kind_param *p)
 {
     char value[32];
     snprintf(value, sizeof value, "%.6g", p->value);
     cli_table_row(table, 4, p->name, p->text ? "" : value, p->unit, p->doc);
 }
 
-static void list_kind(const cli_specs *s, const convis_stim_info *kind, int whole)
+static void list_kind(const cli_specs *s, const convis_kind_info *kind, int whole)
 {
-    convis_stim_param p;
+    convis_kind_param p;
     cli_table table = { 0 };
     printf("%s: %s\n", kind->name, kind->doc);
     for (int k = 0; s->param(kind->name, k, &p); k++)
@@ -37,8 +37,8 @@ static void list_kind(const cli_specs *s, const convis_stim_info *kind, int whol
 
 static void list_common(const cli_specs *s)
 {
-    convis_stim_info kind, earlier;
-    convis_stim_param p;
+    convis_kind_info kind, earlier;
+    convis_kind_param p;
     cli_table table = { 0 };
     for (int k = 0; s->kind(k, &kind); k++)
         for (int j = 0; s->param(kind.name, j, &p); j++) {
@@ -51,7 +51,7 @@ static void list_common(const cli_specs *s)
 
 void cli_specs_list(const cli_specs *s)
 {
-    convis_stim_info kind;
+    convis_kind_info kind;
     printf("%s: their keys, what is taken where nothing is said, and the unit\n\n", s->title);
     for (int k = 0; s->kind(k, &kind); k++) { list_kind(s, &kind, 0); putchar('\n'); }
     puts("Most of them have these keys, too:");
@@ -60,14 +60,14 @@ void cli_specs_list(const cli_specs *s)
 
 int cli_specs_known(const cli_specs *s, const char *name)
 {
-    convis_stim_info kind;
+    convis_kind_info kind;
     for (int k = 0; s->kind(k, &kind); k++) if (!strcmp(kind.name, name)) return 1;
     return 0;
 }
 
 int cli_specs_one(const cli_specs *s, const char *name)
 {
-    convis_stim_info kind;
+    convis_kind_info kind;
     for (int k = 0; s->kind(k, &kind); k++)
         if (!strcmp(kind.name, name)) { list_kind(s, &kind, 1); return 1; }
     return 0;
@@ -75,8 +75,8 @@ int cli_specs_one(const cli_specs *s, const char *name)
 
 void cli_specs_json(const cli_specs *s)
 {
-    convis_stim_info kind;
-    convis_stim_param p;
+    convis_kind_info kind;
+    convis_kind_param p;
     printf("[");
     for (int k = 0; s->kind(k, &kind); k++) {
         printf("%s\n  { \"name\": ", k ? "," : "");

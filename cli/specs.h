@@ -6,8 +6,8 @@
 
 typedef struct cli_specs {
     const char *title;                                   /* the first line of a list */
-    int (*kind)(int index, convis_stim_info *);
-    int (*param)(const char *kind, int index, convis_stim_param *);
+    int (*kind)(int index, convis_kind_info *);
+    int (*param)(const char *kind, int index, convis_kind_param *);
 } cli_specs;
 
 void cli_specs_list(const cli_specs *);                  /* every kind; keys that most of them have are listed once */

@@ -9,8 +9,8 @@
 
 static const cli_page PAGE = {
     "sta", "--stimulus FILE --response FILE -o FILE [OPTION]...",
-    "The spike-triggered average: the mean stimulus before a spike less the mean stimulus, its last frame that of the spike\n"
-    "itself. --stc adds the eigenvectors of the spike-triggered covariance less the stimulus's own, from both ends, the\n"
+    "The spike-triggered average: the mean stimulus before a spike minus the mean stimulus, its last frame that of the spike\n"
+    "itself. --stc adds the eigenvectors of the spike-triggered covariance minus the stimulus's own, from both ends, the\n"
     "average projected out. Both are compared with responses that are shifted in time against the stimulus.\n"
     "\n"
     "The stimulus is an array (T, Y, X) or (C, T, Y, X), or anything 'convis run' takes; responses are arrays (T), (T, N) or\n"

@@ -79,7 +79,7 @@ int main(int argc, char **argv)
     TRY(convis_recipe_set(recipe, "dt", "0.001"));
     TRY(convis_recipe_set(recipe, "initial", "60"));
     TRY(convis_recipe_build(recipe, SIZE, SIZE, &retina));
-    TRY(convis_keep(retina, "ganglion_0"));
+    TRY(convis_probe(retina, "ganglion_0"));
     TRY(convis_plan(retina, shape));
     if (!took) { fputs("out of memory\n", stderr); goto done; }
 

@@ -43,8 +43,8 @@ static void build(convis_model *m)
     convis_set(m, "gabors.height", SIZE);
     convis_set(m, "gabors.width", SIZE);
     convis_set(m, "gabors.padding", 3);                  /* none: one pixel comes out */
-    convis_set_kernel(m, "gabors.weights", "gabor?ppd=10&sigma=0.4&frequency=1&orientation=30&phase_step=90&tau=0.03&n=3&normalize=norm");
-    convis_set_kernel(m, "complex.weights", "constant?value=1");         /* the sum of both channels */
+    convis_set_initialiser(m, "gabors.weights", "gabor?ppd=10&sigma=0.4&frequency=1&orientation=30&phase_step=90&tau=0.03&n=3&normalize=norm");
+    convis_set_initialiser(m, "complex.weights", "constant?value=1");         /* the sum of both channels */
 }
 
 /* Mean response after the onset, and F1/F0: amplitude at the grating's own frequency, over the mean. */
@@ -120,8 +120,8 @@ int main(int argc, char **argv)
     TRY(convis_open(&c, "auto"));
     TRY(convis_model_new(c, DT, &m));
     build(m);
-    for (int k = 0; k < CELLS; k++) TRY(convis_keep(m, PATH[k]));
-    TRY(convis_past(m, 127.5));
+    for (int k = 0; k < CELLS; k++) TRY(convis_probe(m, PATH[k]));
+    TRY(convis_baseline(m, 127.5));
     TRY(convis_plan(m, convis_movie_shape(STEPS, SIZE, SIZE)));
 
     printf("degrees    complex  F1/F0    simple  F1/F0\n");

@@ -40,7 +40,7 @@ static convis_node place(convis_model *m, const char *name, convis_node in, cons
     snprintf(path, sizeof path, "%s.width", name);
     convis_set(m, path, 9);
     snprintf(path, sizeof path, "%s.weights", name);
-    convis_set_kernel(m, path, kernel);
+    convis_set_initialiser(m, path, kernel);
     return node;
 }
 
@@ -134,8 +134,8 @@ int main(int argc, char **argv)
     TRY(convis_open(&c, "auto"));
     TRY(convis_model_new(c, DT, &m));
     build(m);
-    for (int k = 0; k < CELLS; k++) TRY(convis_keep(m, PATH[k]));
-    TRY(convis_past(m, 127.5));
+    for (int k = 0; k < CELLS; k++) TRY(convis_probe(m, PATH[k]));
+    TRY(convis_baseline(m, 127.5));
     TRY(convis_plan(m, convis_movie_shape(STEPS, SIZE, SIZE)));
 
     printf("degrees  difference       sum\n");

@@ -97,7 +97,7 @@ int main(int argc, char **argv)
     TRY(convis_recipe_open(c, "v1_on_retina", &r));
     TRY(convis_recipe_set(r, "orientations", "4"));
     TRY(convis_recipe_build(r, SIZE, SIZE, &m));
-    TRY(convis_keep(m, "output"));
+    TRY(convis_probe(m, "output"));
     TRY(convis_plan(m, convis_movie_shape(STEPS, SIZE, SIZE)));
 
     printf("degrees    0 deg   45 deg   90 deg  135 deg  (cells that prefer, Hz)\n");

@@ -67,9 +67,9 @@ static inline convis_model *cascade(const double *values, int wants)
     convis_add(m, type_named("rectify"), "synapse", high);
     for (int k = 0; k < PARAMETERS; k++) {
         must(c, convis_set(m, PATHS[k], values[k]));
-        if (wants) must(c, convis_want(m, PATHS[k]));
+        if (wants) must(c, convis_require_gradient(m, PATHS[k]));
     }
-    must(c, convis_past(m, 0.3));
+    must(c, convis_baseline(m, 0.3));
     return m;
 }
 

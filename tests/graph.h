@@ -66,7 +66,7 @@ static recording said(convis_model *m, int64_t frames, int64_t width, int64_t he
     convis_tensor movie = noise_movie(convis_movie_shape(frames, height, width), 0, 255, 7);
     recording r = { 0 };
     convis_item item;
-    for (int k = 0; convis_list(m, CONVIS_OUTPUT, k, &item); k++) must(c, convis_keep(m, item.path));
+    for (int k = 0; convis_list(m, CONVIS_OUTPUT, k, &item); k++) must(c, convis_probe(m, item.path));
     must(c, convis_record_spikes(m, 1));
     must(c, convis_plan(m, convis_movie_shape(frames, height, width)));
     record(m, movie, 0, frames, WHOLE, frames, &r);

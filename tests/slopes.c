@@ -45,7 +45,7 @@ static void supply_weights(convis_model *m, convis_shape frame)
 #define BLUR(method) "ppd=2;method=" #method ";sigma=0.9"
 #define FAR(method) BLUR(method) ";fovea=0.6;scaling=0.8"
 #define CUSTOM ";exponent=1.6;reversal=-0.3;threshold=0.07;transient_weight=-9;transient_tau=0.013"
-#define ROW(type, set, low, high, past, channels, dt) { type, set, low, high, past, NULL, "", channels, dt, 0 }
+#define ROW(type, set, low, high, baseline, channels, dt) { type, set, low, high, baseline, NULL, "", channels, dt, 0 }
 static const setting SETTINGS[] = {
     ROW("lowpass", "n=3;hold=2", -2, 2, 0.4, 2, 0.003),
     ROW("lowpass", "n=2;hold=1;gain=-1.3", -2, 2, 0.4, 1, 0.003),
@@ -145,9 +145,9 @@ convis_status plan_subject(subject *s)
     convis_item item;
     int any = 0;
     for (int k = 0; convis_list(s->model, CONVIS_PARAMETER, k, &item); k++) any |= item.differentiable;
-    if (any) must(s->context, convis_want(s->model, "*"));
-    must(s->context, convis_want(s->model, "input"));
-    for (int k = 0; s->output[k]; k++) must(s->context, convis_keep(s->model, s->output[k]));
+    if (any) must(s->context, convis_require_gradient(s->model, "*"));
+    must(s->context, convis_require_gradient(s->model, "input"));
+    for (int k = 0; s->output[k]; k++) must(s->context, convis_probe(s->model, s->output[k]));
     if (!s->longest || s->longest > chunk.dim[CONVIS_T]) s->longest = chunk.dim[CONVIS_T];
     chunk.dim[CONVIS_T] = s->longest;
     s->d_movie = noise_movie(s->movie.shape, 0, 0, 1);
@@ -170,7 +170,7 @@ subject subject_on(convis_context *c, const convis_layer_type *type, const setti
     convis_shape frame = shape;
     frame.dim[CONVIS_T] = 1;
     if (how->supply) how->supply(s.model, frame);
-    must(c, convis_past(s.model, how->past));
+    must(c, convis_baseline(s.model, how->baseline));
     s.movie = noise_movie(shape, how->low, how->high, 3);
     return s;
 }
@@ -253,7 +253,7 @@ gradient gradient_of(subject *s)
         }
         must(c, convis_vjp(m, &d_in));
     }
-    must(c, convis_vjp_past(m));
+    must(c, convis_vjp_baseline(m));
     free(states);
     fetch(s, &g, CONVIS_PARAMETER);
     fetch(s, &g, CONVIS_STATE);

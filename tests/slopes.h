@@ -8,7 +8,7 @@ enum { FRAMES = 9, SINGLE = sizeof(convis_real) < sizeof(double) };
 
 typedef struct setting {                 /* of a layer */
     const char *type, *set;              /* "name=value;name=value" */
-    double low, high, past;              /* of the input */
+    double low, high, baseline;              /* of the input */
     void (*supply)(convis_model *, convis_shape frame);
     const char *skip;                    /* states and parameters that are not compared: " wait before " */
     int64_t channels;

@@ -239,11 +239,11 @@ static void hostile_inr(void **state)
 
 enum { SPIKES = 20000, UNITS = 30 };
 static convis_spike spikes[SPIKES];
-static convis_unit units[UNITS];
+static convis_cell units[UNITS];
 
 static void make_spikes(void)
 {
-    for (int i = 0; i < UNITS; i++) units[i] = (convis_unit){ i, i/15, 0.1*i - 1, sqrt(i) };
+    for (int i = 0; i < UNITS; i++) units[i] = (convis_cell){ i, i/15, 0.1*i - 1, sqrt(i) };
     for (int i = 0; i < SPIKES; i++) spikes[i] = (convis_spike){ i/3*0.7 + 1e-5*sin(i/3), i/3*7%10*3 + i%3, i%2 };
 }
 
@@ -455,25 +455,25 @@ static void broken_text(void **state)
 static void units_read_back(void **state)
 {
     (void)state;
-    convis_unit *back;
+    convis_cell *back;
     int64_t count;
     make_spikes();
-    OK(convis_units_write(context, "units.txt", units, UNITS));
-    OK(convis_units_read(context, "units.txt", &back, &count));
+    OK(convis_cells_write(context, "units.txt", units, UNITS));
+    OK(convis_cells_read(context, "units.txt", &back, &count));
     assert_int_equal(count, UNITS);
     for (int i = 0; i < UNITS; i++)
         assert_true(back[i].id == units[i].id && back[i].layer == units[i].layer && back[i].x == units[i].x && back[i].y == units[i].y);
-    convis_units_free(&back);
+    convis_cells_free(&back);
     put("units.txt", "# layer unit x_deg y_deg V\n0 5 -.5\t1e-1 0.25 50 # more\n", 54);
-    OK(convis_units_read(context, "units.txt", &back, &count));
+    OK(convis_cells_read(context, "units.txt", &back, &count));
     assert_true(count == 1 && back->id == 5 && back->x == -0.5 && back->y == 0.1);
-    convis_units_free(&back);
+    convis_cells_free(&back);
     put("units.txt", "# nothing\n", 10);
-    SAYS(convis_units_read(context, "units.txt", &back, &count), "units.txt: no units");
+    SAYS(convis_cells_read(context, "units.txt", &back, &count), "units.txt: no units");
     put("units.txt", "0 1 inf 0\n", 10);
-    SAYS(convis_units_read(context, "units.txt", &back, &count), "units.txt:1: x in degrees: 'inf', expected a number");
+    SAYS(convis_cells_read(context, "units.txt", &back, &count), "units.txt:1: x in degrees: 'inf', expected a number");
     put("units.txt", "-1 1 0 0\n", 9);
-    SAYS(convis_units_read(context, "units.txt", &back, &count), "units.txt:1: layer -1");
+    SAYS(convis_cells_read(context, "units.txt", &back, &count), "units.txt:1: layer -1");
 }
 
 /* ---- Every file cut at every place; every allocation failing ---- */

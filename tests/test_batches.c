@@ -34,7 +34,7 @@ static convis_real *answers(const char *name, int first, int batch, uint64_t see
     const char *path = NULL;
     OK(convis_recipe_open(c, name, &r));
     OK(convis_recipe_build(r, W, H, &m));
-    for (int k = 0; k < 3 && !path; k++) if (!convis_keep(m, PATHS[k])) path = PATHS[k];
+    for (int k = 0; k < 3 && !path; k++) if (!convis_probe(m, PATHS[k])) path = PATHS[k];
     assert_non_null(path);
     OK(convis_plan(m, chunk));
     OK(convis_seed(m, seed));
@@ -90,8 +90,8 @@ static void see(int first, int batch, convis_real *seen, convis_real *gradient)
     convis_add(m, convis_layer_type_named("sample"), "cells", convis_input(m));
     OK(convis_set_array(m, "cells.x", X, CELLS));
     OK(convis_set_array(m, "cells.y", Y, CELLS));
-    OK(convis_want(m, "input"));
-    OK(convis_keep(m, "cells"));
+    OK(convis_require_gradient(m, "input"));
+    OK(convis_probe(m, "cells"));
     const convis_shape shape = { { batch, 1, T, H, W } };
     OK(convis_plan(m, shape));
     OK(convis_run(m, convis_view(movies + first*T*H*W, shape)));
@@ -125,15 +125,15 @@ static void cells_have_numbers_of_their_own(void **state)
     for (int k = 0; k < 3; k++) {
         convis_recipe *r;
         convis_model *one, *two;
-        const convis_unit *a, *b;
+        const convis_cell *a, *b;
         int64_t n, both;
         OK(convis_recipe_open(c, NAMES[k], &r));
         OK(convis_recipe_build(r, W, H, &one));
         OK(convis_recipe_build(r, W, H, &two));
         OK(convis_plan(one, (convis_shape){ { 1, 1, T, H, W } }));
         OK(convis_plan(two, (convis_shape){ { 2, 1, T, H, W } }));
-        OK(convis_units(one, &a, &n));
-        OK(convis_units(two, &b, &both));
+        OK(convis_cells(one, &a, &n));
+        OK(convis_cells(two, &b, &both));
         assert_int_equal(both, 2*n);
         for (int64_t i = 0; i < both; i++) {             /* each of one's, and once more with another number */
             int found = 0;

@@ -34,7 +34,7 @@ static void load(const char *name, struct convis_retina *r)
 }
 
 /* Positions of the run: lines "layer unit x y". Circular arrays have a random phase per ring: radii and counts. */
-static void compare(const char *name, const struct convis_retina *r, const struct convis_cells *s)
+static void compare(const char *name, const struct convis_retina *r, const struct convis_mosaic *s)
 {
     char path[256], line[256];
     int64_t k = 0;
@@ -47,7 +47,7 @@ static void compare(const char *name, const struct convis_retina *r, const struc
         double x, y;
         if (sscanf(line, "%d %d %lf %lf", &layer, &id, &x, &y) != 4) continue;
         assert_true(k < s->total);
-        const convis_unit *u = &s->unit[k++];
+        const convis_cell *u = &s->unit[k++];
         assert_int_equal(u->layer, layer);
         assert_int_equal(u->id, id);
         if (r->ganglion[layer].cells == CONVIS_CELLS_SQUARE) {
@@ -73,7 +73,7 @@ static void reference_cases(void **state)
     for (size_t k = 0; k < sizeof run/sizeof *run; k++) {
         struct convis_retina r;
         struct convis_retina_map map;
-        struct convis_cells s;
+        struct convis_mosaic s;
         load(run[k].name, &r);
         assert_int_equal(convis_retina_map(c, &r, run[k].w, run[k].h, &map), CONVIS_OK);
         assert_int_equal(map.size_x, run[k].sx);
@@ -84,7 +84,7 @@ static void reference_cases(void **state)
         assert_int_equal(s.outside, 0);
         for (int64_t i = 0; i < s.total; i++)
             assert_true(s.x[i] == (float)((double)map.size_x/2.0 + r.ppd*s.unit[i].x));
-        convis_cells_free(c, &s);
+        convis_mosaic_free(c, &s);
         convis_retina_clear(c, &r);
     }
 }
@@ -103,7 +103,7 @@ static struct convis_retina one_layer(int cells, double density)
     return r;
 }
 
-static void cells_of(const struct convis_retina *r, int64_t w, int64_t h, uint64_t seed, struct convis_cells *s)
+static void cells_of(const struct convis_retina *r, int64_t w, int64_t h, uint64_t seed, struct convis_mosaic *s)
 {
     struct convis_retina_map map;
     assert_int_equal(convis_retina_map(c, r, w, h, &map), CONVIS_OK);
@@ -114,7 +114,7 @@ static void dense(void **state)
 {
     (void)state;
     struct convis_retina r = one_layer(CONVIS_CELLS_DENSE, 1);
-    struct convis_cells s;
+    struct convis_mosaic s;
     r.surround_sigma = 5;                                /* the border does not matter */
     for (int n = 0; n < 2; n++) {
         r.numerics = n ? CONVIS_CONVERGED : CONVIS_VIRTUALRETINA;
@@ -123,7 +123,7 @@ static void dense(void **state)
         assert_true(s.dense[0]);
         for (int k = 0; k < 15; k++) assert_true(s.x[k] == k%5 && s.y[k] == k/5 && s.unit[k].id == k);
         assert_true(fabs(s.unit[7].x - (n ? 0 : -.05)) < 1e-12);
-        convis_cells_free(c, &s);
+        convis_mosaic_free(c, &s);
     }
 }
 
@@ -131,21 +131,21 @@ static void converged_center(void **state)
 {
     (void)state;
     struct convis_retina r = one_layer(CONVIS_CELLS_SQUARE, 1.3);
-    struct convis_cells s;
+    struct convis_mosaic s;
     r.numerics = CONVIS_CONVERGED;
     cells_of(&r, 64, 41, 0, &s);
     double x = 0, y = 0;
     for (int64_t k = 0; k < s.total; k++) { x += s.x[k]; y += s.y[k]; }
     assert_true(s.total == 8*5);
     assert_true(fabs(x/(double)s.total - 31.5) < 1e-12 && fabs(y/(double)s.total - 20) < 1e-12);
-    convis_cells_free(c, &s);
+    convis_mosaic_free(c, &s);
 }
 
 static void rings(void **state)
 {
     (void)state;
     struct convis_retina r = one_layer(CONVIS_CELLS_CIRCULAR, 7);
-    struct convis_cells a, b, d;
+    struct convis_mosaic a, b, d;
     r.log_polar = 1;
     r.log_polar_radius = .4;
     r.log_polar_scaling = 2;
@@ -166,14 +166,14 @@ static void rings(void **state)
     cells_of(&r, 40, 60, 4, &d);
     assert_memory_equal(a.unit, b.unit, (size_t)a.total*sizeof *a.unit);
     assert_true(a.total == d.total && memcmp(a.unit, d.unit, (size_t)a.total*sizeof *a.unit));
-    convis_cells_free(c, &a); convis_cells_free(c, &b); convis_cells_free(c, &d);
+    convis_mosaic_free(c, &a); convis_mosaic_free(c, &b); convis_mosaic_free(c, &d);
 }
 
 static void shifts(void **state)
 {
     (void)state;
     struct convis_retina r = one_layer(CONVIS_CELLS_SQUARE, 5);
-    struct convis_cells a, b;
+    struct convis_mosaic a, b;
     cells_of(&r, 400, 400, 1, &a);
     r.ganglion[0].position_noise = .5;
     cells_of(&r, 400, 400, 1, &b);
@@ -186,7 +186,7 @@ static void shifts(void **state)
     }
     /* radius uniform in 0 to .1, angle uniform */
     assert_true(fabs(mean/4e4 - .05) < 5*.029/200 && fabs(x/4e4) < 5*.041/200 && fabs(y/4e4) < 5*.041/200);
-    convis_cells_free(c, &a); convis_cells_free(c, &b);
+    convis_mosaic_free(c, &a); convis_mosaic_free(c, &b);
 }
 
 static void units_override(void **state)
@@ -194,13 +194,13 @@ static void units_override(void **state)
     (void)state;
     struct convis_retina r = one_layer(CONVIS_CELLS_DENSE, 1);
     struct convis_retina_map map;
-    struct convis_cells s;
-    convis_unit u[] = { { 9, 0, 0, 0 }, { 4, 0, 1, -1 }, { 7, 0, 50, 0 } };
+    struct convis_mosaic s;
+    convis_cell u[] = { { 9, 0, 0, 0 }, { 4, 0, 1, -1 }, { 7, 0, 50, 0 } };
     assert_int_equal(convis_retina_map(c, &r, 40, 40, &map), CONVIS_OK);
     assert_int_equal(convis_retina_cells(c, &r, &map, u, 3, 0, &s), CONVIS_OK);
     assert_true(s.total == 3 && !s.dense[0] && s.unit[0].id == 9 && s.x[0] == 20 && s.y[1] == 10 && s.x[2] == 39);
     assert_int_equal(s.outside, 1);
-    convis_cells_free(c, &s);
+    convis_mosaic_free(c, &s);
     u[1].id = 9;
     assert_int_equal(convis_retina_cells(c, &r, &map, u, 3, 0, &s), CONVIS_EINVAL);
     assert_string_equal(convis_message(c), "unit 9: two cells have this id, expected one");
@@ -219,7 +219,7 @@ static void units_override(void **state)
 #define UNIT(x, y, id) "<unit x-offset__deg='" x "' y-offset__deg='" y "'" id "/>"
 #define ID(k) " mvaspike-id='" k "'"
 
-static void listed_cells(const char *text, struct convis_cells *cells, int64_t *width, int64_t *height)
+static void listed_cells(const char *text, struct convis_mosaic *cells, int64_t *width, int64_t *height)
 {
     struct convis_retina r;
     struct convis_retina_map map;
@@ -236,7 +236,7 @@ static void listed_cells(const char *text, struct convis_cells *cells, int64_t *
 static void numbers(void **state)
 {
     (void)state;
-    struct convis_cells s;
+    struct convis_mosaic s;
     int64_t width, height;
     /* Listed cells, wherever they stand, come first; arrays go on from there. The map is that of the arrays. */
     listed_cells(LAYERS_HEAD LAYER(SQUARE_4x3) LAYER(SQUARE_4x3 "<all-units>" UNIT("-1", "0", "") UNIT("0.5", "1", "") UNIT("1", "-1", "") "</all-units>")
@@ -248,31 +248,31 @@ static void numbers(void **state)
         assert_int_equal(s.unit[15 + k].id, 15 + k);
     }
     for (int k = 0; k < 3; k++) assert_true(s.unit[12 + k].id == k && s.unit[12 + k].layer == 1);
-    convis_cells_free(c, &s);
+    convis_mosaic_free(c, &s);
 
     /* Given numbers that are those of the list anyway; and others, which leave the count as it is. */
     listed_cells(LAYERS_HEAD LAYER(SQUARE_4x3)
              LAYER(SQUARE_4x3 "<all-units>" UNIT("-1", "0", ID("0")) UNIT("0.5", "1", ID("1")) UNIT("1", "-1", ID("2")) "</all-units>")
              LAYERS_FOOT, &s, &width, &height);
     for (int k = 0; k < 15; k++) assert_int_equal(s.unit[k].id, k < 12 ? 3 + k : k - 12);
-    convis_cells_free(c, &s);
+    convis_mosaic_free(c, &s);
     listed_cells(LAYERS_HEAD LAYER("<all-units>" UNIT("0", "0", ID("70")) UNIT("1", "0", "") "</all-units>") LAYER(SQUARE_4x3)
              LAYER("<all-units>" UNIT("0", "1", "") "</all-units>") LAYERS_FOOT, &s, &width, &height);
     assert_true(s.unit[0].id == 70 && s.unit[1].id == 1 && s.unit[2].id == 3 && s.unit[13].id == 14 && s.unit[14].id == 2);
-    convis_cells_free(c, &s);
+    convis_mosaic_free(c, &s);
 }
 
 static void empty_lists(void **state)
 {
     (void)state;
-    struct convis_cells s;
+    struct convis_mosaic s;
     int64_t width, height;
     listed_cells(LAYERS_HEAD LAYER(SQUARE_4x3 "<all-units></all-units>") LAYER("<all-units/>" SQUARE_4x3) LAYERS_FOOT, &s, &width, &height);
     assert_true(width == 8 && height == 7 && s.count[0] == 12 && s.count[1] == 12 && s.unit[0].id == 0 && s.unit[23].id == 23);
-    convis_cells_free(c, &s);
+    convis_mosaic_free(c, &s);
     listed_cells(LAYERS_HEAD LAYER(SQUARE_4x3 "<all-units none='1'/>") LAYER(SQUARE_4x3) LAYERS_FOOT, &s, &width, &height);
     assert_true(s.count[0] == 0 && s.count[1] == 12 && s.unit[0].id == 0);
-    convis_cells_free(c, &s);
+    convis_mosaic_free(c, &s);
 }
 
 /* Two negative extents do not make a positive number of cells. */
@@ -281,7 +281,7 @@ static void no_cells(void **state)
     (void)state;
     struct convis_retina r = one_layer(CONVIS_CELLS_SQUARE, 1);
     struct convis_retina_map map;
-    struct convis_cells s;
+    struct convis_mosaic s;
     for (int k = 0; k < 4; k++) {
         r.ganglion[0].size_x = k & 1 ? -3 : 4;
         r.ganglion[0].size_y = k & 2 ? -3 : 4;
@@ -289,14 +289,14 @@ static void no_cells(void **state)
         assert_int_equal(convis_retina_map(c, &r, 40, 30, &map), CONVIS_OK);
         assert_int_equal(convis_retina_cells(c, &r, &map, NULL, 0, 0, &s), CONVIS_OK);
         assert_int_equal(s.total, k == 0 ? 12 : k == 3 ? 9 : 0);     /* 4 x 3 degrees fit */
-        convis_cells_free(c, &s);
+        convis_mosaic_free(c, &s);
     }
     r = one_layer(CONVIS_CELLS_CIRCULAR, 1);
     r.ganglion[0].diameter = -1;
     assert_int_equal(convis_retina_map(c, &r, 40, 30, &map), CONVIS_OK);
     assert_int_equal(convis_retina_cells(c, &r, &map, NULL, 0, 0, &s), CONVIS_OK);
     assert_int_equal(s.total, 0);
-    convis_cells_free(c, &s);
+    convis_mosaic_free(c, &s);
 }
 
 static void too_many(void **state)
@@ -304,7 +304,7 @@ static void too_many(void **state)
     (void)state;
     struct convis_retina r = one_layer(CONVIS_CELLS_SQUARE, 1e5);
     struct convis_retina_map map;
-    struct convis_cells s;
+    struct convis_mosaic s;
     assert_int_equal(convis_retina_map(c, &r, 400, 400, &map), CONVIS_OK);
     assert_int_equal(convis_retina_cells(c, &r, &map, NULL, 0, 0, &s), CONVIS_EINVAL);
     r.ganglion[0].cells = CONVIS_CELLS_CIRCULAR;

@@ -49,7 +49,7 @@ static void as_alone(void **state)
     convis_recipe *alone = from_yaml("extends: primate\nset: {" QUIET "}\n");
     convis_recipe *r = from_format("layers:\n  - {name: retina, model: primate, set: {" QUIET "}}\n" V1, "retina.");
     expect(r, "dt", "0.001");
-    expect(r, "past", "127.5");
+    expect(r, "baseline", "127.5");
     for (int k = 0; k < 2; k++) {
         convis_model *m = built(r, SIZE[k].width, SIZE[k].height), *n = built(alone, SIZE[k].width, SIZE[k].height);
         recording a = said(m, 30, SIZE[k].width, SIZE[k].height), b = said(n, 30, SIZE[k].width, SIZE[k].height);
@@ -58,10 +58,10 @@ static void as_alone(void **state)
             snprintf(within, sizeof within, "retina.%s", PATH[p]);
             if (!same_output(&a, within, &b, PATH[p])) fail_msg("%s is not as alone", within);
         }
-        const convis_unit *u, *v;
+        const convis_cell *u, *v;
         int64_t units, units2;
-        must(c, convis_units(m, &u, &units));
-        must(c, convis_units(n, &v, &units2));
+        must(c, convis_cells(m, &u, &units));
+        must(c, convis_cells(n, &v, &units2));
         assert_true(units == units2 && units > 0 && !memcmp(u, v, (size_t)units*sizeof *u));
         assert_true(a.spike_count == b.spike_count && a.spike_count > 0);
         for (int64_t i = 0; i < a.spike_count; i++)
@@ -233,12 +233,12 @@ static void size_of_input(void **state)
                                  "  - {name: retina, model: primate, set: {" QUIET "}}\n");
     convis_recipe *alone = from_yaml("extends: primate\nset: {" QUIET "}\n");
     convis_model *m = built(r, 44, 40), *n = built(alone, 30, 26);
-    const convis_unit *u, *v;
+    const convis_cell *u, *v;
     int64_t units, units2;
     must(c, convis_plan(m, convis_movie_shape(4, 40, 44)));
     must(c, convis_plan(n, convis_movie_shape(4, 26, 30)));
-    must(c, convis_units(m, &u, &units));
-    must(c, convis_units(n, &v, &units2));
+    must(c, convis_cells(m, &u, &units));
+    must(c, convis_cells(n, &v, &units2));
     assert_true(units == units2 && units > 0 && !memcmp(u, v, (size_t)units*sizeof *u));
     convis_model_free(&m);
     convis_model_free(&n);
@@ -254,11 +254,11 @@ static void cells_of_several(void **state)
                                  "  - {name: more, type: lif, input: left.ganglion_0}\n"
                                  "  - {name: right, model: retina, input: input}\n");
     convis_model *m = built(r, 24, 20);
-    const convis_unit *u;
+    const convis_cell *u;
     int64_t units, of[4] = { 0 };
     convis_shape frame;
     must(c, convis_plan(m, convis_movie_shape(4, 20, 24)));
-    must(c, convis_units(m, &u, &units));
+    must(c, convis_cells(m, &u, &units));
     for (int64_t k = 0; k < units; k++) {
         assert_true(u[k].layer >= 0 && u[k].layer < 4 && (!k || u[k].layer >= u[k - 1].layer));
         of[u[k].layer]++;
@@ -267,11 +267,11 @@ static void cells_of_several(void **state)
     must(c, convis_output_shape(m, "more", &frame));
     assert_true(of[0] > 0 && of[1] == convis_elements(frame) && of[2] == 480 && of[3] == 480);
     convis_model_free(&m);
-    const convis_unit own[] = { { 7, 2, 0, 0 }, { 8, 3, .1, .1 }, { 9, 3, -.1, 0 } };        /* for the right one; the left keeps its array */
-    must(c, convis_recipe_units(r, own, 3));
+    const convis_cell own[] = { { 7, 2, 0, 0 }, { 8, 3, .1, .1 }, { 9, 3, -.1, 0 } };        /* for the right one; the left keeps its array */
+    must(c, convis_recipe_cells(r, own, 3));
     m = built(r, 24, 20);
     must(c, convis_plan(m, convis_movie_shape(4, 20, 24)));
-    must(c, convis_units(m, &u, &units));
+    must(c, convis_cells(m, &u, &units));
     assert_int_equal(units, of[0] + of[1] + 3);
     convis_model_free(&m);
     convis_recipe_free(&r);
@@ -296,7 +296,7 @@ static void inputs_within(void **state)
     convis_tensor wide = noise_movie(convis_movie_shape(T, 20, 40), 0, 255, 5), y;
     convis_shape frame;
     assert_true(convis_node_named(m, "movie").id == 0 && convis_node_named(m, "input").id == 0 && convis_node_named(m, "wide").id < -1);
-    must(c, convis_keep(m, "p"));
+    must(c, convis_probe(m, "p"));
     must(c, convis_plan(m, movie.shape));
     must(c, convis_output_shape(m, "eye.ganglion_0", &frame));
     assert_true(frame.dim[CONVIS_X] == 40 && frame.dim[CONVIS_Y] == 20);
@@ -371,7 +371,7 @@ static void inserted(void **state)
     assert_true(eye.id > 1 && eye.id == convis_node_named(m, "eye").id && eye.id == convis_node_named(m, "eye.ganglion_1.spikes").id);
     assert_true(convis_node_named(m, "input").id == 0);
     convis_join(m, type_named("difference"), "sum", both, 2);
-    must(c, convis_past(m, 127.5));
+    must(c, convis_baseline(m, 127.5));
     recording a = said(m, 20, W, H), b = said(n, 20, W, H);
     assert_int_equal(a.outputs, b.outputs);
     assert_true(a.spike_count > 0 && a.spike_count == b.spike_count);
@@ -483,7 +483,7 @@ static void v1(void **state)
         const int64_t w = SIZE[k].width, h = SIZE[k].height, n = w*h;
         convis_model *m = built(r, w, h);
         convis_shape frame;
-        must(c, convis_keep(m, "output"));
+        must(c, convis_probe(m, "output"));
         must(c, convis_plan(m, convis_movie_shape(150, h, w)));
         must(c, convis_output_shape(m, "output", &frame));
         assert_true(frame.dim[CONVIS_C] == 4 && frame.dim[CONVIS_Y] == h && frame.dim[CONVIS_X] == w);

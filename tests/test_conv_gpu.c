@@ -74,10 +74,10 @@ static convis_model *build(convis_context *c, const setting *s, int64_t chunk, i
         *value = 0;
         must_set(m, "it", at, atof(value + 1));
     }
-    must(c, convis_keep(m, "it"));
+    must(c, convis_probe(m, "it"));
     if (gradients) {
-        must(c, convis_want(m, "*"));
-        must(c, convis_want(m, "input"));
+        must(c, convis_require_gradient(m, "*"));
+        must(c, convis_require_gradient(m, "input"));
     }
     must(c, convis_plan(m, shape_of(s, chunk)));
     for (int k = 0; convis_list(m, CONVIS_PARAMETER, k, &item); k++) {
@@ -89,7 +89,7 @@ static convis_model *build(convis_context *c, const setting *s, int64_t chunk, i
         must(c, convis_set_array(m, path, values, item.count));
         free(values);
     }
-    must(c, convis_past(m, 0.3));
+    must(c, convis_baseline(m, 0.3));
     must(c, convis_reset(m));
     return m;
 }

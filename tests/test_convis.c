@@ -22,8 +22,8 @@ static convis_model *filter(int frames, int size, const char *kernel, int64_t ch
     must_set(m, "filter", "frames", frames);
     must_set(m, "filter", "height", size);
     must_set(m, "filter", "width", size);
-    if (kernel) must(c, convis_set_kernel(m, "filter.weights", kernel));
-    must(c, convis_keep(m, "filter"));
+    if (kernel) must(c, convis_set_initialiser(m, "filter.weights", kernel));
+    must(c, convis_probe(m, "filter"));
     must(c, convis_plan(m, convis_movie_shape(chunk, SIDE, SIDE)));
     return m;
 }
@@ -63,7 +63,7 @@ static void a_cascades_n_counts(void **state)
         convis_add(m, type_named("lowpass"), "cascade", convis_input(m));
         must_set(m, "cascade", "tau", 0.05);
         must_set(m, "cascade", "n", n);
-        must(c, convis_keep(m, "cascade"));
+        must(c, convis_probe(m, "cascade"));
         must(c, convis_plan(m, convis_movie_shape(LONG, 1, 1)));
         must(c, convis_run(m, convis_view(flash, convis_movie_shape(LONG, 1, 1))));
         must(c, convis_output(m, "cascade", &y));
@@ -111,8 +111,8 @@ static void kernels_of_any_size_stay_in_place(void **state)
             must_set(m, "filter", "width", 13 - size);
             must_set(m, "filter", "method", way%4);
             must_set(m, "filter", "dilation", way < 4 ? 1 : 2);
-            must(c, convis_set_kernel(m, "filter.weights", "gaussian?sigma=0"));
-            must(c, convis_keep(m, "filter"));
+            must(c, convis_set_initialiser(m, "filter.weights", "gaussian?sigma=0"));
+            must(c, convis_probe(m, "filter"));
             must(c, convis_plan(m, convis_movie_shape(3, SIDE, SIDE)));
             must(c, convis_run(m, movie));
             must(c, convis_output(m, "filter", &y));
@@ -154,7 +154,7 @@ static void cascades_learn_from_their_default_start(void **state)
         must_set(m, name, "frames", k ? 2 : 4);
         must_set(m, name, "height", 3);
         must_set(m, name, "width", 3);
-        must(c, convis_want(m, name));
+        must(c, convis_require_gradient(m, name));
         snprintf(name, sizeof name, "nonlinearity_%d", k);
         at = convis_add(m, type_named("softplus"), name, at);
         must_set(m, name, "sharpness", 4);
@@ -209,7 +209,7 @@ static convis_array stored(const char *file, const char *key)
 }
 
 static const struct file {
-    const char *name, *model, *setting, *value, *movie, *past, *output;      /* setting: NULL: none; output: of our model */
+    const char *name, *model, *setting, *value, *movie, *baseline, *output;      /* setting: NULL: none; output: of our model */
 } FILES[] = {
     { "ln", "LN", NULL, NULL, "grey", "0.5", "nonlinearity" },               /* the default of its papers: 12 x 10 x 10 */
     { "l", "L", NULL, NULL, "grey", "0.5", "filter" },
@@ -235,7 +235,7 @@ static void compare_with_convis(const struct file *f, convis_model *m, convis_ar
     snprintf(key, sizeof key, "out_%s", f->name);
     convis_array expected = stored("expected", key);
     int64_t count = expected.dim[0];
-    must(c, convis_keep(m, f->output));
+    must(c, convis_probe(m, f->output));
     must(c, convis_plan(m, convis_movie_shape(frames, movie.dim[1], movie.dim[2])));
     must(c, convis_run(m, convis_view(shown, convis_movie_shape(frames, movie.dim[1], movie.dim[2]))));
     must(c, convis_output(m, f->output, &y));
@@ -265,7 +265,7 @@ static void its_files_give_its_output(void **state)
             snprintf(name, sizeof name, "%s/convis/%s.npz", CONVIS_TEST_DATA, f->name);
             must(c, convis_recipe_open(c, f->model, &r));
             if (f->setting) must(c, convis_recipe_set(r, f->setting, f->value));
-            must(c, convis_recipe_set(r, "past", f->past));
+            must(c, convis_recipe_set(r, "baseline", f->baseline));
             if (!way) must(c, convis_recipe_load_parameters(r, name));
             if (convis_recipe_warning(r, 0)) fail_msg("%s", convis_recipe_warning(r, 0));
             must(c, convis_recipe_build(r, movie.dim[2], movie.dim[1], &m));
@@ -294,11 +294,11 @@ static void a_model_settles_on_the_first_frame(void **state)
         convis_model *m;
         char name[256];
         snprintf(name, sizeof name, "%s/convis/%s.npz", CONVIS_TEST_DATA, NOISE[k].name);
-        convis_array expected = stored("expected", NOISE[k].past);
+        convis_array expected = stored("expected", NOISE[k].baseline);
         must(c, convis_recipe_open(c, NOISE[k].model, &r));
         must(c, convis_recipe_load_parameters(r, name));
         must(c, convis_recipe_build(r, 12, 12, &m));
-        must(c, convis_keep(m, NOISE[k].output));
+        must(c, convis_probe(m, NOISE[k].output));
         must(c, convis_plan(m, convis_movie_shape(14, 12, 12)));
         must(c, convis_settle(m, in, k ? 10 : 11));      /* what its kernels reach back */
         assert_int_equal(convis_frame(m), 0);
@@ -327,7 +327,7 @@ static void settling_is_a_longer_movie(void **state)
     for (int t = 0; t < BEFORE; t++) memcpy(movie.data + t*SIZE*SIZE, movie.data + BEFORE*SIZE*SIZE, SIZE*SIZE*sizeof *kept);
     must(c, convis_recipe_open(c, "primate", &r));
     must(c, convis_recipe_build(r, SIZE, SIZE, &m));
-    must(c, convis_keep(m, "bipolar"));
+    must(c, convis_probe(m, "bipolar"));
     must(c, convis_plan(m, convis_movie_shape(BEFORE + LONG, SIZE, SIZE)));
     for (int settles = 1; settles >= 0; settles--) {
         must(c, convis_reset(m));

@@ -40,9 +40,9 @@ static convis_model *planned_retina(convis_context **c, const eyesight *e, const
     convis_item item, last = { .path = "" };
     for (int k = 0; convis_list(m, CONVIS_OUTPUT, k, &item); k++) {
         last = item;
-        if (how->keep_all) must(*c, convis_keep(m, item.path));
+        if (how->keep_all) must(*c, convis_probe(m, item.path));
     }
-    if (!how->keep_all) must(*c, convis_keep(m, last.path));
+    if (!how->keep_all) must(*c, convis_probe(m, last.path));
     must(*c, convis_record_spikes(m, 1));
     must(*c, convis_plan(m, convis_movie_shape(how->longest, e->height, e->width)));
     must(*c, convis_seed(m, how->seed));
@@ -175,7 +175,7 @@ static void wrong_order(void **state)
     convis_tensor movie = convis_view(pixels, convis_movie_shape(1, 2, 3)), out;
     convis_shape frame;
     const convis_spike *spikes;
-    const convis_unit *units;
+    const convis_cell *units;
     int64_t count;
     char bytes[8];
     must(c, convis_open(&c, "cpu"));
@@ -194,11 +194,11 @@ static void wrong_order(void **state)
     refused(c, CONVIS_ESTATE, "planned", convis_state_get(m, bytes));
     refused(c, CONVIS_ESTATE, "planned", convis_state_put(m, bytes, 8));
     refused(c, CONVIS_ESTATE, "planned", convis_state_save(m, "/tmp/never"));
-    refused(c, CONVIS_ESTATE, "planned", convis_units(m, &units, &count));
+    refused(c, CONVIS_ESTATE, "planned", convis_cells(m, &units, &count));
     refused(c, CONVIS_ESTATE, "planned", convis_output_shape(m, "low", &frame));
-    refused(c, CONVIS_ESTATE, "convis_keep", convis_output(m, "low", &out));
-    refused(c, CONVIS_ENAME, "'lower'", convis_keep(m, "lower"));
-    refused(c, CONVIS_EINVAL, "past", convis_past(m, NAN));
+    refused(c, CONVIS_ESTATE, "convis_probe", convis_output(m, "low", &out));
+    refused(c, CONVIS_ENAME, "'lower'", convis_probe(m, "lower"));
+    refused(c, CONVIS_EINVAL, "baseline", convis_baseline(m, NAN));
     assert_int_equal(convis_state_size(m), 0);
     for (int d = 0; d < CONVIS_DIMS; d++) {
         convis_shape bad = movie.shape;
@@ -211,7 +211,7 @@ static void wrong_order(void **state)
     }
     must(c, convis_plan(m, movie.shape));
     refused(c, CONVIS_ESTATE, "planned already", convis_plan(m, movie.shape));
-    refused(c, CONVIS_ESTATE, "before", convis_keep(m, "low"));
+    refused(c, CONVIS_ESTATE, "before", convis_probe(m, "low"));
     refused(c, CONVIS_ESTATE, "before", convis_record_spikes(m, 1));
     refused(c, CONVIS_ESTATE, "kept", convis_output(m, "low", &out));
     refused(c, CONVIS_ENAME, "'high'", convis_output(m, "high", &out));
@@ -262,7 +262,7 @@ static void errors_stick(void **state)
         assert_int_equal(bad.id, -1);
         assert_int_equal(convis_add(m, low, "y", first).id, -1);
         refused(c, SAYS[k].status, SAYS[k].part, convis_set(m, "low.tau", 1));
-        refused(c, SAYS[k].status, SAYS[k].part, convis_keep(m, "low"));
+        refused(c, SAYS[k].status, SAYS[k].part, convis_probe(m, "low"));
         refused(c, SAYS[k].status, SAYS[k].part, convis_plan(m, convis_movie_shape(1, 2, 2)));
         convis_model_free(&m);
     }
@@ -389,7 +389,7 @@ static void low_passed(convis_context *c, convis_tensor movie, convis_real *to)
     convis_tensor out;
     must(c, convis_model_new(c, 0.005, &m));
     convis_add(m, type_named("lowpass"), "low", convis_input(m));
-    must(c, convis_keep(m, "low"));
+    must(c, convis_probe(m, "low"));
     must(c, convis_plan(m, movie.shape));
     must(c, convis_run(m, movie));
     must(c, convis_output(m, "low", &out));

@@ -53,7 +53,7 @@ static const char *const KERNELS[] = {
     "    CONVIS_PIXELS(i) sum += x[i];\n",
     "    shared[me] = sum;\n",
     "    for (integer half = CONVIS_MEMBERS/2; half; half /= 2) {\n",
-    "        CONVIS_MEET;\n",
+    "        CONVIS_BARRIER;\n",
     "        if (me < half) shared[me] += shared[me + half];\n",
     "    }\n",
     "    if (me == 0) y[CONVIS_TEAM] = shared[0];\n",
@@ -388,8 +388,8 @@ static recording life_of_a_retina(cut how, const char *told, int *replayed)
     must(c, convis_recipe_build(r, 8, 6, &m));
     convis_recipe_free(&r);
     must(c, convis_record_spikes(m, 1));
-    must(c, convis_keep(m, "ganglion_0"));
-    must(c, convis_keep(m, "bipolar"));
+    must(c, convis_probe(m, "ganglion_0"));
+    must(c, convis_probe(m, "bipolar"));
     must(c, convis_plan(m, convis_movie_shape(CHUNK, 6, 8)));
     record(m, movie, 0, FRAMES/2, how, CHUNK, &seen);
     must(c, convis_set(m, "bipolar.sigma", 0));
@@ -419,7 +419,7 @@ static void a_retina_is_replayed(void **state)
     recording_free(&other);
 }
 
-/* A layer whose table is wrong: it fetches, and is said to be replayable. */
+/* A layer whose table is wrong: it fetches, and is said to be capturable. */
 static void what_fetches_is_run(void **state)
 {
     recording seen[2] = { { 0 }, { 0 } };
@@ -430,13 +430,13 @@ static void what_fetches_is_run(void **state)
         convis_context *c;
         convis_model *m;
         convis_tensor movie = noise_movie(convis_movie_shape(24, 9, 9), 0, 1, 5);
-        eye.replayable = wrong;
+        eye.capturable = wrong;
         must(c, convis_open(&c, "cuda:0"));
         must(c, convis_model_new(c, 0.05, &m));
         convis_add(m, &eye, "eye", convis_input(m));
         must(c, convis_set(m, "eye.width", 5));
         must(c, convis_set(m, "eye.height", 5));
-        must(c, convis_keep(m, "eye"));
+        must(c, convis_probe(m, "eye"));
         must(c, convis_plan(m, convis_movie_shape(4, 9, 9)));
         record(m, movie, 0, 24, WHOLE, 4, &seen[wrong]);
         convis_model_free(&m);

@@ -17,7 +17,7 @@ static void refused_plan(const convis_layer_type *type, const char *first, const
     convis_model *m;
     must(on_device, convis_model_new(on_device, 0.005, &m));
     convis_add(m, type, "mine", convis_input(m));
-    must(on_device, convis_keep(m, "mine"));
+    must(on_device, convis_probe(m, "mine"));
     convis_status status = convis_plan(m, convis_movie_shape(4, 5, 6));
     refused(on_device, CONVIS_ENOTSUP, first, status);
     refused(on_device, CONVIS_ENOTSUP, second, status);
@@ -36,7 +36,7 @@ static void foreign_layers(void **state)
     mine.source = type_named("highpass")->source;
     refused_plan(&mine, "mine: a lowpass has no kernel '", convis_device_name(on_device));
     mine = *type_named("select");
-    mine.anywhere = 0;
+    mine.device_capable = 0;
     refused_plan(&mine, "mine: a select cannot run on ", "only on processors");
 }
 
@@ -108,7 +108,7 @@ static void releases(void **state)
         count.fail_at = 0;
         m = build(c, &q);
         keep(m, &q, 1);
-        must(c, convis_want(m, "*"));
+        must(c, convis_require_gradient(m, "*"));
         if (fail) count.fail_at = count.calls + fail;
         convis_status status = convis_plan(m, q.shape);
         more = !fail || status;
@@ -162,9 +162,9 @@ static convis_model *loop(convis_context *c, int64_t chunk, int wants)
     convis_connect(m, sum, 1, (convis_edge){ less, 2 });
     must_set(m, "low", "tau", 0.02);
     must_set(m, "low", "gain", 0.4);
-    must(c, convis_past(m, 0.3));
-    must(c, convis_keep(m, "less"));
-    if (wants) must(c, convis_want(m, "*"));
+    must(c, convis_baseline(m, 0.3));
+    must(c, convis_probe(m, "less"));
+    if (wants) must(c, convis_require_gradient(m, "*"));
     must(c, convis_plan(m, convis_movie_shape(chunk, 5, 6)));
     return m;
 }
@@ -187,7 +187,7 @@ static void looped_slopes(convis_context *c, convis_tensor movie, double slope[2
     convis_tensor given = noise_movie(d.shape, -1, 1, 9);
     must(c, convis_vjp_from(m, "less", given));
     must(c, convis_vjp(m, NULL));
-    must(c, convis_vjp_past(m));
+    must(c, convis_vjp_baseline(m));
     must(c, convis_grad(m, "low.tau", &slope[0], 1));
     must(c, convis_grad(m, "low.gain", &slope[1], 1));
     convis_model_free(&m);
@@ -231,7 +231,7 @@ static convis_model *retina(convis_context *c, const char *numerics)
     must(c, convis_recipe_build(r, 40, 30, &m));
     convis_recipe_free(&r);
     must(c, convis_record_spikes(m, 1));
-    must(c, convis_keep(m, "ganglion_0"));
+    must(c, convis_probe(m, "ganglion_0"));
     return m;
 }
 
@@ -309,7 +309,7 @@ static convis_model *cascade_of(convis_context *c, const char *what)
             convolution(m, "l2", 3, 3);
         }
     }
-    must(c, convis_want(m, "*"));
+    must(c, convis_require_gradient(m, "*"));
     return m;
 }
 

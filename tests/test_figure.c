@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <setjmp.h>
 #include <cmocka.h>
-#include "miser.h"
+#include "failing_allocator.h"
 #include <convis/io.h>
 #include <dirent.h>
 #include "commas.h"
@@ -28,7 +28,7 @@ static void must(convis_status s) { if (s) fail_msg("%s", convis_message(c)); }
 
 static convis_provenance origin = { .dt = 0.001 };
 
-static void write_spikes(const char *file, const convis_unit *units, int cells, int per_cell)
+static void write_spikes(const char *file, const convis_cell *units, int cells, int per_cell)
 {
     convis_spike_writer *w;
     must(convis_spike_writer_open(c, file, units, cells, &origin, &w));
@@ -54,16 +54,16 @@ static void write_map(const char *file, double low, double high)
 static int start(void **state)
 {
     (void)state;
-    convis_unit units[CELLS];
+    convis_cell units[CELLS];
     if (convis_open(&c, "cpu") || !mkdtemp(folder) || chdir(folder) || mkdir("scratch", 0700) || setenv("TMPDIR", "scratch", 1)) return 1;
-    for (int k = 0; k < CELLS; k++) units[k] = (convis_unit){ k, k%2, .1*(k/2%5), .1*(k/10) };
+    for (int k = 0; k < CELLS; k++) units[k] = (convis_cell){ k, k%2, .1*(k/2%5), .1*(k/10) };
     write_spikes("s.h5", units, CELLS, 6);
     write_spikes("s.npz", units, CELLS, 6);
     write_spikes("s.npy", units, CELLS, 6);
     write_spikes("s.csv", units, CELLS, 6);
     write_spikes("s.spk", units, CELLS, 6);
     write_spikes("silent.h5", units, CELLS, 0);
-    must(convis_units_write(c, "u.txt", units, CELLS));
+    must(convis_cells_write(c, "u.txt", units, CELLS));
     write_map("signed.npy", -1, 2);
     write_map("rate.npy", 0, 80);
     write_map("flat.npy", 3, 3);
@@ -394,8 +394,8 @@ static void crowds_are_thinned(void **state)
     (void)state;
     if (!gnuplot) skip();
     enum { MANY = 3000 };
-    convis_unit *units = malloc(MANY*sizeof *units);
-    for (int k = 0; k < MANY; k++) units[k] = (convis_unit){ k, k >= 1000, .01*(k%60), .01*(k/60) };
+    convis_cell *units = malloc(MANY*sizeof *units);
+    for (int k = 0; k < MANY; k++) units[k] = (convis_cell){ k, k >= 1000, .01*(k%60), .01*(k/60) };
     write_spikes("many.csv", units, MANY, 2);
     free(units);
     convis_plot_options o = CONVIS_PLOT_DEFAULTS;
@@ -410,7 +410,7 @@ static void crowds_are_thinned(void **state)
 
     /* A layer of few cells is not lost among many. */
     units = malloc(MANY*sizeof *units);
-    for (int k = 0; k < MANY; k++) units[k] = (convis_unit){ k, k < 20, .01*(k%60), .01*(k/60) };
+    for (int k = 0; k < MANY; k++) units[k] = (convis_cell){ k, k < 20, .01*(k%60), .01*(k/60) };
     write_spikes("many.h5", units, MANY, 2);
     free(units);
     must(convis_plot(c, "many.h5", "a.svg", &o));
@@ -502,7 +502,7 @@ static void every_allocation_may_fail(void **state)
         int k = 1;
         for (; s && k < 1000; k++) {
             convis_plot_options o = CONVIS_PLOT_DEFAULTS;
-            miser m = { k, 0 };
+            failing_allocator m = { k, 0 };
             o.kind = CASES[n].kind;
             if (convis_open_with(&c, "cpu", &(convis_allocator){ obtain, release, &m })) continue;
             s = convis_plot(c, CASES[n].file, "f.png", &o);

@@ -90,22 +90,22 @@ static void bounded_memory(void **state)
     (void)state;
     for (int small = 0; small < 2; small++) {
         convis_model *m = cascade(START, 1);
-        convis_passage p;
-        must(c, convis_want(m, "input"));
-        must(c, convis_passage_open(m, NULL, convis_movie_shape(1, HEIGHT, WIDTH), 7, FRAMES, "movie", &p));
+        convis_bptt p;
+        must(c, convis_require_gradient(m, "input"));
+        must(c, convis_bptt_open(m, NULL, convis_movie_shape(1, HEIGHT, WIDTH), 7, FRAMES, "movie", &p));
         p.read = read_noise;
         p.budget = small ? 1 : 1 << 20;
-        must(c, convis_passage_forward(&p, 0, FRAMES, 1));
+        must(c, convis_bptt_forward(&p, 0, FRAMES, 1));
         assert_int_equal(p.chunks, (FRAMES + 6)/7);
         assert_int_equal(p.stride, small ? 5 : 1);
         for (int i = 0; i < FRAMES*UNITS; i++) p.gradient[i] = p.prediction[i] - 50;
-        must(c, convis_passage_back(&p, d_movie[small]));
+        must(c, convis_bptt_back(&p, d_movie[small]));
         for (int k = 0; k < PARAMETERS; k++) must(c, convis_grad(m, PATHS[k], &gradient[small][k], 1));
         size = convis_state_size(m);
         after[small] = malloc(size);
         must(c, convis_state_get(m, after[small]));
         assert_int_equal(convis_frame(m), FRAMES);
-        convis_passage_close(&p);
+        convis_bptt_close(&p);
         convis_model_free(&m);
     }
     assert_memory_equal(gradient[0], gradient[1], sizeof gradient[0]);
@@ -292,7 +292,7 @@ static void epoch_by_hand(void **state)
     convis_model_free(&m);
 
     m = cascade(START, 1);
-    must(c, convis_keep(m, "synapse"));
+    must(c, convis_probe(m, "synapse"));
     must(c, convis_plan(m, convis_movie_shape(SEGMENT, HEIGHT, WIDTH)));
     static const double usual[] = { 0.01, 0.03, 1, 1, 70, 100 };         /* the defaults; 1 where that is 0 */
     for (int k = 0; k < PARAMETERS; k++) {
@@ -308,7 +308,7 @@ static void epoch_by_hand(void **state)
         for (int i = 0; i < SEGMENT*UNITS; i++) d[i] = (convis_real)(2*((double)out.data[i] - answer[from*UNITS + i])/(SEGMENT*UNITS));
         must(c, convis_vjp_from(m, "synapse", convis_view(d, convis_movie_shape(SEGMENT, HEIGHT, WIDTH))));
         must(c, convis_vjp(m, NULL));
-        if (!from) must(c, convis_vjp_past(m));
+        if (!from) must(c, convis_vjp_baseline(m));
         for (int k = 0; k < PARAMETERS; k++) {
             double g;
             must(c, convis_grad(m, PATHS[k], &g, 1));
@@ -354,7 +354,7 @@ static convis_model *on_the_cliff(double a)
     must(c, convis_model_new(c, DT, &m));
     convis_add(m, &cliff, "cliff", convis_input(m));
     must(c, convis_set(m, "cliff.a", a));
-    must(c, convis_want(m, "cliff"));
+    must(c, convis_require_gradient(m, "cliff"));
     return m;
 }
 

@@ -39,7 +39,7 @@ static void convolution(convis_model *m, const char *name, int frames, int size,
     for (int k = 0; k < 4; k++) must_set(m, name, how[k].what, how[k].value);
     snprintf(path, sizeof path, "%s.weights", name);
     if (weights) must(c, convis_set_array(m, path, weights, frames*size*size));
-    must(c, convis_want(m, path));
+    must(c, convis_require_gradient(m, path));
 }
 
 static convis_model *ln(const double *weights, const char *nonlinearity)
@@ -135,7 +135,7 @@ static void ln_found_by_spikes(void **state)
     answer(m, LONG, 1);
     m = ln(NULL, "exponential");
     must_set(m, "n", "offset", log(30));
-    must(c, convis_want(m, "n.offset"));
+    must(c, convis_require_gradient(m, "n.offset"));
     convis_recording *r = seen("answer.npy", LONG);
     convis_fit_options o = DEFAULTS;
     convis_fit_report report;

@@ -49,10 +49,10 @@ static convis_model *loop(int64_t chunk)
     must_set(m, "end", "amplification", 0.5);
     must_set(m, "end", "value_at_threshold", 0.3);
     must_set(m, "end", "threshold", 0.1);
-    must(c, convis_past(m, 0.7));
-    must(c, convis_keep(m, "end"));
-    must(c, convis_want(m, "*"));
-    must(c, convis_want(m, "input"));
+    must(c, convis_baseline(m, 0.7));
+    must(c, convis_probe(m, "end"));
+    must(c, convis_require_gradient(m, "*"));
+    must(c, convis_require_gradient(m, "input"));
     must(c, convis_plan(m, convis_movie_shape(chunk, HEIGHT, WIDTH)));
     return m;
 }
@@ -88,7 +88,7 @@ static void go_back(convis_model *m, int64_t chunk, double *gradient, convis_rea
         must(c, convis_vjp_from(m, "end", frames(weights, t, count)));
         must(c, convis_vjp(m, &d));
     }
-    must(c, convis_vjp_past(m));
+    must(c, convis_vjp_baseline(m));
     for (int k = 0; k < PARAMETERS; k++) must(c, convis_grad(m, PATHS[k], &gradient[k], 1));
     free(states);
 }
@@ -143,9 +143,9 @@ static double gradient_of(const char *type, const char *setting, double value, c
     convis_add(m, type_named(type), "it", convis_input(m));
     if (setting) must_set(m, "it", setting, value);
     snprintf(path, sizeof path, "it.%s", parameter);
-    must(c, convis_want(m, path));
-    if (with_input) must(c, convis_want(m, "input"));
-    must(c, convis_keep(m, "it"));
+    must(c, convis_require_gradient(m, path));
+    if (with_input) must(c, convis_require_gradient(m, "input"));
+    must(c, convis_probe(m, "it"));
     must(c, convis_plan(m, convis_movie_shape(FRAMES, HEIGHT, WIDTH)));
     must(c, convis_run(m, frames(movie, 0, FRAMES)));
     must(c, convis_vjp_from(m, "it", frames(weights, 0, FRAMES)));
@@ -175,8 +175,8 @@ static void one_place_twice(void **state)
         convis_edge both[] = { { convis_input(m), 0 }, { convis_input(m), 0 } };
         if (twice) convis_join(m, type_named("product"), "it", both, 2);
         else convis_add(m, type_named("square"), "it", convis_input(m));
-        must(c, convis_want(m, "input"));
-        must(c, convis_keep(m, "it"));
+        must(c, convis_require_gradient(m, "input"));
+        must(c, convis_probe(m, "it"));
         must(c, convis_plan(m, convis_movie_shape(FRAMES, HEIGHT, WIDTH)));
         must(c, convis_run(m, frames(movie, 0, FRAMES)));
         must(c, convis_vjp_from(m, "it", frames(weights, 0, FRAMES)));
@@ -197,13 +197,13 @@ static void refusals(void **state)
     must(c, convis_model_new(c, 0.001, &m));
     convis_add(m, type_named("lowpass"), "low", convis_input(m));
     convis_add(m, type_named("rectify"), "end", (convis_node){ 1 });
-    refused(c, CONVIS_ENAME, "no such parameter", convis_want(m, "lw"));
-    refused(c, CONVIS_ENOTSUP, "whole numbers", convis_want(m, "low.n"));
-    refused(c, CONVIS_ENOTSUP, "fixed", convis_want(m, "end.sign"));
-    must(c, convis_want(m, "low"));
-    must(c, convis_keep(m, "low"));
+    refused(c, CONVIS_ENAME, "no such parameter", convis_require_gradient(m, "lw"));
+    refused(c, CONVIS_ENOTSUP, "whole numbers", convis_require_gradient(m, "low.n"));
+    refused(c, CONVIS_ENOTSUP, "fixed", convis_require_gradient(m, "end.sign"));
+    must(c, convis_require_gradient(m, "low"));
+    must(c, convis_probe(m, "low"));
     must(c, convis_plan(m, convis_movie_shape(FRAMES, HEIGHT, WIDTH)));
-    refused(c, CONVIS_ESTATE, "before the model is planned", convis_want(m, "end"));
+    refused(c, CONVIS_ESTATE, "before the model is planned", convis_require_gradient(m, "end"));
     refused(c, CONVIS_ESTATE, "no run to go back through", convis_vjp(m, NULL));
     must(c, convis_run(m, frames(movie, 0, FRAMES)));
     refused(c, CONVIS_ESTATE, "not kept", convis_vjp_from(m, "end", d));

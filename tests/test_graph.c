@@ -124,7 +124,7 @@ static convis_model *by_hand(void)
     must_set(m, "smooth", "tau", .01);
     must_set(m, "surround", "sigma", .2);
     must_set(m, "surround", "ppd", 20);
-    must(c, convis_past(m, 100));
+    must(c, convis_baseline(m, 100));
     return m;
 }
 
@@ -194,7 +194,7 @@ static void feedback(void **state)
         convis_tensor movie = noise_movie(convis_movie_shape(40, 4, 5), -1, 1, 5);
         recording whole = { 0 }, single = { 0 };
         int64_t n;
-        must(c, convis_keep(m, "total"));
+        must(c, convis_probe(m, "total"));
         must(c, convis_plan(m, movie.shape));
         record(m, movie, 0, 40, WHOLE, 40, &whole);
         must(c, convis_reset(m));
@@ -349,7 +349,7 @@ static void settings(void **state)
     convis_recipe *r = from_yaml("layers:\n  - {name: a.b, type: lowpass, tau: 0.02}\n  - {name: a, type: rectify}\n"
                                  "  - {type: sample, x: [1, 2, 3], y: [0, 0, 1]}\naliases: {short: a.b.tau}\n");
     expect(r, "dt", "0.001");
-    expect(r, "past", "0");
+    expect(r, "baseline", "0");
     expect(r, "a.b.tau", "0.02");
     expect(r, "short", "0.02");
     expect(r, "a.b.n", "0");
@@ -359,7 +359,7 @@ static void settings(void **state)
     must(c, convis_recipe_set(r, "dt", "0.004"));
     must(c, convis_recipe_set(r, "sample.x", "[4 5, 6]"));
     expect(r, "a.b.tau", "0.03");
-    expect(r, "past", "12.5");
+    expect(r, "baseline", "12.5");
     expect(r, "sample.x", "4, 5, 6");
     refused(c, CONVIS_ENAME, "'a.b.tua': no such setting; did you mean a.b.tau?", convis_recipe_set(r, "a.b.tua", "1"));
     refused(c, CONVIS_ENAME, "'numerics': no such setting", convis_recipe_set(r, "numerics", "converged"));
@@ -400,7 +400,7 @@ static void extension(void **state)
     convis_recipe *r = from_yaml("extends: base.yaml\nset:\n  center.sigma: 0.1\n  past: 3\n");
     expect(r, "center.sigma", "0.1");
     expect(r, "surround.sigma", "0.2");
-    expect(r, "past", "3");
+    expect(r, "baseline", "3");
     convis_recipe_free(&r);
     r = from_yaml("title: mine\nextends: primate\nset: {ganglions: 2, bipolar: off, numerics: virtualretina}\n");
     expect(r, "ganglions", "2");
@@ -434,10 +434,10 @@ static void retina_layers(void **state)
         assert_int_equal(a.outputs, b.outputs);
         assert_int_equal(a.spike_count, b.spike_count);
         assert_same(&a, &b, *name);
-        const convis_unit *u, *v;
+        const convis_cell *u, *v;
         int64_t units, units2;
-        must(c, convis_units(m, &u, &units));
-        must(c, convis_units(second, &v, &units2));
+        must(c, convis_cells(m, &u, &units));
+        must(c, convis_cells(second, &v, &units2));
         assert_int_equal(units, units2);
         for (int64_t k = 0; k < units; k++)
             assert_true(u[k].id == v[k].id && u[k].layer == v[k].layer && u[k].x == v[k].x && u[k].y == v[k].y);
@@ -456,12 +456,12 @@ static void retina_layers(void **state)
 static void retina_settings(void **state)
 {
     (void)state;
-    const convis_unit units[] = { { 4, 0, -.5, .25 }, { 9, 0, .1, 1./3 }, { 2, 1, 0, 0 } };
+    const convis_cell units[] = { { 4, 0, -.5, .25 }, { 9, 0, .1, 1./3 }, { 2, 1, 0, 0 } };
     for (const char *const *name = FILES; *name; name++)
         for (int own = 0; own < 2; own++) {
             convis_recipe *r = opened(*name), *again;
             char *yaml, *yaml2, *layers, *layers2;
-            if (own && convis_recipe_units(r, units, convis_retina_of(&r->graph)->ganglions > 1 ? 3 : 2)) { convis_recipe_free(&r); continue; }
+            if (own && convis_recipe_cells(r, units, convis_retina_of(&r->graph)->ganglions > 1 ? 3 : 2)) { convis_recipe_free(&r); continue; }
             must(c, convis_recipe_yaml(r, &yaml));
             again = from_yaml(yaml);
             assert_non_null(convis_retina_of(&again->graph));

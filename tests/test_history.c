@@ -68,7 +68,7 @@ static convis_model *model_of(const kind *q)
     must_set(m, "it", "last_peak", 0.02);
     must_set(m, "it", "stretch", 0.004);
     must(c, convis_set_array(m, "it.weights", q->w, q->weights));
-    must(c, convis_keep(m, "it"));
+    must(c, convis_probe(m, "it"));
     return m;
 }
 
@@ -158,8 +158,8 @@ static void gradients(void **state)
             convis_model *m = model_of(&q);
             convis_shape chunk = movie.shape;
             chunk.dim[CONVIS_T] = CHUNKS[s];
-            must(c, convis_want(m, "it"));
-            must(c, convis_want(m, "input"));
+            must(c, convis_require_gradient(m, "it"));
+            must(c, convis_require_gradient(m, "input"));
             must(c, convis_plan(m, chunk));
             go_back(m, movie, CHUNKS[s], d_movie);
             must(c, convis_grad(m, "it.weights", found, q.weights));
@@ -203,7 +203,7 @@ static void fed_back(void **state)
     must_set(m, "it", "first", 0);
     must_set(m, "it", "duration", 0.004);
     must(c, convis_set_array(m, "it.weights", H, LONG));
-    must(c, convis_keep(m, "drive"));
+    must(c, convis_probe(m, "drive"));
     must(c, convis_plan(m, convis_movie_shape(CHUNK, 1, 2)));
     convis_real x[FRAMES*2];
     convis_tensor movie = convis_view(x, convis_movie_shape(FRAMES, 1, 2)), out;

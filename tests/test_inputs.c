@@ -31,7 +31,7 @@ static void add_layers(convis_model *m, convis_node a, convis_node b)
     convis_join(m, type_named("concatenate"), "wide", (convis_edge[]){ { late, 0 }, { a, 1 }, { low, 2 } }, 3);
     must_set(m, "low", "tau", 0.004);
     must_set(m, "late", "delay", 0.0035);
-    for (int k = 0; k < OUTPUT_COUNT; k++) must(convis_model_context(m), convis_keep(m, OUTPUTS[k]));
+    for (int k = 0; k < OUTPUT_COUNT; k++) must(convis_model_context(m), convis_probe(m, OUTPUTS[k]));
 }
 
 /* inputs: two of them, else two channels of one. gradients: of those and of the low pass. */
@@ -44,7 +44,7 @@ static convis_model *build(convis_context *c, int inputs, int gradients, int64_t
         convis_node b;
         must(c, convis_add_input(m, "speed", convis_movie_shape(1, HEIGHT, WIDTH), &b));
         add_layers(m, convis_input(m), b);
-        must(c, convis_input_past(m, "speed", 0.4));
+        must(c, convis_input_baseline(m, "speed", 0.4));
     } else {
         convis_node each[2];
         shape.dim[CONVIS_C] = 2;
@@ -54,11 +54,11 @@ static convis_model *build(convis_context *c, int inputs, int gradients, int64_t
         }
         add_layers(m, each[0], each[1]);
     }
-    must(c, convis_past(m, 0.4));
+    must(c, convis_baseline(m, 0.4));
     if (gradients) {
-        must(c, convis_want(m, "low"));
-        must(c, convis_want(m, "input"));
-        if (inputs == 2) must(c, convis_want(m, "speed"));
+        must(c, convis_require_gradient(m, "low"));
+        must(c, convis_require_gradient(m, "input"));
+        if (inputs == 2) must(c, convis_require_gradient(m, "speed"));
     }
     must(c, convis_plan(m, shape));
     return m;
@@ -185,7 +185,7 @@ static void slopes_of(convis_model *m, int inputs, int64_t chunk, convis_real *d
         must(c, convis_vjp(m, &d));
         free(states[k]);
     }
-    must(c, convis_vjp_past(m));
+    must(c, convis_vjp_baseline(m));
     must(c, convis_grad(m, "low.tau", tau, 1));
 }
 
@@ -275,10 +275,10 @@ static void pasts_and_shapes(void **state)
     must(c, convis_add_input(m, "unused", (convis_shape){ { 2, 1, 1, 2, 2 } }, &d));
     convis_join(m, type_named("sum"), "old", (convis_edge[]){ { convis_input(m), 9 }, { convis_input(m), 9 } }, 2);
     convis_join(m, type_named("sum"), "beats", (convis_edge[]){ { b, 1 }, { b, 0 } }, 2);
-    must(c, convis_input_past(m, "movie", 0.25));
-    must(c, convis_input_past(m, "beat", -3));
-    must(c, convis_keep(m, "old"));
-    must(c, convis_keep(m, "beats"));
+    must(c, convis_input_baseline(m, "movie", 0.25));
+    must(c, convis_input_baseline(m, "beat", -3));
+    must(c, convis_probe(m, "old"));
+    must(c, convis_probe(m, "beats"));
     must(c, convis_plan(m, convis_movie_shape(2, HEIGHT, WIDTH)));
     assert_true(convis_list(m, CONVIS_INPUT, 1, &item));
     assert_string_equal(item.path, "beat");
@@ -373,12 +373,12 @@ static void many_inputs(void **state)
             char name[16];
             snprintf(name, sizeof name, "in%d", j);
             must(c, convis_add_input(m, name, convis_movie_shape(1, HEIGHT, WIDTH), &node[j]));
-            must(c, convis_want(m, name));
+            must(c, convis_require_gradient(m, name));
         }
-        must(c, convis_want(m, "input"));
+        must(c, convis_require_gradient(m, "input"));
         for (int j = 0; j < inputs; j++) edge[j] = (convis_edge){ node[j], 0 };
         convis_join(m, type_named(TYPES[k%3]), "it", edge, inputs);
-        must(c, convis_keep(m, "it"));
+        must(c, convis_probe(m, "it"));
         must(c, convis_plan(m, convis_movie_shape(2, HEIGHT, WIDTH)));
         for (int j = 0; j < inputs; j++)
             for (int i = 0; i < 2*N; i++) data[j][i] = (convis_real)(0.9 + 0.2*chance((uint64_t)j + 5, (uint64_t)i));
@@ -443,7 +443,7 @@ static convis_real *side_by_side(convis_context *c, const convis_layer_type *typ
     s.dim[CONVIS_B] = movies;
     must(c, convis_model_new(c, 0.001, &m));
     convis_join(m, type, "it", edge, type->inputs < 4 ? type->inputs : 4);
-    must(c, convis_keep(m, "it"));
+    must(c, convis_probe(m, "it"));
     if (!convis_plan(m, s)) {
         must(c, convis_run(m, convis_view((convis_real *)(uintptr_t)data, s)));
         must(c, convis_output(m, "it", &y));

@@ -8,7 +8,7 @@
 #include <convis/io.h>
 #include "base/philox.h"
 #include "engine/initialisers.h"
-#include "miser.h"
+#include "failing_allocator.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,14 +43,14 @@ static convis_shape shaped(int64_t out, int64_t in, int64_t t, int64_t y, int64_
 static const double *made(const char *spec, int64_t t, int64_t y, int64_t x, double dt)
 {
     for (int i = 0; i < MOST; i++) values[i] = 7;
-    if (convis_kernel_values(c, "filter.weights", spec, shaped(1, 1, t, y, x), dt, values)) fail_msg("%s: %s", spec, convis_message(c));
+    if (convis_initialiser_values(c, "filter.weights", spec, shaped(1, 1, t, y, x), dt, values)) fail_msg("%s: %s", spec, convis_message(c));
     for (int64_t i = t*y*x; i < t*y*x + 10; i++) assert_true(values[i] == 7);
     return values;
 }
 
 static double sum(const double *v, int64_t n) { long double s = 0; for (int64_t i = 0; i < n; i++) s += v[i]; return (double)s; }
 
-#define REFUSED(status, part, spec, shape, dt) do { convis_status s_ = convis_kernel_values(c, "filter.weights", spec, shape, dt, values); \
+#define REFUSED(status, part, spec, shape, dt) do { convis_status s_ = convis_initialiser_values(c, "filter.weights", spec, shape, dt, values); \
     if (s_ != (status) || !strstr(convis_message(c), part)) fail_msg("%s: status %d, '%s'", spec, s_, convis_message(c)); } while (0)
 
 /* ---- Space ---- */
@@ -109,7 +109,7 @@ static void gabors(void **state)
 {
     (void)state;
     static const char SPEC[] = "gabor?sigma=0.3&ppd=8&frequency=1.3&orientation=30&phase=20&aspect=0.5&orientation_step=45&phase_step=90";
-    if (convis_kernel_values(c, "w", SPEC, shaped(3, 2, 2, 11, 14), 0.01, values)) fail_msg("%s", convis_message(c));
+    if (convis_initialiser_values(c, "w", SPEC, shaped(3, 2, 2, 11, 14), 0.01, values)) fail_msg("%s", convis_message(c));
     for (int o = 0; o < 3; o++)
         for (int i = 0; i < 2; i++)
             for (int t = 0; t < 2; t++)
@@ -210,7 +210,7 @@ static void the_layer_lowpass_has_the_same_course(void **state)
     convis_tensor out;
     convis_model_new(c, dt, &m);
     convis_add(m, *types, "low", convis_input(m));
-    if (convis_set(m, "low.tau", 0.013) || convis_keep(m, "low") || convis_plan(m, convis_movie_shape(T, 1, 1))
+    if (convis_set(m, "low.tau", 0.013) || convis_probe(m, "low") || convis_plan(m, convis_movie_shape(T, 1, 1))
         || convis_run(m, convis_view(in, convis_movie_shape(T, 1, 1))) || convis_output(m, "low", &out)) fail_msg("%s", convis_message(c));
     const double *v = made("exponential?tau=0.013&normalize=0", T, 1, 1, dt);
     for (int t = 0; t < T; t++) NEAR(v[T - 1 - t], (double)out.data[t*out.stride[CONVIS_T]], 1e-7);
@@ -267,14 +267,14 @@ static void constants_noise_and_flips(void **state)
     for (int i = 0; i < 24; i++) NEAR(v[i], 1/24., 1e-16);
 
     double first[10000], mean, square = 0;
-    if (convis_kernel_values(c, "w", "random?seed=3&scale=2", shaped(4, 5, 5, 10, 10), 0.01, first)) fail_msg("%s", convis_message(c));
+    if (convis_initialiser_values(c, "w", "random?seed=3&scale=2", shaped(4, 5, 5, 10, 10), 0.01, first)) fail_msg("%s", convis_message(c));
     mean = sum(first, 10000)/10000;
     for (int i = 0; i < 10000; i++) square += first[i]*first[i]/10000;
     NEAR(mean, 0, 0.08);
     NEAR(square, 4, 0.25);
-    if (convis_kernel_values(c, "w", "random?seed=3", shaped(4, 5, 5, 10, 10), 0.01, values)) fail_msg("%s", convis_message(c));
+    if (convis_initialiser_values(c, "w", "random?seed=3", shaped(4, 5, 5, 10, 10), 0.01, values)) fail_msg("%s", convis_message(c));
     for (int i = 0; i < 10000; i++) NEAR(values[i], first[i]/2/50, 1e-15);          /* 2500 elements an output */
-    if (convis_kernel_values(c, "w", "random?seed=4&scale=2", shaped(4, 5, 5, 10, 10), 0.01, values)) fail_msg("%s", convis_message(c));
+    if (convis_initialiser_values(c, "w", "random?seed=4&scale=2", shaped(4, 5, 5, 10, 10), 0.01, values)) fail_msg("%s", convis_message(c));
     double product = 0;
     for (int i = 0; i < 10000; i++) product += values[i]*first[i]/4/10000;
     NEAR(product, 0, 0.05);
@@ -334,7 +334,7 @@ static void files(void **state)
     static const struct { const char *spec; int count; } CASES[] = { { "file?name=all.npy", 720 }, { "file?path=one.npy", 120 },
                                                                      { "file?name=plane.npy", 30 }, { "file?path=number.npy", 1 } };
     for (size_t k = 0; k < 4; k++) {
-        if (convis_kernel_values(c, "w", CASES[k].spec, full, 0.01, values)) fail_msg("%s", convis_message(c));
+        if (convis_initialiser_values(c, "w", CASES[k].spec, full, 0.01, values)) fail_msg("%s", convis_message(c));
         for (int i = 0; i < 720; i++) assert_true(values[i] == 0.5 + i%CASES[k].count);
     }
     const double *v = made("file?name=course.npy&gain=2", 4, 1, 1, 0.01);
@@ -377,28 +377,28 @@ static void sentences(void **state)
 static void tables(void **state)
 {
     (void)state;
-    convis_stim_info kind;
-    convis_stim_param p;
+    convis_kind_info kind;
+    convis_kind_param p;
     char spec[200];
     int kinds = 0;
     put_npy("w.npy", "3, 8, 9", 3*8*9);
-    for (; convis_kernel_kind_list(kinds, &kind); kinds++) {
+    for (; convis_initialiser_list(kinds, &kind); kinds++) {
         const char *start = !strcmp(kind.name, "file") ? "file?name=w.npy" : !strcmp(kind.name, "text") ? "text?text=x" : kind.name;
         const char *more = strchr(start, '?') ? "&" : "?";
         made(start, 3, 8, 9, 0.01);
         int params = 0;
-        for (; convis_kernel_param_list(kind.name, params, &p); params++) {
+        for (; convis_initialiser_param_list(kind.name, params, &p); params++) {
             assert_true(*p.name && *p.doc);
             for (int k = 0; k < params; k++) {
-                convis_stim_param q;
-                assert_true(convis_kernel_param_list(kind.name, k, &q) && strcmp(p.name, q.name));
+                convis_kind_param q;
+                assert_true(convis_initialiser_param_list(kind.name, k, &q) && strcmp(p.name, q.name));
             }
             if (p.text) continue;
             assert_true(p.min <= p.value && p.value <= p.max);
             for (int k = 0; k < 2; k++) {
                 snprintf(spec, sizeof spec, "%s%s%s=%.17g", start, more, p.name, k ? p.max : p.min);
                 *values = NAN;
-                if (!convis_kernel_values(c, "w", spec, shaped(1, 1, 3, 8, 9), 0.01, values)) {
+                if (!convis_initialiser_values(c, "w", spec, shaped(1, 1, 3, 8, 9), 0.01, values)) {
                     for (int i = 0; i < 3*8*9; i++) if (!isfinite(values[i])) fail_msg("%s", spec);
                 } else assert_true(!strncmp(convis_message(c), "w: ", 3));
             }
@@ -406,10 +406,10 @@ static void tables(void **state)
         assert_in_range(params, 6, 20);
     }
     assert_int_equal(kinds, 11);
-    assert_false(convis_kernel_kind_list(-1, &kind));
-    assert_false(convis_kernel_param_list("nothing", 0, &p));
-    assert_false(convis_kernel_param_list("gaussian", -1, &p));
-    assert_false(convis_kernel_param_list("file", -1, &p));
+    assert_false(convis_initialiser_list(-1, &kind));
+    assert_false(convis_initialiser_param_list("nothing", 0, &p));
+    assert_false(convis_initialiser_param_list("gaussian", -1, &p));
+    assert_false(convis_initialiser_param_list("file", -1, &p));
 }
 
 static void without_memory(void **state)
@@ -419,11 +419,11 @@ static void without_memory(void **state)
     static const char *const SPECS[] = { "gaussian?sigma=2", "text?text=x", "file?name=w.npy" };
     for (int j = 0; j < 3; j++)
         for (int k = 1; ; k++) {
-            miser m = { k, 0 };
+            failing_allocator m = { k, 0 };
             convis_allocator a = { obtain, release, &m };
             convis_context *own = NULL;
             convis_status status = convis_open_with(&own, "cpu", &a);
-            if (!status) status = convis_kernel_values(own, "w", SPECS[j], shaped(1, 1, 3, 8, 9), 0.01, values);
+            if (!status) status = convis_initialiser_values(own, "w", SPECS[j], shaped(1, 1, 3, 8, 9), 0.01, values);
             if (status && status != CONVIS_ENOMEM) fail_msg("%s", convis_message(own));
             convis_close(&own);
             assert_int_equal(m.held, 0);

@@ -26,7 +26,7 @@ static convis_status live(convis_context *c, convis_model *m, int64_t width, int
     const convis_spike *spikes;
     int64_t count;
     convis_list(m, CONVIS_OUTPUT, 0, &first);
-    for (int k = 0; convis_list(m, CONVIS_OUTPUT, k, &item); k++) step(convis_keep(m, item.path));
+    for (int k = 0; convis_list(m, CONVIS_OUTPUT, k, &item); k++) step(convis_probe(m, item.path));
     step(convis_record_spikes(m, 1));
     step(convis_plan(m, movie.shape));
     step(convis_run(m, movie));
@@ -47,10 +47,10 @@ static convis_status retina(convis_context *c, const char *name)
     convis_recipe *r = NULL;
     convis_model *m = NULL;
     char *text = NULL;
-    convis_unit units[] = { { 0, 0, 0, 0 }, { 1, 0, 0.1, -0.1 } };
+    convis_cell units[] = { { 0, 0, 0, 0 }, { 1, 0, 0.1, -0.1 } };
     convis_status status = convis_recipe_open(c, name, &r);
     step(convis_recipe_set(r, "numerics", "virtualretina"));
-    if (!status && convis_recipe_units(r, units, 2) == CONVIS_ENOMEM) status = CONVIS_ENOMEM;     /* `linear` has no cells */
+    if (!status && convis_recipe_cells(r, units, 2) == CONVIS_ENOMEM) status = CONVIS_ENOMEM;     /* `linear` has no cells */
     step(convis_recipe_text(r, &text));
     step(convis_recipe_build(r, width, height, &m));
     step(live(c, m, width, height));

@@ -28,7 +28,7 @@ static recording answer(const char *name, const char *path, const char *value, c
     convis_model *m = built(r, movie.shape.dim[CONVIS_X], movie.shape.dim[CONVIS_Y]);
     recording all = { 0 };
     convis_shape frame;
-    must(c, convis_keep(m, "output"));
+    must(c, convis_probe(m, "output"));
     must(c, convis_plan(m, movie.shape));
     must(c, convis_output_shape(m, "output", &frame));
     *n = convis_elements(frame);
@@ -58,7 +58,7 @@ static void four_opls(void **state)
     static const char *const NAMES[] = { "opl_half_recursive", "opl_separable", "opl_full" };
     static const char *const SET[][2] = { { NULL, NULL }, { "opl.surround.sigma", "0.25" }, { "opl.center.tau", "0.03" },
                                           { "opl.undershoot.weight", "0.3" },
-                                          { "opl.surround.gain", "0.6" }, { "dt", "0.02" }, { "past", "10" } };
+                                          { "opl.surround.gain", "0.6" }, { "dt", "0.02" }, { "baseline", "10" } };
     convis_tensor movie = noise_movie(convis_movie_shape(T, H, W), 0, 255, 9);
     for (size_t set = 0; set < sizeof SET/sizeof *SET; set++) {
         int64_t n;
@@ -283,7 +283,7 @@ static void saved_graph(void **state)
     convis_tensor movie = noise_movie(convis_movie_shape(2*T, H, W), 0, 255, 7);
     recording first = { 0 }, rest = { 0 }, resumed = { 0 };
     must(c, convis_record_spikes(m, 1));
-    must(c, convis_keep(m, "lif"));
+    must(c, convis_probe(m, "lif"));
     must(c, convis_plan(m, convis_movie_shape(T, H, W)));
     record(m, movie, 0, T, WHOLE, T, &first);
     const double moved[] = { 1, 2, 3.75 };
@@ -298,7 +298,7 @@ static void saved_graph(void **state)
     convis_model *second = built(again, W, H);
     refused(c, CONVIS_ESTATE, "planned", convis_model_resume(second, path));
     must(c, convis_record_spikes(second, 1));
-    must(c, convis_keep(second, "lif"));
+    must(c, convis_probe(second, "lif"));
     must(c, convis_plan(second, convis_movie_shape(T, H, W)));
     must(c, convis_model_resume(second, path));
     assert_true(convis_seed_of(second) == 77 && convis_frame(second) == T);

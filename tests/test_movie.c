@@ -660,7 +660,7 @@ static void spikes_as_a_movie(void **state)
     put_text("silent.csv", "unit,time,layer\n");
     expect_error(in("silent.csv"), o, "neither spikes nor cells");
     convis_spike_writer *w;
-    assert_int_equal(convis_spike_writer_open(c, in("s.h5"), (const convis_unit[]){ { 5, 0, 0, 0 }, { 9, 0, 0, 0 } }, 2, NULL, &w), CONVIS_OK);
+    assert_int_equal(convis_spike_writer_open(c, in("s.h5"), (const convis_cell[]){ { 5, 0, 0, 0 }, { 9, 0, 0, 0 } }, 2, NULL, &w), CONVIS_OK);
     assert_int_equal(convis_spike_writer_write(w, &(convis_spike){ 0.025, 9, 0 }, 1), CONVIS_OK);
     assert_int_equal(convis_spike_writer_close(&w, 0.08, 1), CONVIS_OK);
     all = read_all(in("s.h5"), o, &steps, &info);

@@ -125,7 +125,7 @@ static convis_model *cells(double dt, double J, int64_t count, const parameter *
         snprintf(path, sizeof path, "%s.%s", name, p->name);
         must(c, convis_set(m, path, p->value));
     }
-    must(c, convis_past(m, J));
+    must(c, convis_baseline(m, J));
     must(c, convis_record_spikes(m, 1));
     must(c, convis_plan(m, convis_movie_shape(20, 1, count)));
     must(c, convis_seed(m, seed));

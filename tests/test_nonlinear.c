@@ -16,14 +16,14 @@ static int close_context(void **state) { (void)state; convis_close(&c); return 0
 
 typedef struct setting { const char *name; double value; } setting;
 
-static convis_model *model_of(const char *type, const setting *set, const char *formula, double past)
+static convis_model *model_of(const char *type, const setting *set, const char *formula, double baseline)
 {
     convis_model *m;
     must(c, convis_model_new(c, 0.01, &m));
     convis_add(m, type_named(type), "it", convis_input(m));
     if (formula) must(c, convis_set_text(m, "it.formula", formula));
     for (; set && set->name; set++) must_set(m, "it", set->name, set->value);
-    must(c, convis_past(m, past));
+    must(c, convis_baseline(m, baseline));
     return m;
 }
 
@@ -32,7 +32,7 @@ static convis_real *response(convis_model *m, const convis_real *x, int64_t fram
 {
     convis_real *y = malloc((size_t)(frames*n)*sizeof *y);
     convis_tensor out;
-    must(c, convis_keep(m, "it"));
+    must(c, convis_probe(m, "it"));
     must(c, convis_plan(m, convis_movie_shape(3, 1, n)));
     for (int64_t t = 0; t < frames; t += 3) {
         int64_t some = frames - t < 3 ? frames - t : 3;
@@ -103,12 +103,12 @@ static void values(void **state)
 }
 
 /* What was always there gives what it gives from then on; the model's past shows through a delayed edge. */
-static void pasts(void **state)
+static void baselines(void **state)
 {
     (void)state;
     for (int k = 0; k < FORM_COUNT; k++) {
         const struct shape *s = &FORMS[k];
-        double p[4], past = 0.8, tolerance = IN_DOUBLE ? 1e-13 : 3e-6;
+        double p[4], baseline = 0.8, tolerance = IN_DOUBLE ? 1e-13 : 3e-6;
         convis_model *m;
         convis_tensor out;
         convis_real x[5] = { 2, 2, 2, 2, 2 };
@@ -119,13 +119,13 @@ static void pasts(void **state)
         convis_join(m, type_named("scale"), "later", &late, 1);
         if (s->formula) must(c, convis_set_text(m, "it.formula", s->formula));
         for (const setting *q = s->set; q < s->set + 4 && q->name; q++) must_set(m, "it", q->name, q->value);
-        must(c, convis_past(m, past));
-        must(c, convis_keep(m, "later"));
+        must(c, convis_baseline(m, baseline));
+        must(c, convis_probe(m, "later"));
         must(c, convis_plan(m, convis_movie_shape(5, 1, 1)));
         must(c, convis_run(m, convis_view(x, convis_movie_shape(5, 1, 1))));
         must(c, convis_output(m, "later", &out));
         for (int t = 0; t < 5; t++) {
-            double expected = s->f(p, t < 3 ? past : 2);
+            double expected = s->f(p, t < 3 ? baseline : 2);
             if (!(fabs((double)out.data[t] - expected) <= tolerance*(1 + fabs(expected))))
                 fail_msg("%s, %d: %.9g in frame %d, expected %.9g", s->type, k, (double)out.data[t], t, expected);
         }
@@ -200,9 +200,9 @@ static void threads(void **state)
         convis_join(m, type_named("expr"), "formula", in, 2);
         must(there, convis_set_text(m, "formula.formula", "softplus(a*x - b*y)*tanh(c*x)"));
         must(there, convis_set(m, "lines.knots", KNOTS));
-        must(there, convis_want(m, "*"));
-        must(there, convis_want(m, "input"));
-        must(there, convis_keep(m, "formula"));
+        must(there, convis_require_gradient(m, "*"));
+        must(there, convis_require_gradient(m, "input"));
+        must(there, convis_probe(m, "formula"));
         must(there, convis_plan(m, movie.shape));
         must(there, convis_run(m, movie));
         must(there, convis_vjp_from(m, "formula", d));
@@ -281,21 +281,21 @@ static void normalization(void **state)
     (void)state;
     enum { T = 200, N = 5 };
     static convis_real x[T*N];
-    const double tau = 0.15, least = 0.02, gain = 1.7, offset = -0.4, past = 0.6, q = exp(-0.01/tau);
+    const double tau = 0.15, least = 0.02, gain = 1.7, offset = -0.4, baseline = 0.6, q = exp(-0.01/tau);
     const setting set[] = { { "tau", tau }, { "floor", least }, { "gain", gain }, { "offset", offset }, { 0 } };
     for (int t = 0; t < T; t++)
         for (int i = 0; i < N; i++) {
             double drawn = (t > 100 ? 3 : 1)*(chance(1, (uint64_t)(t*N + i)) - 0.5) + i;
-            x[t*N + i] = (convis_real)(i == 0 ? past : drawn);
+            x[t*N + i] = (convis_real)(i == 0 ? baseline : drawn);
         }
-    convis_model *m = model_of("normalize", set, NULL, past);
+    convis_model *m = model_of("normalize", set, NULL, baseline);
     convis_real *y = response(m, x, T, N);
     convis_model_free(&m);
     for (int t = 0; t < T; t++)
         for (int i = 0; i < N; i++) {
-            double mean = pow(q, t + 1)*(double)(convis_real)past, variance = 0;
+            double mean = pow(q, t + 1)*(double)(convis_real)baseline, variance = 0;
             for (int s = 0; s <= t; s++) mean += (1 - q)*pow(q, t - s)*(double)x[s*N + i];
-            variance = pow(q, t + 1)*(past - mean)*(past - mean);
+            variance = pow(q, t + 1)*(baseline - mean)*(baseline - mean);
             for (int s = 0; s <= t; s++) variance += (1 - q)*pow(q, t - s)*((double)x[s*N + i] - mean)*((double)x[s*N + i] - mean);
             double expected = gain*((double)x[t*N + i] - mean)/sqrt(variance + least*least) + offset;
             if (fabs((double)y[t*N + i] - expected) > (IN_DOUBLE ? 1e-11 : 2e-5))
@@ -366,7 +366,7 @@ static void formulas(void **state)
     convis_edge in[] = { { convis_input(m), 0 }, { convis_input(m), 1 } };
     convis_join(m, type_named("expr"), "it", in, 2);
     must(c, convis_set_text(m, "it.formula", "where(x > y, x - y, 10*y)"));
-    must(c, convis_past(m, 3));
+    must(c, convis_baseline(m, 3));
     convis_real rising[] = { 1, 2, 5, 4, 6 }, expected[] = { 30, 1, 3, 50, 2 };
     y = response(m, rising, 5, 1);
     for (int t = 0; t < 5; t++) assert_true(y[t] == expected[t]);
@@ -377,7 +377,7 @@ static void formulas(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(values), cmocka_unit_test(pasts), cmocka_unit_test(gradients), cmocka_unit_test(threads), cmocka_unit_test(knots),
+        cmocka_unit_test(values), cmocka_unit_test(baselines), cmocka_unit_test(gradients), cmocka_unit_test(threads), cmocka_unit_test(knots),
         cmocka_unit_test(normalization), cmocka_unit_test(formulas),
     };
     return cmocka_run_group_tests_name("nonlinear", tests, open_context, close_context);

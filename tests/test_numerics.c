@@ -27,7 +27,7 @@ static void assert_near(double found, double expected, double tolerance, int lin
 /* ---- A layer alone ---- */
 
 typedef struct parameter { const char *name; double value; } parameter;
-typedef struct subject { const char *type; double dt, past; const parameter *set; const char *extra; int spikes; } subject;
+typedef struct subject { const char *type; double dt, baseline; const parameter *set; const char *extra; int spikes; } subject;
 
 static convis_model *planned(const subject *s, convis_shape shape)
 {
@@ -39,9 +39,9 @@ static convis_model *planned(const subject *s, convis_shape shape)
         snprintf(path, sizeof path, "it.%s", p->name);
         must(c, convis_set(m, path, p->value));
     }
-    must(c, convis_past(m, s->past));
-    must(c, convis_keep(m, "it"));
-    if (s->extra) must(c, convis_keep(m, s->extra));
+    must(c, convis_baseline(m, s->baseline));
+    must(c, convis_probe(m, "it"));
+    if (s->extra) must(c, convis_probe(m, s->extra));
     must(c, convis_record_spikes(m, s->spikes));
     must(c, convis_plan(m, shape));
     return m;
@@ -511,9 +511,9 @@ static void lif_extremes(void **state)
 
 /* SPEC 8 in double precision, event by event. Returns the number of spikes. */
 typedef struct cell { double g, refractory, delta, tau, E; int exact; } cell;
-static int64_t simulate(const cell *p, double dt, const convis_real *J, int64_t frames, int64_t stride, double past, double *time)
+static int64_t simulate(const cell *p, double dt, const convis_real *J, int64_t frames, int64_t stride, double baseline, double *time)
 {
-    double v = 0, a = 0, wait = 0, before = past;
+    double v = 0, a = 0, wait = 0, before = baseline;
     int64_t count = 0;
     for (int64_t t = 0; t < frames; t++) {
         double now = (double)J[t*stride], current = p->exact ? (before + now)/2 : now, left = dt;
@@ -598,7 +598,7 @@ static void currents(const char *name, double dt, int repeat, int pictures, pict
             for (int x = 0; x < RW; x++) movie.data[((int64_t)t*RH + y)*RW + x] = (convis_real)f(t/repeat*repeat*dt, x, y);
     for (int k = 0; convis_list(m, CONVIS_OUTPUT, k, &item); k++)
         if (!strcmp(item.path, "opl") || !strcmp(item.path, "bipolar") || (!strncmp(item.path, "ganglion_", 9) && !strchr(item.path, '.')))
-            must(c, convis_keep(m, item.path));
+            must(c, convis_probe(m, item.path));
     must(c, convis_plan(m, movie.shape));
     record(m, movie, 0, movie.shape.dim[CONVIS_T], WHOLE, movie.shape.dim[CONVIS_T], r);
     convis_model_free(&m);
@@ -650,7 +650,7 @@ static void grey_has_no_contrast(void **state)
     must(c, convis_recipe_set(recipe, "opl.surround.weight", "1"));
     must(c, convis_recipe_set(recipe, "initial", "200"));
     must(c, convis_recipe_build(recipe, 120, 90, &m));
-    must(c, convis_keep(m, "opl"));
+    must(c, convis_probe(m, "opl"));
     must(c, convis_plan(m, movie.shape));
     must(c, convis_run(m, movie));
     must(c, convis_output(m, "opl", &out));

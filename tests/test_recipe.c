@@ -331,12 +331,12 @@ static void odd_values(void **state)
     assert_true(r.ganglion[0].value_at_threshold == -5 && r.ganglion[0].noise == .1 && r.ganglion[0].position_noise == .2);
 
     struct convis_retina_map map;                        /* neither array has cells; written and read, it is the same */
-    struct convis_cells cells;
+    struct convis_mosaic cells;
     char *written;
     assert_int_equal(convis_retina_map(c, &r, 40, 30, &map), CONVIS_OK);
     assert_int_equal(convis_retina_cells(c, &r, &map, NULL, 0, 0, &cells), CONVIS_OK);
     assert_int_equal(cells.total, 0);
-    convis_cells_free(c, &cells);
+    convis_mosaic_free(c, &cells);
     assert_int_equal(convis_xml_write(c, &r, &written), CONVIS_OK);
     struct convis_retina again;
     struct convis_warnings w2;
@@ -460,10 +460,10 @@ static void round_trips(void **state)
 static void unit_lists(void **state)
 {
     (void)state;
-    convis_unit u[] = { { 5, 1, .1, -.2 }, { 3, 1, 1.0/3, 2e-17 }, { 0, 1, -1, 0 } };
+    convis_cell u[] = { { 5, 1, .1, -.2 }, { 3, 1, 1.0/3, 2e-17 }, { 0, 1, -1, 0 } };
     char *text;
     convis_recipe *r = opened("retina");
-    assert_int_equal(convis_recipe_units(r, u, 3), CONVIS_OK);
+    assert_int_equal(convis_recipe_cells(r, u, 3), CONVIS_OK);
     same_text(r);
     assert_int_equal(convis_recipe_text(r, &text), CONVIS_OK);
     struct convis_retina again;
@@ -471,7 +471,7 @@ static void unit_lists(void **state)
     assert_int_equal(convis_xml_read(c, "again", text, strlen(text), &again, &w), CONVIS_OK);
     assert_true(again.ganglion[0].unit && again.ganglion[0].units == 0 && again.ganglion[1].units == 3);
     for (int k = 0; k < 3; k++) {
-        const convis_unit *v = &again.ganglion[1].unit[k];
+        const convis_cell *v = &again.ganglion[1].unit[k];
         assert_true(v->id == u[k].id && v->x == u[k].x && v->y == u[k].y);
     }
     convis_retina_clear(c, &again);
@@ -479,16 +479,16 @@ static void unit_lists(void **state)
     SET(r, "ganglion_1.cells", "square");                /* drops the list */
     assert_true(!retina_of(r)->ganglion[1].unit && retina_of(r)->ganglion[0].unit);
     SET(r, "ganglions", "0");
-    assert_int_equal(convis_recipe_units(r, u, 3), CONVIS_EINVAL);
+    assert_int_equal(convis_recipe_cells(r, u, 3), CONVIS_EINVAL);
     assert_string_equal(convis_message(c), "units: this model has no layer that spikes, expected one");
     convis_recipe_free(&r);
     r = opened("retina");
     u[1].layer = 2;
-    assert_int_equal(convis_recipe_units(r, u, 3), CONVIS_EINVAL);
+    assert_int_equal(convis_recipe_cells(r, u, 3), CONVIS_EINVAL);
     assert_string_equal(convis_message(c), "unit 3: spiking layer 2, expected 0 to 1 (this model has 2 spiking layers)");
     u[1].layer = 0;
     u[1].x = NAN;
-    assert_int_equal(convis_recipe_units(r, u, 3), CONVIS_EINVAL);
+    assert_int_equal(convis_recipe_cells(r, u, 3), CONVIS_EINVAL);
     convis_recipe_free(&r);
 }
 
@@ -547,7 +547,7 @@ static void scarce_memory(void **state)
 {
     (void)state;
     const convis_allocator allocator = { sparse, give_back, NULL };
-    const convis_unit u[] = { { 1, 0, 0, 0 }, { 0, 1, 1, 0 } };
+    const convis_cell u[] = { { 1, 0, 0, 0 }, { 0, 1, 1, 0 } };
     convis_context *d;
     int k = 0;
     for (int done = 0; !done; k++) {
@@ -557,7 +557,7 @@ static void scarce_memory(void **state)
         assert_int_equal(convis_open_with(&d, "cpu", &allocator), CONVIS_OK);
         left = k;
         convis_status status = convis_recipe_open(d, CONVIS_TEST_DATA "/vr_c09.xml", &r);
-        if (!status) status = convis_recipe_units(r, u, 2);
+        if (!status) status = convis_recipe_cells(r, u, 2);
         if (!status) status = convis_recipe_text(r, &text);
         assert_true(status == CONVIS_OK || status == CONVIS_ENOMEM);
         done = !status;

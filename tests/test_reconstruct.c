@@ -4,7 +4,7 @@
 #include <stdint.h>
 #include <setjmp.h>
 #include <cmocka.h>
-#include "miser.h"
+#include "failing_allocator.h"
 #include <convis/io.h>
 #include <math.h>
 #include <stdlib.h>
@@ -30,7 +30,7 @@ static convis_status keep(void *user, const convis_real *frame, int64_t index)
 }
 
 /* Everything in chunks of `chunk` spikes. The size of the image comes back in m->pixels. */
-static convis_status make(const convis_unit *units, int64_t n, const convis_spike *spikes, int64_t count, double seconds, int64_t chunk,
+static convis_status make(const convis_cell *units, int64_t n, const convis_spike *spikes, int64_t count, double seconds, int64_t chunk,
                           const convis_reconstruction_options *o, movie *m)
 {
     convis_reconstruction *r;
@@ -63,12 +63,12 @@ static int by_time(const void *a, const void *b)
     return p->time < q->time ? -1 : p->time > q->time;
 }
 
-static void scatter(convis_unit units[CELLS], convis_spike spikes[SPIKES])
+static void scatter(convis_cell units[CELLS], convis_spike spikes[SPIKES])
 {
     uint32_t seed = 7;
     for (int u = 0; u < CELLS; u++) {
         int k = u%(SIDE*SIDE);
-        units[u] = (convis_unit){ 3*u + 1, u/(SIDE*SIDE), (k/SIDE - .5*(SIDE - 1))*APART + .01*uniform(&seed),
+        units[u] = (convis_cell){ 3*u + 1, u/(SIDE*SIDE), (k/SIDE - .5*(SIDE - 1))*APART + .01*uniform(&seed),
                                   (k%SIDE - .5*(SIDE - 1))*APART + .01*uniform(&seed) };
     }
     for (int k = 0; k < SPIKES; k++) {
@@ -93,7 +93,7 @@ static int in_spot(const convis_reconstruction_options *o, double rho, int64_t i
     return o->square || (double)(i*i + j*j) < rho*rho;
 }
 
-static double *naive(const convis_unit *units, const convis_spike *spikes, const convis_reconstruction_options *o, int64_t *frames)
+static double *naive(const convis_cell *units, const convis_spike *spikes, const convis_reconstruction_options *o, int64_t *frames)
 {
     int64_t W = o->width, H = o->height, F = *frames = (int64_t)ceil(((o->to > 0 ? o->to : SECONDS) - o->from)*o->fps - 1e-6);
     double s = 1/o->fps, lat = o->tau*o->fps, sum = 0;
@@ -102,7 +102,7 @@ static double *naive(const convis_unit *units, const convis_spike *spikes, const
     for (int64_t j = 0; j < N; j++) sum += o->box ? 1 : exp(-(double)j/lat);
     for (int pass = 0; pass < 2; pass++)                 /* every cell once into the static map; then every spike */
         for (int k = 0; k < (pass ? SPIKES : CELLS); k++) {
-            const convis_unit *u = units + k;
+            const convis_cell *u = units + k;
             if (pass) for (u = units; u->id != spikes[k].unit; u++);
             double d = density(o, hypot(u->x, u->y)), rho = o->spot/d, at = pass ? (spikes[k].time - o->from)/s : 0;
             int64_t t0 = (int64_t)(o->virtualretina ? ceil(at) : floor(at + 1e-6));
@@ -136,7 +136,7 @@ static void equals_the_formula(void **state)
 {
     (void)state;
     static const double WEIGHTS[] = { 1, -0.5 };
-    convis_unit units[CELLS];
+    convis_cell units[CELLS];
     convis_spike spikes[SPIKES];
     scatter(units, spikes);
     for (int k = 0; k < 48; k++) {
@@ -176,7 +176,7 @@ static void equals_the_formula(void **state)
 static movie one_spike(double time, double spot, int square, double extent, double degrees_x, double degrees_y)
 {
     convis_reconstruction_options o = CONVIS_RECONSTRUCTION_DEFAULTS;
-    convis_unit unit = { 0, 0, degrees_x, degrees_y };
+    convis_cell unit = { 0, 0, degrees_x, degrees_y };
     convis_spike spike = { time, 0, 0 };
     movie m;
     o.ppd = 5;
@@ -253,7 +253,7 @@ static void an_extent_need_not_be_whole_pixels(void **state)
 static void chunks_give_the_same_bits(void **state)
 {
     (void)state;
-    convis_unit units[CELLS];
+    convis_cell units[CELLS];
     convis_spike spikes[SPIKES];
     scatter(units, spikes);
     movie whole, parts;
@@ -270,7 +270,7 @@ static void chunks_give_the_same_bits(void **state)
 static void a_constant_rate_is_that_rate(void **state)
 {
     (void)state;
-    convis_unit units[CELLS];
+    convis_cell units[CELLS];
     convis_spike spikes[SPIKES], *many = malloc(CELLS*100*sizeof *many);
     scatter(units, spikes);
     for (int k = 0; k < CELLS*100; k++) many[k] = (convis_spike){ .0051 + k/CELLS*.01, units[k%CELLS].id, 0 };
@@ -294,7 +294,7 @@ static void a_constant_rate_is_that_rate(void **state)
 static void a_window_is_a_part_of_the_whole(void **state)
 {
     (void)state;
-    convis_unit units[CELLS];
+    convis_cell units[CELLS];
     convis_spike spikes[SPIKES];
     scatter(units, spikes);
     for (int box = 0; box < 2; box++) {
@@ -317,7 +317,7 @@ static void weights_choose_and_oppose(void **state)
 {
     (void)state;
     static const double ON[] = { 1, 0 }, OFF[] = { 0, 1 }, DIFFERENCE[] = { 1, -1 };
-    convis_unit units[CELLS];
+    convis_cell units[CELLS];
     convis_spike spikes[SPIKES];
     scatter(units, spikes);
     for (int u = CELLS/2; u < CELLS; u++) {              /* ON and OFF at the same places */
@@ -347,8 +347,8 @@ static void a_grid_shows_a_pixel_a_cell(void **state)
 {
     (void)state;
     enum { W = 12, H = 7 };
-    convis_unit units[W*H];
-    for (int k = 0; k < W*H; k++) units[k] = (convis_unit){ k, 0, (k%W - (W - 1)/2.)*0.05, (k/W - (H - 1)/2.)*0.05 };
+    convis_cell units[W*H];
+    for (int k = 0; k < W*H; k++) units[k] = (convis_cell){ k, 0, (k%W - (W - 1)/2.)*0.05, (k/W - (H - 1)/2.)*0.05 };
     const convis_spike spike = { 0.001, 3*W + 5, 0 };
     movie m;
     must(make(units, W*H, &spike, 1, 0.02, 1, NULL, &m));
@@ -357,7 +357,7 @@ static void a_grid_shows_a_pixel_a_cell(void **state)
     free(m.data);
 }
 
-static void refuse(const convis_unit *units, int64_t n, const convis_spike *spikes, int64_t count, const convis_reconstruction_options *o,
+static void refuse(const convis_cell *units, int64_t n, const convis_spike *spikes, int64_t count, const convis_reconstruction_options *o,
                    convis_status status, const char *sentence)
 {
     movie m;
@@ -369,7 +369,7 @@ static void refuse(const convis_unit *units, int64_t n, const convis_spike *spik
 static void bad_input_gets_a_sentence(void **state)
 {
     (void)state;
-    convis_unit units[2] = { { 0, 0, 0, 0 }, { 5, 0, 1, 0 } };
+    convis_cell units[2] = { { 0, 0, 0, 0 }, { 5, 0, 1, 0 } };
     convis_spike late[2] = { { .2, 0, 0 }, { .1, 5, 0 } }, stranger = { .1, 4, 0 }, never = { NAN, 0, 0 };
     convis_reconstruction_options o = CONVIS_RECONSTRUCTION_DEFAULTS;
     refuse(units, 2, late, 2, &o, CONVIS_EINVAL, "reconstruction: a spike at 0.1 s after one at 0.2 s, expected increasing times");
@@ -400,7 +400,7 @@ static void bad_input_gets_a_sentence(void **state)
 static void a_single_cell_and_no_spikes(void **state)
 {
     (void)state;
-    convis_unit unit = { 9, 0, 0, 0 };
+    convis_cell unit = { 9, 0, 0, 0 };
     convis_spike spike = { 0.01, 9, 0 };
     movie m;
     must(make(&unit, 1, NULL, 0, 0, 1, NULL, &m));
@@ -417,7 +417,7 @@ static void a_single_cell_and_no_spikes(void **state)
 static void a_sink_can_stop(void **state)
 {
     (void)state;
-    convis_unit units[CELLS];
+    convis_cell units[CELLS];
     convis_spike spikes[SPIKES];
     scatter(units, spikes);
     convis_reconstruction *r;
@@ -437,14 +437,14 @@ static void a_sink_can_stop(void **state)
 static void every_allocation_may_fail(void **state)
 {
     (void)state;
-    convis_unit units[CELLS];
+    convis_cell units[CELLS];
     convis_spike spikes[SPIKES];
     scatter(units, spikes);
     convis_context *before = c;
     convis_status s = CONVIS_ENOMEM;
     int k = 1;
     for (; s; k++) {
-        miser m = { k, 0 };
+        failing_allocator m = { k, 0 };
         movie film;
         if (convis_open_with(&c, "cpu", &(convis_allocator){ obtain, release, &m })) continue;
         s = make(units, CELLS, spikes, SPIKES, SECONDS, 50, NULL, &film);

@@ -496,7 +496,7 @@ static void spikes_are_counted_in_bins(void **state)
     static const convis_spike SPIKES[] = {
         { 0, 9, 0 }, { 0.01*3, 4, 1 }, { 0.01*7, 4, 0 }, { 0.07999, 4, 0 }, { 0.0751, 9, 0 }, { 0.29, 4, 1 }, { 0.4, 9, 0 } };
     static const struct { int bin, unit; } EXPECTED[] = { { 0, 1 }, { 3, 2 }, { 7, 0 }, { 7, 0 }, { 7, 1 }, { 29, 2 }, { 39, 1 } };
-    const convis_unit cells[] = { { 4, 0, 0, 0 }, { 4, 1, 0, 0 }, { 7, 1, 0, 0 }, { 9, 0, 0, 0 } };
+    const convis_cell cells[] = { { 4, 0, 0, 0 }, { 4, 1, 0, 0 }, { 7, 1, 0, 0 }, { 9, 0, 0, 0 } };
     static const char *const FILES[] = { "x.csv", "x.h5", "x.npz", "y.csv" };
     for (int k = 0; k < 4; k++) {
         convis_spike_writer *w;
@@ -591,11 +591,11 @@ static void sentences(void **state)
     fclose(f);
     OPENING(CONVIS_EFORMAT, "silent.csv: neither spikes nor cells", "", o_.response = "silent.csv");
     convis_spike_writer *w;
-    OK(convis_spike_writer_open(c, "long.h5", &(convis_unit){ 1, 0, 0, 0 }, 1, NULL, &w));
+    OK(convis_spike_writer_open(c, "long.h5", &(convis_cell){ 1, 0, 0, 0 }, 1, NULL, &w));
     OK(convis_spike_writer_close(&w, 0.5, 1));
     OPENING(CONVIS_ESHAPE, "long.h5: a recording of 0.5 s (50 frames of 0.01 s)", "40 frames, as many as s.npy has",
             o_.response = "long.h5");
-    OK(convis_spike_writer_open(c, "long.h5", &(convis_unit){ 1, 0, 0, 0 }, 1, NULL, &w));
+    OK(convis_spike_writer_open(c, "long.h5", &(convis_cell){ 1, 0, 0, 0 }, 1, NULL, &w));
     OK(convis_spike_writer_close(&w, 0.4, 1));
     r = opened("s.npy", "long.h5");                      /* silence is a response */
     OK(convis_recording_response(r, 0, T, got, NULL));

@@ -74,12 +74,12 @@ static convis_model *retina(convis_context *c, const run *q, int64_t width, int6
     must(c, convis_recipe_open(c, path, &r));
     if (q->initial) must(c, convis_recipe_set(r, "initial", q->initial));
     if (q->spikes == PLACED) {
-        convis_unit *units;
+        convis_cell *units;
         int64_t count;
         snprintf(path, sizeof path, CONVIS_TEST_DATA "/reference/%s_units.txt", q->name);
-        must(c, convis_units_read(c, path, &units, &count));
-        must(c, convis_recipe_units(r, units, count));
-        convis_units_free(&units);
+        must(c, convis_cells_read(c, path, &units, &count));
+        must(c, convis_recipe_cells(r, units, count));
+        convis_cells_free(&units);
     }
     must(c, convis_recipe_build(r, width, height, &m));
     convis_recipe_free(&r);
@@ -129,18 +129,18 @@ static void compare_cells(convis_model *m, const run *q)
 {
     convis_context *c = convis_model_context(m);
     char path[300];
-    convis_unit *expected;
-    const convis_unit *found;
+    convis_cell *expected;
+    const convis_cell *found;
     int64_t count, total;
     snprintf(path, sizeof path, CONVIS_TEST_DATA "/reference/%s_units.txt", q->name);
-    must(c, convis_units_read(c, path, &expected, &total));
-    must(c, convis_units(m, &found, &count));
+    must(c, convis_cells_read(c, path, &expected, &total));
+    must(c, convis_cells(m, &found, &count));
     assert_int_equal(count, total);
     for (int64_t k = 0; k < total; k++) {
         assert_true(found[k].id == expected[k].id && found[k].layer == expected[k].layer);
         assert_true(fabs(found[k].x - expected[k].x) < 1e-11 && fabs(found[k].y - expected[k].y) < 1e-11);
     }
-    convis_units_free(&expected);
+    convis_cells_free(&expected);
 }
 
 static void compare_spikes(convis_model *m, const run *q)
@@ -172,7 +172,7 @@ static void repeat(void **state)
     must(c, convis_open(&c, "cpu"));
     convis_tensor movie = stimulus(c, q);
     convis_model *m = retina(c, q, movie.shape.dim[CONVIS_X], movie.shape.dim[CONVIS_Y]);
-    for (int k = 0; k < MOST_STAGES && q->stage[k]; k++) must(c, convis_keep(m, q->stage[k]));
+    for (int k = 0; k < MOST_STAGES && q->stage[k]; k++) must(c, convis_probe(m, q->stage[k]));
     must(c, convis_record_spikes(m, q->spikes));
     must(c, convis_plan(m, movie.shape));
     if (q->spikes == OWN) compare_cells(m, q);

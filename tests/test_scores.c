@@ -364,7 +364,7 @@ static void many_units(void **state)
                 mask[i] = (t + n)%9 > 0;
             }
         }
-    if (convis_scores_of_units(c, &o, p, r, mask, N, T, U, all)) fail_msg("%s", convis_message(c));
+    if (convis_scores_of_cells(c, &o, p, r, mask, N, T, U, all)) fail_msg("%s", convis_message(c));
     double mean[CONVIS_SCORES] = { 0 };
     for (int64_t u = 0; u < U; u++) {
         convis_score s[CONVIS_SCORES];
@@ -391,7 +391,7 @@ static void many_units(void **state)
     convis_real partly[N*T*U];
     memcpy(partly, mask, sizeof mask);
     for (int64_t i = 0; i < N*T; i++) partly[i*U + 1] = 0;
-    assert_int_equal(convis_scores_of_units(c, &o, p, r, partly, N, T, U, fewer), CONVIS_OK);
+    assert_int_equal(convis_scores_of_cells(c, &o, p, r, partly, N, T, U, fewer), CONVIS_OK);
     for (int k = 0; k < CONVIS_SCORES; k++) {
         assert_true(isnan(fewer[CONVIS_SCORES + k].value) && fewer[CONVIS_SCORES + k].name == all[k].name);
         assert_true(fewer[k].value == all[k].value && fewer[k].low == all[k].low);
@@ -400,7 +400,7 @@ static void many_units(void **state)
 
     r[(2*T + 7)*U + 1] = NAN;
     mask[(2*T + 7)*U + 1] = 1;
-    assert_int_equal(convis_scores_of_units(c, &o, p, r, mask, N, T, U, all), CONVIS_EINVAL);
+    assert_int_equal(convis_scores_of_cells(c, &o, p, r, mask, N, T, U, all), CONVIS_EINVAL);
     assert_string_equal(convis_message(c), "unit 1: the response at frame 7 is nan, expected a number, or a mask of 0");
     free_recording(&x);
 }

@@ -48,7 +48,7 @@ static run run_model(convis_model *m, input *x, int T, int h, int w)
 {
     run r = { .m = m, .movie = movie_of(x, T, h, w), .n = (int64_t)h*w };
     convis_item item;
-    for (int k = 0; convis_list(m, CONVIS_OUTPUT, k, &item); k++) must(c, convis_keep(m, item.path));
+    for (int k = 0; convis_list(m, CONVIS_OUTPUT, k, &item); k++) must(c, convis_probe(m, item.path));
     must(c, convis_record_spikes(m, 1));
     must(c, convis_plan(m, r.movie.shape));
     must(c, convis_run(m, r.movie));
@@ -406,7 +406,7 @@ static void rest(void **state)
         double s[4], x = CELLS[k].fires ? 0 : CELLS[k].x, expected = -(2.4 + sqrt(2.4*2.4 - 0.04*(140 + x)))/0.04;
         if (CELLS[k].f) { settle(CELLS[k].f, x, s); expected = s[0]; }
         convis_model *m = alone(CELLS[k].type, 1e-3, (setting[]){ { "output", 1 }, { NULL, 0 } });
-        must(c, convis_past(m, level = CELLS[k].x));
+        must(c, convis_baseline(m, level = CELLS[k].x));
         run r = run_model(m, constant, 500, 1, 1);
         assert_int_equal(r.count > 0, CELLS[k].fires);
         for (int t = 0; !CELLS[k].fires && t < 500; t++) near((double)r.out.data[t], expected, 2e-4, "rest");
@@ -442,7 +442,7 @@ static void event_ramps(void **state)
             double threshold = down ? 16 : 8;
             slope = 2;
             convis_model *m = alone("event_camera", 0.01, set);
-            must(c, convis_past(m, down ? 3000 : 10));
+            must(c, convis_baseline(m, down ? 3000 : 10));
             run r = run_model(m, down ? fall : rise, 100, 1, 9);
             int shown = polarity == 0 || (polarity > 0) != down;
             for (int64_t i = 0; i < 9; i++) {
@@ -468,7 +468,7 @@ static void event_refractory(void **state)
         setting set[] = { { "mode", 0 }, { "on", 4 }, { "refractory", TIMES[k] }, { NULL, 0 } };
         slope = 1;
         convis_model *m = alone("event_camera", 0.01, set);
-        must(c, convis_past(m, 10));
+        must(c, convis_baseline(m, 10));
         run r = run_model(m, rise, 300, 1, 5);
         int64_t next[5] = { 0 };
         for (int64_t s = 0; s < r.count; s++) {
@@ -494,7 +494,7 @@ static void event_contrast(void **state)
             setting set[] = { { "mode", mode }, { "on", mode ? 0.2 : 5 }, { "off", mode ? 0.15 : 5 }, { NULL, 0 } };
             scale = bright ? 8 : 1;
             convis_model *m = alone("event_camera", 0.01, set);
-            must(c, convis_past(m, scale*20));
+            must(c, convis_baseline(m, scale*20));
             run r = run_model(m, flicker, 200, 4, 4);
             for (int64_t k = 0; k < 200*16; k++) counts[bright] += fabs((double)r.out.data[k]);
             done(&r);
@@ -513,7 +513,7 @@ static void event_noise(void **state)
     slope = 0;
     scale = 1;
     convis_model *m = alone("event_camera", 0.01, mismatched);
-    must(c, convis_past(m, 0));
+    must(c, convis_baseline(m, 0));
     level = 1000;
     run r = run_model(m, constant, 1, 40, 50);
     double sum = 0, squares = 0;
@@ -529,7 +529,7 @@ static void event_noise(void **state)
     setting noisy[] = { { "sigma", 0.1 }, { "on", 0.2 }, { "off", 0.2 }, { NULL, 0 } };
     level = 50;
     m = alone("event_camera", 0.01, noisy);
-    must(c, convis_past(m, 50));
+    must(c, convis_baseline(m, 50));
     r = run_model(m, constant, 50, 40, 50);
     sum = squares = 0;
     for (int64_t k = 0; k < 2000; k++) { sum += (double)r.out.data[k]; squares += fabs((double)r.out.data[k]); }
@@ -546,9 +546,9 @@ static convis_tensor random_weights(convis_shape s) { return noise_movie(s, -1, 
 static convis_tensor gradient_of(convis_model *m, input *x, int T, int w, const char *want)
 {
     convis_tensor movie = movie_of(x, T, 1, w), weights = random_weights(movie.shape), d = noise_movie(movie.shape, 0, 0, 1);
-    must(c, convis_want(m, want));
-    must(c, convis_want(m, "input"));
-    must(c, convis_keep(m, "it"));
+    must(c, convis_require_gradient(m, want));
+    must(c, convis_require_gradient(m, "input"));
+    must(c, convis_probe(m, "it"));
     must(c, convis_plan(m, movie.shape));
     must(c, convis_run(m, movie));
     must(c, convis_vjp_from(m, "it", weights));
@@ -593,9 +593,9 @@ static void gradient_of_events(void **state)
     convis_model *m = alone("event_camera", 0.01, (setting[]){ { "mode", 0 }, { "on", 4 }, { "off", 4 }, { NULL, 0 } });
     scale = 1;
     convis_tensor movie = movie_of(flicker, 80, 1, 3), ones = noise_movie(movie.shape, 1, 1, 1), d = noise_movie(movie.shape, 0, 0, 1);
-    must(c, convis_want(m, "input"));
-    must(c, convis_want(m, "it"));
-    must(c, convis_keep(m, "it"));
+    must(c, convis_require_gradient(m, "input"));
+    must(c, convis_require_gradient(m, "it"));
+    must(c, convis_probe(m, "it"));
     must(c, convis_plan(m, movie.shape));
     must(c, convis_run(m, movie));
     must(c, convis_vjp_from(m, "it", ones));
@@ -642,7 +642,7 @@ static double loss_of(const char *type, const setting *set, const char *path, do
         must(c, convis_get(m, path, &value));
         must(c, convis_set(m, path, value + add));
     }
-    must(c, convis_keep(m, "it"));
+    must(c, convis_probe(m, "it"));
     must(c, convis_plan(m, movie.shape));
     must(c, convis_run(m, movie));
     must(c, convis_output(m, "it", &out));
@@ -664,7 +664,7 @@ static void gradient_of_potentials(void **state)
             convis_model *m = alone(CELLS[k].type, 1e-3, set);
             convis_tensor d = gradient_of(m, drive, T, W, "it"), movie = movie_of(drive, T, 1, W), weights = random_weights(movie.shape);
             convis_item p;
-            must(c, convis_vjp_past(m));
+            must(c, convis_vjp_baseline(m));
             for (int j = 0; convis_list(m, CONVIS_PARAMETER, j, &p); j++) {
                 double found, h = 1e-6*fmax(fabs(p.value), 1e-3);
                 if (!p.differentiable) continue;

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include "miser.h"
+#include "failing_allocator.h"
 
 static convis_context *c;
 static char folder[] = "/tmp/convis-sta-XXXXXX";
@@ -497,7 +497,7 @@ static void without_memory(void **state)
     put_npy("r.npy", 1, &n.frames, r);
     const convis_recording_options of_both = { .stimulus = "s.npy", .response = "r.npy", .dt = 0.01 };
     for (int k = 0; ; k++) {
-        miser m = { k, 0 };
+        failing_allocator m = { k, 0 };
         convis_allocator a = { obtain, release, &m };
         convis_context *own = NULL;
         convis_recording *of = NULL;

@@ -20,7 +20,7 @@ static double value_of(const subject *s, const char *name, double otherwise)
     return otherwise;
 }
 
-static convis_model *planned(const subject *s, double past, convis_shape shape)
+static convis_model *planned(const subject *s, double baseline, convis_shape shape)
 {
     convis_model *m;
     char path[96];
@@ -30,9 +30,9 @@ static convis_model *planned(const subject *s, double past, convis_shape shape)
         snprintf(path, sizeof path, "it.%s", p->name);
         must(c, convis_set(m, path, p->value));
     }
-    must(c, convis_past(m, past));
-    must(c, convis_keep(m, "it"));
-    if (s->extra) must(c, convis_keep(m, s->extra));
+    must(c, convis_baseline(m, baseline));
+    must(c, convis_probe(m, "it"));
+    if (s->extra) must(c, convis_probe(m, s->extra));
     must(c, convis_plan(m, shape));
     return m;
 }

@@ -180,7 +180,7 @@ static void the_chirp_is_badens(void **state)
 static void any_frame_can_be_first(void **state)
 {
     (void)state;
-    convis_stim_info kind;
+    convis_kind_info kind;
     unsigned char pgm[15 + 20*16] = "P5\n20 16\n255\n";
     FILE *file = fopen("photo.pgm", "wb");
     for (int k = 0; k < 20*16; k++) pgm[13 + k] = (unsigned char)(k*37);
@@ -277,8 +277,8 @@ static void a_still_eye_sees_the_photograph(void **state)
 static void tables_are_complete(void **state)
 {
     (void)state;
-    convis_stim_info kind;
-    convis_stim_param p, first;
+    convis_kind_info kind;
+    convis_kind_param p, first;
     int kinds = 0;
     for (; convis_stim_list(kinds, &kind); kinds++) {
         int n = 0, commons = 0;
@@ -289,7 +289,7 @@ static void tables_are_complete(void **state)
             commons += !strcmp(p.name, "duration") || !strcmp(p.name, "ppd") || !strcmp(p.name, "x");
             for (int k = 0; k < n; k++) { convis_stim_param_list(kind.name, k, &first);  assert_string_not_equal(first.name, p.name); }
         }
-        assert_true(n < CONVIS_SPEC_MAX);
+        assert_true(n < CONVIS_QUERY_MAX);
         assert_int_equal(commons, 3);
     }
     assert_int_equal(kinds, 11);

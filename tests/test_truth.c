@@ -103,8 +103,8 @@ static convis_model *cascade(const stage *stages, int count, double dt, int true
         must_set(m, name, "height", stages[k].size);
         must_set(m, name, "width", stages[k].size);
         snprintf(path, sizeof path, "%s.weights", name);
-        if (true_kernels) must(c, convis_set_kernel(m, path, stages[k].kernel));
-        else must(c, convis_want(m, name));
+        if (true_kernels) must(c, convis_set_initialiser(m, path, stages[k].kernel));
+        else must(c, convis_require_gradient(m, name));
         snprintf(name, sizeof name, "nonlinearity_%d", k);
         at = convis_add(m, type_named("softplus"), name, at);
         must_set(m, name, "gain", k == count - 1 ? 40 : 1);
@@ -212,7 +212,7 @@ static convis_model *retina(double *truth, int wanted)
     for (int k = 0; k < NUMBERS; k++) must(c, convis_get(m, RETINA[k].path, &truth[k]));
     for (int k = 0; k < wanted; k++) {
         must(c, convis_set(m, RETINA[k].path, truth[k]*RETINA[k].start));
-        must(c, convis_want(m, RETINA[k].path));
+        must(c, convis_require_gradient(m, RETINA[k].path));
     }
     return m;
 }

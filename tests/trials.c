@@ -200,7 +200,7 @@ convis_model *build(convis_context *c, const trial *q)
         if (!strncmp(p.path, "it.", 3) && !p.array && !p.text)
             must(c, convis_set(m, p.path, drawn(q->type->name, p.path + 3, &p, (uint64_t)q->variant)));
     if (need_of(q->type)->supply) need_of(q->type)->supply(m, "it", q->shape);
-    must(c, convis_past(m, need_of(q->type)->high/2));
+    must(c, convis_baseline(m, need_of(q->type)->high/2));
     return m;
 }
 
@@ -208,8 +208,8 @@ void keep(convis_model *m, const trial *q, int all)
 {
     convis_item item;
     convis_context *c = convis_model_context(m);
-    if (!all) must(c, convis_keep(m, q->setting == AMONG ? "after" : "it"));
-    for (int k = 0; all && convis_list(m, CONVIS_OUTPUT, k, &item); k++) must(c, convis_keep(m, item.path));
+    if (!all) must(c, convis_probe(m, q->setting == AMONG ? "after" : "it"));
+    for (int k = 0; all && convis_list(m, CONVIS_OUTPUT, k, &item); k++) must(c, convis_probe(m, item.path));
     must(c, convis_record_spikes(m, 1));
 }
 

@@ -51,8 +51,8 @@ def bounds(p):
 
 
 def inputs(layer):
-    most, fewest = layer["inputs"], layer["fewest"]
-    return "One input" if most == 1 else f"{most} inputs" if fewest == most else f"{fewest} to {most} inputs"
+    most, min_inputs = layer["inputs"], layer["min_inputs"]
+    return "One input" if most == 1 else f"{most} inputs" if min_inputs == most else f"{min_inputs} to {most} inputs"
 
 
 # What layers are for, in the words a reader would search. Those that are in no group are listed last.

@@ -6,7 +6,7 @@
  *      convis_context *c;  convis_open(&c, "auto");
  *      convis_recipe  *r;  convis_recipe_open(c, "retina", &r);
  *      convis_model   *m;  convis_recipe_build(r, 128, 128, &m);
- *      convis_keep(m, "ganglion_0");
+ *      convis_probe(m, "ganglion_0");
  *      convis_plan(m, convis_movie_shape(100, 128, 128));
  *      while (...) { convis_run(m, frames);  convis_output(m, "ganglion_0", &currents); ... }
  *
@@ -131,9 +131,9 @@ convis_context *convis_model_context(const convis_model *);
 const convis_layer_type *const *convis_layer_types(void);                 /* the built-in layers, NULL at the end */
 const convis_layer_type *convis_layer_type_named(const char *name);       /* one of them; NULL: there is none */
 
-/* convis_keep asks for a layer's output over the whole chunk ("opl", "bipolar.adaptation"); before convis_plan.
+/* convis_probe asks for a layer's output over the whole chunk ("opl", "bipolar.adaptation"); before convis_plan.
  * convis_plan infers shapes from one chunk of input, and allocates everything; convis_run never does. */
-convis_status convis_keep(convis_model *, const char *path);
+convis_status convis_probe(convis_model *, const char *path);
 convis_status convis_plan(convis_model *, convis_shape chunk);
 /* Once planned: how many frames one convis_run takes; as many as asked for, but fewer where gradients of so many do not fit into a
  * graphics card. And how many bytes of the card's memory the model has; 0 on a processor. */
@@ -147,9 +147,9 @@ convis_status convis_get(const convis_model *, const char *path, double *value);
 /* Array parameters (positions of cells, kernels): copied in; before convis_plan they may change size. */
 convis_status convis_set_array(convis_model *, const char *path, const double *values, int64_t count);
 convis_status convis_get_array(const convis_model *, const char *path, double *values, int64_t count);   /* all of them */
-/* An array by what it looks like, "gaussian?sigma=2" (convis_kernel_kind_list): filled in when its shape is known, at
+/* An array by what it looks like, "gaussian?sigma=2" (convis_initialiser_list): filled in when its shape is known, at
  * the latest by convis_plan. Faults in the text are found at once where the shape is known, else by convis_plan. */
-convis_status convis_set_kernel(convis_model *, const char *path, const char *kernel);
+convis_status convis_set_initialiser(convis_model *, const char *path, const char *kernel);
 /* Text parameters (formulas, names of presets); before convis_plan. */
 convis_status convis_set_text(convis_model *, const char *path, const char *text);
 const char   *convis_get_text(const convis_model *, const char *path);    /* an array's: its kernel; NULL for a number */
@@ -195,18 +195,18 @@ uint64_t      convis_seed_of(const convis_model *);                       /* con
 /* ---- Gradients. Exact, of any scalar that is a function of outputs: its gradient at them goes in, and gradients of
  * parameters, movie and initial state come out.
  *
- *      convis_want(m, "opl.center");  convis_want(m, "input");  convis_keep(m, "bipolar");  convis_plan(m, chunk);
+ *      convis_require_gradient(m, "opl.center");  convis_require_gradient(m, "input");  convis_probe(m, "bipolar");  convis_plan(m, chunk);
  *      convis_run(m, frames);  convis_output(m, "bipolar", &y);   ... d: dL/dy, shaped like y ...
  *      convis_vjp_from(m, "bipolar", d);  convis_vjp(m, &d_frames);  convis_grad(m, "opl.center.tau", &g, 1);
  *
  * A movie longer than a chunk: keep the state at each chunk's start (convis_state_get); once the last has run go back,
  * chunk by chunk from the last: state_put, run, vjp_from, vjp. What passes from a chunk to the one before it is carried
- * along, so the sum is exact whatever the chunks; convis_vjp_past at last follows the start's dependence on parameters.
+ * along, so the sum is exact whatever the chunks; convis_vjp_baseline at last follows the start's dependence on parameters.
  * In a model of which gradients were asked for, layers on which nothing kept depends stand still. */
 
 /* Ask for a gradient, before convis_plan: a parameter; a layer ("opl.center": all of its parameters) or several of one
  * beginning ("opl"); "*" (those of the model); or an input. */
-convis_status convis_want(convis_model *, const char *path);
+convis_status convis_require_gradient(convis_model *, const char *path);
 /* Add to L's gradient at an output over the last run; shaped like convis_output's, any strides. */
 convis_status convis_vjp_from(convis_model *, const char *path, convis_tensor d_out);
 /* Back through the last run, once. d_in: written where it is not NULL; shaped like the run's input ("input" must be wanted). */
@@ -214,17 +214,17 @@ convis_status convis_vjp(convis_model *, const convis_tensor *d_in);
 /* Before convis_vjp: where it writes the gradient at an input, by name; d is shaped like the run's frames of it. NULL: nowhere. */
 convis_status convis_vjp_input(convis_model *, const char *name, const convis_tensor *d);
 /* After the vjp of a run that began at the first frame. */
-convis_status convis_vjp_past(convis_model *);
+convis_status convis_vjp_baseline(convis_model *);
 /* What was collected since convis_grad_zero: of a scalar (count 1), an array, or a state (at the start of the last vjp's run). */
 convis_status convis_grad(const convis_model *, const char *path, double *values, int64_t count);
 convis_status convis_grad_zero(convis_model *);          /* and forget what the next vjp would be carried */
-convis_status convis_vjp_cut(convis_model *);            /* forget only that: truncation, or another movie */
+convis_status convis_vjp_truncate(convis_model *);            /* forget only that: truncation, or another movie */
 
 /* ---- State is explicit. ------------------------------------------------------------------------------ */
 
 /* Back to the first frame. `past` is the constant input assumed before it (luminance; 0 unless set). */
-convis_status convis_past (convis_model *, double past);
-convis_status convis_input_past(convis_model *, const char *name, double past);          /* any input's by name; 0 unless set */
+convis_status convis_baseline (convis_model *, double baseline);
+convis_status convis_input_baseline(convis_model *, const char *name, double baseline);          /* any input's by name; 0 unless set */
 convis_status convis_reset(convis_model *);
 /* At the first frame: as if the input's first frame had been shown for so many steps, nothing of which is kept; the next run begins at 0. */
 convis_status convis_settle(convis_model *, convis_tensor in, int64_t steps);
@@ -242,11 +242,11 @@ convis_status convis_state_load(convis_model *, const char *file);
 /* An array of any shape, the last size fastest. Who made it says how it is released (<convis/io.h>: convis_array_free). */
 typedef struct convis_array { double *data; int dims; int64_t dim[8]; } convis_array;
 
-typedef struct convis_unit  { int32_t id, layer; double x, y; } convis_unit;        /* degrees from the map's centre */
+typedef struct convis_cell  { int32_t id, layer; double x, y; } convis_cell;        /* degrees from the map's centre */
 typedef struct convis_spike { double time; int32_t unit, layer; } convis_spike;     /* seconds; unit is the unit's id */
 
 /* The cells of every spiking layer, in order of layer and place. Dense layers (a cell per pixel) list theirs too. */
-convis_status convis_units (const convis_model *, const convis_unit **, int64_t *count);   /* once planned */
+convis_status convis_cells (const convis_model *, const convis_cell **, int64_t *count);   /* once planned */
 /* Spikes of the last run, ordered by time, then unit. Ask for them by convis_record_spikes before convis_plan. */
 convis_status convis_record_spikes(convis_model *, int on);
 convis_status convis_spikes(const convis_model *, const convis_spike **, int64_t *count);
@@ -283,7 +283,7 @@ convis_status convis_recipe_get  (const convis_recipe *, const char *path, char 
 typedef struct convis_setting { char path[128]; char value[256]; const char *unit, *doc, *xml; } convis_setting;
 int           convis_recipe_list (const convis_recipe *, int index, convis_setting *);    /* 0 past the last */
 /* Replace the arrays of cells by these (copied); layer counts the spiking layers from 0. */
-convis_status convis_recipe_units(convis_recipe *, const convis_unit *, int64_t count);
+convis_status convis_recipe_cells(convis_recipe *, const convis_cell *, int64_t count);
 /* The model for movies of this size in pixels. Parameters, aliases, units and past are set; plan it next. */
 convis_status convis_recipe_build(convis_recipe *, int64_t width, int64_t height, convis_model **);
 /* .yaml: docs/models.md has the format; .xml: VirtualRetina's, for retinas. */
@@ -320,15 +320,15 @@ convis_status convis_model_attached(convis_context *, const char *file, const ch
                                     size_t *count);
 
 /* ---- Kernels -----------------------------------------------------------------------------------------
- * "KIND?key=value&key=value", for convis_set_kernel and model files: what kinds there are, and what each can be told. */
-typedef struct convis_stim_info { const char *name, *doc; } convis_stim_info;
-typedef struct convis_stim_param {
+ * "KIND?key=value&key=value", for convis_set_initialiser and model files: what kinds there are, and what each can be told. */
+typedef struct convis_kind_info { const char *name, *doc; } convis_kind_info;
+typedef struct convis_kind_param {
     const char *name, *unit, *doc;
     double value, min, max;          /* default and bounds */
     int whole, text;                 /* whole: only whole numbers; text: a path, not a number */
-} convis_stim_param;
-int convis_kernel_kind_list(int index, convis_stim_info *);                         /* 0 past the last */
-int convis_kernel_param_list(const char *kind, int index, convis_stim_param *);
+} convis_kind_param;
+int convis_initialiser_list(int index, convis_kind_info *);                         /* 0 past the last */
+int convis_initialiser_param_list(const char *kind, int index, convis_kind_param *);
 
 #pragma GCC visibility pop
 #ifdef __cplusplus

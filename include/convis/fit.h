@@ -3,7 +3,7 @@
  * Gradients themselves are in <convis/convis.h>. A fit in short:
  *
  *      convis_recording_open(c, &(convis_recording_options){ .stimulus = "movie.npy", .response = "rates.npy" }, &r);
- *      convis_want(m, "filter");                       a layer's parameters; before convis_plan
+ *      convis_require_gradient(m, "filter");                       a layer's parameters; before convis_plan
  *      convis_fit_options o = CONVIS_FIT_DEFAULTS;     o.optimizer.kind = "lbfgs"; o.output = "rectify"; ...
  *      convis_fit(m, r, &o, &report);                  plans the model, too
  */
@@ -110,7 +110,7 @@ convis_status convis_scores(convis_context *, const convis_score_options *, cons
 /* Of many units: prediction (frames, units), responses and mask (trials, frames, units), scores (units + 1, CONVIS_SCORES). The
  * last row is the mean over the units that have the score; its interval draws the same blocks for all of them. A unit of
  * which nothing was measured has no scores. */
-convis_status convis_scores_of_units(convis_context *, const convis_score_options *, const convis_real *prediction,
+convis_status convis_scores_of_cells(convis_context *, const convis_score_options *, const convis_real *prediction,
                                      const convis_real *responses, const convis_real *mask, int64_t trials, int64_t frames,
                                      int64_t units, convis_score *scores);
 
@@ -200,7 +200,7 @@ convis_status convis_regularizer_add(convis_context *, const convis_regularizer 
                                      double *value, double *gradient);
 
 /* ---- Fits ---------------------------------------------------------------------------------------------------
- * The wanted parameters (convis_want) of a model move until one of its outputs is like the response. An output has as many numbers
+ * The wanted parameters (convis_require_gradient) of a model move until one of its outputs is like the response. An output has as many numbers
  * a frame as the response has units, in their order. What is minimised is the loss, a mean over trials, plus the regularisers.
  *
  * `batch` optimisers take the whole training part as one piece: the gradient goes back through all of it, to the start and the
@@ -267,7 +267,7 @@ convis_status convis_predict(convis_model *, convis_recording *, const char *out
 /* ---- Dreams: the movie is optimised ---------------------------------------------------------------------------
  * towards a response (target), to the largest response of an output or one of its units (neither target nor other), or to the
  * largest difference of two models (other): so that the mean square of what differs, or the mean response, is extreme. */
-typedef struct convis_dream_options {
+typedef struct convis_synthesize_options {
     const char *output;              /* a path; NULL: the last layer. The same in both models */
     int64_t unit;                    /* one number of the output's frame, in the order (C, Y, X); -1: all */
     const convis_real *target;       /* (frames, numbers of the output's frame) */
@@ -285,17 +285,17 @@ typedef struct convis_dream_options {
     void   *user;
     const convis_given *given;       /* what the model, or both, takes beside the movie; it stays as it is */
     int     given_count;
-} convis_dream_options;
-#define CONVIS_DREAM_DEFAULTS { .unit = -1, .high = 1, .iterations = 100 }
-typedef struct convis_dream_report {
+} convis_synthesize_options;
+#define CONVIS_SYNTHESIZE_DEFAULTS { .unit = -1, .high = 1, .iterations = 100 }
+typedef struct convis_synthesize_report {
     double  before, after;           /* mean response, or mean squared difference, of the start and of the dream */
     int64_t iterations;
     convis_ended ended;
     double  seconds;
-} convis_dream_report;
+} convis_synthesize_report;
 /* movie: shape's (1, C, T, Y, X) as frames (T, C, Y, X): the start on entry, the best found on return, also when it fails. Models
  * that are not planned are planned for it; others must want "input" and keep the output. report may be NULL. */
-convis_status convis_dream(convis_model *, const convis_dream_options *, convis_shape, convis_real *movie, convis_dream_report *);
+convis_status convis_synthesize(convis_model *, const convis_synthesize_options *, convis_shape, convis_real *movie, convis_synthesize_report *);
 
 /* ---- Gradient checks ------------------------------------------------------------------------------------------
  * Every wanted parameter, "input", what is given beside it, and the initial states against central differences of L, a random weighting of an output over

@@ -63,10 +63,10 @@ void          convis_movie_close(convis_movie **);
 convis_status convis_array_read(convis_context *, const char *name, convis_array *);   /* .npy .npz .h5 .inr */
 void          convis_array_free(convis_array *);
 
-/* Lines "layer unit x_deg y_deg ..." ('#' begins a comment). Units in file order; free with convis_units_free. */
-convis_status convis_units_read(convis_context *, const char *file, convis_unit **, int64_t *count);
-convis_status convis_units_write(convis_context *, const char *file, const convis_unit *, int64_t count);
-void          convis_units_free(convis_unit **);
+/* Lines "layer unit x_deg y_deg ..." ('#' begins a comment). Units in file order; free with convis_cells_free. */
+convis_status convis_cells_read(convis_context *, const char *file, convis_cell **, int64_t *count);
+convis_status convis_cells_write(convis_context *, const char *file, const convis_cell *, int64_t count);
+void          convis_cells_free(convis_cell **);
 /* .spk (VirtualRetina "unit time"), .csv ("unit,time,layer"), .npy, .npz, .h5 as convis writes them, in order of time. */
 convis_status convis_spikes_read(convis_context *, const char *file, convis_spike **, int64_t *count);
 void          convis_spikes_free(convis_spike **);
@@ -83,7 +83,7 @@ typedef struct convis_provenance {   /* what a .h5 keeps so that a result can be
 } convis_provenance;
 
 typedef struct convis_spike_writer convis_spike_writer;
-convis_status convis_spike_writer_open (convis_context *, const char *file, const convis_unit *, int64_t units,
+convis_status convis_spike_writer_open (convis_context *, const char *file, const convis_cell *, int64_t units,
                                         const convis_provenance *, convis_spike_writer **);
 convis_status convis_spike_writer_write(convis_spike_writer *, const convis_spike *, int64_t count);
 /* seconds: the recording's length. Renames into place; on an earlier failure, or keep = 0, leaves nothing. */
@@ -107,7 +107,7 @@ typedef struct convis_plot_options {
     const char *kind;        /* "raster", "maps", "traces", "mosaic", "kernel", "tuning" ...; NULL: what suits the file */
     double      from, to;    /* seconds; to = 0: the end */
     const char *title;       /* NULL: none */
-    const char *pixels;      /* traces: "x,y x,y ..."; NULL: the centre and the liveliest */
+    const char *pixels;      /* traces: "x,y x,y ..."; NULL: the centre and the most_active */
     const char *name;        /* data set in .h5 or .npz; NULL: the first that fits */
     double      dt;          /* seconds per frame where the file does not say */
     int         width, height, keep_script;
@@ -145,7 +145,7 @@ typedef struct convis_reconstruction_options {
 /* Gets frame 0, 1, ... (y, x), in order; what it returns other than CONVIS_OK ends the reconstruction. */
 typedef convis_status (*convis_frame_sink)(void *user, const convis_real *frame, int64_t index);
 
-convis_status convis_reconstruction_open (convis_context *, const convis_unit *, int64_t units,
+convis_status convis_reconstruction_open (convis_context *, const convis_cell *, int64_t units,
                                           const convis_reconstruction_options *, convis_frame_sink, void *user,
                                           convis_reconstruction **);
 void          convis_reconstruction_size (const convis_reconstruction *, int64_t *width, int64_t *height);
@@ -156,8 +156,8 @@ convis_status convis_reconstruction_close(convis_reconstruction **, double secon
 
 /* ---- Stimuli -----------------------------------------------------------------------------------------
  * "stim:KIND?key=value&key=value": what kinds there are, and what each can be told. */
-int convis_stim_list(int index, convis_stim_info *);                                /* 0 past the last */
-int convis_stim_param_list(const char *kind, int index, convis_stim_param *);
+int convis_stim_list(int index, convis_kind_info *);                                /* 0 past the last */
+int convis_stim_param_list(const char *kind, int index, convis_kind_param *);
 
 #pragma GCC visibility pop
 #ifdef __cplusplus

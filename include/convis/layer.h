@@ -65,7 +65,7 @@ struct convis_pass {
     /* plan() may change these from their defaults: out like the first input; further outputs, states and tape like out. */
     convis_shape out_shape, extra_shape[CONVIS_MAX_OUTPUTS], state_shape[CONVIS_MAX_STATES], tape_shape[CONVIS_MAX_TAPE];
     int    *history;                             /* frames of its past that lie before frame 0 of in[j] (and d_in[j]); 0 unless set */
-    int     frames_wanted;                       /* passes of so many frames suit the layer; 0: what the cache likes */
+    int     preferred_frames;                       /* passes of so many frames suit the layer; 0: what the cache likes */
     int64_t work_items;                          /* about so many keep the device busy; for dividing sums, never of threads */
     int64_t sums[CONVIS_MAX_PARAMS];             /* elements of d_array[k], for a scalar, or where gather() says what they mean */
     convis_shape array_shape[CONVIS_MAX_PARAMS]; /* of array parameters as (out, in, T, Y, X); unset: any length will do */
@@ -122,13 +122,13 @@ struct convis_layer_type {
     const convis_field *params, *states;
     const convis_field *outputs;                 /* further outputs ("bipolar.adaptation"), or NULL */
     int inputs, tape;                            /* tape: maps kept per frame for the way back */
-    int fewest;                                  /* inputs that must be there (kernels get NULL for the others); 0: all */
+    int min_inputs;                                  /* inputs that must be there (kernels get NULL for the others); 0: all */
     const convis_layer_type *more;               /* what stands for this one where it has more than `inputs`; NULL: it has no more */
     const convis_kernels *const *kernels;        /* best instruction set first, NULL at the end */
     const char *const *source;                   /* the same kernels as text, for NVRTC and OpenCL */
     const char *pointwise;                       /* the kernel's name, or NULL for a neighbourhood layer */
     const char *adjoint;                         /* its way back */
-    int instant;                                 /* pointwise: the output at a place and time depends on the inputs there and then alone */
+    int memoryless;                                 /* pointwise: the output at a place and time depends on the inputs there and then alone */
 
     /* Shapes, sizes, and checks of parameters against each other. Optional. */
     convis_status (*plan)(convis_pass *);
@@ -136,10 +136,10 @@ struct convis_layer_type {
     convis_status (*prepare)(convis_pass *);
     /* The past: given the constant value x[j] each input always had, the starting value of each state, and the output
      * that followed from it (returned). NULL: states start as the table says and the output was 0. */
-    double (*past)(const convis_pass *, const double *x, double *state);
+    double (*baseline)(const convis_pass *, const double *x, double *state);
     /* Its way back: add what d_y and d_state say to d_x, d_param, d_array (NULL where unwanted). NULL: scalars and x by central
      * differences of past(), which must then read nothing but param and array. */
-    void (*past_vjp)(const convis_pass *, const double *x, double d_y, const double *d_state, double *d_x, double *d_param,
+    void (*baseline_vjp)(const convis_pass *, const double *x, double d_y, const double *d_state, double *d_x, double *d_param,
                      double *const *d_array);
     /* Neighbourhood layers. Run on every thread; cannot fail. */
     void (*forward)(convis_pass *);
@@ -156,11 +156,11 @@ struct convis_layer_type {
     convis_status (*fields)(convis_context *, const char *path, char *const *text, convis_field *rows, char (*names)[32], int room);
     /* Neighbourhood layers: forward and vjp hand what kernels see to kernels and convis_fetch, and follow no pointer to it, so that
      * they can run on a device. */
-    int anywhere;
+    int device_capable;
     /* Such layers: forward launches the same kernels, with the same numbers, whenever constants are the same and the pass has the same
      * addresses and frames; it fetches and gives nothing, and its kernels hear neither of `frame` nor of `key`. A device may then keep
      * the launches of one pass and replay them for another without calling forward. */
-    int replayable;
+    int capturable;
     /* Spiking layers: from the recorded tape and counts in `out`, append every spike of the pass by convis_emit. */
     void (*spikes)(convis_pass *, void *sink);
 };

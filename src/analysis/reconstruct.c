@@ -66,7 +66,7 @@ static int64_t draw_spot(const convis_reconstruction *r, const cell *c, double *
 
 /* ---- Opening ---- */
 
-static convis_status check(convis_context *c, const convis_unit *units, int64_t count, const convis_reconstruction_options *o)
+static convis_status check(convis_context *c, const convis_cell *units, int64_t count, const convis_reconstruction_options *o)
 {
     const struct { const char *name; double value; int zero; } NUMBERS[] = {
         { "ppd", o->ppd, 1 }, { "fps", o->fps, 0 }, { "from", o->from, 1 }, { "to", o->to, 1 }, { "tau", o->tau, 0 },
@@ -107,7 +107,7 @@ static double grid_spacing(const convis_reconstruction *r, const double *spacing
 
 /* Pixels and degrees: what is not given follows from the field that the cells and half their spacing fill. A grid shows
  * best with a pixel a cell. */
-static convis_status fit(convis_reconstruction *r, const convis_unit *units, const double *spacing)
+static convis_status fit(convis_reconstruction *r, const convis_cell *units, const double *spacing)
 {
     double x = 0, y = 0, grid = grid_spacing(r, spacing);
     for (int64_t u = 0; u < r->cells; u++) {
@@ -145,7 +145,7 @@ static int64_t pixel(const convis_reconstruction *r, double degrees, double exte
     return (int64_t)fmin(fmax(at, -0x1p30), 0x1p30);
 }
 
-static int is_within(const convis_reconstruction *r, const convis_unit *u)
+static int is_within(const convis_reconstruction *r, const convis_cell *u)
 {
     return fabs(u->x*r->ppd) < r->extent[0]/2 && fabs(u->y*r->ppd) < r->extent[1]/2;
 }
@@ -156,7 +156,7 @@ static int by_id(const void *a, const void *b)
     return (p->id > q->id) - (p->id < q->id);
 }
 
-static convis_status place_cells(convis_reconstruction *r, const convis_unit *units, const double *spacing)
+static convis_status place_cells(convis_reconstruction *r, const convis_cell *units, const double *spacing)
 {
     const convis_reconstruction_options *o = &r->o;
     for (int64_t u = 0; u < r->cells; u++) {
@@ -210,7 +210,7 @@ static void release(convis_reconstruction *r)
     convis_release(c, r);
 }
 
-convis_status convis_reconstruction_open(convis_context *c, const convis_unit *units, int64_t count,
+convis_status convis_reconstruction_open(convis_context *c, const convis_cell *units, int64_t count,
                                          const convis_reconstruction_options *options, convis_frame_sink sink, void *user,
                                          convis_reconstruction **reconstruction)
 {

@@ -321,7 +321,7 @@ static void finish_mean(mean *m, const convis_score_options *o, convis_score *sc
     interval(o, m->sample, score);
 }
 
-convis_status convis_scores_of_units(convis_context *c, const convis_score_options *o, const convis_real *prediction,
+convis_status convis_scores_of_cells(convis_context *c, const convis_score_options *o, const convis_real *prediction,
                                      const convis_real *responses, const convis_real *mask, int64_t trials, int64_t frames,
                                      int64_t units, convis_score *scores)
 {
@@ -362,7 +362,7 @@ convis_status convis_scores(convis_context *c, const convis_score_options *o, co
                             const convis_real *mask, int64_t trials, int64_t frames, convis_score scores[CONVIS_SCORES])
 {
     convis_score with_mean[2*CONVIS_SCORES];
-    convis_status status = convis_scores_of_units(c, o, prediction, responses, mask, trials, frames, 1, with_mean);
+    convis_status status = convis_scores_of_cells(c, o, prediction, responses, mask, trials, frames, 1, with_mean);
     if (!status) memcpy(scores, with_mean, CONVIS_SCORES*sizeof *scores);
     return status;
 }

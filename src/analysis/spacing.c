@@ -27,7 +27,7 @@ static int too_far(const place *p, const place *q, const double best[NEAREST])
     return q->layer != p->layer || (q->x - p->x)*(q->x - p->x) > best[NEAREST-1];
 }
 
-convis_status convis_unit_spacing(convis_context *c, const convis_unit *units, int64_t count, double *spacing)
+convis_status convis_unit_spacing(convis_context *c, const convis_cell *units, int64_t count, double *spacing)
 {
     if (!count) return CONVIS_OK;
     place *places = convis_obtain(c, (size_t)count*sizeof *places);

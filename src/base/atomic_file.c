@@ -34,7 +34,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static writing *being_written;
 static convis_shared *shared_files;
 
-static int is_direct(const convis_aside *a) { return !strcmp(a->path, a->temporary); }
+static int is_direct(const convis_atomic_file *a) { return !strcmp(a->path, a->temporary); }
 
 /* Devices and pipes are written as they are, and so is standard output even when it goes to a file. */
 static int is_special(const char *path)
@@ -66,12 +66,12 @@ static convis_status canonical(convis_context *c, const char *path, char to[PATH
 }
 
 /* A special file: temporary equals path, and nothing is renamed or removed. */
-convis_status convis_aside_open(convis_context *c, const char *path, convis_aside *a)
+convis_status convis_atomic_file_open(convis_context *c, const char *path, convis_atomic_file *a)
 {
     static unsigned counter;
     char full[PATH_MAX], temporary[PATH_MAX];
     struct stat s;
-    *a = (convis_aside){ c, NULL, NULL };
+    *a = (convis_atomic_file){ c, NULL, NULL };
     convis_status status = canonical(c, path, full);
     if (status) return status;
     int exists = !stat(full, &s);
@@ -96,7 +96,7 @@ convis_status convis_aside_open(convis_context *c, const char *path, convis_asid
     if (!a->temporary) {
         convis_release(c, a->path);
         convis_release(c, w);
-        *a = (convis_aside){ c, NULL, NULL };
+        *a = (convis_atomic_file){ c, NULL, NULL };
         return CONVIS_ENOMEM;
     }
     *w = (writing){ c, a->path, NULL };
@@ -108,11 +108,11 @@ convis_status convis_aside_open(convis_context *c, const char *path, convis_asid
     being_written = w;
     pthread_mutex_unlock(&lock);
     if (!taken) return CONVIS_OK;
-    convis_aside_abandon(a);
+    convis_atomic_file_abandon(a);
     return convis_fail(c, CONVIS_EINVAL, "%s: two outputs go to this file, expected a name for each", path);
 }
 
-static void forget(convis_aside *a)
+static void forget(convis_atomic_file *a)
 {
     writing *found = NULL;
     pthread_mutex_lock(&lock);
@@ -125,19 +125,19 @@ static void forget(convis_aside *a)
     a->path = a->temporary = NULL;
 }
 
-convis_status convis_aside_commit(convis_aside *a)
+convis_status convis_atomic_file_commit(convis_atomic_file *a)
 {
     if (!a->path) return CONVIS_OK;
     if (!is_direct(a) && rename(a->temporary, a->path)) {
         convis_fail(a->context, CONVIS_EIO, "%s: %s", a->path, strerror(errno));
-        convis_aside_abandon(a);
+        convis_atomic_file_abandon(a);
         return CONVIS_EIO;
     }
     forget(a);
     return CONVIS_OK;
 }
 
-void convis_aside_abandon(convis_aside *a)
+void convis_atomic_file_abandon(convis_atomic_file *a)
 {
     if (!a->path) return;
     if (!is_direct(a)) unlink(a->temporary);
@@ -149,10 +149,10 @@ void convis_aside_abandon(convis_aside *a)
 convis_status convis_out_open(convis_context *c, const char *path, int seek, convis_out *o)
 {
     *o = (convis_out){ .file = NULL };
-    o->status = convis_aside_open(c, path, &o->aside);
+    o->status = convis_atomic_file_open(c, path, &o->atomic);
     if (o->status) return o->status;
-    int direct = is_direct(&o->aside);
-    int handle = open(o->aside.temporary, direct ? O_WRONLY | O_APPEND | O_CLOEXEC : O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    int direct = is_direct(&o->atomic);
+    int handle = open(o->atomic.temporary, direct ? O_WRONLY | O_APPEND | O_CLOEXEC : O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     o->file = handle < 0 ? NULL : fdopen(handle, direct ? "wb" : "w+b");
     if (!o->file) {
         o->status = convis_fail(c, CONVIS_EIO, "%s: %s", path, strerror(errno));
@@ -179,16 +179,16 @@ convis_status convis_out_spill(convis_context *c, const char *path, convis_out *
         close(handle);
         return convis_fail(c, CONVIS_EIO, "%s: a temporary file beside it: %s", path, strerror(errno));
     }
-    o->aside = (convis_aside){ c, convis_copy_text(c, path), convis_copy_text(c, path) };
-    if (o->aside.path && o->aside.temporary) return CONVIS_OK;
+    o->atomic = (convis_atomic_file){ c, convis_copy_text(c, path), convis_copy_text(c, path) };
+    if (o->atomic.path && o->atomic.temporary) return CONVIS_OK;
     fclose(o->file);
-    forget(&o->aside);
+    forget(&o->atomic);
     return CONVIS_ENOMEM;
 }
 
 convis_status convis_out_check(convis_out *o, int good)
 {
-    if (!good && !o->status) o->status = convis_fail(o->aside.context, CONVIS_EIO, "%s: %s", o->aside.path, strerror(errno));
+    if (!good && !o->status) o->status = convis_fail(o->atomic.context, CONVIS_EIO, "%s: %s", o->atomic.path, strerror(errno));
     return o->status;
 }
 
@@ -202,13 +202,13 @@ convis_status convis_out_finish(convis_out *o, int keep)
     if (o->file) {
         /* A full disk may show only here, and a rename must not come before the data. */
         if (keep && !o->status) convis_out_check(o, !fflush(o->file));
-        if (keep && !o->status && !is_direct(&o->aside)) convis_out_check(o, !fsync(fileno(o->file)));
+        if (keep && !o->status && !is_direct(&o->atomic)) convis_out_check(o, !fsync(fileno(o->file)));
         int good = !fclose(o->file);
         if (keep) convis_out_check(o, good);
         o->file = NULL;
     }
-    if (!keep || o->status) convis_aside_abandon(&o->aside);
-    else o->status = convis_aside_commit(&o->aside);
+    if (!keep || o->status) convis_atomic_file_abandon(&o->atomic);
+    else o->status = convis_atomic_file_commit(&o->atomic);
     return o->status;
 }
 
@@ -222,16 +222,16 @@ convis_status convis_shared_join(convis_context *c, const char *path, convis_sha
     if (status) return status;
     pthread_mutex_lock(&lock);
     for (convis_shared *s = shared_files; s && !*shared; s = s->next)
-        if (s->context == c && !strcmp(s->aside.path, full)) { s->users++; *shared = s; }
+        if (s->context == c && !strcmp(s->atomic.path, full)) { s->users++; *shared = s; }
     pthread_mutex_unlock(&lock);
     if (*shared) return CONVIS_OK;
 
     convis_shared *s = convis_obtain(c, sizeof *s);
     if (!s) return CONVIS_ENOMEM;
-    status = convis_aside_open(c, path, &s->aside);
-    if (!status && is_direct(&s->aside)) {
+    status = convis_atomic_file_open(c, path, &s->atomic);
+    if (!status && is_direct(&s->atomic)) {
         status = convis_fail(c, CONVIS_EIO, "%s: a pipe or device, expected a file (or .csv or .spk, which need no second look)", path);
-        convis_aside_abandon(&s->aside);
+        convis_atomic_file_abandon(&s->atomic);
     }
     if (status) { convis_release(c, s); return status; }
     s->context = c;
@@ -259,15 +259,15 @@ convis_status convis_shared_end(convis_shared *s)
 {
     convis_status status = CONVIS_OK;
     if (!s->spoiled) {                                   /* a rename must not come before the data */
-        int handle = open(s->aside.temporary, O_RDONLY | O_CLOEXEC);
+        int handle = open(s->atomic.temporary, O_RDONLY | O_CLOEXEC);
         if (handle < 0 || fsync(handle)) {
-            status = convis_fail(s->context, CONVIS_EIO, "%s: %s", s->aside.path, strerror(errno));
+            status = convis_fail(s->context, CONVIS_EIO, "%s: %s", s->atomic.path, strerror(errno));
             s->spoiled = 1;
         }
         if (handle >= 0) close(handle);
     }
-    if (s->spoiled) convis_aside_abandon(&s->aside);
-    else status = convis_aside_commit(&s->aside);
+    if (s->spoiled) convis_atomic_file_abandon(&s->atomic);
+    else status = convis_atomic_file_commit(&s->atomic);
     convis_release(s->context, s);
     return status;
 }

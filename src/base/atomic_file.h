@@ -5,10 +5,10 @@
 #include <stdio.h>
 
 /* Writing aside: a temporary file in the same folder, renamed by commit; every writer uses it. */
-typedef struct convis_aside { convis_context *context; char *path, *temporary; } convis_aside;
-convis_status convis_aside_open  (convis_context *, const char *path, convis_aside *);   /* picks the temporary name */
-convis_status convis_aside_commit(convis_aside *);      /* fsync is the caller's; renames, frees */
-void          convis_aside_abandon(convis_aside *);     /* removes, frees */
+typedef struct convis_atomic_file { convis_context *context; char *path, *temporary; } convis_atomic_file;
+convis_status convis_atomic_file_open  (convis_context *, const char *path, convis_atomic_file *);   /* picks the temporary name */
+convis_status convis_atomic_file_commit(convis_atomic_file *);      /* fsync is the caller's; renames, frees */
+void          convis_atomic_file_abandon(convis_atomic_file *);     /* removes, frees */
 
 /* Open a regular file (or a pipe) to read. `expected` is what it should be ("a .npy array"); empty: may it be empty?
  * size: -1 for a pipe. */
@@ -16,7 +16,7 @@ convis_status convis_file_open(convis_context *, const char *path, const char *e
 
 /* A file written aside through stdio. The first failure sticks: later writes do nothing, finish removes the file. */
 typedef struct convis_out {
-    convis_aside  aside;
+    convis_atomic_file  atomic;
     FILE         *file;
     convis_status status;
 } convis_out;
@@ -30,7 +30,7 @@ convis_status convis_out_finish(convis_out *, int keep);         /* to disk and 
 typedef struct convis_shared convis_shared;
 struct convis_shared {
     convis_context *context;
-    convis_aside    aside;
+    convis_atomic_file    atomic;
     void           *content;
     int             users, spoiled;  /* spoiled: one of the writers failed or was told not to keep */
     convis_shared  *next;

@@ -10,14 +10,14 @@
 static locale_t c_locale;
 static void make_locale(void) { c_locale = newlocale(LC_NUMERIC_MASK, "C", (locale_t)0); }
 
-locale_t convis_text_locale(locale_t to)
+locale_t convis_lines_locale(locale_t to)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, make_locale);
     return uselocale(to ? to : c_locale);
 }
 
-static void begin(convis_context *c, const char *path, convis_text *t)
+static void begin(convis_context *c, const char *path, convis_lines *t)
 {
     t->context = c;
     t->path = path;
@@ -25,32 +25,32 @@ static void begin(convis_context *c, const char *path, convis_text *t)
     t->at = NULL;
 }
 
-convis_status convis_text_open(convis_context *c, const char *path, const char *expected, convis_text *t)
+convis_status convis_lines_open(convis_context *c, const char *path, const char *expected, convis_lines *t)
 {
     int64_t size;
     begin(c, path, t);
     convis_status status = convis_file_open(c, path, expected, 1, &t->file, &size);
-    if (!status) t->before = convis_text_locale((locale_t)0);
+    if (!status) t->before = convis_lines_locale((locale_t)0);
     return status;
 }
 
-convis_status convis_text_read(convis_context *c, const char *path, const char *text, convis_text *t)
+convis_status convis_lines_read(convis_context *c, const char *path, const char *text, convis_lines *t)
 {
     begin(c, path, t);
     /* fmemopen only reads in mode "r", and an empty text is none to some C libraries. */
     t->file = *text ? fmemopen((void *)(uintptr_t)text, strlen(text), "r") : fopen("/dev/null", "r");
     if (!t->file) return convis_fail(c, CONVIS_ENOMEM, "%s: out of memory", path);
-    t->before = convis_text_locale((locale_t)0);
+    t->before = convis_lines_locale((locale_t)0);
     return CONVIS_OK;
 }
 
-void convis_text_close(convis_text *t)
+void convis_lines_close(convis_lines *t)
 {
     fclose(t->file);
-    convis_text_locale(t->before);
+    convis_lines_locale(t->before);
 }
 
-int convis_text_line(convis_text *t)
+int convis_lines_line(convis_lines *t)
 {
     for (;;) {
         size_t length = 0;
@@ -79,7 +79,7 @@ int convis_text_line(convis_text *t)
     }
 }
 
-char *convis_text_word(convis_text *t, int comma)
+char *convis_lines_word(convis_lines *t, int comma)
 {
     const char *separators = comma ? "," : " \t\r";
     if (!t->at || !*t->at) return NULL;
@@ -95,13 +95,13 @@ char *convis_text_word(convis_text *t, int comma)
     return *word || comma ? word : NULL;
 }
 
-static convis_status wrong(convis_text *t, const char *word, const char *what, const char *expected)
+static convis_status wrong(convis_lines *t, const char *word, const char *what, const char *expected)
 {
     if (!word) return convis_fail(t->context, CONVIS_EFORMAT, "%s:%lld: the line ends, expected %s: %s", t->path, (long long)t->line, what, expected);
     return convis_fail(t->context, CONVIS_EFORMAT, "%s:%lld: %s: '%.40s', expected %s", t->path, (long long)t->line, what, word, expected);
 }
 
-convis_status convis_text_number(convis_text *t, const char *word, const char *what, double *value)
+convis_status convis_lines_number(convis_lines *t, const char *word, const char *what, double *value)
 {
     char *end;
     if (!word || !*word) return wrong(t, word, what, "a number");
@@ -109,7 +109,7 @@ convis_status convis_text_number(convis_text *t, const char *word, const char *w
     return *end || !isfinite(*value) ? wrong(t, word, what, "a number") : CONVIS_OK;
 }
 
-convis_status convis_text_integer(convis_text *t, const char *word, const char *what, int32_t *value)
+convis_status convis_lines_integer(convis_lines *t, const char *word, const char *what, int32_t *value)
 {
     char *end;
     if (!word || !*word) return wrong(t, word, what, "a whole number");
@@ -120,35 +120,35 @@ convis_status convis_text_integer(convis_text *t, const char *word, const char *
     return CONVIS_OK;
 }
 
-int convis_text_print(char to[CONVIS_TEXT_NUMBER], double value)
+int convis_lines_print(char to[CONVIS_LINES_NUMBER], double value)
 {
-    int length = snprintf(to, CONVIS_TEXT_NUMBER, "%.15g", value);
-    return strtod(to, NULL) == value ? length : snprintf(to, CONVIS_TEXT_NUMBER, "%.17g", value);
+    int length = snprintf(to, CONVIS_LINES_NUMBER, "%.15g", value);
+    return strtod(to, NULL) == value ? length : snprintf(to, CONVIS_LINES_NUMBER, "%.17g", value);
 }
 
 void convis_number_print(double value, char *text, size_t size)
 {
-    char number[CONVIS_TEXT_NUMBER];
-    locale_t before = convis_text_locale((locale_t)0);
-    convis_text_print(number, value);
-    convis_text_locale(before);
+    char number[CONVIS_LINES_NUMBER];
+    locale_t before = convis_lines_locale((locale_t)0);
+    convis_lines_print(number, value);
+    convis_lines_locale(before);
     snprintf(text, size, "%s", number);
 }
 
 /* ---- Texts in memory ---- */
 
-convis_status convis_text_begin(convis_context *c, convis_text_out *t)
+convis_status convis_lines_begin(convis_context *c, convis_lines_out *t)
 {
-    *t = (convis_text_out){ .context = c };
+    *t = (convis_lines_out){ .context = c };
     if (!(t->file = open_memstream(&t->stream, &t->size))) return convis_fail(c, CONVIS_ENOMEM, "out of memory");
-    t->before = convis_text_locale((locale_t)0);
+    t->before = convis_lines_locale((locale_t)0);
     return CONVIS_OK;
 }
 
-convis_status convis_text_end(convis_text_out *t, convis_status status, char **text)
+convis_status convis_lines_end(convis_lines_out *t, convis_status status, char **text)
 {
     const int lost = ferror(t->file), closed = !fclose(t->file);
-    convis_text_locale(t->before);
+    convis_lines_locale(t->before);
     *text = NULL;
     if (!status && (lost || !closed)) status = convis_fail(t->context, CONVIS_ENOMEM, "out of memory");
     if (!status && !(*text = convis_copy_text(t->context, t->stream))) status = CONVIS_ENOMEM;

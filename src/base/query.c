@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-const convis_field *convis_spec_field(const convis_field *own, const convis_field *common, int index)
+const convis_field *convis_query_field(const convis_field *own, const convis_field *common, int index)
 {
     for (const convis_field *f = own; f->name; f++) if (index-- == 0) return f;
     for (const convis_field *f = common; f->name; f++) {
@@ -17,14 +17,14 @@ const convis_field *convis_spec_field(const convis_field *own, const convis_fiel
     return NULL;
 }
 
-int convis_spec_find(const convis_spec *s, const char *name)
+int convis_query_find(const convis_query *s, const char *name)
 {
     const convis_field *f;
     for (int k = 0; (f = s->field(s->kind, k)); k++) if (!strcmp(f->name, name)) return k;
     return -1;
 }
 
-static convis_status unknown_key(const convis_spec *s, const char *key)
+static convis_status unknown_key(const convis_query *s, const char *key)
 {
     const convis_field *f;
     char quoted[64];
@@ -34,14 +34,14 @@ static convis_status unknown_key(const convis_spec *s, const char *key)
     return convis_fail(s->context, CONVIS_ENAME, "%s: it has no parameter '%s'%s", s->who, convis_quoted(quoted, key), hint.text);
 }
 
-static convis_status set_number(convis_spec *s, int k, const char *value)
+static convis_status set_number(convis_query *s, int k, const char *value)
 {
     const convis_field *f = s->field(s->kind, k);
     const char *space = *f->unit ? " " : "";
     char *end;
     double v = strtod(value, &end);
     int number = end != value && !*end && !isnan(v);
-    for (const convis_spec_word *w = s->words; !number && w && w->word; w++)
+    for (const convis_query_word *w = s->words; !number && w && w->word; w++)
         if (!strcmp(w->key, f->name) && !strcmp(w->word, value)) { v = w->value; number = 1; }
     if (!number) return convis_fail(s->context, CONVIS_EINVAL, "%s: %s is '%.40s', expected a number", s->who, f->name, value);
     if (v < f->min || v > f->max)
@@ -53,37 +53,37 @@ static convis_status set_number(convis_spec *s, int k, const char *value)
     return CONVIS_OK;
 }
 
-static int is_text_key(const convis_spec *s, const char *key)
+static int is_text_key(const convis_query *s, const char *key)
 {
     if (!s->text_key) return 0;
-    for (const convis_spec_word *a = s->aliases; a && a->word; a++)
+    for (const convis_query_word *a = s->aliases; a && a->word; a++)
         if (!strcmp(a->word, key) && !strcmp(a->key, s->text_key)) return 1;
     return !strcmp(key, s->text_key);
 }
 
-static convis_status set(convis_spec *s, const char *key, const char *value)
+static convis_status set(convis_query *s, const char *key, const char *value)
 {
     if (is_text_key(s, key)) {
         if (*s->text) return convis_fail(s->context, CONVIS_EINVAL, "%s: %s is given twice", s->who, key);
         *s->text = convis_copy_text(s->context, value);
         return *s->text ? CONVIS_OK : CONVIS_ENOMEM;
     }
-    int k = convis_spec_find(s, key);
-    for (const convis_spec_word *a = s->aliases; k < 0 && a && a->word; a++)
-        if (!strcmp(a->word, key)) k = convis_spec_find(s, a->key);
+    int k = convis_query_find(s, key);
+    for (const convis_query_word *a = s->aliases; k < 0 && a && a->word; a++)
+        if (!strcmp(a->word, key)) k = convis_query_find(s, a->key);
     if (k < 0) return unknown_key(s, key);
     if (s->given[k]) return convis_fail(s->context, CONVIS_EINVAL, "%s: %s is given twice", s->who, s->field(s->kind, k)->name);
     s->given[k] = 1;
     return set_number(s, k, value);
 }
 
-convis_status convis_spec_read(convis_spec *s, char *query)
+convis_status convis_query_read(convis_query *s, char *query)
 {
     const convis_field *f;
     convis_status status = CONVIS_OK;
     memset(s->given, 0, sizeof s->given);
     for (int k = 0; (f = s->field(s->kind, k)); k++) s->value[k] = f->value;
-    const locale_t before = convis_text_locale((locale_t)0);             /* numbers have a decimal point everywhere */
+    const locale_t before = convis_lines_locale((locale_t)0);             /* numbers have a decimal point everywhere */
     while (query && *query && !status) {
         char *pair = query, *equals;
         query = strchr(query, '&');
@@ -94,6 +94,6 @@ convis_status convis_spec_read(convis_spec *s, char *query)
         status = equals ? set(s, pair, equals + 1)
                : convis_fail(s->context, CONVIS_EINVAL, "%s: '%.40s', expected key=value", s->who, pair);
     }
-    convis_text_locale(before);
+    convis_lines_locale(before);
     return status;
 }

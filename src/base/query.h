@@ -1,28 +1,28 @@
 /* query.h - "KIND?key=value&key=value", by which stimuli and kernels are asked for: read against the tables of the kinds. */
-#ifndef CONVIS_SPEC_H
-#define CONVIS_SPEC_H
+#ifndef CONVIS_QUERY_H
+#define CONVIS_QUERY_H
 #include <convis/layer.h>
 
-enum { CONVIS_SPEC_MAX = 24 };                           /* fields of a kind */
+enum { CONVIS_QUERY_MAX = 24 };                           /* fields of a kind */
 
 /* What people write for the longer name of a key (value unused), or for a number where a word says more. NULL ends a list. */
-typedef struct convis_spec_word { const char *word, *key; double value; } convis_spec_word;
+typedef struct convis_query_word { const char *word, *key; double value; } convis_query_word;
 
-typedef struct convis_spec {
+typedef struct convis_query {
     convis_context *context;
     const char *who;                                     /* begins the sentences: "stim:grating" */
     const void *kind;
     const convis_field *(*field)(const void *kind, int index);   /* NULL past the last */
     const char *text_key;                                /* the key whose value is no number; NULL: there is none */
-    const convis_spec_word *aliases, *words;             /* or NULL */
+    const convis_query_word *aliases, *words;             /* or NULL */
     double *value;                                       /* by the field's index */
     char  **text;                                        /* obtained; the caller's to release, even after a failure */
-    unsigned char given[CONVIS_SPEC_MAX];
-} convis_spec;
+    unsigned char given[CONVIS_QUERY_MAX];
+} convis_query;
 
 /* Defaults, and then the pairs of `query`, which is cut up in place; NULL: there are none. */
-convis_status convis_spec_read(convis_spec *, char *query);
-int convis_spec_find(const convis_spec *, const char *name);     /* the field's index; -1: there is none */
+convis_status convis_query_read(convis_query *, char *query);
+int convis_query_find(const convis_query *, const char *name);     /* the field's index; -1: there is none */
 /* The index-th of two tables, where own fields hide common ones of the same name. NULL past the last. */
-const convis_field *convis_spec_field(const convis_field *own, const convis_field *common, int index);
+const convis_field *convis_query_field(const convis_field *own, const convis_field *common, int index);
 #endif

@@ -2,9 +2,9 @@
 #include "model.h"
 #include <string.h>
 
-convis_status convis_model_units(convis_model *m, const convis_unit *units, int64_t count)
+convis_status convis_model_cells(convis_model *m, const convis_cell *units, int64_t count)
 {
-    convis_unit *copy = convis_obtain(m->context, (size_t)(count + 1)*sizeof *copy);
+    convis_cell *copy = convis_obtain(m->context, (size_t)(count + 1)*sizeof *copy);
     if (!copy) return CONVIS_ENOMEM;
     if (count) memcpy(copy, units, (size_t)count*sizeof *copy);
     convis_release(m->context, m->units);
@@ -18,15 +18,15 @@ convis_status convis_model_units(convis_model *m, const convis_unit *units, int6
 static int64_t cells_of(const model_layer *l, int64_t batch) { return convis_is_spiking(l) ? l->out.n/batch : 0; }
 
 /* Those of a layer of which nobody said where its cells lie: numbered as they lie, at their pixel's place. */
-static void place_layer(const model_layer *l, int64_t count, int32_t layer, int32_t first_id, convis_unit *units)
+static void place_layer(const model_layer *l, int64_t count, int32_t layer, int32_t first_id, convis_cell *units)
 {
     const int64_t w = l->out.shape.dim[CONVIS_X], h = l->out.shape.dim[CONVIS_Y];
     for (int64_t i = 0; i < count; i++)
-        units[i] = (convis_unit){ first_id + (int32_t)i, layer, (double)(i%w) - (double)(w - 1)/2, (double)(i/w%h) - (double)(h - 1)/2 };
+        units[i] = (convis_cell){ first_id + (int32_t)i, layer, (double)(i%w) - (double)(w - 1)/2, (double)(i/w%h) - (double)(h - 1)/2 };
 }
 
 /* The cells for one movie, in order of layers. */
-static convis_status place_one(const convis_model *m, int64_t batch, int32_t id, int64_t total, convis_unit *units)
+static convis_status place_one(const convis_model *m, int64_t batch, int32_t id, int64_t total, convis_cell *units)
 {
     int64_t placed = 0, given = 0;
     int32_t spiking = 0;
@@ -51,7 +51,7 @@ static convis_status place_one(const convis_model *m, int64_t batch, int32_t id,
 }
 
 /* Each layer's cells once for each movie; those of the second are numbered after those of the first. */
-static void repeat(const convis_model *m, int64_t batch, int32_t numbers, const convis_unit *one, convis_unit *to)
+static void repeat(const convis_model *m, int64_t batch, int32_t numbers, const convis_cell *one, convis_cell *to)
 {
     for (int j = 0; j < m->count; j++) {
         const int64_t count = cells_of(&m->layers[j], batch);
@@ -65,7 +65,7 @@ static void repeat(const convis_model *m, int64_t batch, int32_t numbers, const 
 }
 
 /* Called when shapes are known. Where cells were given for some layers, as many as they have elements, others get one an element. */
-convis_status convis_place_units(convis_model *m)
+convis_status convis_place_cells(convis_model *m)
 {
     const int64_t batch = m->chunk.dim[CONVIS_B];
     int64_t total = 0, most = 0;
@@ -75,8 +75,8 @@ convis_status convis_place_units(convis_model *m)
     if (total > INT32_MAX || most + total > INT32_MAX/batch)
         return convis_fail(m->context, CONVIS_ESHAPE, "the spiking layers have %lld elements, expected at most %d", (long long)(batch*total),
                            INT32_MAX);
-    convis_unit *one = convis_obtain(m->context, (size_t)(total + 1)*sizeof *one);
-    convis_unit *all = one && batch > 1 ? convis_obtain(m->context, (size_t)(batch*total + 1)*sizeof *all) : one;
+    convis_cell *one = convis_obtain(m->context, (size_t)(total + 1)*sizeof *one);
+    convis_cell *all = one && batch > 1 ? convis_obtain(m->context, (size_t)(batch*total + 1)*sizeof *all) : one;
     convis_status status = all ? place_one(m, batch, (int32_t)most, total, one) : CONVIS_ENOMEM;
     for (int64_t k = 0; !status && k < total; k++) if (one[k].id >= most) most = (int64_t)one[k].id + 1;
     if (!status && batch > 1) repeat(m, batch, (int32_t)most, one, all);
@@ -88,7 +88,7 @@ convis_status convis_place_units(convis_model *m)
     return CONVIS_OK;
 }
 
-convis_status convis_units(const convis_model *m, const convis_unit **units, int64_t *count)
+convis_status convis_cells(const convis_model *m, const convis_cell **units, int64_t *count)
 {
     if (!m->planned) return convis_fail(m->context, CONVIS_ESTATE, "the cells are known once the model is planned");
     *units = m->units;

@@ -34,7 +34,7 @@ static int want_layers(convis_model *m, const char *name)
     return any;
 }
 
-convis_status convis_want(convis_model *m, const char *path)
+convis_status convis_require_gradient(convis_model *m, const char *path)
 {
     const char *member;
     int k;
@@ -56,7 +56,7 @@ convis_status convis_want(convis_model *m, const char *path)
 static convis_status not_recording(const convis_model *m)
 {
     if (m->planned && m->recording) return CONVIS_OK;
-    return convis_fail(m->context, CONVIS_ESTATE, "no gradient was asked for (convis_want before convis_plan)");
+    return convis_fail(m->context, CONVIS_ESTATE, "no gradient was asked for (convis_require_gradient before convis_plan)");
 }
 
 static convis_status not_recorded(const convis_model *m)
@@ -83,8 +83,8 @@ convis_status convis_vjp_from(convis_model *m, const char *path, convis_tensor d
                 path, (long long)d.shape.dim[0], (long long)d.shape.dim[1], (long long)d.shape.dim[2], (long long)d.shape.dim[3],
                 (long long)d.shape.dim[4], (long long)n[0], (long long)n[1], (long long)m->ran, (long long)n[3], (long long)n[4]);
     if (!d.data && m->ran) return convis_fail(m->context, CONVIS_EINVAL, "%s: a gradient without data", path);
-    if (!owner->needed || !b->kept)
-        return convis_fail(m->context, CONVIS_ESTATE, "%s: its output was not kept (convis_keep before convis_plan)", path);
+    if (!owner->needed || !b->probed)
+        return convis_fail(m->context, CONVIS_ESTATE, "%s: its output was not kept (convis_probe before convis_plan)", path);
     if (!b->active) return CONVIS_OK;                     /* nothing wanted lies before it */
     if (!b->from && !(b->from = convis_obtain(m->context, (size_t)(m->chunk.dim[CONVIS_T]*b->n)*sizeof *b->from))) return CONVIS_ENOMEM;
     convis_real *to = b->from;
@@ -268,7 +268,7 @@ static double start_value(const model_layer *l, const double *x, double d_y, con
 {
     double state[CONVIS_MAX_STATES];
     for (int k = 0; k < l->states; k++) state[k] = l->type->states[k].value;
-    double y = l->type->past(&l->pass, x, state), sum = d_y*y;
+    double y = l->type->baseline(&l->pass, x, state), sum = d_y*y;
     for (int k = 0; k < l->states; k++) sum += d_state[k]*state[k];
     return sum;
 }
@@ -286,7 +286,7 @@ static double difference(model_layer *l, const double *x, double d_y, const doub
 
 static double sum_of(const convis_model *m, const convis_real *v, int64_t n) { return convis_device_sum(m->device, v, n, m->spare); }
 
-convis_status convis_vjp_past(convis_model *m)
+convis_status convis_vjp_baseline(convis_model *m)
 {
     if (not_recording(m)) return CONVIS_ESTATE;
     double *d_y = convis_obtain(m->context, (size_t)(m->count + 1)*sizeof *d_y);
@@ -294,12 +294,12 @@ convis_status convis_vjp_past(convis_model *m)
     for (int j = m->count - 1; j >= 0; j--) {
         model_layer *l = &m->layers[j];
         double x[CONVIS_MAX_INPUTS], d_x[CONVIS_MAX_INPUTS] = { 0 }, d_state[CONVIS_MAX_STATES];
-        if (!l->out.active || !l->type->past) continue;
+        if (!l->out.active || !l->type->baseline) continue;
         if (!convis_is_fed_back(m, j)) d_y[j + 1] += sum_of(m, l->out.d, l->out.history*l->out.n);
         for (int k = 0; k < l->states; k++) d_state[k] = sum_of(m, l->pass.d_state[k], l->state_n[k]);
         for (int k = 0; k < l->inputs; k++)
-            x[k] = convis_edge_past(m, l, k);
-        if (l->type->past_vjp) l->type->past_vjp(&l->pass, x, d_y[j + 1], d_state, d_x, l->grad, l->grad_array);
+            x[k] = convis_edge_baseline(m, l, k);
+        if (l->type->baseline_vjp) l->type->baseline_vjp(&l->pass, x, d_y[j + 1], d_state, d_x, l->grad, l->grad_array);
         else {
             for (int k = 0; k < l->params; k++)
                 if (l->wanted >> k & 1 && !(l->fields[k].flags & CONVIS_ARRAY))
@@ -333,7 +333,7 @@ convis_status convis_grad(const convis_model *m, const char *path, double *value
     int k = l ? convis_find_row(l->fields, member) : -1, s = l ? convis_find_row(l->type->states, member) : -1;
     if (k < 0 && s < 0) return convis_fail(m->context, CONVIS_ENAME, "'%s': the model has no such parameter or state", path);
     if (!m->planned || !m->recording || (k >= 0 && !(l->wanted >> k & 1)))
-        return convis_fail(m->context, CONVIS_ESTATE, "%s: its gradient was not asked for (convis_want before convis_plan)", path);
+        return convis_fail(m->context, CONVIS_ESTATE, "%s: its gradient was not asked for (convis_require_gradient before convis_plan)", path);
     int64_t expected = k < 0 ? l->state_n[s] : l->fields[k].flags & CONVIS_ARRAY ? (int64_t)l->param[k] : 1;
     if (count != expected)
         return convis_fail(m->context, CONVIS_ESHAPE, "%s: room for %lld numbers, its gradient has %lld", path, (long long)count, (long long)expected);
@@ -346,7 +346,7 @@ convis_status convis_grad(const convis_model *m, const char *path, double *value
 
 static void clear(const convis_model *m, convis_real *v, int64_t n) { convis_rows_fill(m->device, v, (convis_rows){ 1, n, n }, 0); }
 
-convis_status convis_vjp_cut(convis_model *m)
+convis_status convis_vjp_truncate(convis_model *m)
 {
     if (not_recording(m)) return CONVIS_ESTATE;
     for (int j = 0; j < convis_buffer_count(m); j++) {
@@ -362,7 +362,7 @@ convis_status convis_vjp_cut(convis_model *m)
 
 convis_status convis_grad_zero(convis_model *m)
 {
-    convis_status status = convis_vjp_cut(m);
+    convis_status status = convis_vjp_truncate(m);
     for (int j = 0; !status && j < m->count; j++) {
         model_layer *l = &m->layers[j];
         for (int k = 0; k < l->params; k++) {

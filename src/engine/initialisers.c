@@ -33,8 +33,8 @@ typedef struct kernel {
     convis_context *context;
     const struct kind *kind;
     const char *who;                 /* "filter.weights: gaussian" */
-    double  value[CONVIS_SPEC_MAX];
-    unsigned char given[CONVIS_SPEC_MAX];
+    double  value[CONVIS_QUERY_MAX];
+    unsigned char given[CONVIS_QUERY_MAX];
     char   *text;
     convis_shape shape;
     double  dt, ppd, x, y;           /* ppd: 1 where sizes are in pixels; x, y: of the centre, in indices */
@@ -55,7 +55,7 @@ typedef struct kind {
 #define NORMALIZE(value) \
     { "normalize", "", value, 0, 2, CONVIS_WHOLE, "0: as it is; 1 or sum: to a sum of 1; 2 or norm: to squares that sum to 1" }
 #define IN_TIME \
-    { "tau", "s", 0, 0, 1e3, 0, "course in time: a cascade that peaks at tau; 0: the newest frame only" }, \
+    { "tau", "s", 0, 0, 1e3, 0, "time course: a low-pass cascade that peaks at tau; 0: the present frame only" }, \
     { "n", "", 0, 0, 32, CONVIS_WHOLE, "its order; 0: exponential" }
 #define IN_SPACE { "sigma", "pixels", 0, 0, 1e4, 0, "standard deviation of a Gaussian in space; 0: the centre only" }
 #define OF_GABOR \
@@ -72,18 +72,19 @@ static const convis_field gaussian_fields[] = {
 static const convis_field dog_fields[] = {
     { "sigma", "pixels", 1, 0, 1e4, 0, "of the centre, which sums to 1" },
     { "surround", "pixels", 3, 0, 1e4, 0, "standard deviation of the surround" },
-    { "weight", "", 0.9, -1e6, 1e6, 0, "to which the surround sums" }, IN_TIME, { .name = NULL } };
+    { "weight", "", 0.9, -1e6, 1e6, 0, "sum of the surround's weights" }, IN_TIME, { .name = NULL } };
 static const convis_field exponential_fields[] = {
-    { "tau", "s", 0.01, 0, 1e3, 0, "time constant; 0: the newest frame only" }, IN_SPACE, NORMALIZE(1), { .name = NULL } };
+    { "tau", "s", 0.01, 0, 1e3, 0, "time constant; 0: the present frame only" }, IN_SPACE, NORMALIZE(1), { .name = NULL } };
 static const convis_field cascade_fields[] = {
     { "tau", "s", 0.02, 0, 1e3, 0, "when it peaks (its time constant for n = 0)" },
     { "n", "", 3, 0, 32, CONVIS_WHOLE, "order: n + 1 low passes of tau/n" }, IN_SPACE, NORMALIZE(1), { .name = NULL } };
 static const convis_field biphasic_fields[] = {
     { "tau", "s", 0.04, 0, 1e3, 0, "when the first cascade peaks" },
     { "n", "", 8, 0, 32, CONVIS_WHOLE, "its order" },
-    { "tau2", "s", 0.06, 0, 1e3, 0, "when the one that is taken off peaks" },
+    { "tau2", "s", 0.06, 0, 1e3, 0, "when the subtracted cascade peaks" },
     { "n2", "", 9, 0, 32, CONVIS_WHOLE, "its order" },
-    { "weight", "", 0.9, -1e6, 1e6, 0, "of the one that is taken off; 1: constant light is not seen" }, IN_SPACE, { .name = NULL } };
+    { "weight", "", 0.9, -1e6, 1e6, 0,
+      "of the subtracted cascade; 1: no response to constant light" }, IN_SPACE, { .name = NULL } };
 static const convis_field gabor_fields[] = { OF_GABOR, IN_TIME, { .name = NULL } };
 static const convis_field moving_gabor_fields[] = {
     OF_GABOR,
@@ -102,25 +103,25 @@ static const convis_field no_fields[] = { { .name = NULL } };
 static const convis_field common[] = {
     NORMALIZE(0),
     { "gain", "", 1, -1e300, 1e300, 0, "factor, after everything else" },
-    { "flip", "", 0, 0, 1, CONVIS_WHOLE, "1: turned round in time and space, what convolution and correlation differ by" },
-    { "x", "pixels", 0, -1e4, 1e4, 0, "of the centre, rightwards" },
-    { "y", "pixels", 0, -1e4, 1e4, 0, "of the centre, downwards" },
+    { "flip", "", 0, 0, 1, CONVIS_WHOLE, "1: reversed in time and space: a convolution instead of a correlation" },
+    { "x", "pixels", 0, -1e4, 1e4, 0, "of the centre, to the right" },
+    { "y", "pixels", 0, -1e4, 1e4, 0, "of the centre, down" },
     { "ppd", "pixels/degree", 0, 0, 1e5, 0, "sizes are in degrees, with so many pixels each; 0: they are in pixels" },
     { .name = NULL } };
-static const convis_spec_word words[] = {
+static const convis_query_word words[] = {
     { "sum", "normalize", 1 }, { "norm", "normalize", 2 }, { "none", "normalize", 0 }, { NULL, NULL, 0 } };
-static const convis_spec_word aliases[] = {
+static const convis_query_word aliases[] = {
     { "tf", "temporal_frequency", 0 }, { "sf", "frequency", 0 }, { "direction", "orientation", 0 }, { "normalise", "normalize", 0 }, { "path", "name", 0 },
     { NULL, NULL, 0 } };
 
 static const convis_field *field_of(const void *of, int index)
 {
-    return convis_spec_field(((const kind *)of)->fields, common, index);
+    return convis_query_field(((const kind *)of)->fields, common, index);
 }
 
 static double get(const kernel *k, const char *name)
 {
-    const int at = convis_spec_find(&(convis_spec){ .kind = k->kind, .field = field_of }, name);
+    const int at = convis_query_find(&(convis_query){ .kind = k->kind, .field = field_of }, name);
     return at < 0 ? 0 : k->value[at];
 }
 
@@ -278,8 +279,8 @@ static convis_status text(kernel *k, int64_t o)
 static convis_status moving_gabor(kernel *k, double *values)
 {
     const int64_t *dim = k->shape.dim, plane = dim[CONVIS_Y]*dim[CONVIS_X], volume = dim[CONVIS_T]*plane;
-    const int at = convis_spec_find(&(convis_spec){ .kind = k->kind, .field = field_of }, "speed");
-    const int tf = convis_spec_find(&(convis_spec){ .kind = k->kind, .field = field_of }, "temporal_frequency");
+    const int at = convis_query_find(&(convis_query){ .kind = k->kind, .field = field_of }, "speed");
+    const int tf = convis_query_find(&(convis_query){ .kind = k->kind, .field = field_of }, "temporal_frequency");
     if (k->given[at] && k->given[tf])
         return convis_fail(k->context, CONVIS_EINVAL, "%s: both speed and temporal_frequency are given, expected one of them", k->who);
     const double frequency = k->given[at] ? get(k, "speed")*get(k, "frequency") : get(k, "temporal_frequency");
@@ -347,12 +348,12 @@ static convis_status file(kernel *k, double *values)
 
 static const kind kinds[] = {
     { "gaussian", "a Gaussian in space", gaussian_fields, NULL, NULL, gaussian, NULL },
-    { "difference_of_gaussians", "a Gaussian centre less a wider surround", dog_fields, NULL, NULL, dog, NULL },
+    { "difference_of_gaussians", "a Gaussian centre minus a wider surround", dog_fields, NULL, NULL, dog, NULL },
     { "gabor", "a grating under a Gaussian window", gabor_fields, NULL, NULL, gabor, NULL },
-    { "moving_gabor", "a gabor whose grating drifts while the frames go on", moving_gabor_fields, NULL, NULL, NULL, moving_gabor },
+    { "moving_gabor", "a Gabor whose grating drifts over the frames", moving_gabor_fields, NULL, NULL, NULL, moving_gabor },
     { "exponential", "an exponential decay in time", exponential_fields, NULL, NULL, gaussian, NULL },
     { "cascade", "a gamma function in time", cascade_fields, NULL, NULL, gaussian, NULL },
-    { "biphasic", "one cascade less another in time", biphasic_fields, NULL, NULL, biphasic, NULL },
+    { "biphasic", "a biphasic time course: one low-pass cascade minus another", biphasic_fields, NULL, NULL, biphasic, NULL },
     { "constant", "one number everywhere", constant_fields, NULL, NULL, NULL, constant },
     { "random", "normal numbers", random_fields, NULL, NULL, NULL, random_normal },
     { "text", "letters: 1 where there is ink, 0 elsewhere", text_fields,
@@ -380,9 +381,9 @@ static convis_status parse(kernel *k, const char *path, char *spec, char who[256
     k->kind = &kinds[index];
     convis_shorten(who, 256, "%s: %s", path, k->kind->name);
     k->who = who;
-    convis_spec s = { .context = k->context, .who = who, .kind = k->kind, .field = field_of, .text_key = k->kind->text, .aliases = aliases,
+    convis_query s = { .context = k->context, .who = who, .kind = k->kind, .field = field_of, .text_key = k->kind->text, .aliases = aliases,
                       .words = words, .value = k->value, .text = &k->text };
-    convis_status status = convis_spec_read(&s, query);
+    convis_status status = convis_query_read(&s, query);
     memcpy(k->given, s.given, sizeof k->given);
     if (status || !k->kind->text || (k->text && *k->text)) return status;
     return convis_fail(k->context, CONVIS_EINVAL, "%s: %s is missing, expected %s?%s=...", who, k->kind->text, k->kind->name,
@@ -438,7 +439,7 @@ static convis_status finish(const kernel *k, double *v, int64_t n)
     return CONVIS_OK;
 }
 
-convis_status convis_kernel_values(convis_context *c, const char *path, const char *spec, convis_shape shape, double dt, double *values)
+convis_status convis_initialiser_values(convis_context *c, const char *path, const char *spec, convis_shape shape, double dt, double *values)
 {
     char who[256];
     kernel k = { .context = c, .shape = shape, .dt = dt };
@@ -468,22 +469,22 @@ convis_status convis_kernel_values(convis_context *c, const char *path, const ch
 
 /* ---- For describe ---- */
 
-int convis_kernel_kind_list(int index, convis_stim_info *info)
+int convis_initialiser_list(int index, convis_kind_info *info)
 {
     return (info->name = kind_name(index, &info->doc)) != NULL;
 }
 
-int convis_kernel_param_list(const char *name, int index, convis_stim_param *param)
+int convis_initialiser_param_list(const char *name, int index, convis_kind_param *param)
 {
     for (int k = 0; k < KINDS; k++) {
         if (strcmp(kinds[k].name, name)) continue;
         if (kinds[k].text && index-- == 0) {
-            *param = (convis_stim_param){ kinds[k].text, "", kinds[k].text_doc, 0, 0, 0, 0, 1 };
+            *param = (convis_kind_param){ kinds[k].text, "", kinds[k].text_doc, 0, 0, 0, 0, 1 };
             return 1;
         }
-        const convis_field *f = index < 0 ? NULL : convis_spec_field(kinds[k].fields, common, index);
+        const convis_field *f = index < 0 ? NULL : convis_query_field(kinds[k].fields, common, index);
         if (!f) return 0;
-        *param = (convis_stim_param){ f->name, f->unit, f->doc, f->value, f->min, f->max, (f->flags & CONVIS_WHOLE) != 0, 0 };
+        *param = (convis_kind_param){ f->name, f->unit, f->doc, f->value, f->min, f->max, (f->flags & CONVIS_WHOLE) != 0, 0 };
         return 1;
     }
     return 0;

@@ -53,16 +53,16 @@ convis_status convis_name_input(convis_model *m, const char *name)
     return CONVIS_OK;
 }
 
-convis_status convis_input_past(convis_model *m, const char *name, double past)
+convis_status convis_input_baseline(convis_model *m, const char *name, double baseline)
 {
     model_input *i = look_up(m, name);
     if (!i) return CONVIS_ENAME;
-    if (!(past >= -1e30 && past <= 1e30)) return convis_fail(m->context, CONVIS_EINVAL, "%s: its past is %g, expected a finite number", name, past);
-    i->past = past;
+    if (!(baseline >= -1e30 && baseline <= 1e30)) return convis_fail(m->context, CONVIS_EINVAL, "%s: its baseline is %g, expected a finite number", name, baseline);
+    i->baseline = baseline;
     return CONVIS_OK;
 }
 
-convis_status convis_past(convis_model *m, double past) { return convis_input_past(m, "input", past); }
+convis_status convis_baseline(convis_model *m, double baseline) { return convis_input_baseline(m, "input", baseline); }
 
 /* ---- Frames ---- */
 
@@ -115,7 +115,7 @@ convis_status convis_take_inputs(convis_model *m, convis_tensor movie, int keep)
     for (int k = 0; k < m->input_count && !status; k++) {
         model_input *i = &m->inputs[k];
         i->in_order = lie_in_order(&i->frames, convis_slice(i->given, CONVIS_T, 0, frames));
-        const int direct = m->device->type->host_visible && i->in_order && !i->frames.history && !i->frames.kept;
+        const int direct = m->device->type->host_visible && i->in_order && !i->frames.history && !i->frames.probed;
         i->frames.direct = direct ? i->given.data : NULL;
     }
     return status;
@@ -136,7 +136,7 @@ static convis_status check_gradient(const convis_model *m, const model_input *i,
 {
     const buffer *b = &i->frames;
     if (!b->active)
-        return convis_fail(m->context, CONVIS_ESTATE, "%s: its gradient was not asked for (convis_want before convis_plan)", i->name);
+        return convis_fail(m->context, CONVIS_ESTATE, "%s: its gradient was not asked for (convis_require_gradient before convis_plan)", i->name);
     for (int k = 0; k < CONVIS_DIMS; k++)
         if (d->shape.dim[k] != (k == CONVIS_T ? m->ran : b->shape.dim[k]) || !d->data)
             return convis_fail(m->context, CONVIS_ESHAPE, "%s: room for its gradient of another shape than the last run's %lld frames", i->name,

@@ -193,7 +193,7 @@ static int replay(const model_layer *l, convis_pass *p)
 {
     struct convis_place *place = p->place;
     int met = 0;
-    if (!l->type->replayable || place->always_run || !place->device->type->record) return 0;
+    if (!l->type->capturable || place->always_run || !place->device->type->record) return 0;
     const pass_key key = key_of(p);
     capture *k = find_capture(place, &key, &met);
     if (!met) return 0;

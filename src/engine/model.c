@@ -120,10 +120,10 @@ convis_node convis_join(convis_model *m, const convis_layer_type *type, const ch
         return stick(m, CONVIS_EINVAL, "%s: its table has ABI %u, this library expects %d", name, type->abi, CONVIS_LAYER_ABI);
     if (!*name || strlen(name) >= NAME_SIZE)
         return stick(m, CONVIS_EINVAL, "'%s': a layer's name has 1 to %d characters", name, NAME_SIZE - 1);
-    const int fewest = type->fewest ? type->fewest : type->inputs, most = convis_most_inputs(type);
-    if (count > most || count < fewest)
-        return stick(m, CONVIS_ESHAPE, fewest < most ? "%s: %d inputs, %s expects %d to %d" : "%s: %d inputs, %s expects %d", name, count,
-                     type->name, fewest, most);
+    const int min_inputs = type->min_inputs ? type->min_inputs : type->inputs, most = convis_most_inputs(type);
+    if (count > most || count < min_inputs)
+        return stick(m, CONVIS_ESHAPE, min_inputs < most ? "%s: %d inputs, %s expects %d to %d" : "%s: %d inputs, %s expects %d", name, count,
+                     type->name, min_inputs, most);
     if (count > type->inputs) type = type->more;
     if (convis_has_layer(m, name)) return stick(m, CONVIS_ENAME, "%s: two layers have that name", name);
     for (int k = 0; k < m->input_count; k++)
@@ -198,7 +198,7 @@ static int list_input(const convis_model *m, int index, convis_item *item)
     const model_input *i = &m->inputs[index];
     snprintf(item->path, sizeof item->path, "%s", i->name);
     item->unit = item->doc = "";
-    item->value = i->past;
+    item->value = i->baseline;
     item->wanted = i->frames.active;
     item->shape = i->frames.shape;
     item->count = i->frames.n;

@@ -12,9 +12,9 @@ typedef struct buffer {
     convis_real *base;
     convis_shape shape;              /* of one frame */
     int64_t n;                       /* elements a frame */
-    int     history, kept, whole;    /* whole: base has room for a chunk, not only a sub-chunk */
+    int     history, probed, whole;    /* whole: base has room for a chunk, not only a sub-chunk */
     int     local, slot;             /* local: lives only in its segment's tiles; slot: its place there */
-    double  past;                    /* constant value before the first frame */
+    double  baseline;                    /* constant value before the first frame */
     int     active;                  /* its gradient is needed: */
     convis_real *d;                  /* of `history` frames of the past, then of one sub-chunk's */
     convis_real *before;             /* the `history` frames that lay before the last run's, which the way backward needs once more */
@@ -27,7 +27,7 @@ typedef struct buffer {
 typedef struct model_input {
     char    name[NAME_SIZE];
     buffer  frames;
-    double  past;                    /* what it was before the first frame */
+    double  baseline;                    /* what it was before the first frame */
     convis_tensor given;             /* for this run, ... */
     int     is_given;                /* ... if it is a further input: the next one */
     int     in_order;                /* they lie one after the other, as the model's own */
@@ -46,7 +46,7 @@ typedef struct model_layer {
     int     params, states, extras;  /* rows of the tables */
     double  param[CONVIS_MAX_PARAMS];
     double *array[CONVIS_MAX_PARAMS];
-    char   *text[CONVIS_MAX_PARAMS];         /* texts, and of arrays what they were made from (convis_set_kernel) */
+    char   *text[CONVIS_MAX_PARAMS];         /* texts, and of arrays what they were made from (convis_set_initialiser) */
     const convis_field *fields;      /* the parameters: the type's table, or `own`, where a text adds rows */
     convis_field *own;
     char  (*own_names)[32];
@@ -99,7 +99,7 @@ struct convis_model {
     convis_real *unwanted;           /* where adjoint kernels write the gradient of what nobody wants, after its history */
 
     int      record_spikes;
-    convis_unit *units;   int64_t unit_count;
+    convis_cell *units;   int64_t unit_count;
     int      units_given;            /* by a recipe; else every element of a spiking layer is a unit */
     convis_spike *spikes; int64_t spike_count, spike_room;
     int      spikes_lost;            /* of this run: there was no memory for some */
@@ -156,9 +156,9 @@ static inline int convis_is_feedback(const convis_model *m, const model_layer *l
     return l->in[input].from.id > l - m->layers;
 }
 /* The constant value that an input had before the first frame; 0 of what is fed back. */
-static inline double convis_edge_past(const convis_model *m, const model_layer *l, int input)
+static inline double convis_edge_baseline(const convis_model *m, const model_layer *l, int input)
 {
-    return convis_is_feedback(m, l, input) ? 0 : convis_source(m, l->in[input].from)->past;
+    return convis_is_feedback(m, l, input) ? 0 : convis_source(m, l->in[input].from)->baseline;
 }
 int convis_is_fed_back(const convis_model *, int layer);      /* to itself or an earlier one */
 /* Elements of pass.d_array[k]. */
@@ -169,7 +169,7 @@ convis_status convis_parameters_read(convis_model *, const char *file);     /* l
 convis_status convis_prepare(convis_model *);                 /* constants of every layer whose parameters changed */
 void convis_start(convis_model *);                            /* states and carried frames as before the first frame */
 /* Units of the model's spiking layers, in order (copied). Without it each element is a unit. */
-convis_status convis_model_units(convis_model *, const convis_unit *, int64_t count);
-convis_status convis_place_units(convis_model *);
+convis_status convis_model_cells(convis_model *, const convis_cell *, int64_t count);
+convis_status convis_place_cells(convis_model *);
 static inline int convis_is_spiking(const model_layer *l) { return l->type->spikes != NULL; }
 #endif

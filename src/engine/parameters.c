@@ -117,7 +117,7 @@ static convis_status keep_text(const convis_model *m, model_layer *l, int k, con
     return CONVIS_OK;
 }
 
-convis_status convis_set_kernel(convis_model *m, const char *path, const char *kernel)
+convis_status convis_set_initialiser(convis_model *m, const char *path, const char *kernel)
 {
     int k = 0;
     if (convis_refuse(m)) return m->status;
@@ -125,8 +125,8 @@ convis_status convis_set_kernel(convis_model *m, const char *path, const char *k
     if (!l) return CONVIS_ENAME;
     if (!(l->fields[k].flags & CONVIS_ARRAY)) return convis_fail(m->context, CONVIS_EINVAL, "%s: a number, not an array", path);
     if (!m->planned) {
-        convis_status kept = keep_text(m, l, k, kernel);
-        if (kept) return kept;
+        convis_status probed = keep_text(m, l, k, kernel);
+        if (probed) return probed;
         convis_release(m->context, l->array[k]);         /* values that stood there; convis_plan fills in the kernel's */
         l->array[k] = NULL;
         l->param[k] = 0;
@@ -135,7 +135,7 @@ convis_status convis_set_kernel(convis_model *m, const char *path, const char *k
     if (!l->pass.array_shape[k].dim[0]) return convis_fail(m->context, CONVIS_ENOTSUP, "%s: an array without a shape of its own", path);
     double *values = convis_obtain(m->context, (size_t)(l->param[k] + 1)*sizeof *values);
     if (!values) return CONVIS_ENOMEM;
-    convis_status status = convis_kernel_values(m->context, path, kernel, l->pass.array_shape[k], m->dt, values);
+    convis_status status = convis_initialiser_values(m->context, path, kernel, l->pass.array_shape[k], m->dt, values);
     if (!status) status = convis_set_array(m, path, values, (int64_t)l->param[k]);
     if (!status) status = keep_text(m, l, k, kernel);
     convis_release(m->context, values);
@@ -209,8 +209,8 @@ const char *convis_get_text(const convis_model *m, const char *path)
 
 static int write_number(FILE *f, const char *layer, const char *name, int64_t element, double value)
 {
-    char number[CONVIS_TEXT_NUMBER];
-    convis_text_print(number, value);
+    char number[CONVIS_LINES_NUMBER];
+    convis_lines_print(number, value);
     if (element < 0) return fprintf(f, "%s.%s %s\n", layer, name, number) > 0;
     return fprintf(f, "%s.%s[%lld] %s\n", layer, name, (long long)element, number) > 0;
 }
@@ -235,14 +235,14 @@ convis_status convis_parameters_save(const convis_model *m, const char *file)
     convis_out out;
     convis_status status = convis_out_open(m->context, file, 0, &out);
     if (status) return status;
-    locale_t before = convis_text_locale((locale_t)0);
+    locale_t before = convis_lines_locale((locale_t)0);
     convis_out_check(&out, write_all(m, out.file));
-    convis_text_locale(before);
+    convis_lines_locale(before);
     return convis_out_finish(&out, 1);
 }
 
 /* One line: is it right, and, if `apply`, done. */
-static convis_status read_number(convis_model *m, convis_text *t, const char *path, double value, int apply)
+static convis_status read_number(convis_model *m, convis_lines *t, const char *path, double value, int apply)
 {
     char name[NAME_SIZE + 64], *bracket, *end;
     int k = 0;
@@ -278,31 +278,31 @@ static convis_status read_number(convis_model *m, convis_text *t, const char *pa
     return status;
 }
 
-static convis_status read_all(convis_model *m, convis_text *t, int apply)
+static convis_status read_all(convis_model *m, convis_lines *t, int apply)
 {
     convis_status status = CONVIS_OK;
     int line;
-    while (!status && (line = convis_text_line(t)) != 0) {
+    while (!status && (line = convis_lines_line(t)) != 0) {
         if (line < 0) { status = CONVIS_EFORMAT; break; }
-        char *path = convis_text_word(t, 0), *number = convis_text_word(t, 0), *more = convis_text_word(t, 0);
+        char *path = convis_lines_word(t, 0), *number = convis_lines_word(t, 0), *more = convis_lines_word(t, 0);
         double value = 0;
         if (!path || !number || (more && *more != '#'))
             status = convis_fail(m->context, CONVIS_EFORMAT, "%s:%lld: expected a path and a number", t->path, (long long)t->line);
-        if (!status) status = convis_text_number(t, number, path, &value);
+        if (!status) status = convis_lines_number(t, number, path, &value);
         if (!status) status = read_number(m, t, path, value, apply);
     }
-    convis_text_close(t);
+    convis_lines_close(t);
     return status;
 }
 
 /* Twice over the lines, so that a fault in the last one changes nothing. text: the lines, or NULL to open the file `name`. */
 static convis_status load(convis_model *m, const char *name, const char *text)
 {
-    convis_text t;
+    convis_lines t;
     if (convis_refuse(m)) return m->status;
     convis_status status = CONVIS_OK;
     for (int apply = 0; !status && apply < 2; apply++) {
-        status = text ? convis_text_read(m->context, name, text, &t) : convis_text_open(m->context, name, "parameters", &t);
+        status = text ? convis_lines_read(m->context, name, text, &t) : convis_lines_open(m->context, name, "parameters", &t);
         if (!status) status = read_all(m, &t, apply);
     }
     return status;

@@ -34,7 +34,7 @@ static convis_status shape_arrays(convis_model *m, model_layer *l)
         if (!l->array[k]) return CONVIS_ENOMEM;
         l->param[k] = (double)count;
         if (l->text[k]) {
-            convis_status status = convis_kernel_values(m->context, path, l->text[k], s, m->dt, l->array[k]);
+            convis_status status = convis_initialiser_values(m->context, path, l->text[k], s, m->dt, l->array[k]);
             if (status) return status;
         } else if (l->type->initial) l->type->initial(&l->pass, k, l->array[k]);
         else for (int64_t i = 0; i < count; i++) l->array[k][i] = l->fields[k].value;
@@ -58,7 +58,7 @@ convis_status convis_plan_alike(convis_pass *p)
 
 static convis_status plan_layer(convis_model *m, model_layer *l)
 {
-    if (!m->device->type->host_visible && !l->type->pointwise && !l->type->anywhere)
+    if (!m->device->type->host_visible && !l->type->pointwise && !l->type->device_capable)
         return convis_fail(m->context, CONVIS_ENOTSUP, "%s: a %s cannot run on %s, only on processors", l->name, l->type->name,
                            m->device->name);
     convis_pass *p = &l->pass;
@@ -88,7 +88,7 @@ static convis_status plan_layer(convis_model *m, model_layer *l)
     for (int k = 0; k < l->params; k++) p->array_shape[k] = unset;
     for (int k = 0; k < CONVIS_MAX_PARAMS; k++) p->sums[k] = 0;
     for (int j = 0; j < CONVIS_MAX_INPUTS; j++) l->history[j] = 0;
-    p->frames_wanted = 0;
+    p->preferred_frames = 0;
     p->work_items = m->device->type->tiled ? 1 : WIDE_ITEMS;
     p->threads = m->threads;
     if (l->type->pointwise && convis_plan_alike(p)) return CONVIS_ESHAPE;
@@ -147,7 +147,7 @@ static int can_be_tiled(const convis_model *m, const segment *g)
         const model_layer *l = &m->layers[j];
         if (!l->type->pointwise) return 0;
         for (int k = 0; k < l->inputs; k++) if (l->pass.history[k] || (inside(g, l->in[k].from) && l->in[k].delay)) return 0;
-        for (int k = 0; k < l->extras; k++) if (l->extra[k].kept) return 0;
+        for (int k = 0; k < l->extras; k++) if (l->extra[k].probed) return 0;
     }
     return g->count > 1;
 }
@@ -155,7 +155,7 @@ static int can_be_tiled(const convis_model *m, const segment *g)
 static int needed_outside(const convis_model *m, const segment *g, int layer)
 {
     const model_layer *l = &m->layers[layer];
-    if (l->out.kept || l->out.history || l->recorded) return 1;
+    if (l->out.probed || l->out.history || l->recorded) return 1;
     for (int j = 0; j < m->count; j++)
         for (int k = 0; k < m->layers[j].inputs; k++)
             if (m->layers[j].in[k].from.id == layer + 1 && (j < g->first || j >= g->first + g->count)) return 1;
@@ -200,9 +200,9 @@ static void size_tiles(convis_model *m, segment *g)
 static void allocate_buffer(convis_model *m, buffer *b, convis_status *status)
 {
     /* Where memory is not ours, what is only kept leaves it after each sub-chunk; what the way backward needs stays. */
-    b->whole = b->kept && (m->recording || m->device->type->host_visible);
+    b->whole = b->probed && (m->recording || m->device->type->host_visible);
     b->base = convis_model_numbers(m, (b->history + (b->whole ? m->chunk.dim[CONVIS_T] : m->batch))*b->n, status);
-    if (m->recording && b->kept && b->history) b->before = convis_model_numbers(m, b->history*b->n, status);
+    if (m->recording && b->probed && b->history) b->before = convis_model_numbers(m, b->history*b->n, status);
     if (b->active) b->d = convis_model_numbers(m, (b->history + m->batch)*b->n, status);
 }
 
@@ -235,7 +235,7 @@ static convis_status allocate_frames(convis_model *m)
         model_layer *l = &m->layers[j];
         convis_pass *p = &l->pass;
         if (!l->out.local) allocate_buffer(m, &l->out, &status);
-        for (int k = 0; k < l->extras; k++) if (l->extra[k].kept) allocate_buffer(m, &l->extra[k], &status);
+        for (int k = 0; k < l->extras; k++) if (l->extra[k].probed) allocate_buffer(m, &l->extra[k], &status);
         for (int k = 0; k < l->states; k++) p->state[k] = convis_model_numbers(m, l->state_n[k], &status);
         for (int k = 0; l->recorded && k < l->type->tape; k++)
             p->tape[k] = convis_model_numbers(m, l->tape_n[k]*(l->out.active ? m->chunk.dim[CONVIS_T] : m->batch), &status);
@@ -306,9 +306,9 @@ static void find_needed(convis_model *m)
         changed = 0;
         for (int j = m->count - 1; j >= 0; j--) {
             model_layer *l = &m->layers[j];
-            int kept = l->out.kept || l->recorded;
-            for (int k = 0; k < l->extras; k++) kept |= l->extra[k].kept;
-            if (kept && !l->needed) l->needed = changed = 1;
+            int probed = l->out.probed || l->recorded;
+            for (int k = 0; k < l->extras; k++) probed |= l->extra[k].probed;
+            if (probed && !l->needed) l->needed = changed = 1;
             for (int k = 0; l->needed && k < l->inputs; k++)
                 if (l->in[k].from.id > 0 && !m->layers[l->in[k].from.id - 1].needed) m->layers[l->in[k].from.id - 1].needed = changed = 1;
         }
@@ -334,8 +334,8 @@ static convis_status activate(convis_model *m)
     for (int j = 0; j < m->count; j++) {
         model_layer *l = &m->layers[j];
         if (!l->out.active) continue;
-        l->out.kept = l->recorded = 1;
-        for (int k = 0; k < l->inputs; k++) convis_source(m, l->in[k].from)->kept = 1;
+        l->out.probed = l->recorded = 1;
+        for (int k = 0; k < l->inputs; k++) convis_source(m, l->in[k].from)->probed = 1;
     }
     return CONVIS_OK;
 }
@@ -353,7 +353,7 @@ static void choose_batch(convis_model *m)
     }
     if (m->device->type->tiled) m->batch = least(SUB_CHUNK_BYTES/(numbers*(int64_t)sizeof(convis_real)), LONGEST_SUB_CHUNK);
     else m->batch = most(least(WIDE_NUMBERS/largest, frames), LEAST_WIDE);
-    for (int j = 0; j < m->count; j++) m->batch = most(m->batch, m->layers[j].pass.frames_wanted);
+    for (int j = 0; j < m->count; j++) m->batch = most(m->batch, m->layers[j].pass.preferred_frames);
     m->batch = least(m->batch, frames);
     for (int j = 0; j < m->count; j++) {
         const model_layer *l = &m->layers[j];
@@ -391,7 +391,7 @@ static convis_status plan(convis_model *m)
     status = cut_segments(m);
     for (int s = 0; !status && s < m->segment_count; s++) size_tiles(m, &m->segments[s]);
     if (!status) status = allocate(m);
-    if (!status) status = convis_place_units(m);
+    if (!status) status = convis_place_cells(m);
     if (!status && m->record_spikes) status = reserve_spikes(m);
     return status;
 }
@@ -418,12 +418,12 @@ convis_status convis_plan(convis_model *m, convis_shape chunk)
 int64_t convis_chunk(const convis_model *m) { return m->planned ? m->chunk.dim[CONVIS_T] : 0; }
 int64_t convis_device_bytes(const convis_model *m) { return m->planned ? m->device_bytes : 0; }
 
-convis_status convis_keep(convis_model *m, const char *path)
+convis_status convis_probe(convis_model *m, const char *path)
 {
     if (convis_refuse(m)) return m->status;
     if (m->planned) return convis_fail(m->context, CONVIS_ESTATE, "%s: ask to keep it before the model is planned", path);
     buffer *b = convis_find_output(m, path, NULL);
     if (!b) return CONVIS_ENAME;
-    b->kept = 1;
+    b->probed = 1;
     return CONVIS_OK;
 }

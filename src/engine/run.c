@@ -33,7 +33,7 @@ static void run_kernel(const model_layer *l, const convis_pass *p, const convis_
 {
     void *v[2 + CONVIS_MAX_INPUTS + CONVIS_MAX_OUTPUTS + CONVIS_MAX_STATES + CONVIS_MAX_TAPE];
     convis_span span = convis_span_of(p, i0, i1, n, l->out.n);
-    if (l->type->instant && !p->place->device->type->tiled) {
+    if (l->type->memoryless && !p->place->device->type->tiled) {
         span.i1 = span.n = span.map_size = n*p->frames;
         span.nt = 1;
     }
@@ -253,7 +253,7 @@ convis_status convis_output(convis_model *m, const char *path, convis_tensor *ou
     convis_real *frames;
     buffer *b = convis_find_output(m, path, NULL);
     if (!b) return CONVIS_ENAME;
-    if (!m->planned || !b->kept) return convis_fail(m->context, CONVIS_ESTATE, "%s: its output was not kept (convis_keep before convis_plan)", path);
+    if (!m->planned || !b->probed) return convis_fail(m->context, CONVIS_ESTATE, "%s: its output was not kept (convis_probe before convis_plan)", path);
     convis_status status = convis_stage_fetch(m, b, &frames);
     if (!status) *out = convis_frames_view(b, frames, m->ran);
     return status;

@@ -19,7 +19,7 @@ void convis_emit(void *to, int64_t i, int t, double seconds)
         m->spikes = more;
         m->spike_room = room;
     }
-    const convis_unit *u = &m->units[s->first_unit + i];
+    const convis_cell *u = &m->units[s->first_unit + i];
     if (seconds > m->dt) seconds = m->dt;                 /* dt in single precision may be longer */
     m->spikes[m->spike_count++] = (convis_spike){ (double)(s->frame + t)*m->dt + seconds, u->id, u->layer };
 }

@@ -58,7 +58,7 @@ static void add_departure(convis_model *m, departure d, convis_status *status)
 
 static void add_probed(convis_model *m, buffer *b, convis_status *status)
 {
-    if (!b->kept || b->whole) return;
+    if (!b->probed || b->whole) return;
     b->host = obtain_here(m, m->chunk.dim[CONVIS_T]*b->n, status);
     add_departure(m, (departure){ .from = b, .to = b->host, .n = b->n }, status);
 }

@@ -27,8 +27,8 @@ int convis_is_fed_back(const convis_model *m, int layer)
 static void start_input(const convis_model *m, model_input *i)
 {
     buffer *b = &i->frames;
-    b->past = i->past;
-    if (b->base) fill(m, b->base, b->history*b->n, b->past);
+    b->baseline = i->baseline;
+    if (b->base) fill(m, b->base, b->history*b->n, b->baseline);
 }
 
 void convis_start(convis_model *m)
@@ -39,11 +39,11 @@ void convis_start(convis_model *m)
     for (int j = 0; j < m->count; j++) {
         model_layer *l = &m->layers[j];
         double x[CONVIS_MAX_INPUTS], state[CONVIS_MAX_STATES];
-        for (int k = 0; k < l->inputs; k++) x[k] = convis_edge_past(m, l, k);
+        for (int k = 0; k < l->inputs; k++) x[k] = convis_edge_baseline(m, l, k);
         for (int k = 0; k < l->states; k++) state[k] = l->type->states[k].value;
-        l->out.past = l->type->past ? l->type->past(&l->pass, x, state) : 0;
+        l->out.baseline = l->type->baseline ? l->type->baseline(&l->pass, x, state) : 0;
         for (int k = 0; k < l->states; k++) fill(m, l->pass.state[k], l->state_n[k], state[k]);
-        fill(m, l->out.base, l->out.history*l->out.n, convis_is_fed_back(m, j) ? 0 : l->out.past);
+        fill(m, l->out.base, l->out.history*l->out.n, convis_is_fed_back(m, j) ? 0 : l->out.baseline);
     }
 }
 

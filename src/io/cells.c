@@ -3,51 +3,51 @@
 #include "frames.h"
 #include "npy.h"
 
-convis_status convis_units_read(convis_context *c, const char *path, convis_unit **units, int64_t *count)
+convis_status convis_cells_read(convis_context *c, const char *path, convis_cell **units, int64_t *count)
 {
-    convis_text t;
-    convis_column list = { .size = sizeof(convis_unit) };
+    convis_lines t;
+    convis_column list = { .size = sizeof(convis_cell) };
     int got;
     *units = NULL;
     *count = 0;
-    convis_status status = convis_text_open(c, path, "lines 'layer unit x_deg y_deg'", &t);
+    convis_status status = convis_lines_open(c, path, "lines 'layer unit x_deg y_deg'", &t);
     if (status) return status;
-    while (!status && (got = convis_text_line(&t)) > 0) {
-        convis_unit *u = convis_column_add(c, &list);
-        status = u ? convis_text_integer(&t, convis_text_word(&t, 0), "layer", &u->layer) : CONVIS_ENOMEM;
-        if (!status) status = convis_text_integer(&t, convis_text_word(&t, 0), "unit", &u->id);
-        if (!status) status = convis_text_number(&t, convis_text_word(&t, 0), "x in degrees", &u->x);
-        if (!status) status = convis_text_number(&t, convis_text_word(&t, 0), "y in degrees", &u->y);
+    while (!status && (got = convis_lines_line(&t)) > 0) {
+        convis_cell *u = convis_column_add(c, &list);
+        status = u ? convis_lines_integer(&t, convis_lines_word(&t, 0), "layer", &u->layer) : CONVIS_ENOMEM;
+        if (!status) status = convis_lines_integer(&t, convis_lines_word(&t, 0), "unit", &u->id);
+        if (!status) status = convis_lines_number(&t, convis_lines_word(&t, 0), "x in degrees", &u->x);
+        if (!status) status = convis_lines_number(&t, convis_lines_word(&t, 0), "y in degrees", &u->y);
         if (!status && u->layer < 0)
             status = convis_fail(c, CONVIS_EFORMAT, "%s:%lld: layer %d, expected layers from 0 on", path, (long long)t.line, u->layer);
     }
     if (!status && got < 0) status = CONVIS_EFORMAT;
-    convis_text_close(&t);
+    convis_lines_close(&t);
     if (!status && !list.count) status = convis_fail(c, CONVIS_EFORMAT, "%s: no units, expected lines 'layer unit x_deg y_deg'", path);
     if (status) convis_disown(list.data);
     else *units = list.data, *count = list.count;
     return status;
 }
 
-convis_status convis_units_write(convis_context *c, const char *path, const convis_unit *units, int64_t count)
+convis_status convis_cells_write(convis_context *c, const char *path, const convis_cell *units, int64_t count)
 {
     convis_out out;
-    char x[CONVIS_TEXT_NUMBER], y[CONVIS_TEXT_NUMBER];
+    char x[CONVIS_LINES_NUMBER], y[CONVIS_LINES_NUMBER];
     convis_status status = convis_out_open(c, path, 0, &out);
     if (status) return status;
-    locale_t before = convis_text_locale((locale_t)0);
+    locale_t before = convis_lines_locale((locale_t)0);
     convis_out_check(&out, fprintf(out.file, "# layer unit x_deg y_deg\n") > 0);
     for (int64_t i = 0; i < count && !out.status; i++) {
-        convis_text_print(x, units[i].x);
-        convis_text_print(y, units[i].y);
+        convis_lines_print(x, units[i].x);
+        convis_lines_print(y, units[i].y);
         convis_out_check(&out, fprintf(out.file, "%d %d %s %s\n", units[i].layer, units[i].id, x, y) > 0);
     }
-    convis_text_locale(before);
+    convis_lines_locale(before);
     return convis_out_finish(&out, 1);
 }
 
 /* Four arrays of one length. */
-convis_status convis_units_kept(convis_context *c, const char *file, convis_unit **units, int64_t *count)
+convis_status convis_cells_recorded(convis_context *c, const char *file, convis_cell **units, int64_t *count)
 {
     static const char *const FIELDS[] = { "id", "layer", "x", "y" };
     const char *prefix = convis_has_extension(file, ".npz") ? "unit_"
@@ -70,17 +70,17 @@ convis_status convis_units_kept(convis_context *c, const char *file, convis_unit
     for (int64_t u = 0; !status && u < *count; u++) {
         const double id = array[0].data[u], layer = array[1].data[u];
         if (convis_is_whole(id) && convis_is_whole(layer))
-            (*units)[u] = (convis_unit){ (int32_t)id, (int32_t)layer, array[2].data[u], array[3].data[u] };
+            (*units)[u] = (convis_cell){ (int32_t)id, (int32_t)layer, array[2].data[u], array[3].data[u] };
         else status = convis_fail(c, CONVIS_EFORMAT, "%s: cell %lld is unit %g, layer %g, expected whole numbers", file, (long long)u, id,
                                   layer);
     }
     for (int k = 0; k < 4; k++) convis_array_free(array + k);
     if (!status) return CONVIS_OK;
-    convis_units_free(units);
+    convis_cells_free(units);
     return status == CONVIS_ENOMEM || status == CONVIS_EFORMAT ? status : CONVIS_ENAME;
 }
 
-void convis_units_free(convis_unit **units)
+void convis_cells_free(convis_cell **units)
 {
     if (!units) return;
     convis_disown(*units);

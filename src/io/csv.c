@@ -10,26 +10,26 @@ convis_status convis_csv_spikes_read(convis_context *c, const char *path, convis
     enum { UNIT, TIME, LAYER, COLUMNS };
     static const char *const NAMES[COLUMNS] = { "unit", "time", "layer" };
     int place[COLUMNS] = { -1, -1, -1 }, got;
-    convis_text t;
+    convis_lines t;
     char *word;
-    convis_status status = convis_text_open(c, path, "spikes as .csv", &t);
+    convis_status status = convis_lines_open(c, path, "spikes as .csv", &t);
     if (status) return status;
-    if ((got = convis_text_line(&t)) < 0) status = CONVIS_EFORMAT;
-    for (int column = 0; got > 0 && (word = convis_text_word(&t, 1)); column++)
+    if ((got = convis_lines_line(&t)) < 0) status = CONVIS_EFORMAT;
+    for (int column = 0; got > 0 && (word = convis_lines_word(&t, 1)); column++)
         for (int k = 0; k < COLUMNS; k++) if (!strcmp(word, NAMES[k])) place[k] = column;
     if (!status && (place[UNIT] < 0 || place[TIME] < 0))
         status = convis_fail(c, CONVIS_EFORMAT, "%s:1: the header has no 'unit' or no 'time', expected unit,time,layer", path);
-    while (!status && (got = convis_text_line(&t)) > 0) {
+    while (!status && (got = convis_lines_line(&t)) > 0) {
         const char *words[COLUMNS] = { NULL };
-        for (int column = 0; (word = convis_text_word(&t, 1)); column++)
+        for (int column = 0; (word = convis_lines_word(&t, 1)); column++)
             for (int k = 0; k < COLUMNS; k++) if (column == place[k]) words[k] = word;
         convis_spike *spike = convis_column_add(c, spikes);
-        status = spike ? convis_text_integer(&t, words[UNIT], "unit", &spike->unit) : CONVIS_ENOMEM;
-        if (!status) status = convis_text_number(&t, words[TIME], "time", &spike->time);
-        if (!status && place[LAYER] >= 0) status = convis_text_integer(&t, words[LAYER], "layer", &spike->layer);
+        status = spike ? convis_lines_integer(&t, words[UNIT], "unit", &spike->unit) : CONVIS_ENOMEM;
+        if (!status) status = convis_lines_number(&t, words[TIME], "time", &spike->time);
+        if (!status && place[LAYER] >= 0) status = convis_lines_integer(&t, words[LAYER], "layer", &spike->layer);
     }
     if (!status && got < 0) status = CONVIS_EFORMAT;
-    convis_text_close(&t);
+    convis_lines_close(&t);
     return status;
 }
 
@@ -40,13 +40,13 @@ typedef struct spike_sink { convis_spike_writer base; convis_out out; } spike_si
 static convis_status spike_write(convis_spike_writer *w, const convis_spike *spikes, int64_t count)
 {
     spike_sink *s = (spike_sink *)w;
-    char time[CONVIS_TEXT_NUMBER];
-    locale_t before = convis_text_locale((locale_t)0);
+    char time[CONVIS_LINES_NUMBER];
+    locale_t before = convis_lines_locale((locale_t)0);
     for (int64_t i = 0; i < count && !s->out.status; i++) {
-        convis_text_print(time, spikes[i].time);
+        convis_lines_print(time, spikes[i].time);
         convis_out_check(&s->out, fprintf(s->out.file, "%d,%s,%d\n", spikes[i].unit, time, spikes[i].layer) > 0);
     }
-    convis_text_locale(before);
+    convis_lines_locale(before);
     return s->out.status;
 }
 
@@ -59,7 +59,7 @@ static convis_status spike_finish(convis_spike_writer *w, double seconds, int ke
     return status;
 }
 
-convis_status convis_csv_spikes(convis_context *c, const char *path, const convis_unit *units, int64_t count,
+convis_status convis_csv_spikes(convis_context *c, const char *path, const convis_cell *units, int64_t count,
                                 const convis_provenance *provenance, convis_spike_writer **writer)
 {
     (void)units; (void)count; (void)provenance;
@@ -81,7 +81,7 @@ static convis_status map_write(convis_map_writer *w, convis_tensor frames)
 {
     map_sink *m = (map_sink *)w;
     const int64_t height = w->frame.dim[CONVIS_Y], width = w->frame.dim[CONVIS_X];
-    locale_t before = convis_text_locale((locale_t)0);
+    locale_t before = convis_lines_locale((locale_t)0);
     for (int64_t t = 0; t < frames.shape.dim[CONVIS_T] && !m->out.status; t++, m->frames++) {
         convis_plane(frames, 0, 0, t, m->plane);
         for (int64_t y = 0; y < height && !m->out.status; y++)
@@ -89,7 +89,7 @@ static convis_status map_write(convis_map_writer *w, convis_tensor frames)
                 convis_out_check(&m->out, fprintf(m->out.file, "%lld,%lld,%lld,%.9g\n", (long long)m->frames, (long long)y,
                                                   (long long)x, (double)m->plane[y*width + x]) > 0);
     }
-    convis_text_locale(before);
+    convis_lines_locale(before);
     return m->out.status;
 }
 

@@ -412,8 +412,8 @@ static convis_status result_check(convis_shared *s, int good)
 {
     result *r = s->content;
     int error = r->file < 0 ? 0 : convis_hdf5_error(r->file);
-    if (error) return convis_fail(s->context, CONVIS_EIO, "%s: %s", s->aside.path, strerror(error));
-    return good ? CONVIS_OK : wrong(s->context, CONVIS_EIO, s->aside.path, "writing");
+    if (error) return convis_fail(s->context, CONVIS_EIO, "%s: %s", s->atomic.path, strerror(error));
+    return good ? CONVIS_OK : wrong(s->context, CONVIS_EIO, s->atomic.path, "writing");
 }
 
 /* Join the file; the first creates it. Inside enter and leave, as all that follows. */
@@ -425,7 +425,7 @@ static convis_status result_join(convis_context *c, const char *path, const conv
     if (!s->content) {
         result *r = s->content = convis_obtain(c, sizeof *r);
         if (!r) return CONVIS_ENOMEM;                    /* result_leave copes with it */
-        r->file = convis_hdf5_create(s->aside.temporary);
+        r->file = convis_hdf5_create(s->atomic.temporary);
         if (r->file < 0) return wrong(c, CONVIS_EIO, path, "creating");
     }
     return result_check(s, ((result *)s->content)->file >= 0 && set_provenance(((result *)s->content)->file, p));
@@ -438,7 +438,7 @@ static convis_status result_leave(convis_shared *s, int keep)
     result *r = s->content;
     if (r && r->file >= 0 && !s->spoiled) status = result_check(s, H5Fflush(r->file, H5F_SCOPE_GLOBAL) >= 0);
     if (r && r->file >= 0 && H5Fclose(r->file) < 0 && !s->spoiled && !status)
-        status = wrong(s->context, CONVIS_EIO, s->aside.path, "closing");
+        status = wrong(s->context, CONVIS_EIO, s->atomic.path, "closing");
     if (status) s->spoiled = 1;
     convis_release(s->context, r);
     convis_status ended = convis_shared_end(s);
@@ -640,7 +640,7 @@ static convis_status spike_finish(convis_spike_writer *w, double seconds, int ke
 /* One column of the table of units: `from` is the field of the first. */
 static int write_units(hid_t file, const char *name, hid_t type, size_t size, const void *from, int64_t count, char *column)
 {
-    for (int64_t i = 0; i < count; i++) memcpy(column + (size_t)i*size, (const char *)from + (size_t)i*sizeof(convis_unit), size);
+    for (int64_t i = 0; i < count; i++) memcpy(column + (size_t)i*size, (const char *)from + (size_t)i*sizeof(convis_cell), size);
     const hsize_t chunk = SPIKES, rows = (hsize_t)count;
     hid_t set = create_growing(file, name, type, 1, &rows, &chunk, 0, 1);
     int good = set >= 0 && append_column(set, type, 0, rows, column);
@@ -648,7 +648,7 @@ static int write_units(hid_t file, const char *name, hid_t type, size_t size, co
     return good;
 }
 
-convis_status convis_hdf5_spikes(convis_context *c, const char *path, const convis_unit *units, int64_t count,
+convis_status convis_hdf5_spikes(convis_context *c, const char *path, const convis_cell *units, int64_t count,
                                  const convis_provenance *provenance, convis_spike_writer **writer)
 {
     const hsize_t chunk = SPIKES, none = 0;
@@ -663,7 +663,7 @@ convis_status convis_hdf5_spikes(convis_context *c, const char *path, const conv
     hid_t file = status ? -1 : ((result *)s->shared->content)->file;
     if (!status && H5Lexists(file, "spikes", H5P_DEFAULT) > 0)
         status = convis_fail(c, CONVIS_EINVAL, "%s: two outputs of spikes go to this file, expected one", path);
-    const convis_unit nobody = { 0 }, *u = count ? units : &nobody;
+    const convis_cell nobody = { 0 }, *u = count ? units : &nobody;
     if (!status)
         status = result_check(s->shared, (s->unit = create_growing(file, "spikes/unit", H5T_NATIVE_INT32, 1, &none, &chunk, 0, 1)) >= 0
                     && (s->time = create_growing(file, "spikes/time", H5T_NATIVE_DOUBLE, 1, &none, &chunk, 0, 1)) >= 0

@@ -6,7 +6,7 @@
 
 struct convis_store {
     convis_context *context;
-    convis_aside    aside;
+    convis_atomic_file    atomic;
     hid_t           file;
     convis_status   status;
 };
@@ -16,8 +16,8 @@ static void judge(convis_store *s, int good)
 {
     int error = s->file < 0 ? 0 : convis_hdf5_error(s->file);
     if (s->status) return;
-    if (error) s->status = convis_fail(s->context, CONVIS_EIO, "%s: %s", s->aside.path, strerror(error));
-    else if (!good) s->status = convis_hdf5_fail(s->context, CONVIS_EIO, s->aside.path, "writing");
+    if (error) s->status = convis_fail(s->context, CONVIS_EIO, "%s: %s", s->atomic.path, strerror(error));
+    else if (!good) s->status = convis_hdf5_fail(s->context, CONVIS_EIO, s->atomic.path, "writing");
 }
 
 /* ---- Out ---- */
@@ -27,13 +27,13 @@ convis_status convis_store_open(convis_context *c, const char *path, convis_stor
     convis_store *s = *store = convis_obtain(c, sizeof *s);
     if (!s) return CONVIS_ENOMEM;
     s->context = c;
-    convis_status status = convis_aside_open(c, path, &s->aside);
+    convis_status status = convis_atomic_file_open(c, path, &s->atomic);
     if (!status) {
         convis_hdf5_enter();
-        s->file = convis_hdf5_create(s->aside.temporary);
+        s->file = convis_hdf5_create(s->atomic.temporary);
         if (s->file < 0) status = convis_hdf5_fail(c, CONVIS_EIO, path, "creating");
         convis_hdf5_leave();
-        if (status) convis_aside_abandon(&s->aside);
+        if (status) convis_atomic_file_abandon(&s->atomic);
     }
     if (status) { convis_release(c, s); *store = NULL; }
     return status;
@@ -137,8 +137,8 @@ convis_status convis_store_close(convis_store **store, int keep)
     if (keep) judge(s, closed);
     convis_hdf5_leave();
     convis_status status = s->status;
-    if (keep && !status) status = convis_aside_commit(&s->aside);
-    else convis_aside_abandon(&s->aside);
+    if (keep && !status) status = convis_atomic_file_commit(&s->atomic);
+    else convis_atomic_file_abandon(&s->atomic);
     convis_release(s->context, s);
     return keep ? status : CONVIS_OK;
 }

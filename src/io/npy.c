@@ -264,7 +264,7 @@ convis_status convis_npy_map_begin(convis_out *out, convis_shape frame, convis_n
     const int64_t *d = frame.dim;
     *m = (convis_npy_map){ .npy = { out, "f4", 5, { 0, d[CONVIS_B], d[CONVIS_C], d[CONVIS_Y], d[CONVIS_X] } }, .frame = frame };
     if (convis_npy_map_planes(frame) == 1) m->npy = (convis_npy_out){ out, "f4", 3, { 0, d[CONVIS_Y], d[CONVIS_X] } };
-    m->plane = convis_obtain(out->aside.context, (size_t)(d[CONVIS_Y]*d[CONVIS_X])*sizeof(float));
+    m->plane = convis_obtain(out->atomic.context, (size_t)(d[CONVIS_Y]*d[CONVIS_X])*sizeof(float));
     return m->plane ? convis_npy_begin(&m->npy) : CONVIS_ENOMEM;
 }
 
@@ -309,7 +309,7 @@ convis_status convis_npy_map_end(convis_npy_map *m, convis_out *ordered)
 
 void convis_npy_map_free(convis_npy_map *m)
 {
-    if (m->npy.out) convis_release(m->npy.out->aside.context, m->plane);
+    if (m->npy.out) convis_release(m->npy.out->atomic.context, m->plane);
 }
 
 typedef struct map_sink {
@@ -345,7 +345,7 @@ convis_status convis_npy_maps(convis_context *c, const char *path, const char *n
     convis_status status = convis_out_open(c, path, 1, &m->out);
     if (status) { convis_release(c, m); return status; }
     if (convis_npy_map_planes(frame) > 1) {
-        status = convis_out_spill(c, m->out.aside.path, &m->spill);
+        status = convis_out_spill(c, m->out.atomic.path, &m->spill);
         m->several = !status;
     }
     if (!status) status = convis_npy_map_begin(m->several ? &m->spill : &m->out, frame, &m->map);
@@ -383,7 +383,7 @@ static convis_status spike_finish(convis_spike_writer *w, double seconds, int ke
     return status;
 }
 
-convis_status convis_npy_spikes(convis_context *c, const char *path, const convis_unit *units, int64_t count,
+convis_status convis_npy_spikes(convis_context *c, const char *path, const convis_cell *units, int64_t count,
                                 const convis_provenance *provenance, convis_spike_writer **writer)
 {
     (void)units; (void)count; (void)provenance;

@@ -234,7 +234,7 @@ static convis_status member_add(convis_shared *s, const char *path, const char *
     member *m = convis_obtain(s->context, sizeof *m);
     if (!m) return CONVIS_ENOMEM;
     m->name = convis_obtain(s->context, strlen(name) + 1);
-    convis_status status = m->name ? convis_out_spill(s->context, s->aside.path, &m->out) : CONVIS_ENOMEM;
+    convis_status status = m->name ? convis_out_spill(s->context, s->atomic.path, &m->out) : CONVIS_ENOMEM;
     if (status) {
         convis_release(s->context, m->name);
         convis_release(s->context, m);
@@ -264,17 +264,17 @@ static convis_status archive_write(convis_shared *s)
 {
     int code = 0;
     zip_error_t error;
-    zip_t *archive = zip_open(s->aside.temporary, ZIP_CREATE | ZIP_EXCL, &code);
+    zip_t *archive = zip_open(s->atomic.temporary, ZIP_CREATE | ZIP_EXCL, &code);
     if (!archive) {
         zip_error_init_with_code(&error, code);
-        convis_fail(s->context, CONVIS_EIO, "%s: %s", s->aside.path, zip_error_strerror(&error));
+        convis_fail(s->context, CONVIS_EIO, "%s: %s", s->atomic.path, zip_error_strerror(&error));
         zip_error_fini(&error);
         return CONVIS_EIO;
     }
     int good = 1;
     for (member *m = s->content; m && good; m = m->next) good = member_pack(archive, m);
     if (good && !zip_close(archive)) return CONVIS_OK;
-    convis_fail(s->context, CONVIS_EIO, "%s: %s", s->aside.path, zip_strerror(archive));
+    convis_fail(s->context, CONVIS_EIO, "%s: %s", s->atomic.path, zip_strerror(archive));
     zip_discard(archive);
     return CONVIS_EIO;
 }
@@ -341,7 +341,7 @@ convis_status convis_npz_maps(convis_context *c, const char *path, const char *n
     if (status) { convis_release(c, m); return status; }
     status = member_add(m->shared, path, name, &m->member);
     if (!status && convis_npy_map_planes(frame) > 1) {
-        status = convis_out_spill(c, m->shared->aside.path, &m->spill);
+        status = convis_out_spill(c, m->shared->atomic.path, &m->spill);
         m->several = !status;
     }
     if (!status) status = convis_npy_map_begin(m->several ? &m->spill : &m->member->out, frame, &m->map);
@@ -393,7 +393,7 @@ static convis_status spike_finish(convis_spike_writer *w, double seconds, int ke
     return status ? status : left;
 }
 
-convis_status convis_npz_spikes(convis_context *c, const char *path, const convis_unit *units, int64_t count,
+convis_status convis_npz_spikes(convis_context *c, const char *path, const convis_cell *units, int64_t count,
                                 const convis_provenance *provenance, convis_spike_writer **writer)
 {
     (void)provenance;

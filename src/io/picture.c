@@ -22,7 +22,7 @@ typedef struct picture {
     convis_map_writer writer;
     char   *path, *name;
     int64_t planes, width, height, pixels;       /* pixels: of all planes */
-    convis_aside film;               /* .mp4; and a single .png: opened at once, so that a wrong path shows before the run */
+    convis_atomic_file film;               /* .mp4; and a single .png: opened at once, so that a wrong path shows before the run */
     convis_out   single;
     int     is_film, is_numbered;
     convis_numbered numbered;
@@ -213,8 +213,8 @@ static convis_status picture_finish(convis_map_writer *w, int keep)
         if (!status && keep) status = finished;
     }
     if (p->film.path) {
-        if (!keep || status) convis_aside_abandon(&p->film);
-        else status = convis_aside_commit(&p->film);
+        if (!keep || status) convis_atomic_file_abandon(&p->film);
+        else status = convis_atomic_file_commit(&p->film);
     }
     convis_release(c, p->path);
     convis_release(c, p->name);
@@ -241,7 +241,7 @@ static convis_status prepare(picture *p, const char *path, const char *name, con
     p->fps = dt > 0 ? fmax(1e-3, 1/(dt*(double)p->group)) : 25;           /* 25: nobody said how long a frame lasts */
     p->low = INFINITY;  p->high = -INFINITY;
     convis_status status = CONVIS_OK;
-    if (p->is_film) status = convis_aside_open(c, path, &p->film);
+    if (p->is_film) status = convis_atomic_file_open(c, path, &p->film);
     else if (!p->is_numbered) return convis_out_open(c, path, 0, &p->single);
     if (!status && (status = convis_out_spill(c, path, &p->spill))) p->spill.file = NULL;
     return status;

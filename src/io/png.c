@@ -35,10 +35,10 @@ static int encode(AVCodecContext *codec, AVFrame *frame, AVPacket *packet, const
 
 convis_status convis_png_write(convis_out *o, const uint8_t *bytes, int64_t planes, int64_t width, int64_t height, const char *comment)
 {
-    convis_context *c = o->aside.context;
+    convis_context *c = o->atomic.context;
     const AVCodec *png = avcodec_find_encoder(AV_CODEC_ID_PNG);
     if (o->status) return o->status;
-    if (!png) return o->status = convis_fail(c, CONVIS_ENOTSUP, "%s: this FFmpeg has no encoder for PNG", o->aside.path);
+    if (!png) return o->status = convis_fail(c, CONVIS_ENOTSUP, "%s: this FFmpeg has no encoder for PNG", o->atomic.path);
     AVCodecContext *codec = avcodec_alloc_context3(png);
     AVFrame *frame = av_frame_alloc();
     AVPacket *packet = av_packet_alloc();
@@ -56,7 +56,7 @@ convis_status convis_png_write(convis_out *o, const uint8_t *bytes, int64_t plan
         char why[AV_ERROR_MAX_STRING_SIZE];
         av_strerror(r, why, sizeof why);
         o->status = convis_fail(c, r == AVERROR(ENOMEM) ? CONVIS_ENOMEM : CONVIS_EIO, "%s: the picture cannot be encoded (%s)",
-                                o->aside.path, why);
+                                o->atomic.path, why);
     } else if (packet->size > HEADER) {
         convis_out_write(o, packet->data, HEADER);
         write_text(o, comment);

@@ -17,7 +17,7 @@ static const char *extension(const char *path)
 
 /* ---- Spikes ---- */
 
-convis_status convis_spike_writer_open(convis_context *c, const char *path, const convis_unit *units, int64_t count,
+convis_status convis_spike_writer_open(convis_context *c, const char *path, const convis_cell *units, int64_t count,
                                        const convis_provenance *provenance, convis_spike_writer **writer)
 {
     static const struct { const char *extension; convis_spike_opener *open; } FORMATS[] = {

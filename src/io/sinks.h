@@ -10,7 +10,7 @@ void convis_plane(convis_tensor, int64_t b, int64_t c, int64_t t, float *to);
 convis_status convis_one_channel(convis_context *, const char *path, convis_shape frame);
 
 /* Spikes out; arguments as convis_spike_writer_open. */
-typedef convis_status convis_spike_opener(convis_context *, const char *file, const convis_unit *, int64_t units,
+typedef convis_status convis_spike_opener(convis_context *, const char *file, const convis_cell *, int64_t units,
                                           const convis_provenance *, convis_spike_writer **);
 convis_spike_opener convis_spk_spikes, convis_csv_spikes, convis_npy_spikes, convis_npz_spikes, convis_hdf5_spikes;
 #endif

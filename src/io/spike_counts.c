@@ -11,7 +11,7 @@ static const double ROUNDING = 1e-6;
 
 static int by_layer_then_id(const void *a, const void *b)
 {
-    const convis_unit *p = a, *q = b;
+    const convis_cell *p = a, *q = b;
     return p->layer != q->layer ? (p->layer > q->layer) - (p->layer < q->layer) : (p->id > q->id) - (p->id < q->id);
 }
 
@@ -32,18 +32,18 @@ int convis_holds_spikes(convis_context *c, const char *name)
 /* ---- Cells ---- */
 
 /* The cells that the file lists, else those that fired, in order of layer, then id. */
-static convis_status find_units(convis_context *c, const char *path, const convis_spike *spikes, int64_t count, convis_unit **units,
+static convis_status find_units(convis_context *c, const char *path, const convis_spike *spikes, int64_t count, convis_cell **units,
                                 int64_t *unit_count)
 {
-    convis_unit *kept;
+    convis_cell *kept;
     int64_t kept_count;
-    convis_status status = convis_units_kept(c, path, &kept, &kept_count);
+    convis_status status = convis_cells_recorded(c, path, &kept, &kept_count);
     if (status && status != CONVIS_ENAME) return status;
     const int64_t all = status ? count : kept_count;
     *units = convis_obtain(c, (size_t)(all + 1)*sizeof **units);
     for (int64_t k = 0; *units && k < all; k++)
-        (*units)[k] = status ? (convis_unit){ spikes[k].unit, spikes[k].layer, 0, 0 } : kept[k];
-    convis_units_free(&kept);
+        (*units)[k] = status ? (convis_cell){ spikes[k].unit, spikes[k].layer, 0, 0 } : kept[k];
+    convis_cells_free(&kept);
     if (!*units) return CONVIS_ENOMEM;
     qsort(*units, (size_t)all, sizeof **units, by_layer_then_id);
     *unit_count = 0;
@@ -53,9 +53,9 @@ static convis_status find_units(convis_context *c, const char *path, const convi
 }
 
 /* Where a model's input has so many channels: cells numbered from 0 are their channels, also where some never fire. */
-static convis_status number_units(convis_context *c, const char *path, int64_t declared, convis_unit **units, int64_t *count)
+static convis_status number_units(convis_context *c, const char *path, int64_t declared, convis_cell **units, int64_t *count)
 {
-    const convis_unit *u = *units, *last = u + *count - 1;
+    const convis_cell *u = *units, *last = u + *count - 1;
     const int numbers = u->layer == last->layer && u->id >= 0 && last->id < declared;
     if (!declared || *count == declared) return CONVIS_OK;
     if (!numbers)
@@ -65,19 +65,19 @@ static convis_status number_units(convis_context *c, const char *path, int64_t d
     convis_release(c, *units);
     *units = convis_obtain(c, (size_t)declared*sizeof **units);
     if (!*units) return CONVIS_ENOMEM;
-    for (int64_t k = 0; k < declared; k++) (*units)[k] = (convis_unit){ (int32_t)k, layer, 0, 0 };
+    for (int64_t k = 0; k < declared; k++) (*units)[k] = (convis_cell){ (int32_t)k, layer, 0, 0 };
     *count = declared;
     return CONVIS_OK;
 }
 
 /* ---- Steps ---- */
 
-static convis_status sort_into_steps(convis_spike_counts *n, const char *path, const convis_spike *spikes, const convis_unit *units)
+static convis_status sort_into_steps(convis_spike_counts *n, const char *path, const convis_spike *spikes, const convis_cell *units)
 {
     convis_context *c = n->context;
     for (int64_t k = 0; k < n->count; k++) {
-        const convis_unit key = { spikes[k].unit, spikes[k].layer, 0, 0 };
-        const convis_unit *unit = bsearch(&key, units, (size_t)n->units, sizeof key, by_layer_then_id);
+        const convis_cell key = { spikes[k].unit, spikes[k].layer, 0, 0 };
+        const convis_cell *unit = bsearch(&key, units, (size_t)n->units, sizeof key, by_layer_then_id);
         const double step = floor(spikes[k].time/n->dt + ROUNDING);
         if (!unit)
             return convis_fail(c, CONVIS_EFORMAT, "%s: a spike of unit %d in layer %d, which its list of cells lacks", path,
@@ -93,7 +93,7 @@ static convis_status sort_into_steps(convis_spike_counts *n, const char *path, c
 convis_status convis_spike_counts_open(convis_context *c, const char *path, double dt, int64_t declared, convis_spike_counts *n)
 {
     convis_spike *spikes = NULL;
-    convis_unit *units = NULL;
+    convis_cell *units = NULL;
     *n = (convis_spike_counts){ .context = c, .dt = dt };
     convis_status status = convis_spikes_read(c, path, &spikes, &n->count);
     if (!status) status = find_units(c, path, spikes, n->count, &units, &n->units);

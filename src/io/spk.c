@@ -11,21 +11,21 @@
 
 static convis_status spk_read(convis_context *c, const char *path, convis_column *spikes)
 {
-    convis_text t;
+    convis_lines t;
     int got;
-    convis_status status = convis_text_open(c, path, "lines 'unit time'", &t);
+    convis_status status = convis_lines_open(c, path, "lines 'unit time'", &t);
     if (status) return status;
-    while (!status && (got = convis_text_line(&t)) > 0) {
+    while (!status && (got = convis_lines_line(&t)) > 0) {
         convis_spike *spike = convis_column_add(c, spikes);
-        status = spike ? convis_text_integer(&t, convis_text_word(&t, 0), "unit", &spike->unit) : CONVIS_ENOMEM;
-        if (!status) status = convis_text_number(&t, convis_text_word(&t, 0), "time", &spike->time);
-        char *more = status ? NULL : convis_text_word(&t, 0);
+        status = spike ? convis_lines_integer(&t, convis_lines_word(&t, 0), "unit", &spike->unit) : CONVIS_ENOMEM;
+        if (!status) status = convis_lines_number(&t, convis_lines_word(&t, 0), "time", &spike->time);
+        char *more = status ? NULL : convis_lines_word(&t, 0);
         if (more)
             status = convis_fail(c, CONVIS_EFORMAT, "%s:%lld: '%s' after the time, expected two columns: unit time", path,
                                  (long long)t.line, CONVIS_QUOTED(more));
     }
     if (!status && got < 0) status = CONVIS_EFORMAT;
-    convis_text_close(&t);
+    convis_lines_close(&t);
     return status;
 }
 
@@ -117,10 +117,10 @@ typedef struct sink { convis_spike_writer base; convis_out out; } sink;
 static convis_status spk_write(convis_spike_writer *w, const convis_spike *spikes, int64_t count)
 {
     sink *s = (sink *)w;
-    locale_t before = convis_text_locale((locale_t)0);
+    locale_t before = convis_lines_locale((locale_t)0);
     for (int64_t i = 0; i < count && !s->out.status; i++)
         convis_out_check(&s->out, fprintf(s->out.file, "%d %.12g\n", spikes[i].unit, spikes[i].time) > 0);
-    convis_text_locale(before);
+    convis_lines_locale(before);
     return s->out.status;
 }
 
@@ -133,7 +133,7 @@ static convis_status spk_finish(convis_spike_writer *w, double seconds, int keep
     return status;
 }
 
-convis_status convis_spk_spikes(convis_context *c, const char *path, const convis_unit *units, int64_t count,
+convis_status convis_spk_spikes(convis_context *c, const char *path, const convis_cell *units, int64_t count,
                                 const convis_provenance *provenance, convis_spike_writer **writer)
 {
     (void)units; (void)count; (void)provenance;          /* the format has no place for them */

@@ -42,7 +42,7 @@ static convis_status prepare(convis_pass *p)
     return CONVIS_OK;
 }
 
-static double past(const convis_pass *p, const double *x, double *state) { (void)p; (void)state; return x[0]; }
+static double baseline(const convis_pass *p, const double *x, double *state) { (void)p; (void)state; return x[0]; }
 
 static void forward(convis_pass *p)
 {
@@ -70,7 +70,7 @@ CONVIS_LAYER_KERNELS(blur)
 const convis_layer_type convis_blur_layer = {
     .abi = CONVIS_LAYER_ABI, .name = "blur", .doc = "spatial blur of a given standard deviation",
     .params = params, .states = states, .inputs = 1, .kernels = blur_kernels, .source = convis_blur_source,
-    .plan = plan, .prepare = prepare, .past = past, .forward = forward, .vjp = vjp, .anywhere = 1,
-    .replayable = 1,
+    .plan = plan, .prepare = prepare, .baseline = baseline, .forward = forward, .vjp = vjp, .device_capable = 1,
+    .capturable = 1,
 };
 #endif

@@ -123,13 +123,13 @@ static double select_past(const convis_pass *p, const double *x, double *state)
 CONVIS_LAYER_KERNELS(channels)
 const convis_layer_type convis_concatenate = {
     .abi = CONVIS_LAYER_ABI, .name = "concatenate", .doc = "the channels of its inputs, one after the other",
-    .params = concatenate_params, .states = states, .inputs = CONVIS_MAX_INPUTS, .fewest = 2, .kernels = channels_kernels,
-    .source = convis_channels_source, .plan = concatenate_plan, .forward = concatenate_forward, .vjp = concatenate_vjp, .anywhere = 1,
-    .past = concatenate_past,
+    .params = concatenate_params, .states = states, .inputs = CONVIS_MAX_INPUTS, .min_inputs = 2, .kernels = channels_kernels,
+    .source = convis_channels_source, .plan = concatenate_plan, .forward = concatenate_forward, .vjp = concatenate_vjp, .device_capable = 1,
+    .baseline = concatenate_past,
 };
 const convis_layer_type convis_select = {
     .abi = CONVIS_LAYER_ABI, .name = "select", .doc = "some of the channels of its input",
     .params = select_params, .states = states, .inputs = 1, .kernels = channels_kernels, .source = convis_channels_source,
-    .plan = select_plan, .forward = select_forward, .vjp = select_vjp, .anywhere = 1, .past = select_past,
+    .plan = select_plan, .forward = select_forward, .vjp = select_vjp, .device_capable = 1, .baseline = select_past,
 };
 #endif

@@ -22,16 +22,18 @@ CONVIS_EXPORT(conv, )
 
 enum { CHANNELS, FRAMES, HEIGHT, WIDTH, GROUPS, STRIDE, DILATION_T, DILATION, PADDING, METHOD, WEIGHTS, BIAS };
 static const convis_field params[] = {
-    { "channels",   "1", 1, 1, 16384, CONVIS_WHOLE | CONVIS_PLAN, "of the output" },
-    { "frames",     "1", 1, 1, 4096, CONVIS_WHOLE | CONVIS_PLAN, "duration of the kernel" },
+    { "channels",   "1", 1, 1, 16384, CONVIS_WHOLE | CONVIS_PLAN, "number of output channels" },
+    { "frames",     "1", 1, 1, 4096, CONVIS_WHOLE | CONVIS_PLAN, "length of the kernel in frames" },
     { "height",     "px", 1, 1, 4096, CONVIS_WHOLE | CONVIS_PLAN, "of the kernel" },
     { "width",      "px", 1, 1, 4096, CONVIS_WHOLE | CONVIS_PLAN, "of the kernel" },
-    { "groups",     "1", 1, 1, 16384, CONVIS_WHOLE | CONVIS_PLAN, "channels are split into so many that do not mix" },
-    { "stride",     "px", 1, 1, 1024, CONVIS_WHOLE | CONVIS_PLAN, "from output to output" },
-    { "dilation_t", "1", 1, 1, 1024, CONVIS_WHOLE | CONVIS_PLAN, "frames from weight to weight" },
-    { "dilation",   "px", 1, 1, 1024, CONVIS_WHOLE | CONVIS_PLAN, "pixels from weight to weight" },
-    { "padding",    "1", 0, 0, 3, CONVIS_WHOLE | CONVIS_PLAN, "beyond the border: 0: its pixels; 1: zeros; 2: the reflected map; 3: none" },
-    { "method",     "1", 0, 0, 3, CONVIS_WHOLE | CONVIS_PLAN, "0: what is fastest; 1: direct; 2: by spectra; 3: parts of low rank" },
+    { "groups",     "1", 1, 1, 16384, CONVIS_WHOLE | CONVIS_PLAN, "groups of channels that are not mixed" },
+    { "stride",     "px", 1, 1, 1024, CONVIS_WHOLE | CONVIS_PLAN, "pixels between outputs" },
+    { "dilation_t", "1", 1, 1, 1024, CONVIS_WHOLE | CONVIS_PLAN, "frames between weights" },
+    { "dilation",   "px", 1, 1, 1024, CONVIS_WHOLE | CONVIS_PLAN, "pixels between weights" },
+    { "padding",    "1", 0, 0, 3, CONVIS_WHOLE | CONVIS_PLAN,
+      "beyond the border: 0: border pixels repeated; 1: zeros; 2: reflected; 3: no padding, a smaller output" },
+    { "method",     "1", 0, 0, 3, CONVIS_WHOLE | CONVIS_PLAN,
+      "0: the fastest; 1: direct; 2: in the frequency domain; 3: sum of separable kernels" },
     { "weights",    "1", 0, -1e12, 1e12, CONVIS_ARRAY, "the kernels, (channels, in/groups, frames, height, width)" },
     { "bias",       "1", 0, -1e12, 1e12, CONVIS_ARRAY, "added to each channel" },
     { 0 }
@@ -66,7 +68,7 @@ static convis_status plan(convis_pass *p)
     p->array_shape[WEIGHTS] = (convis_shape){ { s.out, s.in/s.groups, s.t, s.y, s.x } };
     p->array_shape[BIAS] = (convis_shape){ { s.out, 1, 1, 1, 1 } };
     p->history[0] = (int)convis_conv_history(&s);
-    p->frames_wanted = convis_conv_frames(&s);
+    p->preferred_frames = convis_conv_frames(&s);
     p->constants_size = convis_conv_size(&s);
     p->scratch_size = convis_conv_scratch(&s, p->threads);
     return CONVIS_OK;
@@ -110,7 +112,7 @@ static void vjp(convis_pass *p)
 }
 
 /* One number must do for all outputs and pixels: the mean over channels where the border is padded with its own pixels. */
-static double past(const convis_pass *p, const double *x, double *state)
+static double baseline(const convis_pass *p, const double *x, double *state)
 {
     double sum = 0;
     (void)state;
@@ -120,7 +122,7 @@ static double past(const convis_pass *p, const double *x, double *state)
     return sum/p->param[CHANNELS];
 }
 
-static void past_vjp(const convis_pass *p, const double *x, double d_y, const double *d_state, double *d_x, double *d_param,
+static void baseline_vjp(const convis_pass *p, const double *x, double d_y, const double *d_state, double *d_x, double *d_param,
                      double *const *d_array)
 {
     (void)d_state, (void)d_param;
@@ -133,9 +135,9 @@ static void past_vjp(const convis_pass *p, const double *x, double d_y, const do
 
 CONVIS_LAYER_KERNELS(conv)
 const convis_layer_type convis_conv_layer = {
-    .abi = CONVIS_LAYER_ABI, .name = "conv", .doc = "3D convolution",
+    .abi = CONVIS_LAYER_ABI, .name = "conv", .doc = "3D convolution in space and time",
     .params = params, .states = states, .inputs = 1, .kernels = conv_kernels, .source = convis_conv_source,
-    .plan = plan, .prepare = prepare, .initial = initial, .past = past, .past_vjp = past_vjp, .method = method,
-    .forward = forward, .vjp = vjp, .anywhere = 1,
+    .plan = plan, .prepare = prepare, .initial = initial, .baseline = baseline, .baseline_vjp = baseline_vjp, .method = method,
+    .forward = forward, .vjp = vjp, .device_capable = 1,
 };
 #endif

@@ -62,7 +62,7 @@ static crop_args args_of(const convis_pass *p)
                         (int)p->param[TOP], (int)p->param[WIDTH], (int)p->param[HEIGHT] };
 }
 
-static double past(const convis_pass *p, const double *x, double *state) { (void)p; (void)state; return x[0]; }
+static double baseline(const convis_pass *p, const double *x, double *state) { (void)p; (void)state; return x[0]; }
 
 static void forward(convis_pass *p)
 {
@@ -79,8 +79,8 @@ static void vjp(convis_pass *p)
 
 CONVIS_LAYER_KERNELS(crop)
 const convis_layer_type convis_crop = {
-    .abi = CONVIS_LAYER_ABI, .name = "crop", .doc = "a window of every frame",
+    .abi = CONVIS_LAYER_ABI, .name = "crop", .doc = "a window cut out of every frame",
     .params = params, .states = states, .inputs = 1, .kernels = crop_kernels, .source = convis_crop_source,
-    .plan = plan, .past = past, .forward = forward, .vjp = vjp, .anywhere = 1,
+    .plan = plan, .baseline = baseline, .forward = forward, .vjp = vjp, .device_capable = 1,
 };
 #endif

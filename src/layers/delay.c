@@ -60,7 +60,7 @@ static convis_status prepare(convis_pass *p)
                        p->param[DELAY], p->history[0]*p->dt);
 }
 
-static double past(const convis_pass *p, const double *x, double *state)
+static double baseline(const convis_pass *p, const double *x, double *state)
 {
     (void)p, (void)state;
     return x[0];
@@ -70,6 +70,6 @@ CONVIS_LAYER_KERNELS(delay)
 const convis_layer_type convis_delay = {
     .abi = CONVIS_LAYER_ABI, .name = "delay", .doc = "the input, delayed",
     .params = params, .states = states, .inputs = 1, .kernels = delay_kernels, .source = convis_delay_source,
-    .pointwise = "delay_forward", .adjoint = "delay_adjoint", .plan = plan, .prepare = prepare, .past = past,
+    .pointwise = "delay_forward", .adjoint = "delay_adjoint", .plan = plan, .prepare = prepare, .baseline = baseline,
 };
 #endif

@@ -39,7 +39,7 @@ static const convis_field params[] = {
 };
 static const convis_field states[] = { { "before", "1", 0, 0, 0, 0, "previous input" }, { 0 } };
 
-static double past(const convis_pass *p, const double *x, double *state)
+static double baseline(const convis_pass *p, const double *x, double *state)
 {
     (void)p;
     state[0] = x[0];
@@ -50,6 +50,6 @@ CONVIS_LAYER_KERNELS(diff)
 const convis_layer_type convis_diff = {
     .abi = CONVIS_LAYER_ABI, .name = "diff", .doc = "the change from frame to frame",
     .params = params, .states = states, .inputs = 1, .tape = 1, .kernels = diff_kernels, .source = convis_diff_source,
-    .pointwise = "diff_forward", .adjoint = "diff_adjoint", .past = past,
+    .pointwise = "diff_forward", .adjoint = "diff_adjoint", .baseline = baseline,
 };
 #endif

@@ -29,7 +29,7 @@ static const convis_field params[] = {
 };
 static const convis_field states[] = { { 0 } };
 
-static double past(const convis_pass *p, const double *x, double *state)
+static double baseline(const convis_pass *p, const double *x, double *state)
 {
     (void)state;
     return p->param[0] > 0 ? x[0] - x[1] : 0;
@@ -39,6 +39,6 @@ CONVIS_LAYER_KERNELS(difference)
 const convis_layer_type convis_difference = {
     .abi = CONVIS_LAYER_ABI, .name = "difference", .doc = "first input minus the second",
     .params = params, .states = states, .inputs = 2, .kernels = difference_kernels, .source = convis_difference_source,
-    .instant = 1, .pointwise = "difference_forward", .adjoint = "difference_adjoint", .past = past,
+    .memoryless = 1, .pointwise = "difference_forward", .adjoint = "difference_adjoint", .baseline = baseline,
 };
 #endif

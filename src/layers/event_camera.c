@@ -160,7 +160,7 @@ static convis_status plan(convis_pass *p)
 }
 
 /* The past intensity is the first reference. */
-static double past(const convis_pass *p, const double *x, double *state)
+static double baseline(const convis_pass *p, const double *x, double *state)
 {
     state[0] = state[1] = p->param[MODE] > 0 ? log(fmax(x[0], p->param[FLOOR])) : x[0];
     return 0;
@@ -196,6 +196,6 @@ CONVIS_LAYER_KERNELS(event_camera)
 const convis_layer_type convis_event_camera = {
     .abi = CONVIS_LAYER_ABI, .name = "event_camera", .doc = "events where the intensity, or its logarithm, has changed by a threshold",
     .params = params, .states = states, .inputs = 1, .tape = 1, .kernels = event_camera_kernels, .source = convis_event_camera_source,
-    .pointwise = "event_camera_forward", .adjoint = "event_camera_adjoint", .plan = plan, .past = past, .spikes = spikes,
+    .pointwise = "event_camera_forward", .adjoint = "event_camera_adjoint", .plan = plan, .baseline = baseline, .spikes = spikes,
 };
 #endif

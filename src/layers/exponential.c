@@ -39,7 +39,7 @@ static const convis_field params[] = {
 };
 static const convis_field states[] = { { 0 } };
 
-static double past(const convis_pass *p, const double *x, double *state)
+static double baseline(const convis_pass *p, const double *x, double *state)
 {
     (void)state;
     return exp(fmax(fmin(p->param[0]*x[0] + p->param[1], 80), -80));
@@ -49,6 +49,6 @@ CONVIS_LAYER_KERNELS(exponential)
 const convis_layer_type convis_exponential = {
     .abi = CONVIS_LAYER_ABI, .name = "exponential", .doc = "the exponential of gain times input plus offset",
     .params = params, .states = states, .inputs = 1, .kernels = exponential_kernels, .source = convis_exponential_source,
-    .instant = 1, .pointwise = "exponential_forward", .adjoint = "exponential_adjoint", .past = past,
+    .memoryless = 1, .pointwise = "exponential_forward", .adjoint = "exponential_adjoint", .baseline = baseline,
 };
 #endif

@@ -87,7 +87,7 @@ static convis_status prepare(convis_pass *p)
     return status;
 }
 
-static double past(const convis_pass *p, const double *x, double *state)
+static double baseline(const convis_pass *p, const double *x, double *state)
 {
     (void)state;
     return convis_formula_value(p->constants, x, p->param + OWN);
@@ -104,8 +104,8 @@ static void gather(const convis_pass *p, int k, const double *sums, double *d_pa
 
 CONVIS_LAYER_KERNELS(expr)
 const convis_layer_type convis_expr = {
-    .abi = CONVIS_LAYER_ABI, .name = "expr", .doc = "a formula in its inputs and in parameters of its own",
-    .params = params, .states = states, .inputs = 4, .fewest = 1, .kernels = expr_kernels, .source = convis_expr_source,
-    .plan = plan, .prepare = prepare, .past = past, .forward = forward, .vjp = vjp, .gather = gather, .anywhere = 1, .fields = fields,
+    .abi = CONVIS_LAYER_ABI, .name = "expr", .doc = "a formula of its inputs, with parameters of its own",
+    .params = params, .states = states, .inputs = 4, .min_inputs = 1, .kernels = expr_kernels, .source = convis_expr_source,
+    .plan = plan, .prepare = prepare, .baseline = baseline, .forward = forward, .vjp = vjp, .gather = gather, .device_capable = 1, .fields = fields,
 };
 #endif

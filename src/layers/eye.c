@@ -91,7 +91,7 @@ static eye_args args_of(const convis_pass *p)
                        (int)p->param[HEIGHT] };
 }
 
-static double past(const convis_pass *p, const double *x, double *state) { (void)p; (void)state; return x[0]; }
+static double baseline(const convis_pass *p, const double *x, double *state) { (void)p; (void)state; return x[0]; }
 
 /* Where the window rests: border pixels inside the input. */
 static void middle(const convis_pass *p, double *x, double *y)
@@ -194,6 +194,6 @@ CONVIS_LAYER_KERNELS(eye)
 const convis_layer_type convis_eye = {
     .abi = CONVIS_LAYER_ABI, .name = "eye", .doc = "a window moved by microsaccades",
     .params = params, .states = states, .outputs = outputs, .inputs = 1, .tape = 1, .kernels = eye_kernels, .source = convis_eye_source,
-    .plan = plan, .past = past, .forward = forward, .vjp = vjp, .anywhere = 1,
+    .plan = plan, .baseline = baseline, .forward = forward, .vjp = vjp, .device_capable = 1,
 };
 #endif

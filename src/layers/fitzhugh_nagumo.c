@@ -215,7 +215,7 @@ static int rest_at(const double *q, double x, double *v)
 }
 
 /* At rest under the past current; where it would have fired all the time, at rest under none. */
-static double past(const convis_pass *p, const double *x, double *state)
+static double baseline(const convis_pass *p, const double *x, double *state)
 {
     double v, now = x[0];
     if (!rest_at(p->param, now, &v)) rest_at(p->param, now = 0, &v);
@@ -250,6 +250,6 @@ const convis_layer_type convis_fitzhugh_nagumo = {
     .abi = CONVIS_LAYER_ABI, .name = "fitzhugh_nagumo", .doc = "FitzHugh-Nagumo neuron; the output counts spikes, or is v",
     .params = params, .states = states, .outputs = outputs, .inputs = 1, .tape = 1, .kernels = fitzhugh_nagumo_kernels,
     .source = convis_fitzhugh_nagumo_source, .pointwise = "fitzhugh_nagumo_forward", .adjoint = "fitzhugh_nagumo_adjoint", .plan = plan,
-    .prepare = prepare, .past = past, .spikes = spikes,
+    .prepare = prepare, .baseline = baseline, .spikes = spikes,
 };
 #endif

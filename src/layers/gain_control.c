@@ -208,7 +208,7 @@ static const convis_field params[] = {
     { "threshold",        "1",  0, -1e3, 1e3, 0, "of the synapse from bipolar cells to adaptation (th)" },
     { "transient_weight", "Hz", 0, -1e6, 1e6, 0, "slow feedback on the current (w_T)" },
     { "transient_tau",    "s",  0.03, 0, 1e3, 0, "its time constant" },
-    { "exact",            "1",  1, 0, 1, CONVIS_WHOLE | CONVIS_PLAN, "1: second order in dt; 0: VirtualRetina's hand-overs" },
+    { "exact",            "1",  1, 0, 1, CONVIS_WHOLE | CONVIS_PLAN, "1: second order in dt; 0: first order, as VirtualRetina" },
     { "substep",          "s",  0.001, 1e-6, 1, CONVIS_FIXED | CONVIS_PLAN, "longest step when exact" },
     { 0 }
 };
@@ -265,7 +265,7 @@ static convis_status plan(convis_pass *p)
                            p->dt/p->param[SUBSTEP], p->param[SUBSTEP], p->dt, MOST_SUBSTEPS);
     p->constants_size = numbers_size(p) + convis_blur_size(w, h, convis_blur_varies(convis_blur_spec_of(p->param, 0)));
     p->scratch_size = (size_t)(p->recording ? MAPS_BACK : 1)*convis_map_size(p) + convis_blur_scratch(p);
-    if (p->recording) p->frames_wanted = 4;              /* a pass begins with copies */
+    if (p->recording) p->preferred_frames = 4;              /* a pass begins with copies */
     p->tape_shape[0] = p->tape_shape[1] = p->out_shape;
     p->tape_shape[0].dim[CONVIS_B] *= START_MAPS;
     p->tape_shape[1].dim[CONVIS_B] *= 4*substeps(p) - 1;
@@ -323,7 +323,7 @@ static double balance(const double *a, double x, double v)
 }
 
 /* exact: settled, V where the balance is 0. VirtualRetina starts at rest whatever it heard. */
-static double past(const convis_pass *p, const double *x, double *state)
+static double baseline(const convis_pass *p, const double *x, double *state)
 {
     const double *a = p->param;
     double most = 1 + fabs(a[E_INH]) + fabs(a[AMPLIFICATION]*x[0])/fmax(a[LEAK], 1e-6), low = -most, high = most;
@@ -408,7 +408,7 @@ CONVIS_LAYER_KERNELS(gain_control)
 const convis_layer_type convis_gain_control = {
     .abi = CONVIS_LAYER_ABI, .name = "gain_control", .doc = "bipolar cells with contrast gain control",
     .params = params, .states = states, .outputs = outputs, .inputs = 1, .tape = 2, .kernels = gain_control_kernels,
-    .source = convis_gain_control_source, .plan = plan, .prepare = prepare, .past = past, .forward = forward, .vjp = vjp, .anywhere = 1,
-    .replayable = 1,
+    .source = convis_gain_control_source, .plan = plan, .prepare = prepare, .baseline = baseline, .forward = forward, .vjp = vjp, .device_capable = 1,
+    .capturable = 1,
 };
 #endif

@@ -66,10 +66,10 @@ CONVIS_EXPORT(highpass, CONVIS_ENTRY(highpass_forward) CONVIS_ENTRY(highpass_adj
 #include <convis/layer.h>
 
 static const convis_field params[] = {
-    { "tau",     "s", 0.030, 0, 1e3, 0, "time constant of what is taken away" },
-    { "weight",  "1", 1, -1e3, 1e3, 0, "how much of it: 1 leaves no response to a constant" },
-    { "hold",    "1", 2, 0, 2, CONVIS_WHOLE | CONVIS_PLAN, "0: the input is constant over each frame; 2: it moves linearly" },
-    { "settled", "1", 1, 0, 1, CONVIS_WHOLE, "1: starts settled on the past input; 0: from rest, with output 0" },
+    { "tau",     "s", 0.030, 0, 1e3, 0, "time constant of the low pass that is subtracted" },
+    { "weight",  "1", 1, -1e3, 1e3, 0, "its weight; 1: no response to a constant" },
+    { "hold",    "1", 2, 0, 2, CONVIS_WHOLE | CONVIS_PLAN, "0: the input is constant over each frame; 2: it changes linearly" },
+    { "settled", "1", 1, 0, 1, CONVIS_WHOLE, "1: starts in the steady state of the baseline; 0: at rest, with output 0" },
     { 0 }
 };
 static const convis_field states[] = {
@@ -86,14 +86,14 @@ static convis_status plan(convis_pass *p)
     return CONVIS_OK;
 }
 
-static double past(const convis_pass *p, const double *x, double *state)
+static double baseline(const convis_pass *p, const double *x, double *state)
 {
     convis_real u = (convis_real)x[0];                       /* rounded as the kernel rounds */
     state[0] = state[1] = p->param[3] > 0 ? (double)u : 0;
     return p->param[3] > 0 ? (double)(u - (convis_real)p->param[1]*u) : 0;
 }
 
-static void past_vjp(const convis_pass *p, const double *x, double d_y, const double *d_state, double *d_x, double *d_param,
+static void baseline_vjp(const convis_pass *p, const double *x, double d_y, const double *d_state, double *d_x, double *d_param,
                      double *const *d_array)
 {
     (void)d_array;
@@ -104,8 +104,8 @@ static void past_vjp(const convis_pass *p, const double *x, double d_y, const do
 
 CONVIS_LAYER_KERNELS(highpass)
 const convis_layer_type convis_highpass = {
-    .abi = CONVIS_LAYER_ABI, .name = "highpass", .doc = "the input less a low pass of it",
+    .abi = CONVIS_LAYER_ABI, .name = "highpass", .doc = "high pass: the input minus a low pass of it",
     .params = params, .states = states, .inputs = 1, .tape = 1, .kernels = highpass_kernels, .source = convis_highpass_source,
-    .pointwise = "highpass_forward", .adjoint = "highpass_adjoint", .plan = plan, .past = past, .past_vjp = past_vjp,
+    .pointwise = "highpass_forward", .adjoint = "highpass_adjoint", .plan = plan, .baseline = baseline, .baseline_vjp = baseline_vjp,
 };
 #endif

@@ -108,15 +108,16 @@ CONVIS_EXPORT(history, CONVIS_ENTRY(history_forward) CONVIS_ENTRY(history_adjoin
 enum { WEIGHTS, COUPLING, BASIS, DURATION, COUNT, FIRST_PEAK, LAST_PEAK, STRETCH, FIRST };
 enum { MOST_LAGS = 4096 };
 static const convis_field params[] = {
-    { "weights",    "1", 0, -1e6, 1e6, CONVIS_ARRAY, "of lags or raised cosines, for each channel and the channels that it hears" },
-    { "coupling",   "1", 0, 0, 1, CONVIS_WHOLE | CONVIS_PLAN, "0: a channel hears its own past; 1: that of all" },
+    { "weights",    "1", 0, -1e6, 1e6, CONVIS_ARRAY, "of lags or raised cosines, for each channel and the channels it takes" },
+    { "coupling",   "1", 0, 0, 1, CONVIS_WHOLE | CONVIS_PLAN, "0: each channel filters its own past; 1: that of all channels" },
     { "basis",      "1", 1, 0, 1, CONVIS_WHOLE | CONVIS_PLAN, "0: a weight for every lag; 1: for every raised cosine" },
     { "duration",   "s", 0.1, 1e-5, 100, CONVIS_FIXED | CONVIS_PLAN, "length of the filters, at most, as cosines end by themselves" },
     { "count",      "1", 8, 2, 100, CONVIS_WHOLE | CONVIS_PLAN, "raised cosines" },
     { "first_peak", "s", 0.002, 0, 100, CONVIS_FIXED | CONVIS_PLAN, "lag at the peak of the first" },
     { "last_peak",  "s", 0.05, 1e-5, 100, CONVIS_FIXED | CONVIS_PLAN, "lag at the peak of the last" },
     { "stretch",    "s", 0.01, 1e-6, 100, CONVIS_FIXED | CONVIS_PLAN, "cosines are spaced evenly in ln(lag + stretch)" },
-    { "first",      "1", 1, 0, 1, CONVIS_WHOLE | CONVIS_PLAN, "smallest lag in frames; 0 behind an edge that delays, as feedback does" },
+    { "first",      "1", 1, 0, 1, CONVIS_WHOLE | CONVIS_PLAN,
+      "smallest lag in frames; 0 if the input is already delayed, as feedback is" },
     { 0 }
 };
 static const convis_field states[] = { { 0 } };
@@ -208,9 +209,9 @@ static double gain(const convis_pass *p)
     return sum/(double)p->in_shape[0].dim[CONVIS_C];
 }
 
-static double past(const convis_pass *p, const double *x, double *state) { (void)state; return x[0]*gain(p); }
+static double baseline(const convis_pass *p, const double *x, double *state) { (void)state; return x[0]*gain(p); }
 
-static void past_vjp(const convis_pass *p, const double *x, double d_y, const double *d_state, double *d_x, double *d_param,
+static void baseline_vjp(const convis_pass *p, const double *x, double d_y, const double *d_state, double *d_x, double *d_param,
                      double *const *d_array)
 {
     int lags = lags_of(p), weights = weights_of(p);
@@ -267,8 +268,9 @@ static void gather(const convis_pass *p, int k, const double *sums, double *d_pa
 
 CONVIS_LAYER_KERNELS(history)
 const convis_layer_type convis_history = {
-    .abi = CONVIS_LAYER_ABI, .name = "history", .doc = "filters of past spikes, a cell's own or those of all it is coupled to",
+    .abi = CONVIS_LAYER_ABI, .name = "history", .doc =
+      "spike-history filters, of each cell's own spikes or of all cells' (coupling)",
     .params = params, .states = states, .inputs = 1, .kernels = history_kernels, .source = convis_history_source,
-    .plan = plan, .prepare = prepare, .past = past, .past_vjp = past_vjp, .forward = forward, .vjp = vjp, .gather = gather, .anywhere = 1,
+    .plan = plan, .prepare = prepare, .baseline = baseline, .baseline_vjp = baseline_vjp, .forward = forward, .vjp = vjp, .gather = gather, .device_capable = 1,
 };
 #endif

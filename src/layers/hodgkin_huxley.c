@@ -324,7 +324,7 @@ static int is_stable(const double *q, double v)
 }
 
 /* At rest under the past current; where it would have fired all the time, at rest under none. */
-static double past(const convis_pass *p, const double *x, double *state)
+static double baseline(const convis_pass *p, const double *x, double *state)
 {
     double v = rest_at(p->param, x[0]), a[3], b[3];
     if (!is_stable(p->param, v)) v = rest_at(p->param, 0);
@@ -361,6 +361,6 @@ const convis_layer_type convis_hodgkin_huxley = {
       "Hodgkin-Huxley neuron (squid giant axon); the output counts spikes, or is V",
     .params = params, .states = states, .outputs = outputs, .inputs = 1, .tape = 1, .kernels = hodgkin_huxley_kernels,
     .source = convis_hodgkin_huxley_source, .pointwise = "hodgkin_huxley_forward", .adjoint = "hodgkin_huxley_adjoint", .plan = plan,
-    .past = past, .spikes = spikes,
+    .baseline = baseline, .spikes = spikes,
 };
 #endif

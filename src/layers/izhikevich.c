@@ -309,7 +309,8 @@ static const convis_field params[] = {
     { "preset",    "RS", 0, 0, 0, CONVIS_TEXT, "the kind of cell: starting values of a, b, c and d. RS, IB, CH, FS, LTS, TC, RZ (2003), "
       "or a feature of the paper of 2004: tonic_spiking, phasic_bursting ..." },
     { "output",    "1",  0, 0, 1, CONVIS_WHOLE | CONVIS_PLAN, "0: the output counts spikes; 1: it is V" },
-    { "surrogate", "1",  0, 0, 3, CONVIS_WHOLE, "slope of a spike: 0: SuperSpike; 1: sigmoid; 2: triangle; 3: straight through" },
+    { "surrogate", "1",  0, 0, 3, CONVIS_WHOLE,
+      "surrogate gradient: 0: SuperSpike; 1: sigmoid; 2: triangle; 3: straight through" },
     { "slope",     "1/mV", 0.1, 0, 1e4, CONVIS_FIXED, "sharpness of the surrogate" },
     { "substep",   "s",  5e-4, 1e-6, 1e-3, CONVIS_FIXED | CONVIS_PLAN, "longest step of the integration" },
     { 0 }
@@ -382,7 +383,7 @@ static int rest_at(double a, double b, double x, double *v)
 }
 
 /* At rest under the past current; where it would have fired all the time, at rest under none. */
-static double past(const convis_pass *p, const double *x, double *state)
+static double baseline(const convis_pass *p, const double *x, double *state)
 {
     double a = p->param[A], b = p->param[B], v;
     if (!rest_at(a, b, x[0], &v) && !rest_at(a, b, 0, &v)) v = -65;
@@ -419,9 +420,9 @@ static void spikes(convis_pass *p, void *sink)
 
 CONVIS_LAYER_KERNELS(izhikevich)
 const convis_layer_type convis_izhikevich = {
-    .abi = CONVIS_LAYER_ABI, .name = "izhikevich", .doc = "Izhikevich's simple neuron; counts the spikes of each step, or shows V",
+    .abi = CONVIS_LAYER_ABI, .name = "izhikevich", .doc = "Izhikevich neuron; the output counts spikes, or is V",
     .params = params, .states = states, .outputs = outputs, .inputs = 1, .tape = 1, .kernels = izhikevich_kernels,
-    .source = convis_izhikevich_source, .pointwise = "izhikevich_forward", .adjoint = "izhikevich_adjoint", .plan = plan, .past = past,
+    .source = convis_izhikevich_source, .pointwise = "izhikevich_forward", .adjoint = "izhikevich_adjoint", .plan = plan, .baseline = baseline,
     .fields = fields, .spikes = spikes,
 };
 #endif

@@ -207,11 +207,11 @@ static const convis_field params[] = {
     CONVIS_BLUR_FIELDS,
     { "tau",  "s", 0.010, 1e-6, 1e3, 0, "time constant of the leak" },
     { "gain", "1", 1, -1e6, 1e6, 0, "factor on the input" },
-    { "hold", "1", 1, 0, 2, CONVIS_WHOLE, "0, 1: the input is constant over each frame; 2: it moves linearly" },
+    { "hold", "1", 1, 0, 2, CONVIS_WHOLE, "0, 1: the input is constant over each frame; 2: it changes linearly" },
     { 0 }
 };
 static const convis_field states[] = {
-    { "w",      "1", 0, 0, 0, 0, "charge, less the reference" },
+    { "w",      "1", 0, 0, 0, 0, "charge, minus the reference" },
     { "before", "1", 0, 0, 0, 0, "previous input" },
     { "reference", "1", 0, 0, 0, 0, "what charges are counted from, one number a map" },
     { 0 }
@@ -247,7 +247,7 @@ static convis_status plan(convis_pass *p)
     p->constants_size = numbers_size() + convis_blur_size(w, h, convis_blur_varies(convis_blur_spec_of(p->param, 0)));
     p->scratch_size = (size_t)(p->recording ? MAPS_BACK : 1)*convis_map_size(p) + small_size(p) + convis_blur_scratch(p);
     p->state_shape[2] = one_each(p, 1);
-    if (p->recording) p->frames_wanted = 4;              /* a pass begins with copies */
+    if (p->recording) p->preferred_frames = 4;              /* a pass begins with copies */
     p->tape_shape[0] = p->tape_shape[1] = p->out_shape;
     p->tape_shape[0].dim[CONVIS_B] *= 2;
     if (!is_exact(p)) p->tape_shape[1] = convis_movie_shape(1, 1, 1);
@@ -310,7 +310,7 @@ static convis_status prepare(convis_pass *p)
 }
 
 /* Rounded as the kernels round, so that a constant screen stays exactly what it was. */
-static double past(const convis_pass *p, const double *x, double *state)
+static double baseline(const convis_pass *p, const double *x, double *state)
 {
     double y = (double)((convis_real)p->param[GAIN]*(convis_real)x[0]);
     state[0] = keeps_constants(p) ? 0 : y;
@@ -319,7 +319,7 @@ static double past(const convis_pass *p, const double *x, double *state)
     return y;
 }
 
-static void past_vjp(const convis_pass *p, const double *x, double d_y, const double *d_state, double *d_x, double *d_param,
+static void baseline_vjp(const convis_pass *p, const double *x, double d_y, const double *d_state, double *d_x, double *d_param,
                      double *const *d_array)
 {
     (void)d_array;
@@ -414,7 +414,7 @@ CONVIS_LAYER_KERNELS(leaky_heat)
 const convis_layer_type convis_leaky_heat = {
     .abi = CONVIS_LAYER_ABI, .name = "leaky_heat", .doc = "leaky heat equation: low pass and blur in one",
     .params = params, .states = states, .inputs = 1, .tape = 2, .kernels = leaky_heat_kernels, .source = convis_leaky_heat_source,
-    .plan = plan, .prepare = prepare, .past = past, .past_vjp = past_vjp, .forward = forward, .vjp = vjp, .anywhere = 1,
-    .replayable = 1,
+    .plan = plan, .prepare = prepare, .baseline = baseline, .baseline_vjp = baseline_vjp, .forward = forward, .vjp = vjp, .device_capable = 1,
+    .capturable = 1,
 };
 #endif

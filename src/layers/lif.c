@@ -259,7 +259,7 @@ CONVIS_EXPORT(lif, CONVIS_ENTRY(lif_forward) CONVIS_ENTRY(lif_adjoint))
 
 static const convis_field params[] = {
     { "leak",          "Hz", 50, 1e-3, 1e5, 0, "membrane leak (g_L)" },
-    { "sigma",         "1",  0, 0, 1e3, 0, "standard deviation of V by noise, were there no threshold" },
+    { "sigma",         "1",  0, 0, 1e3, 0, "standard deviation of V due to noise, without threshold" },
     { "refractory",    "s",  0.003, 0, 10, 0, "mean refractory time" },
     { "refractory_sd", "s",  0, 0, 10, CONVIS_FIXED, "its standard deviation" },
     { "random_init",   "1",  0, 0, 1, CONVIS_WHOLE, "1: V starts uniform in [0, 1]; 0: at 0" },
@@ -267,8 +267,9 @@ static const convis_field params[] = {
     { "adaptation_tau", "s", 0, 0, 1e3, 0, "its decay; 0: no adaptation" },
     { "reversal",      "1",  0, -1e3, 1e3, 0, "its reversal potential (E_a)" },
     { "slope",         "1",  10, 0, 1e4, CONVIS_FIXED, "sharpness of the surrogate gradient" },
-    { "exact",         "1",  1, 0, 1, CONVIS_WHOLE | CONVIS_PLAN, "1: noise and hand-over without dependence on dt; 0: VirtualRetina's" },
-    { "surrogate", "1", 0, 0, 3, CONVIS_WHOLE, "slope of a spike: 0: SuperSpike; 1: sigmoid; 2: triangle; 3: straight through" },
+    { "exact",         "1",  1, 0, 1, CONVIS_WHOLE | CONVIS_PLAN, "1: noise and input do not depend on dt; 0: as VirtualRetina" },
+    { "surrogate", "1", 0, 0, 3, CONVIS_WHOLE,
+      "surrogate gradient: 0: SuperSpike; 1: sigmoid; 2: triangle; 3: straight through" },
     { 0 }
 };
 static const convis_field states[] = {
@@ -280,7 +281,7 @@ static const convis_field states[] = {
     { 0 }
 };
 
-static double past(const convis_pass *p, const double *x, double *state) { (void)p; state[3] = x[0]; return 0; }
+static double baseline(const convis_pass *p, const double *x, double *state) { (void)p; state[3] = x[0]; return 0; }
 
 /* Each cell that fired lives its step once more from the tape, now with a sink for the times; every operation is the
  * kernel's, so the counts agree. */
@@ -319,8 +320,8 @@ static void spikes(convis_pass *p, void *sink)
 
 CONVIS_LAYER_KERNELS(lif)
 const convis_layer_type convis_lif = {
-    .abi = CONVIS_LAYER_ABI, .name = "lif", .doc = "noisy leaky integrate and fire; counts the spikes of each step",
+    .abi = CONVIS_LAYER_ABI, .name = "lif", .doc = "noisy leaky integrate-and-fire neuron; the output counts spikes",
     .params = params, .states = states, .inputs = 1, .tape = 4, .kernels = lif_kernels, .source = convis_lif_source,
-    .pointwise = "lif_forward", .adjoint = "lif_adjoint", .past = past, .spikes = spikes,
+    .pointwise = "lif_forward", .adjoint = "lif_adjoint", .baseline = baseline, .spikes = spikes,
 };
 #endif

@@ -127,7 +127,8 @@ static const convis_field params[] = {
     { "tau",  "s", 0.010, 0, 1e3, 0, "time constant; 0: none" },
     { "n",    "1", 0, 0, 32, CONVIS_WHOLE | CONVIS_PLAN, "order: n + 1 poles at tau/n" },
     { "gain", "1", 1, -1e6, 1e6, 0, "factor on the input" },
-    { "hold", "1", 1, 0, 2, CONVIS_WHOLE | CONVIS_PLAN, "0: each stage hears constant frames; 1: only the first; 2: none" },
+    { "hold", "1", 1, 0, 2, CONVIS_WHOLE | CONVIS_PLAN,
+      "stages that take their input as constant over a frame: 0: all; 1: the first; 2: none" },
     { 0 }
 };
 static const convis_field states[] = {
@@ -148,12 +149,12 @@ static convis_status plan(convis_pass *p)
 }
 
 /* Rounded as the kernel rounds, so that a constant screen stays exactly what it was. */
-static double past(const convis_pass *p, const double *x, double *state)
+static double baseline(const convis_pass *p, const double *x, double *state)
 {
     return state[0] = state[1] = (double)((convis_real)p->param[2]*(convis_real)x[0]);
 }
 
-static void past_vjp(const convis_pass *p, const double *x, double d_y, const double *d_state, double *d_x, double *d_param,
+static void baseline_vjp(const convis_pass *p, const double *x, double d_y, const double *d_state, double *d_x, double *d_param,
                      double *const *d_array)
 {
     (void)d_array;
@@ -166,6 +167,6 @@ CONVIS_LAYER_KERNELS(lowpass)
 const convis_layer_type convis_lowpass = {
     .abi = CONVIS_LAYER_ABI, .name = "lowpass", .doc = "exponential low pass, or a cascade of them",
     .params = params, .states = states, .inputs = 1, .tape = 1, .kernels = lowpass_kernels, .source = convis_lowpass_source,
-    .pointwise = "lowpass_forward", .adjoint = "lowpass_adjoint", .plan = plan, .past = past, .past_vjp = past_vjp,
+    .pointwise = "lowpass_forward", .adjoint = "lowpass_adjoint", .plan = plan, .baseline = baseline, .baseline_vjp = baseline_vjp,
 };
 #endif

@@ -109,7 +109,7 @@ static const convis_field params[] = {
     { "feedback", "1",  200, -1e6, 1e6, 0, "horizontal feedback (F); negative: it takes leak away" },
     { "nernst",   "1",  0, -1e3, 1e3, 0, "reversal potential of the feedback (E_n)" },
     { "weight",   "1",  0, -1e3, 1e3, 0, "of the horizontal cells in the output" },
-    { "exact",    "1",  1, 0, 1, CONVIS_WHOLE | CONVIS_PLAN, "1: second order in dt; 0: VirtualRetina's hand-overs" },
+    { "exact",    "1",  1, 0, 1, CONVIS_WHOLE | CONVIS_PLAN, "1: second order in dt; 0: first order, as VirtualRetina" },
     { "substep",  "s",  0.001, 1e-6, 1, CONVIS_FIXED | CONVIS_PLAN, "longest step when exact" },
     { 0 }
 };
@@ -184,7 +184,7 @@ static int gains(const double *a, double x, double v)
 }
 
 /* exact: settled, P where as much flows in as out. VirtualRetina starts in the dark whatever was before. */
-static double past(const convis_pass *p, const double *x, double *state)
+static double baseline(const convis_pass *p, const double *x, double *state)
 {
     const double *a = p->param;
     double low = 0, high = 1;
@@ -261,7 +261,7 @@ CONVIS_LAYER_KERNELS(luminance_gain)
 const convis_layer_type convis_luminance_gain = {
     .abi = CONVIS_LAYER_ABI, .name = "luminance_gain", .doc = "outer plexiform layer with luminance gain control",
     .params = params, .states = states, .outputs = outputs, .inputs = 1, .tape = 1, .kernels = luminance_gain_kernels,
-    .source = convis_luminance_gain_source, .plan = plan, .prepare = prepare, .past = past, .forward = forward, .vjp = vjp, .anywhere = 1,
-    .replayable = 1,
+    .source = convis_luminance_gain_source, .plan = plan, .prepare = prepare, .baseline = baseline, .forward = forward, .vjp = vjp, .device_capable = 1,
+    .capturable = 1,
 };
 #endif

@@ -70,7 +70,7 @@ static const convis_field states[] = {
     { 0 }
 };
 
-static double past(const convis_pass *p, const double *x, double *state)
+static double baseline(const convis_pass *p, const double *x, double *state)
 {
     state[0] = x[0];
     state[1] = 0;
@@ -82,6 +82,6 @@ const convis_layer_type convis_normalize = {
     .abi = CONVIS_LAYER_ABI, .name = "normalize", .doc =
       "each pixel minus its running mean, divided by its running standard deviation",
     .params = params, .states = states, .inputs = 1, .tape = 2, .kernels = normalize_kernels, .source = convis_normalize_source,
-    .pointwise = "normalize_forward", .adjoint = "normalize_adjoint", .past = past,
+    .pointwise = "normalize_forward", .adjoint = "normalize_adjoint", .baseline = baseline,
 };
 #endif

@@ -162,7 +162,7 @@ static int line_at(const convis_pass *p, const int *knot, int count, double x)
     return j;
 }
 
-static double past(const convis_pass *p, const double *x, double *state)
+static double baseline(const convis_pass *p, const double *x, double *state)
 {
     lines l = lines_of(p);
     int j = line_at(p, l.knot, l.count, x[0]);
@@ -185,7 +185,7 @@ static void give_knots(const convis_pass *p, const int *knot, int j, double g, d
     }
 }
 
-static void past_vjp(const convis_pass *p, const double *x, double d_y, const double *d_state, double *d_x, double *d_param,
+static void baseline_vjp(const convis_pass *p, const double *x, double d_y, const double *d_state, double *d_x, double *d_param,
                      double *const *d_array)
 {
     lines l = lines_of(p);
@@ -235,8 +235,8 @@ static void gather(const convis_pass *p, int k, const double *sums, double *d_pa
 
 CONVIS_LAYER_KERNELS(piecewise)
 const convis_layer_type convis_piecewise = {
-    .abi = CONVIS_LAYER_ABI, .name = "piecewise", .doc = "straight lines between knots, which can be learnt",
+    .abi = CONVIS_LAYER_ABI, .name = "piecewise", .doc = "piecewise linear nonlinearity with knots that can be fitted",
     .params = params, .states = states, .inputs = 1, .kernels = piecewise_kernels, .source = convis_piecewise_source,
-    .plan = plan, .prepare = prepare, .past = past, .past_vjp = past_vjp, .forward = forward, .vjp = vjp, .gather = gather, .anywhere = 1, .initial = initial,
+    .plan = plan, .prepare = prepare, .baseline = baseline, .baseline_vjp = baseline_vjp, .forward = forward, .vjp = vjp, .gather = gather, .device_capable = 1, .initial = initial,
 };
 #endif

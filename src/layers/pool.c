@@ -101,7 +101,7 @@ static void vjp(convis_pass *p)
     if (p->d_in[0]) convis_launch_with(p, "pool_adjoint", convis_elements(p->in_shape[0]), p->frames, buffers, &args);
 }
 
-static double past(const convis_pass *p, const double *x, double *state)
+static double baseline(const convis_pass *p, const double *x, double *state)
 {
     (void)p, (void)state;
     return x[0];
@@ -111,6 +111,6 @@ CONVIS_LAYER_KERNELS(pool)
 const convis_layer_type convis_pool = {
     .abi = CONVIS_LAYER_ABI, .name = "pool", .doc = "mean or maximum over blocks of pixels",
     .params = params, .states = states, .inputs = 1, .tape = 1, .kernels = pool_kernels, .source = convis_pool_source,
-    .plan = plan, .forward = forward, .vjp = vjp, .anywhere = 1, .past = past,
+    .plan = plan, .forward = forward, .vjp = vjp, .device_capable = 1, .baseline = baseline,
 };
 #endif

@@ -49,7 +49,7 @@ static const convis_field params[] = {
 };
 static const convis_field states[] = { { 0 } };
 
-static double past(const convis_pass *p, const double *x, double *state)
+static double baseline(const convis_pass *p, const double *x, double *state)
 {
     (void)state;
     return x[0] > p->param[0] ? p->param[2]*pow(x[0] - p->param[0], p->param[1]) : 0;
@@ -59,6 +59,6 @@ CONVIS_LAYER_KERNELS(power)
 const convis_layer_type convis_power = {
     .abi = CONVIS_LAYER_ABI, .name = "power", .doc = "a rectifier raised to a power",
     .params = params, .states = states, .inputs = 1, .kernels = power_kernels, .source = convis_power_source,
-    .instant = 1, .pointwise = "power_forward", .adjoint = "power_adjoint", .past = past,
+    .memoryless = 1, .pointwise = "power_forward", .adjoint = "power_adjoint", .baseline = baseline,
 };
 #endif

@@ -42,7 +42,7 @@ CONVIS_EXPORT(product, CONVIS_ENTRY(product_forward) CONVIS_ENTRY(product_adjoin
 static const convis_field params[] = { { 0 } };
 static const convis_field states[] = { { 0 } };
 
-static double past(const convis_pass *p, const double *x, double *state)
+static double baseline(const convis_pass *p, const double *x, double *state)
 {
     double product = x[0];
     (void)state;
@@ -92,12 +92,12 @@ static void vjp(convis_pass *p)
 CONVIS_LAYER_KERNELS(product)
 static const convis_layer_type more = {
     .abi = CONVIS_LAYER_ABI, .name = "product", .doc = "the product of its inputs",
-    .params = params, .states = states, .inputs = CONVIS_MAX_INPUTS, .fewest = 2, .kernels = product_kernels,
-    .source = convis_product_source, .plan = plan, .forward = forward, .vjp = vjp, .past = past, .anywhere = 1,
+    .params = params, .states = states, .inputs = CONVIS_MAX_INPUTS, .min_inputs = 2, .kernels = product_kernels,
+    .source = convis_product_source, .plan = plan, .forward = forward, .vjp = vjp, .baseline = baseline, .device_capable = 1,
 };
 const convis_layer_type convis_product = {
     .abi = CONVIS_LAYER_ABI, .name = "product", .doc = "the product of its inputs",
     .params = params, .states = states, .inputs = 2, .more = &more, .kernels = product_kernels, .source = convis_product_source,
-    .instant = 1, .pointwise = "product_forward", .adjoint = "product_adjoint", .past = past,
+    .memoryless = 1, .pointwise = "product_forward", .adjoint = "product_adjoint", .baseline = baseline,
 };
 #endif

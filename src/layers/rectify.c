@@ -49,12 +49,12 @@ static const convis_field params[] = {
     { "threshold",          "1", 0, -1e4, 1e4, 0, "start of the linear range" },
     { "value_at_threshold", "Hz", 70, -1e9, 1e9, 0, "output there; 0: a hard rectifier" },
     { "amplification",      "Hz", 100, -1e5, 1e5, 0, "slope in the linear range" },
-    { "settled",            "1", 1, 0, 1, CONVIS_WHOLE, "1: its past follows from its input's; 0: it was 0" },
+    { "settled",            "1", 1, 0, 1, CONVIS_WHOLE, "1: its baseline follows from its input's; 0: it is 0" },
     { 0 }
 };
 static const convis_field states[] = { { 0 } };
 
-static double past(const convis_pass *p, const double *x, double *state)
+static double baseline(const convis_pass *p, const double *x, double *state)
 {
     double sign = p->param[0] < 0 ? -1 : 1, i0 = p->param[2], G = 5e5, u = sign*p->param[3]*(x[0] - sign*p->param[1]);
     (void)state;
@@ -66,6 +66,6 @@ CONVIS_LAYER_KERNELS(rectify)
 const convis_layer_type convis_rectify = {
     .abi = CONVIS_LAYER_ABI, .name = "rectify", .doc = "smooth rectifying synapse, Hz",
     .params = params, .states = states, .inputs = 1, .kernels = rectify_kernels, .source = convis_rectify_source,
-    .instant = 1, .pointwise = "rectify_forward", .adjoint = "rectify_adjoint", .past = past,
+    .memoryless = 1, .pointwise = "rectify_forward", .adjoint = "rectify_adjoint", .baseline = baseline,
 };
 #endif

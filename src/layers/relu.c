@@ -39,7 +39,7 @@ static const convis_field params[] = {
 };
 static const convis_field states[] = { { 0 } };
 
-static double past(const convis_pass *p, const double *x, double *state)
+static double baseline(const convis_pass *p, const double *x, double *state)
 {
     (void)state;
     return x[0] > p->param[0] ? p->param[1]*(x[0] - p->param[0]) : 0;
@@ -49,6 +49,6 @@ CONVIS_LAYER_KERNELS(relu)
 const convis_layer_type convis_relu = {
     .abi = CONVIS_LAYER_ABI, .name = "relu", .doc = "a hard rectifier",
     .params = params, .states = states, .inputs = 1, .kernels = relu_kernels, .source = convis_relu_source,
-    .instant = 1, .pointwise = "relu_forward", .adjoint = "relu_adjoint", .past = past,
+    .memoryless = 1, .pointwise = "relu_forward", .adjoint = "relu_adjoint", .baseline = baseline,
 };
 #endif

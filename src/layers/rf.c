@@ -80,21 +80,21 @@ CONVIS_EXPORT(rf, CONVIS_ENTRY(rf_project) CONVIS_ENTRY(rf_gather) CONVIS_ENTRY(
 
 /* Rows of both tables; the second is FRAMES or FACTORISED, SPACE and FEATURES are the readout's. */
 enum { CHANNELS, FRAMES, FACTORISED = FRAMES, WEIGHTS, BIAS, SPACE, FEATURES };
-#define CHANNELS_ROW { "channels", "1", 1, 1, 16384, CONVIS_WHOLE | CONVIS_PLAN, "of the output" }
+#define CHANNELS_ROW { "channels", "1", 1, 1, 16384, CONVIS_WHOLE | CONVIS_PLAN, "number of output channels" }
 #define BIAS_ROW     { "bias",     "1", 0, -1e12, 1e12, CONVIS_ARRAY, "added to each channel" }
 static const convis_field rf_params[] = {
     CHANNELS_ROW,
-    { "frames",  "1", 1, 1, 4096, CONVIS_WHOLE | CONVIS_PLAN, "duration of the field" },
+    { "frames",  "1", 1, 1, 4096, CONVIS_WHOLE | CONVIS_PLAN, "length of the field in frames" },
     { "weights", "1", 0, -1e12, 1e12, CONVIS_ARRAY, "the fields, (channels, in, frames, height, width)" },
     BIAS_ROW, { 0 }
 };
 static const convis_field readout_params[] = {
     CHANNELS_ROW,
-    { "factorised", "1", 0, 0, 1, CONVIS_WHOLE | CONVIS_PLAN, "1: weights are the product of space and features" },
+    { "factorised", "1", 0, 0, 1, CONVIS_WHOLE | CONVIS_PLAN, "1: weights are products of space and features" },
     { "weights",    "1", 0, -1e12, 1e12, CONVIS_ARRAY, "(channels, in, 1, height, width); not when factorised" },
     BIAS_ROW,
-    { "space",      "1", 0, -1e12, 1e12, CONVIS_ARRAY, "factorised: where each channel looks, (channels, 1, 1, height, width)" },
-    { "features",   "1", 0, -1e12, 1e12, CONVIS_ARRAY, "factorised: at what, (channels, in)" },
+    { "space",      "1", 0, -1e12, 1e12, CONVIS_ARRAY, "factorised: spatial weights, (channels, 1, 1, height, width)" },
+    { "features",   "1", 0, -1e12, 1e12, CONVIS_ARRAY, "factorised: weights of the input channels, (channels, in)" },
     { 0 }
 };
 static const convis_field states[] = { { 0 } };
@@ -144,7 +144,7 @@ static convis_status plan(convis_pass *p, int64_t taps, int factorised)
     }
     p->array_shape[BIAS] = (convis_shape){ { s.outputs, 1, 1, 1, 1 } };
     p->history[0] = (int)taps - 1;
-    p->frames_wanted = (int)s.wanted;
+    p->preferred_frames = (int)s.wanted;
     p->constants_size = HEAD + (size_t)((s.outputs + 15)/16*16 + s.kernels*s.size + factors(&s))*sizeof(convis_real);
     p->scratch_size = convis_rf_scratch(&s, p->recording);
     return CONVIS_OK;
@@ -207,7 +207,7 @@ static void vjp(convis_pass *p)
 
 /* ---- The past: the mean over channels, as one number must do for all ---- */
 
-static double past(const convis_pass *p, const double *x, double *state)
+static double baseline(const convis_pass *p, const double *x, double *state)
 {
     const sizes *s = head(p);
     double sum = 0;
@@ -218,7 +218,7 @@ static double past(const convis_pass *p, const double *x, double *state)
     return sum/(double)s->outputs;
 }
 
-static void past_vjp(const convis_pass *p, const double *x, double d_y, const double *d_state, double *d_x, double *d_param,
+static void baseline_vjp(const convis_pass *p, const double *x, double d_y, const double *d_state, double *d_x, double *d_param,
                      double *const *d_array)
 {
     const sizes *s = head(p);
@@ -241,13 +241,14 @@ CONVIS_LAYER_KERNELS(rf)
 const convis_layer_type convis_rf = {
     .abi = CONVIS_LAYER_ABI, .name = "rf", .doc = "receptive fields over the whole frame, one output each",
     .params = rf_params, .states = states, .inputs = 1, .kernels = rf_kernels, .source = convis_rf_source, .plan = plan_rf,
-    .prepare = prepare_rf, .initial = initial, .past = past, .past_vjp = past_vjp, .forward = forward, .vjp = vjp,
-    .anywhere = 1,
+    .prepare = prepare_rf, .initial = initial, .baseline = baseline, .baseline_vjp = baseline_vjp, .forward = forward, .vjp = vjp,
+    .device_capable = 1,
 };
 const convis_layer_type convis_readout = {
-    .abi = CONVIS_LAYER_ABI, .name = "readout", .doc = "weighted sums over space and channels, dense or space times features",
+    .abi = CONVIS_LAYER_ABI, .name = "readout", .doc =
+      "weighted sums over space and channels, dense or factorised into space and features",
     .params = readout_params, .states = states, .inputs = 1, .kernels = rf_kernels, .source = convis_rf_source, .plan = plan_readout,
-    .prepare = prepare_readout, .initial = initial, .past = past, .past_vjp = past_vjp, .forward = forward, .vjp = vjp,
-    .anywhere = 1,
+    .prepare = prepare_readout, .initial = initial, .baseline = baseline, .baseline_vjp = baseline_vjp, .forward = forward, .vjp = vjp,
+    .device_capable = 1,
 };
 #endif

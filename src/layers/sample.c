@@ -163,7 +163,7 @@ static convis_status prepare(convis_pass *p)
     return p->recording ? list_cells(p) : CONVIS_OK;
 }
 
-static double past(const convis_pass *p, const double *x, double *state) { (void)p; (void)state; return x[0]; }
+static double baseline(const convis_pass *p, const double *x, double *state) { (void)p; (void)state; return x[0]; }
 
 static sample_args args_of(const convis_pass *p, int seen_pixels)
 {
@@ -191,8 +191,8 @@ static void vjp(convis_pass *p)
 
 CONVIS_LAYER_KERNELS(sample)
 const convis_layer_type convis_sample = {
-    .abi = CONVIS_LAYER_ABI, .name = "sample", .doc = "a map as cells at given places see it",
+    .abi = CONVIS_LAYER_ABI, .name = "sample", .doc = "values of a map at the positions of cells (bilinear)",
     .params = params, .states = states, .inputs = 1, .kernels = sample_kernels, .source = convis_sample_source,
-    .plan = plan, .prepare = prepare, .past = past, .forward = forward, .vjp = vjp, .anywhere = 1,
+    .plan = plan, .prepare = prepare, .baseline = baseline, .forward = forward, .vjp = vjp, .device_capable = 1,
 };
 #endif

@@ -35,7 +35,7 @@ static const convis_field params[] = {
 };
 static const convis_field states[] = { { 0 } };
 
-static double past(const convis_pass *p, const double *x, double *state)
+static double baseline(const convis_pass *p, const double *x, double *state)
 {
     (void)state;
     return p->param[0]*x[0] + p->param[1];
@@ -45,6 +45,6 @@ CONVIS_LAYER_KERNELS(scale)
 const convis_layer_type convis_scale = {
     .abi = CONVIS_LAYER_ABI, .name = "scale", .doc = "gain and offset",
     .params = params, .states = states, .inputs = 1, .kernels = scale_kernels, .source = convis_scale_source,
-    .instant = 1, .pointwise = "scale_forward", .adjoint = "scale_adjoint", .past = past,
+    .memoryless = 1, .pointwise = "scale_forward", .adjoint = "scale_adjoint", .baseline = baseline,
 };
 #endif

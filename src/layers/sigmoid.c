@@ -44,7 +44,7 @@ static const convis_field params[] = {
 };
 static const convis_field states[] = { { 0 } };
 
-static double past(const convis_pass *p, const double *x, double *state)
+static double baseline(const convis_pass *p, const double *x, double *state)
 {
     (void)state;
     return p->param[2]/(1 + exp(-p->param[1]*(x[0] - p->param[0])));
@@ -54,6 +54,6 @@ CONVIS_LAYER_KERNELS(sigmoid)
 const convis_layer_type convis_sigmoid = {
     .abi = CONVIS_LAYER_ABI, .name = "sigmoid", .doc = "the logistic function",
     .params = params, .states = states, .inputs = 1, .kernels = sigmoid_kernels, .source = convis_sigmoid_source,
-    .instant = 1, .pointwise = "sigmoid_forward", .adjoint = "sigmoid_adjoint", .past = past,
+    .memoryless = 1, .pointwise = "sigmoid_forward", .adjoint = "sigmoid_adjoint", .baseline = baseline,
 };
 #endif

@@ -70,11 +70,12 @@ CONVIS_EXPORT(smooth_conv, CONVIS_ENTRY(smooth_conv_chain) CONVIS_ENTRY(smooth_c
 
 enum { CHANNELS, STAGES, HEIGHT, WIDTH, PADDING, TAU, WEIGHTS, BIAS };
 static const convis_field params[] = {
-    { "channels", "1", 1, 1, 16384, CONVIS_WHOLE | CONVIS_PLAN, "of the output" },
-    { "stages",   "1", 5, 1, 256, CONVIS_WHOLE | CONVIS_PLAN, "low passes in the chain" },
+    { "channels", "1", 1, 1, 16384, CONVIS_WHOLE | CONVIS_PLAN, "number of output channels" },
+    { "stages",   "1", 5, 1, 256, CONVIS_WHOLE | CONVIS_PLAN, "low passes in the cascade" },
     { "height",   "px", 1, 1, 4096, CONVIS_WHOLE | CONVIS_PLAN, "of the spatial filters" },
     { "width",    "px", 1, 1, 4096, CONVIS_WHOLE | CONVIS_PLAN, "of the spatial filters" },
-    { "padding",  "1", 0, 0, 3, CONVIS_WHOLE | CONVIS_PLAN, "beyond the border: 0: its pixels; 1: zeros; 2: the reflected map; 3: none" },
+    { "padding",  "1", 0, 0, 3, CONVIS_WHOLE | CONVIS_PLAN,
+      "beyond the border: 0: border pixels repeated; 1: zeros; 2: reflected; 3: no padding, a smaller output" },
     { "tau",      "s", 0.01, 1e-6, 1e3, 0, "time constant of each low pass" },
     { "weights",  "1", 0, -1e12, 1e12, CONVIS_ARRAY, "the spatial filters, (channels, in, stages, height, width)" },
     { "bias",     "1", 0, -1e12, 1e12, CONVIS_ARRAY, "added to each channel" },
@@ -194,7 +195,7 @@ static void vjp(convis_pass *p)
 }
 
 /* Settled, all stages are what they hear. One number must do for all outputs: their mean. */
-static double past(const convis_pass *p, const double *x, double *state)
+static double baseline(const convis_pass *p, const double *x, double *state)
 {
     double sum = 0;
     state[0] = x[0];
@@ -204,7 +205,7 @@ static double past(const convis_pass *p, const double *x, double *state)
     return sum/p->param[CHANNELS];
 }
 
-static void past_vjp(const convis_pass *p, const double *x, double d_y, const double *d_state, double *d_x, double *d_param,
+static void baseline_vjp(const convis_pass *p, const double *x, double d_y, const double *d_state, double *d_x, double *d_param,
                      double *const *d_array)
 {
     (void)d_param;
@@ -218,9 +219,10 @@ static void past_vjp(const convis_pass *p, const double *x, double d_y, const do
 
 CONVIS_LAYER_KERNELS(smooth_conv)
 const convis_layer_type convis_smooth_conv = {
-    .abi = CONVIS_LAYER_ABI, .name = "smooth_conv", .doc = "spatial filters on a chain of low passes",
+    .abi = CONVIS_LAYER_ABI, .name = "smooth_conv", .doc =
+      "convolution that is smooth in time: spatial filters of the stages of a low-pass cascade",
     .params = params, .states = states, .inputs = 1, .tape = 1, .kernels = smooth_conv_kernels, .source = convis_smooth_conv_source,
-    .plan = plan, .prepare = prepare, .initial = initial, .past = past, .past_vjp = past_vjp, .method = method,
-    .forward = forward, .vjp = vjp, .anywhere = 1,
+    .plan = plan, .prepare = prepare, .initial = initial, .baseline = baseline, .baseline_vjp = baseline_vjp, .method = method,
+    .forward = forward, .vjp = vjp, .device_capable = 1,
 };
 #endif

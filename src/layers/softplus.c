@@ -48,7 +48,7 @@ static const convis_field params[] = {
 };
 static const convis_field states[] = { { 0 } };
 
-static double past(const convis_pass *p, const double *x, double *state)
+static double baseline(const convis_pass *p, const double *x, double *state)
 {
     double sharpness = p->param[1], u = sharpness*(x[0] - p->param[0]);
     (void)state;
@@ -59,6 +59,6 @@ CONVIS_LAYER_KERNELS(softplus)
 const convis_layer_type convis_softplus = {
     .abi = CONVIS_LAYER_ABI, .name = "softplus", .doc = "a smooth rectifier",
     .params = params, .states = states, .inputs = 1, .kernels = softplus_kernels, .source = convis_softplus_source,
-    .instant = 1, .pointwise = "softplus_forward", .adjoint = "softplus_adjoint", .past = past,
+    .memoryless = 1, .pointwise = "softplus_forward", .adjoint = "softplus_adjoint", .baseline = baseline,
 };
 #endif

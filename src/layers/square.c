@@ -33,7 +33,7 @@ static const convis_field params[] = {
 };
 static const convis_field states[] = { { 0 } };
 
-static double past(const convis_pass *p, const double *x, double *state)
+static double baseline(const convis_pass *p, const double *x, double *state)
 {
     (void)state;
     return p->param[0]*x[0]*x[0];
@@ -43,6 +43,6 @@ CONVIS_LAYER_KERNELS(square)
 const convis_layer_type convis_square = {
     .abi = CONVIS_LAYER_ABI, .name = "square", .doc = "the square, times a gain",
     .params = params, .states = states, .inputs = 1, .kernels = square_kernels, .source = convis_square_source,
-    .instant = 1, .pointwise = "square_forward", .adjoint = "square_adjoint", .past = past,
+    .memoryless = 1, .pointwise = "square_forward", .adjoint = "square_adjoint", .baseline = baseline,
 };
 #endif

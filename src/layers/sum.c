@@ -51,7 +51,7 @@ CONVIS_EXPORT(sum, CONVIS_ENTRY(sum_forward) CONVIS_ENTRY(sum_adjoint) CONVIS_EN
 static const convis_field params[] = { { 0 } };
 static const convis_field states[] = { { 0 } };
 
-static double past(const convis_pass *p, const double *x, double *state)
+static double baseline(const convis_pass *p, const double *x, double *state)
 {
     double sum = 0;
     (void)state;
@@ -79,12 +79,12 @@ static void vjp(convis_pass *p)
 CONVIS_LAYER_KERNELS(sum)
 static const convis_layer_type more = {
     .abi = CONVIS_LAYER_ABI, .name = "sum", .doc = "the sum of its inputs",
-    .params = params, .states = states, .inputs = CONVIS_MAX_INPUTS, .fewest = 1, .kernels = sum_kernels, .source = convis_sum_source,
-    .plan = convis_plan_alike, .forward = forward, .vjp = vjp, .past = past, .anywhere = 1,
+    .params = params, .states = states, .inputs = CONVIS_MAX_INPUTS, .min_inputs = 1, .kernels = sum_kernels, .source = convis_sum_source,
+    .plan = convis_plan_alike, .forward = forward, .vjp = vjp, .baseline = baseline, .device_capable = 1,
 };
 const convis_layer_type convis_sum = {
     .abi = CONVIS_LAYER_ABI, .name = "sum", .doc = "the sum of its inputs",
-    .params = params, .states = states, .inputs = 4, .fewest = 1, .more = &more, .kernels = sum_kernels, .source = convis_sum_source,
-    .instant = 1, .pointwise = "sum_forward", .adjoint = "sum_adjoint", .past = past,
+    .params = params, .states = states, .inputs = 4, .min_inputs = 1, .more = &more, .kernels = sum_kernels, .source = convis_sum_source,
+    .memoryless = 1, .pointwise = "sum_forward", .adjoint = "sum_adjoint", .baseline = baseline,
 };
 #endif

@@ -35,8 +35,8 @@ CONVIS_EXPORT(variable_delay, CONVIS_ENTRY(variable_delay_forward) CONVIS_ENTRY(
 
 enum { DELAYS, LONGEST };
 static const convis_field params[] = {
-    { "delays",  "s", 0, 0, 100, CONVIS_ARRAY, "how long ago, (C, Y, X)" },
-    { "longest", "s", 0.05, 0, 100, CONVIS_FIXED | CONVIS_PLAN, "the longest of them" },
+    { "delays",  "s", 0, 0, 100, CONVIS_ARRAY, "delay of each pixel, (C, Y, X)" },
+    { "longest", "s", 0.05, 0, 100, CONVIS_FIXED | CONVIS_PLAN, "largest value that they may take" },
     { 0 }
 };
 static const convis_field states[] = { { 0 } };
@@ -89,7 +89,7 @@ static void gather(const convis_pass *p, int k, const double *sums, double *d_pa
     for (int64_t i = 0; i < maps(p); i++) d_array[DELAYS][i % (int64_t)p->param[DELAYS]] += sums[i]/p->dt;
 }
 
-static double past(const convis_pass *p, const double *x, double *state)
+static double baseline(const convis_pass *p, const double *x, double *state)
 {
     (void)p, (void)state;
     return x[0];
@@ -97,8 +97,8 @@ static double past(const convis_pass *p, const double *x, double *state)
 
 CONVIS_LAYER_KERNELS(variable_delay)
 const convis_layer_type convis_variable_delay = {
-    .abi = CONVIS_LAYER_ABI, .name = "variable_delay", .doc = "the input some time ago, each pixel's own",
+    .abi = CONVIS_LAYER_ABI, .name = "variable_delay", .doc = "the input, delayed by a time of its own at each pixel",
     .params = params, .states = states, .inputs = 1, .kernels = variable_delay_kernels, .source = convis_variable_delay_source,
-    .plan = plan, .prepare = prepare, .forward = forward, .vjp = vjp, .gather = gather, .anywhere = 1, .past = past,
+    .plan = plan, .prepare = prepare, .forward = forward, .vjp = vjp, .gather = gather, .device_capable = 1, .baseline = baseline,
 };
 #endif

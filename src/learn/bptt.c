@@ -23,16 +23,16 @@ double convis_seconds(void)
 
 /* ---- Opening ---- */
 
-static convis_status plan(convis_passage *p, convis_shape frame, int64_t chunk, int64_t longest)
+static convis_status plan(convis_bptt *p, convis_shape frame, int64_t chunk, int64_t longest)
 {
     int64_t bytes = convis_elements(frame)*(int64_t)sizeof(convis_real), suits = bytes > 0 ? CHUNK_BYTES/bytes : 0;
     if (chunk < 1) chunk = suits < SHORTEST_CHUNK ? SHORTEST_CHUNK : least(suits, LONGEST_CHUNK);
     frame.dim[CONVIS_T] = least(chunk, longest);
-    convis_status status = convis_keep(p->model, p->output);
+    convis_status status = convis_probe(p->model, p->output);
     return status ? status : convis_plan(p->model, frame);
 }
 
-static convis_status check_shape(convis_passage *p, convis_shape frame, const char *what)
+static convis_status check_shape(convis_bptt *p, convis_shape frame, const char *what)
 {
     const int64_t *d = frame.dim, *m = p->model->chunk.dim;
     if (d[CONVIS_B] == m[CONVIS_B] && d[CONVIS_C] == m[CONVIS_C] && d[CONVIS_Y] == m[CONVIS_Y]
@@ -43,11 +43,11 @@ static convis_status check_shape(convis_passage *p, convis_shape frame, const ch
                        (long long)m[CONVIS_Y], (long long)m[CONVIS_X]);
 }
 
-convis_status convis_passage_open(convis_model *m, const char *output, convis_shape frame, int64_t chunk, int64_t longest, const char *what,
-                                  convis_passage *p)
+convis_status convis_bptt_open(convis_model *m, const char *output, convis_shape frame, int64_t chunk, int64_t longest, const char *what,
+                                  convis_bptt *p)
 {
     convis_tensor ignored;
-    *p = (convis_passage){ .model = m, .context = m->context, .output = output, .budget = STATE_BYTES };
+    *p = (convis_bptt){ .model = m, .context = m->context, .output = output, .budget = STATE_BYTES };
     if (convis_refuse(m)) return m->status;
     if (!output && m->count) p->output = m->layers[m->count - 1].name;
     if (!p->output) return convis_fail(m->context, CONVIS_ESTATE, "the model has no layers");
@@ -64,11 +64,11 @@ convis_status convis_passage_open(convis_model *m, const char *output, convis_sh
     p->movie = convis_obtain(p->context, (size_t)(p->chunk*p->input_n)*sizeof *p->movie);
     p->end = p->movie ? convis_obtain(p->context, p->state_size) : NULL;
     if (p->end) return CONVIS_OK;
-    convis_passage_close(p);
+    convis_bptt_close(p);
     return CONVIS_ENOMEM;
 }
 
-void convis_passage_close(convis_passage *p)
+void convis_bptt_close(convis_bptt *p)
 {
     if (!p->context) return;
     convis_release(p->context, p->prediction);
@@ -77,12 +77,12 @@ void convis_passage_close(convis_passage *p)
     convis_release(p->context, p->states);
     convis_release(p->context, p->inner);
     convis_release(p->context, p->end);
-    *p = (convis_passage){ .model = NULL };
+    *p = (convis_bptt){ .model = NULL };
 }
 
 /* ---- Room ---- */
 
-static convis_status larger(convis_passage *p, void *block, size_t bytes)
+static convis_status larger(convis_bptt *p, void *block, size_t bytes)
 {
     void **at = block;
     convis_release(p->context, *at);
@@ -90,7 +90,7 @@ static convis_status larger(convis_passage *p, void *block, size_t bytes)
     return *at ? CONVIS_OK : CONVIS_ENOMEM;
 }
 
-convis_status convis_passage_room(convis_passage *p, int64_t frames)
+convis_status convis_bptt_room(convis_bptt *p, int64_t frames)
 {
     if (frames <= p->room) return CONVIS_OK;
     size_t bytes = (size_t)(frames*p->units)*sizeof *p->prediction;
@@ -101,7 +101,7 @@ convis_status convis_passage_room(convis_passage *p, int64_t frames)
     return status;
 }
 
-static convis_status room_for_states(convis_passage *p)
+static convis_status room_for_states(convis_bptt *p)
 {
     p->stride = 1;
     if ((double)p->chunks*(double)p->state_size > (double)p->budget) p->stride = (int64_t)ceil(sqrt((double)p->chunks));
@@ -122,10 +122,10 @@ static convis_status room_for_states(convis_passage *p)
 
 /* ---- Through ---- */
 
-static int64_t first_frame(const convis_passage *p, int64_t chunk) { return p->from + chunk*p->chunk; }
-static int64_t frames_of(const convis_passage *p, int64_t chunk) { return least(p->chunk, p->frames - chunk*p->chunk); }
+static int64_t first_frame(const convis_bptt *p, int64_t chunk) { return p->from + chunk*p->chunk; }
+static int64_t frames_of(const convis_bptt *p, int64_t chunk) { return least(p->chunk, p->frames - chunk*p->chunk); }
 
-static convis_tensor movie_view(const convis_passage *p, convis_real *data, int64_t frames)
+static convis_tensor movie_view(const convis_bptt *p, convis_real *data, int64_t frames)
 {
     const int64_t *d = p->in_shape.dim, x = d[CONVIS_X], y = d[CONVIS_Y]*x, c = d[CONVIS_C]*y;
     convis_tensor t = { data, p->in_shape, { c, y, d[CONVIS_B]*c, x, 1 } };
@@ -134,7 +134,7 @@ static convis_tensor movie_view(const convis_passage *p, convis_real *data, int6
 }
 
 /* Rows of predictions or their gradients, seen as the output's frames. */
-static convis_tensor rows_view(const convis_passage *p, convis_real *rows, int64_t chunk)
+static convis_tensor rows_view(const convis_bptt *p, convis_real *rows, int64_t chunk)
 {
     const int64_t *d = p->out_shape.dim, x = d[CONVIS_X], y = d[CONVIS_Y]*x, c = d[CONVIS_C]*y;
     convis_tensor t = { rows + chunk*p->chunk*p->units, p->out_shape, { c, y, p->units, x, 1 } };
@@ -142,20 +142,20 @@ static convis_tensor rows_view(const convis_passage *p, convis_real *rows, int64
     return t;
 }
 
-static convis_status run_chunk(convis_passage *p, int64_t chunk)
+static convis_status run_chunk(convis_bptt *p, int64_t chunk)
 {
     convis_status status = p->read(p->user, first_frame(p, chunk), frames_of(p, chunk), p->movie);
     if (!status && p->feed) status = convis_feed_give(p->feed, first_frame(p, chunk), frames_of(p, chunk));
     return status ? status : convis_run(p->model, movie_view(p, p->movie, frames_of(p, chunk)));
 }
 
-convis_status convis_passage_forward(convis_passage *p, int64_t from, int64_t frames, int back)
+convis_status convis_bptt_forward(convis_bptt *p, int64_t from, int64_t frames, int back)
 {
     convis_tensor out;
     p->from = from;
     p->frames = frames;
     p->chunks = (frames + p->chunk - 1)/p->chunk;
-    convis_status status = convis_passage_room(p, frames);
+    convis_status status = convis_bptt_room(p, frames);
     if (!status && back) status = room_for_states(p);
     for (int64_t k = 0; !status && k < p->chunks; k++) {
         if (back && k%p->stride == 0) status = convis_state_get(p->model, p->states + (size_t)(k/p->stride)*p->state_size);
@@ -169,7 +169,7 @@ convis_status convis_passage_forward(convis_passage *p, int64_t from, int64_t fr
 /* ---- And back ---- */
 
 /* taped: the model has just run this chunk. */
-static convis_status chunk_back(convis_passage *p, int64_t chunk, const char *state, int taped, convis_real *d_movie)
+static convis_status chunk_back(convis_bptt *p, int64_t chunk, const char *state, int taped, convis_real *d_movie)
 {
     convis_status status = CONVIS_OK;
     convis_tensor d;
@@ -178,14 +178,14 @@ static convis_status chunk_back(convis_passage *p, int64_t chunk, const char *st
         if (!status) status = run_chunk(p, chunk);
     }
     if (!status) status = convis_vjp_from(p->model, p->output, rows_view(p, p->gradient, chunk));
-    if (!status && p->truncate) status = convis_vjp_cut(p->model);
+    if (!status && p->truncate) status = convis_vjp_truncate(p->model);
     if (d_movie) d = movie_view(p, d_movie + chunk*p->chunk*p->input_n, frames_of(p, chunk));
     if (!status && p->take) status = p->take(p->user, first_frame(p, chunk), frames_of(p, chunk));
     return status ? status : convis_vjp(p->model, d_movie ? &d : NULL);
 }
 
 /* The chunks first..last-1, of which only the first one's state was kept. */
-static convis_status stride_back(convis_passage *p, int64_t first, int64_t last, convis_real *d_movie)
+static convis_status stride_back(convis_bptt *p, int64_t first, int64_t last, convis_real *d_movie)
 {
     const char *state = p->states + (size_t)(first/p->stride)*p->state_size;
     convis_status status = CONVIS_OK;
@@ -200,12 +200,12 @@ static convis_status stride_back(convis_passage *p, int64_t first, int64_t last,
     return status;
 }
 
-convis_status convis_passage_back(convis_passage *p, convis_real *d_movie)
+convis_status convis_bptt_back(convis_bptt *p, convis_real *d_movie)
 {
     int64_t strides = (p->chunks + p->stride - 1)/p->stride;
     convis_status status = convis_state_get(p->model, p->end);
     for (int64_t k = strides - 1; !status && k >= 0; k--)
         status = stride_back(p, k*p->stride, least((k + 1)*p->stride, p->chunks), d_movie);
-    if (!status && p->model->frame - p->model->ran == 0) status = convis_vjp_past(p->model);
+    if (!status && p->model->frame - p->model->ran == 0) status = convis_vjp_baseline(p->model);
     return status ? status : convis_state_put(p->model, p->end, p->state_size);
 }

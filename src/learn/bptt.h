@@ -7,7 +7,7 @@
 /* Frames from..from+frames-1 of the movie as (frames, C, Y, X). */
 typedef convis_status (*convis_frame_reader)(void *user, int64_t from, int64_t frames, convis_real *to);
 
-typedef struct convis_passage {
+typedef struct convis_bptt {
     convis_model *model;
     convis_context *context;
     const char   *output;
@@ -28,19 +28,19 @@ typedef struct convis_passage {
     size_t  state_size;
     int64_t stride, kept, within;    /* of `stride` chunks the first one's state is kept; how many there is room for */
     char   *states, *inner, *end;    /* kept; those of one stride's chunks; after the last chunk */
-} convis_passage;
+} convis_bptt;
 
 /* Plans the model if it is not: for frames of this shape, `chunk` frames at a time (0: as many as suit), and never more than
  * `longest`. output NULL: the last layer's. Sentences about sizes begin with `what`. */
-convis_status convis_passage_open (convis_model *, const char *output, convis_shape frame, int64_t chunk, int64_t longest, const char *what,
-                                   convis_passage *);
-void          convis_passage_close(convis_passage *);
-convis_status convis_passage_room (convis_passage *, int64_t frames);    /* for predictions and gradients of so many frames */
+convis_status convis_bptt_open (convis_model *, const char *output, convis_shape frame, int64_t chunk, int64_t longest, const char *what,
+                                   convis_bptt *);
+void          convis_bptt_close(convis_bptt *);
+convis_status convis_bptt_room (convis_bptt *, int64_t frames);    /* for predictions and gradients of so many frames */
 /* Run these frames from the state the model is in; predictions are kept, and, if `back`, what the way back needs. */
-convis_status convis_passage_forward(convis_passage *, int64_t from, int64_t frames, int back);
+convis_status convis_bptt_forward(convis_bptt *, int64_t from, int64_t frames, int back);
 /* From p->gradient to gradients of the parameters (added), of the movie (frames, C, Y, X) where d_movie is not NULL, and, when it
  * began at the first frame, through the past. The model's state is then again that after the last frame. */
-convis_status convis_passage_back(convis_passage *, convis_real *d_movie);
+convis_status convis_bptt_back(convis_bptt *, convis_real *d_movie);
 
 double        convis_seconds(void);      /* a monotonic clock, for what takes many passages */
 #endif

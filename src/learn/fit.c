@@ -11,7 +11,7 @@ static const double DIVERGED = 1e6, DECAY = 0.95, PLATEAU = 0.5;
 enum { PLATEAU_PATIENCE = 5 };
 
 typedef struct fit {
-    convis_fitting f;
+    convis_fit_problem f;
     const convis_fit_options *options;
     convis_optimizer *optimizer;
     convis_optimizer_options how;
@@ -19,7 +19,7 @@ typedef struct fit {
     int64_t  n;
     double  *x, *gradient, *best, *overall, *origin, *ran;       /* ran: the x whose way through the training part ... */
     int      at_end;                 /* ... the model's state is the end of */
-    convis_fit_kept kept;
+    convis_fit_progress_state kept;
     double   began, first;           /* s; the first value of a search */
     int64_t  evaluations;
     convis_status status;            /* of an epoch's end inside a search */
@@ -70,10 +70,10 @@ static convis_status held_out_at(fit *a, const double *x, double *value)
 {
     convis_status status = CONVIS_OK;
     double loss;
-    if (a->at_end && !memcmp(a->ran, x, bytes(a))) status = convis_fitting_held_out(&a->f, value);
+    if (a->at_end && !memcmp(a->ran, x, bytes(a))) status = convis_fit_problem_held_out(&a->f, value);
     else {
-        status = convis_variables_put(&a->f.variables, x);
-        if (!status) status = convis_fitting_measure(&a->f, &loss, value);
+        status = convis_parameter_vector_put(&a->f.vector, x);
+        if (!status) status = convis_fit_problem_measure(&a->f, &loss, value);
     }
     a->at_end = 0;
     return status;
@@ -86,7 +86,7 @@ static convis_status judged_at(fit *a, const double *x, double loss, double *hel
     *held_out = NAN;
     *value = loss;
     if (!a->f.held && a->type->minimize) return CONVIS_OK;
-    convis_status status = a->f.held ? held_out_at(a, x, held_out) : convis_fitting_measure(&a->f, value, NULL);
+    convis_status status = a->f.held ? held_out_at(a, x, held_out) : convis_fit_problem_measure(&a->f, value, NULL);
     if (a->f.held) *value = *held_out = status ? INFINITY : *held_out;
     else if (status) *value = INFINITY;                  /* no number there is no way to go */
     return status == CONVIS_EINVAL ? CONVIS_OK : status;
@@ -108,7 +108,7 @@ static void judge(fit *a, const double *x, double value)
 static convis_status write_checkpoint(fit *a)
 {
     const convis_fit_vectors v = { a->x, a->best, a->overall, a->origin };
-    convis_fit_kept kept = a->kept;
+    convis_fit_progress_state kept = a->kept;
     kept.seconds += convis_seconds() - a->began;
     return a->options->checkpoint ? convis_fit_checkpoint_write(&a->f, a->options->checkpoint, &kept, &v, a->optimizer) : CONVIS_OK;
 }
@@ -146,21 +146,21 @@ static int end_epoch(fit *a, const double *x, double loss, int better, convis_en
 
 static convis_status one_step(fit *a, int64_t from, int64_t frames, double *value, double *weight)
 {
-    convis_variables *v = &a->f.variables;
+    convis_parameter_vector *v = &a->f.vector;
     double penalty;
-    convis_status status = convis_fitting_loss(&a->f, from, frames, 1, value, weight);
+    convis_status status = convis_fit_problem_loss(&a->f, from, frames, 1, value, weight);
     if (status || !(*weight > 0)) return status;
-    status = convis_fitting_penalty(&a->f, &penalty);
+    status = convis_fit_problem_penalty(&a->f, &penalty);
     *value += penalty;
-    convis_variables_chain(v, a->x, a->gradient);
+    convis_parameter_vector_chain(v, a->x, a->gradient);
     if (!status) status = convis_optimizer_step(a->optimizer, a->x, a->gradient, v->low, v->high, rate_factor(a));
-    return status ? status : convis_variables_put(v, a->x);
+    return status ? status : convis_parameter_vector_put(v, a->x);
 }
 
 static convis_status step_epoch(fit *a, double *loss)
 {
     double sum = 0, all = 0, value, weight;
-    convis_status status = convis_variables_put(&a->f.variables, a->x);
+    convis_status status = convis_parameter_vector_put(&a->f.vector, a->x);
     if (!status) status = convis_reset(a->f.model);
     for (int64_t from = 0; !status && from < a->f.training; from += a->f.segment) {
         int64_t frames = a->f.training - from < a->f.segment ? a->f.training - from : a->f.segment;
@@ -168,7 +168,7 @@ static convis_status step_epoch(fit *a, double *loss)
         sum += weight*value;
         all += weight;
         if (status)
-            return convis_fitting_fail(&a->f, status, "fit: epoch %lld, frames %lld to %lld", (long long)a->kept.epoch + 1, (long long)from,
+            return convis_fit_problem_fail(&a->f, status, "fit: epoch %lld, frames %lld to %lld", (long long)a->kept.epoch + 1, (long long)from,
                                        (long long)(from + frames - 1));
     }
     *loss = sum/all;
@@ -199,12 +199,12 @@ static convis_status objective(void *user, const double *x, double *value, doubl
     fit *a = user;
     double penalty = 0, weight;
     a->at_end = 0;
-    convis_status status = convis_variables_put(&a->f.variables, x);
+    convis_status status = convis_parameter_vector_put(&a->f.vector, x);
     if (!status) status = convis_reset(a->f.model);
-    if (!status) status = convis_fitting_loss(&a->f, 0, a->f.training, gradient != NULL, value, &weight);
-    if (!status) status = convis_fitting_penalty(&a->f, &penalty);
+    if (!status) status = convis_fit_problem_loss(&a->f, 0, a->f.training, gradient != NULL, value, &weight);
+    if (!status) status = convis_fit_problem_penalty(&a->f, &penalty);
     *value += penalty;
-    if (gradient && !status) convis_variables_chain(&a->f.variables, x, gradient);
+    if (gradient && !status) convis_parameter_vector_chain(&a->f.vector, x, gradient);
     if (!status) {
         memcpy(a->ran, x, bytes(a));
         a->at_end = 1;
@@ -220,7 +220,7 @@ static convis_status iterate(fit *a)
     for (int over = 0; !over && a->kept.epoch < a->options->epochs;) {
         double value = NAN;
         const convis_minimize_options once = { .iterations = 1 };
-        convis_status status = convis_optimizer_minimize(a->optimizer, objective, a, a->x, a->f.variables.low, a->f.variables.high, &once,
+        convis_status status = convis_optimizer_minimize(a->optimizer, objective, a, a->x, a->f.vector.low, a->f.vector.high, &once,
                                                          &value);
         if (status) return status;
         over = end_epoch(a, a->x, value, 1, convis_optimizer_ended(a->optimizer));
@@ -243,7 +243,7 @@ static convis_status search(fit *a)
     const convis_minimize_options whole = { .evaluations = a->options->epochs - a->kept.epoch, .stop = after_evaluation };
     if (whole.evaluations <= 0) return CONVIS_OK;
     a->first = INFINITY;
-    convis_status status = convis_optimizer_minimize(a->optimizer, objective, a, a->x, a->f.variables.low, a->f.variables.high, &whole,
+    convis_status status = convis_optimizer_minimize(a->optimizer, objective, a, a->x, a->f.vector.low, a->f.vector.high, &whole,
                                                      &value);
     convis_ended ended = convis_optimizer_ended(a->optimizer);
     if (ended == CONVIS_ENDED_CONVERGED || ended == CONVIS_ENDED_STUCK) a->kept.ended = ended;
@@ -255,7 +255,7 @@ static convis_status search(fit *a)
 static void perturb(fit *a)
 {
     for (int64_t i = 0; i < a->n; i++) {
-        double z, ignored, low = a->f.variables.low[i], high = a->f.variables.high[i];
+        double z, ignored, low = a->f.vector.low[i], high = a->f.vector.high[i];
         philox_normal(philox_draw(a->options->seed, (uint64_t)i, (uint64_t)a->kept.start), &z, &ignored);
         a->x[i] = a->origin[i] + (a->kept.start ? a->options->spread*z : 0);
         a->x[i] = a->x[i] < low ? low : a->x[i] > high ? high : a->x[i];
@@ -274,8 +274,8 @@ static convis_status begin(fit *a)
     a->kept.epoch = a->kept.idle = a->kept.best_epoch = 0;
     a->kept.factor = 1;
     a->kept.ended = CONVIS_ENDED_LIMIT;
-    status = convis_variables_put(&a->f.variables, a->x);
-    if (!status) status = convis_fitting_measure(&a->f, &loss, &held_out);
+    status = convis_parameter_vector_put(&a->f.vector, a->x);
+    if (!status) status = convis_fit_problem_measure(&a->f, &loss, &held_out);
     if (status) return status;
     a->kept.best = a->f.held ? held_out : loss;
     if (a->kept.start == 0) {
@@ -332,7 +332,7 @@ static convis_status look_up(convis_context *c, const convis_fit_options *o, con
 
 static convis_status obtain(fit *a)
 {
-    a->n = a->f.variables.n;
+    a->n = a->f.vector.n;
     a->x = convis_obtain(a->f.context, 6*bytes(a));
     if (!a->x) return CONVIS_ENOMEM;
     a->gradient = a->x + a->n;
@@ -340,7 +340,7 @@ static convis_status obtain(fit *a)
     a->overall = a->best + a->n;
     a->origin = a->overall + a->n;
     a->ran = a->origin + a->n;
-    convis_variables_get(&a->f.variables, a->origin);
+    convis_parameter_vector_get(&a->f.vector, a->origin);
     memcpy(a->overall, a->origin, bytes(a));
     return convis_optimizer_open(a->f.context, &a->how, a->n, &a->optimizer);
 }
@@ -360,8 +360,8 @@ static convis_status finish(fit *a, convis_status status, convis_fit_report *rep
     char sentence[768];
     double loss = NAN, held_out = NAN;
     convis_shorten(sentence, sizeof sentence, "%s", convis_message(a->f.context));
-    convis_status last = convis_variables_put(&a->f.variables, a->overall);
-    if (!last) last = convis_fitting_measure(&a->f, &loss, &held_out);
+    convis_status last = convis_parameter_vector_put(&a->f.vector, a->overall);
+    if (!last) last = convis_fit_problem_measure(&a->f, &loss, &held_out);
     if (!last || last == CONVIS_EINVAL) last = convis_reset(a->f.model);
     if (status) convis_fail(a->f.context, status, "%s", sentence);
     if (report)
@@ -385,14 +385,14 @@ convis_status convis_fit(convis_model *m, convis_recording *r, const convis_fit_
                              options->starts);
     /* Weight decay draws parameters towards 0, which logarithms do not know. */
     const int linear = a.how.weight_decay > 0 || (!status && a.type->defaults.weight_decay > 0);
-    if (!status) status = convis_fitting_open(m, r, options, linear, a.type->minimize != NULL, &a.f);
+    if (!status) status = convis_fit_problem_open(m, r, options, linear, a.type->minimize != NULL, &a.f);
     if (status) return status;
     status = obtain(&a);
     if (!status) status = resume(&a);
     if (!status) status = finish(&a, run_starts(&a), report);
     convis_optimizer_close(&a.optimizer);
     convis_release(c, a.x);
-    convis_fitting_close(&a.f);
+    convis_fit_problem_close(&a.f);
     return status;
 }
 
@@ -402,19 +402,19 @@ convis_status convis_fit_objective(convis_model *m, convis_recording *r, const c
                                    int64_t count)
 {
     convis_context *c = convis_model_context(m);
-    convis_fitting f;
+    convis_fit_problem f;
     double weight, penalty = 0;
-    convis_status status = convis_fitting_open(m, r, options, 1, 1, &f);
+    convis_status status = convis_fit_problem_open(m, r, options, 1, 1, &f);
     if (status) return status;
-    if (gradient && count != f.variables.n)
+    if (gradient && count != f.vector.n)
         status = convis_fail(c, CONVIS_ESHAPE, "gradient: room for %lld numbers, %lld are wanted", (long long)count,
-                             (long long)f.variables.n);
+                             (long long)f.vector.n);
     if (!status) status = convis_reset(m);
-    if (!status) status = convis_fitting_loss(&f, 0, f.training, gradient != NULL, value, &weight);
-    if (!status) status = convis_fitting_penalty(&f, &penalty);
+    if (!status) status = convis_fit_problem_loss(&f, 0, f.training, gradient != NULL, value, &weight);
+    if (!status) status = convis_fit_problem_penalty(&f, &penalty);
     *value += penalty;
-    if (!status && gradient) memcpy(gradient, f.variables.slopes, (size_t)count*sizeof *gradient);
-    convis_fitting_close(&f);
+    if (!status && gradient) memcpy(gradient, f.vector.slopes, (size_t)count*sizeof *gradient);
+    convis_fit_problem_close(&f);
     return status;
 }
 
@@ -426,12 +426,12 @@ static convis_status read_frames(void *recording, int64_t from, int64_t frames, 
 convis_status convis_predict(convis_model *m, convis_recording *r, const char *output, int64_t chunk, convis_real *prediction)
 {
     convis_recording_info info;
-    convis_passage p;
+    convis_bptt p;
     convis_feed feed = { .count = 0 };
     convis_recording_info_get(r, &info);
     const convis_shape frame = { { 1, info.channels, 1, info.height, info.width } };
-    convis_status status = convis_passage_open(m, output, frame, chunk, info.frames, "stimulus", &p);
-    if (!status) status = convis_check_units(&p, info.units);
+    convis_status status = convis_bptt_open(m, output, frame, chunk, info.frames, "stimulus", &p);
+    if (!status) status = convis_check_cells(&p, info.units);
     if (!status) status = convis_feed_open(m, r, NULL, 0, p.chunk, &feed);
     p.feed = &feed;
     p.read = read_frames;
@@ -439,10 +439,10 @@ convis_status convis_predict(convis_model *m, convis_recording *r, const char *o
     if (!status) status = convis_reset(m);
     for (int64_t from = 0, frames; !status && from < info.frames; from += frames) {
         frames = info.frames - from < p.chunk ? info.frames - from : p.chunk;
-        status = convis_passage_forward(&p, from, frames, 0);
+        status = convis_bptt_forward(&p, from, frames, 0);
         if (!status) memcpy(prediction + from*p.units, p.prediction, (size_t)(frames*p.units)*sizeof *prediction);
     }
-    convis_passage_close(&p);
+    convis_bptt_close(&p);
     convis_feed_close(&feed);
     return status;
 }

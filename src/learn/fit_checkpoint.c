@@ -8,7 +8,7 @@
 
 static const char MAGIC[16] = "convis-fit-1\n";
 static const int64_t MOST_EPOCHS = INT64_C(1) << 48;     /* more than can ever be done, less than what counters overflow at */
-typedef struct head { char magic[16]; uint64_t key; int64_t parameters, n, optimizer_bytes; convis_fit_kept kept; } head;
+typedef struct head { char magic[16]; uint64_t key; int64_t parameters, n, optimizer_bytes; convis_fit_progress_state kept; } head;
 typedef struct scaled { double scale, logarithmic; } scaled;
 
 /* FNV-1a over all that must be the same for the numbers to mean the same. */
@@ -20,7 +20,7 @@ static uint64_t mix(uint64_t h, const void *data, size_t size)
 
 static uint64_t mix_text(uint64_t h, const char *text) { return text ? mix(h, text, strlen(text) + 1) : mix(h, "", 1); }
 
-static uint64_t key_of(const convis_fitting *f)
+static uint64_t key_of(const convis_fit_problem *f)
 {
     const convis_fit_options *o = f->options;
     const int64_t whole[] = { (int64_t)sizeof(convis_real), f->training, f->held, f->segment, f->info.units, f->info.trials, o->truncate,
@@ -29,10 +29,10 @@ static uint64_t key_of(const convis_fitting *f)
                            (double)o->seed };
     uint64_t h = mix(0xcbf29ce484222325u, whole, sizeof whole);
     h = mix(h, real, sizeof real);
-    h = mix_text(mix_text(mix_text(h, f->loss.kind), o->schedule), f->passage.output);
-    for (int k = 0; k < f->variables.count; k++) {
-        h = mix_text(h, f->variables.list[k].path);
-        h = mix(h, &f->variables.list[k].count, sizeof f->variables.list[k].count);
+    h = mix_text(mix_text(mix_text(h, f->loss.kind), o->schedule), f->bptt.output);
+    for (int k = 0; k < f->vector.count; k++) {
+        h = mix_text(h, f->vector.list[k].path);
+        h = mix(h, &f->vector.list[k].count, sizeof f->vector.list[k].count);
     }
     for (int k = 0; k < o->regularizer_count; k++) {
         h = mix_text(mix_text(h, o->regularizers[k].path), o->regularizers[k].kind);
@@ -41,15 +41,15 @@ static uint64_t key_of(const convis_fitting *f)
     return h;
 }
 
-static head head_of(const convis_fitting *f, const convis_optimizer *o)
+static head head_of(const convis_fit_problem *f, const convis_optimizer *o)
 {
-    head h = { .key = key_of(f), .parameters = f->variables.count, .n = f->variables.n,
+    head h = { .key = key_of(f), .parameters = f->vector.count, .n = f->vector.n,
               .optimizer_bytes = (int64_t)convis_optimizer_state_size(o) };
     memcpy(h.magic, MAGIC, sizeof MAGIC);
     return h;
 }
 
-convis_status convis_fit_checkpoint_write(convis_fitting *f, const char *file, const convis_fit_kept *kept, const convis_fit_vectors *v,
+convis_status convis_fit_checkpoint_write(convis_fit_problem *f, const char *file, const convis_fit_progress_state *kept, const convis_fit_vectors *v,
                                           const convis_optimizer *optimizer)
 {
     head h = head_of(f, optimizer);
@@ -62,8 +62,8 @@ convis_status convis_fit_checkpoint_write(convis_fitting *f, const char *file, c
     if (!status) status = convis_out_open(f->context, file, 0, &o);
     if (!status) {
         convis_out_write(&o, &h, sizeof h);
-        for (int k = 0; k < f->variables.count; k++) {
-            const scaled s = { f->variables.list[k].scale, f->variables.list[k].logarithmic };
+        for (int k = 0; k < f->vector.count; k++) {
+            const scaled s = { f->vector.list[k].scale, f->vector.list[k].logarithmic };
             convis_out_write(&o, &s, sizeof s);
         }
         for (int k = 0; k < 4; k++) convis_out_write(&o, vector[k], (size_t)h.n*sizeof *vector[k]);
@@ -75,7 +75,7 @@ convis_status convis_fit_checkpoint_write(convis_fitting *f, const char *file, c
 }
 
 /* Counters that a fit can have had: damaged ones would lead nowhere good. */
-static int possible(const convis_fitting *f, const convis_fit_kept *k)
+static int possible(const convis_fit_problem *f, const convis_fit_progress_state *k)
 {
     const struct { int64_t value, most; } count[] = {
         { k->start, f->options->starts - 1 }, { k->overall_start, k->start }, { k->epochs, MOST_EPOCHS }, { k->epoch, k->epochs },
@@ -92,27 +92,27 @@ static int all_finite(const double *x, int64_t n)
     return 1;
 }
 
-static convis_status damaged(const convis_fitting *f, const char *name)
+static convis_status damaged(const convis_fit_problem *f, const char *name)
 {
     return convis_fail(f->context, CONVIS_EFORMAT, "%s: truncated, or with numbers that are none", name);
 }
 
-static convis_status read_vectors(convis_fitting *f, const char *name, FILE *file, const convis_fit_vectors *v)
+static convis_status read_vectors(convis_fit_problem *f, const char *name, FILE *file, const convis_fit_vectors *v)
 {
     double *const vector[] = { v->x, v->best, v->overall, v->origin };
     int good = 1;
-    for (int k = 0; good && k < f->variables.count; k++) {
+    for (int k = 0; good && k < f->vector.count; k++) {
         scaled s;
         good = fread(&s, sizeof s, 1, file) == 1 && isfinite(s.scale) && s.scale > 0;
-        if (good) convis_variables_scale(&f->variables, k, s.scale, s.logarithmic > 0);
+        if (good) convis_parameter_vector_scale(&f->vector, k, s.scale, s.logarithmic > 0);
     }
     for (int k = 0; good && k < 4; k++)
-        good = fread(vector[k], sizeof(double), (size_t)f->variables.n, file) == (size_t)f->variables.n
-            && all_finite(vector[k], f->variables.n);
+        good = fread(vector[k], sizeof(double), (size_t)f->vector.n, file) == (size_t)f->vector.n
+            && all_finite(vector[k], f->vector.n);
     return good ? CONVIS_OK : damaged(f, name);
 }
 
-convis_status convis_fit_checkpoint_read(convis_fitting *f, const char *name, convis_fit_kept *kept, const convis_fit_vectors *v,
+convis_status convis_fit_checkpoint_read(convis_fit_problem *f, const char *name, convis_fit_progress_state *kept, const convis_fit_vectors *v,
                                          convis_optimizer *optimizer, int *found)
 {
     const head expected = head_of(f, optimizer);

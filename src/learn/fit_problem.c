@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-convis_status convis_fitting_fail(convis_fitting *f, convis_status status, const char *format, ...)
+convis_status convis_fit_problem_fail(convis_fit_problem *f, convis_status status, const char *format, ...)
 {
     char what[256], sentence[768];
     va_list ap;
@@ -21,7 +21,7 @@ convis_status convis_fitting_fail(convis_fitting *f, convis_status status, const
 
 /* ---- Answers ---- */
 
-static convis_status larger(convis_fitting *f, convis_answers *a, int64_t frames)
+static convis_status larger(convis_fit_problem *f, convis_answers *a, int64_t frames)
 {
     size_t numbers = (size_t)(f->info.trials*frames*f->info.units);
     if (frames <= a->room) return CONVIS_OK;
@@ -38,7 +38,7 @@ static convis_status larger(convis_fitting *f, convis_answers *a, int64_t frames
 }
 
 /* The responses to these frames, unless they are here already. */
-static convis_status answer(convis_fitting *f, convis_answers *a, int64_t from, int64_t frames)
+static convis_status answer(convis_fit_problem *f, convis_answers *a, int64_t from, int64_t frames)
 {
     if (a->frames == frames && a->from == from && frames) return CONVIS_OK;
     a->frames = 0;
@@ -58,7 +58,7 @@ static convis_status answer(convis_fitting *f, convis_answers *a, int64_t from, 
 }
 
 /* Responses that never change have nothing to teach. Also the widest range, to know what a large loss is. */
-static convis_status look_at_responses(convis_fitting *f)
+static convis_status look_at_responses(convis_fit_problem *f)
 {
     int64_t units = f->info.units, constant = 0;
     double *low = convis_obtain(f->context, 2*(size_t)units*sizeof *low), *high = low ? low + units : NULL;
@@ -96,11 +96,11 @@ static convis_status look_at_responses(convis_fitting *f)
 
 static convis_status read_stimulus(void *user, int64_t from, int64_t frames, convis_real *to)
 {
-    const convis_fitting *f = user;
+    const convis_fit_problem *f = user;
     return convis_recording_stimulus(f->recording, from, frames, to);
 }
 
-convis_status convis_check_units(const convis_passage *p, int64_t units)
+convis_status convis_check_cells(const convis_bptt *p, int64_t units)
 {
     const int64_t *d = p->out_shape.dim;
     if (p->units == units) return CONVIS_OK;
@@ -109,14 +109,14 @@ convis_status convis_check_units(const convis_passage *p, int64_t units)
                        (long long)d[CONVIS_X], p->units > units ? "; a readout makes fewer of many" : "");
 }
 
-static convis_status check_dt(convis_fitting *f)
+static convis_status check_dt(convis_fit_problem *f)
 {
     double dt = convis_dt(f->model);
     if (fabs(dt - f->info.dt) <= 1e-9*dt) return CONVIS_OK;
     return convis_fail(f->context, CONVIS_EINVAL, "recording: frames of %g s, but those of the model are %g s", f->info.dt, dt);
 }
 
-static convis_status check_options(convis_fitting *f)
+static convis_status check_options(convis_fit_problem *f)
 {
     const convis_fit_options *o = f->options;
     const struct { const char *what; double value; } from_zero[] = {
@@ -133,10 +133,10 @@ static convis_status check_options(convis_fitting *f)
     return CONVIS_OK;
 }
 
-convis_status convis_fitting_open(convis_model *m, convis_recording *r, const convis_fit_options *o, int linear, int batch,
-                                  convis_fitting *f)
+convis_status convis_fit_problem_open(convis_model *m, convis_recording *r, const convis_fit_options *o, int linear, int batch,
+                                  convis_fit_problem *f)
 {
-    *f = (convis_fitting){ .context = convis_model_context(m), .model = m, .recording = r, .options = o, .loss = o->loss };
+    *f = (convis_fit_problem){ .context = convis_model_context(m), .model = m, .recording = r, .options = o, .loss = o->loss };
     convis_recording_info_get(r, &f->info);
     if (!f->loss.kind && !f->loss.function) f->loss.kind = "mse";
     if (f->loss.dt == 0) f->loss.dt = f->info.dt;
@@ -146,30 +146,30 @@ convis_status convis_fitting_open(convis_model *m, convis_recording *r, const co
     f->training = f->info.frames - f->held;
     f->segment = batch || !o->segment || o->segment > f->training ? f->training : o->segment;
     const convis_shape frame = { { 1, f->info.channels, 1, f->info.height, f->info.width } };
-    if (!status) status = convis_passage_open(m, o->output, frame, o->chunk, f->segment, "stimulus", &f->passage);
-    if (!status) status = convis_feed_open(m, r, NULL, 0, f->passage.chunk, &f->feed);
-    f->passage.feed = &f->feed;
-    f->passage.read = read_stimulus;
-    f->passage.user = f;
-    f->passage.truncate = o->truncate;
-    if (!status) status = convis_check_units(&f->passage, f->info.units);
-    if (!status) status = convis_variables_open(m, linear, &f->variables);
+    if (!status) status = convis_bptt_open(m, o->output, frame, o->chunk, f->segment, "stimulus", &f->bptt);
+    if (!status) status = convis_feed_open(m, r, NULL, 0, f->bptt.chunk, &f->feed);
+    f->bptt.feed = &f->feed;
+    f->bptt.read = read_stimulus;
+    f->bptt.user = f;
+    f->bptt.truncate = o->truncate;
+    if (!status) status = convis_check_cells(&f->bptt, f->info.units);
+    if (!status) status = convis_parameter_vector_open(m, linear, &f->vector);
     if (!status) status = look_at_responses(f);
-    if (status) convis_fitting_close(f);
+    if (status) convis_fit_problem_close(f);
     return status;
 }
 
-static void release_answers(convis_fitting *f, convis_answers *a)
+static void release_answers(convis_fit_problem *f, convis_answers *a)
 {
     convis_release(f->context, a->response);
     convis_release(f->context, a->mask);
     convis_release(f->context, a->weight);
 }
 
-void convis_fitting_close(convis_fitting *f)
+void convis_fit_problem_close(convis_fit_problem *f)
 {
-    convis_variables_close(&f->variables);
-    convis_passage_close(&f->passage);
+    convis_parameter_vector_close(&f->vector);
+    convis_bptt_close(&f->bptt);
     convis_feed_close(&f->feed);
     release_answers(f, &f->answers);
     release_answers(f, &f->held_answers);
@@ -181,10 +181,10 @@ void convis_fitting_close(convis_fitting *f)
 /* ---- The loss ---- */
 
 /* The mean over trials, each weighted by how much of it counts; its gradient goes to the passage's. */
-static convis_status mean_over_trials(convis_fitting *f, const convis_answers *a, int slopes, double *value)
+static convis_status mean_over_trials(convis_fit_problem *f, const convis_answers *a, int slopes, double *value)
 {
     int64_t each = a->frames*f->info.units;
-    convis_real *gradient = f->passage.gradient;
+    convis_real *gradient = f->bptt.gradient;
     convis_status status = CONVIS_OK;
     *value = 0;
     if (slopes && f->info.trials > 1 && each > f->trial_room) {
@@ -199,7 +199,7 @@ static convis_status mean_over_trials(convis_fitting *f, const convis_answers *a
         double one = 0, share = a->weight[k]/a->total;
         convis_real *to = !slopes ? NULL : f->info.trials > 1 ? f->trial : gradient;
         if (!(share > 0)) continue;
-        status = convis_loss_evaluate(f->context, &f->loss, f->passage.prediction, a->response + k*each, a->mask + k*each, a->frames,
+        status = convis_loss_evaluate(f->context, &f->loss, f->bptt.prediction, a->response + k*each, a->mask + k*each, a->frames,
                                       f->info.units, &one, to);
         *value += share*one;
         if (slopes && !status && to != gradient) for (int64_t i = 0; i < each; i++) gradient[i] += (convis_real)share*to[i];
@@ -208,27 +208,27 @@ static convis_status mean_over_trials(convis_fitting *f, const convis_answers *a
     return status;
 }
 
-static convis_status loss_over(convis_fitting *f, convis_answers *a, int64_t from, int64_t frames, int slopes, double *value,
+static convis_status loss_over(convis_fit_problem *f, convis_answers *a, int64_t from, int64_t frames, int slopes, double *value,
                                double *weight)
 {
     *value = *weight = 0;
     convis_status status = answer(f, a, from, frames);
     if (!status && slopes) status = convis_grad_zero(f->model);
-    if (!status) status = convis_passage_forward(&f->passage, from, frames, slopes && a->total > 0);
+    if (!status) status = convis_bptt_forward(&f->bptt, from, frames, slopes && a->total > 0);
     if (status || !(a->total > 0)) return status;
     *weight = a->total;
     status = mean_over_trials(f, a, slopes, value);
     if (status || !slopes) return status;
-    status = convis_passage_back(&f->passage, NULL);
-    return status ? status : convis_variables_collect(&f->variables);
+    status = convis_bptt_back(&f->bptt, NULL);
+    return status ? status : convis_parameter_vector_collect(&f->vector);
 }
 
-convis_status convis_fitting_loss(convis_fitting *f, int64_t from, int64_t frames, int slopes, double *value, double *weight)
+convis_status convis_fit_problem_loss(convis_fit_problem *f, int64_t from, int64_t frames, int slopes, double *value, double *weight)
 {
     return loss_over(f, &f->answers, from, frames, slopes, value, weight);
 }
 
-convis_status convis_fitting_held_out(convis_fitting *f, double *value)
+convis_status convis_fit_problem_held_out(convis_fit_problem *f, double *value)
 {
     double weight;
     *value = NAN;
@@ -239,25 +239,25 @@ convis_status convis_fitting_held_out(convis_fitting *f, double *value)
     return status;
 }
 
-convis_status convis_fitting_measure(convis_fitting *f, double *loss, double *held_out)
+convis_status convis_fit_problem_measure(convis_fit_problem *f, double *loss, double *held_out)
 {
     double sum = 0, all = 0, value, weight, penalty = 0;
     convis_status status = convis_reset(f->model);
     for (int64_t from = 0; !status && from < f->training; from += f->segment) {
         int64_t frames = f->training - from < f->segment ? f->training - from : f->segment;
-        status = convis_fitting_loss(f, from, frames, 0, &value, &weight);
+        status = convis_fit_problem_loss(f, from, frames, 0, &value, &weight);
         sum += weight*value;
         all += weight;
     }
-    if (!status) status = convis_fitting_penalty(f, &penalty);
+    if (!status) status = convis_fit_problem_penalty(f, &penalty);
     *loss = sum/all + penalty;
-    return status || !held_out ? status : convis_fitting_held_out(f, held_out);
+    return status || !held_out ? status : convis_fit_problem_held_out(f, held_out);
 }
 
 /* ---- Regularisers ---- */
 
 /* Whether the regulariser means this parameter: by its path or alias, or, if it is an array, by that of its layer. */
-static int is_meant(const convis_fitting *f, const char *path, const convis_variable *v)
+static int is_meant(const convis_fit_problem *f, const char *path, const convis_vector_part *v)
 {
     const char *member;
     const model_layer *l = convis_find_layer(f->model, path, &member);
@@ -266,16 +266,16 @@ static int is_meant(const convis_fitting *f, const char *path, const convis_vari
     return *member ? !strcmp(v->path + length + 1, member) : v->array;
 }
 
-convis_status convis_fitting_penalty(convis_fitting *f, double *value)
+convis_status convis_fit_problem_penalty(convis_fit_problem *f, double *value)
 {
-    const convis_variables *s = &f->variables;
+    const convis_parameter_vector *s = &f->vector;
     convis_status status = CONVIS_OK;
     *value = 0;
     for (int j = 0; j < f->options->regularizer_count; j++) {
         convis_regularizer r = f->options->regularizers[j];
         int any = 0;
         for (int k = 0; !status && r.path && k < s->count; k++) {
-            const convis_variable *v = &s->list[k];
+            const convis_vector_part *v = &s->list[k];
             double one = 0;
             if (!is_meant(f, r.path, v)) continue;
             any = 1;

@@ -21,7 +21,7 @@ typedef struct check {
     convis_context *context;
     convis_model *model;
     const convis_gradcheck_options *options;
-    convis_passage passage;
+    convis_bptt bptt;
     convis_gradcheck_report *report;
     int64_t frames, room;
     double  step, tolerance, value, size;   /* size: the root of the sum of (w y)^2 */
@@ -43,7 +43,7 @@ static double uniform(const check *a, uint64_t stream, int64_t i)
 static convis_status read_movie(void *user, int64_t from, int64_t frames, convis_real *to)
 {
     const check *a = user;
-    memcpy(to, a->movie + from*a->passage.input_n, (size_t)(frames*a->passage.input_n)*sizeof *to);
+    memcpy(to, a->movie + from*a->bptt.input_n, (size_t)(frames*a->bptt.input_n)*sizeof *to);
     return CONVIS_OK;
 }
 
@@ -98,8 +98,8 @@ static convis_status take_gradients(void *user, int64_t from, int64_t frames)
 static double sum_up(check *a, int power)
 {
     double sum = 0;
-    for (int64_t i = 0; i < a->frames*a->passage.units; i++) {
-        double part = (double)a->weights[i]*(double)a->passage.prediction[i];
+    for (int64_t i = 0; i < a->frames*a->bptt.units; i++) {
+        double part = (double)a->weights[i]*(double)a->bptt.prediction[i];
         sum += power == 2 ? part*part : part;
     }
     return sum;
@@ -108,7 +108,7 @@ static double sum_up(check *a, int power)
 /* From the state the model is in. */
 static convis_status value(check *a, double *l)
 {
-    convis_status status = convis_passage_forward(&a->passage, 0, a->frames, 0);
+    convis_status status = convis_bptt_forward(&a->bptt, 0, a->frames, 0);
     *l = sum_up(a, 1);
     return status;
 }
@@ -123,13 +123,13 @@ static convis_status all_gradients(check *a)
 {
     convis_status status = convis_reset(a->model);
     if (!status) status = convis_grad_zero(a->model);
-    if (!status) status = convis_passage_forward(&a->passage, 0, a->frames, 1);
+    if (!status) status = convis_bptt_forward(&a->bptt, 0, a->frames, 1);
     a->size = sqrt(sum_up(a, 2));
     a->value = sum_up(a, 1);
     if (!status && !isfinite(a->size))
-        status = convis_fail(a->context, CONVIS_EINVAL, "gradcheck: '%s' is no number for this movie", a->passage.output);
-    memcpy(a->passage.gradient, a->weights, (size_t)(a->frames*a->passage.units)*sizeof *a->weights);
-    return status ? status : convis_passage_back(&a->passage, a->model->inputs[0].frames.active ? a->d_movie : NULL);
+        status = convis_fail(a->context, CONVIS_EINVAL, "gradcheck: '%s' is no number for this movie", a->bptt.output);
+    memcpy(a->bptt.gradient, a->weights, (size_t)(a->frames*a->bptt.units)*sizeof *a->weights);
+    return status ? status : convis_bptt_back(&a->bptt, a->model->inputs[0].frames.active ? a->d_movie : NULL);
 }
 
 /* ---- Rows ---- */
@@ -242,7 +242,7 @@ static convis_status set_pixel(check *a, const convis_item *item, int64_t i, dou
 static convis_status check_movie(check *a, uint64_t stream)
 {
     const convis_item item = { .path = "input" };
-    int64_t count = a->frames*a->passage.input_n;
+    int64_t count = a->frames*a->bptt.input_n;
     if (!a->model->inputs[0].frames.active) return CONVIS_OK;
     for (int64_t i = 0; i < count; i++) {
         a->values[i] = (double)a->movie[i];
@@ -318,7 +318,7 @@ static void find_spikes(check *a)
 {
     const convis_model *m = a->model;
     char *reaches = a->through_spikes + m->count + 1 + m->input_count;
-    reaches[1 + layer_of(a, a->passage.output)] = 1;
+    reaches[1 + layer_of(a, a->bptt.output)] = 1;
     for (int changed = 1; changed;) {
         changed = 0;
         for (int j = m->count - 1; j >= 0; j--) {
@@ -339,8 +339,8 @@ static void find_spikes(check *a)
 static convis_status count_rows(check *a, int64_t *rows)
 {
     convis_item item;
-    *rows = a->model->inputs[0].frames.active ? samples_of(a, a->frames*a->passage.input_n) : 0;
-    a->longest = a->frames*a->passage.input_n;
+    *rows = a->model->inputs[0].frames.active ? samples_of(a, a->frames*a->bptt.input_n) : 0;
+    a->longest = a->frames*a->bptt.input_n;
     for (int k = 0; k < a->options->given_count; k++) {
         const int64_t count = a->frames*numbers_of(&a->options->given[k]);
         *rows += samples_of(a, count);
@@ -352,14 +352,14 @@ static convis_status count_rows(check *a, int64_t *rows)
             *rows += samples_of(a, item.count);
             if (item.count > a->longest) a->longest = item.count;
         }
-    return *rows ? CONVIS_OK : convis_fail(a->context, CONVIS_ESTATE, "gradcheck: nothing is wanted (convis_want before convis_plan)");
+    return *rows ? CONVIS_OK : convis_fail(a->context, CONVIS_ESTATE, "gradcheck: nothing is wanted (convis_require_gradient before convis_plan)");
 }
 
 static convis_status obtain(check *a)
 {
-    int64_t rows, movie = a->frames*a->passage.input_n, weights = a->frames*a->passage.units;
+    int64_t rows, movie = a->frames*a->bptt.input_n, weights = a->frames*a->bptt.units;
     convis_status status = count_rows(a, &rows);
-    if (!status) status = convis_passage_room(&a->passage, a->frames);
+    if (!status) status = convis_bptt_room(&a->bptt, a->frames);
     if (status) return status;
     a->report->rows = convis_obtain(a->context, (size_t)(rows + 1)*sizeof *a->report->rows);
     a->movie = convis_obtain(a->context, (size_t)(2*movie + weights)*sizeof *a->movie);
@@ -413,23 +413,23 @@ convis_status convis_gradcheck(convis_model *m, const convis_gradcheck_options *
     a.tolerance = options->tolerance > 0 ? options->tolerance : IN_DOUBLE ? 1e-4 : 2e-2;
     convis_status status = check_options(a.context, options);
     convis_shape frame = m->planned ? m->chunk : options->frame;
-    if (!status && !m->planned) status = convis_want(m, "*");
-    if (!status && !m->planned) status = convis_want(m, "input");
-    for (int k = 0; k < options->given_count && !status && !m->planned; k++) status = convis_want(m, options->given[k].name);
-    if (!status) status = convis_passage_open(m, options->output, frame, options->chunk, a.frames, "frames", &a.passage);
+    if (!status && !m->planned) status = convis_require_gradient(m, "*");
+    if (!status && !m->planned) status = convis_require_gradient(m, "input");
+    for (int k = 0; k < options->given_count && !status && !m->planned; k++) status = convis_require_gradient(m, options->given[k].name);
+    if (!status) status = convis_bptt_open(m, options->output, frame, options->chunk, a.frames, "frames", &a.bptt);
     if (status) return status;
-    a.passage.read = read_movie;
-    a.passage.user = &a;
+    a.bptt.read = read_movie;
+    a.bptt.user = &a;
     status = copy_given(&a);
-    if (!status) status = convis_feed_open(m, NULL, a.given, options->given_count, a.passage.chunk, &a.feed);
-    a.passage.feed = &a.feed;
-    if (options->given_count) a.passage.take = take_gradients;
+    if (!status) status = convis_feed_open(m, NULL, a.given, options->given_count, a.bptt.chunk, &a.feed);
+    a.bptt.feed = &a.feed;
+    if (options->given_count) a.bptt.take = take_gradients;
     if (!status) status = obtain(&a);
     if (!status) status = check_all(&a);
     convis_release(a.context, a.movie);
     convis_release(a.context, a.values);
     convis_release(a.context, a.through_spikes);
-    convis_passage_close(&a.passage);
+    convis_bptt_close(&a.bptt);
     convis_feed_close(&a.feed);
     release_given(&a);
     if (status) convis_gradcheck_free(a.context, report);

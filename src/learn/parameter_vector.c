@@ -16,7 +16,7 @@ static int is_extent(const convis_item *item, double value)
     return !item->array && item->min >= 0 && value > 0 && strcmp(item->unit, "1");
 }
 
-static double scale_of(const convis_variable *v, const convis_item *item, const double *values)
+static double scale_of(const convis_vector_part *v, const convis_item *item, const double *values)
 {
     double sum = 0, typical = v->array ? sqrt((double)v->shape.dim[0]/(double)v->count) : fabs(item->initial);
     for (int64_t i = 0; i < v->count; i++) sum += values[i]*values[i];
@@ -30,7 +30,7 @@ static int wanted(const convis_model *m, int *index, convis_item *item)
     return 0;
 }
 
-static void describe(convis_variable *v, const convis_item *item, int64_t at)
+static void describe(convis_vector_part *v, const convis_item *item, int64_t at)
 {
     const convis_shape line = { { 1, 1, 1, 1, item->count } };
     memcpy(v->path, item->path, sizeof v->path);
@@ -42,16 +42,16 @@ static void describe(convis_variable *v, const convis_item *item, int64_t at)
     v->most = item->max;
 }
 
-static double to_x(const convis_variable *v, double value) { return v->logarithmic ? 1 + log(value/v->scale) : value/v->scale; }
-static double of_x(const convis_variable *v, double x)
+static double to_x(const convis_vector_part *v, double value) { return v->logarithmic ? 1 + log(value/v->scale) : value/v->scale; }
+static double of_x(const convis_vector_part *v, double x)
 {
     double value = v->logarithmic ? v->scale*exp(x - 1) : v->scale*x;
     return value < v->least ? v->least : value > v->most ? v->most : value;
 }
 
-void convis_variables_scale(convis_variables *s, int k, double scale, int logarithmic)
+void convis_parameter_vector_scale(convis_parameter_vector *s, int k, double scale, int logarithmic)
 {
-    convis_variable *v = &s->list[k];
+    convis_vector_part *v = &s->list[k];
     v->scale = scale;
     v->logarithmic = logarithmic;
     for (int64_t i = v->at; i < v->at + v->count; i++) {
@@ -61,26 +61,26 @@ void convis_variables_scale(convis_variables *s, int k, double scale, int logari
 }
 
 /* The model's parameters into values. */
-static convis_status read(convis_variables *s)
+static convis_status read(convis_parameter_vector *s)
 {
     convis_status status = CONVIS_OK;
     for (int k = 0; !status && k < s->count; k++) {
-        const convis_variable *v = &s->list[k];
+        const convis_vector_part *v = &s->list[k];
         double *to = s->values + v->at;
         status = v->array ? convis_get_array(s->model, v->path, to, v->count) : convis_get(s->model, v->path, to);
     }
     return status;
 }
 
-convis_status convis_variables_open(convis_model *m, int linear, convis_variables *s)
+convis_status convis_parameter_vector_open(convis_model *m, int linear, convis_parameter_vector *s)
 {
     convis_item item;
-    *s = (convis_variables){ .model = m, .context = convis_model_context(m) };
+    *s = (convis_parameter_vector){ .model = m, .context = convis_model_context(m) };
     for (int k = 0; wanted(m, &k, &item); s->count++) s->n += item.count;
-    if (!s->n) return convis_fail(s->context, CONVIS_ESTATE, "no parameter is wanted (convis_want before convis_plan)");
+    if (!s->n) return convis_fail(s->context, CONVIS_ESTATE, "no parameter is wanted (convis_require_gradient before convis_plan)");
     s->list = convis_obtain(s->context, (size_t)s->count*sizeof *s->list);
     s->low = s->list ? convis_obtain(s->context, 4*(size_t)s->n*sizeof *s->low) : NULL;
-    if (!s->low) { convis_variables_close(s); return CONVIS_ENOMEM; }
+    if (!s->low) { convis_parameter_vector_close(s); return CONVIS_ENOMEM; }
     s->high = s->low + s->n;
     s->values = s->high + s->n;
     s->slopes = s->values + s->n;
@@ -90,33 +90,33 @@ convis_status convis_variables_open(convis_model *m, int linear, convis_variable
     for (int k = 0, j = 0; !status && wanted(m, &k, &item); j++) {
         double *values = s->values + s->list[j].at;
         int logarithmic = !linear && is_extent(&item, values[0]);
-        convis_variables_scale(s, j, logarithmic ? values[0] : scale_of(&s->list[j], &item, values), logarithmic);
+        convis_parameter_vector_scale(s, j, logarithmic ? values[0] : scale_of(&s->list[j], &item, values), logarithmic);
     }
-    if (status) convis_variables_close(s);
+    if (status) convis_parameter_vector_close(s);
     return status;
 }
 
-void convis_variables_close(convis_variables *s)
+void convis_parameter_vector_close(convis_parameter_vector *s)
 {
     if (!s->context) return;
     convis_release(s->context, s->list);
     convis_release(s->context, s->low);
-    *s = (convis_variables){ .model = NULL };
+    *s = (convis_parameter_vector){ .model = NULL };
 }
 
-void convis_variables_get(const convis_variables *s, double *x)
+void convis_parameter_vector_get(const convis_parameter_vector *s, double *x)
 {
     for (int k = 0; k < s->count; k++) {
-        const convis_variable *v = &s->list[k];
+        const convis_vector_part *v = &s->list[k];
         for (int64_t i = v->at; i < v->at + v->count; i++) x[i] = to_x(v, s->values[i]);
     }
 }
 
-convis_status convis_variables_put(convis_variables *s, const double *x)
+convis_status convis_parameter_vector_put(convis_parameter_vector *s, const double *x)
 {
     convis_status status = CONVIS_OK;
     for (int k = 0; !status && k < s->count; k++) {
-        const convis_variable *v = &s->list[k];
+        const convis_vector_part *v = &s->list[k];
         for (int64_t i = v->at; i < v->at + v->count; i++) s->values[i] = of_x(v, x[i]);
         const double *from = s->values + v->at;
         status = v->array ? convis_set_array(s->model, v->path, from, v->count) : convis_set(s->model, v->path, *from);
@@ -124,20 +124,20 @@ convis_status convis_variables_put(convis_variables *s, const double *x)
     return status;
 }
 
-convis_status convis_variables_collect(convis_variables *s)
+convis_status convis_parameter_vector_collect(convis_parameter_vector *s)
 {
     convis_status status = CONVIS_OK;
     for (int k = 0; !status && k < s->count; k++) {
-        const convis_variable *v = &s->list[k];
+        const convis_vector_part *v = &s->list[k];
         status = convis_grad(s->model, v->path, s->slopes + v->at, v->count);
     }
     return status;
 }
 
-void convis_variables_chain(const convis_variables *s, const double *x, double *gradient)
+void convis_parameter_vector_chain(const convis_parameter_vector *s, const double *x, double *gradient)
 {
     for (int k = 0; k < s->count; k++) {
-        const convis_variable *v = &s->list[k];
+        const convis_vector_part *v = &s->list[k];
         for (int64_t i = v->at; i < v->at + v->count; i++) gradient[i] = s->slopes[i]*v->scale*(v->logarithmic ? exp(x[i] - 1) : 1);
     }
 }

@@ -13,8 +13,8 @@
 
 typedef struct dream {
     convis_context *context;
-    const convis_dream_options *options;
-    convis_passage passage[2];
+    const convis_synthesize_options *options;
+    convis_bptt bptt[2];
     convis_feed    feed[2];
     int      models;
     convis_shape shape;
@@ -56,11 +56,11 @@ static void shrink_gradient(const dream *a, const double *x, double by, double *
 /* The mean response or mean squared difference over what counts; its gradients go to the passages, times `sign`. */
 static double goal(dream *a, double sign)
 {
-    const convis_dream_options *o = a->options;
-    convis_passage *p = &a->passage[0], *q = &a->passage[1];
+    const convis_synthesize_options *o = a->options;
+    convis_bptt *p = &a->bptt[0], *q = &a->bptt[1];
     int64_t units = p->units, first = o->unit < 0 ? 0 : o->unit, last = o->unit < 0 ? units : o->unit + 1;
     double sum = 0, each = 1/((double)(a->frames - o->skip)*(double)(last - first));
-    for (int k = 0; k < a->models; k++) memset(a->passage[k].gradient, 0, (size_t)(a->frames*units)*sizeof *p->gradient);
+    for (int k = 0; k < a->models; k++) memset(a->bptt[k].gradient, 0, (size_t)(a->frames*units)*sizeof *p->gradient);
     for (int64_t t = o->skip; t < a->frames; t++)
         for (int64_t i = t*units + first; i < t*units + last; i++) {
             double y = (double)p->prediction[i];
@@ -108,16 +108,16 @@ static convis_status evaluate(dream *a, const double *x, double *value, double *
         a->movie[i] = (convis_real)(pixel < a->options->low ? a->options->low : pixel > a->options->high ? a->options->high : pixel);
     }
     for (int k = 0; !status && k < a->models; k++) {
-        status = convis_reset(a->passage[k].model);
-        if (!status) status = convis_grad_zero(a->passage[k].model);
-        if (!status) status = convis_passage_forward(&a->passage[k], 0, a->frames, gradient != NULL);
+        status = convis_reset(a->bptt[k].model);
+        if (!status) status = convis_grad_zero(a->bptt[k].model);
+        if (!status) status = convis_bptt_forward(&a->bptt[k], 0, a->frames, gradient != NULL);
     }
     if (status) return status;
     *value = *reached = goal(a, sign);
     *value *= sign;
     if (gradient) memset(gradient, 0, (size_t)a->n*sizeof *gradient);
     for (int k = 0; gradient && !status && k < a->models; k++) {
-        status = convis_passage_back(&a->passage[k], a->d_movie);
+        status = convis_bptt_back(&a->bptt[k], a->d_movie);
         for (int64_t i = 0; i < a->n; i++) gradient[i] += half(a)*(double)a->d_movie[i];
     }
     *value += smoothness(a, a->shown, a->options->smooth_time, a->pixels, d[CONVIS_T], gradient);
@@ -198,7 +198,7 @@ static convis_status search(dream *a)
 
 static convis_status check(dream *a)
 {
-    const convis_dream_options *o = a->options;
+    const convis_synthesize_options *o = a->options;
     const struct { const char *what; double value; } from_zero[] = {
         { "contrast", o->contrast }, { "smooth_time", o->smooth_time }, { "smooth_space", o->smooth_space }, { "noise", o->noise },
         { "skip", (double)o->skip }, { "chunk", (double)o->chunk },
@@ -218,11 +218,11 @@ static convis_status check(dream *a)
     return CONVIS_OK;
 }
 
-static convis_status open_passage(dream *a, convis_model *m, convis_passage *p)
+static convis_status open_passage(dream *a, convis_model *m, convis_bptt *p)
 {
     int planned = convis_state_size(m) > 0;
-    convis_status status = planned ? CONVIS_OK : convis_want(m, "input");
-    if (!status) status = convis_passage_open(m, a->options->output, a->shape, a->options->chunk, a->frames, "movie", p);
+    convis_status status = planned ? CONVIS_OK : convis_require_gradient(m, "input");
+    if (!status) status = convis_bptt_open(m, a->options->output, a->shape, a->options->chunk, a->frames, "movie", p);
     if (!status) status = convis_feed_open(m, NULL, a->options->given, a->options->given_count, p->chunk, &a->feed[a->models]);
     p->feed = &a->feed[a->models];
     p->read = read_movie;
@@ -233,19 +233,19 @@ static convis_status open_passage(dream *a, convis_model *m, convis_passage *p)
 
 static convis_status open_models(dream *a, convis_model *m)
 {
-    const convis_dream_options *o = a->options;
-    convis_status status = open_passage(a, m, &a->passage[0]);
-    if (!status && o->other) status = open_passage(a, o->other, &a->passage[1]);
+    const convis_synthesize_options *o = a->options;
+    convis_status status = open_passage(a, m, &a->bptt[0]);
+    if (!status && o->other) status = open_passage(a, o->other, &a->bptt[1]);
     if (status) return status;
-    int64_t units = a->passage[0].units;
-    if (o->other && units != a->passage[1].units)
+    int64_t units = a->bptt[0].units;
+    if (o->other && units != a->bptt[1].units)
         return convis_fail(a->context, CONVIS_ESHAPE, "dream: the outputs of the two models have %lld and %lld numbers a frame",
                            (long long)units,
-                           (long long)a->passage[1].units);
+                           (long long)a->bptt[1].units);
     if (o->unit >= units)
         return convis_fail(a->context, CONVIS_EINVAL, "dream: unit %lld, but '%s' has %lld numbers a frame, counted from 0",
                            (long long)o->unit,
-                           a->passage[0].output, (long long)units);
+                           a->bptt[0].output, (long long)units);
     return CONVIS_OK;
 }
 
@@ -283,7 +283,7 @@ static convis_status start(dream *a, const convis_real *movie)
     return CONVIS_OK;
 }
 
-static convis_status go(dream *a, convis_real *movie, convis_dream_report *report)
+static convis_status go(dream *a, convis_real *movie, convis_synthesize_report *report)
 {
     double before = NAN, after = NAN;
     convis_status status = start(a, movie);
@@ -297,17 +297,17 @@ static convis_status go(dream *a, convis_real *movie, convis_dream_report *repor
     double value;
     convis_status last = evaluate(a, a->best, &value, NULL, &after);
     if (!last) memcpy(movie, a->movie, (size_t)a->n*sizeof *movie);
-    for (int k = 0; !last && k < a->models; k++) last = convis_reset(a->passage[k].model);
+    for (int k = 0; !last && k < a->models; k++) last = convis_reset(a->bptt[k].model);
     if (status) convis_fail(a->context, status, "%s", sentence);
-    if (report) *report = (convis_dream_report){ before, after, a->iterations, a->ended, convis_seconds() - a->began };
+    if (report) *report = (convis_synthesize_report){ before, after, a->iterations, a->ended, convis_seconds() - a->began };
     return status ? status : last;
 }
 
-convis_status convis_dream(convis_model *m, const convis_dream_options *options, convis_shape shape, convis_real *movie,
-                           convis_dream_report *report)
+convis_status convis_synthesize(convis_model *m, const convis_synthesize_options *options, convis_shape shape, convis_real *movie,
+                           convis_synthesize_report *report)
 {
     dream a = { .context = convis_model_context(m), .options = options, .shape = shape, .began = convis_seconds() };
-    if (report) *report = (convis_dream_report){ NAN, NAN, 0, CONVIS_ENDED_FAILED, 0 };
+    if (report) *report = (convis_synthesize_report){ NAN, NAN, 0, CONVIS_ENDED_FAILED, 0 };
     a.n = convis_elements(shape);
     a.frames = shape.dim[CONVIS_T];
     if (a.n < 1 || shape.dim[CONVIS_B] != 1)
@@ -322,7 +322,7 @@ convis_status convis_dream(convis_model *m, const convis_dream_options *options,
     convis_release(a.context, a.x);
     convis_release(a.context, a.movie);
     for (int k = 0; k < 2; k++) {
-        convis_passage_close(&a.passage[k]);
+        convis_bptt_close(&a.bptt[k]);
         convis_feed_close(&a.feed[k]);
     }
     return status;

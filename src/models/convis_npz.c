@@ -188,11 +188,11 @@ static void unfold(const struct target *t, const char *path, convis_array *a)
 
 static convis_status set_number(struct target *t, const char *path, double value)
 {
-    char number[CONVIS_TEXT_NUMBER];
+    char number[CONVIS_LINES_NUMBER];
     if (t->graph) return convis_graph_set_array(t->c, t->graph, path, &(convis_array){ .data = &value });
     convis_status status = convis_set(t->model, path, value);
     if (!status && t->lines) {
-        convis_text_print(number, value);
+        convis_lines_print(number, value);
         fprintf(t->lines, "%s %s\n", path, number);
     }
     return status;
@@ -492,9 +492,9 @@ convis_status convis_npz_to_recipe(convis_recipe *r, const char *file)
         convis_release(c, r->warnings.text[--r->warnings.count]);     /* of a size that nobody asked for */
     if (!status && !(t.lines = open_memstream(&lines, &size))) status = convis_fail(c, CONVIS_ENOMEM, "out of memory");
     if (!status) {
-        locale_t before = convis_text_locale((locale_t)0);
+        locale_t before = convis_lines_locale((locale_t)0);
         status = take_all(&t, &r->warnings);
-        convis_text_locale(before);
+        convis_lines_locale(before);
     }
     if (t.lines && fclose(t.lines) && !status) status = convis_fail(c, CONVIS_ENOMEM, "out of memory");
     if (!status) status = convis_recipe_add_parameters(r, lines);

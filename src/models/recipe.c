@@ -188,9 +188,9 @@ int convis_recipe_list(const convis_recipe *r, int index, convis_setting *s)
     return convis_graph_list(r->context, &r->graph, index, s);
 }
 
-convis_status convis_recipe_units(convis_recipe *r, const convis_unit *unit, int64_t count)
+convis_status convis_recipe_cells(convis_recipe *r, const convis_cell *unit, int64_t count)
 {
-    return convis_graph_set_units(r->context, &r->graph, unit, count);
+    return convis_graph_set_cells(r->context, &r->graph, unit, count);
 }
 
 convis_status convis_recipe_add_parameters(convis_recipe *r, const char *lines)

@@ -64,7 +64,7 @@ static int same_array(const model_layer *a, const model_layer *b, int k)
 /* What is not as in `plain`, the model of the recipe alone (NULL: everything): numbers as lines, arrays to the file. */
 static void store_changes(convis_store *s, const convis_model *m, const convis_model *plain, FILE *lines)
 {
-    char number[CONVIS_TEXT_NUMBER], name[2*NAME_SIZE];
+    char number[CONVIS_LINES_NUMBER], name[2*NAME_SIZE];
     for (int j = 0; j < m->count; j++) {
         const model_layer *l = &m->layers[j], *was = plain ? &plain->layers[j] : NULL;
         for (int k = 0; k < l->params; k++) {
@@ -74,7 +74,7 @@ static void store_changes(convis_store *s, const convis_model *m, const convis_m
                 snprintf(name, sizeof name, "arrays/%s.%s", l->name, l->fields[k].name);
                 convis_store_numbers(s, name, 1, &count, l->array[k]);
             } else if (!(flags & (CONVIS_ARRAY | CONVIS_TEXT)) && (!was || l->param[k] != was->param[k])) {
-                convis_text_print(number, l->param[k]);
+                convis_lines_print(number, l->param[k]);
                 fprintf(lines, "%s.%s %s\n", l->name, l->fields[k].name, number);
             }
         }
@@ -103,14 +103,14 @@ static convis_status store_sized(convis_store *s, const convis_recipe *r, const 
     convis_recipe now = { .context = c };
     convis_model *plain = NULL;
     char *text = NULL, *lines = NULL;
-    convis_text_out out;
+    convis_lines_out out;
     convis_status status = convis_graph_copy(c, &r->graph, &now.graph);
     if (status) return status;
     convis_graph_drop_kept(c, &now.graph);               /* the model has them */
     if (m->planned) status = plain_model(&now.graph, m, &plain);
-    if (!status && !(status = convis_text_begin(c, &out))) {
+    if (!status && !(status = convis_lines_begin(c, &out))) {
         store_changes(s, m, plain, out.file);
-        status = convis_text_end(&out, CONVIS_OK, &lines);
+        status = convis_lines_end(&out, CONVIS_OK, &lines);
     }
     if (!status) status = convis_graph_set_lines(c, &now.graph, "parameters", lines);
     if (!status) status = convis_recipe_text(&now, &text);

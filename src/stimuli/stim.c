@@ -23,7 +23,7 @@ static const convis_field common[] = {
 };
 
 /* What people write for the longer names. */
-static const convis_spec_word aliases[] = {
+static const convis_query_word aliases[] = {
     { "sf", "spatial_frequency", 0 }, { "frequency", "spatial_frequency", 0 },
     { "tf", "temporal_frequency", 0 }, { "orientation", "direction", 0 }, { NULL, NULL, 0 }
 };
@@ -33,7 +33,7 @@ static const convis_spec_word aliases[] = {
 const convis_field *convis_stim_field(const convis_stim_kind *kind, int index)
 {
     const convis_field *f;
-    for (int k = 0; (f = convis_spec_field(kind->params, common, k)); k++) {
+    for (int k = 0; (f = convis_query_field(kind->params, common, k)); k++) {
         const int hidden = kind->file && (!strcmp(f->name, "luminance") || !strcmp(f->name, "contrast"));
         if (!hidden && index-- == 0) return f;
     }
@@ -44,7 +44,7 @@ static const convis_field *field_of(const void *kind, int index) { return convis
 
 static int find(const convis_stim_kind *kind, const char *name)
 {
-    return convis_spec_find(&(convis_spec){ .kind = kind, .field = field_of }, name);
+    return convis_query_find(&(convis_query){ .kind = kind, .field = field_of }, name);
 }
 
 double convis_stim_value(const convis_stim *s, const char *name)
@@ -89,9 +89,9 @@ static convis_status parse(convis_stim *s, char *text, double ppd)
     if (k < 0) return CONVIS_ENAME;
     s->kind = kinds[k];
     snprintf(who, sizeof who, "stim:%s", s->kind->name);
-    convis_spec spec = { .context = c, .who = who, .kind = s->kind, .field = field_of, .text_key = s->kind->file ? "file" : NULL,
+    convis_query spec = { .context = c, .who = who, .kind = s->kind, .field = field_of, .text_key = s->kind->file ? "file" : NULL,
                          .aliases = aliases, .value = s->value, .text = &s->file };
-    convis_status status = convis_spec_read(&spec, query);
+    convis_status status = convis_query_read(&spec, query);
     if (status) return status;
     const int at = find(s->kind, "ppd");
     if (spec.given[at] || !(ppd > 0)) return CONVIS_OK;
@@ -171,22 +171,22 @@ convis_status convis_stim_frames(convis_context *c, const char *text, const conv
 
 /* ---- For describe ---- */
 
-int convis_stim_list(int index, convis_stim_info *info)
+int convis_stim_list(int index, convis_kind_info *info)
 {
     return (info->name = kind_name(index, &info->doc)) != NULL;
 }
 
-int convis_stim_param_list(const char *kind, int index, convis_stim_param *param)
+int convis_stim_param_list(const char *kind, int index, convis_kind_param *param)
 {
     for (int k = 0; k < KINDS; k++) {
         if (strcmp(kinds[k]->name, kind)) continue;
         if (kinds[k]->file && index-- == 0) {
-            *param = (convis_stim_param){ "file", "", kinds[k]->file, 0, 0, 0, 0, 1 };
+            *param = (convis_kind_param){ "file", "", kinds[k]->file, 0, 0, 0, 0, 1 };
             return 1;
         }
         const convis_field *f = convis_stim_field(kinds[k], index);
         if (index < 0 || !f) return 0;
-        *param = (convis_stim_param){ f->name, f->unit, f->doc, f->value, f->min, f->max, (f->flags & CONVIS_WHOLE) != 0, 0 };
+        *param = (convis_kind_param){ f->name, f->unit, f->doc, f->value, f->min, f->max, (f->flags & CONVIS_WHOLE) != 0, 0 };
         return 1;
     }
     return 0;

@@ -23,7 +23,7 @@ typedef struct convis_stim_kind {
 struct convis_stim {
     convis_frames frames;            /* width, height and count are set before open() */
     const convis_stim_kind *kind;
-    double value[CONVIS_SPEC_MAX];   /* by convis_stim_field's index */
+    double value[CONVIS_QUERY_MAX];   /* by convis_stim_field's index */
     char  *file;
     double dt;                       /* seconds per frame */
     double ppd, luminance, contrast, x, y;           /* the common ones; x, y: centre, in pixels */

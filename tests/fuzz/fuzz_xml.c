@@ -12,7 +12,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct convis_retina r, again;
     struct convis_warnings w = { .text = NULL };
     struct convis_retina_map map;
-    struct convis_cells cells;
+    struct convis_mosaic cells;
     char *text = NULL;
     if (!convis_xml_read(c, "fuzz", (const char *)data, size, &r, &w)) {
         if (convis_xml_write(c, &r, &text) || convis_xml_read(c, "again", text, strlen(text), &again, &w)) abort();
@@ -20,7 +20,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (convis_retina_map(c, &r, 40, 30, &map)) abort();
         double cost = 0;                                 /* millions of cells are right but slow */
         for (int k = 0; k < r.ganglions; k++) cost += map.array_x[k]*map.array_y[k]*r.ganglion[k].density*r.ganglion[k].density;
-        if (cost < 1e4 && !convis_retina_cells(c, &r, &map, NULL, 0, 0, &cells)) convis_cells_free(c, &cells);
+        if (cost < 1e4 && !convis_retina_cells(c, &r, &map, NULL, 0, 0, &cells)) convis_mosaic_free(c, &cells);
         convis_release(c, text);
         convis_retina_clear(c, &r);
     }

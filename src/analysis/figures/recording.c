@@ -33,7 +33,7 @@ int convis_figure_recording_has_spikes(convis_figure *f)
 
 static int by_layer_then_id(const void *a, const void *b)
 {
-    const convis_unit *p = a, *q = b;
+    const convis_cell *p = a, *q = b;
     if (p->layer != q->layer) return p->layer < q->layer ? -1 : 1;
     return (p->id > q->id) - (p->id < q->id);
 }
@@ -41,14 +41,14 @@ static int by_layer_then_id(const void *a, const void *b)
 /* As a .h5 or .npz keeps them, or by lines of text. ENAME when there are none. */
 static convis_status read_units(convis_figure *f, convis_figure_recording *r, int lines)
 {
-    convis_unit *units = NULL;
+    convis_cell *units = NULL;
     int64_t count = 0;
-    convis_status s = lines ? convis_units_read(f->context, f->source, &units, &count)
-                    : convis_units_kept(f->context, f->source, &units, &count);
+    convis_status s = lines ? convis_cells_read(f->context, f->source, &units, &count)
+                    : convis_cells_recorded(f->context, f->source, &units, &count);
     if (s) return s;
     r->units = convis_obtain(f->context, (size_t)(count ? count : 1)*sizeof *units);
     if (r->units && count) memcpy(r->units, units, (size_t)count*sizeof *units);
-    convis_units_free(&units);
+    convis_cells_free(&units);
     r->cells = count;
     return r->units ? CONVIS_OK : CONVIS_ENOMEM;
 }
@@ -57,9 +57,9 @@ static convis_status read_units(convis_figure *f, convis_figure_recording *r, in
  * layer by layer; where they are too far apart for that, only those that spiked. */
 static convis_status guess_units(convis_figure *f, convis_figure_recording *r)
 {
-    convis_unit *seen = convis_obtain(f->context, (size_t)(r->count ? r->count : 1)*sizeof *seen);
+    convis_cell *seen = convis_obtain(f->context, (size_t)(r->count ? r->count : 1)*sizeof *seen);
     if (!seen) return CONVIS_ENOMEM;
-    for (int64_t k = 0; k < r->count; k++) seen[k] = (convis_unit){ r->spikes[k].unit, r->spikes[k].layer, NAN, NAN };
+    for (int64_t k = 0; k < r->count; k++) seen[k] = (convis_cell){ r->spikes[k].unit, r->spikes[k].layer, NAN, NAN };
     qsort(seen, (size_t)r->count, sizeof *seen, by_layer_then_id);
     int64_t distinct = 0, total = 0;
     for (int64_t k = 0; k < r->count; k++)
@@ -71,7 +71,7 @@ static convis_status guess_units(convis_figure *f, convis_figure_recording *r)
     for (int64_t k = 0; r->units && k < distinct; k++) {
         int32_t id = fill && k && seen[k].layer == seen[k-1].layer ? seen[k-1].id + 1 : seen[k].id;
         for (; id <= seen[k].id; id++) {
-            r->units[r->cells++] = (convis_unit){ id, seen[k].layer, NAN, NAN };
+            r->units[r->cells++] = (convis_cell){ id, seen[k].layer, NAN, NAN };
             if (id == INT32_MAX) break;
         }
     }
@@ -112,8 +112,8 @@ int convis_figure_recording_layer(const convis_figure_recording *r, int32_t laye
 
 int64_t convis_figure_recording_unit(const convis_figure_recording *r, const convis_spike *spike)
 {
-    convis_unit key = { spike->unit, spike->layer, 0, 0 };
-    const convis_unit *found = bsearch(&key, r->units, (size_t)r->cells, sizeof key, by_layer_then_id);
+    convis_cell key = { spike->unit, spike->layer, 0, 0 };
+    const convis_cell *found = bsearch(&key, r->units, (size_t)r->cells, sizeof key, by_layer_then_id);
     return found ? found - r->units : -1;
 }
 
@@ -122,7 +122,7 @@ int convis_figure_recording_within(const convis_figure_recording *r, double time
 /* ---- Thinning ---- */
 
 /* splitmix64: neighbours in id are far apart in this, so that the smallest of it are a random choice, always the same. */
-static uint64_t lot(const convis_unit *u)
+static uint64_t lot(const convis_cell *u)
 {
     uint64_t z = ((uint64_t)(uint32_t)u->layer << 32 | (uint32_t)u->id) + 0x9e3779b97f4a7c15u;
     z = (z ^ z >> 30)*0xbf58476d1ce4e5b9u;

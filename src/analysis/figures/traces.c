@@ -11,8 +11,8 @@ typedef struct traces {
     FILE   *out;
     int     count;
     int64_t x[PIXELS], y[PIXELS];
-    const char *what[PIXELS];            /* "centre", "liveliest", or "" */
-    double *mean, *square;               /* per pixel, to find the liveliest */
+    const char *what[PIXELS];            /* "centre", "most_active", or "" */
+    double *mean, *square;               /* per pixel, to find the most_active */
     int64_t seen, bucket, filled;        /* frames of a bucket that is drawn as its least and its most */
     double  low[PIXELS], high[PIXELS], scale;
 } traces;
@@ -65,16 +65,16 @@ static int watch(void *user, const convis_real *frame, int64_t index)
 static convis_status find_pixels(convis_figure *f, traces *t)
 {
     const convis_figure_film *m = t->film;
-    int64_t n = m->width*m->height, liveliest = 0;
+    int64_t n = m->width*m->height, most_active = 0;
     t->mean = convis_obtain(f->context, (size_t)n*sizeof(double));
     t->square = convis_obtain(f->context, (size_t)n*sizeof(double));
     if (!t->mean || !t->square) return CONVIS_ENOMEM;
     convis_status s = convis_figure_film_each(f, m, watch, t);
     if (s) return s;
     for (int64_t i = 1; i < n; i++)
-        if (t->square[i] > t->square[liveliest]) liveliest = i;
+        if (t->square[i] > t->square[most_active]) most_active = i;
     add_pixel(t, m->width/2, m->height/2, "centre");
-    add_pixel(t, liveliest%m->width, liveliest/m->width, "liveliest");
+    add_pixel(t, most_active%m->width, most_active/m->width, "most_active");
     return CONVIS_OK;
 }
 

@@ -25,19 +25,19 @@ CONVIS_INLINE real compose(CONVIS_SHARED_, integer at, integer member, integer m
     shared[at] = F;
     shared[TEAM_SIZE + at] = P;
     for (integer d = 1; d < members; d *= 2) {
-        CONVIS_MEET;
+        CONVIS_BARRIER;
         real before = 0, factor = 1;
         if (member >= d) {
             before = shared[at - d];
             factor = shared[TEAM_SIZE + at - d];
         }
-        CONVIS_MEET;
+        CONVIS_BARRIER;
         F += P*before;
         P *= factor;
         shared[at] = F;
         shared[TEAM_SIZE + at] = P;
     }
-    CONVIS_MEET;
+    CONVIS_BARRIER;
     return member > 0 ? shared[at - 1] : R(0.0);
 }
 
@@ -60,7 +60,7 @@ CONVIS_GPU_KERNEL_OF(blur_lines, blur_diffuse, BLUR_SHARED, PARAM m, PARAM c, IN
         int there = mine < count;
         for (int step = 0; step < nt; step++) {
             real F = 0, P = 1;
-            CONVIS_MEET;
+            CONVIS_BARRIER;
             if (there) for (integer i = from; i < to; i++) {
                 F = m[i*cs + k]*shared[own + i] + c[i*cs + k]*F;
                 P *= c[i*cs + k];
@@ -78,19 +78,19 @@ CONVIS_GPU_KERNEL_OF(blur_lines, blur_diffuse, BLUR_SHARED, PARAM m, PARAM c, IN
                     P *= c[i*cs + k];
                 }
             }
-            CONVIS_MEET;
+            CONVIS_BARRIER;
             f = compose(shared, mine*members + members - 1 - member, members - 1 - member, members, F, P);
             if (there) for (integer i = to - 1; i >= from; i--) {
                 f = shared[own + i] + c[i*cs + k]*f;
                 shared[own + i] = f;
             }
         }
-        CONVIS_MEET;
+        CONVIS_BARRIER;
         for (integer e = CONVIS_MEMBER; e < count*length; e += CONVIS_MEMBERS) {
             integer line = stride == 1 ? e/length : e%count, i = stride == 1 ? e%length : e/count;
             out[first_of(z, first + line) + i*stride] = shared[2*TEAM_SIZE + line*room + i];
         }
-        CONVIS_MEET;
+        CONVIS_BARRIER;
     }
 }
 

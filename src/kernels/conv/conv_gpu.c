@@ -189,7 +189,7 @@ CONVIS_GPU_KERNEL_OF(conv_pass_args, conv_gpu_eight, CONV_SHARED, INDEX maps, PA
                 integer taps_y = least(most_y, ky - b0), taps_x = least(most_x, kx - a0), area = taps_y*taps_x;
                 integer rows = (tile_h - 1)*stride_y + (taps_y - 1)*z.hop_y + 1;
                 integer columns = (width - 1)*stride_x + (taps_x - 1)*hop_x + 1;
-                CONVIS_MEET;
+                CONVIS_BARRIER;
                 for (integer q = q0; q < least(planes, q0 + together); q++) {
                     integer i = q/each, m = q%each, f = heard + m*hop_t, at = (q - q0)*(plane + room);
                     if (f < lo || f >= hi) continue;
@@ -206,7 +206,7 @@ CONVIS_GPU_KERNEL_OF(conv_pass_args, conv_gpu_eight, CONV_SHARED, INDEX maps, PA
                         tiles[at + plane + (a*taps_y + b)*LANES + s] = s <= last && k >= 0 && k < taps ? w[from] : R(0.0);
                     }
                 }
-                CONVIS_MEET;
+                CONVIS_BARRIER;
                 for (integer q = q0; q < least(planes, q0 + together); q++) {
                     integer m = q%each, f = heard + m*hop_t, at = (q - q0)*(plane + room);
                     integer from = in_time ? most(0, m - taps + 1) : 0, to = in_time ? least(last, m) : last;
@@ -259,7 +259,7 @@ CONVIS_GPU_KERNEL_OF(conv_pass_args, conv_gpu_one, CONV_SHARED, INDEX maps, PARA
                 integer taps_y = least(most_y, ky - b0), taps_x = least(most_x, kx - a0), area = taps_y*taps_x;
                 integer rows = (tile_h - 1)*stride_y + (taps_y - 1)*z.hop_y + 1;
                 integer columns = (width - 1)*stride_x + (taps_x - 1)*hop_x + 1;
-                CONVIS_MEET;
+                CONVIS_BARRIER;
                 for (integer q = q0; q < least(planes, q0 + together); q++) {
                     integer i = q/taps, k = q%taps, f = heard + k*hop_t, at = (q - q0)*(plane + room);
                     kernel_at o = kernel_of(z, p.g, p.to, i);
@@ -271,7 +271,7 @@ CONVIS_GPU_KERNEL_OF(conv_pass_args, conv_gpu_one, CONV_SHARED, INDEX maps, PARA
                         shared[at + plane + a*taps_y + b] = w[o.at + k*o.t + (b0 + b)*o.y + (a0 + a)*o.x];
                     }
                 }
-                CONVIS_MEET;
+                CONVIS_BARRIER;
                 for (integer q = q0; q < least(planes, q0 + together); q++) {
                     integer f = heard + q%taps*hop_t, at = (q - q0)*(plane + room);
                     if (idle || f < lo || f >= hi) continue;
@@ -400,7 +400,7 @@ CONVIS_GPU_KERNEL_OF(conv_gradient_args, conv_gpu_weights, CONV_SHARED, INDEX ma
     }
     for (integer item = share; item < count*batch*tiles; item += shares) {
         integer tile = item%tiles, b = item/tiles%batch, f = item/(tiles*batch), v = tile/across*rows, u = tile%across*width;
-        CONVIS_MEET;
+        CONVIS_BARRIER;
         if (CONVIS_MEMBER < pixels) {
             for (int s = 0; s < LANES; s++) {
                 integer t = f - (in_time ? s*hop_t : 0), o = group*outputs + o0 + (in_time ? 0 : s);
@@ -413,7 +413,7 @@ CONVIS_GPU_KERNEL_OF(conv_gradient_args, conv_gpu_weights, CONV_SHARED, INDEX ma
                       v*stride_y + b0*z.hop_y, u*stride_x + a0*z.hop_x,
                       (rows - 1)*stride_y + (taps_y - 1)*z.hop_y + 1, (width - 1)*stride_x + (taps_x - 1)*z.hop_x + 1,
                       pitch, log_width);
-        CONVIS_MEET;
+        CONVIS_BARRIER;
         if (sub < subs) {
             integer end = least(rows, dst_h - v) << log_width;
             for (int s = 0; s < LANES; s++) for (int r = 0; r < ROWS; r++) part[s][r] = 0;
@@ -431,9 +431,9 @@ CONVIS_GPU_KERNEL_OF(conv_gradient_args, conv_gpu_weights, CONV_SHARED, INDEX ma
         }
     }
     for (int s = 0; s < LANES; s++) {
-        CONVIS_MEET;
+        CONVIS_BARRIER;
         if (sub < subs) for (int r = 0; r < ROWS; r++) shared[(sub*ROWS + r)*apart + own] = total[s][r];
-        CONVIS_MEET;
+        CONVIS_BARRIER;
         if (s >= lanes) continue;
         for (integer c = CONVIS_MEMBER; c < columns; c += TEAM_SIZE) {
             integer tap = c%area, k = k0 + (in_time ? s : 0), o = group*outputs + o0 + (in_time ? 0 : s);
@@ -448,12 +448,12 @@ CONVIS_GPU_KERNEL_OF(conv_gradient_args, conv_gpu_weights, CONV_SHARED, INDEX ma
 /* What all members have, in `shared`. */
 CONVIS_INLINE real sum_of_team(CONVIS_SHARED_, real mine)
 {
-    CONVIS_MEET;
+    CONVIS_BARRIER;
     shared[CONVIS_MEMBER] = mine;
-    CONVIS_MEET;
+    CONVIS_BARRIER;
     for (integer step = TEAM_SIZE/2; step > 0; step /= 2) {
         if (CONVIS_MEMBER < step) shared[CONVIS_MEMBER] += shared[CONVIS_MEMBER + step];
-        CONVIS_MEET;
+        CONVIS_BARRIER;
     }
     return shared[0];
 }
@@ -504,7 +504,7 @@ CONVIS_GPU_KERNEL(conv_gpu_gather, CONV_TEAM, IN parts, TOTAL values)
     real sum = 0;
     for (integer j = CONVIS_MEMBER >> 5; j < nt; j += 8) sum += i < n ? parts[j*n + i] : R(0.0);
     shared[CONVIS_MEMBER] = sum;
-    CONVIS_MEET;
+    CONVIS_BARRIER;
     if (CONVIS_MEMBER >= 32 || i >= n) return;
     sum = 0;
     for (int j = 0; j < 8; j++) sum += shared[CONVIS_MEMBER + 32*j];

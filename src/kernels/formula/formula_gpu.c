@@ -91,7 +91,7 @@ CONVIS_GPU_KERNEL_OF(formula_args, formula_gradient, FORMULA_PLACES, PARAM numbe
         add_output(shared, 2, dz, at);
         add_output(shared, 3, dw, at);
     }
-    CONVIS_MEET;
+    CONVIS_BARRIER;
     if (partial)
         for (integer k = CONVIS_MEMBER; k < count; k += CONVIS_MEMBERS) {
             real sum = 0, lost = 0;

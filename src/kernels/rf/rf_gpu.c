@@ -28,13 +28,13 @@ CONVIS_GPU_KERNEL_OF(rf_shape, rf_gpu_project, 2112, PARAM w, IN x, OUT parts)
     integer lane = CONVIS_MEMBER & 31, line = CONVIS_MEMBER >> 5, r = CONVIS_MEMBER & 15, c = CONVIS_MEMBER >> 4;
     real s00 = 0, s01 = 0, s10 = 0, s11 = 0;
     for (integer at = from; at < to; at += TILE) {
-        CONVIS_MEET;
+        CONVIS_BARRIER;
         for (integer j = line; j < TILE; j += TEAM_SIZE/TILE) {
             int there = at + lane < to;
             shared[j*PITCH + lane] = there && r0 + j < n ? x[(r0 + j)*size + at + lane] : R(0.0);
             shared[(TILE + j)*PITCH + lane] = there && c0 + j < kernels ? w[(c0 + j)*size + at + lane] : R(0.0);
         }
-        CONVIS_MEET;
+        CONVIS_BARRIER;
         for (integer j = 0; j < TILE; j++) {
             real x0 = shared[r*PITCH + j], x1 = shared[(r + 16)*PITCH + j];
             real w0 = shared[(TILE + c)*PITCH + j], w1 = shared[(TILE + c + 16)*PITCH + j];
@@ -139,10 +139,10 @@ CONVIS_GPU_KERNEL_OF(rf_shape, rf_gpu_features, 256, PARAM space, IN dw, TOTAL d
     real sum = 0;
     for (integer at = CONVIS_MEMBER; at < plane; at += TEAM_SIZE) sum += dw[CONVIS_TEAM*plane + at]*space[o*plane + at];
     shared[CONVIS_MEMBER] = sum;
-    CONVIS_MEET;
+    CONVIS_BARRIER;
     for (integer step = TEAM_SIZE/2; step > 0; step /= 2) {
         if (CONVIS_MEMBER < step) shared[CONVIS_MEMBER] += shared[CONVIS_MEMBER + step];
-        CONVIS_MEET;
+        CONVIS_BARRIER;
     }
     if (!CONVIS_MEMBER) dfeatures[CONVIS_TEAM] += shared[0];
 }

@@ -108,7 +108,7 @@ static convis_status copy_arrays(convis_context *c, const struct convis_graph *f
 
 convis_status convis_graph_copy(convis_context *c, const struct convis_graph *from, struct convis_graph *to)
 {
-    *to = (struct convis_graph){ .dt = from->dt, .past = from->past, .has_past = from->has_past, .kind = from->kind,
+    *to = (struct convis_graph){ .dt = from->dt, .baseline = from->baseline, .has_baseline = from->has_baseline, .kind = from->kind,
                                  .output_line = from->output_line, .output_column = from->output_column };
     memcpy(to->file, from->file, sizeof to->file);
     memcpy(to->output, from->output, sizeof to->output);
@@ -306,11 +306,11 @@ int convis_graph_is_sized(const struct convis_graph *g)
     return g->kind && g->kind->sized;
 }
 
-double convis_graph_past(const struct convis_graph *g)
+double convis_graph_baseline(const struct convis_graph *g)
 {
-    if (g->kind && g->kind->sized) return g->kind->past(g->settings);
-    for (int j = 0; j < g->layers && !g->has_past; j++) if (g->layer[j].model) return convis_graph_past(g->layer[j].model);
-    return g->past;
+    if (g->kind && g->kind->sized) return g->kind->baseline(g->settings);
+    for (int j = 0; j < g->layers && !g->has_baseline; j++) if (g->layer[j].model) return convis_graph_baseline(g->layer[j].model);
+    return g->baseline;
 }
 
 int convis_graph_spiking(const struct convis_graph *g)
@@ -493,10 +493,10 @@ static convis_status check_output(convis_context *c, const struct convis_graph *
 static convis_status check_count(convis_context *c, const struct convis_graph_layer *l)
 {
     const int most = l->model ? l->model->givens ? l->model->givens : 1 : (l->type->more ? l->type->more : l->type)->inputs;
-    const int fewest = l->model ? most : l->type->fewest ? l->type->fewest : l->type->inputs;
-    const char *format = fewest < most ? "%s: %d input%s, %s expects %d to %d" : "%s: %d input%s, %s expects %d";
-    if (l->inputs <= most && l->inputs >= fewest) return CONVIS_OK;
-    return convis_fail(c, CONVIS_ESHAPE, format, l->name, l->inputs, l->inputs == 1 ? "" : "s", l->model ? "it" : l->type->name, fewest, most);
+    const int min_inputs = l->model ? most : l->type->min_inputs ? l->type->min_inputs : l->type->inputs;
+    const char *format = min_inputs < most ? "%s: %d input%s, %s expects %d to %d" : "%s: %d input%s, %s expects %d";
+    if (l->inputs <= most && l->inputs >= min_inputs) return CONVIS_OK;
+    return convis_fail(c, CONVIS_ESHAPE, format, l->name, l->inputs, l->inputs == 1 ? "" : "s", l->model ? "it" : l->type->name, min_inputs, most);
 }
 
 convis_status convis_graph_check(convis_context *c, const struct convis_graph *g)

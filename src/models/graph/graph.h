@@ -56,18 +56,18 @@ struct convis_preset_kind {
     convis_status (*layers)(convis_context *, const void *settings, int64_t width, int64_t height, struct convis_warnings *,
                             struct convis_graph *);
     /* Of sized ones, whose layers are not there to be asked: */
-    double        (*past) (const void *settings);        /* the input before the first frame */
+    double        (*baseline) (const void *settings);        /* the input before the first frame */
     int           (*spiking)(const void *settings);      /* how many layers of it spike */
     /* Cells for the layer `of`, or for all that spike by their number (NULL); copied. */
-    convis_status (*cells)(convis_context *, void *settings, const char *of, const convis_unit *, int64_t count);
+    convis_status (*cells)(convis_context *, void *settings, const char *of, const convis_cell *, int64_t count);
     convis_status (*put)  (convis_context *, FILE *, int indent, const void *settings);                /* as YAML */
 };
 
 struct convis_graph {
     char   *title, *source;                              /* source: who published it; NULL: nothing to say */
     char    file[200];                                   /* of its layers' lines; "": none */
-    double  dt, past;                                    /* seconds; the input before the first frame */
-    int     has_past;                                    /* past was said; else it is that of the first model within */
+    double  dt, baseline;                                    /* seconds; the input before the first frame */
+    int     has_baseline;                                    /* past was said; else it is that of the first model within */
     const struct convis_preset_kind *kind;               /* what makes its layers from `settings`; NULL: nothing does */
     void   *settings;
     char   *lines;                                       /* of a sized kind: parameters of layers to come, a line a number; or NULL */
@@ -81,7 +81,7 @@ struct convis_graph {
     int     aliases, alias_room;
     char    output[CONVIS_GRAPH_NAME];                   /* the layer that counts; "": the last */
     int     output_line, output_column;                  /* where the file says so; 0: it does not */
-    convis_unit *unit;                                   /* the cells of its spiking layers; NULL: one per element */
+    convis_cell *unit;                                   /* the cells of its spiking layers; NULL: one per element */
     int64_t units;
 };
 
@@ -128,7 +128,7 @@ void          convis_graph_drop_last(convis_context *, struct convis_graph *);  
 /* The model within whose layers keep their names: what this graph extends. NULL: none. */
 struct convis_graph *convis_graph_base(const struct convis_graph *);
 int           convis_graph_is_sized(const struct convis_graph *);        /* it, or a model within, follows from the movie's size */
-double        convis_graph_past(const struct convis_graph *);
+double        convis_graph_baseline(const struct convis_graph *);
 int           convis_graph_spiking(const struct convis_graph *);         /* layers that spike, those of models within too */
 
 /* ---- graph_flat.c ---- */
@@ -146,18 +146,18 @@ convis_status convis_graph_insert(convis_model *, const struct convis_graph *, c
 /* A model as a graph: everything that it was built of and set to. */
 convis_status convis_graph_of_model(const convis_model *, struct convis_graph *);
 
-/* ---- graph_settings.c: "layer.parameter", "dt", "past" ---- */
+/* ---- graph_settings.c: "layer.parameter", "dt", "baseline" ---- */
 
 convis_status convis_graph_set (convis_context *, struct convis_graph *, const char *path, const char *value);
 convis_status convis_graph_get (convis_context *, const struct convis_graph *, const char *path, char *value, size_t size);
 int           convis_graph_list(convis_context *, const struct convis_graph *, int index, convis_setting *);    /* 0 past the last */
 /* The layers of a preset that is not sized, anew. */
 convis_status convis_graph_make(convis_context *, const struct convis_preset_kind *, const void *settings, struct convis_graph *);
-convis_status convis_graph_set_units(convis_context *, struct convis_graph *, const convis_unit *, int64_t count);
+convis_status convis_graph_set_cells(convis_context *, struct convis_graph *, const convis_cell *, int64_t count);
 /* The cells of one layer of a preset, by its path; ENAME when it has no such. */
-convis_status convis_graph_set_units_of(convis_context *, struct convis_graph *, const char *layer, const convis_unit *, int64_t count);
+convis_status convis_graph_set_units_of(convis_context *, struct convis_graph *, const char *layer, const convis_cell *, int64_t count);
 /* Are these cells of a model that has so many spiking layers? */
-convis_status convis_units_check(convis_context *, const convis_unit *, int64_t count, int spiking);
+convis_status convis_cells_check(convis_context *, const convis_cell *, int64_t count, int spiking);
 /* Lines "PATH VALUE" and "PATH[INDEX] VALUE"; name begins sentences. On any fault nothing is set. */
 convis_status convis_graph_set_lines(convis_context *, struct convis_graph *, const char *name, const char *text);
 /* The values of a parameter from outside, such as a file of arrays. ENAME when there is no such path. */
@@ -185,9 +185,9 @@ convis_status convis_graph_read_changes(const struct convis_graph_reading *, con
 convis_status convis_graph_read_settings(const struct convis_graph_reading *, const struct convis_yaml_node *map, struct convis_graph *);
 convis_status convis_graph_write(convis_context *, const struct convis_graph *, char **text);    /* release: convis_release */
 /* Cells as columns, or from a file; release them with convis_release. with_layers: the layer of each, too. */
-convis_status convis_graph_read_units(const struct convis_yaml *, const char *path, const struct convis_yaml_node *,
-                                      convis_unit **, int64_t *count);
-convis_status convis_graph_put_units (convis_context *, FILE *, int indent, const convis_unit *, int64_t count, int with_layers);
+convis_status convis_graph_read_cells(const struct convis_yaml *, const char *path, const struct convis_yaml_node *,
+                                      convis_cell **, int64_t *count);
+convis_status convis_graph_put_cells (convis_context *, FILE *, int indent, const convis_cell *, int64_t count, int with_layers);
 /* A value as a member of a map: "name: [1, 2]". */
 convis_status convis_graph_put_array(convis_context *, FILE *, int indent, const char *name, const struct convis_value *);
 /* A file beside that of `path`, unless its name says where it is. */

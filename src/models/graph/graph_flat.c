@@ -100,14 +100,14 @@ static convis_status add_cells(struct flat *f, const struct convis_graph *g, int
     int64_t count = 0;
     for (int64_t k = 0; k < g->units; k++) count += g->unit[k].layer == layer;
     if (!count) return CONVIS_OK;
-    convis_unit *all = convis_obtain(f->c, (size_t)(to->units + count)*sizeof *all);
+    convis_cell *all = convis_obtain(f->c, (size_t)(to->units + count)*sizeof *all);
     if (!all) return CONVIS_ENOMEM;
     if (to->units) memcpy(all, to->unit, (size_t)to->units*sizeof *all);
     convis_release(f->c, to->unit);
     to->unit = all;
     for (int64_t k = 0; k < g->units; k++) {
         if (g->unit[k].layer != layer) continue;
-        convis_unit *u = &all[to->units++];
+        convis_cell *u = &all[to->units++];
         *u = g->unit[k];
         if (u->id > INT32_MAX - first_id) return convis_fail(f->c, CONVIS_EINVAL, "unit %d: too large beside other cells", u->id);
         u->id += first_id;
@@ -174,7 +174,7 @@ static convis_status size_of(const struct flat *f, const char *from, int64_t *wi
     convis_release(f->c, before.unit);                   /* their number is not known yet, and does not matter */
     before.unit = NULL;
     status = convis_graph_build(f->c, &before, &m);
-    if (!status) status = convis_keep(m, name);
+    if (!status) status = convis_probe(m, name);
     if (!status) status = convis_plan(m, (convis_shape){ { 1, f->to->givens ? f->to->given[0].frame.dim[CONVIS_C] : 1, 1, f->height, f->width } });
     if (!status) status = convis_output_shape(m, name, &frame);
     if (!status) *width = frame.dim[CONVIS_X];
@@ -294,7 +294,7 @@ convis_status convis_graph_flat(convis_context *c, const struct convis_graph *g,
 {
     struct convis_warnings none = { .text = NULL };
     struct flat f = { c, width, height, warnings ? warnings : &none, to };
-    *to = (struct convis_graph){ .dt = g->dt, .past = convis_graph_past(g), .has_past = 1 };
+    *to = (struct convis_graph){ .dt = g->dt, .baseline = convis_graph_baseline(g), .has_baseline = 1 };
     convis_status status = g->kind && g->kind->sized ? make(&f, &(struct place){ .g = g }, width, height, to) : flat_of(&f, g);
     convis_warnings_free(c, &none);
     if (status) convis_graph_clear(c, to);

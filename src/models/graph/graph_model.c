@@ -15,7 +15,7 @@ static convis_status set_value(convis_model *m, const struct convis_graph_layer 
     snprintf(path, sizeof path, "%s.%s", l->name, v->name);
     if (is_text) return convis_set_text(m, path, v->text);
     if (v->kind == CONVIS_VALUE_NUMBER) return convis_set(m, path, v->number);
-    return v->kind == CONVIS_VALUE_TEXT ? convis_set_kernel(m, path, v->text) : convis_set_array(m, path, v->array, v->count);
+    return v->kind == CONVIS_VALUE_TEXT ? convis_set_initialiser(m, path, v->text) : convis_set_array(m, path, v->array, v->count);
 }
 
 /* The layers and the inputs of a graph as they become nodes of a model. */
@@ -69,7 +69,7 @@ static convis_status add_units(convis_model *m, const struct convis_graph *g, in
 {
     const int64_t before = m->unit_count, count = before + g->units;
     int32_t id = 0;
-    convis_unit *all = convis_obtain(m->context, (size_t)(count + 1)*sizeof *all);
+    convis_cell *all = convis_obtain(m->context, (size_t)(count + 1)*sizeof *all);
     if (!all) return CONVIS_ENOMEM;
     for (int64_t k = 0; k < before; k++) {
         all[k] = m->units[k];
@@ -80,7 +80,7 @@ static convis_status add_units(convis_model *m, const struct convis_graph *g, in
         all[before + k].layer += spiking;
         all[before + k].id += id;
     }
-    convis_status status = convis_model_units(m, all, count);
+    convis_status status = convis_model_cells(m, all, count);
     convis_release(m->context, all);
     return status;
 }
@@ -117,7 +117,7 @@ convis_status convis_graph_build(convis_context *c, const struct convis_graph *g
     if (!status) status = convis_graph_insert(m, g, convis_input(m), NULL);
     if (!status && !is_taken(g, "output")) convis_alias(m, "output", *g->output ? g->output : g->layer[g->layers - 1].name);
     if (!status && m->status) status = convis_fail(c, m->status, "%s", m->sentence);
-    if (!status) status = convis_past(m, g->past);
+    if (!status) status = convis_baseline(m, g->baseline);
     if (status) convis_model_free(&m);
     *model = m;
     return status;
@@ -165,7 +165,7 @@ convis_status convis_graph_of_model(const convis_model *m, struct convis_graph *
 {
     convis_context *c = m->context;
     convis_status status = CONVIS_OK;
-    *g = (struct convis_graph){ .dt = m->dt, .past = m->inputs[0].past, .has_past = 1 };
+    *g = (struct convis_graph){ .dt = m->dt, .baseline = m->inputs[0].baseline, .has_baseline = 1 };
     for (int k = 0; k < m->input_count && m->input_count > 1 && !status; k++) {
         convis_shape frame = m->inputs[k].frames.shape;
         frame.dim[CONVIS_B] = 1;

@@ -215,7 +215,7 @@ static convis_status read_input(const struct reader *r, const node *n, struct co
 /* Does it take the layer before as its input when nothing is said? Not what needs several. */
 static int follows(const struct convis_graph_layer *l)
 {
-    return l->model ? l->model->givens < 2 : (l->type->fewest ? l->type->fewest : l->type->inputs) == 1;
+    return l->model ? l->model->givens < 2 : (l->type->min_inputs ? l->type->min_inputs : l->type->inputs) == 1;
 }
 
 /* Which layers it takes as inputs: those named, else the one before it. */
@@ -347,22 +347,22 @@ static convis_status read_layer(const struct reader *r, const node *n)
 
 /* ---- Cells ---- */
 
-static convis_status units_of_file(const struct reader *r, const node *n, convis_unit **units, int64_t *count)
+static convis_status units_of_file(const struct reader *r, const node *n, convis_cell **units, int64_t *count)
 {
-    convis_unit *read = NULL;
+    convis_cell *read = NULL;
     char *full = convis_file_beside(r->c, r->path, n->text);
     if (!full) return CONVIS_ENOMEM;
-    convis_status status = convis_units_read(r->c, full, &read, count);
+    convis_status status = convis_cells_read(r->c, full, &read, count);
     convis_release(r->c, full);
     if (status) return convis_yaml_blame(r->y, n, status);
     *units = convis_obtain(r->c, (size_t)(*count + 1)*sizeof **units);
     if (*units) memcpy(*units, read, (size_t)*count*sizeof **units);
-    convis_units_free(&read);
+    convis_cells_free(&read);
     return *units ? CONVIS_OK : CONVIS_ENOMEM;
 }
 
 /* Columns of equal length; id counts from 0 and layer is 0 unless they are there. */
-static convis_status units_of_columns(const struct reader *r, const node *n, convis_unit **units, int64_t *count)
+static convis_status units_of_columns(const struct reader *r, const node *n, convis_cell **units, int64_t *count)
 {
     static const char *const KEYS[] = { "id", "layer", "x", "y", NULL };
     struct convis_value column[4] = { { .count = 0 } };
@@ -382,13 +382,13 @@ static convis_status units_of_columns(const struct reader *r, const node *n, con
     }
     if (!status && !(*units = convis_obtain(r->c, (size_t)(*count + 1)*sizeof **units))) status = CONVIS_ENOMEM;
     for (int64_t i = 0; i < *count && !status; i++)
-        (*units)[i] = (convis_unit){ column[0].array ? (int32_t)column[0].array[i] : (int32_t)i,
+        (*units)[i] = (convis_cell){ column[0].array ? (int32_t)column[0].array[i] : (int32_t)i,
                                      column[1].array ? (int32_t)column[1].array[i] : 0, column[2].array[i], column[3].array[i] };
     for (int k = 0; k < 4; k++) convis_value_free(r->c, &column[k]);
     return status;
 }
 
-static convis_status columns_or_file(const struct reader *r, const node *n, convis_unit **units, int64_t *count)
+static convis_status columns_or_file(const struct reader *r, const node *n, convis_cell **units, int64_t *count)
 {
     *units = NULL;
     *count = 0;
@@ -397,10 +397,10 @@ static convis_status columns_or_file(const struct reader *r, const node *n, conv
 
 static convis_status read_units(const struct reader *r, const node *n)
 {
-    convis_unit *units;
+    convis_cell *units;
     int64_t count;
     convis_status status = columns_or_file(r, n, &units, &count);
-    if (!status && (status = convis_graph_set_units(r->c, r->g, units, count))) status = convis_yaml_blame(r->y, n, status);
+    if (!status && (status = convis_graph_set_cells(r->c, r->g, units, count))) status = convis_yaml_blame(r->y, n, status);
     convis_release(r->c, units);
     return status;
 }
@@ -417,7 +417,7 @@ static int is_units(const node *n)
 static convis_status read_units_of(const struct reader *r, const node *n)
 {
     char layer[2*CONVIS_GRAPH_NAME];
-    convis_unit *units;
+    convis_cell *units;
     int64_t count;
     snprintf(layer, sizeof layer, "%.*s", (int)(strlen(n->name) - strlen(".units")), n->name);
     convis_status status = columns_or_file(r, n, &units, &count);
@@ -455,11 +455,11 @@ static convis_status read_head(const struct reader *r, const node *root)
         if (!status && !(g->dt > 0 && g->dt <= 1e6))
             status = convis_yaml_fail(r->y, n, CONVIS_EINVAL, "dt: %g s, expected more than 0 s", g->dt);
     }
-    if (!status && (n = convis_yaml_find(root, "past"))) {
-        status = expect_number(r, n, "past", &g->past);
-        if (!status && !(fabs(g->past) <= 1e30))
-            status = convis_yaml_fail(r->y, n, CONVIS_EINVAL, "past: %g, expected -1e30 to 1e30", g->past);
-        g->has_past = 1;
+    if (!status && ((n = convis_yaml_find(root, "baseline")) || (n = convis_yaml_find(root, "past")))) {     /* past: of older files */
+        status = expect_number(r, n, n->name, &g->baseline);
+        if (!status && !(fabs(g->baseline) <= 1e30))
+            status = convis_yaml_fail(r->y, n, CONVIS_EINVAL, "%s: %g, expected -1e30 to 1e30", n->name, g->baseline);
+        g->has_baseline = 1;
     }
     return status;
 }
@@ -535,7 +535,7 @@ static convis_status one_time_step(const struct reader *r, const node *root)
 
 convis_status convis_graph_read(const struct convis_graph_reading *how, const node *root, struct convis_graph *g)
 {
-    static const char *const KEYS[] = { "title", "source", "dt", "past", "inputs", "layers", "output", "aliases", "units", NULL };
+    static const char *const KEYS[] = { "title", "source", "dt", "baseline", "past", "inputs", "layers", "output", "aliases", "units", NULL };
     struct reader r = { how->y, how->y->context, how->path, g, how };
     const node *n;
     *g = (struct convis_graph){ .dt = 0.001 };

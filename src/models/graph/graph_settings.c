@@ -135,15 +135,15 @@ static convis_status set_dt(convis_context *c, struct convis_graph *g, const cha
     return status;
 }
 
-static convis_status set_past(convis_context *c, struct convis_graph *g, const char *value)
+static convis_status set_baseline(convis_context *c, struct convis_graph *g, const char *value)
 {
-    double past = 0;
+    double baseline = 0;
     char quoted[64];
-    if (strcmp(value, "auto") && !convis_number_parse(value, &past))
-        return convis_fail(c, CONVIS_EINVAL, "past: '%s', expected a number", convis_quoted(quoted, value));
-    if (!(past >= -1e30 && past <= 1e30)) return convis_fail(c, CONVIS_EINVAL, "past: %g, expected -1e30 to 1e30", past);
-    g->past = past;
-    g->has_past = 1;
+    if (strcmp(value, "auto") && !convis_number_parse(value, &baseline))
+        return convis_fail(c, CONVIS_EINVAL, "baseline: '%s', expected a number", convis_quoted(quoted, value));
+    if (!(baseline >= -1e30 && baseline <= 1e30)) return convis_fail(c, CONVIS_EINVAL, "baseline: %g, expected -1e30 to 1e30", baseline);
+    g->baseline = baseline;
+    g->has_baseline = 1;
     return CONVIS_OK;
 }
 
@@ -162,7 +162,7 @@ static convis_status keep_changes(convis_context *c, const struct convis_graph *
 {
     convis_status status = CONVIS_OK;
     if (now->dt != plain->dt) next->dt = now->dt;
-    if (now->past != plain->past) next->past = now->past;
+    if (now->baseline != plain->baseline) next->baseline = now->baseline;
     for (int j = 0; j < now->layers; j++) {
         struct convis_graph_layer *l = &now->layer[j], *was = convis_graph_find(plain, l->name), *to = convis_graph_find(next, l->name);
         if (!was || !to || to->type != l->type) continue;
@@ -206,8 +206,8 @@ static convis_status set_option(convis_context *c, struct convis_graph *g, const
 
 /* ---- Setting ---- */
 
-/* "initial" is what a retina calls it, and --initial of the command. */
-static int is_past(const char *path) { return !strcmp(path, "past") || !strcmp(path, "initial"); }
+/* "initial" is what a retina calls it, and --initial of the command; "past" is of older files. */
+static int is_baseline(const char *path) { return !strcmp(path, "baseline") || !strcmp(path, "initial") || !strcmp(path, "past"); }
 
 static convis_status set_here(convis_context *c, struct convis_graph *g, const char *path, const char *value)
 {
@@ -223,7 +223,7 @@ static convis_status set_here(convis_context *c, struct convis_graph *g, const c
     convis_status status = g->kind ? set_option(c, g, path, value) : CONVIS_ENAME;
     if (status != CONVIS_ENAME) return status;
     if (!strcmp(path, "dt")) return set_dt(c, g, value);
-    if (is_past(path)) return set_past(c, g, value);
+    if (is_baseline(path)) return set_baseline(c, g, value);
     status = locate(c, g, path, &l, &f, &rows);
     if (!status && f.flags & CONVIS_ARRAY && !*value) {  /* as the layer likes */
         convis_graph_drop(c, l, f.name);
@@ -401,21 +401,21 @@ static convis_status set_line(convis_context *c, struct convis_graph *g, const c
 convis_status convis_graph_set_lines(convis_context *c, struct convis_graph *g, const char *name, const char *text)
 {
     struct convis_graph next;
-    convis_text t;
+    convis_lines t;
     convis_status status = convis_graph_copy(c, g, &next);
     if (status) return status;
-    if ((status = convis_text_read(c, name, text, &t))) { convis_graph_clear(c, &next); return status; }
-    for (int line; !status && (line = convis_text_line(&t)) != 0;) {
+    if ((status = convis_lines_read(c, name, text, &t))) { convis_graph_clear(c, &next); return status; }
+    for (int line; !status && (line = convis_lines_line(&t)) != 0;) {
         if (line < 0) { status = CONVIS_EFORMAT; break; }
-        char *path = convis_text_word(&t, 0), *number = convis_text_word(&t, 0), *more = convis_text_word(&t, 0);
+        char *path = convis_lines_word(&t, 0), *number = convis_lines_word(&t, 0), *more = convis_lines_word(&t, 0);
         double value = 0;
         if (!path || !number || (more && *more != '#'))
             status = convis_fail(c, CONVIS_EFORMAT, "%s:%lld: expected a path and a number", name, (long long)t.line);
-        if (!status) status = convis_text_number(&t, number, path, &value);
+        if (!status) status = convis_lines_number(&t, number, path, &value);
         if (!status && (status = set_line(c, &next, path, number, value)))
             convis_fail_before(c, status, "%s:%lld: ", name, (long long)t.line);
     }
-    convis_text_close(&t);
+    convis_lines_close(&t);
     convis_graph_clear(c, status ? &next : g);
     if (!status) *g = next;
     return status;
@@ -429,7 +429,7 @@ static void print_array(const struct convis_value *v, char *text, size_t size)
     size_t used = 0;
     *text = 0;
     for (int64_t i = 0; i < v->count; i++) {
-        char number[CONVIS_TEXT_NUMBER];
+        char number[CONVIS_LINES_NUMBER];
         convis_number_print(v->array[i], number, sizeof number);
         if (v->count > 8 || used + strlen(number) + 3 > 48 || used + strlen(number) + 3 > size) {
             snprintf(text, size, "%lld values", (long long)v->count);
@@ -454,8 +454,8 @@ convis_status convis_graph_get(convis_context *c, const struct convis_graph *g, 
     struct convis_graph_layer *l = NULL;
     struct convis_rows rows;
     convis_field f = { 0 };
-    if (!is_sized(g) && !convis_graph_base(g) && is_past(path)) {
-        convis_number_print(convis_graph_past(g), value, size);
+    if (!is_sized(g) && !convis_graph_base(g) && is_baseline(path)) {
+        convis_number_print(convis_graph_baseline(g), value, size);
         return CONVIS_OK;
     }
     if (!is_sized(g) && !strcmp(path, "dt")) { convis_number_print(g->dt, value, size); return CONVIS_OK; }
@@ -468,12 +468,12 @@ convis_status convis_graph_get(convis_context *c, const struct convis_graph *g, 
     return status;
 }
 
-/* ---- Listing: options, dt and past, then what is in the layers ---- */
+/* ---- Listing: options, dt and baseline, then what is in the layers ---- */
 
 static int list_whole(const struct convis_graph *g, int k, convis_setting *s)
 {
-    snprintf(s->path, sizeof s->path, "%s", k ? "past" : "dt");
-    convis_number_print(k ? convis_graph_past(g) : g->dt, s->value, sizeof s->value);
+    snprintf(s->path, sizeof s->path, "%s", k ? "baseline" : "dt");
+    convis_number_print(k ? convis_graph_baseline(g) : g->dt, s->value, sizeof s->value);
     s->unit = k ? "" : "s";
     s->doc = k ? "input before the first frame" : "time step";
     s->xml = "";
@@ -501,7 +501,7 @@ static int list_model(convis_context *c, const struct convis_graph_layer *l, int
 {
     char path[sizeof s->path];
     for (int k = 0; convis_graph_list(c, l->model, k, s); k++) {
-        if (*l->name && (!strcmp(s->path, "dt") || !strcmp(s->path, "past"))) continue;
+        if (*l->name && (!strcmp(s->path, "dt") || !strcmp(s->path, "baseline"))) continue;
         if ((*index)-- > 0) continue;
         snprintf(path, sizeof path, "%s", s->path);
         if (*l->name) snprintf(s->path, sizeof s->path, "%.60s.%.60s", l->name, path);
@@ -512,7 +512,7 @@ static int list_model(convis_context *c, const struct convis_graph_layer *l, int
 
 int convis_graph_list(convis_context *c, const struct convis_graph *g, int index, convis_setting *s)
 {
-    int has_dt = convis_graph_base(g) != NULL, has_past = has_dt;
+    int has_dt = convis_graph_base(g) != NULL, has_baseline = has_dt;
     memset(s, 0, sizeof *s);
     if (index < 0) return 0;
     for (int k = 0; g->kind && g->kind->list(g->settings, k, s); k++) {
@@ -521,7 +521,7 @@ int convis_graph_list(convis_context *c, const struct convis_graph *g, int index
     }
     if (is_sized(g)) return 0;
     if (!has_dt && index-- == 0) return list_whole(g, 0, s);
-    if (!has_past && index-- == 0) return list_whole(g, 1, s);
+    if (!has_baseline && index-- == 0) return list_whole(g, 1, s);
     for (int j = 0; j < g->layers; j++)
         if (g->layer[j].model ? list_model(c, &g->layer[j], &index, s) : list_layer(c, &g->layer[j], &index, s)) return 1;
     return 0;
@@ -529,12 +529,12 @@ int convis_graph_list(convis_context *c, const struct convis_graph *g, int index
 
 /* ---- Cells ---- */
 
-convis_status convis_units_check(convis_context *c, const convis_unit *unit, int64_t count, int spiking)
+convis_status convis_cells_check(convis_context *c, const convis_cell *unit, int64_t count, int spiking)
 {
     if (count < 0 || (count && !unit)) return convis_fail(c, CONVIS_EINVAL, "units: a list of %lld, expected 0 or more", (long long)count);
     if (!spiking) return convis_fail(c, CONVIS_EINVAL, "units: this model has no layer that spikes, expected one");
     for (int64_t k = 0; k < count; k++) {
-        const convis_unit *u = &unit[k];
+        const convis_cell *u = &unit[k];
         if (u->layer < 0 || u->layer >= spiking)
             return convis_fail(c, CONVIS_EINVAL, "unit %d: spiking layer %d, expected 0 to %d (this model has %d spiking layer%s)", u->id,
                                u->layer, spiking - 1, spiking, spiking == 1 ? "" : "s");
@@ -544,9 +544,9 @@ convis_status convis_units_check(convis_context *c, const convis_unit *unit, int
     return CONVIS_OK;
 }
 
-static convis_status set_own_units(convis_context *c, struct convis_graph *g, const convis_unit *unit, int64_t count)
+static convis_status set_own_units(convis_context *c, struct convis_graph *g, const convis_cell *unit, int64_t count)
 {
-    convis_unit *list = convis_obtain(c, (size_t)(count + 1)*sizeof *list);
+    convis_cell *list = convis_obtain(c, (size_t)(count + 1)*sizeof *list);
     if (!list) return CONVIS_ENOMEM;
     int64_t n = 0;
     int s = 0, own = 0;
@@ -564,10 +564,10 @@ static convis_status set_own_units(convis_context *c, struct convis_graph *g, co
 }
 
 /* Those of the layers from `first` on, to a model within that has `spiking` of them; none: it keeps its own. */
-static convis_status set_units_within(convis_context *c, struct convis_graph *g, const convis_unit *unit, int64_t count, int first)
+static convis_status set_units_within(convis_context *c, struct convis_graph *g, const convis_cell *unit, int64_t count, int first)
 {
     const int spiking = convis_graph_spiking(g);
-    convis_unit *part = convis_obtain(c, (size_t)(count + 1)*sizeof *part);
+    convis_cell *part = convis_obtain(c, (size_t)(count + 1)*sizeof *part);
     int64_t n = 0;
     if (!part) return CONVIS_ENOMEM;
     for (int64_t k = 0; k < count; k++) {
@@ -575,14 +575,14 @@ static convis_status set_units_within(convis_context *c, struct convis_graph *g,
         part[n] = unit[k];
         part[n++].layer -= first;
     }
-    convis_status status = n ? convis_graph_set_units(c, g, part, n) : CONVIS_OK;
+    convis_status status = n ? convis_graph_set_cells(c, g, part, n) : CONVIS_OK;
     convis_release(c, part);
     return status;
 }
 
-convis_status convis_graph_set_units(convis_context *c, struct convis_graph *g, const convis_unit *unit, int64_t count)
+convis_status convis_graph_set_cells(convis_context *c, struct convis_graph *g, const convis_cell *unit, int64_t count)
 {
-    convis_status status = convis_units_check(c, unit, count, convis_graph_spiking(g));
+    convis_status status = convis_cells_check(c, unit, count, convis_graph_spiking(g));
     if (!status && is_sized(g)) return g->kind->cells(c, g->settings, NULL, unit, count);
     for (int j = 0, first = 0; j < g->layers && !status; j++) {
         const struct convis_graph_layer *l = &g->layer[j];
@@ -592,7 +592,7 @@ convis_status convis_graph_set_units(convis_context *c, struct convis_graph *g, 
     return status ? status : set_own_units(c, g, unit, count);
 }
 
-convis_status convis_graph_set_units_of(convis_context *c, struct convis_graph *g, const char *layer, const convis_unit *unit, int64_t count)
+convis_status convis_graph_set_units_of(convis_context *c, struct convis_graph *g, const char *layer, const convis_cell *unit, int64_t count)
 {
     const char *rest;
     char path[2*CONVIS_GRAPH_NAME], of[2*CONVIS_GRAPH_NAME], quoted[64];

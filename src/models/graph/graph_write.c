@@ -78,7 +78,7 @@ static void put_input(FILE *f, const struct convis_graph_input *in)
 static int follows(const struct convis_graph *g, int j)
 {
     const struct convis_graph_layer *l = &g->layer[j];
-    return l->inputs == 1 && (!l->type || l->type->inputs == 1 || l->type->fewest == 1) && !l->input[0].delay
+    return l->inputs == 1 && (!l->type || l->type->inputs == 1 || l->type->min_inputs == 1) && !l->input[0].delay
         && (j ? !strcmp(l->input[0].from, g->layer[j - 1].name) : convis_graph_find_source(g, l->input[0].from) == 0);
 }
 
@@ -124,7 +124,7 @@ static convis_status put_layer(convis_context *c, FILE *f, int indent, const str
 
 /* ---- Cells ---- */
 
-convis_status convis_graph_put_units(convis_context *c, FILE *f, int indent, const convis_unit *unit, int64_t count, int with_layers)
+convis_status convis_graph_put_cells(convis_context *c, FILE *f, int indent, const convis_cell *unit, int64_t count, int with_layers)
 {
     static const char *const NAME[] = { "id", "layer", "x", "y" };
     struct convis_value v = { .kind = CONVIS_VALUE_ARRAY, .dims = 1, .count = count, .dim = { count } };
@@ -133,7 +133,7 @@ convis_status convis_graph_put_units(convis_context *c, FILE *f, int indent, con
     for (int k = 0; k < 4 && !status; k++) {
         int usual = k == 0 || (k == 1 && with_layers);   /* ids count from 0, and all are of layer 0 */
         for (int64_t i = 0; i < count; i++) {
-            const convis_unit *u = &unit[i];
+            const convis_cell *u = &unit[i];
             v.array[i] = k == 0 ? u->id : k == 1 ? u->layer : k == 2 ? u->x : u->y;
             usual &= k == 0 ? u->id == i : !u->layer;
         }
@@ -169,7 +169,7 @@ static convis_status put_rest(convis_context *c, FILE *f, int indent, const stru
     for (int k = 0; k < g->aliases; k++) text_member(f, indent + 2, g->alias[k].name, g->alias[k].path);
     if (!g->unit) return CONVIS_OK;
     fprintf(f, "%*sunits:\n", indent, "");
-    return convis_graph_put_units(c, f, indent + 2, g->unit, g->units, 1);
+    return convis_graph_put_cells(c, f, indent + 2, g->unit, g->units, 1);
 }
 
 /* parameters: { bipolar.substep: 0.0005 }: what is kept for layers to come */
@@ -200,7 +200,7 @@ static convis_status put_graph(convis_context *c, FILE *f, int indent, const str
     }
     if (g->source) text_member(f, indent, "source", g->source);
     if (!base) number_member(f, indent, "dt", g->dt);
-    if (!base && g->has_past && (g->past != 0 || convis_graph_is_sized(g))) number_member(f, indent, "past", g->past);
+    if (!base && g->has_baseline && (g->baseline != 0 || convis_graph_is_sized(g))) number_member(f, indent, "baseline", g->baseline);
     put_sources(f, indent, g);
     if (base) fprintf(f, "%*sextends:\n", indent, "");
     if (base) status = put_graph(c, f, indent + 2, base);
@@ -211,8 +211,8 @@ static convis_status put_graph(convis_context *c, FILE *f, int indent, const str
 
 convis_status convis_graph_write(convis_context *c, const struct convis_graph *g, char **text)
 {
-    convis_text_out out;
+    convis_lines_out out;
     *text = NULL;
-    convis_status status = convis_text_begin(c, &out);
-    return status ? status : convis_text_end(&out, put_graph(c, out.file, 0, g), text);
+    convis_status status = convis_lines_begin(c, &out);
+    return status ? status : convis_lines_end(&out, put_graph(c, out.file, 0, g), text);
 }

@@ -295,9 +295,9 @@ int convis_number_parse(const char *text, double *value)
     }
     size_t length = strlen(text);
     if (!length || strspn(text, "0123456789+-.eE") != length) return 0;          /* no hexadecimal, no inf, no nan */
-    locale_t before = convis_text_locale((locale_t)0);
+    locale_t before = convis_lines_locale((locale_t)0);
     double v = strtod(text, &end);
-    convis_text_locale(before);
+    convis_lines_locale(before);
     if (*end || end == text || !isfinite(v)) return 0;
     *value = v;
     return 1;
@@ -404,7 +404,7 @@ convis_status convis_unpack(convis_context *c, const char *text, double *values,
 
 void convis_yaml_put_number(FILE *f, double value)
 {
-    char number[CONVIS_TEXT_NUMBER];
+    char number[CONVIS_LINES_NUMBER];
     convis_number_print(value, number, sizeof number);
     fputs(number, f);
 }

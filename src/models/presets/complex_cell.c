@@ -10,7 +10,7 @@ static const char yaml[] =
     "title: complex cell of V1\n"
     "source: Adelson and Bergen (1985)\n"
     "dt: 0.01\n"
-    "past: 127.5\n"
+    "baseline: 127.5\n"
     "layers:\n"
     "  - {name: contrast, type: scale, gain: 0.00784313725490196, offset: -1}\n"
     "  - name: quadrature\n"

@@ -9,7 +9,7 @@ static const char yaml[] =
     "title: direction selective filter\n"
     "source: Watson and Ahumada (1985)\n"
     "dt: 0.01\n"
-    "past: 127.5\n"
+    "baseline: 127.5\n"
     "layers:\n"
     "  - {name: contrast, type: scale, gain: 0.00784313725490196, offset: -1}\n"
     "  - name: filter\n"

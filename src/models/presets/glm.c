@@ -9,8 +9,8 @@
 #include "preset.h"
 
 static const struct convis_preset_option options[] = {
-    { "cells", "", "that hear the stimulus and each other", 2, 1, 1000, 1, NULL },
-    { "coupling", "", "on: cells hear each other's spikes; off: only their own", 1, 0, 1, 1, "off|on" },
+    { "cells", "", "number of cells", 2, 1, 1000, 1, NULL },
+    { "coupling", "", "on: filters of all cells' spikes; off: of each cell's own", 1, 0, 1, 1, "off|on" },
     { .name = NULL } };
 
 static convis_status write(convis_context *c, FILE *f, const double *option)

@@ -23,7 +23,7 @@ static const char yaml[] =
     "title: opponent motion energy\n"
     "source: Adelson and Bergen (1985)\n"
     "dt: 0.01\n"
-    "past: 127.5\n"
+    "baseline: 127.5\n"
     "layers:\n"
     "  - {name: contrast, type: scale, gain: 0.00784313725490196, offset: -1}\n"
     PAIR("right", "")
@@ -31,6 +31,6 @@ static const char yaml[] =
     "  - {name: opponent, type: difference, inputs: [right_energy, left_energy]}\n";
 
 const struct convis_preset convis_preset_motion_energy = {
-    .name = "motion_energy", .doc = "motion to the right less motion to the left, by their energies",
+    .name = "motion_energy", .doc = "opponent motion energy: rightward minus leftward",
     .yaml = yaml
 };

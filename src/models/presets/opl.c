@@ -175,7 +175,7 @@ static struct convis_value opl_kernel(convis_context *c, const double *o)
 
 static void head(FILE *f, const char *how, double dt)
 {
-    fprintf(f, "title: outer plexiform layer, %s\nsource: Wohrer and Kornprobst (2009)\npast: 127.5\ndt: ", how);
+    fprintf(f, "title: outer plexiform layer, %s\nsource: Wohrer and Kornprobst (2009)\nbaseline: 127.5\ndt: ", how);
     convis_yaml_put_number(f, dt);
     fputs("\nlayers:\n", f);
 }

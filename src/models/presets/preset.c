@@ -114,11 +114,11 @@ static convis_status layers(convis_context *c, const void *settings, int64_t wid
     const struct options *o = settings;
     const struct convis_preset *p = o->preset;
     struct convis_yaml y;
-    convis_text_out out;
+    convis_lines_out out;
     char *written = NULL;
     (void)width, (void)height;
-    convis_status status = p->write ? convis_text_begin(c, &out) : CONVIS_OK;
-    if (!status && p->write) status = convis_text_end(&out, p->write(c, out.file, o->value), &written);
+    convis_status status = p->write ? convis_lines_begin(c, &out) : CONVIS_OK;
+    if (!status && p->write) status = convis_lines_end(&out, p->write(c, out.file, o->value), &written);
     const char *text = p->write ? written : p->yaml;
     if (!status) status = convis_yaml_read(c, p->name, text, strlen(text), &y);
     if (!status) {

@@ -11,7 +11,7 @@ static const char yaml[] =
     "title: simple cell of V1\n"
     "source: Jones and Palmer (1987); Heeger (1992)\n"
     "dt: 0.01\n"
-    "past: 127.5\n"
+    "baseline: 127.5\n"
     "layers:\n"
     "  - {name: contrast, type: scale, gain: 0.00784313725490196, offset: -1}\n"
     "  - name: filter\n"

@@ -11,7 +11,7 @@ static const char yaml[] =
     "title: rectified subunits, pooled\n"
     "source: Hochstein and Shapley (1976); Vintch et al. (2015)\n"
     "dt: 0.01\n"
-    "past: 127.5\n"
+    "baseline: 127.5\n"
     "layers:\n"
     "  - {name: contrast, type: scale, gain: 0.00784313725490196, offset: -1}\n"
     "  - name: subunits\n"

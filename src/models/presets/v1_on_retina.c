@@ -38,6 +38,7 @@ static convis_status write(convis_context *c, FILE *f, const double *option)
 }
 
 const struct convis_preset convis_preset_v1_on_retina = {
-    .name = "v1_on_retina", .doc = "simple cells of V1 on a primate retina: parvo ON less OFF, a bank of oriented Gabors, half-squared",
+    .name = "v1_on_retina", .doc =
+      "simple cells of V1 on a primate retina: parvo ON minus OFF, a bank of oriented Gabors, half-squared",
     .write = write, .option = options
 };

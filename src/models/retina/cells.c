@@ -100,16 +100,16 @@ double convis_retina_density(const struct convis_retina *r, double radius)
 /* ---- Lists of cells ---- */
 
 /* next: the number of the next cell that brings none. */
-struct list { convis_context *c; const struct convis_retina *r; struct convis_cells *cells; int64_t room, next; int layer; };
+struct list { convis_context *c; const struct convis_retina *r; struct convis_mosaic *cells; int64_t room, next; int layer; };
 
 static convis_status reserve(struct list *l, int64_t more)
 {
-    struct convis_cells *s = l->cells;
+    struct convis_mosaic *s = l->cells;
     if (more > MOST_CELLS - s->total)
         return convis_fail(l->c, CONVIS_EINVAL, "ganglion cells: more than %d, expected fewer: a smaller array or density", MOST_CELLS);
     if (s->total + more <= l->room) return CONVIS_OK;
     int64_t room = s->total + more + l->room/2;
-    convis_unit *unit = convis_obtain(l->c, (size_t)room*sizeof *unit);
+    convis_cell *unit = convis_obtain(l->c, (size_t)room*sizeof *unit);
     if (!unit) return CONVIS_ENOMEM;
     if (s->total) memcpy(unit, s->unit, (size_t)s->total*sizeof *unit);
     convis_release(l->c, s->unit);
@@ -120,8 +120,8 @@ static convis_status reserve(struct list *l, int64_t more)
 
 static void add(struct list *l, double x, double y, int32_t id)
 {
-    struct convis_cells *s = l->cells;
-    s->unit[s->total++] = (convis_unit){ id < 0 ? (int32_t)l->next : id, l->layer, x, y };
+    struct convis_mosaic *s = l->cells;
+    s->unit[s->total++] = (convis_cell){ id < 0 ? (int32_t)l->next : id, l->layer, x, y };
     l->next++;
 }
 
@@ -188,7 +188,7 @@ static convis_status add_dense(struct list *l, const struct convis_retina_map *m
 }
 
 /* Those units of a list that belong to this layer; layer < 0: all. They count from `first` on, whatever came before. */
-static convis_status add_explicit(struct list *l, const convis_unit *unit, int64_t count, int layer, int64_t first)
+static convis_status add_explicit(struct list *l, const convis_cell *unit, int64_t count, int layer, int64_t first)
 {
     int64_t next = l->next;
     convis_status status = reserve(l, count);
@@ -209,7 +209,7 @@ static int by_id(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static convis_status distinct(convis_context *c, const struct convis_cells *s)
+static convis_status distinct(convis_context *c, const struct convis_mosaic *s)
 {
     int32_t *id = convis_obtain(c, (size_t)s->total*sizeof *id);
     if (!id) return CONVIS_ENOMEM;
@@ -231,7 +231,7 @@ static double clamp(double v, int64_t size, int64_t *outside)
 }
 
 static convis_status sample(convis_context *c, const struct convis_retina *r, const struct convis_retina_map *map,
-                            double center_x, double center_y, struct convis_cells *s)
+                            double center_x, double center_y, struct convis_mosaic *s)
 {
     if (!(s->x = convis_obtain(c, (size_t)s->total*sizeof *s->x)) || !(s->y = convis_obtain(c, (size_t)s->total*sizeof *s->y)))
         return CONVIS_ENOMEM;
@@ -248,7 +248,7 @@ static convis_status sample(convis_context *c, const struct convis_retina *r, co
     return CONVIS_OK;
 }
 
-void convis_cells_free(convis_context *c, struct convis_cells *s)
+void convis_mosaic_free(convis_context *c, struct convis_mosaic *s)
 {
     convis_release(c, s->unit);
     convis_release(c, s->x);
@@ -257,7 +257,7 @@ void convis_cells_free(convis_context *c, struct convis_cells *s)
 }
 
 convis_status convis_retina_cells(convis_context *c, const struct convis_retina *r, const struct convis_retina_map *map,
-                                  const convis_unit *override, int64_t overrides, uint64_t seed, struct convis_cells *cells)
+                                  const convis_cell *override, int64_t overrides, uint64_t seed, struct convis_mosaic *cells)
 {
     struct list l = { .c = c, .r = r, .cells = cells };
     double half = r->numerics == CONVIS_VIRTUALRETINA ? 0 : .5;
@@ -297,6 +297,6 @@ convis_status convis_retina_cells(convis_context *c, const struct convis_retina 
     }
     if (!status && listed) status = distinct(c, cells);
     if (!status) status = sample(c, r, map, center_x, center_y, cells);
-    if (status) convis_cells_free(c, cells);
+    if (status) convis_mosaic_free(c, cells);
     return status;
 }

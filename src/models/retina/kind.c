@@ -21,7 +21,7 @@ static convis_status copy(convis_context *c, const void *settings, void **to)
     int bad = 0;
     for (int k = 0; k < CONVIS_GANGLIONS; k++) {
         struct convis_ganglion *g = &r->ganglion[k];
-        const convis_unit *list = g->unit;
+        const convis_cell *list = g->unit;
         if (!list) continue;
         g->unit = convis_obtain(c, (size_t)(g->units + 1)*sizeof *list);
         if (!g->unit) bad = 1;
@@ -65,7 +65,7 @@ static convis_status take(convis_context *c, void *settings, const char *path, d
 }
 
 static int list(const void *settings, int index, convis_setting *s) { return convis_retina_list(settings, index, s); }
-static double past(const void *settings) { return convis_retina_initial(settings); }
+static double baseline(const void *settings) { return convis_retina_initial(settings); }
 
 static int spiking(const void *settings)
 {
@@ -84,9 +84,9 @@ static convis_status layers(convis_context *c, const void *settings, int64_t wid
 /* ---- Cells ---- */
 
 /* Those of one layer instead of its own; its number counts the layers that spike, -1: all that are given. */
-static convis_status set_list(convis_context *c, struct convis_ganglion *g, const convis_unit *unit, int64_t count, int layer)
+static convis_status set_list(convis_context *c, struct convis_ganglion *g, const convis_cell *unit, int64_t count, int layer)
 {
-    convis_unit *own = convis_obtain(c, (size_t)(count + 1)*sizeof *own);
+    convis_cell *own = convis_obtain(c, (size_t)(count + 1)*sizeof *own);
     if (!own) return CONVIS_ENOMEM;
     convis_release(c, g->unit);
     g->unit = own;
@@ -96,7 +96,7 @@ static convis_status set_list(convis_context *c, struct convis_ganglion *g, cons
 }
 
 /* Each spiking layer gets its own of the list, and none is left with its array: they are part of the settings from here on. */
-static convis_status set_cells(convis_context *c, void *settings, const char *of, const convis_unit *unit, int64_t count)
+static convis_status set_cells(convis_context *c, void *settings, const char *of, const convis_cell *unit, int64_t count)
 {
     struct convis_retina *r = settings;
     convis_status status = CONVIS_OK;
@@ -131,12 +131,12 @@ static convis_status put(convis_context *c, FILE *f, int indent, const void *set
     for (int k = 0; k < r->ganglions && !status; k++) {
         if (!r->ganglion[k].unit) continue;
         fprintf(f, "%*sganglion_%d.units:\n", indent + 2, "", k);
-        status = convis_graph_put_units(c, f, indent + 4, r->ganglion[k].unit, r->ganglion[k].units, 0);
+        status = convis_graph_put_cells(c, f, indent + 4, r->ganglion[k].unit, r->ganglion[k].units, 0);
     }
     return status;
 }
 
 const struct convis_preset_kind convis_retina_kind = {
-    .sized = 1, .copy = copy, .free = release, .set = set, .get = get, .take = take, .list = list, .layers = layers, .past = past, .spiking = spiking,
+    .sized = 1, .copy = copy, .free = release, .set = set, .get = get, .take = take, .list = list, .layers = layers, .baseline = baseline, .spiking = spiking,
     .cells = set_cells, .put = put
 };

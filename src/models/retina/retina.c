@@ -231,7 +231,7 @@ static node ganglion_current(builder *b, const struct convis_ganglion *g, const 
 }
 
 /* Dense cells, one a pixel, need no interpolation. */
-static void spiking(builder *b, const struct convis_ganglion *g, const char *name, node current, const struct convis_cells *cells,
+static void spiking(builder *b, const struct convis_ganglion *g, const char *name, node current, const struct convis_mosaic *cells,
                     int k)
 {
     char path[CONVIS_GRAPH_NAME];
@@ -298,7 +298,7 @@ static node view(builder *b, int64_t width, int64_t height, int64_t seen_x, int6
 }
 
 static void layers(builder *b, int64_t width, int64_t height, int64_t seen_x, int64_t seen_y, const struct convis_retina_map *map,
-                   const struct convis_cells *cells)
+                   const struct convis_mosaic *cells)
 {
     const struct convis_retina *r = b->r;
     node here = view(b, width, height, seen_x, seen_y, map);
@@ -315,7 +315,7 @@ static void layers(builder *b, int64_t width, int64_t height, int64_t seen_x, in
 
 /* What the user should know of the cells and the map before the numbers surprise. */
 static convis_status inspect(convis_context *c, const struct convis_retina *d, int64_t seen_x, int64_t seen_y,
-                             const struct convis_retina_map *map, const struct convis_cells *cells, struct convis_warnings *w)
+                             const struct convis_retina_map *map, const struct convis_mosaic *cells, struct convis_warnings *w)
 {
     convis_status status = CONVIS_OK;
     int arrays = 0, dense = 0;
@@ -354,7 +354,7 @@ convis_status convis_retina_layers(convis_context *c, const struct convis_retina
     builder b = { .c = c, .r = r, .g = g, .exact = exact, .delay = !exact, .status = convis_retina_check(c, r) };
     const int64_t seen_x = convis_retina_offered(r, width), seen_y = convis_retina_offered(r, height);
     struct convis_retina_map map;
-    struct convis_cells cells = { 0 };
+    struct convis_mosaic cells = { 0 };
     if (b.status) return b.status;
     if (seen_x < 1 || seen_y < 1)
         return convis_fail(c, CONVIS_ESHAPE, "eye.amplitude: %g deg takes %.0f pixels from an input of %lld x %lld, expected less", r->eye_amplitude,
@@ -364,13 +364,13 @@ convis_status convis_retina_layers(convis_context *c, const struct convis_retina
     if (!b.status) b.status = inspect(c, r, seen_x, seen_y, &map, &cells, warnings);
     if (!b.status) layers(&b, width, height, seen_x, seen_y, &map, &cells);
     g->dt = r->dt;
-    g->past = convis_retina_initial(r);
-    g->has_past = 1;
+    g->baseline = convis_retina_initial(r);
+    g->has_baseline = 1;
     if (!b.status && cells.total) {
         g->unit = cells.unit;                            /* handed over */
         g->units = cells.total;
         cells.unit = NULL;
     }
-    convis_cells_free(c, &cells);
+    convis_mosaic_free(c, &cells);
     return b.status;
 }

@@ -28,7 +28,7 @@ struct convis_ganglion {
     double size_x, size_y, diameter;                     /* degrees; 0: as large as the map allows */
     double density, position_noise;                      /* 1/degree; in units of the spacing */
     /* Explicit cells (all-units); they replace the generated array. From convis_obtain; NULL: none. Numbered before all arrays. */
-    convis_unit *unit;
+    convis_cell *unit;
     int64_t units;
 };
 
@@ -129,8 +129,8 @@ convis_status convis_retina_map(convis_context *, const struct convis_retina *, 
                                 struct convis_retina_map *);
 
 /* The cells of all spiking layers in order; cells of ganglion layer g are first[g] .. first[g] + count[g] - 1. */
-struct convis_cells {
-    convis_unit *unit;                                   /* unit.layer counts the spiking layers from 0 */
+struct convis_mosaic {
+    convis_cell *unit;                                   /* unit.layer counts the spiking layers from 0 */
     double  *x, *y;                                      /* where each samples its map: pixel i has coordinate i; clamped */
     int64_t  total, first[CONVIS_GANGLIONS], count[CONVIS_GANGLIONS];    /* count may be 0: no cell fits */
     int64_t  outside;                                    /* cells beyond the map; they sample its border */
@@ -140,8 +140,8 @@ struct convis_cells {
 /* override: these cells instead of all arrays, dense ones too (a layer that the list does not name has no cells);
  * NULL: arrays and explicit lists as described. */
 convis_status convis_retina_cells(convis_context *, const struct convis_retina *, const struct convis_retina_map *,
-                                  const convis_unit *override, int64_t overrides, uint64_t seed, struct convis_cells *);
-void          convis_cells_free(convis_context *, struct convis_cells *);
+                                  const convis_cell *override, int64_t overrides, uint64_t seed, struct convis_mosaic *);
+void          convis_mosaic_free(convis_context *, struct convis_mosaic *);
 double        convis_retina_density(const struct convis_retina *, double radius);     /* 1 in the fovea (SPEC 2b) */
 
 /* ---- xml.c ---- */

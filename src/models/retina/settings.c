@@ -40,7 +40,7 @@ enum { IF_ON = 2, IF_LINEAR = 1, IF_LUMINANCE = 2, IF_GAIN = 2 + 4, IF_CUSTOM = 
 
 const struct convis_row convis_retina_rows[] = {
     { .path = "numerics", WORD("virtualretina|converged", 1), AT(ROOT, "numerics"), OURS, FIELD(numerics),
-      .doc = "virtualretina: as the original program computes; converged: the same model solved well" },
+      .doc = "virtualretina: as the original program computes; converged: the same model solved accurately" },
     { .path = "dt", REAL, .unit = "s", RANGE(1, 0, 10), OPEN, AT("retina", "temporal-step__sec"), FIELD(dt),
       .doc = "time step" },
     { .path = "range", REAL, RANGE(255, -1e12, 1e12), NONZERO, AT("retina", "input-luminosity-range"), FIELD(range),
@@ -83,7 +83,7 @@ const struct convis_row convis_retina_rows[] = {
     { .path = "opl.undershoot", SWITCH, PRESENCE("undershoot"),
       FIELD(undershoot), NEEDS("opl", IF_LINEAR), .doc = "the centre signal adapts: a partial high-pass" },
     { .path = "opl.undershoot.weight", REAL, RANGE(.8, -1e3, 1e3), REQUIRED, AT("undershoot", "relative-weight"),
-      FIELD(undershoot_weight), NEEDS("opl.undershoot", IF_ON), .doc = "fraction that adaptation takes away" },
+      FIELD(undershoot_weight), NEEDS("opl.undershoot", IF_ON), .doc = "fraction that adaptation removes" },
     { .path = "opl.undershoot.tau", REAL, .unit = "s", RANGE(.1, 0, 1e4), REQUIRED, AT("undershoot", "tau__sec"),
       FIELD(undershoot_tau), NEEDS("opl.undershoot", IF_ON), .doc = "time constant of that adaptation" },
 
@@ -107,7 +107,7 @@ const struct convis_row convis_retina_rows[] = {
       FIELD(horizontal_nernst), NEEDS("opl", IF_LUMINANCE), .doc = "reversal potential of that feedback" },
 
     { .path = "bipolar", WORD("off|on|custom", 2), PRESENCE(GAIN), FIELD(bipolar),
-      .doc = "bipolar cells with contrast gain control; custom: with the further numbers of the original" },
+      .doc = "bipolar cells with contrast gain control; custom: with the further parameters of the original" },
     { .path = "bipolar.amplification", REAL, .unit = "Hz", RANGE(100, -1e9, 1e9), AT(GAIN, "opl-amplification__Hz"),
       FIELD(bipolar_amplification), NEEDS("bipolar", IF_GAIN), .doc = "gain of the current from the outer plexiform layer" },
     { .path = "bipolar.leak", REAL, .unit = "Hz", RANGE(10, -1e5, 1e5), NONZERO, AT(GAIN, "bipolar-inert-leaks__Hz"),
@@ -149,7 +149,7 @@ const struct convis_row convis_retina_rows[] = {
     { .path = "eye.duration_sd", REAL, .unit = "s", RANGE(.04, 0, 1e6), SIZE, AT(EYE, "saccade-duration-stdev__sec"),
       FIELD(eye_duration_sd), NEEDS("eye", IF_ON), .doc = "standard deviation of the duration" },
     { .path = "eye.angular_noise", REAL, .unit = "pi rad", RANGE(.3, 0, 1e3), SIZE, AT(EYE, "angular-noise__pi-radians"),
-      FIELD(eye_angular_noise), NEEDS("eye", IF_ON), .doc = "spread of the direction about the way back to the centre" },
+      FIELD(eye_angular_noise), NEEDS("eye", IF_ON), .doc = "spread of the direction around that back to the centre" },
     { 0 }
 };
 
@@ -159,7 +159,7 @@ const struct convis_row convis_ganglion_rows[] = {
     { .path = "transient.tau", REAL, .unit = "s", RANGE(.04, 0, 1e4), AT(LAYER, "transient-tau__sec"),
       GANGLION(transient_tau), .doc = "time constant of the transient (amacrine) high-pass" },
     { .path = "transient.weight", REAL, RANGE(.75, -1e3, 1e3), AT(LAYER, "transient-relative-weight"),
-      GANGLION(transient_weight), .doc = "fraction that the high-pass takes away; 1: purely transient, 0: none" },
+      GANGLION(transient_weight), .doc = "fraction that the high pass removes; 1: purely transient, 0: none" },
     { .path = "threshold", REAL, RANGE(0, -1e9, 1e9), AT(LAYER, "bipolar-linear-threshold"),
       GANGLION(threshold), .doc = "bipolar signal above which the current grows linearly" },
     /* Below 0 and at 5e5 Hz, where the original's synapses saturate, the rectifier is none, but a curve with a pole. */
@@ -319,9 +319,9 @@ convis_status convis_row_parse(convis_context *c, const struct convis_row *row, 
     char *end = NULL;
     double v = 0;
     if (plain) {
-        locale_t before = convis_text_locale((locale_t)0);
+        locale_t before = convis_lines_locale((locale_t)0);
         v = strtod(begin, &end);
-        convis_text_locale(before);
+        convis_lines_locale(before);
     }
     const char *in = row->unit ? " in " : "", *unit = row->unit ? row->unit : "";
     if (!plain || end != begin + length) {

@@ -50,11 +50,11 @@ static const struct element {
 
 static const struct convis_row unit_rows[] = {
     { .path = "x", .type = CONVIS_ROW_REAL, .unit = "deg", .min = -1e6, .max = 1e6, .element = "unit", .attribute = "x-offset__deg",
-      .offset = offsetof(convis_unit, x) },
+      .offset = offsetof(convis_cell, x) },
     { .path = "y", .type = CONVIS_ROW_REAL, .unit = "deg", .min = -1e6, .max = 1e6, .element = "unit", .attribute = "y-offset__deg",
-      .offset = offsetof(convis_unit, y) },
+      .offset = offsetof(convis_cell, y) },
     { .path = "id", .type = CONVIS_ROW_WHOLE, .min = 0, .max = INT32_MAX, .element = "unit", .attribute = "mvaspike-id",
-      .offset = offsetof(convis_unit, id) },
+      .offset = offsetof(convis_cell, id) },
     { 0 }
 };
 static const struct convis_row dense_row = { .path = "dense", .type = CONVIS_ROW_SWITCH, .words = "off|on", .max = 1,
@@ -250,11 +250,11 @@ static convis_status read_attributes(struct reading *in, xmlNodePtr node, int e,
     return status;
 }
 
-static convis_status add_unit(struct reading *in, struct convis_ganglion *g, int64_t *room, convis_unit **unit)
+static convis_status add_unit(struct reading *in, struct convis_ganglion *g, int64_t *room, convis_cell **unit)
 {
     if (g->units == *room) {
         int64_t more = *room ? 2*(*room) : 64;
-        convis_unit *list = convis_obtain(in->c, (size_t)more*sizeof *list);
+        convis_cell *list = convis_obtain(in->c, (size_t)more*sizeof *list);
         if (!list) return CONVIS_ENOMEM;
         if (g->units) memcpy(list, g->unit, (size_t)g->units*sizeof *list);
         convis_release(in->c, g->unit);
@@ -291,7 +291,7 @@ static convis_status begin(struct reading *in, xmlNodePtr node, int e, int64_t *
     case SQUARE:     g->cells = CONVIS_CELLS_SQUARE; break;
     case CIRCULAR:   g->cells = CONVIS_CELLS_CIRCULAR; break;
     case UNIT: {
-        convis_unit *u;
+        convis_cell *u;
         convis_status status = add_unit(in, g, room, &u);
         *base = u;
         return status;
@@ -490,10 +490,10 @@ static void put_retina(FILE *f, const struct convis_retina *r)
 
 convis_status convis_xml_write(convis_context *c, const struct convis_retina *r, char **text)
 {
-    convis_text_out out;
+    convis_lines_out out;
     *text = NULL;
-    convis_status status = convis_text_begin(c, &out);
+    convis_status status = convis_lines_begin(c, &out);
     if (status) return status;
     put_retina(out.file, r);
-    return convis_text_end(&out, CONVIS_OK, text);
+    return convis_lines_end(&out, CONVIS_OK, text);
 }

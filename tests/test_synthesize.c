@@ -1,4 +1,4 @@
-/* test_dream.c - movies that are optimised, against closed forms and eigenvectors; and the check of gradients, which must find the
+/* test_synthesize.c - movies that are optimised, against closed forms and eigenvectors; and the check of gradients, which must find the
  * right ones right and the wrong ones wrong. */
 #include "harness.h"
 #include <convis/fit.h>
@@ -21,7 +21,7 @@ static convis_model *lowpass(double tau)
     return m;
 }
 
-static const convis_dream_options DEFAULTS = CONVIS_DREAM_DEFAULTS;
+static const convis_synthesize_options DEFAULTS = CONVIS_SYNTHESIZE_DEFAULTS;
 
 static double mean_of(const convis_real *x, int n)
 {
@@ -46,15 +46,15 @@ static void largest(void **state)
     }
     for (int k = 0; k < 4; k++) {
         convis_real movie[T*6];
-        convis_dream_options o = DEFAULTS;
-        convis_dream_report report;
+        convis_synthesize_options o = DEFAULTS;
+        convis_synthesize_report report;
         convis_model *m = lowpass(TAU);
         for (int i = 0; i < T*6; i++) movie[i] = (convis_real)0.5;
         o.optimizer = (convis_optimizer_options){ .kind = kind[k], .rate = k == 3 ? 20 : 0.05 };
         o.high = 1;
         o.iterations = k == 0 ? 30 : 400;
         o.chunk = 7;
-        must(c, convis_dream(m, &o, convis_movie_shape(T, 2, 3), movie, &report));
+        must(c, convis_synthesize(m, &o, convis_movie_shape(T, 2, 3), movie, &report));
         for (int i = 0; i < T*6; i++) assert_true(fabs((double)movie[i] - 1) < 1e-3);
         assert_true(fabs(report.after - mean) < 1e-3 && fabs(report.before - 0.5*mean) < 1e-6);
         convis_model_free(&m);
@@ -63,7 +63,7 @@ static void largest(void **state)
         for (int i = 0; i < T*6; i++) movie[i] = (convis_real)0.5;
         o.contrast = 0.2;
         o.noise = 0.01;
-        must(c, convis_dream(m, &o, convis_movie_shape(T, 2, 3), movie, &report));
+        must(c, convis_synthesize(m, &o, convis_movie_shape(T, 2, 3), movie, &report));
         double rms = 0, worst = 0;
         for (int i = 0; i < T*6; i++) {
             rms += pow((double)movie[i] - 0.5, 2)/(T*6);
@@ -82,14 +82,14 @@ static void one_unit(void **state)
 {
     const convis_shape shape = { { 1, 2, T, 2, 3 } };
     convis_real movie[T*12];
-    convis_dream_options o = DEFAULTS;
+    convis_synthesize_options o = DEFAULTS;
     (void)state;
     convis_model *m = lowpass(TAU);
     for (int i = 0; i < T*12; i++) movie[i] = (convis_real)0.25;
     o.unit = 8;
     o.skip = T - 1;
     o.iterations = 60;
-    must(c, convis_dream(m, &o, shape, movie, NULL));
+    must(c, convis_synthesize(m, &o, shape, movie, NULL));
     for (int i = 0; i < T*12; i++) assert_true(i%12 == 8 ? movie[i] > 0.99 : movie[i] == (convis_real)0.25);
     convis_model_free(&m);
 }
@@ -100,20 +100,20 @@ static void target(void **state)
 {
     convis_real truth[T*6], response[T*6], movie[T*6];
     convis_tensor y;
-    convis_dream_options o = DEFAULTS;
-    convis_dream_report report;
+    convis_synthesize_options o = DEFAULTS;
+    convis_synthesize_report report;
     (void)state;
     for (int i = 0; i < T*6; i++) { truth[i] = (convis_real)(0.2 + 0.6*chance(1, (uint64_t)i)); movie[i] = (convis_real)0.5; }
     convis_model *m = lowpass(TAU);
-    must(c, convis_want(m, "input"));
-    must(c, convis_keep(m, "low"));
+    must(c, convis_require_gradient(m, "input"));
+    must(c, convis_probe(m, "low"));
     must(c, convis_plan(m, convis_movie_shape(T, 2, 3)));
     must(c, convis_run(m, convis_view(truth, convis_movie_shape(T, 2, 3))));
     must(c, convis_output(m, "low", &y));
     memcpy(response, y.data, sizeof response);
     o.target = response;
     o.iterations = 300;
-    must(c, convis_dream(m, &o, convis_movie_shape(T, 2, 3), movie, &report));
+    must(c, convis_synthesize(m, &o, convis_movie_shape(T, 2, 3), movie, &report));
     double worst = 0;
     for (int i = 0; i < T*6; i++) worst = fmax(worst, fabs((double)(movie[i] - truth[i])));
     if (worst > (SINGLE ? 1e-3 : 1e-6)) fail_msg("off by %g, distance %g from %g", worst, report.after, report.before);
@@ -139,8 +139,8 @@ static void difference(void **state)
     double expected = 0.01*sqrt(size);                   /* contrast^2 times the largest eigenvalue of A' A */
     for (int steps = 0; steps < 2; steps++) {
         convis_real movie[T] = { 0 };
-        convis_dream_options o = DEFAULTS;
-        convis_dream_report report;
+        convis_synthesize_options o = DEFAULTS;
+        convis_synthesize_report report;
         convis_model *m = lowpass(0.01), *other = lowpass(0.04);
         o.other = other;
         o.low = -1;
@@ -149,7 +149,7 @@ static void difference(void **state)
         o.seed = 3;
         o.iterations = steps ? 3000 : 300;
         if (steps) o.optimizer = (convis_optimizer_options){ .kind = "adam", .rate = 0.01 };
-        must(c, convis_dream(m, &o, convis_movie_shape(T, 1, 1), movie, &report));
+        must(c, convis_synthesize(m, &o, convis_movie_shape(T, 1, 1), movie, &report));
         if (fabs(report.after - expected) > 2e-4*expected) fail_msg("%g, expected %g", report.after, expected);
         convis_model_free(&m);
         convis_model_free(&other);
@@ -164,7 +164,7 @@ static void smooth(void **state)
     (void)state;
     for (int k = 0; k < 4; k++) {
         convis_real movie[T*9], truth[T*9];
-        convis_dream_options o = DEFAULTS;
+        convis_synthesize_options o = DEFAULTS;
         convis_model *m = lowpass(0.001);
         double rough = 0;
         for (int i = 0; i < T*9; i++) { truth[i] = (convis_real)chance(4, (uint64_t)i); movie[i] = (convis_real)chance(5, (uint64_t)i); }
@@ -172,7 +172,7 @@ static void smooth(void **state)
         o.smooth_time = k == 1 || k == 3 ? 10 : 0;
         o.smooth_space = k == 2 || k == 3 ? 10 : 0;
         o.iterations = 200;
-        must(c, convis_dream(m, &o, convis_movie_shape(T, 3, 3), movie, NULL));
+        must(c, convis_synthesize(m, &o, convis_movie_shape(T, 3, 3), movie, NULL));
         double over_time = 0, over_space = 0, all = mean_of(movie, T*9);
         for (int i = 0; i < T*9; i++) {
             if (i >= 9) over_time += pow((double)(movie[i] - movie[i - 9]), 2);
@@ -202,8 +202,8 @@ static void stopped_and_seeded(void **state)
         convis_real movie[3][T];
         int calls = 0;
         for (int j = 0; j < 3; j++) {
-            convis_dream_options o = DEFAULTS;
-            convis_dream_report report;
+            convis_synthesize_options o = DEFAULTS;
+            convis_synthesize_report report;
             convis_model *m = lowpass(TAU);
             memset(movie[j], 0, sizeof movie[j]);
             o.low = -1;
@@ -212,7 +212,7 @@ static void stopped_and_seeded(void **state)
             o.seed = j == 2;
             o.progress = stop_third;
             o.user = &calls;
-            must(c, convis_dream(m, &o, convis_movie_shape(T, 1, 1), movie[j], &report));
+            must(c, convis_synthesize(m, &o, convis_movie_shape(T, 1, 1), movie[j], &report));
             assert_true(report.ended == CONVIS_ENDED_STOPPED && report.iterations == 3 && calls == 3*(j + 1)
                         && report.after >= report.before);
             convis_model_free(&m);
@@ -227,10 +227,10 @@ static void dream_sentences(void **state)
     static convis_real movie[T*6], response[T*6];
     const convis_shape shape = convis_movie_shape(T, 2, 3);
     convis_model *m = lowpass(TAU), *other = lowpass(2*TAU), *planned = lowpass(TAU);
-    convis_dream_options o = DEFAULTS;
+    convis_synthesize_options o = DEFAULTS;
     (void)state;
 #define WRONG(status, sentence, change) \
-    do { o = DEFAULTS; change; refused(c, status, sentence, convis_dream(m, &o, shape, movie, NULL)); } while (0)
+    do { o = DEFAULTS; change; refused(c, status, sentence, convis_synthesize(m, &o, shape, movie, NULL)); } while (0)
     WRONG(CONVIS_EINVAL, "pixels from 1 to 1", o.low = 1);
     WRONG(CONVIS_EINVAL, "contrast is -1", o.contrast = -1);
     WRONG(CONVIS_EINVAL, "0 iterations", o.iterations = 0);
@@ -243,10 +243,10 @@ static void dream_sentences(void **state)
     movie[7] = (convis_real)NAN;
     WRONG(CONVIS_EINVAL, "pixel 7 of the start", (void)0);
     movie[7] = 0;
-    refused(c, CONVIS_ESHAPE, "the model is planned for (1, 2, 3)", convis_dream(m, &o, convis_movie_shape(T, 3, 3), movie, NULL));
-    must(c, convis_keep(planned, "low"));
+    refused(c, CONVIS_ESHAPE, "the model is planned for (1, 2, 3)", convis_synthesize(m, &o, convis_movie_shape(T, 3, 3), movie, NULL));
+    must(c, convis_probe(planned, "low"));
     must(c, convis_plan(planned, shape));
-    refused(c, CONVIS_ESTATE, "no gradient was asked for", convis_dream(planned, &o, shape, movie, NULL));
+    refused(c, CONVIS_ESTATE, "no gradient was asked for", convis_synthesize(planned, &o, shape, movie, NULL));
     convis_model_free(&m);
     convis_model_free(&other);
     convis_model_free(&planned);
@@ -272,7 +272,7 @@ static void right_gradients(void **state)
     convis_node low = convis_add(m, type_named("lowpass"), "low", convis_input(m));
     convis_node high = convis_add(m, type_named("highpass"), "high", low);
     convis_add(m, type_named("rectify"), "synapse", high);
-    must(c, convis_past(m, 0.4));
+    must(c, convis_baseline(m, 0.4));
     convis_gradcheck_report report = checked(m, CHECK);
     /* The movie; low: s, before, tau, gain; high: m, before, tau, weight; synapse: threshold, value, amplification. */
     assert_int_equal(report.count, 12 + 6*4 + 2 + 2 + 3);
@@ -410,7 +410,7 @@ static void check_sentences(void **state)
     o.low = 2;
     refused(c, CONVIS_EINVAL, "pixels from 2 to 1", convis_gradcheck(m, &o, &report));
     o.low = 0;
-    must(c, convis_keep(m, "low"));
+    must(c, convis_probe(m, "low"));
     must(c, convis_plan(m, convis_movie_shape(5, 2, 3)));
     refused(c, CONVIS_ESTATE, "", convis_gradcheck(m, &o, &report));
     assert_null(report.rows);

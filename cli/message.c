@@ -1,4 +1,4 @@
-/* say.c - sentences to the user: errors, suggestions, JSON. */
+/* message.c - sentences to the user: errors, suggestions, JSON. */
 #include "cli.h"
 #include <ctype.h>
 #include <errno.h>
@@ -44,7 +44,7 @@ void cli_warn(const char *format, ...)
     va_end(ap);
 }
 
-void cli_say(const char *format, ...)
+void cli_message(const char *format, ...)
 {
     va_list ap;
     va_start(ap, format);

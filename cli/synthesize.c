@@ -1,4 +1,4 @@
-/* dream.c - convis dream: the movie to which a model answers most, as wished, or unlike another model.
+/* synthesize.c - convis dream: the movie to which a model answers most, as wished, or unlike another model.
  *
  * The order of things: arguments, models, the movie it begins from, the dream, the file. */
 #include "inputs.h"
@@ -30,7 +30,7 @@ struct dream {
     int64_t     frames, channels;                        /* channels: known with the models */
     int         threads, quiet;
     const char *unit_text;
-    convis_dream_options options;
+    convis_synthesize_options options;
 
     /* open */
     convis_context *context;
@@ -39,7 +39,7 @@ struct dream {
     convis_real *movie, *target;
     convis_map_writer *writer;
     char        path[128];
-    convis_dream_report report;
+    convis_synthesize_report report;
     cli_progress bar;
 };
 
@@ -61,7 +61,7 @@ static int check(struct dream *d)
 
 static int parse(struct dream *d, int argc, char **argv)
 {
-    convis_dream_options *o = &d->options;
+    convis_synthesize_options *o = &d->options;
     cli_list words = { 0 };
     const cli_option options[] = {
         { 'o', NULL,        "MOVIE",   CLI_TEXT,     &d->out,        "the movie that was found" },
@@ -199,8 +199,8 @@ static int plan(struct dream *d, cli_model *m, const char *path)
     while (convis_list(m->model, CONVIS_LAYER, (int)layers, &item)) layers++;
     int64_t fits = 64*1000*1000/(convis_elements(movie_shape(d, 1))*layers*4*(int64_t)sizeof(convis_real)) + 1;
     if (!d->options.chunk && chunk.dim[CONVIS_T] > fits) chunk.dim[CONVIS_T] = fits;
-    convis_status status = convis_want(m->model, "input");
-    if (!status) status = convis_keep(m->model, path);
+    convis_status status = convis_require_gradient(m->model, "input");
+    if (!status) status = convis_probe(m->model, path);
     if (!status) status = convis_plan(m->model, chunk);
     return status ? cli_inputs_report(&d->inputs, d->context, status, d->channels) : 0;
 }
@@ -261,15 +261,15 @@ static int write_movie(struct dream *d, int failed)
 static void summary(const struct dream *d)
 {
     const char *what = d->goal ? "mean squared distance from the goal" : d->other.name ? "mean squared difference" : "mean response";
-    cli_say("%s of %s%s%s: %.6g -> %.6g, %lld iterations, %.3g s", what, d->path, d->unit_text ? ", unit " : "",
+    cli_message("%s of %s%s%s: %.6g -> %.6g, %lld iterations, %.3g s", what, d->path, d->unit_text ? ", unit " : "",
             d->unit_text ? d->unit_text : "", d->report.before, d->report.after, (long long)d->report.iterations, d->report.seconds);
 }
 
-int cli_dream(int argc, char **argv)
+int cli_synthesize(int argc, char **argv)
 {
     struct dream *d = calloc(1, sizeof *d);
     if (!d) return cli_fail("out of memory");
-    d->options = (convis_dream_options)CONVIS_DREAM_DEFAULTS;
+    d->options = (convis_synthesize_options)CONVIS_SYNTHESIZE_DEFAULTS;
     int status = parse(d, argc, argv);
     if (status == CLI_GO) {
         cli_catch_signals();
@@ -282,7 +282,7 @@ int cli_dream(int argc, char **argv)
             d->options.progress = progress;
             d->options.user = d;
             cli_progress_begin(&d->bar, d->options.iterations, d->quiet);
-            convis_status done = convis_dream(d->model.model, &d->options, movie_shape(d, d->frames), d->movie, &d->report);
+            convis_status done = convis_synthesize(d->model.model, &d->options, movie_shape(d, d->frames), d->movie, &d->report);
             cli_progress_end(&d->bar);
             status = write_movie(d, done ? cli_report(d->context) : 0);
         }
