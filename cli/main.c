@@ -6,7 +6,7 @@
 const cli_command CLI_COMMANDS[] = {
     { "run",      "show a movie to a model and keep what comes out: spikes, currents, rates", cli_run },
     { "fit",      "fit a model's parameters to recorded responses",                            cli_fit },
-    { "dream",    "optimise the movie: the largest response, a wanted one, or two models apart", cli_synthesize },
+    { "synthesize", "optimise the stimulus: the largest response, a wanted one, or two models apart", cli_synthesize },
     { "gradcheck", "check a model's gradients against differences",                          cli_gradcheck },
     { "eval",     "score a model, or a prediction, against recorded responses",                 cli_eval },
     { "sta",      "what was seen before spikes: average, covariance, significance",            cli_sta },
@@ -30,7 +30,7 @@ static void overview(FILE *out)
 {
     fputs("convis - simulate models of early vision: a movie goes in, spikes come out\n\n"
           "Usage: convis COMMAND [ARGUMENT]...\n\n", out);
-    for (const cli_command *c = CLI_COMMANDS; c->name; c++) fprintf(out, "  %-10s%s\n", c->name, c->summary);
+    for (const cli_command *c = CLI_COMMANDS; c->name; c++) fprintf(out, "  %-12s%s\n", c->name, c->summary);
     fputs("\n  convis COMMAND --help     the options of a command, with examples\n"
           "  convis --version          the version\n\n"
           "Examples:\n"
@@ -42,6 +42,7 @@ static void overview(FILE *out)
 static int unknown(const char *name)
 {
     convis_hint n = CONVIS_HINT(name);
+    if (!strcmp(name, "dream")) return cli_usage(NULL, "'dream' is called 'synthesize' now: convis synthesize --help");
     for (const cli_command *c = CLI_COMMANDS; c->name; c++) convis_hint_offer(&n, c->name);
     return cli_usage(NULL, "no command '%s'%s", name, n.text);
 }

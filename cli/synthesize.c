@@ -1,6 +1,6 @@
-/* synthesize.c - convis dream: the movie to which a model answers most, as wished, or unlike another model.
+/* synthesize.c - convis synthesize: the movie to which a model answers most, as wished, or unlike another model.
  *
- * The order of things: arguments, models, the movie it begins from, the dream, the file. */
+ * The order of things: arguments, models, the movie it begins from, the search, the file. */
 #include "inputs.h"
 #include "model.h"
 #include <convis/fit.h>
@@ -10,17 +10,17 @@
 #include <string.h>
 
 static const cli_page PAGE = {
-    "dream", "MODEL -o MOVIE [--goal FILE | --other MODEL] [OPTION]...",
+    "synthesize", "MODEL -o MOVIE [--goal FILE | --other MODEL] [OPTION]...",
     "The movie is optimised by its gradient: towards the response in --goal, an array (T) or (T, N); or to the largest\n"
     "difference from --other; or, with neither, to the largest mean response of the output, or of one of its units.\n"
     "It begins from --start, or from grey with some noise. MOVIE is .npy, .npz, .h5, .inr, .csv, .png or .mp4.\n",
-    "  convis dream retina --output ganglion_0 --unit 2080 --size 64x64 --frames 60 -o favourite.npy\n"
-    "  convis dream fitted.h5 --goal rates.npy --size 20x20 --contrast 0.3 --smooth-space 0.01 -o seen.npy\n"
-    "  convis dream LN --other LNLN --start noise.npy -o apart.npy\n",
+    "  convis synthesize retina --output ganglion_0 --unit 2080 --size 64x64 --frames 60 -o favourite.npy\n"
+    "  convis synthesize fitted.h5 --goal rates.npy --size 20x20 --contrast 0.3 --smooth-space 0.01 -o seen.npy\n"
+    "  convis synthesize LN --other LNLN --start noise.npy -o apart.npy\n",
     1, 1
 };
 
-struct dream {
+struct synthesis {
     /* asked for */
     cli_model   model, other;
     cli_inputs  inputs;                                  /* of both */
@@ -45,21 +45,21 @@ struct dream {
 
 /* ---- Arguments ---- */
 
-static int check(struct dream *d)
+static int check(struct synthesis *d)
 {
-    if (!d->out) return cli_usage("dream", "-o FILE is missing: where shall the movie go?");
-    if (d->goal && d->other.name) return cli_usage("dream", "either --goal or --other");
-    if (!d->start && !d->size.width) return cli_usage("dream", "--size WxH is missing, or --start MOVIE");
+    if (!d->out) return cli_usage("synthesize", "-o FILE is missing: where shall the movie go?");
+    if (d->goal && d->other.name) return cli_usage("synthesize", "either --goal or --other");
+    if (!d->start && !d->size.width) return cli_usage("synthesize", "--size WxH is missing, or --start MOVIE");
     if (d->unit_text && (!cli_integer(d->unit_text, &d->options.unit) || d->options.unit < 0))
-        return cli_usage("dream", "--unit: '%s', expected a number from 0", d->unit_text);
-    if (d->high <= d->low) return cli_usage("dream", "--low %g, --high %g: expected low below high", d->low, d->high);
-    int done = cli_inputs_check(&d->inputs, "dream");
-    if (!done) done = cli_model_check(&d->model, "dream");
-    if (!done) done = cli_model_check(&d->other, "dream");
+        return cli_usage("synthesize", "--unit: '%s', expected a number from 0", d->unit_text);
+    if (d->high <= d->low) return cli_usage("synthesize", "--low %g, --high %g: expected low below high", d->low, d->high);
+    int done = cli_inputs_check(&d->inputs, "synthesize");
+    if (!done) done = cli_model_check(&d->model, "synthesize");
+    if (!done) done = cli_model_check(&d->other, "synthesize");
     return done ? done : CLI_GO;
 }
 
-static int parse(struct dream *d, int argc, char **argv)
+static int parse(struct synthesis *d, int argc, char **argv)
 {
     convis_synthesize_options *o = &d->options;
     cli_list words = { 0 };
@@ -103,19 +103,19 @@ static int parse(struct dream *d, int argc, char **argv)
 
 /* ---- The movie it begins from ---- */
 
-static convis_shape movie_shape(const struct dream *d, int64_t frames)
+static convis_shape movie_shape(const struct synthesis *d, int64_t frames)
 {
     return (convis_shape){ { 1, d->channels, frames, d->size.height, d->size.width } };
 }
 
 /* In memory time comes before channels. */
-static convis_tensor movie_view(const struct dream *d)
+static convis_tensor movie_view(const struct synthesis *d)
 {
     const int64_t row = d->size.width, plane = d->size.height*row;
     return (convis_tensor){ d->movie, movie_shape(d, d->frames), { 0, plane, d->channels*plane, row, 1 } };
 }
 
-static int obtain_movie(struct dream *d)
+static int obtain_movie(struct synthesis *d)
 {
     const int64_t frame = d->channels*d->size.width*d->size.height;
     d->movie = d->frames <= INT64_MAX/(int64_t)sizeof *d->movie/frame ? malloc((size_t)(d->frames*frame)*sizeof *d->movie) : NULL;
@@ -123,7 +123,7 @@ static int obtain_movie(struct dream *d)
          : cli_fail("out of memory: %lld frames of %lldx%lld", (long long)d->frames, (long long)d->size.width, (long long)d->size.height);
 }
 
-static int read_start(struct dream *d)
+static int read_start(struct synthesis *d)
 {
     convis_movie_options o = CONVIS_MOVIE_DEFAULTS;
     convis_movie_info info;
@@ -148,7 +148,7 @@ static int read_start(struct dream *d)
     return cli_fail("%s: it has %lld frames, expected at least %lld", d->start, (long long)got, (long long)d->frames);
 }
 
-static int make_start(struct dream *d)
+static int make_start(struct synthesis *d)
 {
     if (isnan(d->options.noise)) d->options.noise = d->start ? 0 : 0.1;
     if (d->start) return read_start(d);
@@ -161,7 +161,7 @@ static int make_start(struct dream *d)
 
 /* ---- The goal ---- */
 
-static int read_goal(struct dream *d)
+static int read_goal(struct synthesis *d)
 {
     convis_array *a = &d->goal_values;
     if (convis_array_read(d->context, d->goal, a)) return cli_report(d->context);
@@ -172,7 +172,7 @@ static int read_goal(struct dream *d)
     return 0;
 }
 
-static int make_target(struct dream *d)
+static int make_target(struct synthesis *d)
 {
     convis_shape frame;
     int64_t count = 1;
@@ -190,7 +190,7 @@ static int make_target(struct dream *d)
 
 /* ---- The models ---- */
 
-static int plan(struct dream *d, cli_model *m, const char *path)
+static int plan(struct synthesis *d, cli_model *m, const char *path)
 {
     convis_shape chunk = movie_shape(d, d->options.chunk && d->options.chunk < d->frames ? d->options.chunk : d->frames);
     /* About 64 MB of frames and what the way back keeps of them. */
@@ -205,7 +205,7 @@ static int plan(struct dream *d, cli_model *m, const char *path)
     return status ? cli_inputs_report(&d->inputs, d->context, status, d->channels) : 0;
 }
 
-static int open_models(struct dream *d)
+static int open_models(struct synthesis *d)
 {
     if (!(d->context = cli_open(d->device, d->threads))) return 1;
     if (cli_model_open(&d->model, d->context) || cli_inputs_open(&d->inputs, &d->model)) return 1;
@@ -232,11 +232,11 @@ static int open_models(struct dream *d)
     return d->goal ? make_target(d) : 0;
 }
 
-/* ---- The dream ---- */
+/* ---- The search ---- */
 
 static int progress(void *user, const convis_fit_progress *p)
 {
-    struct dream *d = user;
+    struct synthesis *d = user;
     char text[64];
     snprintf(text, sizeof text, "iteration %lld  %.6g", (long long)p->epoch, p->loss);
     d->bar.total = p->epochs;
@@ -244,21 +244,21 @@ static int progress(void *user, const convis_fit_progress *p)
     return cli_interrupted;
 }
 
-/* Before the dream: a file that cannot be written is found out then. */
-static int open_movie(struct dream *d)
+/* Before the search: a file that cannot be written is found out then. */
+static int open_movie(struct synthesis *d)
 {
     const convis_provenance origin = { .dt = convis_dt(d->model.model) };
-    return convis_map_writer_open(d->context, d->out, "dream", movie_shape(d, 1), &origin, &d->writer) ? cli_report(d->context) : 0;
+    return convis_map_writer_open(d->context, d->out, "movie", movie_shape(d, 1), &origin, &d->writer) ? cli_report(d->context) : 0;
 }
 
 /* The movie appears whole, or, after a failure, not at all. */
-static int write_movie(struct dream *d, int failed)
+static int write_movie(struct synthesis *d, int failed)
 {
     if (!failed && convis_map_writer_write(d->writer, movie_view(d))) failed = cli_report(d->context);
     return convis_map_writer_close(&d->writer, !failed) && !failed ? cli_report(d->context) : failed;
 }
 
-static void summary(const struct dream *d)
+static void summary(const struct synthesis *d)
 {
     const char *what = d->goal ? "mean squared distance from the goal" : d->other.name ? "mean squared difference" : "mean response";
     cli_message("%s of %s%s%s: %.6g -> %.6g, %lld iterations, %.3g s", what, d->path, d->unit_text ? ", unit " : "",
@@ -267,7 +267,7 @@ static void summary(const struct dream *d)
 
 int cli_synthesize(int argc, char **argv)
 {
-    struct dream *d = calloc(1, sizeof *d);
+    struct synthesis *d = calloc(1, sizeof *d);
     if (!d) return cli_fail("out of memory");
     d->options = (convis_synthesize_options)CONVIS_SYNTHESIZE_DEFAULTS;
     int status = parse(d, argc, argv);

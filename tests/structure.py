@@ -87,7 +87,7 @@ def room_of(path):
 
 def library_objects(root, build):
     """{object file: source, from the root}, of the library in single precision; a text that was made from a source counts as it."""
-    texts = sorted((root / "src").rglob("*.[ch]"), key=lambda path: (path.suffix == ".c", path))
+    texts = sorted((root / "src").rglob("*.[ch]"), key=lambda path: (path.parent.name == "layers", path.suffix == ".c", path))
     sources = {path.stem: str(path.relative_to(root)) for path in texts}
     found = {}
     for entry in json.loads((build / "compile_commands.json").read_text()):

@@ -222,7 +222,7 @@ static void stopped_and_seeded(void **state)
     }
 }
 
-static void dream_sentences(void **state)
+static void sentences(void **state)
 {
     static convis_real movie[T*6], response[T*6];
     const convis_shape shape = convis_movie_shape(T, 2, 3);
@@ -422,7 +422,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(largest), cmocka_unit_test(one_unit), cmocka_unit_test(target), cmocka_unit_test(difference),
         cmocka_unit_test(smooth),
-        cmocka_unit_test(stopped_and_seeded), cmocka_unit_test(dream_sentences), cmocka_unit_test(right_gradients),
+        cmocka_unit_test(stopped_and_seeded), cmocka_unit_test(sentences), cmocka_unit_test(right_gradients),
         cmocka_unit_test(wrong_gradients), cmocka_unit_test(through_spikes), cmocka_unit_test(kinks), cmocka_unit_test(check_sentences),
     };
     return cmocka_run_group_tests(tests, open_context, close_context);

@@ -1,4 +1,4 @@
-/* fit.h - data, losses, scores, optimisers, and what they make together: fits, dreams, checks.
+/* fit.h - data, losses, scores, optimisers, and what they make together: fits, synthesis, checks.
  *
  * Gradients themselves are in <convis/convis.h>. A fit in short:
  *
@@ -264,7 +264,7 @@ convis_status convis_fit_objective(convis_model *, convis_recording *, const con
  * number a unit is ESHAPE. */
 convis_status convis_predict(convis_model *, convis_recording *, const char *output, int64_t chunk, convis_real *prediction);
 
-/* ---- Dreams: the movie is optimised ---------------------------------------------------------------------------
+/* ---- Synthesis: the stimulus is optimised ---------------------------------------------------------------------------
  * towards a response (target), to the largest response of an output or one of its units (neither target nor other), or to the
  * largest difference of two models (other): so that the mean square of what differs, or the mean response, is extreme. */
 typedef struct convis_synthesize_options {
@@ -288,7 +288,7 @@ typedef struct convis_synthesize_options {
 } convis_synthesize_options;
 #define CONVIS_SYNTHESIZE_DEFAULTS { .unit = -1, .high = 1, .iterations = 100 }
 typedef struct convis_synthesize_report {
-    double  before, after;           /* mean response, or mean squared difference, of the start and of the dream */
+    double  before, after;           /* mean response, or mean squared difference, of the start and of the result */
     int64_t iterations;
     convis_ended ended;
     double  seconds;

@@ -1,4 +1,4 @@
-/* bptt.h - a model's way through many chunks of a movie and back: what fits, dreams and gradient checks have in common. */
+/* bptt.h - a model's way through many chunks of a movie and back: what fits, syntheses and gradient checks have in common. */
 #ifndef CONVIS_PASSAGE_H
 #define CONVIS_PASSAGE_H
 #include "feed.h"

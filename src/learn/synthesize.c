@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-typedef struct dream {
+typedef struct synthesis {
     convis_context *context;
     const convis_synthesize_options *options;
     convis_bptt bptt[2];
@@ -25,15 +25,15 @@ typedef struct dream {
     double   least, began;
     int64_t  iterations;
     convis_ended ended;
-} dream;
+} synthesis;
 
-static double middle(const dream *a) { return 0.5*(a->options->low + a->options->high); }
-static double half(const dream *a)   { return 0.5*(a->options->high - a->options->low); }
+static double middle(const synthesis *a) { return 0.5*(a->options->low + a->options->high); }
+static double half(const synthesis *a)   { return 0.5*(a->options->high - a->options->low); }
 
 /* ---- Contrast ---- */
 
 /* What x must be multiplied with. */
-static double shrinking(const dream *a, const double *x)
+static double shrinking(const synthesis *a, const double *x)
 {
     double sum = 0;
     for (int64_t i = 0; i < a->n; i++) sum += x[i]*x[i];
@@ -43,7 +43,7 @@ static double shrinking(const dream *a, const double *x)
 
 /* The gradient by x from that by what is shown: the part along x moves nothing. So x itself may lie outside: to shrink it after
  * each step would lead optimisers that scale each element by itself to a wrong place. */
-static void shrink_gradient(const dream *a, const double *x, double by, double *gradient)
+static void shrink_gradient(const synthesis *a, const double *x, double by, double *gradient)
 {
     double along = 0, size = 0;
     if (by >= 1) return;
@@ -54,7 +54,7 @@ static void shrink_gradient(const dream *a, const double *x, double by, double *
 /* ---- Goals ---- */
 
 /* The mean response or mean squared difference over what counts; its gradients go to the passages, times `sign`. */
-static double goal(dream *a, double sign)
+static double goal(synthesis *a, double sign)
 {
     const convis_synthesize_options *o = a->options;
     convis_bptt *p = &a->bptt[0], *q = &a->bptt[1];
@@ -74,7 +74,7 @@ static double goal(dream *a, double sign)
 }
 
 /* weight times the mean of (x[i + apart] - x[i])^2 over neighbours along one dimension of (T, C, Y, X). */
-static double smoothness(const dream *a, const double *x, double weight, int64_t apart, int64_t length, double *gradient)
+static double smoothness(const synthesis *a, const double *x, double weight, int64_t apart, int64_t length, double *gradient)
 {
     double sum = 0;
     int64_t count = a->n/length*(length - 1);
@@ -91,13 +91,13 @@ static double smoothness(const dream *a, const double *x, double weight, int64_t
 
 static convis_status read_movie(void *user, int64_t from, int64_t frames, convis_real *to)
 {
-    const dream *a = user;
+    const synthesis *a = user;
     memcpy(to, a->movie + from*a->pixels, (size_t)(frames*a->pixels)*sizeof *to);
     return CONVIS_OK;
 }
 
 /* What is minimised, at x; reached: the goal itself. */
-static convis_status evaluate(dream *a, const double *x, double *value, double *gradient, double *reached)
+static convis_status evaluate(synthesis *a, const double *x, double *value, double *gradient, double *reached)
 {
     const int64_t *d = a->shape.dim;
     double by = shrinking(a, x), sign = a->options->target ? 1 : -1;
@@ -127,7 +127,7 @@ static convis_status evaluate(dream *a, const double *x, double *value, double *
     return status;
 }
 
-static void note_best(dream *a, const double *x, double value)
+static void note_best(synthesis *a, const double *x, double value)
 {
     if (!(value <= a->least)) return;
     a->least = value;
@@ -136,7 +136,7 @@ static void note_best(dream *a, const double *x, double value)
 
 static convis_status objective(void *user, const double *x, double *value, double *gradient)
 {
-    dream *a = user;
+    synthesis *a = user;
     double reached;
     convis_status status = evaluate(a, x, value, gradient, &reached);
     if (!status) note_best(a, x, *value);
@@ -145,7 +145,7 @@ static convis_status objective(void *user, const double *x, double *value, doubl
 
 /* ---- Going there ---- */
 
-static int ask(dream *a, double value)
+static int ask(synthesis *a, double value)
 {
     double now = convis_seconds() - a->began;
     a->iterations++;
@@ -158,13 +158,13 @@ static int ask(dream *a, double value)
     return 1;
 }
 
-static convis_status take_steps(dream *a)
+static convis_status take_steps(synthesis *a)
 {
     double value, ignored;
     while (a->iterations < a->options->iterations) {
         convis_status status = evaluate(a, a->x, &value, a->gradient, &ignored);
         if (status) return status;
-        if (!isfinite(value)) return convis_fail(a->context, CONVIS_EINVAL, "dream: step %lld leads to no number",
+        if (!isfinite(value)) return convis_fail(a->context, CONVIS_EINVAL, "synthesize: step %lld leads to no number",
                                                  (long long)a->iterations);
         note_best(a, a->x, value);
         status = convis_optimizer_step(a->optimizer, a->x, a->gradient, a->bounds, a->bounds + a->n, 1);
@@ -178,7 +178,7 @@ static convis_status take_steps(dream *a)
 
 static int after_evaluation(void *user, double value) { return ask(user, value); }
 
-static convis_status search(dream *a)
+static convis_status search(synthesis *a)
 {
     const int iterates = a->optimizer->type->iterates;
     const convis_minimize_options once = { .iterations = 1 }, whole = { .evaluations = a->options->iterations, .stop = after_evaluation };
@@ -196,7 +196,7 @@ static convis_status search(dream *a)
 
 /* ---- Opening ---- */
 
-static convis_status check(dream *a)
+static convis_status check(synthesis *a)
 {
     const convis_synthesize_options *o = a->options;
     const struct { const char *what; double value; } from_zero[] = {
@@ -205,20 +205,20 @@ static convis_status check(dream *a)
     };
     for (size_t k = 0; k < sizeof from_zero/sizeof *from_zero; k++)
         if (!(from_zero[k].value >= 0) || isinf(from_zero[k].value))
-            return convis_fail(a->context, CONVIS_EINVAL, "dream: %s is %g, expected 0 or more", from_zero[k].what, from_zero[k].value);
+            return convis_fail(a->context, CONVIS_EINVAL, "synthesize: %s is %g, expected 0 or more", from_zero[k].what, from_zero[k].value);
     if (!(o->low < o->high) || isinf(o->low) || isinf(o->high))
-        return convis_fail(a->context, CONVIS_EINVAL, "dream: pixels from %g to %g, expected a range", o->low, o->high);
-    if (o->iterations < 1) return convis_fail(a->context, CONVIS_EINVAL, "dream: %lld iterations, expected 1 or more",
+        return convis_fail(a->context, CONVIS_EINVAL, "synthesize: pixels from %g to %g, expected a range", o->low, o->high);
+    if (o->iterations < 1) return convis_fail(a->context, CONVIS_EINVAL, "synthesize: %lld iterations, expected 1 or more",
                                               (long long)o->iterations);
     if (o->skip >= a->frames)
-        return convis_fail(a->context, CONVIS_EINVAL, "dream: %lld frames are skipped, expected fewer than the movie's %lld",
+        return convis_fail(a->context, CONVIS_EINVAL, "synthesize: %lld frames are skipped, expected fewer than the movie's %lld",
                            (long long)o->skip,
                            (long long)a->frames);
-    if (o->target && o->other) return convis_fail(a->context, CONVIS_EINVAL, "dream: both a target and another model, expected one goal");
+    if (o->target && o->other) return convis_fail(a->context, CONVIS_EINVAL, "synthesize: both a target and another model, expected one goal");
     return CONVIS_OK;
 }
 
-static convis_status open_passage(dream *a, convis_model *m, convis_bptt *p)
+static convis_status open_bptt(synthesis *a, convis_model *m, convis_bptt *p)
 {
     int planned = convis_state_size(m) > 0;
     convis_status status = planned ? CONVIS_OK : convis_require_gradient(m, "input");
@@ -231,25 +231,25 @@ static convis_status open_passage(dream *a, convis_model *m, convis_bptt *p)
     return status;
 }
 
-static convis_status open_models(dream *a, convis_model *m)
+static convis_status open_models(synthesis *a, convis_model *m)
 {
     const convis_synthesize_options *o = a->options;
-    convis_status status = open_passage(a, m, &a->bptt[0]);
-    if (!status && o->other) status = open_passage(a, o->other, &a->bptt[1]);
+    convis_status status = open_bptt(a, m, &a->bptt[0]);
+    if (!status && o->other) status = open_bptt(a, o->other, &a->bptt[1]);
     if (status) return status;
     int64_t units = a->bptt[0].units;
     if (o->other && units != a->bptt[1].units)
-        return convis_fail(a->context, CONVIS_ESHAPE, "dream: the outputs of the two models have %lld and %lld numbers a frame",
+        return convis_fail(a->context, CONVIS_ESHAPE, "synthesize: the outputs of the two models have %lld and %lld numbers a frame",
                            (long long)units,
                            (long long)a->bptt[1].units);
     if (o->unit >= units)
-        return convis_fail(a->context, CONVIS_EINVAL, "dream: unit %lld, but '%s' has %lld numbers a frame, counted from 0",
+        return convis_fail(a->context, CONVIS_EINVAL, "synthesize: unit %lld, but '%s' has %lld numbers a frame, counted from 0",
                            (long long)o->unit,
                            a->bptt[0].output, (long long)units);
     return CONVIS_OK;
 }
 
-static convis_status obtain(dream *a)
+static convis_status obtain(synthesis *a)
 {
     convis_optimizer_options how = a->options->optimizer;
     if (!how.kind) how.kind = "lbfgs";
@@ -267,12 +267,12 @@ static convis_status obtain(dream *a)
     return CONVIS_OK;
 }
 
-static convis_status start(dream *a, const convis_real *movie)
+static convis_status start(synthesis *a, const convis_real *movie)
 {
     for (int64_t i = 0; i < a->n; i++) {
         double z, ignored, x = ((double)movie[i] - middle(a))/half(a);
         if (!isfinite((double)movie[i]))
-            return convis_fail(a->context, CONVIS_EINVAL, "dream: pixel %lld of the start is no number", (long long)i);
+            return convis_fail(a->context, CONVIS_EINVAL, "synthesize: pixel %lld of the start is no number", (long long)i);
         philox_normal(philox_draw(a->options->seed, (uint64_t)i, 0), &z, &ignored);
         x += a->options->noise*z;
         a->x[i] = x < -1 ? -1 : x > 1 ? 1 : x;
@@ -283,13 +283,13 @@ static convis_status start(dream *a, const convis_real *movie)
     return CONVIS_OK;
 }
 
-static convis_status go(dream *a, convis_real *movie, convis_synthesize_report *report)
+static convis_status go(synthesis *a, convis_real *movie, convis_synthesize_report *report)
 {
     double before = NAN, after = NAN;
     convis_status status = start(a, movie);
     if (!status) status = evaluate(a, a->x, &a->least, NULL, &before);
     if (status) return status;
-    if (!isfinite(a->least)) return convis_fail(a->context, CONVIS_EINVAL, "dream: the response to the start is no number");
+    if (!isfinite(a->least)) return convis_fail(a->context, CONVIS_EINVAL, "synthesize: the response to the start is no number");
     status = a->optimizer->type->step ? take_steps(a) : search(a);
     if (status) a->ended = CONVIS_ENDED_FAILED;
     char sentence[768];
@@ -306,12 +306,12 @@ static convis_status go(dream *a, convis_real *movie, convis_synthesize_report *
 convis_status convis_synthesize(convis_model *m, const convis_synthesize_options *options, convis_shape shape, convis_real *movie,
                            convis_synthesize_report *report)
 {
-    dream a = { .context = convis_model_context(m), .options = options, .shape = shape, .began = convis_seconds() };
+    synthesis a = { .context = convis_model_context(m), .options = options, .shape = shape, .began = convis_seconds() };
     if (report) *report = (convis_synthesize_report){ NAN, NAN, 0, CONVIS_ENDED_FAILED, 0 };
     a.n = convis_elements(shape);
     a.frames = shape.dim[CONVIS_T];
     if (a.n < 1 || shape.dim[CONVIS_B] != 1)
-        return convis_fail(a.context, CONVIS_ESHAPE, "dream: a movie of %lld numbers in %lld batches, expected one movie", (long long)a.n,
+        return convis_fail(a.context, CONVIS_ESHAPE, "synthesize: a movie of %lld numbers in %lld batches, expected one movie", (long long)a.n,
                            (long long)shape.dim[CONVIS_B]);
     a.pixels = a.n/a.frames;
     convis_status status = check(&a);

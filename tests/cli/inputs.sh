@@ -170,7 +170,7 @@ yes 'and run'                       convis run hears.h5 rgb.npy $all -o again.np
 no  'deaf'             1 "also takes the input 'spikes'"  convis eval hears.h5 --stimulus rgb.npy --response heard.npy
 no  'out of step'      1 "the input 'speed' has 60 frames"   convis fit hears.yaml --stimulus rgb.npy --input spikes=cells.csv --input speed=t.npy \
                                     --response heard.npy -o x.h5
-yes 'a movie found for it'          convis dream hears.yaml $all --size 4x3 --frames 40 --high 255 --iterations 5 -o found.npy -q
+yes 'a movie found for it'          convis synthesize hears.yaml $all --size 4x3 --frames 40 --high 255 --iterations 5 -o found.npy -q
 is  'in colour'                     has_shape found.npy '3, 40, 3, 4'
 if [ -x "${convis}-double" ]; then
     yes 'its gradients'             convis gradcheck hears.yaml --size 4x3
