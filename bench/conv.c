@@ -144,19 +144,19 @@ static void walk(const work *q, int operation, const engine *e, convis_pass pass
 static void run_engine(const work *q, int operation, void *user)
 {
     engine *e = user;
-    struct convis_team team = { .threads = 1 };
+    struct convis_barrier barrier = { .threads = 1 };
     e->epoch++;
 #ifdef _OPENMP
     #pragma omp parallel num_threads(q->threads) if (q->threads > 1)
 #endif
     {
-        convis_pass pass = { .epoch = e->epoch, .team = &team };
+        convis_pass pass = { .epoch = e->epoch, .barrier = &barrier };
 #ifdef _OPENMP
         #pragma omp single
-        team.threads = omp_get_num_threads();
+        barrier.threads = omp_get_num_threads();
         pass.thread = omp_get_thread_num();
 #endif
-        pass.threads = team.threads;
+        pass.threads = barrier.threads;
         walk(q, operation, e, pass);
     }
 }

@@ -113,7 +113,7 @@ static int print_numbers(struct fit *f)
     char before[32], after[32], size[48];
     double now;
     for (int k = 0; convis_list(f->model.model, CONVIS_PARAMETER, k, &p); k++) {
-        if (!p.wanted) continue;
+        if (!p.requires_gradient) continue;
         if (size_of(f, &p, &now)) return 1;
         if (!table.rows) cli_table_row(&table, 5, "fitted", "before", "after", "", "");
         snprintf(before, sizeof before, isfinite(f->before[k]) ? "%.6g" : "", f->before[k]);

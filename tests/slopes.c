@@ -207,7 +207,7 @@ static void fetch(const subject *s, gradient *g, convis_kind kind)
 {
     convis_item item;
     for (int k = 0; convis_list(s->model, kind, k, &item); k++) {
-        if (kind == CONVIS_PARAMETER && !item.wanted) continue;
+        if (kind == CONVIS_PARAMETER && !item.requires_gradient) continue;
         assert_true(g->paths < MOST_PATHS);
         double *v = calloc((size_t)item.count + 1, sizeof *v);
         if (convis_grad(s->model, item.path, v, item.count)) { free(v); continue; }      /* of a layer behind all outputs that count */

@@ -227,18 +227,18 @@ static void walk(const engine *e, const problem *p, cut how, convis_pass pass, r
 
 static void work(const engine *e, const problem *p, cut how, real *out, const gradients *g)
 {
-    struct convis_team team = { .threads = 1 };
+    struct convis_barrier barrier = { .threads = 1 };
 #ifdef _OPENMP
     #pragma omp parallel num_threads(e->threads) if (e->threads > 1)
 #endif
     {
-        convis_pass pass = { .epoch = e->epoch, .team = &team };
+        convis_pass pass = { .epoch = e->epoch, .barrier = &barrier };
 #ifdef _OPENMP
         #pragma omp single
-        team.threads = omp_get_num_threads();
+        barrier.threads = omp_get_num_threads();
         pass.thread = omp_get_thread_num();
 #endif
-        pass.threads = team.threads;
+        pass.threads = barrier.threads;
         walk(e, p, how, pass, out, g);
     }
 }

@@ -197,7 +197,7 @@ static slopes slopes_of(convis_context *c, const setting *s, convis_tensor movie
         free(d.data);
     }
     for (int k = 0; convis_list(m, CONVIS_PARAMETER, k, &item); k++) {
-        if (!item.wanted || !item.count) continue;
+        if (!item.requires_gradient || !item.count) continue;
         assert_true(g.paths < MOST_PATHS);
         snprintf(g.path[g.paths], sizeof g.path[0], "%s", item.path);
         g.count[g.paths] = item.count;

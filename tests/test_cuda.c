@@ -56,7 +56,7 @@ static const char *const KERNELS[] = {
     "        CONVIS_BARRIER;\n",
     "        if (me < half) shared[me] += shared[me + half];\n",
     "    }\n",
-    "    if (me == 0) y[CONVIS_TEAM] = shared[0];\n",
+    "    if (me == 0) y[CONVIS_WORKGROUP] = shared[0];\n",
     "}\n", NULL };
 typedef struct told_args { int whole; float part; uint32_t many[3]; } told_args;
 static const convis_kernel TABLE[] = { { "scaled", NULL, 3, 0 }, { "tell", NULL, 2, sizeof(told_args) }, { "dropped", NULL, 2, 0 },
@@ -239,20 +239,20 @@ static void hands_on_arguments(void **state)
 /* Threads that share memory and meet: the sum of a block's part, for several sizes. */
 static void lets_threads_meet(void **state)
 {
-    enum { N = 3000, TEAMS = 5 };
-    float x[N], back[TEAMS];
+    enum { N = 3000, GROUPS = 5 };
+    float x[N], back[GROUPS];
     bench b = open_bench();
     (void)state;
     for (int i = 0; i < N; i++) x[i] = (float)(i%17);
-    float *there = floats(b, N), *sums = floats(b, TEAMS);
+    float *there = floats(b, N), *sums = floats(b, GROUPS);
     void *buffers[] = { there, sums };
     convis_device_put(b.device, CONVIS_QUEUE_RUN, there, x, sizeof x);
     for (int size = 1; size <= 256; size *= 2) {
         double all = 0, found = 0;
-        start(b, "total", buffers, (convis_span){ .n = N, .nt = 1 }, TEAMS, size);
+        start(b, "total", buffers, (convis_span){ .n = N, .nt = 1 }, GROUPS, size);
         convis_device_get(b.device, CONVIS_QUEUE_RUN, back, sums, sizeof back);
         for (int i = 0; i < N; i++) all += (double)x[i];
-        for (int k = 0; k < TEAMS; k++) found += (double)back[k];
+        for (int k = 0; k < GROUPS; k++) found += (double)back[k];
         assert_true(found == all);
     }
     convis_device_release(b.device, there);

@@ -330,7 +330,7 @@ static convis_status objective(convis_context *c, const char *what, int64_t chun
     /* Arrays have their sizes once it is planned, which a wrong count gets. */
     convis_status status = convis_fit_objective(m, r, &o, value, &nothing, 0);
     if (status == CONVIS_ESHAPE) {
-        for (int k = *count = 0; convis_list(m, CONVIS_PARAMETER, k, &item); k++) if (item.wanted) *count += item.count;
+        for (int k = *count = 0; convis_list(m, CONVIS_PARAMETER, k, &item); k++) if (item.requires_gradient) *count += item.count;
         *slopes = calloc((size_t)*count, sizeof **slopes);
         assert_non_null(*slopes);
         status = convis_fit_objective(m, r, &o, value, *slopes, *count);

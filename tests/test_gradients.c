@@ -176,7 +176,7 @@ static void check_all(subject *s, const char *skip, int64_t most)
     assert_true(largest_of(g.movie, g.frames) > 0);
     for (int k = 0; convis_list(s->model, CONVIS_PARAMETER, k, &item); k++)
         for (int j = 0; j < g.paths; j++)
-            if (!strcmp(g.path[j], item.path) && item.wanted && !named(skip, item.path)) check_parameter(s, &g, j, &item, most);
+            if (!strcmp(g.path[j], item.path) && item.requires_gradient && !named(skip, item.path)) check_parameter(s, &g, j, &item, most);
     for (int k = 0; convis_list(s->model, CONVIS_STATE, k, &item); k++)
         for (int j = 0; j < g.paths; j++)
             if (!strcmp(g.path[j], item.path) && !named(skip, item.path)) {

@@ -169,7 +169,7 @@ typedef struct convis_item {
     convis_edge input[64];
     double      value, initial, min, max;                /* a scalar parameter; initial is its default. An input: its past */
     int         differentiable, whole, array, text;      /* whole: only whole numbers; array, text: what value is not */
-    int         wanted;                                  /* a parameter: its gradient was asked for */
+    int         requires_gradient;                                  /* a parameter: its gradient was asked for */
     int64_t     count;                                   /* elements (a state or output: once planned) */
     convis_shape shape;                                  /* an output: one frame, dim[CONVIS_T] = 1; an array: (out, in, T, Y, X) */
     convis_real *data;                                   /* a state's memory; else, and on a graphics card, NULL */

@@ -27,7 +27,7 @@
  * Compilers must not contract a*b + c, so that every target gives the same bits.
  *
  * Kernels for devices other than processors (src/kernels/.../..._gpu.c), CONVIS_GPU_KERNEL(name, count, ...) and CONVIS_GPU_KERNEL_OF(type,
- * name, count, ...), are run by teams whose members work together: CONVIS_MEMBER of CONVIS_MEMBERS in team CONVIS_TEAM of CONVIS_TEAMS, with
+ * name, count, ...), are run by teams whose members work together: CONVIS_MEMBER of CONVIS_MEMBERS in team CONVIS_WORKGROUP of CONVIS_WORKGROUPS, with
  * `count` numbers of memory in common, `shared`; they meet at CONVIS_BARRIER. CONVIS_EXPORT_GPU makes the table of such a text. */
 #ifndef CONVIS_KERNEL_H
 #define CONVIS_KERNEL_H
@@ -51,8 +51,8 @@
 #  define CONVIS_SHARED_    __local real *shared
 #  define CONVIS_MEMBER     ((integer)get_local_id(0))
 #  define CONVIS_MEMBERS    ((integer)get_local_size(0))
-#  define CONVIS_TEAM       ((integer)get_group_id(0))
-#  define CONVIS_TEAMS      ((integer)get_num_groups(0))
+#  define CONVIS_WORKGROUP       ((integer)get_group_id(0))
+#  define CONVIS_WORKGROUPS      ((integer)get_num_groups(0))
 #  define CONVIS_BARRIER       barrier(CLK_LOCAL_MEM_FENCE)
 #elif defined(__CUDACC__) || defined(__CUDACC_RTC__)
 #  define CONVIS_GPU 1
@@ -73,8 +73,8 @@
 #  define CONVIS_SHARED_    real *shared
 #  define CONVIS_MEMBER     ((integer)threadIdx.x)
 #  define CONVIS_MEMBERS    ((integer)blockDim.x)
-#  define CONVIS_TEAM       ((integer)blockIdx.x)
-#  define CONVIS_TEAMS      ((integer)gridDim.x)
+#  define CONVIS_WORKGROUP       ((integer)blockIdx.x)
+#  define CONVIS_WORKGROUPS      ((integer)gridDim.x)
 #  define CONVIS_BARRIER       __syncthreads()
 #else
 #  include <convis/layer.h>
@@ -236,8 +236,8 @@ CONVIS_INLINE u32   convis_mulhi(u32 a, u32 b) { return (u32)((uint64_t)a*b >> 3
 #  define CONVIS_SHARED_    convis_real *shared
 #  define CONVIS_MEMBER     ((convis_integer)0)
 #  define CONVIS_MEMBERS    ((convis_integer)1)
-#  define CONVIS_TEAM       ((convis_integer)0)
-#  define CONVIS_TEAMS      ((convis_integer)1)
+#  define CONVIS_WORKGROUP       ((convis_integer)0)
+#  define CONVIS_WORKGROUPS      ((convis_integer)1)
 #  define CONVIS_BARRIER       ((void)0)
 #  define CONVIS_GPU_KERNEL(name, count, ...)                                                                               \
     enum { name##_buffers = CONVIS_COUNT(__VA_ARGS__), name##_block = 0 };                                                  \

@@ -49,7 +49,7 @@ typedef double convis_total;
 
 /* What the library hands to a layer. A field is set when the comment says so, and for all later stages. */
 typedef struct convis_pass convis_pass;
-struct convis_team;                              /* the threads of one call */
+struct convis_barrier;                              /* the threads of one call */
 struct convis_pass {
     convis_context *context;
     const char *path;                            /* the layer's name in the model */
@@ -85,7 +85,7 @@ struct convis_pass {
     void   *scratch;                             /* for one call; shared by its threads */
     uint64_t key;                                /* of this layer's noise: from the seed and the path */
     int     thread, threads;                     /* plan(), prepare(): the most that forward() will have */
-    struct convis_team *team;
+    struct convis_barrier *barrier;
 
     /* vjp() */
     const convis_real *d_out;
@@ -93,7 +93,7 @@ struct convis_pass {
     convis_real *d_state[CONVIS_MAX_STATES];
     convis_real *d_map;                          /* [k*map_size + i]: element i's part of the gradient of scalar k; add to it */
     convis_total *d_array[CONVIS_MAX_PARAMS];      /* gradient of array k; of a scalar sums[k] parts; add to it; NULL: nobody wants it */
-    uint32_t wanted;                             /* bit k: somebody wants the gradient of parameter k */
+    uint32_t requires_gradient;                             /* bit k: somebody wants the gradient of parameter k */
 
     /* spikes() */
     const convis_real *number;                   /* scalars as kernels get them */

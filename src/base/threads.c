@@ -24,39 +24,39 @@ static void rest(void)
 }
 
 /* Until the phase is another than `phase`, or for no reason; the caller looks again. */
-static void sleep_while(struct convis_team *team, int phase)
+static void sleep_while(struct convis_barrier *barrier, int phase)
 {
 #ifdef __linux__
-    atomic_fetch_add(&team->asleep, 1);
-    atomic_fetch_add(&team->sleeps, 1);
-    syscall(SYS_futex, &team->phase, FUTEX_WAIT_PRIVATE, phase, NULL, NULL, 0);
-    atomic_fetch_sub(&team->asleep, 1);
+    atomic_fetch_add(&barrier->asleep, 1);
+    atomic_fetch_add(&barrier->sleeps, 1);
+    syscall(SYS_futex, &barrier->phase, FUTEX_WAIT_PRIVATE, phase, NULL, NULL, 0);
+    atomic_fetch_sub(&barrier->asleep, 1);
 #else
     (void)team; (void)phase;
     sched_yield();
 #endif
 }
 
-static void wake(struct convis_team *team)
+static void wake(struct convis_barrier *barrier)
 {
 #ifdef __linux__
-    if (atomic_load(&team->asleep)) syscall(SYS_futex, &team->phase, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
+    if (atomic_load(&barrier->asleep)) syscall(SYS_futex, &barrier->phase, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
 #else
     (void)team;
 #endif
 }
 
-void convis_team_meet(struct convis_team *team)
+void convis_barrier_wait(struct convis_barrier *barrier)
 {
-    int phase = atomic_load(&team->phase);
-    if (atomic_fetch_add(&team->arrived, 1) == team->threads - 1) {
-        atomic_store(&team->arrived, 0);
-        atomic_store(&team->phase, phase + 1);
-        wake(team);
+    int phase = atomic_load(&barrier->phase);
+    if (atomic_fetch_add(&barrier->arrived, 1) == barrier->threads - 1) {
+        atomic_store(&barrier->arrived, 0);
+        atomic_store(&barrier->phase, phase + 1);
+        wake(barrier);
         return;
     }
-    for (int spin = 0; atomic_load(&team->phase) == phase; spin++) {
+    for (int spin = 0; atomic_load(&barrier->phase) == phase; spin++) {
         if (spin < SPINS) rest();
-        else sleep_while(team, phase);
+        else sleep_while(barrier, phase);
     }
 }

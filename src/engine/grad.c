@@ -15,7 +15,7 @@ static convis_status want_parameter(convis_model *m, model_layer *l, int k, cons
     if (!convis_can_learn(&l->fields[k]))
         return convis_fail(m->context, CONVIS_ENOTSUP, "%s: a parameter without a gradient (%s)", path,
                            l->fields[k].flags & CONVIS_TEXT ? "a text" : l->fields[k].flags & CONVIS_WHOLE ? "whole numbers" : "fixed");
-    l->wanted |= 1u << k;
+    l->requires_gradient |= 1u << k;
     return CONVIS_OK;
 }
 
@@ -29,7 +29,7 @@ static int want_layers(convis_model *m, const char *name)
         if (name && (strncmp(l->name, name, length) || (l->name[length] && l->name[length] != '.'))) continue;
         if (any < 0) any = 0;
         for (int k = 0; k < l->params; k++)
-            if (convis_can_learn(&l->fields[k])) { l->wanted |= 1u << k; any = 1; }
+            if (convis_can_learn(&l->fields[k])) { l->requires_gradient |= 1u << k; any = 1; }
     }
     return any;
 }
@@ -103,8 +103,8 @@ convis_status convis_vjp_from(convis_model *m, const char *path, convis_tensor d
 /* This thread's slice of the elements of `count` frames of n. */
 static convis_rows rows_of(const slice *u, int64_t count, int64_t n, int64_t *first)
 {
-    *first = n*u->thread/u->team->threads;
-    return (convis_rows){ count, n*(u->thread + 1)/u->team->threads - *first, n };
+    *first = n*u->thread/u->barrier->threads;
+    return (convis_rows){ count, n*(u->thread + 1)/u->barrier->threads - *first, n };
 }
 
 /* Gradients of the frames of this sub-chunk: those that later ones left for it, those from outside, else nothing. */
@@ -173,7 +173,7 @@ static void segment_back(const convis_model *m, const segment *g, const slice *u
         if (!first->out.active) return;
         convis_pass p = pass_back(m, first, u);
         first->type->vjp(&p);
-        convis_slice_meet(u);
+        convis_slice_barrier(u);
         return;
     }
     int64_t from, to;
@@ -184,7 +184,7 @@ static void segment_back(const convis_model *m, const segment *g, const slice *u
         for (int j = g->count - 1; j >= 0; j--)
             if (first[j].out.active)
                 run_adjoint(m, first + j, &passes[j], k*g->tile, k*g->tile + g->tile < g->n ? k*g->tile + g->tile : g->n);
-    convis_slice_meet(u);
+    convis_slice_barrier(u);
 }
 
 static void give_input(const convis_model *m, const buffer *b, const slice *u, convis_tensor to)
@@ -196,14 +196,14 @@ static void give_input(const convis_model *m, const buffer *b, const slice *u, c
 static void chunk_back(convis_model *m, slice *u, void *user)
 {
     (void)user;
-    for (u->t0 = (m->ran - 1)/m->batch*m->batch; u->t0 >= 0; u->t0 -= m->batch) {
-        u->frames = (int)(m->ran - u->t0 < m->batch ? m->ran - u->t0 : m->batch);
+    for (u->t0 = (m->ran - 1)/m->sub_chunk*m->sub_chunk; u->t0 >= 0; u->t0 -= m->sub_chunk) {
+        u->frames = (int)(m->ran - u->t0 < m->sub_chunk ? m->ran - u->t0 : m->sub_chunk);
         for (int j = 0; j < convis_buffer_count(m); j++) begin(m, convis_buffer_at(m, j), u);
-        convis_slice_meet(u);
+        convis_slice_barrier(u);
         for (int s = m->segment_count - 1; s >= 0; s--) segment_back(m, &m->segments[s], u);
         for (int k = 0; k < m->input_count && u->thread == 0; k++)
             if (m->inputs[k].gradient.data) give_input(m, &m->inputs[k].frames, u, m->inputs[k].gradient);
-        convis_slice_meet(u);
+        convis_slice_barrier(u);
     }
 }
 
@@ -215,7 +215,7 @@ static void sum_maps(convis_model *m, model_layer *l)
     const convis_rows map = { 1, l->out.n, l->out.n };
     for (int k = 0; k < l->params; k++) {
         if (!convis_can_learn(&l->fields[k])) continue;
-        if (l->wanted >> k & 1) l->grad[k] += convis_device_sum(m->device, l->pass.d_map + k*l->out.n, l->out.n, m->spare);
+        if (l->requires_gradient >> k & 1) l->grad[k] += convis_device_sum(m->device, l->pass.d_map + k*l->out.n, l->out.n, m->spare);
         convis_rows_fill(m->device, l->pass.d_map + k*l->out.n, map, 0);
     }
 }
@@ -250,7 +250,7 @@ convis_status convis_vjp(convis_model *m, const convis_tensor *d_in)
     if (status) return status;
     m->taped = 0;
     exchange_history(m);
-    if (m->ran) convis_team_run(m, m->ran, chunk_back, NULL);
+    if (m->ran) convis_threads_run(m, m->ran, chunk_back, NULL);
     exchange_history(m);
     for (int k = 0; k < m->input_count; k++) m->inputs[k].gradient.data = NULL;
     for (int j = 0; j < m->count; j++) {
@@ -302,7 +302,7 @@ convis_status convis_vjp_baseline(convis_model *m)
         if (l->type->baseline_vjp) l->type->baseline_vjp(&l->pass, x, d_y[j + 1], d_state, d_x, l->grad, l->grad_array);
         else {
             for (int k = 0; k < l->params; k++)
-                if (l->wanted >> k & 1 && !(l->fields[k].flags & CONVIS_ARRAY))
+                if (l->requires_gradient >> k & 1 && !(l->fields[k].flags & CONVIS_ARRAY))
                     l->grad[k] += difference(l, x, d_y[j + 1], d_state, &l->param[k]);
             for (int k = 0; k < l->inputs; k++) d_x[k] = difference(l, x, d_y[j + 1], d_state, &x[k]);
         }
@@ -332,7 +332,7 @@ convis_status convis_grad(const convis_model *m, const char *path, double *value
     model_layer *l = convis_find_layer(m, path, &member);
     int k = l ? convis_find_row(l->fields, member) : -1, s = l ? convis_find_row(l->type->states, member) : -1;
     if (k < 0 && s < 0) return convis_fail(m->context, CONVIS_ENAME, "'%s': the model has no such parameter or state", path);
-    if (!m->planned || !m->recording || (k >= 0 && !(l->wanted >> k & 1)))
+    if (!m->planned || !m->recording || (k >= 0 && !(l->requires_gradient >> k & 1)))
         return convis_fail(m->context, CONVIS_ESTATE, "%s: its gradient was not asked for (convis_require_gradient before convis_plan)", path);
     int64_t expected = k < 0 ? l->state_n[s] : l->fields[k].flags & CONVIS_ARRAY ? (int64_t)l->param[k] : 1;
     if (count != expected)

@@ -29,8 +29,8 @@ convis_pass convis_pass_of(const convis_model *m, const model_layer *l, const sl
         else if (l->out.active && p.tape[k]) p.tape[k] += u->t0*l->tape_n[k];
     }
     p.thread = u->thread;
-    p.threads = u->team->threads;
-    p.team = u->team;
+    p.threads = u->barrier->threads;
+    p.barrier = u->barrier;
     return p;
 }
 
@@ -122,7 +122,7 @@ void convis_launch_text(const convis_pass *p, const convis_gpu_text *text, const
 
 void convis_barrier(const convis_pass *p)
 {
-    if (p->threads > 1) convis_team_meet(p->team);
+    if (p->threads > 1) convis_barrier_wait(p->barrier);
 }
 
 int64_t convis_share(int64_t lines, int thread, int threads)

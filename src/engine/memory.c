@@ -115,10 +115,10 @@ static int countable(const convis_model *m)
 {
     for (int j = 0; j < convis_buffer_count(m); j++) {
         const buffer *b = convis_buffer_at(m, j);
-        if ((b->history + m->batch)*b->n > INT32_MAX) return 0;
+        if ((b->history + m->sub_chunk)*b->n > INT32_MAX) return 0;
     }
     for (int j = 0; j < m->count; j++)
-        for (int k = 0; k < m->layers[j].type->tape; k++) if (m->batch*m->layers[j].tape_n[k] > INT32_MAX) return 0;
+        for (int k = 0; k < m->layers[j].type->tape; k++) if (m->sub_chunk*m->layers[j].tape_n[k] > INT32_MAX) return 0;
     return 1;
 }
 
@@ -133,8 +133,8 @@ static convis_status too_large(const convis_model *m, int64_t room)
 /* 0: it can be no shorter. */
 static int shorten(convis_model *m)
 {
-    if (m->batch > 1) {
-        m->batch = (m->batch + 1)/2;
+    if (m->sub_chunk > 1) {
+        m->sub_chunk = (m->sub_chunk + 1)/2;
         return 1;
     }
     if (!m->recording || m->chunk.dim[CONVIS_T] < 2) return 0;

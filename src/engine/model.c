@@ -199,7 +199,7 @@ static int list_input(const convis_model *m, int index, convis_item *item)
     snprintf(item->path, sizeof item->path, "%s", i->name);
     item->unit = item->doc = "";
     item->value = i->baseline;
-    item->wanted = i->frames.active;
+    item->requires_gradient = i->frames.active;
     item->shape = i->frames.shape;
     item->count = i->frames.n;
     return 1;
@@ -237,7 +237,7 @@ int convis_list(const convis_model *m, convis_kind kind, int index, convis_item 
             item->max = f->max;
             item->whole = (f->flags & CONVIS_WHOLE) != 0;
             item->differentiable = convis_can_learn(f);
-            item->wanted = (l->wanted >> index & 1) != 0;
+            item->requires_gradient = (l->requires_gradient >> index & 1) != 0;
             item->array = (f->flags & CONVIS_ARRAY) != 0;
             item->text = (f->flags & CONVIS_TEXT) != 0;
             if (item->text) item->unit = "";

@@ -58,7 +58,7 @@ typedef struct model_layer {
     buffer  out, extra[CONVIS_MAX_OUTPUTS];
     convis_pass pass;                /* everything but the frames of one call */
 
-    uint32_t wanted;                 /* bit k: the gradient of parameter k was asked for */
+    uint32_t requires_gradient;                 /* bit k: the gradient of parameter k was asked for */
     double  grad[CONVIS_MAX_PARAMS], *grad_array[CONVIS_MAX_PARAMS];
     double *sums;                    /* of a device whose memory is not ours: room for the longest of pass.d_array */
     convis_real *twin[CONVIS_MAX_INPUTS];    /* of a pointwise layer's input that comes from where an earlier one does */
@@ -81,7 +81,7 @@ struct convis_model {
     segment *segments; int segment_count;
     model_input *inputs;  int input_count;
     convis_shape chunk;
-    int64_t  batch;                  /* frames of a sub-chunk */
+    int64_t  sub_chunk;              /* frames of one */
     int      planned, threads;       /* threads: the most that run it */
     int      alone, alone_next;      /* calls still to run with one thread, and how many the next time (run.c) */
     uint64_t seed;
@@ -147,7 +147,7 @@ static inline convis_tensor convis_frames_view(const buffer *b, convis_real *fir
 /* Elements that an adjoint kernel may add to the gradient of input k: its history's frames, then a sub-chunk's. */
 static inline int64_t convis_reach_back(const convis_model *m, const model_layer *l, int k)
 {
-    return (l->pass.history[k] + m->batch)*l->out.n;
+    return (l->pass.history[k] + m->sub_chunk)*l->out.n;
 }
 /* The most inputs that a layer of this type can have. */
 static inline int convis_most_inputs(const convis_layer_type *type) { return type->more ? type->more->inputs : type->inputs; }

@@ -172,7 +172,7 @@ static convis_status renew_fields(convis_model *m, model_layer *l)
     l->own_names = names;
     l->fields = rows;
     l->params = count;
-    l->wanted &= (1u << fixed) - 1;
+    l->requires_gradient &= (1u << fixed) - 1;
     return CONVIS_OK;
 }
 

@@ -72,7 +72,7 @@ static convis_status plan_layer(convis_model *m, model_layer *l)
     p->history = l->history;
     p->text = l->text;
     p->recording = m->recording;
-    p->wanted = l->wanted;
+    p->requires_gradient = l->requires_gradient;
     /* What is fed back is not known yet; it must turn out like the first input that is. */
     int known = 0;
     while (known < p->inputs && convis_is_feedback(m, l, known)) known++;
@@ -189,9 +189,9 @@ static void size_tiles(convis_model *m, segment *g)
             l->out.slot = g->slots++;
             l->out.local = !needed_outside(m, g, j);
         }
-        maps += l->states + (g->tiled ? 0 : m->batch*(1 + l->inputs));
+        maps += l->states + (g->tiled ? 0 : m->sub_chunk*(1 + l->inputs));
     }
-    maps += m->batch*g->slots + (m->recording ? m->batch : 0);
+    maps += m->sub_chunk*g->slots + (m->recording ? m->sub_chunk : 0);
     tile = TILE_BYTES/(int64_t)sizeof(convis_real)/(maps ? maps : 1);
     if (tile > share) tile = share;
     g->tile = !m->device->type->tiled ? g->n : tile < 256 ? 256 : (tile + 63)/64*64;
@@ -201,16 +201,16 @@ static void allocate_buffer(convis_model *m, buffer *b, convis_status *status)
 {
     /* Where memory is not ours, what is only kept leaves it after each sub-chunk; what the way backward needs stays. */
     b->whole = b->probed && (m->recording || m->device->type->host_visible);
-    b->base = convis_model_numbers(m, (b->history + (b->whole ? m->chunk.dim[CONVIS_T] : m->batch))*b->n, status);
+    b->base = convis_model_numbers(m, (b->history + (b->whole ? m->chunk.dim[CONVIS_T] : m->sub_chunk))*b->n, status);
     if (m->recording && b->probed && b->history) b->before = convis_model_numbers(m, b->history*b->n, status);
-    if (b->active) b->d = convis_model_numbers(m, (b->history + m->batch)*b->n, status);
+    if (b->active) b->d = convis_model_numbers(m, (b->history + m->sub_chunk)*b->n, status);
 }
 
 /* Somebody wants the gradient that is summed in d_array[k]. */
 static int wants_array(const model_layer *l, int k)
 {
-    if (l->pass.sums[k] && l->type->gather) return l->wanted != 0;
-    return l->wanted >> k & 1 && (l->pass.sums[k] || l->fields[k].flags & CONVIS_ARRAY);
+    if (l->pass.sums[k] && l->type->gather) return l->requires_gradient != 0;
+    return l->requires_gradient >> k & 1 && (l->pass.sums[k] || l->fields[k].flags & CONVIS_ARRAY);
 }
 
 /* What the way backward needs of an active layer. */
@@ -238,7 +238,7 @@ static convis_status allocate_frames(convis_model *m)
         for (int k = 0; k < l->extras; k++) if (l->extra[k].probed) allocate_buffer(m, &l->extra[k], &status);
         for (int k = 0; k < l->states; k++) p->state[k] = convis_model_numbers(m, l->state_n[k], &status);
         for (int k = 0; l->recorded && k < l->type->tape; k++)
-            p->tape[k] = convis_model_numbers(m, l->tape_n[k]*(l->out.active ? m->chunk.dim[CONVIS_T] : m->batch), &status);
+            p->tape[k] = convis_model_numbers(m, l->tape_n[k]*(l->out.active ? m->chunk.dim[CONVIS_T] : m->sub_chunk), &status);
         if (l->out.active) allocate_gradients(m, l, &status);
         if (p->scratch_size) p->scratch = convis_model_obtain(m, p->scratch_size, &status);
         convis_place_mirrors(m, l, &status);
@@ -260,7 +260,7 @@ static convis_status allocate_layer(convis_model *m, model_layer *l)
     if (l->pass.constants_size && !(l->pass.constants = convis_obtain(m->context, l->pass.constants_size))) return CONVIS_ENOMEM;
     for (int k = 0; l->out.active && k < l->params; k++) {
         if (wants_array(l, k) && convis_sums_of(l, k) > longest) longest = convis_sums_of(l, k);
-        if (!(l->wanted >> k & 1) || !(l->fields[k].flags & CONVIS_ARRAY)) continue;
+        if (!(l->requires_gradient >> k & 1) || !(l->fields[k].flags & CONVIS_ARRAY)) continue;
         if (!(l->grad_array[k] = convis_obtain(m->context, (size_t)(l->param[k] + 1)*sizeof(double)))) return CONVIS_ENOMEM;
     }
     if (longest && !m->device->type->host_visible && !(l->sums = convis_obtain(m->context, (size_t)longest*sizeof *l->sums))) return CONVIS_ENOMEM;
@@ -276,7 +276,7 @@ static convis_status allocate(convis_model *m)
     if (!status) status = allocate_frames(m);
     for (int s = 0; s < m->segment_count && !status; s++) {
         segment *g = &m->segments[s];
-        if (g->tiled && !(g->scratch = convis_obtain(m->context, (size_t)(m->threads*g->slots*m->batch*g->tile)*sizeof *g->scratch)))
+        if (g->tiled && !(g->scratch = convis_obtain(m->context, (size_t)(m->threads*g->slots*m->sub_chunk*g->tile)*sizeof *g->scratch)))
             status = CONVIS_ENOMEM;
     }
     return status;
@@ -323,7 +323,7 @@ static convis_status activate(convis_model *m)
         changed = 0;
         for (int j = 0; j < m->count; j++) {
             model_layer *l = &m->layers[j];
-            int active = l->wanted != 0;
+            int active = l->requires_gradient != 0;
             for (int k = 0; k < l->inputs; k++) active |= convis_source(m, l->in[k].from)->active;
             if (!active || !l->needed || l->out.active) continue;
             if (l->type->pointwise ? !l->type->adjoint : !l->type->vjp)
@@ -342,7 +342,7 @@ static convis_status activate(convis_model *m)
 
 /* Sub-chunks that stay in cache, or, on a wide device, that are work for all of its processors at once; longer where a layer wants it;
  * never longer than the shortest feedback. */
-static void choose_batch(convis_model *m)
+static void choose_sub_chunk(convis_model *m)
 {
     const int64_t frames = m->chunk.dim[CONVIS_T];
     int64_t numbers = 0, largest = 0;
@@ -351,15 +351,15 @@ static void choose_batch(convis_model *m)
         numbers += n;
         if (n > largest) largest = n;
     }
-    if (m->device->type->tiled) m->batch = least(SUB_CHUNK_BYTES/(numbers*(int64_t)sizeof(convis_real)), LONGEST_SUB_CHUNK);
-    else m->batch = most(least(WIDE_NUMBERS/largest, frames), LEAST_WIDE);
-    for (int j = 0; j < m->count; j++) m->batch = most(m->batch, m->layers[j].pass.preferred_frames);
-    m->batch = least(m->batch, frames);
+    if (m->device->type->tiled) m->sub_chunk = least(SUB_CHUNK_BYTES/(numbers*(int64_t)sizeof(convis_real)), LONGEST_SUB_CHUNK);
+    else m->sub_chunk = most(least(WIDE_NUMBERS/largest, frames), LEAST_WIDE);
+    for (int j = 0; j < m->count; j++) m->sub_chunk = most(m->sub_chunk, m->layers[j].pass.preferred_frames);
+    m->sub_chunk = least(m->sub_chunk, frames);
     for (int j = 0; j < m->count; j++) {
         const model_layer *l = &m->layers[j];
-        for (int k = 0; k < l->inputs; k++) if (convis_is_feedback(m, l, k)) m->batch = least(m->batch, l->in[k].delay);
+        for (int k = 0; k < l->inputs; k++) if (convis_is_feedback(m, l, k)) m->sub_chunk = least(m->sub_chunk, l->in[k].delay);
     }
-    m->batch = most(m->batch, 1);
+    m->sub_chunk = most(m->sub_chunk, 1);
 }
 
 static convis_status plan(convis_model *m)
@@ -387,7 +387,7 @@ static convis_status plan(convis_model *m)
     if (!status && m->recording) status = activate(m);
     if (!status) status = convis_place_layers(m);
     if (status) return status;
-    choose_batch(m);
+    choose_sub_chunk(m);
     status = cut_segments(m);
     for (int s = 0; !status && s < m->segment_count; s++) size_tiles(m, &m->segments[s]);
     if (!status) status = allocate(m);

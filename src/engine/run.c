@@ -74,10 +74,10 @@ static void run_segment(const convis_model *m, const segment *g, const slice *u)
     if (!first->type->pointwise) {
         convis_pass p = convis_pass_of(m, first, u);
         convis_pass_forward(first, &p);
-        convis_slice_meet(u);
+        convis_slice_barrier(u);
         return;
     }
-    int64_t from, to, room = m->batch*g->tile;
+    int64_t from, to, room = m->sub_chunk*g->tile;
     convis_slice_tiles(u, g, &from, &to);
     convis_real *slots = g->tiled ? g->scratch + u->thread*g->slots*room : NULL;
     convis_pass passes[LONGEST_SEGMENT];
@@ -89,7 +89,7 @@ static void run_segment(const convis_model *m, const segment *g, const slice *u)
             if (g->tiled) run_in_tile(g, first + j, p, i0, i1, slots, room);
             else run_kernel(first + j, p, p->in, p->out, i0, i1, g->n);
         }
-    convis_slice_meet(u);
+    convis_slice_barrier(u);
 }
 
 /* ---- A chunk ---- */
@@ -113,8 +113,8 @@ static void collect(convis_model *m, const slice *u)
 static void run_chunk(convis_model *m, slice *u, void *user)
 {
     (void)user;
-    for (u->t0 = 0; u->t0 < m->running; u->t0 += m->batch) {
-        u->frames = (int)(m->running - u->t0 < m->batch ? m->running - u->t0 : m->batch);
+    for (u->t0 = 0; u->t0 < m->running; u->t0 += m->sub_chunk) {
+        u->frames = (int)(m->running - u->t0 < m->sub_chunk ? m->running - u->t0 : m->sub_chunk);
         convis_stage_in(m, u);
         for (int s = 0; s < m->segment_count; s++) run_segment(m, &m->segments[s], u);
         if (u->thread == 0) {
@@ -122,7 +122,7 @@ static void run_chunk(convis_model *m, slice *u, void *user)
             for (int j = 0; j < convis_buffer_count(m); j++) keep_history(m, convis_buffer_at(m, j), u);
             collect(m, u);
         }
-        convis_slice_meet(u);
+        convis_slice_barrier(u);
     }
 }
 
@@ -140,7 +140,7 @@ static convis_status run_given(convis_model *m, convis_tensor movie, int keep)
         m->layers[j].out.fetched = 0;
         for (int k = 0; k < m->layers[j].extras; k++) m->layers[j].extra[k].fetched = 0;
     }
-    convis_team_run(m, m->running, run_chunk, NULL);
+    convis_threads_run(m, m->running, run_chunk, NULL);
     convis_leave_inputs(m, keep);
     m->ran = m->running;
     m->taped = 1;
@@ -196,10 +196,10 @@ static void restore_denormals(unsigned before)
  * that another try turns out as badly. No result depends on it. */
 enum { LEAST_SHARE = 2048, ALONE_FIRST = 8, ALONE_LONGEST = 128 };
 
-static void judge(convis_model *m, struct convis_team *team, int64_t frames)
+static void judge(convis_model *m, struct convis_barrier *barrier, int64_t frames)
 {
-    if (team->threads == 1) return;
-    if (atomic_load(&team->sleeps) <= frames + 4) { m->alone_next = 0; return; }
+    if (barrier->threads == 1) return;
+    if (atomic_load(&barrier->sleeps) <= frames + 4) { m->alone_next = 0; return; }
     m->alone_next = m->alone_next ? 2*m->alone_next : ALONE_FIRST;
     if (m->alone_next > ALONE_LONGEST) m->alone_next = ALONE_LONGEST;
     m->alone = m->alone_next;
@@ -215,26 +215,26 @@ static int useful_threads(convis_model *m)
     return useful < 1 ? 1 : useful < m->threads ? (int)useful : m->threads;
 }
 
-void convis_team_run(convis_model *m, int64_t frames, void (*work)(convis_model *, slice *, void *), void *user)
+void convis_threads_run(convis_model *m, int64_t frames, void (*work)(convis_model *, slice *, void *), void *user)
 {
-    struct convis_team team = { .threads = 1 };
+    struct convis_barrier barrier = { .threads = 1 };
 #ifdef _OPENMP
     int wanted = useful_threads(m);
     #pragma omp parallel num_threads(wanted) if (wanted > 1)
 #endif
     {
-        slice u = { .team = &team };
+        slice u = { .barrier = &barrier };
 #ifdef _OPENMP
         /* We may have been given fewer than we asked for. */
         #pragma omp single
-        team.threads = omp_get_num_threads();
+        barrier.threads = omp_get_num_threads();
         u.thread = omp_get_thread_num();
 #endif
         unsigned before = flush_denormals();
         work(m, &u, user);
         restore_denormals(before);
     }
-    judge(m, &team, frames);
+    judge(m, &barrier, frames);
 }
 
 /* ---- What comes out ---- */

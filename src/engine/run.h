@@ -5,16 +5,16 @@
 #include "memory.h"
 
 /* One thread's part in one sub-chunk: of frames t0 .. t0 + frames - 1 of the chunk. */
-typedef struct slice { int64_t t0; int frames, thread; struct convis_team *team; } slice;
+typedef struct slice { int64_t t0; int frames, thread; struct convis_barrier *barrier; } slice;
 
-static inline void convis_slice_meet(const slice *u) { if (u->team->threads > 1) convis_team_meet(u->team); }
+static inline void convis_slice_barrier(const slice *u) { if (u->barrier->threads > 1) convis_barrier_wait(u->barrier); }
 
 /* A segment's tiles first..last-1 are this thread's: contiguous, so that it meets its own pixels again. */
 static inline void convis_slice_tiles(const slice *u, const segment *g, int64_t *first, int64_t *last)
 {
     int64_t tiles = (g->n + g->tile - 1)/g->tile;
-    *first = tiles*u->thread/u->team->threads;
-    *last  = tiles*(u->thread + 1)/u->team->threads;
+    *first = tiles*u->thread/u->barrier->threads;
+    *last  = tiles*(u->thread + 1)/u->barrier->threads;
 }
 
 /* Where frame t of the present sub-chunk is: buffers for a whole chunk move on, others start over. */
@@ -31,7 +31,7 @@ convis_pass convis_pass_of(const convis_model *, const model_layer *, const slic
 /* ---- run.c ---- */
 
 /* Call `work` on every thread of a team; user is handed on. A team of one where more would not pay. */
-void convis_team_run(convis_model *, int64_t frames, void (*work)(convis_model *, slice *, void *user), void *user);
+void convis_threads_run(convis_model *, int64_t frames, void (*work)(convis_model *, slice *, void *user), void *user);
 
 /* ---- inputs.c ---- */
 

@@ -19,7 +19,7 @@ struct convis_staging {
 
 static size_t bytes_of(int64_t n) { return (size_t)n*sizeof(convis_real); }
 /* Which of two places a sub-chunk's frames have. */
-static int turn_of(const convis_model *m, int64_t t0) { return (int)(t0/m->batch & 1); }
+static int turn_of(const convis_model *m, int64_t t0) { return (int)(t0/m->sub_chunk & 1); }
 
 /* ---- Memory ---- */
 
@@ -37,7 +37,7 @@ convis_status convis_staging_open(convis_model *m)
     if (!s) return CONVIS_ENOMEM;
     for (int k = 0; k < m->input_count; k++) if (m->inputs[k].frames.n > largest) largest = m->inputs[k].frames.n;
     s->departures = convis_obtain(m->context, (size_t)most_departures(m)*sizeof *s->departures);
-    s->gathered = convis_obtain(m->context, bytes_of(m->batch*largest));
+    s->gathered = convis_obtain(m->context, bytes_of(m->sub_chunk*largest));
     return s->departures && s->gathered ? CONVIS_OK : CONVIS_ENOMEM;
 }
 
@@ -51,8 +51,8 @@ static convis_real *obtain_here(const convis_model *m, int64_t n, convis_status 
 static void add_departure(convis_model *m, departure d, convis_status *status)
 {
     struct convis_staging *s = m->staging;
-    for (int k = 0; k < 2; k++) d.place[k] = convis_model_numbers(m, m->batch*d.n, status);
-    if (d.local) d.to = obtain_here(m, m->batch*d.n, status);
+    for (int k = 0; k < 2; k++) d.place[k] = convis_model_numbers(m, m->sub_chunk*d.n, status);
+    if (d.local) d.to = obtain_here(m, m->sub_chunk*d.n, status);
     if (!m->counting) s->departures[s->departure_count++] = d;
 }
 
@@ -75,10 +75,10 @@ void convis_staging_allocate(convis_model *m, convis_status *status)
     int64_t spare = CONVIS_SPARE;
     if (m->device->type->host_visible) return;
     for (int k = 0; k < m->input_count; k++)
-        for (int j = 0; j < 2; j++) m->inputs[k].upload[j] = convis_model_numbers(m, m->batch*m->inputs[k].frames.n, status);
+        for (int j = 0; j < 2; j++) m->inputs[k].upload[j] = convis_model_numbers(m, m->sub_chunk*m->inputs[k].frames.n, status);
     for (int j = 0; j < convis_buffer_count(m); j++) {
         const buffer *b = convis_buffer_at(m, j);
-        const int64_t frames = b->history > m->batch ? b->history : m->batch;
+        const int64_t frames = b->history > m->sub_chunk ? b->history : m->sub_chunk;
         if ((b->history || b->active) && frames*b->n > spare) spare = frames*b->n;
     }
     m->spare = convis_model_numbers(m, spare, status);
@@ -135,7 +135,7 @@ void convis_stage_in(convis_model *m, const slice *u)
         if (m->staging) upload(m, i, u);
         else gather(&i->frames, i->given, u, convis_frames_at(&i->frames, u->t0));
     }
-    if (moved) convis_slice_meet(u);
+    if (moved) convis_slice_barrier(u);
 }
 
 /* ---- Out ---- */

@@ -54,7 +54,7 @@ static void vjp(convis_pass *p)
 {
     int64_t n = convis_elements(p->out_shape);
     convis_blur_back back = {
-        .g = p->scratch, .slope = p->wanted & 1 ? p->d_map : NULL, .scale = 1/p->param[0], .planes = p->out_shape.dim[CONVIS_B]*p->out_shape.dim[CONVIS_C],
+        .g = p->scratch, .slope = p->requires_gradient & 1 ? p->d_map : NULL, .scale = 1/p->param[0], .planes = p->out_shape.dim[CONVIS_B]*p->out_shape.dim[CONVIS_C],
         .spare = (convis_real *)((char *)p->scratch + map_size(p)), .scratch = (char *)p->scratch + 2*map_size(p),
     };
     for (int t = p->frames - 1; t >= 0; t--) {

@@ -280,7 +280,7 @@ static int is_custom(const convis_pass *p)
 {
     const double *a = p->param;
     const unsigned bits = 1u << EXPONENT | 1u << E_INH | 1u << THRESHOLD | 1u << TRANSIENT_WEIGHT | 1u << TRANSIENT_TAU;
-    return a[LEAK] <= 0 || a[EXPONENT] != 2 || a[THRESHOLD] != 0 || a[SYMMETRIC] != 1 || a[TRANSIENT_WEIGHT] != 0 || a[E_INH] != 0 || p->wanted & bits;
+    return a[LEAK] <= 0 || a[EXPONENT] != 2 || a[THRESHOLD] != 0 || a[SYMMETRIC] != 1 || a[TRANSIENT_WEIGHT] != 0 || a[E_INH] != 0 || p->requires_gradient & bits;
 }
 
 static convis_status prepare(convis_pass *p)
@@ -384,7 +384,7 @@ static void vjp(convis_pass *p)
     convis_real *dv = p->d_state[0], *da = p->d_state[1], *dbefore = p->d_state[2], *dj = p->d_state[3];
     convis_real *g = convis_map_of(p, G), *q = convis_map_of(p, Q);
     convis_blur_back back = {
-        .g = g, .x = q, .slope = p->wanted & 1 ? p->d_map : NULL, .scale = 1/p->param[0],
+        .g = g, .x = q, .slope = p->requires_gradient & 1 ? p->d_map : NULL, .scale = 1/p->param[0],
         .planes = p->out_shape.dim[CONVIS_B]*p->out_shape.dim[CONVIS_C], .spare = convis_map_of(p, SPARE), .scratch = blur_scratch(p),
     };
     for (int t = p->frames - 1; t >= 0; t--)

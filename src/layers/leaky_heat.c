@@ -383,7 +383,7 @@ static void vjp(convis_pass *p)
     void *k = p->constants, *dw = p->d_state[0], *dbefore = p->d_state[1], *sums = p->d_map + TAU*n, *rows = small_scratch(p);
     void *g = convis_map_of(p, G), *heard = convis_map_of(p, HEARD);
     convis_blur_back back = {
-        .g = g, .x = heard, .slope = p->wanted & (1u | 1u << TAU) ? convis_map_of(p, SLOPE) : NULL, .scale = 1,
+        .g = g, .x = heard, .slope = p->requires_gradient & (1u | 1u << TAU) ? convis_map_of(p, SLOPE) : NULL, .scale = 1,
         .planes = planes(p), .spare = convis_map_of(p, SPARE), .scratch = blur_scratch(p),
     };
     for (int t = p->frames - 1; t >= 0; t--) {

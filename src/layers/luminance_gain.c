@@ -240,7 +240,7 @@ static void vjp(convis_pass *p)
     convis_real *k = p->constants, *dp = p->d_state[0], *dh = p->d_state[1], *sums = p->d_map + TAU*n;
     convis_real *g = convis_map_of(p, G), *q = convis_map_of(p, Q);
     convis_blur_back back = {
-        .g = g, .x = q, .slope = p->wanted & 1 ? p->d_map : NULL, .scale = 1/p->param[0],
+        .g = g, .x = q, .slope = p->requires_gradient & 1 ? p->d_map : NULL, .scale = 1/p->param[0],
         .planes = p->out_shape.dim[CONVIS_B]*p->out_shape.dim[CONVIS_C], .spare = convis_map_of(p, SPARE), .scratch = blur_scratch(p),
     };
     for (int t = p->frames - 1; t >= 0; t--) {

@@ -348,7 +348,7 @@ static convis_status count_rows(check *a, int64_t *rows)
     }
     for (int kind = 0; kind < 2; kind++)
         for (int k = 0; convis_list(a->model, kind ? CONVIS_STATE : CONVIS_PARAMETER, k, &item); k++) {
-            if (!kind && !item.wanted) continue;
+            if (!kind && !item.requires_gradient) continue;
             *rows += samples_of(a, item.count);
             if (item.count > a->longest) a->longest = item.count;
         }
@@ -387,7 +387,7 @@ static convis_status check_all(check *a)
     for (int k = 0; k < a->options->given_count && !status; k++) status = check_given(a, k, stream++);
     for (int k = 0; !status && convis_list(a->model, CONVIS_STATE, k, &item); k++) status = check_state(a, &item, stream++);
     for (int k = 0; !status && convis_list(a->model, CONVIS_PARAMETER, k, &item); k++)
-        if (item.wanted) status = check_parameter(a, &item, stream++);
+        if (item.requires_gradient) status = check_parameter(a, &item, stream++);
     return status ? status : convis_reset(a->model);
 }
 

@@ -26,7 +26,7 @@ static double scale_of(const convis_vector_part *v, const convis_item *item, con
 
 static int wanted(const convis_model *m, int *index, convis_item *item)
 {
-    while (convis_list(m, CONVIS_PARAMETER, (*index)++, item)) if (item->wanted && item->count > 0) return 1;
+    while (convis_list(m, CONVIS_PARAMETER, (*index)++, item)) if (item->requires_gradient && item->count > 0) return 1;
     return 0;
 }
 

@@ -21,7 +21,7 @@ static struct {
     unsigned running;
     int ended;                                           /* the fibre that just stopped is through with its block */
     int met_alone;                                       /* a kernel met whose threads are no fibres */
-} team;
+} group;
 
 static void leave(void);
 
@@ -29,16 +29,16 @@ static void leave(void);
 static void serve(void)
 {
     for (;;) {
-        team.kernel->run(team.arguments);
-        team.ended = 1;
+        group.kernel->run(group.arguments);
+        group.ended = 1;
         leave();
     }
 }
 
 void meet(void)
 {
-    if (!team.kernel) { team.met_alone = 1; return; }
-    team.ended = 0;
+    if (!group.kernel) { group.met_alone = 1; return; }
+    group.ended = 0;
     leave();
 }
 
@@ -61,7 +61,7 @@ __asm__(".text\n"
         ".size stand_in_switch, .-stand_in_switch\n");
 
 static void enter(unsigned t) { stand_in_switch(&scheduler, fibre[t]); }
-static void leave(void) { stand_in_switch(&fibre[team.running], scheduler); }
+static void leave(void) { stand_in_switch(&fibre[group.running], scheduler); }
 
 /* As if it had called stand_in_switch as the first thing it did: six registers, and where to go on. */
 static int begin_fibre(unsigned t)
@@ -69,7 +69,7 @@ static int begin_fibre(unsigned t)
     void *first[8] = { NULL };
     void (*const start)(void) = serve;
     memcpy(&first[6], &start, sizeof start);
-    fibre[t] = team.stack[t] + STACK - sizeof first;
+    fibre[t] = group.stack[t] + STACK - sizeof first;
     memcpy(fibre[t], first, sizeof first);
     return 1;
 }
@@ -78,12 +78,12 @@ static int begin_fibre(unsigned t)
 
 static ucontext_t scheduler, fibre[MOST_THREADS];
 static void enter(unsigned t) { swapcontext(&scheduler, &fibre[t]); }
-static void leave(void) { swapcontext(&fibre[team.running], &scheduler); }
+static void leave(void) { swapcontext(&fibre[group.running], &scheduler); }
 
 static int begin_fibre(unsigned t)
 {
     if (getcontext(&fibre[t])) return 0;
-    fibre[t].uc_stack.ss_sp = team.stack[t];
+    fibre[t].uc_stack.ss_sp = group.stack[t];
     fibre[t].uc_stack.ss_size = STACK;
     fibre[t].uc_link = NULL;
     makecontext(&fibre[t], serve, 0);
@@ -94,10 +94,10 @@ static int begin_fibre(unsigned t)
 
 static int make_fibre(unsigned t)
 {
-    if (!team.stack[t]) {
+    if (!group.stack[t]) {
         void *stack = mmap(NULL, STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
         if (stack == MAP_FAILED) return 0;
-        team.stack[t] = stack;
+        group.stack[t] = stack;
     }
     return begin_fibre(t);
 }
@@ -109,10 +109,10 @@ static int run_block(const kernel *k, unsigned block_size)
 {
     for (unsigned ended = 0; !ended;) {
         for (unsigned t = 0; t < block_size; t++) {
-            team.running = t;
+            group.running = t;
             *k->thread = (place){ t, 0, 0 };
             enter(t);
-            ended += (unsigned)team.ended;
+            ended += (unsigned)group.ended;
         }
         if (ended && ended < block_size) return 0;
     }
@@ -122,20 +122,20 @@ static int run_block(const kernel *k, unsigned block_size)
 static int launch_together(const kernel *k, void **arguments, unsigned blocks, unsigned block_size)
 {
     int good = 1;
-    team.kernel = k;
-    team.arguments = arguments;
+    group.kernel = k;
+    group.arguments = arguments;
     for (unsigned t = 0; t < block_size && good; t++) good = make_fibre(t);
     for (unsigned b = 0; b < blocks && good; b++) {
         *k->block = (place){ b, 0, 0 };
         good = run_block(k, block_size);
     }
-    team.kernel = NULL;
+    group.kernel = NULL;
     return good;
 }
 
 static int launch_apart(const kernel *k, void **arguments, unsigned blocks, unsigned block_size)
 {
-    team.met_alone = 0;
+    group.met_alone = 0;
     for (unsigned b = 0; b < blocks; b++) {
         *k->block = (place){ b, 0, 0 };
         for (unsigned t = 0; t < block_size; t++) {
@@ -143,7 +143,7 @@ static int launch_apart(const kernel *k, void **arguments, unsigned blocks, unsi
             k->run(arguments);
         }
     }
-    return !team.met_alone;
+    return !group.met_alone;
 }
 
 int launch(const kernel *k, void **arguments, unsigned blocks, unsigned block_size)

@@ -1,7 +1,7 @@
 /* blur_gpu.c - the blurs of blur.h on graphics processors (GPUs).
  *
  * A sweep of the diffusion solve, f_i = m_i x_i + c_i f_{i-1}, is a chain along its line; one chain a work-item would leave most of
- * a GPU idle and all of it waiting. So a line is cut among the members of a team: each runs through its part as if nothing came
+ * a GPU idle and all of it waiting. So a line is cut among the members of a group: each runs through its part as if nothing came
  * before, (F, P): f at its end and the product of its c; those are composed in log2(members) meetings,
  * (F, P) after (F', P') = (F + P F', P P'); and each runs through its part once more from the right beginning. A line is in
  * shared memory for all of its steps: a map is read and written once for each axis, 16 bytes a pixel in all, which is the floor.
@@ -10,7 +10,7 @@
 #include <convis/kernel.h>
 #include "blur_gpu.h"
 
-enum { TEAM_SIZE = BLUR_TEAM };
+enum { GROUP_SIZE = BLUR_GROUP };
 
 /* Where line number `line` of all maps begins. */
 CONVIS_INLINE integer first_of(blur_lines z, integer line)
@@ -23,19 +23,19 @@ CONVIS_INLINE integer first_of(blur_lines z, integer line)
 CONVIS_INLINE real compose(CONVIS_SHARED_, integer at, integer member, integer members, real F, real P)
 {
     shared[at] = F;
-    shared[TEAM_SIZE + at] = P;
+    shared[GROUP_SIZE + at] = P;
     for (integer d = 1; d < members; d *= 2) {
         CONVIS_BARRIER;
         real before = 0, factor = 1;
         if (member >= d) {
             before = shared[at - d];
-            factor = shared[TEAM_SIZE + at - d];
+            factor = shared[GROUP_SIZE + at - d];
         }
         CONVIS_BARRIER;
         F += P*before;
         P *= factor;
         shared[at] = F;
-        shared[TEAM_SIZE + at] = P;
+        shared[GROUP_SIZE + at] = P;
     }
     CONVIS_BARRIER;
     return member > 0 ? shared[at - 1] : R(0.0);
@@ -46,17 +46,17 @@ CONVIS_GPU_KERNEL_OF(blur_lines, blur_diffuse, BLUR_SHARED, PARAM m, PARAM c, IN
 {
     blur_lines z = args;
     integer length = z.length, lines = z.lines, stride = z.stride, cs = z.c_stride;
-    integer each = z.team_lines, members = z.line_members, part = z.part, room = members*part;
+    integer each = z.group_lines, members = z.line_members, part = z.part, room = members*part;
     integer mine = CONVIS_MEMBER/members, member = CONVIS_MEMBER%members, from = member*part, to = from + part;
     if (from > length) from = length;
     if (to > length) to = length;
-    for (integer team = CONVIS_TEAM; team*each < n; team += CONVIS_TEAMS) {
-        integer first = team*each, count = n - first < each ? n - first : each;
+    for (integer group = CONVIS_WORKGROUP; group*each < n; group += CONVIS_WORKGROUPS) {
+        integer first = group*each, count = n - first < each ? n - first : each;
         for (integer e = CONVIS_MEMBER; e < count*length; e += CONVIS_MEMBERS) {
             integer line = stride == 1 ? e/length : e%count, i = stride == 1 ? e%length : e/count;
-            shared[2*TEAM_SIZE + line*room + i] = in[first_of(z, first + line) + i*stride];
+            shared[2*GROUP_SIZE + line*room + i] = in[first_of(z, first + line) + i*stride];
         }
-        integer own = 2*TEAM_SIZE + mine*room, k = (first + mine)%lines*z.c_line;
+        integer own = 2*GROUP_SIZE + mine*room, k = (first + mine)%lines*z.c_line;
         int there = mine < count;
         for (int step = 0; step < nt; step++) {
             real F = 0, P = 1;
@@ -88,13 +88,13 @@ CONVIS_GPU_KERNEL_OF(blur_lines, blur_diffuse, BLUR_SHARED, PARAM m, PARAM c, IN
         CONVIS_BARRIER;
         for (integer e = CONVIS_MEMBER; e < count*length; e += CONVIS_MEMBERS) {
             integer line = stride == 1 ? e/length : e%count, i = stride == 1 ? e%length : e/count;
-            out[first_of(z, first + line) + i*stride] = shared[2*TEAM_SIZE + line*room + i];
+            out[first_of(z, first + line) + i*stride] = shared[2*GROUP_SIZE + line*room + i];
         }
         CONVIS_BARRIER;
     }
 }
 
-/* Lines too long for a team: one a work-item. */
+/* Lines too long for a group: one a work-item. */
 CONVIS_KERNEL_OF(blur_lines, blur_diffuse_long, PARAM m, PARAM c, IN in, OUT out)
 {
     blur_lines z = args;

@@ -2,13 +2,13 @@
 #ifndef CONVIS_BLUR_GPU_H
 #define CONVIS_BLUR_GPU_H
 
-/* Members of a team; numbers in common, and how many of them hold lines. */
-enum { BLUR_TEAM = 256, BLUR_SHARED = 8192, BLUR_TILE = BLUR_SHARED - 2*BLUR_TEAM };
+/* Members of a group; numbers in common, and how many of them hold lines. */
+enum { BLUR_GROUP = 256, BLUR_SHARED = 8192, BLUR_TILE = BLUR_SHARED - 2*BLUR_GROUP };
 
-/* A direction: the length of its lines and how many a map has; distances of lines, of places in a line and of coefficients; lines a team,
+/* A direction: the length of its lines and how many a map has; distances of lines, of places in a line and of coefficients; lines a group,
  * members a line, places a member; Deriche's ends, and the distance of its six coefficients. */
 typedef struct blur_lines {
-    int length, lines, line_stride, stride, c_stride, c_line, team_lines, line_members, part, c_step;
+    int length, lines, line_stride, stride, c_stride, c_line, group_lines, line_members, part, c_step;
     float end_f, end_r;
 } blur_lines;
 

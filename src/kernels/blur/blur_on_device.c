@@ -1,22 +1,22 @@
-/* blur_on_device.c - the blurs of blur.h on a device: which kernels of blur_gpu.c, and how many teams. */
+/* blur_on_device.c - the blurs of blur.h on a device: which kernels of blur_gpu.c, and how many groups. */
 #include "blur.h"
 #include "engine/launch.h"
 #include <string.h>
 
 CONVIS_GPU_TEXT(blur_gpu)
-enum { TEAM_SIZE = BLUR_TEAM, ROWS_A_TEAM = 2, COLUMNS_A_TEAM = 4 };
+enum { GROUP_SIZE = BLUR_GROUP, ROWS_A_GROUP = 2, COLUMNS_A_GROUP = 4 };
 
-/* Neighbouring columns lie in one piece of memory, so a team takes several; rows are better spread over more teams. Fewer where lines are
+/* Neighbouring columns lie in one piece of memory, so a group takes several; rows are better spread over more groups. Fewer where lines are
  * so long that they would not fit; 0: not even one. */
 static void share_lines(blur_lines *z, int lines)
 {
     int part = 0;
     for (; lines; lines /= 2) {
-        part = ((z->length + TEAM_SIZE/lines - 1)/(TEAM_SIZE/lines)) | 1;
-        if (part*TEAM_SIZE <= BLUR_TILE) break;
+        part = ((z->length + GROUP_SIZE/lines - 1)/(GROUP_SIZE/lines)) | 1;
+        if (part*GROUP_SIZE <= BLUR_TILE) break;
     }
-    z->team_lines = lines;
-    z->line_members = lines ? TEAM_SIZE/lines : 0;
+    z->group_lines = lines;
+    z->line_members = lines ? GROUP_SIZE/lines : 0;
     z->part = part;
 }
 
@@ -29,7 +29,7 @@ void convis_blur_device_prepare(convis_blur *b)
             .stride = columns ? (int)b->w : 1, .c_stride = b->varying ? lines : deriche ? 0 : 1, .c_line = b->varying ? 1 : 0,
             .c_step = (int)(b->row[1] - b->row[0]), .end_f = deriche ? (float)b->end_forward : 0.5f,
             .end_r = deriche ? (float)b->end_backward : 0.5f };
-        share_lines(&b->lines[columns], columns ? COLUMNS_A_TEAM : ROWS_A_TEAM);
+        share_lines(&b->lines[columns], columns ? COLUMNS_A_GROUP : ROWS_A_GROUP);
     }
 }
 
@@ -37,7 +37,7 @@ static void *address(const convis_real *v) { return (void *)(uintptr_t)v; }
 
 static void run(const convis_pass *p, const char *kernel, int64_t n, int steps, void *const *buffers, const void *block, int64_t groups)
 {
-    convis_launch_text(p, &blur_gpu_text, kernel, n, steps, buffers, block, groups, TEAM_SIZE);
+    convis_launch_text(p, &blur_gpu_text, kernel, n, steps, buffers, block, groups, GROUP_SIZE);
 }
 
 static void diffuse(const convis_pass *p, const convis_blur *b, int columns, int steps, const convis_real *in, convis_real *out,
@@ -45,7 +45,7 @@ static void diffuse(const convis_pass *p, const convis_blur *b, int columns, int
 {
     const blur_lines *z = &b->lines[columns];
     convis_real *const *c = columns ? b->column : b->row;
-    const int64_t lines = planes*z->lines, each = z->team_lines;
+    const int64_t lines = planes*z->lines, each = z->group_lines;
     void *buffers[] = { c[0], c[1], address(in), out };
     if (each) run(p, "blur_diffuse", lines, steps, buffers, z, (lines + each - 1)/each);
     else      run(p, "blur_diffuse_long", lines, steps, buffers, z, 0);

@@ -59,7 +59,7 @@ convis_status convis_conv_prepare(convis_conv *, convis_context *, const convis_
 /* "128x128, kernel 20x10x10, 1 to 1: forward fft 144x144, ..." */
 const char *convis_conv_choice(const convis_conv *);
 
-/* By all threads of the pass (its thread, threads, team, frame, epoch and frames count); end at a barrier. */
+/* By all threads of the pass (its thread, threads, group, frame, epoch and frames count); end at a barrier. */
 void convis_conv_forward(const convis_pass *, const convis_conv *, const convis_real *in, convis_real *out, void *scratch);
 /* Add to what is not NULL: d_in (and the past before it), d_weights, d_bias. spec.gradients must have named them. */
 void convis_conv_vjp(const convis_pass *, const convis_conv *, const convis_real *in, const convis_real *d_out, convis_real *d_in,

@@ -1,10 +1,10 @@
-/* conv_gpu.c - the convolutions of conv.h on graphics processors (GPUs), forward and both gradients, and sums of what teams left in parts.
+/* conv_gpu.c - the convolutions of conv.h on graphics processors (GPUs), forward and both gradients, and sums of what groups left in parts.
  *
  * The floor. One output takes K = inputs T Y X multiply-adds, and a movie moves 8 bytes a pixel, in and out: a kernel of 20x10x10 has
  * 250 multiply-adds a byte, one of 5x5 for 8 to 16 channels 33, where GPUs break even at 10. So arithmetic is the floor, and
  * what must be kept away from it are loads, of which a processor of a GPU does one for every four multiply-adds.
  *
- * conv_gpu_eight: a member of a team makes 4 rows of one column of 8 outputs that see the same pixels: 8 output channels or, of one
+ * conv_gpu_eight: a member of a group makes 4 rows of one column of 8 outputs that see the same pixels: 8 output channels or, of one
  * channel, 8 frames one after the other, whose weights of one frame of the input are 8 neighbours in time. A frame of the input
  * comes to shared memory once for all of them (tiles of 32x32 outputs and the kernel's reach), its taps are summed down the
  * columns: each tap loads 1 pixel (3 rows are still there from the tap before) and 8 weights in 2 loads, for 32 multiply-adds; 3 loads in
@@ -20,12 +20,12 @@
  * 32 multiply-adds, 6 loads in the time of 8: 32/(32 + 6 + 10 of addresses), 67 %. Teams have shares of the frames; their sums are put
  * together by conv_gpu_gather, always in the same order.
  *
- * 128 registers from sm_75 to sm_90, at most 20 bytes spilled: two teams on each processor. None of this has been timed on a GPU. */
+ * 128 registers from sm_75 to sm_90, at most 20 bytes spilled: two groups on each processor. None of this has been timed on a GPU. */
 #define CONVIS_KERNEL_SHORT_NAMES
 #include <convis/kernel.h>
 #include "conv_gpu.h"
 
-enum { TEAM_SIZE = CONV_TEAM, LANES = CONV_LANES, ROWS = CONV_ROWS, ROWS_ONE = CONV_ROWS_ONE };
+enum { GROUP_SIZE = CONV_GROUP, LANES = CONV_LANES, ROWS = CONV_ROWS, ROWS_ONE = CONV_ROWS_ONE };
 
 /* Four numbers that lie side by side, at once; and multiply-adds that round once, where the machine has them. */
 #if defined(__CUDACC__) || defined(__CUDACC_RTC__)
@@ -43,7 +43,7 @@ enum { TEAM_SIZE = CONV_TEAM, LANES = CONV_LANES, ROWS = CONV_ROWS, ROWS_ONE = C
 #endif
 #if defined(__CUDA_ARCH__)
 #  define FUSED(a, b, c) __fmaf_rn(a, b, c)
-   /* Two teams on each processor: one computes while the other one loads. */
+   /* Two groups on each processor: one computes while the other one loads. */
    extern "C" __global__ void __launch_bounds__(256, 2) conv_gpu_eight(void *, void *, void *, void *, void *, const conv_pass_args, CONVIS_TAIL);
    extern "C" __global__ void __launch_bounds__(256, 2) conv_gpu_weights(void *, void *, void *, void *, const conv_gradient_args, CONVIS_TAIL);
 #elif defined(FP_FAST_FMAF)
@@ -56,30 +56,30 @@ enum { TEAM_SIZE = CONV_TEAM, LANES = CONV_LANES, ROWS = CONV_ROWS, ROWS_ONE = C
 CONVIS_INLINE integer least(integer a, integer b) { return a < b ? a : b; }
 CONVIS_INLINE integer most(integer a, integer b)  { return a > b ? a : b; }
 
-/* Where a team works: its tile, destinations from `to` on of batch b and group g, frames from `first` on. */
+/* Where a group works: its tile, destinations from `to` on of batch b and group g, frames from `first` on. */
 typedef struct place { integer u, v, to, b, g, first; } place;
 
 CONVIS_INLINE place place_of(conv_shape z, conv_tiling way, integer width, integer lanes, integer nt)
 {
-    integer team = CONVIS_TEAM, across = (z.dst_w + width - 1)/width, down = way.tiles, hop = z.hop_t;
+    integer group = CONVIS_WORKGROUP, across = (z.dst_w + width - 1)/width, down = way.tiles, hop = z.hop_t;
     integer blocks = way.blocks, batch = z.batch, groups = z.groups;
     place p;
-    p.u = team%across*width;
-    team /= across;
-    p.v = team%down*way.tile_h;
-    team /= down;
-    p.to = team%blocks;
-    team /= blocks;
-    p.b = team%batch;
-    team /= batch;
-    p.g = team%groups;
-    team /= groups;
+    p.u = group%across*width;
+    group /= across;
+    p.v = group%down*way.tile_h;
+    group /= down;
+    p.to = group%blocks;
+    group /= blocks;
+    p.b = group%batch;
+    group /= batch;
+    p.g = group%groups;
+    group /= groups;
     if (lanes > 1 && z.in_time) {
         integer apart = least(hop, nt);
-        p.first = team%apart + team/apart*hop*lanes;
+        p.first = group%apart + group/apart*hop*lanes;
     } else {
         p.to *= lanes;
-        p.first = team;
+        p.first = group;
     }
     return p;
 }
@@ -91,7 +91,7 @@ CONVIS_INLINE void load_tile(SHARED to, conv_shape z, INDEX maps, IN map, intege
     INDEX from_x = maps + z.padded_h;
     integer w = z.src_w, lane = CONVIS_MEMBER & ((1 << log_width) - 1), line = CONVIS_MEMBER >> log_width;
     rows = least(rows, z.padded_h - v);
-    for (integer r = line; r < rows; r += TEAM_SIZE >> log_width) {
+    for (integer r = line; r < rows; r += GROUP_SIZE >> log_width) {
         integer y = maps[v + r];
         for (integer c = lane; c < columns; c += 1 << log_width) {
             integer x = u + c < z.padded_w ? from_x[u + c] : -1;
@@ -200,7 +200,7 @@ CONVIS_GPU_KERNEL_OF(conv_pass_args, conv_gpu_eight, CONV_SHARED, INDEX maps, PA
 #ifdef CONVIS_GPU
 #pragma unroll 1
 #endif
-                    for (integer e = CONVIS_MEMBER; e < area*LANES; e += TEAM_SIZE) {
+                    for (integer e = CONVIS_MEMBER; e < area*LANES; e += GROUP_SIZE) {
                         integer s = e & (LANES - 1), tap = e >> 3, b = tap/taps_x, a = tap - b*taps_x, k = in_time ? m - s : m;
                         integer from = o.at + k*o.t + b*o.y + a*o.x + (in_time ? 0 : s*o.next);
                         tiles[at + plane + (a*taps_y + b)*LANES + s] = s <= last && k >= 0 && k < taps ? w[from] : R(0.0);
@@ -266,7 +266,7 @@ CONVIS_GPU_KERNEL_OF(conv_pass_args, conv_gpu_one, CONV_SHARED, INDEX maps, PARA
                     if (f < lo || f >= hi) continue;
                     load_tile(shared + at, z, maps, x + ((f*z.batch + p.b)*src_all + p.g*sources + i)*src_n,
                               p.v*stride_y + b0*z.hop_y, p.u*stride_x + a0*hop_x, rows, columns, pitch, log_width);
-                    for (integer e = CONVIS_MEMBER; e < area; e += TEAM_SIZE) {
+                    for (integer e = CONVIS_MEMBER; e < area; e += GROUP_SIZE) {
                         integer b = e/taps_x, a = e%taps_x;
                         shared[at + plane + a*taps_y + b] = w[o.at + k*o.t + (b0 + b)*o.y + (a0 + a)*o.x];
                     }
@@ -363,7 +363,7 @@ CONVIS_KERNEL_OF(conv_fold_args, conv_gpu_fold, INDEX places, IN padded, STATE m
 
 /* ---- The kernel's gradient ---- */
 
-/* Of nt frames: part[share][weight], a team to each share of the frames and piece of the kernel. The shape is that of the forward pass. */
+/* Of nt frames: part[share][weight], a group to each share of the frames and piece of the kernel. The shape is that of the forward pass. */
 CONVIS_GPU_KERNEL_OF(conv_gradient_args, conv_gpu_weights, CONV_SHARED, INDEX maps, IN x, IN g, OUT parts)
 {
     conv_shape z = args.shape;
@@ -378,8 +378,8 @@ CONVIS_GPU_KERNEL_OF(conv_gradient_args, conv_gpu_weights, CONV_SHARED, INDEX ma
     integer dst_w = z.dst_w, src_n = z.src_h*z.src_w, pixels = rows << log_width;
     integer blocks_y = (ky + way.taps_y - 1)/way.taps_y;
     integer blocks_x = (kx + way.taps_x - 1)/way.taps_x;
-    /* This team's piece: inputs input.., taps (b0.., a0..), and eight frames of the kernel from k0 on, or outputs from o0 on. */
-    integer team = CONVIS_TEAM, share = team%shares, piece = team/shares, block = piece%way.blocks, most_i = way.inputs;
+    /* This group's piece: inputs input.., taps (b0.., a0..), and eight frames of the kernel from k0 on, or outputs from o0 on. */
+    integer group = CONVIS_WORKGROUP, share = group%shares, piece = group/shares, block = piece%way.blocks, most_i = way.inputs;
     integer a0 = block%blocks_x*way.taps_x, b0 = block/blocks_x%blocks_y*way.taps_y;
     integer input = block/(blocks_x*blocks_y)*most_i, eights = way.eights;
     integer eight = piece/way.blocks%eights, other = piece/way.blocks/eights;
@@ -389,7 +389,7 @@ CONVIS_GPU_KERNEL_OF(conv_gradient_args, conv_gpu_weights, CONV_SHARED, INDEX ma
     integer lanes = least(LANES, in_time ? taps - k0 : outputs - o0), late = (taps - 1 - k0)*hop_t;
     /* Its frames, as the first lane's gradients count them, and tiles. */
     integer across = (dst_w + width - 1)/width, tiles = across*way.tiles, count = nt + (in_time ? (lanes - 1)*hop_t : 0);
-    integer own = CONVIS_MEMBER%apart, sub = CONVIS_MEMBER/apart, subs = TEAM_SIZE/apart, offset[ROWS];
+    integer own = CONVIS_MEMBER%apart, sub = CONVIS_MEMBER/apart, subs = GROUP_SIZE/apart, offset[ROWS];
     real part[LANES][ROWS], total[LANES][ROWS];
     SHARED gs = ALIGNED(shared);
     SHARED xs = gs + pixels*LANES;
@@ -435,7 +435,7 @@ CONVIS_GPU_KERNEL_OF(conv_gradient_args, conv_gpu_weights, CONV_SHARED, INDEX ma
         if (sub < subs) for (int r = 0; r < ROWS; r++) shared[(sub*ROWS + r)*apart + own] = total[s][r];
         CONVIS_BARRIER;
         if (s >= lanes) continue;
-        for (integer c = CONVIS_MEMBER; c < columns; c += TEAM_SIZE) {
+        for (integer c = CONVIS_MEMBER; c < columns; c += GROUP_SIZE) {
             integer tap = c%area, k = k0 + (in_time ? s : 0), o = group*outputs + o0 + (in_time ? 0 : s);
             real sum = 0;
             for (integer j = 0; j < subs; j++) sum += shared[j*ROWS*apart + c];
@@ -446,24 +446,24 @@ CONVIS_GPU_KERNEL_OF(conv_gradient_args, conv_gpu_weights, CONV_SHARED, INDEX ma
 }
 
 /* What all members have, in `shared`. */
-CONVIS_INLINE real sum_of_team(CONVIS_SHARED_, real mine)
+CONVIS_INLINE real sum_of_group(CONVIS_SHARED_, real mine)
 {
     CONVIS_BARRIER;
     shared[CONVIS_MEMBER] = mine;
     CONVIS_BARRIER;
-    for (integer step = TEAM_SIZE/2; step > 0; step /= 2) {
+    for (integer step = GROUP_SIZE/2; step > 0; step /= 2) {
         if (CONVIS_MEMBER < step) shared[CONVIS_MEMBER] += shared[CONVIS_MEMBER + step];
         CONVIS_BARRIER;
     }
     return shared[0];
 }
 
-/* The same for what does not fit: a team for each weight. */
-CONVIS_GPU_KERNEL_OF(conv_gradient_args, conv_gpu_weight, CONV_TEAM, INDEX maps, IN x, IN g, OUT parts)
+/* The same for what does not fit: a group for each weight. */
+CONVIS_GPU_KERNEL_OF(conv_gradient_args, conv_gpu_weight, CONV_GROUP, INDEX maps, IN x, IN g, OUT parts)
 {
     conv_shape z = args.shape;
     INDEX from_x = maps + z.padded_h;
-    integer kx = z.kernel_x, ky = z.kernel_y, taps = z.kernel_t, at = CONVIS_TEAM, a = at%kx, b = at/kx%ky;
+    integer kx = z.kernel_x, ky = z.kernel_y, taps = z.kernel_t, at = CONVIS_WORKGROUP, a = at%kx, b = at/kx%ky;
     integer k = at/(kx*ky)%taps, inputs = z.src, i = at/(kx*ky*taps)%inputs, o = at/(kx*ky*taps)/inputs;
     integer src_w = z.src_w, src_n = z.src_h*src_w, dst_w = z.dst_w, dst_n = z.dst_h*dst_w;
     integer batch = z.batch, outputs = z.groups*z.dst, all = z.groups*inputs;
@@ -472,35 +472,35 @@ CONVIS_GPU_KERNEL_OF(conv_gradient_args, conv_gpu_weight, CONV_TEAM, INDEX maps,
     for (integer t = 0; t < nt*batch; t++) {
         integer f = t/batch - (taps - 1 - k)*z.hop_t;
         real part = 0;
-        for (integer e = CONVIS_MEMBER; e < dst_n; e += TEAM_SIZE) {
+        for (integer e = CONVIS_MEMBER; e < dst_n; e += GROUP_SIZE) {
             integer y = maps[e/dst_w*z.stride_y + b*z.hop_y];
             integer u = from_x[e%dst_w*z.stride_x + a*z.hop_x];
             if (y >= 0 && u >= 0) part = FUSED(g[(t*outputs + o)*dst_n + e], x[((f*batch + t%batch)*all + from)*src_n + y*src_w + u], part);
         }
         total += part;
     }
-    total = sum_of_team(shared, total);
+    total = sum_of_group(shared, total);
     if (!CONVIS_MEMBER) parts[at] = total;
 }
 
 /* Sums over all pixels of nt maps of each output, of n pixels: part[share][output]. */
-CONVIS_GPU_KERNEL_OF(conv_bias_args, conv_gpu_bias, CONV_TEAM, IN g, OUT parts)
+CONVIS_GPU_KERNEL_OF(conv_bias_args, conv_gpu_bias, CONV_GROUP, IN g, OUT parts)
 {
-    integer channels = args.outputs, o = CONVIS_TEAM%channels, share = CONVIS_TEAM/channels;
+    integer channels = args.outputs, o = CONVIS_WORKGROUP%channels, share = CONVIS_WORKGROUP/channels;
     real total = 0;
     for (integer t = share; t < nt; t += args.shares) {
         real part = 0;
-        for (integer e = CONVIS_MEMBER; e < n; e += TEAM_SIZE) part += g[(t*channels + o)*n + e];
+        for (integer e = CONVIS_MEMBER; e < n; e += GROUP_SIZE) part += g[(t*channels + o)*n + e];
         total += part;
     }
-    total = sum_of_team(shared, total);
+    total = sum_of_group(shared, total);
     if (!CONVIS_MEMBER) parts[share*channels + o] = total;
 }
 
-/* nt parts of n numbers each, added to these: 32 numbers a team, 8 members a number. */
-CONVIS_GPU_KERNEL(conv_gpu_gather, CONV_TEAM, IN parts, TOTAL values)
+/* nt parts of n numbers each, added to these: 32 numbers a group, 8 members a number. */
+CONVIS_GPU_KERNEL(conv_gpu_gather, CONV_GROUP, IN parts, TOTAL values)
 {
-    integer i = CONVIS_TEAM*32 + (CONVIS_MEMBER & 31);
+    integer i = CONVIS_WORKGROUP*32 + (CONVIS_MEMBER & 31);
     real sum = 0;
     for (integer j = CONVIS_MEMBER >> 5; j < nt; j += 8) sum += i < n ? parts[j*n + i] : R(0.0);
     shared[CONVIS_MEMBER] = sum;

@@ -2,8 +2,8 @@
 #ifndef CONVIS_CONV_GPU_H
 #define CONVIS_CONV_GPU_H
 
-/* Members of a team; outputs and rows of each; rows where outputs are one by one; numbers in common. */
-enum { CONV_TEAM = 256, CONV_LANES = 8, CONV_ROWS = 4, CONV_ROWS_ONE = 8, CONV_SHARED = 8192 };
+/* Members of a group; outputs and rows of each; rows where outputs are one by one; numbers in common. */
+enum { CONV_GROUP = 256, CONV_LANES = 8, CONV_ROWS = 4, CONV_ROWS_ONE = 8, CONV_SHARED = 8192 };
 
 /* A pass from a source to a destination: channels of each group, and maps; those of the padded source; the kernel, and how far its places and
  * the outputs are apart. offset: of the first frame that the first output sees. turned: the kernel is, in time and space. in_time: eights are

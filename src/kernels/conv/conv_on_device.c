@@ -1,4 +1,4 @@
-/* conv_on_device.c - the convolutions of conv.h on a device: which kernels of conv_gpu.c, over which tiles, by how many teams. */
+/* conv_on_device.c - the convolutions of conv.h on a device: which kernels of conv_gpu.c, over which tiles, by how many groups. */
 #include "conv_parts.h"
 #include "engine/launch.h"
 #include <math.h>
@@ -7,9 +7,9 @@
 CONVIS_GPU_TEXT(conv_gpu)
 
 /* SHARED: what is left of numbers in common when they begin at a place that four may begin at. */
-enum { TEAM_SIZE = CONV_TEAM, LANES = CONV_LANES, ROWS = CONV_ROWS, ROWS_ONE = CONV_ROWS_ONE, SHARED = CONV_SHARED - 4,
-       COLUMNS = TEAM_SIZE*ROWS };
-enum { TEAMS = 1024, BIAS_TEAMS = 32, MOST_PLANES = 16, FOLDED = 1 << 24, PARTS = 1 << 24 };
+enum { GROUP_SIZE = CONV_GROUP, LANES = CONV_LANES, ROWS = CONV_ROWS, ROWS_ONE = CONV_ROWS_ONE, SHARED = CONV_SHARED - 4,
+       COLUMNS = GROUP_SIZE*ROWS };
+enum { GROUPS = 1024, BIAS_GROUPS = 32, MOST_PLANES = 16, FOLDED = 1 << 24, PARTS = 1 << 24 };
 
 /* ---- Sizes ---- */
 
@@ -20,7 +20,7 @@ static int log_width_of(int64_t h, int64_t w)
     int best = 5;
     double least = INFINITY;
     for (int k = 5; k >= 3; k--) {
-        const int64_t across = convis_round(w, (int64_t)1 << k), warp = ROWS << (5 - k), tile = ROWS*(TEAM_SIZE >> k);
+        const int64_t across = convis_round(w, (int64_t)1 << k), warp = ROWS << (5 - k), tile = ROWS*(GROUP_SIZE >> k);
         const double working = (double)(across*convis_round(h, warp)), all = (double)(across*convis_round(h, tile));
         const double cost = (15 - k)*(0.7*working + 0.3*all);
         if (cost < least) { best = k; least = cost; }
@@ -39,7 +39,7 @@ static int64_t pitch_of(int64_t columns, int64_t width, int64_t rows)
 static conv_tiling tiling_of(const conv_shape *z, int64_t lanes, int64_t rows)
 {
     const int64_t width = (int64_t)1 << z->log_width, planes = z->src*((int64_t)z->kernel_t + (z->in_time && lanes > 1 ? LANES - 1 : 0));
-    int64_t taps_y = z->kernel_y, taps_x = z->kernel_x, tile_h = convis_least(TEAM_SIZE/width*rows, convis_round(z->dst_h, rows));
+    int64_t taps_y = z->kernel_y, taps_x = z->kernel_x, tile_h = convis_least(GROUP_SIZE/width*rows, convis_round(z->dst_h, rows));
     int64_t pitch, plane, together;
     for (;;) {
         const int64_t columns = (width - 1)*z->stride_x + (taps_x - 1)*z->hop_x + 1;
@@ -96,7 +96,7 @@ static void arrange_pass(convis_conv *c, conv_pass *s)
 static void arrange_weights(const convis_conv *c, conv_on_device *d)
 {
     const int log_width = log_width_of(c->y.out, c->x.out), in_time = use_of_fours(c->s.t) > use_of_fours(c->outputs);
-    const int64_t width = (int64_t)1 << log_width, rows = convis_least(TEAM_SIZE >> log_width, c->y.out), room = SHARED - rows*width*LANES;
+    const int64_t width = (int64_t)1 << log_width, rows = convis_least(GROUP_SIZE >> log_width, c->y.out), room = SHARED - rows*width*LANES;
     int64_t taps_y = c->s.y, taps_x = c->s.x, pitch, plane, inputs;
     for (;;) {
         pitch = (width - 1)*c->s.stride_x + (taps_x - 1)*c->s.dilation_x + 1;
@@ -159,10 +159,10 @@ void convis_conv_device_room(convis_conv *c)
     if (c->s.gradients & CONVIS_CONV_KERNEL) {
         arrange_weights(c, k);
         if (k->weights.inputs)
-            k->shares = convis_most(1, convis_least((TEAMS + k->pieces - 1)/k->pieces, PARTS/weights_of(c)));
+            k->shares = convis_most(1, convis_least((GROUPS + k->pieces - 1)/k->pieces, PARTS/weights_of(c)));
         scratch = convis_most(scratch, convis_most(1, k->shares)*weights_of(c));
     }
-    if (c->s.gradients) scratch = convis_most(scratch, BIAS_TEAMS*c->s.out);
+    if (c->s.gradients) scratch = convis_most(scratch, BIAS_GROUPS*c->s.out);
     convis_conv_take(&c->scratch, bytes_of(scratch));
 }
 
@@ -219,9 +219,9 @@ const char *convis_conv_device_method(const convis_conv *c)
 
 static void *address(const void *v) { return (void *)(uintptr_t)v; }
 
-static void run(const convis_pass *p, const char *kernel, int64_t n, int64_t frames, void *const *buffers, const void *block, int64_t teams)
+static void run(const convis_pass *p, const char *kernel, int64_t n, int64_t frames, void *const *buffers, const void *block, int64_t groups)
 {
-    convis_launch_text(p, &conv_gpu_text, kernel, n, (int)frames, buffers, block, teams, TEAM_SIZE);
+    convis_launch_text(p, &conv_gpu_text, kernel, n, (int)frames, buffers, block, groups, GROUP_SIZE);
 }
 
 /* Multiply-adds for each tap and row of eights of which the first `lanes` are there, over all frames that they hear. */
@@ -236,7 +236,7 @@ static int64_t work_of(const convis_conv *c, int64_t lanes)
 }
 
 /* Few frames leave most of an eight, or of the device, idle: then one by one. Sums are the same, term by term, if both treat all taps at
- * once, so this may depend on the number of frames. teams: of both. */
+ * once, so this may depend on the number of frames. groups: of both. */
 static int better_alone(const convis_conv *c, const conv_pass *s, int64_t each, int64_t by_eights, int64_t by_ones)
 {
     enum { PROCESSORS = 128 };                           /* of a large GPU */
@@ -303,7 +303,7 @@ void convis_conv_device_vjp(const convis_pass *p, const convis_conv *c, const re
     if (d_in) add_input(p, c, d_out, d_in, scratch);
     if (d_weights) add_kernel(p, c, in, d_out, d_weights, scratch);
     if (!d_bias) return;
-    const int64_t maps = p->frames*c->s.batch, shares = convis_least(BIAS_TEAMS, maps);
+    const int64_t maps = p->frames*c->s.batch, shares = convis_least(BIAS_GROUPS, maps);
     const conv_bias_args args = { (int)c->s.out, (int)shares };
     run(p, "conv_gpu_bias", c->y.out*c->x.out, maps, (void *[]){ address(d_out), scratch }, &args, shares*c->s.out);
     gather(p, scratch, c->s.out, shares, d_bias);

@@ -69,7 +69,7 @@ CONVIS_INLINE void add_output(CONVIS_SHARED_, integer j, CONVIS_GLOBAL real *to,
     if (to) to[i] += shared[(CONVIS_FORMULA_SLOT_OUT + j)*CONVIS_MEMBERS + CONVIS_MEMBER];
 }
 
-/* Gradients of inputs may lie in one another, frames apart: a pixel is one item's. partial: sums of each team, NULL: not wanted. */
+/* Gradients of inputs may lie in one another, frames apart: a pixel is one item's. partial: sums of each group, NULL: not wanted. */
 CONVIS_GPU_KERNEL_OF(formula_args, formula_gradient, FORMULA_PLACES, PARAM numbers, INDEX step, IN x, IN y, IN z, IN w, IN dout,
                      CONVIS_GLOBAL real *dx, CONVIS_GLOBAL real *dy, CONVIS_GLOBAL real *dz, CONVIS_GLOBAL real *dw, OUT partial)
 {
@@ -100,17 +100,17 @@ CONVIS_GPU_KERNEL_OF(formula_args, formula_gradient, FORMULA_PLACES, PARAM numbe
                 sum += next;
                 lost += magnitude(before) >= magnitude(next) ? (before - sum) + next : (next - sum) + before;
             }
-            partial[CONVIS_TEAM*count + k] = sum + lost;
+            partial[CONVIS_WORKGROUP*count + k] = sum + lost;
         }
 }
 
-/* n sums of nt teams, added to the sums. */
+/* n sums of nt groups, added to the sums. */
 CONVIS_KERNEL(formula_total, IN partial, TOTAL sums)
 {
     CONVIS_PIXELS(k) {
         real sum = 0, lost = 0;
-        CONVIS_FRAMES(team) {
-            real next = partial[team*n + k], before = sum;
+        CONVIS_FRAMES(group) {
+            real next = partial[group*n + k], before = sum;
             sum += next;
             lost += magnitude(before) >= magnitude(next) ? (before - sum) + next : (next - sum) + before;
         }

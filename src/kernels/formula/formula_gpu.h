@@ -5,6 +5,6 @@
 /* How many steps, those of outputs, slots of a column, sums, which have two places each at the column's end. A column has the slots of inputs,
  * gradient and outputs, then the registers. */
 typedef struct formula_args { int steps, needed, column, sums; } formula_args;
-/* A step: code, target, operands a, b and c; operands from FIRST_NUMBER on are numbers. Places: numbers that a team has in common. */
+/* A step: code, target, operands a, b and c; operands from FIRST_NUMBER on are numbers. Places: numbers that a group has in common. */
 enum { FORMULA_STEP = 5, FORMULA_FIRST_NUMBER = 2048, FORMULA_PLACES = 4096 };
 #endif

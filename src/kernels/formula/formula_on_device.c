@@ -1,10 +1,10 @@
-/* formula_on_device.c - formulas on a device: their programs as that of formula_gpu.c reads them, and how many teams run it. */
+/* formula_on_device.c - formulas on a device: their programs as that of formula_gpu.c reads them, and how many groups run it. */
 #include "formula.h"
 #include "formula_gpu.h"
 #include "engine/launch.h"
 
 CONVIS_GPU_TEXT(formula_gpu)
-enum { MOST_MEMBERS = 128, MOST_TEAMS = 65536, SUM_TEAMS = 1024 };
+enum { MOST_MEMBERS = 128, MOST_GROUPS = 65536, SUM_GROUPS = 1024 };
 
 typedef convis_formula_program program;
 
@@ -58,10 +58,10 @@ void convis_formula_device_prepare(const convis_formula *f, convis_real *program
 
 /* ---- Running them ---- */
 
-static void run(const convis_pass *p, const char *kernel, int64_t n, int frames, void *const *buffers, const formula_args *args, int64_t teams,
+static void run(const convis_pass *p, const char *kernel, int64_t n, int frames, void *const *buffers, const formula_args *args, int64_t groups,
                 int members)
 {
-    convis_launch_text(p, &formula_gpu_text, kernel, n, frames, buffers, args, teams, members);
+    convis_launch_text(p, &formula_gpu_text, kernel, n, frames, buffers, args, groups, members);
 }
 
 static void *address(const convis_real *v) { return (void *)(uintptr_t)v; }
@@ -69,7 +69,7 @@ static void *address(const convis_real *v) { return (void *)(uintptr_t)v; }
 /* An input that the formula uses. */
 static void *input(const convis_formula *f, const convis_real *const *in, int j) { return j < f->inputs ? address(in[j]) : NULL; }
 
-/* As many work-items a team as columns fit. */
+/* As many work-items a group as columns fit. */
 static int members_of(const program *p)
 {
     int members = MOST_MEMBERS;
@@ -77,10 +77,10 @@ static int members_of(const program *p)
     return members;
 }
 
-static int64_t teams_for(int64_t n, int members, int64_t most)
+static int64_t groups_for(int64_t n, int members, int64_t most)
 {
-    const int64_t teams = (n + members - 1)/members;
-    return teams < most ? teams : most;
+    const int64_t groups = (n + members - 1)/members;
+    return groups < most ? groups : most;
 }
 
 void convis_formula_device_forward(const convis_pass *p, const convis_formula *f, const convis_real *programs)
@@ -90,10 +90,10 @@ void convis_formula_device_forward(const convis_pass *p, const convis_formula *f
     const convis_real *const *in = p->in;
     const formula_args args = args_of(&f->forward);
     void *buffers[] = { address(programs), steps_of(&f->forward, programs), input(f, in, 0), input(f, in, 1), input(f, in, 2), input(f, in, 3), p->out };
-    run(p, "formula_value", n, 1, buffers, &args, teams_for(n, members, MOST_TEAMS), members);
+    run(p, "formula_value", n, 1, buffers, &args, groups_for(n, members, MOST_GROUPS), members);
 }
 
-int64_t convis_formula_device_room(const convis_formula *f) { return SUM_TEAMS*(int64_t)f->backward.sums + 1; }
+int64_t convis_formula_device_room(const convis_formula *f) { return SUM_GROUPS*(int64_t)f->backward.sums + 1; }
 
 /* Gradients of one source at two times: they lie in one another. */
 static int overlap(convis_real *const *d_in, int64_t all)
@@ -110,13 +110,13 @@ void convis_formula_device_backward(const convis_pass *p, const convis_formula *
 {
     const int64_t n = convis_elements(p->out_shape);
     const int members = members_of(&f->backward), count = f->backward.sums, apart = overlap(p->d_in, n*p->frames);
-    const int64_t items = apart ? n : n*p->frames, teams = teams_for(items, members, SUM_TEAMS);
+    const int64_t items = apart ? n : n*p->frames, groups = groups_for(items, members, SUM_GROUPS);
     const convis_real *const *in = p->in;
     convis_real *const *d_in = p->d_in, *partial = sums && count ? p->scratch : NULL;
     const convis_real *numbers = programs + size_of(&f->forward);
     const formula_args args = args_of(&f->backward);
     void *buffers[] = { address(numbers), steps_of(&f->backward, numbers), input(f, in, 0), input(f, in, 1), input(f, in, 2), input(f, in, 3),
                         address(p->d_out), d_in[0], d_in[1], d_in[2], d_in[3], partial };
-    run(p, "formula_gradient", items, apart ? p->frames : 1, buffers, &args, teams, members);
-    if (partial) run(p, "formula_total", count, (int)teams, (void *[]){ partial, sums }, NULL, 0, 0);
+    run(p, "formula_gradient", items, apart ? p->frames : 1, buffers, &args, groups, members);
+    if (partial) run(p, "formula_total", count, (int)groups, (void *[]){ partial, sums }, NULL, 0, 0);
 }

@@ -2,14 +2,14 @@
  *
  * A block of M rows (frames, batches) of `size` numbers meets N kernels: 2 M N size operations on 4 (M + N) size bytes, so that up to about
  * 40 kernels a GPU waits for memory, and each row should come from there once. `rf_gpu_project`: 32 rows and 32 kernels in shared
- * memory, 4 sums a member; the numbers are cut into parts for enough teams, always the same, and `rf_gpu_join` adds the
+ * memory, 4 sums a member; the numbers are cut into parts for enough groups, always the same, and `rf_gpu_join` adds the
  * parts in order. Back, a member has one number of the frame and 8 rows (the input) or 8 kernels (their gradient), which come by without
  * any sum among members. */
 #define CONVIS_KERNEL_SHORT_NAMES
 #include <convis/kernel.h>
 #include "rf_gpu.h"
 
-enum { TEAM_SIZE = RF_TEAM, TILE = RF_TILE, PITCH = RF_TILE + 1, EIGHT = RF_EIGHT };
+enum { GROUP_SIZE = RF_GROUP, TILE = RF_TILE, PITCH = RF_TILE + 1, EIGHT = RF_EIGHT };
 
 #if defined(__CUDA_ARCH__)
 #  define FUSED(a, b, c) __fmaf_rn(a, b, c)
@@ -23,13 +23,13 @@ enum { TEAM_SIZE = RF_TEAM, TILE = RF_TILE, PITCH = RF_TILE + 1, EIGHT = RF_EIGH
 CONVIS_GPU_KERNEL_OF(rf_shape, rf_gpu_project, 2112, PARAM w, IN x, OUT parts)
 {
     integer kernels = args.kernels, size = args.size, across = (kernels + TILE - 1)/TILE, down = (n + TILE - 1)/TILE;
-    integer c0 = CONVIS_TEAM%across*TILE, r0 = CONVIS_TEAM/across%down*TILE, part = CONVIS_TEAM/(across*down);
+    integer c0 = CONVIS_WORKGROUP%across*TILE, r0 = CONVIS_WORKGROUP/across%down*TILE, part = CONVIS_WORKGROUP/(across*down);
     integer from = part*args.part, to = from + args.part < size ? from + args.part : size;
     integer lane = CONVIS_MEMBER & 31, line = CONVIS_MEMBER >> 5, r = CONVIS_MEMBER & 15, c = CONVIS_MEMBER >> 4;
     real s00 = 0, s01 = 0, s10 = 0, s11 = 0;
     for (integer at = from; at < to; at += TILE) {
         CONVIS_BARRIER;
-        for (integer j = line; j < TILE; j += TEAM_SIZE/TILE) {
+        for (integer j = line; j < TILE; j += GROUP_SIZE/TILE) {
             int there = at + lane < to;
             shared[j*PITCH + lane] = there && r0 + j < n ? x[(r0 + j)*size + at + lane] : R(0.0);
             shared[(TILE + j)*PITCH + lane] = there && c0 + j < kernels ? w[(c0 + j)*size + at + lane] : R(0.0);
@@ -122,7 +122,7 @@ CONVIS_KERNEL_OF(rf_shape, rf_gpu_weights, IN dp, IN x, OUT dw, TOTAL dense)
     }
 }
 
-/* Through the factors: n = outputs x pixels, and a team for each output and input. */
+/* Through the factors: n = outputs x pixels, and a group for each output and input. */
 CONVIS_KERNEL_OF(rf_shape, rf_gpu_space, PARAM features, IN dw, TOTAL dspace)
 {
     integer size = args.size, inputs = args.inputs, plane = size/inputs;
@@ -135,16 +135,16 @@ CONVIS_KERNEL_OF(rf_shape, rf_gpu_space, PARAM features, IN dw, TOTAL dspace)
 }
 CONVIS_GPU_KERNEL_OF(rf_shape, rf_gpu_features, 256, PARAM space, IN dw, TOTAL dfeatures)
 {
-    integer size = args.size, inputs = args.inputs, plane = size/inputs, o = CONVIS_TEAM/inputs;
+    integer size = args.size, inputs = args.inputs, plane = size/inputs, o = CONVIS_WORKGROUP/inputs;
     real sum = 0;
-    for (integer at = CONVIS_MEMBER; at < plane; at += TEAM_SIZE) sum += dw[CONVIS_TEAM*plane + at]*space[o*plane + at];
+    for (integer at = CONVIS_MEMBER; at < plane; at += GROUP_SIZE) sum += dw[CONVIS_WORKGROUP*plane + at]*space[o*plane + at];
     shared[CONVIS_MEMBER] = sum;
     CONVIS_BARRIER;
-    for (integer step = TEAM_SIZE/2; step > 0; step /= 2) {
+    for (integer step = GROUP_SIZE/2; step > 0; step /= 2) {
         if (CONVIS_MEMBER < step) shared[CONVIS_MEMBER] += shared[CONVIS_MEMBER + step];
         CONVIS_BARRIER;
     }
-    if (!CONVIS_MEMBER) dfeatures[CONVIS_TEAM] += shared[0];
+    if (!CONVIS_MEMBER) dfeatures[CONVIS_WORKGROUP] += shared[0];
 }
 
 /* n outputs, nt frames and batches of them. */

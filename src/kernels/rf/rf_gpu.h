@@ -6,6 +6,6 @@
 typedef struct rf_shape { int kernels, size, taps, batches, part, outputs, inputs; } rf_shape;
 /* Of the layer: numbers summed side by side; kernels that meet a frame together. */
 enum { RF_LANES = 16, RF_ROWS = 4 };
-/* Of devices: members of a team, and rows and kernels of its tile; rows or kernels that a member has on the way backward. */
-enum { RF_TEAM = 256, RF_TILE = 32, RF_EIGHT = 8 };
+/* Of devices: members of a group, and rows and kernels of its tile; rows or kernels that a member has on the way backward. */
+enum { RF_GROUP = 256, RF_TILE = 32, RF_EIGHT = 8 };
 #endif

@@ -4,7 +4,7 @@
 
 CONVIS_GPU_TEXT(rf_gpu)
 
-enum { TEAM_SIZE = RF_TEAM, TILE = RF_TILE, EIGHT = RF_EIGHT, BLOCK = 256, LEAST_PART = 512, PARTS = 1 << 23 };
+enum { GROUP_SIZE = RF_GROUP, TILE = RF_TILE, EIGHT = RF_EIGHT, BLOCK = 256, LEAST_PART = 512, PARTS = 1 << 23 };
 
 /* Parts depend on nothing but sizes, so that a sum is always made in the same order. */
 void convis_rf_device_arrange(convis_rf_sizes *s)
@@ -27,9 +27,9 @@ size_t convis_rf_device_scratch(const convis_rf_sizes *s, int recording)
 static void *address(const convis_real *v) { return (void *)(uintptr_t)v; }
 static int64_t in_all(int64_t n, int64_t each) { return (n + each - 1)/each; }
 
-static void run(const convis_pass *p, const char *kernel, int64_t n, int64_t frames, void *const *buffers, const rf_shape *shape, int64_t teams)
+static void run(const convis_pass *p, const char *kernel, int64_t n, int64_t frames, void *const *buffers, const rf_shape *shape, int64_t groups)
 {
-    convis_launch_text(p, &rf_gpu_text, kernel, n, (int)frames, buffers, shape, teams, TEAM_SIZE);
+    convis_launch_text(p, &rf_gpu_text, kernel, n, (int)frames, buffers, shape, groups, GROUP_SIZE);
 }
 
 void convis_rf_device_forward(const convis_pass *p, const convis_rf_memory *f)
