@@ -24,7 +24,7 @@ CONVIS_EXPORT(blur, CONVIS_ENTRY(blur_copy) CONVIS_ENTRY(blur_add))
 static const convis_field params[] = { CONVIS_BLUR_FIELDS, { 0 } };
 static const convis_field states[] = { { 0 } };
 
-/* scratch: on the way back a frame's gradient and a spare map, then the blur's. */
+/* scratch: in the backward pass a frame's gradient and a spare map, then the blur's. */
 static size_t map_size(const convis_pass *p) { return ((size_t)convis_elements(p->out_shape)*sizeof(convis_real) + 63)/64*64; }
 
 static convis_status plan(convis_pass *p)
@@ -54,7 +54,7 @@ static void vjp(convis_pass *p)
 {
     int64_t n = convis_elements(p->out_shape);
     convis_blur_back back = {
-        .g = p->scratch, .slope = p->requires_gradient & 1 ? p->d_map : NULL, .scale = 1/p->param[0], .planes = p->out_shape.dim[CONVIS_B]*p->out_shape.dim[CONVIS_C],
+        .g = p->scratch, .dsigma = p->requires_gradient & 1 ? p->d_map : NULL, .scale = 1/p->param[0], .planes = p->out_shape.dim[CONVIS_B]*p->out_shape.dim[CONVIS_C],
         .spare = (convis_real *)((char *)p->scratch + map_size(p)), .scratch = (char *)p->scratch + 2*map_size(p),
     };
     for (int t = p->frames - 1; t >= 0; t--) {

@@ -38,17 +38,17 @@ static const convis_field select_params[] = {
 };
 static const convis_field states[] = { { 0 } };
 
-/* The channels of input j from x_first on, `block` elements of each batch, are those of the output from y_first on; or the gradient back. */
-static void each_batch(convis_pass *p, int j, int64_t block, int64_t x_first, int64_t y_first, int back)
+/* The channels of input j from x_first on, `block` elements of each batch, are those of the output from y_first on; or their gradients, backward. */
+static void each_batch(convis_pass *p, int j, int64_t block, int64_t x_first, int64_t y_first, int backward)
 {
     const channels_args args = { (int)convis_elements(p->in_shape[j]), (int)convis_elements(p->out_shape) };
     const int64_t batches = p->out_shape.dim[CONVIS_B], in = args.in/batches, out = args.out/batches;
-    if (back && !p->d_in[j]) return;
+    if (backward && !p->d_in[j]) return;
     for (int64_t b = 0; b < batches; b++) {
-        void *x = back ? p->d_in[j] + b*in + x_first : (void *)(uintptr_t)(p->in[j] + b*in + x_first);
-        void *y = back ? (void *)(uintptr_t)(p->d_out + b*out + y_first) : p->out + b*out + y_first;
-        void *buffers[] = { back ? y : x, back ? x : y };
-        convis_launch_with(p, back ? "channels_add" : "channels_copy", block, p->frames, buffers, &args);
+        void *x = backward ? p->d_in[j] + b*in + x_first : (void *)(uintptr_t)(p->in[j] + b*in + x_first);
+        void *y = backward ? (void *)(uintptr_t)(p->d_out + b*out + y_first) : p->out + b*out + y_first;
+        void *buffers[] = { backward ? y : x, backward ? x : y };
+        convis_launch_with(p, backward ? "channels_add" : "channels_copy", block, p->frames, buffers, &args);
     }
 }
 
@@ -67,12 +67,12 @@ static convis_status concatenate_plan(convis_pass *p)
     return CONVIS_OK;
 }
 
-static void each_input(convis_pass *p, int back)
+static void each_input(convis_pass *p, int backward)
 {
     int64_t before = 0;
     for (int j = 0; j < p->inputs; j++) {
         const int64_t block = convis_elements(p->in_shape[j])/p->out_shape.dim[CONVIS_B];
-        each_batch(p, j, block, 0, before, back);
+        each_batch(p, j, block, 0, before, backward);
         before += block;
     }
 }
@@ -81,7 +81,7 @@ static void concatenate_forward(convis_pass *p) { each_input(p, 0); }
 static void concatenate_vjp(convis_pass *p)     { each_input(p, 1); }
 
 /* One number must do for all channels: their mean. */
-static double concatenate_past(const convis_pass *p, const double *x, double *state)
+static double concatenate_baseline(const convis_pass *p, const double *x, double *state)
 {
     double sum = 0, channels = 0;
     (void)state;
@@ -105,16 +105,16 @@ static convis_status select_plan(convis_pass *p)
     return CONVIS_OK;
 }
 
-static void selected(convis_pass *p, int back)
+static void selected(convis_pass *p, int backward)
 {
     const int64_t block = convis_elements(p->out_shape)/p->out_shape.dim[CONVIS_B];
-    each_batch(p, 0, block, (int64_t)p->param[FIRST]*block/(int64_t)p->param[COUNT], 0, back);
+    each_batch(p, 0, block, (int64_t)p->param[FIRST]*block/(int64_t)p->param[COUNT], 0, backward);
 }
 
 static void select_forward(convis_pass *p) { selected(p, 0); }
 static void select_vjp(convis_pass *p)     { selected(p, 1); }
 
-static double select_past(const convis_pass *p, const double *x, double *state)
+static double select_baseline(const convis_pass *p, const double *x, double *state)
 {
     (void)p, (void)state;
     return x[0];
@@ -125,11 +125,11 @@ const convis_layer_type convis_concatenate = {
     .abi = CONVIS_LAYER_ABI, .name = "concatenate", .doc = "the channels of its inputs, one after the other",
     .params = concatenate_params, .states = states, .inputs = CONVIS_MAX_INPUTS, .min_inputs = 2, .kernels = channels_kernels,
     .source = convis_channels_source, .plan = concatenate_plan, .forward = concatenate_forward, .vjp = concatenate_vjp, .device_capable = 1,
-    .baseline = concatenate_past,
+    .baseline = concatenate_baseline,
 };
 const convis_layer_type convis_select = {
     .abi = CONVIS_LAYER_ABI, .name = "select", .doc = "some of the channels of its input",
     .params = select_params, .states = states, .inputs = 1, .kernels = channels_kernels, .source = convis_channels_source,
-    .plan = select_plan, .forward = select_forward, .vjp = select_vjp, .device_capable = 1, .baseline = select_past,
+    .plan = select_plan, .forward = select_forward, .vjp = select_vjp, .device_capable = 1, .baseline = select_baseline,
 };
 #endif

@@ -2,11 +2,11 @@
  *
  *      y[o][t][v][u] = bias[o] + sum_{i,k,b,a} weights[o][i][k][b][a] x[i][t - (T-1-k) dilation_t][v s + b d - before][u s + a d - before]
  *
- * weights are (channels, in/groups, frames, height, width), not turned round: the last frame of a kernel weighs the present, as
+ * weights are (channels, in/groups, frames, height, width), not reversed: the last frame of a kernel weighs the present, as
  * in Convis and PyTorch. An output is as large as the input over the stride; before = d floor(K/2), so the weight at index K/2
  * of both axes, rounded down, is that of the output's own place: even kernels reach one place further to the left and up, as in
  * Convis, SciPy and OpenCV (src/kernels/conv/conv.h, which also says how it is computed: directly, by spectra, or in parts of low
- * rank). By spectra a pixel that is no number makes all of its frame none. The past is what
+ * rank). By spectra a pixel that is not finite makes all of its frame NaN. The history is what
  * lay before the first frame. Unless set, weights begin as a low pass in time
  * and a bump in space that sum to 1, for several channels with small random differences, so that a cascade can learn.
  *
@@ -111,7 +111,7 @@ static void vjp(convis_pass *p)
     convis_conv_vjp(p, p->constants, p->in[0], p->d_out, p->d_in[0], p->d_array[WEIGHTS], p->d_array[BIAS], p->scratch);
 }
 
-/* One number must do for all outputs and pixels: the mean over channels where the border is padded with its own pixels. */
+/* One number stands for all outputs and pixels: the mean over channels where the border is padded with its own pixels. */
 static double baseline(const convis_pass *p, const double *x, double *state)
 {
     double sum = 0;

@@ -3,7 +3,7 @@
  *      y(t) = x(t - delay):   y[t] = (1 - f) x[t-k] + f x[t-k-1]         k + f = delay/dt, 0 <= f < 1
  *
  * Adjoint: into x[t-k]: (1 - f) dy[t]; into x[t-k-1]: f dy[t]; ddelay = (x[t-k-1] - x[t-k]) dy[t]/dt (at whole frames the
- * derivative towards longer delays). The past lies in front of the input's frames. */
+ * derivative towards longer delays). The history lies in front of the input's frames. */
 #include <convis/kernel.h>
 #ifndef CONVIS_HOST
 

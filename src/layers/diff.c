@@ -2,7 +2,7 @@
  *
  *      y[t] = scale (x[t] - x[t-1])
  *
- * Adjoint: dx[t] = scale dy[t]; into x[t-1]: -scale dy[t]; dscale = (x[t] - x[t-1]) dy[t]. The tape keeps x[t-1]. */
+ * Adjoint: dx[t] = scale dy[t]; into x[t-1]: -scale dy[t]; dscale = (x[t] - x[t-1]) dy[t]. The tape stores x[t-1]. */
 #include <convis/kernel.h>
 #ifndef CONVIS_HOST
 

@@ -1,4 +1,4 @@
-/* difference.c - one input less another: centre minus surround.
+/* difference.c - one input minus another: centre minus surround.
  *
  *      y[t] = x0[t] - x1[t]
  *

@@ -3,16 +3,16 @@
  *
  *      f[t] = ln max(x[t], floor), or x[t] with mode = 0, moving linearly from step to step; plus sigma N(0,1) in each
  *      d = f - reference:  d >= on: an ON event;  d <= -off: an OFF event;  after it the reference is where f is, and follows f for
- *      the refractory time, in which there are no events
+ *      the refractory time, without events
  *
- * With slope g, on a way of one direction the reference moves by step = threshold + refractory |g| from event to event, so a
+ * With slope g, while the intensity moves in one direction the reference moves by step = threshold + refractory |g| from event to event, so a
  * step has floor((|d| + refractory |g|)/step) of them, each at its own time. y[t] is their number, OFF events counted
  * negative; with polarity 1 or -1 it is that of ON or of OFF events alone, as positive numbers.
  * mismatch: thresholds differ from pixel to pixel, by a factor of 1 + mismatch N(0,1), at least 1/20.
  *
  * Adjoint: the staircase is taken for what convis_surrogate makes of it, dy/dd = surrogate(q - nearest level)/step at
  * q = (|d| + refractory |g|)/step, also in the reference, which moves with y: straight through (surrogate = 3) a sum of events
- * then depends on the first and last intensity alone. What the refractory time does to |g| and when it ends are held. The tape keeps
+ * then depends on the first and last intensity alone. What the refractory time does to |g| and when it ends are held. The tape stores
  * f[t-1], the reference and what is left of the refractory time before the step, and f[t]. */
 #include <convis/kernel.h>
 
@@ -32,7 +32,7 @@ CONVIS_INLINE real event_reference(real reference, real wait, real from, real to
 CONVIS_INLINE real event_step(real threshold, real refractory, real slope) { return threshold + refractory*slope; }
 CONVIS_INLINE real event_size(real v) { return v < 0 ? -v : v; }
 
-/* Largest whole number not above q, from none to a million; none for what is no number. */
+/* Largest whole number not above q, from 0 to a million; 0 for NaN. */
 CONVIS_INLINE real event_floor(real q) { return (real)(int)convis_min(convis_max(q, R(0.0)), R(1e6)); }
 
 #ifndef CONVIS_HOST
@@ -77,10 +77,10 @@ CONVIS_KERNEL7(event_camera_forward, PARAM p, IN x, OUT y, STATE before, STATE r
             for (integer l = 0; l < count; l++) events[l] = event_floor((event_size(d[l]) + refractory*slope[l])/step[l]);
             for (integer l = 0; l < count; l++) {
                 integer i = g + l;
-                real free = wait[i] < dt ? R(1.0) : R(0.0), happened = events[l]*free, way = happened*step[l];
-                real over = convis_max(way - event_size(d[l]), R(0.0))/convis_max(slope[l], R(1e-30));
-                reference[i] = d[l] < 0 ? r[l] - way : r[l] + way;
-                wait[i] = convis_max(convis_min(over, refractory), wait[i] - dt);       /* of which one is 0 or less */
+                real free = wait[i] < dt ? R(1.0) : R(0.0), happened = events[l]*free, moved = happened*step[l];
+                real over = convis_max(moved - event_size(d[l]), R(0.0))/convis_max(slope[l], R(1e-30));
+                reference[i] = d[l] < 0 ? r[l] - moved : r[l] + moved;
+                wait[i] = convis_max(convis_min(over, refractory), wait[i] - dt);       /* one of them is <= 0 */
                 before[i] = f[l];
                 y[t*n + i] = happened*(d[l] < 0 ? shown_off : shown_on) + R(0.0);        /* no negative zeros */
             }
@@ -159,14 +159,14 @@ static convis_status plan(convis_pass *p)
     return CONVIS_OK;
 }
 
-/* The past intensity is the first reference. */
+/* The baseline intensity is the first reference. */
 static double baseline(const convis_pass *p, const double *x, double *state)
 {
     state[0] = state[1] = p->param[MODE] > 0 ? log(fmax(x[0], p->param[FLOOR])) : x[0];
     return 0;
 }
 
-/* Events of a step lie `step` apart on the way of f; the last is known from the count. */
+/* Events of a step lie `step` apart along f; the last is known from the count. */
 static void spikes(convis_pass *p, void *sink)
 {
     int64_t n = convis_elements(p->out_shape);
@@ -186,8 +186,8 @@ static void spikes(convis_pass *p, void *sink)
             }
             double step = (double)event_step((real)threshold, refractory, (real)slope);
             for (int k = 0; k < (int)events; k++) {
-                double beyond = fabs((double)d) - threshold - k*step, back = slope > 0 ? beyond/slope : 0;
-                convis_emit(sink, i, t, fmin(fmax(p->dt - back, fmax((double)w, 0)), p->dt));
+                double beyond = fabs((double)d) - threshold - k*step, before_end = slope > 0 ? beyond/slope : 0;
+                convis_emit(sink, i, t, fmin(fmax(p->dt - before_end, fmax((double)w, 0)), p->dt));
             }
         }
 }

@@ -1,6 +1,6 @@
 /* exponential.c - the exponential: the rate of a generalised linear model.
  *
- *      y[t] = exp(gain x[t] + offset)                    the exponent kept within -80 .. 80, which single precision holds
+ *      y[t] = exp(gain x[t] + offset)                    the exponent limited to -80 .. 80, which single precision holds
  *
  * Adjoint, within: dx = gain y dy; dgain = x y dy; doffset = y dy. Beyond it, nothing. */
 #include <convis/kernel.h>

@@ -6,7 +6,7 @@
  * the formula above has nl.a and nl.b, which are 1 unless set. As long as no formula is set, y = x.
  *
  * Adjoint: f is differentiated symbolically. Sums for the parameters are made in shares of the elements that do not depend on
- * how many threads there are. This layer has no kernels of its own: formula_blocks.c computes, on a device formula_steps.h. */
+ * the number of threads. This layer has no kernels of its own: formula_blocks.c computes, on a device formula_steps.h. */
 #include <convis/kernel.h>
 #ifndef CONVIS_HOST
 

@@ -1,7 +1,7 @@
 /* eye.c - a window that microsaccades move over every frame (VirtualRetina's generator; SPEC 9).
  *
  * The window rests for a random time, then jumps: amplitude, duration and direction are drawn, the direction around that
- * of the way back to the middle; it moves with constant speed and overshoots by one step, as the original does. Normal
+ * of the return to the middle; it moves with constant speed and overshoots by one step, as the original does. Normal
  * numbers come from this layer's noise at the frame where they are drawn.
  * - exact = 0: the corner is rounded up to whole pixels; the standard deviation of the amplitude is .04 degrees whatever
  *   was asked (quirk 9).
@@ -9,7 +9,7 @@
  *
  * Adjoint: pixel c of a row takes from the window's pixels i with the weight of bilinear interpolation, 1 - |corner + i - c| where
  * that is positive, as two neighbours at most have it; likewise rows. The path is given: nothing goes to its state. The tape
- * keeps the corner. */
+ * stores the corner. */
 #include <convis/kernel.h>
 
 /* Elements of a frame of the input, of one of its maps, its width; width and height of the window, which moves over all maps alike. */
@@ -148,10 +148,10 @@ static void move(const convis_pass *p, convis_real *s, int64_t frame)
 static convis_real within(double at, double room, int exact)
 {
     if (!exact) at = ceil(at);
-    return (convis_real)(!(at > 0) ? 0 : at > room ? room : at);      /* a damaged state may hold no number */
+    return (convis_real)(!(at > 0) ? 0 : at > room ? room : at);      /* a damaged state may be NaN */
 }
 
-/* Corners of some frames, from t0 on, to the scratch and to whoever wants them. */
+/* Corners of some frames, from t0 on, to the scratch, the output and the tape. */
 static void walk(convis_pass *p, int t0, int frames)
 {
     convis_real s[PATH_SIZE], corner[2*WALK];

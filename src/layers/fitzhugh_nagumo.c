@@ -2,16 +2,16 @@
  *
  *      v' = v - v^3/3 - w + x      w' = epsilon (v + a - b w)             in units of time of time_unit seconds
  *
- * x is constant over a step, which is divided into substeps h. w lives half a substep ahead of v, and each relaxes
+ * x is constant over a step, which is divided into substeps h. w is half a substep ahead of v, and each relaxes
  * (convis_relax) with the other held in the middle: v at the rate v^2/3 - 1, the mean of that at v and at the v to which its
  * value at the start would lead. Second order in the substep (at 0.1 units spikes are 0.01 % too far apart), bounded for any current,
  * and at rest exactly where the equations are.
  * A spike is a substep that begins below the threshold and does not end there; y[t] counts those of step t, or is v at its
  * end (output = 1).
  *
- * Adjoint: exact for v, back through every substep, which is lived again from the step's start on the tape. The count's
- * goes to the highest v that a substep reached from below the threshold: dy/dv = -dy/dthreshold = convis_surrogate there.
- * The tape keeps v and w before the step, x, and the count. */
+ * Adjoint: exact for v, backward through every substep, computed again from the step's start on the tape. The count's
+ * goes to the highest v that a substep reached from below the threshold: dy/dv = -dy/dthreshold = convis_surrogate at it.
+ * The tape stores v and w before the step, x, and the count. */
 #include <convis/kernel.h>
 
 enum { FN_A, FN_B, EPSILON, TIME_UNIT, THRESHOLD, OUTPUT, SURROGATE, SLOPE, SUBSTEP };
@@ -25,9 +25,9 @@ CONVIS_INLINE int fn_substeps(real dt, real longest, real unit)
     return (int)convis_max(dt/convis_min(longest, unit) + R(0.999), R(1.0));
 }
 
-/* The rate at which v relaxes, and its slope; so far out that squares might overflow it grows no further. */
+/* The rate at which v relaxes, and its derivative; so far out that squares might overflow it grows no further. */
 CONVIS_INLINE real fn_rate(real v) { return convis_min(v*v, R(1e8))*R(3.3333333333333333e-1) - 1; }
-CONVIS_INLINE real fn_rate_slope(real v) { return v*v < R(1e8) ? v*R(6.6666666666666667e-1) : R(0.0); }
+CONVIS_INLINE real fn_rate_derivative(real v) { return v*v < R(1e8) ? v*R(6.6666666666666667e-1) : R(0.0); }
 
 CONVIS_INLINE void fn_substep(PARAM p, real x, real h, real *v, real *w)
 {
@@ -86,11 +86,11 @@ CONVIS_INLINE void fn_back(PARAM p, real x, real h, real v, real w, real *dv, re
     dsource = ds*h;
     dmean = R(0.5)*h*dz;
     dh += source*ds + mean*dz;
-    convis_relax_back(v, source*h, rate*h, dmean*fn_rate_slope(ahead), &through, &ds, &dz);
+    convis_relax_back(v, source*h, rate*h, dmean*fn_rate_derivative(ahead), &through, &ds, &dz);
     dsource += ds*h;
     dh += source*ds + rate*dz;
     part[TIME_UNIT*CONVIS_GROUP] -= dh*h/p[TIME_UNIT];
-    *dv = v_before + through + (dmean + dz*h)*fn_rate_slope(v);
+    *dv = v_before + through + (dmean + dz*h)*fn_rate_derivative(v);
     *dw = w_before - dsource;
     *dx += dsource;
 }
@@ -214,7 +214,7 @@ static int rest_at(const double *q, double x, double *v)
     return slope < leak && q[EPSILON] > slope*leak;
 }
 
-/* At rest under the past current; where it would have fired all the time, at rest under none. */
+/* At rest under the baseline current; where it would fire all the time, at rest under none. */
 static double baseline(const convis_pass *p, const double *x, double *state)
 {
     double v, now = x[0];
@@ -224,7 +224,7 @@ static double baseline(const convis_pass *p, const double *x, double *state)
     return p->param[OUTPUT] > 0 ? v : 0;
 }
 
-/* Each cell that fired lives its step once more. */
+/* The step of each cell that fired, once more. */
 static void spikes(convis_pass *p, void *sink)
 {
     int64_t n = convis_elements(p->out_shape);

@@ -4,10 +4,10 @@
  *      A  = (blur sigma_A, low pass tau_A) of Q(V)             Q(V) = S(V - th) + S(-V - th),  S(u) = G w/(1+w), w = F u^p/G
  *      J  = w_T low pass tau_T of V                            custom only;  G = 5e5 Hz: synapses saturate
  *
- * F < 0 turns both ports about, as the original's synapses do: |F|, V - th becomes th - V, -V - th becomes V + th.
+ * F < 0 inverts both ports, as the original's synapses do: |F|, V - th becomes th - V, -V - th becomes V + th.
  *
  * Each step takes V exactly, with x, A and J constant over it: att = exp(-h (g0+A)), V -> Vinf + (V - Vinf) att. Steps of V, A
- * and J are taken as increments, and what these cannot hold of them is kept (convis_gather), as in lowpass.c.
+ * and J are taken as increments, and what rounding takes from them is stored (convis_gather), as in lowpass.c.
  * - VirtualRetina (exact = 0; SPEC 6): V[t] from V[t-1], A[t-1]; A[t] from Q(V[t-1]). First order in dt.
  * - exact = 1: V at whole and A at half steps of h = dt/m <= substep, A[j+1/2] from Q(V[j]): second order at the same
  *   price. x moves linearly from frame to frame.
@@ -18,8 +18,8 @@
  *      e = -g ((V_before - Vinf) h att + Vinf (1 - att)/(g0+A))      at g0 + A
  *      D_V = g att (exact), g att + Q'(V) w;   D_A = (1 - b_A) D_A + e + E_inh d;   D_J = (1 - b_T) D_J + d
  *      dx, dlambda, dg0, dF, dtau_A ... by the chain; db_A = w Q/b_A - D_A A.
- * The tape keeps A and B Q, J, and V of the substeps within a frame; V and x before the first frame of a pass. That leak and
- * Q are kept from 0 and from infinity is not differentiated. */
+ * The tape stores A and B Q, J, and V of the substeps within a frame; V and x before the first frame of a pass. That leak and
+ * Q are limited away from 0 and from infinity is not differentiated. */
 #include <convis/kernel.h>
 
 /* What a kernel gets, one block a substep. SIDE: the sign of F; F and TH: |F|, th times it. CUSTOM: more than the usual cell is
@@ -70,18 +70,18 @@ CONVIS_INLINE void bipolar_step(PARAM k, integer i, IN x, OUT y, STATE v, STATE 
     real drive = k[K_LAMBDA]*(k[K_OLD]*before[i] + k[K_NEW]*x[i]);
     if (custom) drive += a[i]*k[K_E] + j[i];
     real low = v_low[i] + (g*old - drive)*(convis_expm1(-k[K_H]*g)/g);
-    if (custom) low = convis_min(convis_max(low, R(-1e18)), R(1e18));      /* what runs away stays a number, and so does its square */
-    real now = convis_gather(old, &low), heard = k[K_EXACT] > 0 ? now : old;
+    if (custom) low = convis_min(convis_max(low, R(-1e18)), R(1e18));      /* what diverges stays finite, and so does its square */
+    real now = convis_gather(old, &low), source = k[K_EXACT] > 0 ? now : old;
     v_low[i] = low;
     v[i] = now;
     y[i] = now;
     if (custom) {
-        q[i] = both_ports(k, heard, p);
-        real rest = j_low[i] + k[K_BT]*(k[K_WT]*heard - j[i]);
+        q[i] = both_ports(k, source, p);
+        real rest = j_low[i] + k[K_BT]*(k[K_WT]*source - j[i]);
         j[i] = convis_gather(j[i], &rest);
         j_low[i] = rest;
     } else {
-        q[i] = port(heard < 0 ? -heard : heard, k[K_F], p);      /* symmetric, no threshold: one port is silent */
+        q[i] = port(source < 0 ? -source : source, k[K_F], p);      /* symmetric, no threshold: one port is silent */
     }
     before[i] = k[K_LAST] > 0 ? x[i] : before[i];
 }
@@ -102,31 +102,31 @@ CONVIS_KERNEL4(gain_control_adapt, PARAM k, IN q, STATE a, STATE a_low)
     }
 }
 
-/* For those who ask. */
+/* An output, computed if probed. */
 CONVIS_KERNEL3(gain_control_attenuation, PARAM k, IN a, OUT attenuation)
 {
     CONVIS_PIXELS(i) attenuation[i] = convis_exp(-k[K_H]*(k[K_G0] + a[i]));
 }
 
-/* The way back of a substep, before the blur: what arrives at V, at the blurred Q, and what Q was. heard: V. */
-CONVIS_KERNEL7(gain_control_ask, PARAM k, IN heard, IN dy, STATE dv, IN da, OUT g, OUT q)
+/* The backward pass of a substep, before the blur: what arrives at V, at the blurred Q, and what Q was. source: V. */
+CONVIS_KERNEL7(gain_control_ask, PARAM k, IN source, IN dy, STATE dv, IN da, OUT g, OUT q)
 {
     if (k[K_LAST] > 0) CONVIS_PIXELS(i) dv[i] += dy[i];
     CONVIS_PIXELS(i) g[i] = k[K_BA]*da[i];
-    if (!(k[K_CUSTOM] > 0)) CONVIS_PIXELS(i) q[i] = port(heard[i] < 0 ? -heard[i] : heard[i], k[K_F], R(2.0));
-    else if (k[K_P] == 2)   CONVIS_PIXELS(i) q[i] = both_ports(k, heard[i], R(2.0));
-    else                    CONVIS_PIXELS(i) q[i] = both_ports(k, heard[i], k[K_P]);
+    if (!(k[K_CUSTOM] > 0)) CONVIS_PIXELS(i) q[i] = port(source[i] < 0 ? -source[i] : source[i], k[K_F], R(2.0));
+    else if (k[K_P] == 2)   CONVIS_PIXELS(i) q[i] = both_ports(k, source[i], R(2.0));
+    else                    CONVIS_PIXELS(i) q[i] = both_ports(k, source[i], k[K_P]);
 }
 
 /* And after it. w: what arrives at Q; part: what pixel i adds to the gradients of parameters, CONVIS_GROUP apart. */
-CONVIS_INLINE void bipolar_back(PARAM k, integer i, IN x, IN v, IN a, IN before, IN j, IN heard, IN w, IN q, STATE dv, STATE da,
+CONVIS_INLINE void bipolar_back(PARAM k, integer i, IN x, IN v, IN a, IN before, IN j, IN source, IN w, IN q, STATE dv, STATE da,
                                 STATE dbefore, STATE dj, OUT dx, OUT dv_low, real *restrict part, int exact, int custom, int square)
 {
     real g = conductance(k, a[i], custom), per_g = 1/g, gone = convis_expm1(-k[K_H]*g), att = 1 + gone;
-    real signal = k[K_OLD]*before[i] + k[K_NEW]*x[i], drive = k[K_LAMBDA]*signal, to_heard;
+    real signal = k[K_OLD]*before[i] + k[K_NEW]*x[i], drive = k[K_LAMBDA]*signal, to_source;
     if (custom) {
         real on_F, on_p, off_F = R(0.0), off_p = R(0.0), on, off = R(0.0), from_j = k[K_BT]*dj[i];
-        real side_of_F = k[K_SIDE], h = side_of_F*heard[i];
+        real side_of_F = k[K_SIDE], h = side_of_F*source[i];
         if (square) {                                            /* no port is on while the other is */
             real side = h < 0 ? k[K_SYM] : R(1.0), both = side*port_slope((h < 0 ? -h : h) - k[K_TH], k[K_F], R(2.0), &on_F, &on_p, 1);
             on_F *= side;
@@ -138,18 +138,18 @@ CONVIS_INLINE void bipolar_back(PARAM k, integer i, IN x, IN v, IN a, IN before,
             off = k[K_SYM]*port_slope(-h - k[K_TH], k[K_F], k[K_P], &off_F, &off_p, 0);
         }
         drive += a[i]*k[K_E] + j[i];
-        to_heard = side_of_F*(on - off)*w[i] + k[K_WT]*from_j;
+        to_source = side_of_F*(on - off)*w[i] + k[K_WT]*from_j;
         part[S_F*CONVIS_GROUP] = side_of_F*w[i]*(on_F + k[K_SYM]*off_F);
         part[S_P*CONVIS_GROUP] = w[i]*(on_p + k[K_SYM]*off_p);
         part[S_TH*CONVIS_GROUP] = -side_of_F*w[i]*(on + off);
-        part[S_WT*CONVIS_GROUP] = from_j*heard[i];
-        part[S_TT*CONVIS_GROUP] = k[K_DBT]*dj[i]*(k[K_WT]*heard[i] - j[i]);
+        part[S_WT*CONVIS_GROUP] = from_j*source[i];
+        part[S_TT*CONVIS_GROUP] = k[K_DBT]*dj[i]*(k[K_WT]*source[i] - j[i]);
     } else {
-        real u = heard[i], power = u*u, per = 1/(1 + convis_min(k[K_F]*power, R(1e30))*R(2e-6));
-        to_heard = 2*per*per*(k[K_F]*u)*w[i];
+        real u = source[i], power = u*u, per = 1/(1 + convis_min(k[K_F]*power, R(1e30))*R(2e-6));
+        to_source = 2*per*per*(k[K_F]*u)*w[i];
         part[S_F*CONVIS_GROUP] = k[K_SIDE]*w[i]*(per*per*power);
     }
-    real at_v = exact ? dv[i] + to_heard : dv[i], rest = drive*per_g, share = -gone*per_g, to_drive = at_v*share;
+    real at_v = exact ? dv[i] + to_source : dv[i], rest = drive*per_g, share = -gone*per_g, to_drive = at_v*share;
     real to_g = -at_v*((v[i] - rest)*(k[K_H]*att) + rest*share), to_signal = k[K_LAMBDA]*to_drive;
     real whole = k[K_LAST] > 0 ? dbefore[i] : R(0.0);            /* the frame's end is the next one's x[t-1] */
     part[S_TAU*CONVIS_GROUP] = k[K_DBA]*(k[K_PER_BA]*(w[i]*q[i]) - da[i]*a[i]);
@@ -157,7 +157,7 @@ CONVIS_INLINE void bipolar_back(PARAM k, integer i, IN x, IN v, IN a, IN before,
     part[S_G0*CONVIS_GROUP] = to_g;
     dx[i] += k[K_NEW]*to_signal + whole;
     dbefore[i] = (dbefore[i] - whole) + k[K_OLD]*to_signal;
-    dv[i] = at_v*att + (exact ? R(0.0) : to_heard);
+    dv[i] = at_v*att + (exact ? R(0.0) : to_source);
     dv_low[i] = at_v;
     real at_a = (1 - k[K_BA])*da[i] + to_g;
     if (custom) {
@@ -171,8 +171,8 @@ CONVIS_INLINE void bipolar_back(PARAM k, integer i, IN x, IN v, IN a, IN before,
 /* The parts go through a small array, as a compiler would not believe that the rows of `sums` are apart. */
 #define BACK(exact, custom, square)                                                                                             \
     for (integer l = 0; l < count; l++)                                                                                         \
-        bipolar_back(k, g + l, x, v, a, before, j, heard, w, q, dv, da, dbefore, dj, dx, dv_low, part + l, exact, custom, square)
-CONVIS_KERNEL16(gain_control_back, PARAM k, IN x, IN v, IN a, IN before, IN j, IN heard, IN w, IN q, STATE dv, STATE da, STATE dbefore,
+        bipolar_back(k, g + l, x, v, a, before, j, source, w, q, dv, da, dbefore, dj, dx, dv_low, part + l, exact, custom, square)
+CONVIS_KERNEL16(gain_control_back, PARAM k, IN x, IN v, IN a, IN before, IN j, IN source, IN w, IN q, STATE dv, STATE da, STATE dbefore,
                 STATE dj, OUT dx, OUT sums, OUT dv_low)
 {
     int exact = k[K_EXACT] > 0, custom = k[K_CUSTOM] > 0, square = k[K_P] == 2 && k[K_TH] >= 0;
@@ -236,14 +236,14 @@ static int substeps(const convis_pass *p)
     return m < 1 ? 1 : m > MOST_SUBSTEPS ? MOST_SUBSTEPS + 1 : (int)m;
 }
 
-/* constants: the blocks of numbers, then the blur. scratch: q, on the way back three more maps, then the blur's. */
-enum { Q, G, SPARE, UNWANTED, MAPS_BACK };
+/* constants: the blocks of numbers, then the blur. scratch: q, in the backward pass three more maps, then the blur's. */
+enum { Q, G, SPARE, UNUSED, MAPS_BACK };
 static size_t numbers_size(const convis_pass *p) { return ((size_t)substeps(p)*K_COUNT*sizeof(convis_real) + 63)/64*64; }
 static convis_blur *neighbourhood(const convis_pass *p) { return (convis_blur *)((char *)p->constants + numbers_size(p)); }
 static void *blur_scratch(const convis_pass *p) { return convis_map_of(p, p->recording ? MAPS_BACK : 1); }
 
 /* The tape: V and x before a pass, in its first frame's place; and of every frame as many A, B Q and J as it has substeps (m),
- * one V less. */
+ * one V fewer. */
 enum { START_V, START_BEFORE, START_MAPS };
 static convis_real *taped(const convis_pass *p, int kind, int m, int t, int s)
 {
@@ -275,7 +275,7 @@ static convis_status plan(convis_pass *p)
 static double share(double h, double tau) { return tau > 0 ? -expm1(-h/tau) : 1; }
 static double share_slope(double h, double tau) { return tau > 0 ? -exp(-h/tau)*h/(tau*tau) : 0; }
 
-/* Cells with a threshold, a reversal potential or the like, and those of which such gradients are wanted. */
+/* Cells with a threshold, a reversal potential or the like, and those for which such gradients are required. */
 static int is_custom(const convis_pass *p)
 {
     const double *a = p->param;
@@ -298,7 +298,7 @@ static convis_status prepare(convis_pass *p)
         double number[K_COUNT] = { a[AMPLIFICATION], a[LEAK], fabs(a[FEEDBACK]), a[EXPONENT], a[E_INH], side*a[THRESHOLD], a[SYMMETRIC],
             a[TRANSIENT_WEIGHT], share(h, a[TRANSIENT_TAU]), h, share(h, a[TAU]), exact ? 1 - middle : 0, exact ? middle : 1,
             exact, j == m - 1, is_custom(p), 1/share(h, a[TAU]), share_slope(h, a[TAU]), share_slope(h, a[TRANSIENT_TAU]), side };
-        if (fabs(number[K_G0]) < 1e-6) number[K_G0] = 1e-6;      /* V = drive/leak must stay a number when A = 0 */
+        if (fabs(number[K_G0]) < 1e-6) number[K_G0] = 1e-6;      /* V = drive/leak must stay finite when A = 0 */
         for (int i = 0; i < K_COUNT; i++) k[i] = (convis_real)number[i];
     }
     return CONVIS_OK;
@@ -307,22 +307,22 @@ static convis_status prepare(convis_pass *p)
 /* Q of the equations above, in double. */
 static double drive(const double *a, double v)
 {
-    double q = 0, turn = a[FEEDBACK] < 0 ? -1 : 1;
+    double q = 0, sign = a[FEEDBACK] < 0 ? -1 : 1;
     for (int side = 0; side < 2; side++) {
-        double u = turn*((side ? -v : v) - a[THRESHOLD]), w = u > 0 ? fabs(a[FEEDBACK])*pow(u, a[EXPONENT]) : 0;
+        double u = sign*((side ? -v : v) - a[THRESHOLD]), w = u > 0 ? fabs(a[FEEDBACK])*pow(u, a[EXPONENT]) : 0;
         if (!side || a[SYMMETRIC] > 0) q += w/(1 + w/5e5);
     }
     return q;
 }
 
-/* What flows in less what flows out when V has been v for long. */
+/* Inflow minus outflow when V has been v for long. */
 static double balance(const double *a, double x, double v)
 {
     double q = drive(a, v);
     return a[AMPLIFICATION]*x + q*a[E_INH] + a[TRANSIENT_WEIGHT]*v - ((fabs(a[LEAK]) < 1e-6 ? 1e-6 : a[LEAK]) + q)*v;
 }
 
-/* exact: settled, V where the balance is 0. VirtualRetina starts at rest whatever it heard. */
+/* exact: settled, V where the balance is 0. VirtualRetina starts at rest whatever the baseline. */
 static double baseline(const convis_pass *p, const double *x, double *state)
 {
     const double *a = p->param;
@@ -384,23 +384,23 @@ static void vjp(convis_pass *p)
     convis_real *dv = p->d_state[0], *da = p->d_state[1], *dbefore = p->d_state[2], *dj = p->d_state[3];
     convis_real *g = convis_map_of(p, G), *q = convis_map_of(p, Q);
     convis_blur_back back = {
-        .g = g, .x = q, .slope = p->requires_gradient & 1 ? p->d_map : NULL, .scale = 1/p->param[0],
+        .g = g, .x = q, .dsigma = p->requires_gradient & 1 ? p->d_map : NULL, .scale = 1/p->param[0],
         .planes = p->out_shape.dim[CONVIS_B]*p->out_shape.dim[CONVIS_C], .spare = convis_map_of(p, SPARE), .scratch = blur_scratch(p),
     };
     for (int t = p->frames - 1; t >= 0; t--)
         for (int s = m - 1; s >= 0; s--) {
             convis_real *k = (convis_real *)p->constants + s*K_COUNT, *v = taped_v(p, m, t, s), *a = taped_a(p, m, t, s);
-            void *x = (void *)(uintptr_t)(p->in[0] + t*n), *dx = p->d_in[0] ? p->d_in[0] + t*n : convis_map_of(p, UNWANTED);
+            void *x = (void *)(uintptr_t)(p->in[0] + t*n), *dx = p->d_in[0] ? p->d_in[0] + t*n : convis_map_of(p, UNUSED);
             void *before = t ? (void *)(uintptr_t)(p->in[0] + (t - 1)*n) : p->tape[0] + START_BEFORE*n;
             void *dy = (void *)(uintptr_t)(p->d_out + t*n), *j = taped_j(p, m, t, s), *sums = p->d_map + TAU*n;
-            void *heard = !(k[K_EXACT] > 0) ? v : s < m - 1 ? taped_v(p, m, t, s + 1) : p->out + t*n;
+            void *source = !(k[K_EXACT] > 0) ? v : s < m - 1 ? taped_v(p, m, t, s + 1) : p->out + t*n;
             back.y = taped_q(p, m, t, s);
             if (!t && !s) {                                  /* they come to A and J as they are, as V_low to V */
                 convis_copy_rows(p, da, p->d_state[A_LOW]);
                 convis_copy_rows(p, dj, p->d_state[J_LOW]);
             }
-            convis_blur_back_run(p, neighbourhood(p), &back, "gain_control_ask", (void *[]){ k, heard, dy, dv, da, g, q },
-                "gain_control_back", (void *[]){ k, x, v, a, before, j, heard, g, q, dv, da, dbefore, dj, dx, sums, p->d_state[V_LOW] });
+            convis_blur_back_run(p, neighbourhood(p), &back, "gain_control_ask", (void *[]){ k, source, dy, dv, da, g, q },
+                "gain_control_back", (void *[]){ k, x, v, a, before, j, source, g, q, dv, da, dbefore, dj, dx, sums, p->d_state[V_LOW] });
         }
 }
 

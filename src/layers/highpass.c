@@ -1,14 +1,14 @@
-/* highpass.c - a signal less a part of its own low pass: undershoot, transient response.
+/* highpass.c - a signal minus a part of its own low pass: undershoot, transient response.
  *
  *      m[t] = low pass of x with time constant tau (lowpass.c, hold = 0 or 2)
  *      y[t] = x[t] - weight m[t]
  *
  * VirtualRetina's `delta - w Exp(tau)` (SPEC 1). DC gain 1 - weight.
  *
- * Adjoint, D carried from t + 1:  g = D - weight dy[t];  dx[t] = dy[t] + d g;  into x[t-1]: (b - d) g;  D = c g
- *      dweight -= m[t] dy[t];  dtau as in lowpass.c. The tape keeps m[t-1] and x[t-1].
+ * Adjoint, D passed on from t + 1:  g = D - weight dy[t];  dx[t] = dy[t] + d g;  into x[t-1]: (b - d) g;  D = c g
+ *      dweight -= m[t] dy[t];  dtau as in lowpass.c. The tape stores m[t-1] and x[t-1].
  *
- * What m cannot hold of a step is kept in `low`, as in lowpass.c. */
+ * What rounding takes from a step of m is stored in `low`, as in lowpass.c. */
 #include <convis/kernel.h>
 #ifndef CONVIS_HOST
 

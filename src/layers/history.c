@@ -3,19 +3,19 @@
  *      y[o][t] = sum over c and lags k >= first of h[o][c][k] x[c][t - k]         c = o alone, or with coupling = 1 all channels
  *
  * The cells are channels; every pixel has the same filters. With basis = 0 each lag has a weight of its own, over `duration`;
- * with basis = 1 h is a sum of `count` raised cosines of ln(s + stretch), s = k dt, evenly spaced there, the first with its peak at
+ * with basis = 1 h is a sum of `count` raised cosines of ln(s + stretch), s = k dt, evenly spaced on that axis, the first with its peak at
  * first_peak, the last at last_peak:
  *
  *      h[o][c][k] = sum over j of weights[o][c][j] b_j(k dt)     b_j(s) = (1 + cos(clip(pi (ln(s + stretch) - p_j)/(2 D))))/2
  *
  * D is the peaks' distance, clip limits to +-pi. To fit recorded spikes they are the input. In a model that makes its own
- * spikes the layer follows the spiking one, and an earlier sum hears it through feedback (convis_connect) with a delay of a frame,
- * which makes a lag k one of k + 1: then first is 0. Spikes are few: the sum goes over those there are.
+ * spikes the layer follows the spiking one, and an earlier sum receives it through feedback (convis_connect) with a delay of a frame,
+ * which makes a lag k one of k + 1: then first is 0. Spikes are few: the sum goes over spikes only.
  *
  * Adjoint: dx[c][t - k] += h[o][c][k] dy[o][t]; dh[o][c][k] += sum over t of x[c][t - k] dy[o][t], dweights = b' dh. */
 #include <convis/kernel.h>
 
-/* Pixels of a plane, channels, 1 if all hear each other, lags, the smallest; for the gradient of the filters also batches, and sums that share
+/* Pixels of a plane, channels, 1 if all receive from each other, lags, the smallest; for the gradient of the filters also batches, and sums that share
  * the work of one filter's lag. */
 typedef struct history_args { int plane, channels, coupled, lags, first, batches, shares; } history_args;
 
@@ -60,7 +60,7 @@ CONVIS_KERNEL_OF(history_args, history_adjoint, PARAM h, IN dy, OUT dx)
 }
 
 /* The gradient of the filters, over all frames nt: sums of each pair, in shares, lag by lag. On a GPU an item has one lag and one share of
- * all effects, which are its pixels' in every frame of every batch; what each addition took too much comes off the next (Kahan). On a
+ * all effects, which are its pixels' in every frame of every batch; the rounding error of each addition is subtracted from the next (Kahan). On a
  * processor the item that is a pair's first has all of them, as most causes are 0. */
 CONVIS_KERNEL_OF(history_args, history_filters, IN x, IN dy, TOTAL sums)
 {
@@ -144,7 +144,7 @@ static int shares_of(const convis_pass *p)
     return shares < 1 ? 1 : shares > 128 ? 128 : (int)shares;
 }
 
-/* constants: the filters, and the basis, if there is one. */
+/* constants: the filters, and the basis, if any. */
 static size_t filters_size(const convis_pass *p) { return ((size_t)(pairs_of(p)*lags_of(p))*sizeof(convis_real) + 63)/64*64; }
 static convis_real *filters(const convis_pass *p) { return p->constants; }
 static size_t basis_size(const convis_pass *p) { return has_basis(p) ? (size_t)(weights_of(p)*lags_of(p)) : 0; }
@@ -164,8 +164,8 @@ static convis_status plan(convis_pass *p)
     if (d[CONVIS_Y]*d[CONVIS_X] > 1 << 24 || d[CONVIS_C] > 4096)
         return convis_fail(p->context, CONVIS_ESHAPE, "%s: %lld channels of %lld pixels, expected at most 4096 and 2^24", p->path,
                            (long long)d[CONVIS_C], (long long)(d[CONVIS_Y]*d[CONVIS_X]));
-    int64_t heard = pairs_of(p)/d[CONVIS_C];
-    p->array_shape[WEIGHTS] = (convis_shape){ { d[CONVIS_C], heard, free_lags ? weights : 1, 1, free_lags ? 1 : weights } };
+    int64_t sources = pairs_of(p)/d[CONVIS_C];
+    p->array_shape[WEIGHTS] = (convis_shape){ { d[CONVIS_C], sources, free_lags ? weights : 1, 1, free_lags ? 1 : weights } };
     p->history[0] = lags - 1 + (int)a[FIRST];
     p->constants_size = filters_size(p) + basis_size(p)*sizeof(double);
     p->sums[WEIGHTS] = pairs_of(p)*lags*shares_of(p);
@@ -200,7 +200,7 @@ static convis_status prepare(convis_pass *p)
     return CONVIS_OK;
 }
 
-/* ---- The past: every channel spoke alike, and what follows is the mean over channels ---- */
+/* ---- The baseline: the same for every channel; the output is the mean over channels ---- */
 
 static double gain(const convis_pass *p)
 {
@@ -225,7 +225,7 @@ static void baseline_vjp(const convis_pass *p, const double *x, double d_y, cons
     }
 }
 
-/* ---- Forward and back ---- */
+/* ---- Forward and backward ---- */
 
 static history_args args_of(const convis_pass *p)
 {

@@ -4,7 +4,7 @@
  *      m' = phi (a_m (1 - m) - b_m m), likewise h and n;  phi = 3^((temperature - 6.3)/10)
  *      a_m = f((V + 40)/10)        b_m = 4 exp(-(V + 65)/18)             f(u) = u/(1 - exp(-u)), near 0 by its series
  *      a_h = 0.07 exp(-(V + 65)/20)    b_h = 1/(1 + exp(-(V + 35)/10))
- *      a_n = 0.1 f((V + 55)/10)    b_n = 0.125 exp(-(V + 65)/80)         rates beyond +-250 mV are those there
+ *      a_n = 0.1 f((V + 55)/10)    b_n = 0.125 exp(-(V + 65)/80)         rates beyond +-250 mV are those at +-250 mV
  *
  * x is constant over a step, which is divided into substeps. The gates live half a substep ahead of V; V and each gate relax
  * (convis_relax) with what they depend on held in the middle: second order in the substep (at 0.1 ms spikes are 0.5 to 0.7 % too
@@ -12,9 +12,9 @@
  * a substep that begins below the threshold and does not end there; y[t] counts those of step t, or is V at its end
  * (output = 1).
  *
- * Adjoint: exact for V, back through every substep, which is lived again from the step's start on the tape. The count's
- * goes to the highest V that a substep reached from below the threshold: dy/dV = -dy/dthreshold = convis_surrogate there.
- * The tape keeps V, m, h, n before the step, x, and the count. */
+ * Adjoint: exact for V, backward through every substep, computed again from the step's start on the tape. The count's
+ * goes to the highest V that a substep reached from below the threshold: dy/dV = -dy/dthreshold = convis_surrogate at it.
+ * The tape stores V, m, h, n before the step, x, and the count. */
 #include <convis/kernel.h>
 
 enum { G_NA, G_K, G_L, E_NA, E_K, E_L, CAPACITANCE, TEMPERATURE, THRESHOLD, OUTPUT, SURROGATE, SLOPE, SUBSTEP };
@@ -25,13 +25,13 @@ enum { BLOCK = 32, MAPS = 6 };        /* at most BLOCK^2 substeps a step; maps o
 CONVIS_INLINE int hh_substeps(real dt, real longest) { return (int)convis_max(dt/longest + R(0.999), R(1.0)); }
 CONVIS_INLINE real hh_phi(real temperature) { return convis_exp((temperature - R(6.3))*R(0.10986122886681098)); }
 
-/* f(u) and its slope, for e = exp(-u). */
+/* f(u) and its derivative, for e = exp(-u). */
 CONVIS_INLINE real hh_ramp(real u, real e)
 {
     real z = u*u, series = 1 + u*R(0.5) + z*(R(8.3333333333333333e-2) - z*(R(1.3888888888888889e-3) - z*R(3.3068783068783069e-5)));
     return z < R(0.25) ? series : u/(1 - e);
 }
-CONVIS_INLINE real hh_ramp_slope(real u, real e)
+CONVIS_INLINE real hh_ramp_derivative(real u, real e)
 {
     real z = u*u, series = R(0.5) + u*(R(1.6666666666666666e-1) - z*(R(5.5555555555555556e-3) - z*R(1.9841269841269841e-4)));
     return z < R(0.25) ? series : (1 - u*e/(1 - e))/(1 - e);
@@ -57,7 +57,7 @@ CONVIS_INLINE real hh_potential(PARAM p, real v, real m, real h, real n4, real x
     return convis_relax(v, (x + na*p[E_NA] + k*p[E_K] + l*p[E_L])*over, (na + k + l)*over);
 }
 
-/* The gates after it, from V in the middle of their way; `time` is its length by phi. */
+/* The gates after it, from V in the middle of the substep; `time` is its length by phi. */
 CONVIS_INLINE void hh_gates(real v, real time, real *m, real *h, real *n4)
 {
     real am, bm, ah, bh, an, bn, unused;
@@ -122,7 +122,7 @@ CONVIS_INLINE void hh_back(PARAM p, real x, real over, real time, real v, real m
     real inside = ((V > R(-250.0)) & (V < R(250.0))) ? time : R(0.0), dV = *dv;
     convis_relax_back(m, am*time, (am + bm)*time, *dm, &d, &ds, &dz);
     *dm = d;
-    dV += inside*((ds + dz)*R(0.1)*hh_ramp_slope((u - 25)*R(0.1), tenth*R(12.182493960703473)) - dz*bm*R(5.5555555555555556e-2));
+    dV += inside*((ds + dz)*R(0.1)*hh_ramp_derivative((u - 25)*R(0.1), tenth*R(12.182493960703473)) - dz*bm*R(5.5555555555555556e-2));
     dtime += am*ds + (am + bm)*dz;
     convis_relax_back(h, ah*time, (ah + bh)*time, *dh, &d, &ds, &dz);
     *dh = d;
@@ -130,7 +130,7 @@ CONVIS_INLINE void hh_back(PARAM p, real x, real over, real time, real v, real m
     dtime += ah*ds + (ah + bh)*dz;
     convis_relax_back(n, an*time, (an + bn)*time, *dn, &d, &ds, &dz);
     *dn = d;
-    dV += inside*((ds + dz)*R(0.01)*hh_ramp_slope((u - 10)*R(0.1), tenth*R(2.7182818284590452)) - dz*bn*R(0.0125));
+    dV += inside*((ds + dz)*R(0.01)*hh_ramp_derivative((u - 10)*R(0.1), tenth*R(2.7182818284590452)) - dz*bn*R(0.0125));
     dtime += an*ds + (an + bn)*dz;
 
     convis_relax_back(v, source*over, rate*over, dV, &d, &ds, &dz);
@@ -301,7 +301,7 @@ static double rest_at(const double *q, double x)
     return low;
 }
 
-/* Would a cell at rest there stay? Routh and Hurwitz on the equations' linear part, (l + A)(l + r_m)(l + r_h)(l + r_n)
+/* Is a cell stable at this rest? Routh and Hurwitz on the equations' linear part, (l + A)(l + r_m)(l + r_h)(l + r_n)
  * - sum c_j (l + r_k)(l + r_i), c_j: what V does to gate j and gate j to V. */
 static int is_stable(const double *q, double v)
 {
@@ -323,7 +323,7 @@ static int is_stable(const double *q, double v)
     return k3 > 0 && k2 > 0 && k1 > 0 && k0 > 0 && k1*(k3*k2 - k1) > k3*k3*k0;
 }
 
-/* At rest under the past current; where it would have fired all the time, at rest under none. */
+/* At rest under the baseline current; where it would fire all the time, at rest under none. */
 static double baseline(const convis_pass *p, const double *x, double *state)
 {
     double v = rest_at(p->param, x[0]), a[3], b[3];
@@ -334,7 +334,7 @@ static double baseline(const convis_pass *p, const double *x, double *state)
     return p->param[OUTPUT] > 0 ? v : 0;
 }
 
-/* Each cell that fired lives its step once more. */
+/* The step of each cell that fired, once more. */
 static void spikes(convis_pass *p, void *sink)
 {
     int64_t n = convis_elements(p->out_shape);

@@ -8,15 +8,15 @@
  *
  *      V(h) = V + S (k V^2 + 5 V + J)/Y        Y = C - S (k V + 5/2)        integral of V = -ln(Y)/k - 125/2 h
  *
- * A spike comes where V(s) = 30, and the rest of the substep is lived from c and u + d. u relaxes (convis_relax) with the mean
+ * A spike comes where V(s) = 30, and the rest of the substep is computed from c and u + d. u relaxes (convis_relax) with the mean
  * of V. Second order in the substep: at 0.5 ms spikes are at most 2 % off in time, at 0.05 ms 0.06 %. (The paper's program takes
  * Euler steps of 0.5 and 1 ms; its FS cells fire half as often as their equations say.) At most one spike a substep: a cell
- * that would be at 30 again waits there for the next. Currents beyond |D| h^2 = 9 (some 900 for h = 0.5) are that one.
+ * that would reach 30 again waits at 30 for the next. Currents beyond |D| h^2 = 9 (some 900 for h = 0.5) are that one.
  * y[t] counts the spikes of step t, or is V at its end (output = 1).
  *
  * Adjoint: exact for V, through spikes, too: what a cause does to the time of a spike, the rest of its substep passes on. The
- * steps' substeps are lived again from the tape. The count's: in a step with spikes each of them is 30 mV reached by an Euler
- * step, whose slope is 1; in another the highest V at a substep's end, with convis_surrogate. The tape keeps V and u before the
+ * steps' substeps are computed again from the tape. The count's: in a step with spikes each of them is 30 mV reached by an Euler
+ * step, whose slope is 1; in another the highest V at a substep's end, with convis_surrogate. The tape stores V and u before the
  * step, x, and the count. */
 #include <convis/kernel.h>
 
@@ -27,7 +27,7 @@ enum { BLOCK = 32, MAPS = 4 };        /* at most BLOCK^2 substeps a step; maps o
 
 CONVIS_INLINE int izhikevich_substeps(real dt, real longest) { return (int)convis_max(dt/longest + R(0.999), R(1.0)); }
 
-/* cosh(sqrt(w)), sinh(sqrt(w))/sqrt(w) and the latter's slope for |w| <= 9, to 1e-7. */
+/* cosh(sqrt(w)), sinh(sqrt(w))/sqrt(w) and the latter's derivative for |w| <= 9, to 1e-7. */
 CONVIS_INLINE void izhikevich_series(real w, real *c, real *s)
 {
     real z = w*w;
@@ -36,7 +36,7 @@ CONVIS_INLINE void izhikevich_series(real w, real *c, real *s)
     *s = (1 + w*R(1.6666666666666666e-1)) + z*((R(8.333333333333333e-3) + w*R(1.984126984126984e-4)) + z*((R(2.7557319223985893e-6)
        + w*R(2.505210838544172e-8)) + z*((R(1.6059043836821613e-10) + w*R(7.647163731819816e-13)) + z*R(2.8114572543455206e-15))));
 }
-CONVIS_INLINE real izhikevich_series_slope(real w)
+CONVIS_INLINE real izhikevich_series_derivative(real w)
 {
     real z = w*w;
     return (R(1.6666666666666666e-1) + w*R(1.6666666666666666e-2)) + z*((R(5.952380952380953e-4) + w*R(1.102292768959436e-5))
@@ -93,7 +93,7 @@ CONVIS_INLINE real izhikevich_spike(PARAM p, real x, real h, real *v, real *u)
 
 #ifndef CONVIS_HOST
 
-/* A substep of a group. Spikes are few, and lived one by one. */
+/* A substep of a group. Spikes are few, and computed one by one. */
 CONVIS_INLINE void izhikevich_group(PARAM p, IN x, real h, real *v, real *u, real *fired, integer count)
 {
     int  any = 0;
@@ -138,12 +138,12 @@ CONVIS_KERNEL8(izhikevich_forward, PARAM p, IN x, OUT y, OUT shown_v, OUT shown_
 /* ---- Backwards ---- */
 
 /* d(V after h) by V and J. */
-CONVIS_INLINE void izhikevich_move_slopes(real v, real J, real h, real *by_v, real *by_J)
+CONVIS_INLINE void izhikevich_move_derivatives(real v, real J, real h, real *by_v, real *by_J)
 {
     real w = (R(6.25) - R(0.04)*J)*h*h, c, s;
     izhikevich_series(w, &c, &s);
     real S = h*s, flow = izhikevich_flow(v, J), lean = R(0.04)*v + R(2.5), over = 1/(c - S*lean);
-    real dw = R(-0.04)*h*h, dS = h*izhikevich_series_slope(w)*dw, dY = R(0.5)*s*dw - dS*lean;
+    real dw = R(-0.04)*h*h, dS = h*izhikevich_series_derivative(w)*dw, dY = R(0.5)*s*dw - dS*lean;
     *by_v = 1 + S*over*(R(0.08)*v + 5 + R(0.04)*S*flow*over);
     *by_J = over*(dS*flow + S - S*flow*dY*over);
 }
@@ -179,7 +179,7 @@ CONVIS_INLINE void izhikevich_back(PARAM p, real x, real h, real v, real u, real
 {
     int  fires;
     real J = izhikevich_current(x, izhikevich_middle(p, v, u, h), h), to = izhikevich_move(v, J, h, &fires), by_v, by_J, dintegral, dh;
-    izhikevich_move_slopes(v, J, h, &by_v, &by_J);
+    izhikevich_move_derivatives(v, J, h, &by_v, &by_J);
     real u_before = izhikevich_recover_back(p, u, R(0.5)*h*(v + to), h, *du, &dintegral, &dh, part);
     real share = dintegral*R(0.5)*h, d = *dv + share, v_before = share + d*by_v;
     izhikevich_current_back(p, x, v, u, h, h, d*by_J, dx, &v_before, &u_before, part);
@@ -201,7 +201,7 @@ CONVIS_INLINE void izhikevich_spike_back(PARAM p, real x, real h, real v, real u
 
     real dafter = izhikevich_recover_back(p, after, R(0.5)*rest*(p[C] + held), rest, *du, &dintegral, &dh, part);
     real drest = dh + dintegral*R(0.5)*(p[C] + held), dc = dintegral*R(0.5)*rest, d = again ? R(0.0) : *dv + dc;
-    izhikevich_move_slopes(p[C], J2, rest, &by_v, &by_J);
+    izhikevich_move_derivatives(p[C], J2, rest, &by_v, &by_J);
     drest += again ? R(0.0) : d*izhikevich_flow(to, J2);
     dc += again ? R(0.0) : d*by_v;
     drest += izhikevich_current_back(p, x, p[C], after, rest, h, again ? R(0.0) : d*by_J, dx, &dc, &dafter, part);
@@ -209,9 +209,9 @@ CONVIS_INLINE void izhikevich_spike_back(PARAM p, real x, real h, real v, real u
     part[3*CONVIS_GROUP] += dafter;
 
     real u_before = izhikevich_recover_back(p, u, integral, delay, dafter, &dintegral, &dh, part);
-    real dw = R(-0.04)*delay*delay, dS = delay*izhikevich_series_slope((R(6.25) - R(0.04)*J)*delay*delay)*dw, dY = R(0.5)*s*dw - dS*lean;
+    real dw = R(-0.04)*delay*delay, dS = delay*izhikevich_series_derivative((R(6.25) - R(0.04)*J)*delay*delay)*dw, dY = R(0.5)*s*dw - dS*lean;
     real ddelay = dh + dintegral*30 - drest, v_before = dintegral*S/Y, dJ = dintegral*-25*dY/Y;
-    izhikevich_move_slopes(start, J, delay, &by_v, &by_J);
+    izhikevich_move_derivatives(start, J, delay, &by_v, &by_J);
     real over = v < 30 ? ddelay/izhikevich_flow(R(30.0), J) : R(0.0);
     v_before -= over*by_v;
     dJ -= over*by_J;
@@ -223,7 +223,7 @@ CONVIS_INLINE void izhikevich_spike_back(PARAM p, real x, real h, real v, real u
     *du = u_before;
 }
 
-/* What a group of cells lives through: V, u and whether they fired. */
+/* A step of a group of cells: V, u and whether they fired. */
 enum { STATE_SIZE = 3*CONVIS_GROUP };
 
 CONVIS_KERNEL9(izhikevich_adjoint, PARAM p, IN x, IN y, TAPE tape, IN dy, STATE dv, STATE du, OUT dx, OUT dmap)
@@ -279,7 +279,7 @@ CONVIS_KERNEL9(izhikevich_adjoint, PARAM p, IN x, IN y, TAPE tape, IN dy, STATE 
                 for (integer l = 0; l < count; l++)
                     if (fired_[l] > 0)
                         izhikevich_spike_back(p, x_[l], h, v_[l], u_[l], push[l], dV + l, dU + l, to + l, part + l);
-                /* The others; those that fired go through the motions with nothing. */
+                /* The others; those that fired take part with gradients of 0. */
                 for (integer l = 0; l < count; l++) {
                     int  quiet = !(fired_[l] > 0);
                     real a = quiet ? dV[l] : R(0.0), b = quiet ? dU[l] : R(0.0);
@@ -372,7 +372,7 @@ static convis_status plan(convis_pass *p)
     return CONVIS_OK;
 }
 
-/* The lower point of rest, where a cell stays. 0: there is none. */
+/* The lower point of rest, if it is stable. 0: none. */
 static int rest_at(double a, double b, double x, double *v)
 {
     double half = 0.5*(5 - b), root = half*half - 0.04*(140 + x);
@@ -382,7 +382,7 @@ static int rest_at(double a, double b, double x, double *v)
     return slope < a && a*(b - slope) > 0;
 }
 
-/* At rest under the past current; where it would have fired all the time, at rest under none. */
+/* At rest under the baseline current; where it would fire all the time, at rest under none. */
 static double baseline(const convis_pass *p, const double *x, double *state)
 {
     double a = p->param[A], b = p->param[B], v;
@@ -392,7 +392,7 @@ static double baseline(const convis_pass *p, const double *x, double *state)
     return p->param[OUTPUT] > 0 ? v : 0;
 }
 
-/* Each cell that fired lives its step once more. */
+/* The step of each cell that fired, once more. */
 static void spikes(convis_pass *p, void *sink)
 {
     int64_t n = convis_elements(p->out_shape);

@@ -1,4 +1,4 @@
-/* layers.c - the built-in layers, for those who look them up. */
+/* layers.c - the list of built-in layers. */
 #include "layers.h"
 #include <string.h>
 

@@ -8,29 +8,29 @@
  * SDIRK of Alexander 1977; q = 1 - 1/sqrt 2), each one diffusion step B of variance a sigma^2:
  *      v = B (w + a (x1 - w));  u = w + p (v - w);  w' = B (u + a (x2 - u))        p = (1-q)/q, y[t] = w'
  * with a such that without spread w decays by exactly c, and x1, x2 between x[t-1] and x[t] (times gain) such that a
- * signal that moves linearly (hold = 2) is met exactly. The steady state is (1 - (sigma^2/2) laplacian)^-1 gain x
+ * signal that moves linearly (hold = 2) is followed exactly. The steady state is (1 - (sigma^2/2) laplacian)^-1 gain x
  * whatever dt: its variance along each axis is sigma^2.
  *
  * A blur leaves a constant as it is, so all of that is done with differences from a reference r, one number a map, which follows
  * the background by the same leak: the median of the first pixel, the last one and that in the middle. A screen of any luminance
  * is then held to the last bit, where the roundings of thousands of steps would add up, and a faint movie is as exact as a strong
- * one. The charge is w + r. Method 3 does not keep constants: there, r is 0.
+ * one. The charge is w + r. Method 3 does not preserve constants: its r is 0.
  *
- * Adjoint, D carried from t + 1: g = B' (dy[t] + D), u takes (1 - a) g, x2 takes a g; h = B' p (1 - a) g;
+ * Adjoint, D passed on from t + 1: g = B' (dy[t] + D), u takes (1 - a) g, x2 takes a g; h = B' p (1 - a) g;
  *      D = (1 - p)(1 - a) g + (1 - a) h, x1 takes a h; dx[t], and into x[t-1], by the shares of x1 and x2.
  * da = g (x2 - u) + h (x1 - w), and a is a function of tau; so is the width of B, whose logarithm's gradient (blur.h) goes
- * to sigma and tau. Methods 2 and 3: g as above, D = c g. All of it with charges, not differences. The tape keeps B v0, v before
+ * to sigma and tau. Methods 2 and 3: g as above, D = c g. All of it with charges, not differences. The tape stores B v0, v before
  * its blur, of every frame, and u[t-1] and x[t-1] of a pass's first: later they are frames of the output and the input. */
 #include <convis/kernel.h>
 
-/* What a kernel gets: c, b - d, d (methods 2, 3); a, p, gain, shares of x[t] in x1 and x2 (method 1); on the way back derivatives
+/* What a kernel gets: c, b - d, d (methods 2, 3); a, p, gain, shares of x[t] in x1 and x2 (method 1); in the backward pass derivatives
  * by tau; of the reference, its share of what it follows, and the size of a map. */
 enum { LEAK, OLD_SHARE, NEW_SHARE, PART, PUSH, FACTOR, SHARE_1, SHARE_2, D_LEAK, D_OLD, D_NEW, D_PART, D_SHARE_2,
        PER_SIGMA, D_WIDTH, FOLLOW, MAP_W, MAP_H, NUMBERS };
 
 #ifndef CONVIS_HOST
 
-/* w, v: less the reference r. */
+/* w, v: minus the reference r. */
 CONVIS_INLINE real heat_mixed(PARAM k, real x, real w, real before, real r)
 {
     return w + ((k[OLD_SHARE]*((k[FACTOR]*before - r) - w)) + k[NEW_SHARE]*((k[FACTOR]*x - r) - w));
@@ -106,18 +106,18 @@ CONVIS_KERNEL4(leaky_heat_charge, PARAM k, IN w, IN now, OUT y)
     }
 }
 
-/* ---- The way back: g meets the blur between these; `heard` is what the next blur was given ---- */
+/* ---- The backward pass: g passes the blur between these; `blur_in` is the input of the next blur ---- */
 
-CONVIS_KERNEL9(leaky_heat_ask_second, PARAM k, IN x, IN w, IN before, IN v, IN dy, IN dw, OUT g, OUT heard)
+CONVIS_KERNEL9(leaky_heat_ask_second, PARAM k, IN x, IN w, IN before, IN v, IN dy, IN dw, OUT g, OUT blur_in)
 {
     CONVIS_PIXELS(i) {
         g[i] = dy[i] + dw[i];
-        heard[i] = heat_second(k, x[i], w[i], before[i], v[i], R(0.0));
+        blur_in[i] = heat_second(k, x[i], w[i], before[i], v[i], R(0.0));
     }
 }
 
 /* sums: of tau and gain, which follow each other in the table. */
-CONVIS_KERNEL11(leaky_heat_second_back, PARAM k, IN x, IN w, IN before, IN v, STATE g, OUT heard, STATE dw, STATE dbefore, OUT dx, OUT sums)
+CONVIS_KERNEL11(leaky_heat_second_back, PARAM k, IN x, IN w, IN before, IN v, STATE g, OUT blur_in, STATE dw, STATE dbefore, OUT dx, OUT sums)
 {
     CONVIS_PIXELS(i) {
         real u = w[i] + k[PUSH]*(v[i] - w[i]), moved = x[i] - before[i], signal = before[i] + k[SHARE_2]*moved;
@@ -128,7 +128,7 @@ CONVIS_KERNEL11(leaky_heat_second_back, PARAM k, IN x, IN w, IN before, IN v, ST
         dbefore[i] = (1 - k[SHARE_2])*(k[FACTOR]*dsignal);
         dw[i] = (1 - k[PUSH])*du;
         g[i] = k[PUSH]*du;
-        heard[i] = heat_first(k, x[i], w[i], before[i], R(0.0));
+        blur_in[i] = heat_first(k, x[i], w[i], before[i], R(0.0));
     }
 }
 
@@ -144,11 +144,11 @@ CONVIS_KERNEL9(leaky_heat_first_back, PARAM k, IN x, IN w, IN before, IN g, STAT
     }
 }
 
-CONVIS_KERNEL8(leaky_heat_ask_mix, PARAM k, IN x, IN w, IN before, IN dy, IN dw, OUT g, OUT heard)
+CONVIS_KERNEL8(leaky_heat_ask_mix, PARAM k, IN x, IN w, IN before, IN dy, IN dw, OUT g, OUT blur_in)
 {
     CONVIS_PIXELS(i) {
         g[i] = dy[i] + dw[i];
-        heard[i] = heat_mixed(k, x[i], w[i], before[i], R(0.0));
+        blur_in[i] = heat_mixed(k, x[i], w[i], before[i], R(0.0));
     }
 }
 
@@ -163,12 +163,12 @@ CONVIS_KERNEL9(leaky_heat_mix_back, PARAM k, IN x, IN w, IN before, IN g, STATE 
     }
 }
 
-CONVIS_KERNEL4(leaky_heat_width, PARAM k, STATE slope, OUT dsigma, OUT dtau)
+CONVIS_KERNEL4(leaky_heat_width, PARAM k, STATE d_ln_sigma, OUT dsigma, OUT dtau)
 {
     CONVIS_PIXELS(i) {
-        dsigma[i] += k[PER_SIGMA]*slope[i];
-        dtau[i] += k[D_WIDTH]*slope[i];
-        slope[i] = 0;
+        dsigma[i] += k[PER_SIGMA]*d_ln_sigma[i];
+        dtau[i] += k[D_WIDTH]*d_ln_sigma[i];
+        d_ln_sigma[i] = 0;
     }
 }
 
@@ -217,9 +217,9 @@ static const convis_field states[] = {
     { 0 }
 };
 
-/* constants: numbers for the kernels, then the blur. scratch: v, or on the way back five maps; two references of each map and thread,
+/* constants: numbers for the kernels, then the blur. scratch: v, or in the backward pass five maps; two references of each map and thread,
  * or sums over rows; then the blur's. */
-enum { G, HEARD, SLOPE, SPARE, UNWANTED, MAPS_BACK };
+enum { G, BLUR_IN, D_LN_SIGMA, SPARE, UNUSED, MAPS_BACK };
 static size_t numbers_size(void) { return (NUMBERS*sizeof(convis_real) + 63)/64*64; }
 static convis_blur *spread(const convis_pass *p) { return (convis_blur *)((char *)p->constants + numbers_size()); }
 static int64_t planes(const convis_pass *p) { return p->out_shape.dim[CONVIS_B]*p->out_shape.dim[CONVIS_C]; }
@@ -230,7 +230,7 @@ static size_t small_size(const convis_pass *p)
     return ((size_t)(references > rows ? references : rows)*sizeof(convis_real) + 63)/64*64;
 }
 static int is_exact(const convis_pass *p) { return p->param[2] == CONVIS_BLUR_DIFFUSION; }
-static int keeps_constants(const convis_pass *p) { return p->param[2] != CONVIS_BLUR_DERICHE_RADIAL; }
+static int preserves_constants(const convis_pass *p) { return p->param[2] != CONVIS_BLUR_DERICHE_RADIAL; }
 
 static void *blur_scratch(const convis_pass *p) { return (char *)small_scratch(p) + small_size(p); }
 static convis_shape one_each(const convis_pass *p, int64_t rows)
@@ -256,16 +256,16 @@ static convis_status plan(convis_pass *p)
 
 /* Two stages of size z without spread multiply by f(z) = (1 - (1-2q) z)/(1 + q z)^2, which falls from 1 to 0 as z goes from 0
  * to 1/(1-2q): the z at which that is c = exp(-r), and dz/dr = -c/f'(z). */
-static double fitted(double r, double q, double *slope)
+static double fitted(double r, double q, double *derivative)
 {
     double c = exp(-r), low = 0, high = 1/(1 - 2*q);
-    *slope = 1;
+    *derivative = 1;
     if (r < 1e-4) return r;
     for (int k = 0; k < 60; k++) {
         double z = 0.5*(low + high);
         if ((1 - (1 - 2*q)*z)/((1 + q*z)*(1 + q*z)) > c) low = z; else high = z;
     }
-    *slope = c*pow(1 + q*low, 3)/((1 - 2*q)*(1 + q*low) + 2*q*(1 - (1 - 2*q)*low));
+    *derivative = c*pow(1 + q*low, 3)/((1 - 2*q)*(1 + q*low) + 2*q*(1 - (1 - 2*q)*low));
     return low;
 }
 
@@ -300,7 +300,7 @@ static convis_status prepare(convis_pass *p)
     k[D_SHARE_2] = (convis_real)d_share_2;
     k[PER_SIGMA] = (convis_real)(s.sigma > 0 ? 1/s.sigma : 0);
     k[D_WIDTH] = (convis_real)(is_exact(p) ? d_part/(2*part) : -0.5/tau);
-    k[FOLLOW] = (convis_real)(keeps_constants(p) ? b : 0);
+    k[FOLLOW] = (convis_real)(preserves_constants(p) ? b : 0);
     k[MAP_W] = (convis_real)p->out_shape.dim[CONVIS_X];
     k[MAP_H] = (convis_real)p->out_shape.dim[CONVIS_Y];
     s.sigma *= is_exact(p) ? sqrt(part) : sqrt(r);
@@ -313,9 +313,9 @@ static convis_status prepare(convis_pass *p)
 static double baseline(const convis_pass *p, const double *x, double *state)
 {
     double y = (double)((convis_real)p->param[GAIN]*(convis_real)x[0]);
-    state[0] = keeps_constants(p) ? 0 : y;
+    state[0] = preserves_constants(p) ? 0 : y;
     state[1] = x[0];
-    state[2] = keeps_constants(p) ? y : 0;
+    state[2] = preserves_constants(p) ? y : 0;
     return y;
 }
 
@@ -323,7 +323,7 @@ static void baseline_vjp(const convis_pass *p, const double *x, double d_y, cons
                      double *const *d_array)
 {
     (void)d_array;
-    double d = d_y + d_state[keeps_constants(p) ? 2 : 0];
+    double d = d_y + d_state[preserves_constants(p) ? 2 : 0];
     d_x[0] += p->param[GAIN]*d + d_state[1];
     d_param[GAIN] += x[0]*d;
 }
@@ -346,7 +346,7 @@ static void charge(const convis_pass *p, const convis_real *w, const convis_real
     convis_launch_own(p, "leaky_heat_charge", (void *[]){ p->constants, (void *)(uintptr_t)w, (void *)(uintptr_t)reference, y });
 }
 
-/* Each thread has references of its own: the same numbers, and nobody waits. */
+/* Each thread has references of its own: the same numbers, without waiting. */
 static void forward(convis_pass *p)
 {
     int64_t n = convis_elements(p->out_shape);
@@ -381,28 +381,28 @@ static void vjp(convis_pass *p)
 {
     int64_t n = convis_elements(p->out_shape);
     void *k = p->constants, *dw = p->d_state[0], *dbefore = p->d_state[1], *sums = p->d_map + TAU*n, *rows = small_scratch(p);
-    void *g = convis_map_of(p, G), *heard = convis_map_of(p, HEARD);
+    void *g = convis_map_of(p, G), *blur_in = convis_map_of(p, BLUR_IN);
     convis_blur_back back = {
-        .g = g, .x = heard, .slope = p->requires_gradient & (1u | 1u << TAU) ? convis_map_of(p, SLOPE) : NULL, .scale = 1,
+        .g = g, .x = blur_in, .dsigma = p->requires_gradient & (1u | 1u << TAU) ? convis_map_of(p, D_LN_SIGMA) : NULL, .scale = 1,
         .planes = planes(p), .spare = convis_map_of(p, SPARE), .scratch = blur_scratch(p),
     };
     for (int t = p->frames - 1; t >= 0; t--) {
         void *x = (void *)(uintptr_t)(p->in[0] + t*n), *dy = (void *)(uintptr_t)(p->d_out + t*n);
         void *w = t ? p->out + (t - 1)*n : p->tape[0], *before = t ? (void *)(uintptr_t)(p->in[0] + (t - 1)*n) : p->tape[0] + n;
-        void *v = is_exact(p) ? p->tape[1] + t*n : NULL, *dx = p->d_in[0] ? p->d_in[0] + t*n : convis_map_of(p, UNWANTED);
+        void *v = is_exact(p) ? p->tape[1] + t*n : NULL, *dx = p->d_in[0] ? p->d_in[0] + t*n : convis_map_of(p, UNUSED);
         back.y = p->out + t*n;
         if (is_exact(p)) {
-            convis_blur_back_run(p, spread(p), &back, "leaky_heat_ask_second", (void *[]){ k, x, w, before, v, dy, dw, g, heard },
-                                 "leaky_heat_second_back", (void *[]){ k, x, w, before, v, g, heard, dw, dbefore, dx, sums });
+            convis_blur_back_run(p, spread(p), &back, "leaky_heat_ask_second", (void *[]){ k, x, w, before, v, dy, dw, g, blur_in },
+                                 "leaky_heat_second_back", (void *[]){ k, x, w, before, v, g, blur_in, dw, dbefore, dx, sums });
             back.y = v;
             convis_blur_back_run(p, spread(p), &back, NULL, NULL,
                                  "leaky_heat_first_back", (void *[]){ k, x, w, before, g, dw, dbefore, dx, sums });
         } else {
-            convis_blur_back_run(p, spread(p), &back, "leaky_heat_ask_mix", (void *[]){ k, x, w, before, dy, dw, g, heard },
+            convis_blur_back_run(p, spread(p), &back, "leaky_heat_ask_mix", (void *[]){ k, x, w, before, dy, dw, g, blur_in },
                                  "leaky_heat_mix_back", (void *[]){ k, x, w, before, g, dw, dbefore, dx, sums });
         }
     }
-    convis_launch_own(p, "leaky_heat_width", (void *[]){ k, convis_map_of(p, SLOPE), p->d_map, sums });
+    convis_launch_own(p, "leaky_heat_width", (void *[]){ k, convis_map_of(p, D_LN_SIGMA), p->d_map, sums });
     int64_t h = p->out_shape.dim[CONVIS_Y];
     convis_launch_rows(p, "leaky_heat_row_sums", one_each(p, h), convis_share(h, p->thread, p->threads), convis_share(h, p->thread + 1, p->threads),
                        (void *[]){ k, dw, rows });

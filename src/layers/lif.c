@@ -11,26 +11,26 @@
  * - exact = 1: s = sigma g/sqrt(tanh(x)), which leaves V with sigma; J is the mean of the previous and present input.
  *
  * Adjoint by a surrogate: with U the V that the end of the step would see without a threshold,
- *      U = E + (V - E) exp(-g (dt - w)),  w the refractory time left (w < dt, else U = V and the cell is deaf),
+ *      U = E + (V - E) exp(-g (dt - w)),  w the refractory time left (w < dt, else U = V and the cell takes no input),
  * the count is differentiated as if it were S(U), S' = convis_surrogate at U - 1 with k = slope: by default S = (U - 1)/(1 + k|U - 1|),
  * S' = 1/(1 + k|U - 1|)^2 (Zenke & Ganguli 2018).
  * All else is exact but for what a spike fixes: its time, and V at the end of its step, are constants. So V after the step is U
- * without a spike, and with one nothing passes to V before; w after it is the refractory time less a constant; a after it
+ * without a spike, and with one nothing passes to V before; w after it is the refractory time minus a constant; a after it
  * is a + delta y. U by g, E and w, E by J and g, g by leak and a, noise by sigma and g: the derivatives of the above.
- * The tape keeps V, w, J with noise and a's part, and the decayed a. */
+ * The tape stores V, w, J with noise and a's part, and the decayed a. */
 #include <convis/kernel.h>
 
 enum { LEAK, SIGMA, REFRACTORY, REFRACTORY_SD, RANDOM_INIT, DELTA, TAU, REVERSAL, SLOPE, EXACT, SURROGATE };
 enum { LIF_MOST = 10000 };            /* spikes in a step; no cell has them, but a current without bounds would */
 enum { NOISE_CURRENT, NOISE_REFRACTORY, NOISE_START, NOISE_MORE = 8 };        /* streams of this layer's noise */
 
-/* ---- What kernel and host share: the life of a cell after the first spike of a step ---- */
+/* ---- What kernel and host share: a cell after the first spike of a step ---- */
 
 /* leak + a; where delta is negative, spikes may take all of it. */
 CONVIS_INLINE real lif_conductance(real leak, real a) { return convis_max(leak + a, R(1e-3)); }
 
-/* Time until V reaches 1, ln(1 + x)/g with x = (1 - V)/(E - 1): none if it is there, beyond any step when it never does. It keeps
- * its digits for strong currents, too, where many short times add up. Maxima rather than conditions, as compilers answer a
+/* Time until V reaches 1, ln(1 + x)/g with x = (1 - V)/(E - 1): 0 if V is at 1, beyond any step if it never does. It is
+ * accurate for strong currents, too, where many short times add up. Maxima rather than conditions, as compilers answer a
  * condition on a logarithm's argument with two logarithms. */
 CONVIS_INLINE real lif_delay(real E, real v, real per_g)
 {
@@ -40,7 +40,7 @@ CONVIS_INLINE real lif_delay(real E, real v, real per_g)
 }
 CONVIS_INLINE real lif_interval(real E, real per_g) { return lif_delay(E, R(0.0), per_g); }
 
-/* The same, and exp(u) - 1, for steps in which V moves less than a quarter of its way to E: g dt < 1/4, so that -1/4 <= u <= 0
+/* The same, and exp(u) - 1, for steps in which V moves less than a quarter of its distance to E: g dt < 1/4, so that -1/4 <= u <= 0
  * and the delay's ratio stays below exp(1/4). Short series then do, to 1e-8 (log through its area tangent). */
 CONVIS_INLINE int  lif_brief(real g, real dt) { return g*dt < R(0.25); }
 CONVIS_INLINE real lif_brief_delay(real E, real v, real per_g)
@@ -197,21 +197,21 @@ CONVIS_KERNEL12(lif_forward, PARAM p, IN x, OUT y, STATE v, STATE wait, STATE a,
 }
 
 /* The current of lif_noise for sigma = 1, and its derivative by g. */
-CONVIS_INLINE real lif_noise_slope(real g, real dt, int exact, real *by_g)
+CONVIS_INLINE real lif_noise_derivative(real g, real dt, int exact, real *by_g)
 {
     real e = convis_exp(-g*dt), rest = -convis_expm1(-g*dt), root = exact ? convis_sqrt((1 + e)/rest) : convis_sqrt(2*g/dt);
     *by_g = exact ? root - g*dt*e/(rest*rest*root) : root/(2*g);
     return exact ? g*root : root;
 }
 
-/* part: what a group adds to the gradients of parameters, as many rows of the table as there are learnt ones. */
+/* part: what a group adds to the gradients of parameters, one row for each of the learnt parameters of the table. */
 CONVIS_KERNEL15(lif_adjoint, PARAM p, IN x, IN y, TAPE tape_v, TAPE tape_wait, TAPE tape_j, TAPE tape_a, IN dy, STATE dv, STATE dwait,
                 STATE da, STATE dbefore, STATE dlow, OUT dx, OUT dmap)
 {
     int adapting = p[TAU] > 0, exact = p[EXACT] > 0, kind = (int)p[SURROGATE];
     real leak = p[LEAK], sigma = p[SIGMA], delta = p[DELTA], reversal = p[REVERSAL], slope = p[SLOPE];
     real decay = adapting ? convis_exp(-dt/p[TAU]) : R(1.0), per_decay = decay > 0 ? 1/decay : R(0.0);
-    real decay_slope = adapting ? dt/(p[TAU]*p[TAU]) : R(0.0);
+    real decay_by_tau = adapting ? dt/(p[TAU]*p[TAU]) : R(0.0);
     CONVIS_FRAMES_BACK(t) CONVIS_GROUPS(g0, count) {
         u32  f = frame + (u32)t;
         real z[CONVIS_GROUP], moved[CONVIS_GROUP], U[CONVIS_GROUP], part[SLOPE*CONVIS_GROUP], begins = f == 0 && p[RANDOM_INIT] > 0 ? R(0.0) : R(1.0);
@@ -228,20 +228,20 @@ CONVIS_KERNEL15(lif_adjoint, PARAM p, IN x, IN y, TAPE tape_v, TAPE tape_wait, T
             integer i = g0 + l, m = t*map_size + i;
             real V = tape_v[m], W = tape_wait[m], J = tape_j[m], A = tape_a[m], Y = y[t*n + i], g = adapting ? lif_conductance(leak, A) : leak, per_g = 1/g;
             real E = J*per_g, left = convis_min(W, dt) - dt;
-            real hears = W < dt ? R(1.0) : R(0.0), fired = Y > 0 ? R(1.0) : R(0.0), at_y = dy[t*n + i] + (adapting ? delta*da[i] : R(0.0));
-            real at_u = hears*((1 - fired)*dv[i] + at_y*U[l]);
+            real receives = W < dt ? R(1.0) : R(0.0), fired = Y > 0 ? R(1.0) : R(0.0), at_y = dy[t*n + i] + (adapting ? delta*da[i] : R(0.0));
+            real at_u = receives*((1 - fired)*dv[i] + at_y*U[l]);
             real at_E = -at_u*moved[l], at_exponent = at_u*((V - E)*(1 + moved[l])), at_g = at_exponent*left - at_E*E*per_g, at_J = at_E*per_g;
-            real noise_by_g, noise = lif_noise_slope(adapting ? lif_conductance(leak, A*per_decay) : leak, dt, exact, &noise_by_g);
+            real noise_by_g, noise = lif_noise_derivative(adapting ? lif_conductance(leak, A*per_decay) : leak, dt, exact, &noise_by_g);
             real at_noisy = at_J*z[l]*sigma*noise_by_g, at_a = da[i] + at_g + at_J*reversal;
             part[LEAK*CONVIS_GROUP + l] = at_g + at_noisy;
             part[SIGMA*CONVIS_GROUP + l] = at_J*z[l]*noise;
             part[REFRACTORY*CONVIS_GROUP + l] = fired*dwait[i];
             part[DELTA*CONVIS_GROUP + l] = adapting ? da[i]*Y : R(0.0);
-            part[TAU*CONVIS_GROUP + l] = at_a*A*decay_slope;
+            part[TAU*CONVIS_GROUP + l] = at_a*A*decay_by_tau;
             part[REVERSAL*CONVIS_GROUP + l] = at_J*A;
-            dlow[i] = (1 - hears)*dlow[i] + at_u;                /* it comes to V as it is, or waits with it */
-            dv[i] = begins*((1 - hears)*dv[i] + at_u*(1 + moved[l]));
-            dwait[i] = W > 0 ? (1 - hears)*dwait[i] + at_exponent*g*hears : R(0.0);
+            dlow[i] = (1 - receives)*dlow[i] + at_u;             /* added to V unchanged, or waits with it */
+            dv[i] = begins*((1 - receives)*dv[i] + at_u*(1 + moved[l]));
+            dwait[i] = W > 0 ? (1 - receives)*dwait[i] + at_exponent*g*receives : R(0.0);
             da[i] = adapting ? decay*at_a + at_noisy : da[i];
             dx[t*n + i] += exact ? R(0.5)*at_J + dbefore[i] : at_J;
             dbefore[i] = exact ? R(0.5)*at_J : dbefore[i];
@@ -283,7 +283,7 @@ static const convis_field states[] = {
 
 static double baseline(const convis_pass *p, const double *x, double *state) { (void)p; state[3] = x[0]; return 0; }
 
-/* Each cell that fired lives its step once more from the tape, now with a sink for the times; every operation is the
+/* The step of each cell that fired, once more from the tape, now with a sink for the times; every operation is the
  * kernel's, so the counts agree. */
 static void spikes(convis_pass *p, void *sink)
 {

@@ -5,20 +5,20 @@
  *      y[t]   = s_n[t]                                    tau_1 = tau/n for n > 0 (a gamma of order n, peak at tau), else tau
  *
  * That is VirtualRetina's Exp and ExpCascade (SPEC 1), as a chain because its expanded polynomial loses all digits for
- * n > 5. It treats what it hears as constant over each frame, which is right for the frames of a movie (hold = 1), but
- * costs half a step at every later filter. There, what is heard moves linearly from frame to frame,
+ * n > 5. It treats its input as constant over each frame, which is right for the frames of a movie (hold = 1), but
+ * costs half a step at every later filter. With hold = 2 the input moves linearly from frame to frame,
  *
  *      s[t] = c s[t-1] + (b - d) x[t-1] + d x[t]          d = 1 - b tau_1/dt
  *
  * exactly; hold = 1 does so from the second pole on, hold = 2 from the first, hold = 0 never.
  *
- * Each step is taken as an increment, and what s cannot hold of it is kept in `low` (convis_gather): for long time constants a
+ * Each step is taken as an increment, and what rounding takes from s is stored in `low` (convis_gather): for long time constants a
  * step is smaller than s can tell, and thousands of rounded ones would add up.
  *
- * Adjoint, g_j the gradient arriving at s_j[t], D_j that carried from t + 1, u = x or s_{j-1}:
+ * Adjoint, g_j the gradient arriving at s_j[t], D_j that passed on from t + 1, u = x or s_{j-1}:
  *      g_n = dy[t] + D_n;  g_{j-1} += d g_j;  into u[t-1]: (b - d) g_j;  D_j = c g_j
  *      dtau += g_j (dc/dtau s_j[t-1] + d(b-d)/dtau u[t-1] + dd/dtau u[t]);  dgain += g_0 x[t] b
- * with r = dt/tau_1: db/dr = c, dd/dr = (b - d)/r. The tape keeps s_j[t-1] and, for hold = 2, gain x[t-1]. */
+ * with r = dt/tau_1: db/dr = c, dd/dr = (b - d)/r. The tape stores s_j[t-1] and, for hold = 2, gain x[t-1]. */
 #include <convis/kernel.h>
 
 enum { LOWPASS_STAGES = 33 };
@@ -45,7 +45,7 @@ CONVIS_KERNEL7(lowpass_forward, PARAM p, IN x, OUT y, STATE s, STATE before, STA
             for (int j = 0; j < stages; j++) CONVIS_PIXELS(i) tape[(t*maps + j)*map_size + i] = s[j*map_size + i];
             if (hold == 2) CONVIS_PIXELS(i) tape[(t*maps + stages)*map_size + i] = before[i];
         }
-        /* Down the chain with what each stage heard before, then up with what it hears now. */
+        /* Down the chain with the previous input of each stage, then up with the present one. */
         if (hold)
             for (int j = stages - 1; j > 0; j--)
                 CONVIS_PIXELS(i) low[j*map_size + i] += (b - d)*(s[(j - 1)*map_size + i] - s[j*map_size + i]);
@@ -84,10 +84,10 @@ CONVIS_KERNEL10(lowpass_adjoint, PARAM p, IN x, IN y, TAPE tape, IN dy, STATE ds
     integer maps = lowpass_tape(stages, hold);
     CONVIS_FRAMES_BACK(t) CONVIS_GROUPS(g0, count) {
         real now[LOWPASS_STAGES*CONVIS_GROUP], g[CONVIS_GROUP], part[CONVIS_GROUP];
-        CONVIS_GLOBAL const real *old = tape + t*maps*map_size + g0, *heard = old + stages*map_size;
+        CONVIS_GLOBAL const real *old = tape + t*maps*map_size + g0, *previous = old + stages*map_size;
         for (integer l = 0; l < count; l++) {
             real u = gain*x[t*n + g0 + l], s = old[l];
-            now[l] = hold == 2 ? s + (b - d)*heard[l] - b*s + d*u : s + b*(u - s);
+            now[l] = hold == 2 ? s + (b - d)*previous[l] - b*s + d*u : s + b*(u - s);
             g[l] = dy[t*n + g0 + l] + ds[(stages - 1)*map_size + g0 + l];
             part[l] = 0;
         }
@@ -108,7 +108,7 @@ CONVIS_KERNEL10(lowpass_adjoint, PARAM p, IN x, IN y, TAPE tape, IN dy, STATE ds
         for (integer l = 0; l < count; l++) {
             integer i = g0 + l;
             real u = x[t*n + i], into = hold == 2 ? d*g[l] + dbefore[i] : b*g[l];
-            dmap[i] += hold == 2 ? g[l]*((db - dd)*heard[l] + dd*gain*u - db*old[l]) : g[l]*db*(gain*u - old[l]);
+            dmap[i] += hold == 2 ? g[l]*((db - dd)*previous[l] + dd*gain*u - db*old[l]) : g[l]*db*(gain*u - old[l]);
             dmap[2*map_size + i] += into*u;
             dx[t*n + i] += into*gain;
             ds[i] = (1 - b)*g[l] + part[l];

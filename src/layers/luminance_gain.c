@@ -4,10 +4,10 @@
  *      H  = (blur sigma, low pass tau) of S(P)     S(v) = G w/(1+w), w = v/G for v > 0, else 0;  G = 5e5
  *      y  = P - weight H
  *
- * P takes each step exactly with x and H constant over it, as an increment; what P and H cannot hold of theirs is kept
+ * P takes each step exactly with x and H constant over it, as an increment; what rounding takes from P and H is stored
  * (convis_gather), as in lowpass.c. exact = 0: P[t] from H[t-1], H[t] from P[t-1], as the
  * original. exact = 1: P at whole, H at half steps of h <= substep, H[j+1/2] from P[j]; second order, as gain_control.c.
- * The adjoint is that of gain_control.c with A = F H, lambda = 1, E_inh = E_n and Q = S. The tape keeps P and H
+ * The adjoint is that of gain_control.c with A = F H, lambda = 1, E_inh = E_n and Q = S. The tape stores P and H
  * around each substep, and B S. */
 #include <convis/kernel.h>
 
@@ -30,11 +30,11 @@ CONVIS_KERNEL6(luminance_receptor, PARAM k, IN x, STATE p, STATE h, STATE p_low,
     CONVIS_PIXELS(i) {
         real old = p[i], f = k[K_F]*h[i], g = luminance_conductance(k, f);
         real low = p_low[i] + (g*old - (x[i] + f*k[K_EN]))*(convis_expm1(-k[K_H]*g)/g);
-        low = convis_min(convis_max(low, R(-1e30)), R(1e30));        /* what runs away stays a number */
-        real now = convis_gather(old, &low), heard = convis_max(k[K_EXACT] > 0 ? now : old, R(0.0));
+        low = convis_min(convis_max(low, R(-1e30)), R(1e30));        /* what diverges stays finite */
+        real now = convis_gather(old, &low), source = convis_max(k[K_EXACT] > 0 ? now : old, R(0.0));
         p_low[i] = low;
         p[i] = now;
-        q[i] = heard/(1 + heard*R(2e-6));
+        q[i] = source/(1 + source*R(2e-6));
     }
 }
 
@@ -48,7 +48,7 @@ CONVIS_KERNEL6(luminance_horizontal, PARAM k, IN q, STATE p, STATE h, STATE h_lo
     }
 }
 
-/* The way back: what a frame's output says of P, H and weight; after is H then. */
+/* The backward pass: from a frame's output to P, H and weight; after is H then. */
 CONVIS_KERNEL6(luminance_output_back, PARAM k, IN dy, IN after, STATE dp, STATE dh, OUT dweight)
 {
     CONVIS_PIXELS(i) {
@@ -58,18 +58,18 @@ CONVIS_KERNEL6(luminance_output_back, PARAM k, IN dy, IN after, STATE dp, STATE 
     }
 }
 
-/* Of a substep, before the blur: what arrives at the blurred S, and what S was. heard: P. */
-CONVIS_KERNEL5(luminance_ask, PARAM k, IN heard, IN dh, OUT g, OUT q)
+/* Of a substep, before the blur: what arrives at the blurred S, and what S was. source: P. */
+CONVIS_KERNEL5(luminance_ask, PARAM k, IN source, IN dh, OUT g, OUT q)
 {
     CONVIS_PIXELS(i) {
-        real v = convis_max(heard[i], R(0.0));
+        real v = convis_max(source[i], R(0.0));
         g[i] = k[K_B]*dh[i];
         q[i] = v/(1 + v*R(2e-6));
     }
 }
 
 /* And after it. w: what arrives at S. */
-CONVIS_KERNEL12(luminance_back, PARAM k, IN x, IN p, IN h, IN heard, IN w, IN q, STATE dp, STATE dh, OUT dx, OUT sums, OUT dp_low)
+CONVIS_KERNEL12(luminance_back, PARAM k, IN x, IN p, IN h, IN source, IN w, IN q, STATE dp, STATE dh, OUT dx, OUT sums, OUT dp_low)
 {
     real part[S_COUNT*CONVIS_GROUP];
     CONVIS_GROUPS(g0, count) {
@@ -77,8 +77,8 @@ CONVIS_KERNEL12(luminance_back, PARAM k, IN x, IN p, IN h, IN heard, IN w, IN q,
             integer i = g0 + l;
             real f = k[K_F]*h[i], g = luminance_conductance(k, f), gone = convis_expm1(-k[K_H]*g), att = 1 + gone;
             real rest = (x[i] + f*k[K_EN])/g, share = -gone/g;
-            real v = convis_max(heard[i], R(0.0)), per = 1/(1 + v*R(2e-6)), to_heard = heard[i] > 0 ? w[i]*per*per : R(0.0);
-            real at_p = k[K_EXACT] > 0 ? dp[i] + to_heard : dp[i], to_drive = at_p*share;
+            real v = convis_max(source[i], R(0.0)), per = 1/(1 + v*R(2e-6)), to_source = source[i] > 0 ? w[i]*per*per : R(0.0);
+            real at_p = k[K_EXACT] > 0 ? dp[i] + to_source : dp[i], to_drive = at_p*share;
             real to_g = -at_p*((p[i] - rest)*(k[K_H]*att) + rest*share), to_f = to_g + k[K_EN]*to_drive;
             part[S_TAU*CONVIS_GROUP + l] = k[K_DB]*(k[K_PER_B]*(w[i]*q[i]) - dh[i]*h[i]);
             part[S_G0*CONVIS_GROUP + l] = to_g;
@@ -86,7 +86,7 @@ CONVIS_KERNEL12(luminance_back, PARAM k, IN x, IN p, IN h, IN heard, IN w, IN q,
             part[S_EN*CONVIS_GROUP + l] = to_drive*f;
             dx[i] += to_drive;
             dp_low[i] = at_p;
-            dp[i] = k[K_EXACT] > 0 ? at_p*att : at_p*att + to_heard;
+            dp[i] = k[K_EXACT] > 0 ? at_p*att : at_p*att + to_source;
             dh[i] = (1 - k[K_B])*dh[i] + k[K_F]*to_f;
         }
         for (int s = 0; s < S_W; s++)
@@ -126,8 +126,8 @@ static const convis_field outputs[] = {
     { 0 }
 };
 
-/* scratch: q, on the way back three more maps, then the blur's. */
-enum { Q, G, SPARE, UNWANTED, MAPS_BACK };
+/* scratch: q, in the backward pass three more maps, then the blur's. */
+enum { Q, G, SPARE, UNUSED, MAPS_BACK };
 static size_t numbers_size(void) { return (K_COUNT*sizeof(convis_real) + 63)/64*64; }
 static convis_blur *neighbourhood(const convis_pass *p) { return (convis_blur *)((char *)p->constants + numbers_size()); }
 static void *blur_scratch(const convis_pass *p) { return convis_map_of(p, p->recording ? MAPS_BACK : 1); }
@@ -174,12 +174,12 @@ static convis_status prepare(convis_pass *p)
     return CONVIS_OK;
 }
 
-static double heard(double v) { return v > 0 ? v/(1 + v/5e5) : 0; }
+static double rectified(double v) { return v > 0 ? v/(1 + v/5e5) : 0; }
 
 /* Does more flow in than out when P has been v for long? */
 static int gains(const double *a, double x, double v)
 {
-    double f = a[FEEDBACK]*heard(v);
+    double f = a[FEEDBACK]*rectified(v);
     return x + f*a[NERNST] > (a[LEAK] + f)*v;
 }
 
@@ -196,7 +196,7 @@ static double baseline(const convis_pass *p, const double *x, double *state)
         if (gains(a, x[0], v)) low = v; else high = v;
     }
     state[0] = low;
-    state[1] = heard(low);
+    state[1] = rectified(low);
     return state[0] - a[WEIGHT]*state[1];
 }
 
@@ -240,19 +240,19 @@ static void vjp(convis_pass *p)
     convis_real *k = p->constants, *dp = p->d_state[0], *dh = p->d_state[1], *sums = p->d_map + TAU*n;
     convis_real *g = convis_map_of(p, G), *q = convis_map_of(p, Q);
     convis_blur_back back = {
-        .g = g, .x = q, .slope = p->requires_gradient & 1 ? p->d_map : NULL, .scale = 1/p->param[0],
+        .g = g, .x = q, .dsigma = p->requires_gradient & 1 ? p->d_map : NULL, .scale = 1/p->param[0],
         .planes = p->out_shape.dim[CONVIS_B]*p->out_shape.dim[CONVIS_C], .spare = convis_map_of(p, SPARE), .scratch = blur_scratch(p),
     };
     for (int t = p->frames - 1; t >= 0; t--) {
-        void *x = (void *)(uintptr_t)(p->in[0] + t*n), *dx = p->d_in[0] ? p->d_in[0] + t*n : convis_map_of(p, UNWANTED);
+        void *x = (void *)(uintptr_t)(p->in[0] + t*n), *dx = p->d_in[0] ? p->d_in[0] + t*n : convis_map_of(p, UNUSED);
         convis_launch_own(p, "luminance_output_back",
                           (void *[]){ k, (void *)(uintptr_t)(p->d_out + t*n), taped(p, H, t, m), dp, dh, sums + S_W*n });
         for (int s = m - 1; s >= 0; s--) {
-            convis_real *before = taped(p, P, t, s), *heard = p->param[EXACT] > 0 ? taped(p, P, t, s + 1) : before;
+            convis_real *before = taped(p, P, t, s), *source = p->param[EXACT] > 0 ? taped(p, P, t, s + 1) : before;
             back.y = taped(p, BLURRED, t, s);
             if (!t && !s) convis_copy_rows(p, dh, p->d_state[3]);       /* it comes to H as it is, as P_low to P */
-            convis_blur_back_run(p, neighbourhood(p), &back, "luminance_ask", (void *[]){ k, heard, dh, g, q },
-                "luminance_back", (void *[]){ k, x, before, taped(p, H, t, s), heard, g, q, dp, dh, dx, sums, p->d_state[2] });
+            convis_blur_back_run(p, neighbourhood(p), &back, "luminance_ask", (void *[]){ k, source, dh, g, q },
+                "luminance_back", (void *[]){ k, x, before, taped(p, H, t, s), source, g, q, dp, dh, dx, sums, p->d_state[2] });
         }
     }
 }

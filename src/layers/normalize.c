@@ -6,14 +6,14 @@
  *      y[t] = gain (x[t] - m[t])/sqrt(v[t] + floor^2) + offset
  *
  * Every pixel of every channel has a mean and a variance of its own. As the present frame counts, |y - offset| stays below
- * gain sqrt((1 - b)/b); `floor` keeps what hardly varies from being blown up. Its past is a constant: m = x, v = 0, y = offset.
+ * gain sqrt((1 - b)/b); `floor` limits the gain of what hardly varies. Its baseline is a constant: m = x, v = 0, y = offset.
  *
- * Adjoint, e = x - m = (1 - b) d, w = v + floor^2, r = w^-1/2, g = dy, D_m and D_v carried from t + 1:
+ * Adjoint, e = x - m = (1 - b) d, w = v + floor^2, r = w^-1/2, g = dy, D_m and D_v passed on from t + 1:
  *      dgain = e r g; doffset = g; D_w = -gain e r g/(2 w); D_v += D_w; dfloor = 2 floor D_w; D_e = gain r g
  *      D_d = (1 - b) D_e + 2 b (1 - b) d D_v + b D_m;  dx = D_d
  *      D_b = -d D_e + ((1 - 2b) d^2 - v[t-1]) D_v + d D_m;  dtau = -(1 - b) dt/tau^2 D_b
  *      D_m <- D_m - D_d;  D_v <- (1 - b) D_v
- * The tape keeps m[t-1] and v[t-1]. */
+ * The tape stores m[t-1] and v[t-1]. */
 #include <convis/kernel.h>
 #ifndef CONVIS_HOST
 

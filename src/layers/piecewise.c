@@ -3,11 +3,11 @@
  *      y[t] = Y_j + s_j (x[t] - X_j)                     s_j = (Y_{j+1} - Y_j)/(X_{j+1} - X_j), knot j the last one not right of x
  *
  * Beyond the first and the last knot the outermost lines go on. Knots are taken in the order of their positions, however they
- * are given, so that a fit may move one past another; two at one place make a step.
+ * are given, so that a fit may move one across another; two at one place make a step.
  *
  * Adjoint, f = (x - X_j)/(X_{j+1} - X_j): dx = s_j dy; dY_j = (1 - f) dy; dY_{j+1} = f dy; dX_j = -s_j (1 - f) dy;
  * dX_{j+1} = -s_j f dy. The last four are sums of dy and of f dy for each line, made in shares of the elements that do not
- * depend on how many threads there are. */
+ * depend on the number of threads. */
 #include <convis/kernel.h>
 
 enum { PIECEWISE_FOLDED = 64 };          /* columns of sums that remain of many */
@@ -24,7 +24,7 @@ CONVIS_INLINE void piecewise_find(int *restrict line, PARAM X, int lines, IN x, 
         for (int l = 0; l < count; l++) line[l] += x[l] >= X[j] ? 1 : 0;
 }
 
-/* X, Y, S: where each line begins, its value there, its slope. */
+/* X, Y, S: where each line begins, its value at that place, its slope. */
 CONVIS_KERNEL_OF(piecewise_args, piecewise_forward, PARAM X, PARAM Y, PARAM S, IN x, OUT y)
 {
     CONVIS_FRAMES(t) CONVIS_GROUPS(g, count) {
@@ -127,7 +127,7 @@ static void initial(const convis_pass *p, int k, double *values)
                   : p->param[FIRST] + (p->param[LAST] - p->param[FIRST])*(double)j/(double)(knots - 1);
 }
 
-/* The knot of rank r: those at one place keep the order in which they were given. */
+/* The knot of rank r: those at one place stay in the order in which they were given. */
 static void rank_knots(const double *x, int knots, int *knot)
 {
     for (int j = 0; j < knots; j++) {
@@ -170,7 +170,7 @@ static double baseline(const convis_pass *p, const double *x, double *state)
     return p->array[Y][l.knot[j]] + slope(p, l.knot, j)*(x[0] - p->array[X][l.knot[j]]);
 }
 
-/* What g = sum of dy and h = sum of dy (x - X_j) along line j mean for its two knots. */
+/* From g = sum of dy and h = sum of dy (x - X_j) along line j to the gradients of its two knots. */
 static void give_knots(const convis_pass *p, const int *knot, int j, double g, double h, double *const *d_array)
 {
     double width = p->array[X][knot[j + 1]] - p->array[X][knot[j]], s = slope(p, knot, j);

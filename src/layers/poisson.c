@@ -4,10 +4,10 @@
  *
  * Another arrival comes before the end with chance q = 1 - exp(-left); a number u below q says that it does, and when: its
  * distance is -ln(1 - u), and then q becomes (q - u)/(1 - u). So counts are Poisson's for any mean, however small, and times
- * are the process's own. Steps with m > 4 are lived in parts of equal length; m is at most 10^4 a step.
+ * are the process's own. Steps with m > 4 are computed in parts of equal length; m is at most 10^4 a step.
  *
  * Adjoint, straight through: the count stands for its mean, so dx = dt dy where x > 0 and, with straight = 1, where it
- * is not, so that what is silent can learn not to be. The tape keeps m. */
+ * is not, so that a silent cell can learn to fire. The tape stores m. */
 #include <convis/kernel.h>
 
 /* ---- What kernel and host share: the arrivals ---- */

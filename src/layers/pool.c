@@ -4,7 +4,7 @@
  *
  * Blocks that would reach beyond the map are left out. Adjoint: a mean's gradient is shared equally by its block, a
  * maximum's goes to the pixel that was it (of equals the first); each pixel gathers from the blocks that it is in. The
- * tape keeps where in its block the maximum was; a mean needs none. */
+ * tape stores where in its block the maximum was; a mean needs none. */
 #include <convis/kernel.h>
 
 /* Block size, stride, widths and heights of input and output, 1 for the maximum. */

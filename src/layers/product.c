@@ -23,7 +23,7 @@ CONVIS_KERNEL8(product_adjoint, PARAM p, IN x0, IN x1, IN y, IN dy, OUT dx0, OUT
 
 CONVIS_KERNEL2(product_first, IN x, OUT y)   { CONVIS_SCAN(i, t) y[t*n + i] = x[t*n + i]; }
 CONVIS_KERNEL2(product_more, STATE y, IN x)  { CONVIS_SCAN(i, t) y[t*n + i] *= x[t*n + i]; }
-/* before: dy times the inputs before this one; after this, with this one. others: the product of those after it; NULL: there are none. */
+/* before: dy times the inputs before this one; after this, with this one. others: the product of those after it; NULL: none. */
 CONVIS_KERNEL4(product_give, STATE before, IN others, IN x, OUT dx)
 {
     CONVIS_SCAN(i, t) {
@@ -52,7 +52,7 @@ static double baseline(const convis_pass *p, const double *x, double *state)
 
 static void *input(const convis_pass *p, int j) { return (void *)(uintptr_t)p->in[j]; }
 
-/* scratch: on the way backward the products of the last j inputs of one frame, j = 1 .. inputs - 1, then dy times the first ones. */
+/* scratch: in the backward pass the products of the last j inputs of one frame, j = 1 .. inputs - 1, then dy times the first ones. */
 static convis_status plan(convis_pass *p)
 {
     if (p->recording) p->scratch_size = (size_t)(p->inputs*convis_elements(p->out_shape))*sizeof(convis_real);

@@ -4,7 +4,7 @@
  *      y[o][t] = bias[o] + sum_{i,p} weights[o][i][p] x[i][t][p]                         readout
  *
  * A factorised readout (Klindt et al. 2017) has weights[o][i][p] = space[o][p] features[o][i]: where a cell looks, and at what. As for
- * conv the last frame of a kernel weighs the present; the past is what lay before the first frame. The output has one pixel.
+ * conv the last frame of a kernel weighs the present; the history is what lay before the first frame. The output has one pixel.
  *
  * First each frame is projected on every (o, k), P[t][o,k] = <weights[o][k], x[t]>, then y[o][t] = bias[o] + sum_k P[t-(T-1-k)][o,k].
  *
@@ -144,7 +144,7 @@ static convis_status plan(convis_pass *p, int64_t taps, int factorised)
     }
     p->array_shape[BIAS] = (convis_shape){ { s.outputs, 1, 1, 1, 1 } };
     p->history[0] = (int)taps - 1;
-    p->preferred_frames = (int)s.wanted;
+    p->preferred_frames = (int)s.preferred;
     p->constants_size = HEAD + (size_t)((s.outputs + 15)/16*16 + s.kernels*s.size + factors(&s))*sizeof(convis_real);
     p->scratch_size = convis_rf_scratch(&s, p->recording);
     return CONVIS_OK;
@@ -205,7 +205,7 @@ static void vjp(convis_pass *p)
     convis_rf_backward(p, &f, &d);
 }
 
-/* ---- The past: the mean over channels, as one number must do for all ---- */
+/* ---- The baseline: the mean over channels, as one number stands for all ---- */
 
 static double baseline(const convis_pass *p, const double *x, double *state)
 {

@@ -33,7 +33,7 @@ CONVIS_KERNEL_OF(sample_args, sample_forward_each, PARAM X, PARAM Y, IN x, OUT y
     }
 }
 
-/* Over pixels that are seen; of the r-th of them, pixel and begin[r] .. begin[r + 1] of the list of cells and their weights there. */
+/* Over pixels that are seen; of the r-th of them, pixel and begin[r] .. begin[r + 1] of the list of cells and their weights at it. */
 CONVIS_KERNEL_OF(sample_args, sample_back, INDEX pixel, INDEX begin, INDEX cell, PARAM weight, IN dy, STATE dx)
 {
     integer m = args.m, cells = args.cells;
@@ -70,15 +70,15 @@ static const convis_field params[] = {
 };
 static const convis_field states[] = { { 0 } };
 
-enum { MOST_CELLS = 1 << 22, KEPT = 16 };   /* KEPT: room in front for the number of pixels that are seen */
+enum { MOST_CELLS = 1 << 22, HEAD = 16 };   /* HEAD: room in front for the number of pixels that are seen */
 
-/* What prepare() makes, in the constants: places, and, where gradients are wanted, who sees which pixel. A whole number has the room of a real. */
+/* What prepare() makes, in the constants: places, and, where gradients are required, which cells see which pixel. An integer takes the space of a real. */
 typedef struct sight { int32_t *rows, *pixel, *begin, *cell; convis_real *x, *y, *weight; } sight;
 static sight sight_of(const convis_pass *p)
 {
     int64_t units = (int64_t)p->param[0], room = units + 16;
-    convis_real *k = p->constants, *lists = k + KEPT + 2*room;
-    sight s = { .rows = (int32_t *)(void *)k, .x = k + KEPT, .y = k + KEPT + room };
+    convis_real *k = p->constants, *lists = k + HEAD + 2*room;
+    sight s = { .rows = (int32_t *)(void *)k, .x = k + HEAD, .y = k + HEAD + room };
     if (!p->recording) return s;
     s.pixel = (int32_t *)(void *)lists;                      /* a cell sees four pixels at most */
     s.begin = (int32_t *)(void *)(lists + 4*room);
@@ -86,7 +86,7 @@ static sight sight_of(const convis_pass *p)
     s.weight = lists + 12*room;
     return s;
 }
-static int64_t sight_size(const convis_pass *p) { return KEPT + (p->recording ? 18 : 2)*((int64_t)p->param[0] + 16); }
+static int64_t sight_size(const convis_pass *p) { return HEAD + (p->recording ? 18 : 2)*((int64_t)p->param[0] + 16); }
 
 static convis_status plan(convis_pass *p)
 {
@@ -98,7 +98,7 @@ static convis_status plan(convis_pass *p)
     if (d[CONVIS_C] != 1 || d[CONVIS_Y]*d[CONVIS_X] > 1 << 24 || (d[CONVIS_B] > 1 && convis_elements(p->in_shape[0]) > 1 << 24))
         return convis_fail(p->context, CONVIS_ESHAPE, "%s: cells look at one map of one channel, of at most 2^24 pixels", p->path);
     if (p->recording && units > MOST_CELLS)
-        return convis_fail(p->context, CONVIS_ESHAPE, "%s: %lld cells, expected at most %d where gradients are wanted", p->path,
+        return convis_fail(p->context, CONVIS_ESHAPE, "%s: %lld cells, expected at most %d where gradients are required", p->path,
                            (long long)units, (int)MOST_CELLS);
     p->out_shape = convis_movie_shape(1, 1, units);
     p->out_shape.dim[CONVIS_B] = d[CONVIS_B];
@@ -124,7 +124,7 @@ static int seen(const convis_pass *p, const sight *s, int64_t u, int64_t pixel[4
     return count;
 }
 
-/* First how often each pixel is seen, then who sees it, in order of the cells. */
+/* First how often each pixel is seen, then by which cells, in order of the cells. */
 static convis_status list_cells(convis_pass *p)
 {
     sight s = sight_of(p);

@@ -3,11 +3,11 @@
  *      s_{i,k}[t] = s_{i,k}[t-1] + b (s_{i,k-1}[t] - s_{i,k}[t-1])       s_{i,-1} = x_i,  b = 1 - exp(-dt/tau),  k = 0..stages-1
  *      y[o][t]    = bias[o] + sum_{i,k} weights[o][i][k] * s_{i,k}[t]     * in space, as in conv.c
  *
- * Stage k hears the input through a gamma of order k + 1: the chain is a basis of time, and the weights say what is seen at each of
+ * Stage k receives the input through a gamma of order k + 1: the chain is a basis of time, and the weights say what is seen at each of
  * its delays (Convis's SmoothConv). weights are (channels, in, stages, height, width).
  *
- * Adjoint: that of the convolution gives g_{i,k}[t]; then down the chain, D_k carried from t + 1: g_k += D_k; g_{k-1} += b g_k;
- * D_k = (1 - b) g_k; dtau += db/dtau g_k (s_{k-1}[t] - s_k[t-1]). The tape keeps s_k[t-1]. */
+ * Adjoint: that of the convolution gives g_{i,k}[t]; then down the chain, D_k passed on from t + 1: g_k += D_k; g_{k-1} += b g_k;
+ * D_k = (1 - b) g_k; dtau += db/dtau g_k (s_{k-1}[t] - s_k[t-1]). The tape stores s_k[t-1]. */
 #include <convis/kernel.h>
 
 /* b, db/dtau, stages, pixels of a plane. */
@@ -26,9 +26,9 @@ CONVIS_KERNEL_OF(smooth_conv_args, smooth_conv_chain, IN x, OUT maps, STATE s, T
         for (integer j = 0; j < stages; j++)
             CONVIS_PIXELS(i) {
                 integer at = smooth_at(i, j, stages, area);
-                real heard = j ? maps[t*n*stages + at - area] : x[t*n + i], old = s[j*n + i];
+                real input = j ? maps[t*n*stages + at - area] : x[t*n + i], old = s[j*n + i];
                 if (tape) tape[(t*stages + j)*n + i] = old;
-                maps[t*n*stages + at] = s[j*n + i] = old + b*(heard - old);
+                maps[t*n*stages + at] = s[j*n + i] = old + b*(input - old);
             }
 }
 
@@ -41,8 +41,8 @@ CONVIS_KERNEL_OF(smooth_conv_args, smooth_conv_again, IN x, TAPE tape, OUT maps)
         for (integer j = 0; j < stages; j++)
             CONVIS_PIXELS(i) {
                 integer at = smooth_at(i, j, stages, area);
-                real heard = j ? maps[t*n*stages + at - area] : x[t*n + i], old = tape[(t*stages + j)*n + i];
-                maps[t*n*stages + at] = old + b*(heard - old);
+                real input = j ? maps[t*n*stages + at - area] : x[t*n + i], old = tape[(t*stages + j)*n + i];
+                maps[t*n*stages + at] = old + b*(input - old);
             }
 }
 
@@ -54,8 +54,8 @@ CONVIS_KERNEL_OF(smooth_conv_args, smooth_conv_back, IN x, IN maps, TAPE tape, O
         for (integer j = stages - 1; j >= 0; j--)
             CONVIS_PIXELS(i) {
                 integer at = t*n*stages + smooth_at(i, j, stages, area);
-                real g = dmaps[at] + ds[j*n + i], heard = j ? maps[at - area] : x[t*n + i];
-                if (dtau) dtau[i] += db*g*(heard - tape[(t*stages + j)*n + i]);
+                real g = dmaps[at] + ds[j*n + i], input = j ? maps[at - area] : x[t*n + i];
+                if (dtau) dtau[i] += db*g*(input - tape[(t*stages + j)*n + i]);
                 ds[j*n + i] = (1 - b)*g;
                 if (j) dmaps[at - area] += b*g;
                 else if (dx) dx[t*n + i] += b*g;
@@ -96,7 +96,7 @@ static convis_conv_spec spec_of(const convis_pass *p)
         .gradients = p->recording ? CONVIS_CONV_KERNEL | CONVIS_CONV_INPUT : 0 };
 }
 
-/* constants: the convolution. scratch: the stages' maps of a block of frames, on the way backward their
+/* constants: the convolution. scratch: the stages' maps of a block of frames, in the backward pass their
  * gradients, too, then the convolution's. */
 static int64_t block_of(const convis_pass *p)
 {
@@ -168,10 +168,10 @@ static convis_pass block_at(const convis_pass *p, int64_t t, int64_t frames)
 static void forward(convis_pass *p)
 {
     const smooth_conv_args args = args_of(p);
-    const int64_t n = frame_of(p), block = block_of(p), out = convis_elements(p->out_shape), kept = n*(int64_t)p->param[STAGES];
+    const int64_t n = frame_of(p), block = block_of(p), out = convis_elements(p->out_shape), stored = n*(int64_t)p->param[STAGES];
     for (int64_t t = 0; t < p->frames; t += block) {
         const convis_pass q = block_at(p, t, p->frames - t < block ? p->frames - t : block);
-        void *chain[] = { (void *)(uintptr_t)(p->in[0] + t*n), p->scratch, p->state[0], p->tape[0] ? p->tape[0] + t*kept : NULL };
+        void *chain[] = { (void *)(uintptr_t)(p->in[0] + t*n), p->scratch, p->state[0], p->tape[0] ? p->tape[0] + t*stored : NULL };
         convis_launch_with(&q, "smooth_conv_chain", n, q.frames, chain, &args);
         convis_conv_forward(&q, conv_of(p), p->scratch, p->out + t*out, (char *)p->scratch + own_scratch(p));
     }
@@ -180,21 +180,21 @@ static void forward(convis_pass *p)
 static void vjp(convis_pass *p)
 {
     const smooth_conv_args args = args_of(p);
-    const int64_t n = frame_of(p), block = block_of(p), out = convis_elements(p->out_shape), kept = n*(int64_t)p->param[STAGES];
+    const int64_t n = frame_of(p), block = block_of(p), out = convis_elements(p->out_shape), stored = n*(int64_t)p->param[STAGES];
     convis_real *maps = p->scratch, *dmaps = (convis_real *)(void *)((char *)p->scratch + maps_size(p));
     for (int64_t t = (p->frames - 1)/block*block; t >= 0; t -= block) {
         const convis_pass q = block_at(p, t, p->frames - t < block ? p->frames - t : block);
-        void *again[] = { (void *)(uintptr_t)(p->in[0] + t*n), p->tape[0] + t*kept, maps };
-        void *back[] = { (void *)(uintptr_t)(p->in[0] + t*n), maps, p->tape[0] + t*kept, dmaps, p->d_state[0],
+        void *again[] = { (void *)(uintptr_t)(p->in[0] + t*n), p->tape[0] + t*stored, maps };
+        void *back[] = { (void *)(uintptr_t)(p->in[0] + t*n), maps, p->tape[0] + t*stored, dmaps, p->d_state[0],
                          p->d_in[0] ? p->d_in[0] + t*n : NULL, p->d_array[TAU] };
-        convis_zero(p, dmaps, (size_t)(q.frames*kept)*sizeof *dmaps);
+        convis_zero(p, dmaps, (size_t)(q.frames*stored)*sizeof *dmaps);
         convis_launch_with(&q, "smooth_conv_again", n, q.frames, again, &args);
         convis_conv_vjp(&q, conv_of(p), maps, p->d_out + t*out, dmaps, p->d_array[WEIGHTS], p->d_array[BIAS], (char *)p->scratch + own_scratch(p));
         convis_launch_with(&q, "smooth_conv_back", n, q.frames, back, &args);
     }
 }
 
-/* Settled, all stages are what they hear. One number must do for all outputs: their mean. */
+/* Settled, all stages equal their input. One number stands for all outputs: their mean. */
 static double baseline(const convis_pass *p, const double *x, double *state)
 {
     double sum = 0;

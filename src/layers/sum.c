@@ -29,7 +29,7 @@ CONVIS_KERNEL12(sum_adjoint, PARAM p, IN x0, IN x1, IN x2, IN x3, IN y, IN dy, O
     sum_spread(dy, dx3, CONVIS_HANDED_ON);
 }
 
-/* Up to four more to what there is; NULL: no more. */
+/* Up to four more inputs are added; NULL: no more. */
 CONVIS_KERNEL5(sum_more, STATE y, IN x0, IN x1, IN x2, IN x3)
 {
     CONVIS_SCAN(i, t) {

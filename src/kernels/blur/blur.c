@@ -48,13 +48,13 @@ static void diffusion_line(const convis_blur_spec *s, int steps, line at, convis
     }
 }
 
-/* Rounding m and c to single precision must not leak: m is what keeps a constant constant, given the rounded c. */
+/* Rounding m and c to single precision must not leak: m makes a constant stay constant, given the rounded c. */
 static void conserve(convis_real *m, const convis_real *c, int64_t length, int64_t stride)
 {
     double f = 0;                       /* the forward response to a constant 1 */
     for (int64_t i = 0; i < length; i++) {
-        double wanted = i < length - 1 ? 1 - (double)c[i*stride] : 1;
-        m[i*stride] = (convis_real)fmax(wanted - (double)c[i*stride]*f, 0);      /* and positive maps positive */
+        double exact = i < length - 1 ? 1 - (double)c[i*stride] : 1;
+        m[i*stride] = (convis_real)fmax(exact - (double)c[i*stride]*f, 0);      /* and positive maps positive */
         f = (double)m[i*stride] + (double)c[i*stride]*f;
     }
 }
@@ -133,7 +133,7 @@ void convis_blur_prepare(convis_blur *b, convis_context *c, int64_t w, int64_t h
     b->steps = s->steps ? s->steps : CONVIS_BLUR_STEPS;
     b->varying = varying && s->method != CONVIS_BLUR_DERICHE;
     b->method = s->method;
-    /* VirtualRetina leaves a uniform blur of less than a tenth of a pixel out (CImg's rule, on the rounded value). */
+    /* VirtualRetina skips a uniform blur of less than a tenth of a pixel (CImg's rule, on the rounded value). */
     if (s->sigma <= 0 || (s->method == CONVIS_BLUR_DERICHE && (float)(s->sigma*s->ppd) < 0.1f)) b->method = CONVIS_BLUR_NONE;
     if (b->method == CONVIS_BLUR_DIFFUSION)      prepare_diffusion(b, s);
     if (b->method == CONVIS_BLUR_DERICHE)        prepare_deriche(b, s);

@@ -2,11 +2,11 @@
  *
  * DIFFUSION is the blur of the `converged` numerics: STEPS implicit steps of u_t = D(x) u_xx along each axis, each a
  * tridiagonal solve, (1 + 2 L_i) u_i - L_i (u_{i-1} + u_{i+1}) = x_i with L_i = sigma_i^2 / (2 STEPS) and reflecting
- * ends. Whatever sigma, also one that varies from pixel to pixel: constants stay, a point keeps its mean, and the
+ * ends. Whatever sigma, also one that varies from pixel to pixel: constants stay, the mean of a point is preserved, and the
  * variance is exactly sigma^2 (where sigma is uniform). The kernel is a STEPS-fold two-sided exponential.
  * DERICHE and DERICHE_RADIAL are what VirtualRetina computes, borders and flaws included (SPEC 2a, 2b).
  *
- * The way back. One implicit step is (I + L A)^-1 with A symmetric, L = diag(L_i); its transpose (I + A L)^-1 is
+ * Backward. One implicit step is (I + L A)^-1 with A symmetric, L = diag(L_i); its transpose (I + A L)^-1 is
  * L^-1 (I + L A)^-1 L, so the same solves serve, columns first, between a multiplication by L and one by 1/L (of which
  * nothing remains when L is uniform). With y = C R x, C and R being K steps each, C1 and R1 one of them, g the gradient at
  * y and w = R' C' g that at x,
@@ -72,18 +72,18 @@ void convis_blur_rows(const convis_pass *, const convis_blur *, const convis_rea
                       int64_t y0, int64_t y1, void *scratch);
 void convis_blur_columns(const convis_pass *, const convis_blur *, convis_real *map, int64_t planes, void *scratch);
 
-/* The way back through one blur, by all threads; without a barrier at its end, as each thread goes on with its own rows. */
+/* The backward pass of one blur, by all threads; without a barrier at its end, as each thread goes on with its own rows. */
 typedef struct convis_blur_back {
-    convis_real *g;                  /* the gradient at what came out, then that at what went in */
-    const convis_real *x, *y;        /* what went in, what came out; looked at for `slope` only */
-    convis_real *slope;              /* `scale` dL/d ln sigma is added here, element by element; NULL: nobody asks */
+    convis_real *g;                  /* the gradient at the output, then that at the input */
+    const convis_real *x, *y;        /* input and output; read for `dsigma` only */
+    convis_real *dsigma;             /* `scale` dL/d ln sigma is added here, element by element; NULL: not required */
     double  scale;
     int64_t planes;
     convis_real *spare;              /* as large as g */
     void   *scratch;
 } convis_blur_back;
-/* Strip by strip of its rows a thread launches `before`, which makes g (and x); the blur goes back; and again strip by strip
- * it launches `after`, which takes g from there. Each kernel's name may be NULL. */
+/* Strip by strip of its rows a thread launches `before`, which makes g (and x); then the blur, backward; and again strip by strip
+ * it launches `after`, which reads g. Each kernel's name may be NULL. */
 void convis_blur_back_run(const convis_pass *, const convis_blur *, const convis_blur_back *, const char *before,
                           void *const *buffers_before, const char *after, void *const *buffers_after);
 
@@ -120,7 +120,7 @@ typedef struct convis_blur_kernels {
     void (*rows)(const convis_blur *, const convis_real *in, convis_real *out, int64_t y0, int64_t y1, void *scratch);
     void (*columns)(const convis_blur *, const convis_real *in, convis_real *out, int64_t x0, int64_t x1, void *scratch);
     /* to += scale (a - b) x on a part of one map, divided by the weight of DIFFUSION. */
-    void (*slope)(const convis_blur *, const convis_real *a, const convis_real *b, const convis_real *x, convis_real *to,
+    void (*gradient)(const convis_blur *, const convis_real *a, const convis_real *b, const convis_real *x, convis_real *to,
                   convis_real scale, int64_t x0, int64_t x1, int64_t y0, int64_t y1);
 } convis_blur_kernels;
 

@@ -1,9 +1,9 @@
-/* blur_back.c - the blurs of blur.h on the way back. */
+/* blur_back.c - the blurs of blur.h, backward. */
 #include "blur.h"
 #include "engine/launch.h"
 #include <string.h>
 
-/* ---- Diffusion: the solves of the way there, by the kernels of the instruction set ---- */
+/* ---- Diffusion: the solves of the forward pass, by the kernels of the instruction set ---- */
 
 static convis_blur with_steps(const convis_blur *b, int steps)
 {
@@ -17,17 +17,17 @@ static void multiply(const convis_blur *b, convis_real *map, const convis_real *
     for (int64_t i = y0*b->w; i < y1*b->w; i++) map[i] *= by[i];
 }
 
-/* One step goes to the spare map, the others back to g: C1' g is wanted on its own. */
+/* One step goes to the spare map, the others back to g: C1' g is needed on its own. */
 static void diffusion_columns(const convis_blur *b, const convis_blur_back *k, int64_t at, int64_t x0, int64_t x1, void *mine)
 {
     convis_blur one = with_steps(b, 1), others = with_steps(b, b->steps - 1);
     convis_real *g = k->g + at, *spare = k->spare + at;
-    if (!k->slope) {
+    if (!k->dsigma) {
         b->kernels->columns(b, g, g, x0, x1, mine);
         return;
     }
     b->kernels->columns(&one, g, spare, x0, x1, mine);
-    b->kernels->slope(b, g, spare, k->y + at, k->slope + at, (convis_real)(-2*b->steps*k->scale), x0, x1, 0, b->h);
+    b->kernels->gradient(b, g, spare, k->y + at, k->dsigma + at, (convis_real)(-2*b->steps*k->scale), x0, x1, 0, b->h);
     if (others.steps) b->kernels->columns(&others, spare, g, x0, x1, mine);
     else for (int64_t y = 0; y < b->h; y++) memcpy(g + y*b->w + x0, spare + y*b->w + x0, (size_t)(x1 - x0)*sizeof *g);
 }
@@ -37,9 +37,9 @@ static void diffusion_rows(const convis_blur *b, const convis_blur_back *k, int6
     convis_blur one = with_steps(b, 1);
     convis_real *g = k->g + at, *spare = k->spare + at;
     b->kernels->rows(b, g, g, y0, y1, mine);
-    if (k->slope) {
+    if (k->dsigma) {
         b->kernels->rows(&one, g, spare, y0, y1, mine);
-        b->kernels->slope(b, g, spare, k->x + at, k->slope + at, (convis_real)(-2*b->steps*k->scale), 0, b->w, y0, y1);
+        b->kernels->gradient(b, g, spare, k->x + at, k->dsigma + at, (convis_real)(-2*b->steps*k->scale), 0, b->w, y0, y1);
     }
     if (b->per_weight) multiply(b, g, b->per_weight, y0, y1);
 }
@@ -59,23 +59,23 @@ static double coefficient(const recursion *q, int k, int64_t i)
 
 /* Derivatives of the coefficients at place i by alpha, times d alpha/d ln sigma = -alpha. With e = exp(-alpha), N = (1 - e)^2 and
  * D = 1 + 2 alpha e - e^2: a0 = N/D, a1 = a0 e (alpha - 1), a2 = a0 e (alpha + 1), a3 = -a0 e^2, b1 = 2 e, b2 = -e^2. */
-static void coefficient_slopes(const recursion *q, int64_t i, double *s)
+static void coefficient_derivatives(const recursion *q, int64_t i, double *s)
 {
     double e = coefficient(q, B1, i)/2, a0 = coefficient(q, A0, i);
     memset(s, 0, 6*sizeof *s);
-    if (!(e > 1e-18)) return;                             /* so narrow a blur is none */
+    if (!(e > 1e-18)) return;                             /* so narrow a blur has no effect */
     double alpha = 1 + coefficient(q, A1, i)/(a0*e), D = 1 + 2*alpha*e - e*e;
-    double slope = 2*e*((1 - e) - a0*(1 - alpha + e))/D;
-    s[A0] = -alpha*slope;
-    s[A1] = -alpha*e*(slope*(alpha - 1) + a0*(2 - alpha));
-    s[A2] = -alpha*e*(slope*(alpha + 1) - a0*alpha);
-    s[A3] = alpha*e*e*(slope - 2*a0);
+    double derivative = 2*e*((1 - e) - a0*(1 - alpha + e))/D;
+    s[A0] = -alpha*derivative;
+    s[A1] = -alpha*e*(derivative*(alpha - 1) + a0*(2 - alpha));
+    s[A2] = -alpha*e*(derivative*(alpha + 1) - a0*alpha);
+    s[A3] = alpha*e*e*(derivative - 2*a0);
     s[B1] = alpha*2*e;
     s[B2] = -alpha*2*e*e;
 }
 
 /* Of end = (a + a')/(1 - b1 - b2). */
-static double end_slope(const recursion *q, const double *s, int a)
+static double end_derivative(const recursion *q, const double *s, int a)
 {
     double rest = 1 - coefficient(q, B1, 0) - coefficient(q, B2, 0);
     double sum = coefficient(q, a, 0) + coefficient(q, a + 1, 0);
@@ -83,7 +83,7 @@ static double end_slope(const recursion *q, const double *s, int a)
 }
 
 /* dL/d ln sigma of one line. F and R: the gradients at f and r; f, r: room for the line. */
-static double line_slope(const recursion *q, const double *x, const double *F, const double *R, double *f, double *r)
+static double line_gradient(const recursion *q, const double *x, const double *F, const double *R, double *f, double *r)
 {
     int64_t n = q->length, shift = q->radial ? 0 : 1;
     double s[6], sum = 0, before = q->end_f*x[0], beyond = q->end_r*x[n - 1], first_f = 0, first_r = 0;
@@ -94,7 +94,7 @@ static double line_slope(const recursion *q, const double *x, const double *F, c
         int64_t one = i + shift < n ? i + shift : n - 1, two = one + 1 < n ? one + 1 : n - 1;
         double r1 = i + 1 < n ? r[i + 1] : beyond, r2 = i + 2 < n ? r[i + 2] : beyond;
         r[i] = coefficient(q, A2, i)*x[one] + coefficient(q, A3, i)*x[two] + coefficient(q, B1, i)*r1 + coefficient(q, B2, i)*r2;
-        if (q->stride || i == n - 1) coefficient_slopes(q, i, s);
+        if (q->stride || i == n - 1) coefficient_derivatives(q, i, s);
         sum += F[i]*(s[A0]*x[i] + s[A1]*x[i ? i - 1 : 0] + s[B1]*(i ? f[i - 1] : before) + s[B2]*(i > 1 ? f[i - 2] : before))
              + R[i]*(s[A2]*x[one] + s[A3]*x[two] + s[B1]*r1 + s[B2]*r2);
     }
@@ -102,7 +102,7 @@ static double line_slope(const recursion *q, const double *x, const double *F, c
         first_f += F[i]*((i ? 0 : coefficient(q, B1, i)) + coefficient(q, B2, i));
         first_r += R[n - 1 - i]*((i ? 0 : coefficient(q, B1, n - 1 - i)) + coefficient(q, B2, n - 1 - i));
     }
-    return sum + first_f*x[0]*end_slope(q, s, A0) + first_r*x[n - 1]*end_slope(q, s, A2);
+    return sum + first_f*x[0]*end_derivative(q, s, A0) + first_r*x[n - 1]*end_derivative(q, s, A2);
 }
 
 /* g, the gradient at y, becomes that at x. work: room for six lines; its first two then hold the gradients at f and r. */
@@ -133,13 +133,13 @@ static void line_back(const recursion *q, double *g, double *work)
 static void deriche_line(const recursion *q, const convis_blur_back *k, const convis_real *x, int64_t at, int64_t stride, double *mine)
 {
     int64_t n = q->length;
-    double *heard = mine, *g = mine + n, *work = mine + 2*n;
+    double *input = mine, *g = mine + n, *work = mine + 2*n;
     for (int64_t i = 0; i < n; i++) g[i] = (double)k->g[at + i*stride];
     line_back(q, g, work);
     for (int64_t i = 0; i < n; i++) k->g[at + i*stride] = (convis_real)g[i];
-    if (!k->slope) return;
-    for (int64_t i = 0; i < n; i++) heard[i] = (double)x[at + i*stride];
-    k->slope[at] += (convis_real)(k->scale*line_slope(q, heard, work, work + n, work + 3*n, work + 4*n));
+    if (!k->dsigma) return;
+    for (int64_t i = 0; i < n; i++) input[i] = (double)x[at + i*stride];
+    k->dsigma[at] += (convis_real)(k->scale*line_gradient(q, input, work, work + n, work + 3*n, work + 4*n));
 }
 
 static recursion recursion_of(const convis_blur *b, convis_real *const *from, int64_t line, int64_t lines, int64_t length)
@@ -163,7 +163,7 @@ static void begin(const convis_pass *p, const convis_blur *b, const convis_blur_
     if (b->method == CONVIS_BLUR_NONE) return;
     for (int64_t at = 0; at < k->planes*b->w*b->h; at += b->w*b->h) {
         if (b->method == CONVIS_BLUR_DIFFUSION && b->weight) multiply(b, k->g + at, b->weight, y0, y1);
-        if (b->method != CONVIS_BLUR_DIFFUSION && k->slope)          /* what the columns heard */
+        if (b->method != CONVIS_BLUR_DIFFUSION && k->dsigma)         /* the input of the columns */
             b->kernels->rows(b, k->x + at, k->spare + at, y0, y1, part_of(p, b, k));
     }
 }

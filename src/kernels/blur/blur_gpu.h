@@ -1,4 +1,4 @@
-/* blur_gpu.h - what the kernels of blur_gpu.c and those who launch them (blur_on_device.c) both know. For compilers of all devices. */
+/* blur_gpu.h - what the kernels of blur_gpu.c and the code that launches them (blur_on_device.c) share. For compilers of all devices. */
 #ifndef CONVIS_BLUR_GPU_H
 #define CONVIS_BLUR_GPU_H
 

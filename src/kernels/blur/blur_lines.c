@@ -123,7 +123,7 @@ static void strip(const convis_blur *b, const real *in, int64_t in_stride, real 
 }
 
 /* Coefficients of the lines from `line` on. Rows and columns that are missing in a last, narrow strip repeat its
- * first ones: their results are never looked at. */
+ * first ones: their results are never read. */
 static int64_t place_coefficients(const convis_blur *b, real *const *from, int64_t line, int64_t lines, int64_t length,
                                   int64_t count, real **c, real *copy)
 {
@@ -232,9 +232,9 @@ static void transpose_out(const real *s, int64_t w, int64_t count, real *out)
         for (int64_t x = whole; x < w; x++) out[l*w + x] = s[x*LANES + l];
 }
 
-/* diffuse() on a whole strip of rows, transposed on the way in and out, so that the transposed strip exists only where it
- * must, between the first sweep and the last. A cache line of each row is taken at once (SQUARES of them): in maps whose
- * width is a power of two, rows push each other out of the cache before one could come back for the rest. */
+/* diffuse() on a whole strip of rows, transposed on input and output, so that the transposed strip exists only where it
+ * must, between the first pass and the last. A cache line of each row is taken at once (SQUARES of them): in maps whose
+ * width is a power of two, rows push each other out of the cache before the rest of them is read. */
 enum { SQUARES = 64/VECTOR_BYTES, LINE = SQUARES*WIDTH };
 
 INLINE void read_squares(const real *in, int64_t w, vector square[SQUARES][VECTORS][WIDTH])
@@ -317,8 +317,8 @@ static void columns(const convis_blur *b, const convis_real *in, convis_real *ou
     }
 }
 
-static void slope(const convis_blur *blur, const convis_real *a, const convis_real *b, const convis_real *x, convis_real *to,
-                  convis_real scale, int64_t x0, int64_t x1, int64_t y0, int64_t y1)
+static void gradient(const convis_blur *blur, const convis_real *a, const convis_real *b, const convis_real *x, convis_real *to,
+                     convis_real scale, int64_t x0, int64_t x1, int64_t y0, int64_t y1)
 {
     const real *per = blur->per_weight;
     for (int64_t y = y0; y < y1; y++)
@@ -331,4 +331,4 @@ static void slope(const convis_blur *blur, const convis_real *a, const convis_re
 #define STR_(x) #x
 #define STR(x) STR_(x)
 extern const convis_blur_kernels CAT(convis_blur_lines_, CONVIS_ISA);
-const convis_blur_kernels CAT(convis_blur_lines_, CONVIS_ISA) = { STR(CONVIS_ISA), LANES, rows, columns, slope };
+const convis_blur_kernels CAT(convis_blur_lines_, CONVIS_ISA) = { STR(CONVIS_ISA), LANES, rows, columns, gradient };

@@ -51,7 +51,7 @@ static void diffuse(const convis_pass *p, const convis_blur *b, int columns, int
     else      run(p, "blur_diffuse_long", lines, steps, buffers, z, 0);
 }
 
-/* As many maps at once as there is scratch for. */
+/* As many maps at once as fit into the scratch. */
 static void deriche(const convis_pass *p, const convis_blur *b, int columns, const convis_real *in, convis_real *out, int64_t planes,
                     void *scratch)
 {
@@ -81,31 +81,31 @@ static void multiply(const convis_pass *p, const convis_blur *b, const convis_bl
     if (by) run(p, "blur_multiply", k->planes*b->w*b->h, 1, (void *[]){ k->g, by }, &args, 0);
 }
 
-/* All steps of one axis on g; where the slope is wanted, what one step alone makes of it, first or last. */
+/* All steps of one axis on g; where the gradient of sigma is required, also one step on its own, first or last. */
 static void axis_back(const convis_pass *p, const convis_blur *b, const convis_blur_back *k, int columns)
 {
     const blur_width_args args = { (int)(b->w*b->h), (float)(-2*b->steps*k->scale) };
-    if (columns || !k->slope) diffuse(p, b, columns, k->slope ? 1 : b->steps, k->g, k->slope ? k->spare : k->g, k->planes);
+    if (columns || !k->dsigma) diffuse(p, b, columns, k->dsigma ? 1 : b->steps, k->g, k->dsigma ? k->spare : k->g, k->planes);
     else {
         diffuse(p, b, columns, b->steps, k->g, k->g, k->planes);
         diffuse(p, b, columns, 1, k->g, k->spare, k->planes);
     }
-    if (!k->slope) return;
+    if (!k->dsigma) return;
     run(p, "blur_width", k->planes*b->w*b->h, 1,
-        (void *[]){ k->g, k->spare, address(columns ? k->y : k->x), b->per_weight, k->slope }, &args, 0);
+        (void *[]){ k->g, k->spare, address(columns ? k->y : k->x), b->per_weight, k->dsigma }, &args, 0);
     if (!columns) return;
     if (b->steps > 1) diffuse(p, b, columns, b->steps - 1, k->spare, k->g, k->planes);
     else convis_copy(p, k->g, k->spare, k->planes*b->w*b->h);
 }
 
-/* Deriche: columns heard the spare map, which the rows have made. */
+/* Deriche: the input of the columns is the spare map, which the rows have made. */
 static void deriche_back(const convis_pass *p, const convis_blur *b, const convis_blur_back *k, int columns)
 {
     const int64_t n = convis_elements(p->out_shape);
     const blur_deriche_back_args args = { b->lines[columns], b->method == CONVIS_BLUR_DERICHE_RADIAL, (float)k->scale };
     convis_real *forward = k->scratch, *backward = forward + n;
     run(p, "blur_deriche_back", k->planes*args.z.lines, 1,
-        (void *[]){ columns ? b->column[0] : b->row[0], k->g, forward, backward, columns ? k->spare : address(k->x), k->slope }, &args, 0);
+        (void *[]){ columns ? b->column[0] : b->row[0], k->g, forward, backward, columns ? k->spare : address(k->x), k->dsigma }, &args, 0);
 }
 
 void convis_blur_back_on_device(const convis_pass *p, const convis_blur *b, const convis_blur_back *k, const char *before,
@@ -119,7 +119,7 @@ void convis_blur_back_on_device(const convis_pass *p, const convis_blur *b, cons
         axis_back(p, b, k, 0);
         multiply(p, b, k, b->per_weight);
     } else if (b->method != CONVIS_BLUR_NONE) {
-        if (k->slope) deriche(p, b, 0, k->x, k->spare, k->planes, k->scratch);
+        if (k->dsigma) deriche(p, b, 0, k->x, k->spare, k->planes, k->scratch);
         deriche_back(p, b, k, 1);
         deriche_back(p, b, k, 0);
     }

@@ -1,4 +1,4 @@
-/* conv.c - the convolution of conv.h: geometry, the choice of the way, padding. */
+/* conv.c - the convolution of conv.h: geometry, the choice of the method, padding. */
 #include "conv_parts.h"
 #include "base/context.h"
 #include "device/device.h"
@@ -70,9 +70,9 @@ size_t convis_conv_take(size_t *size, size_t bytes)
 
 /* ---- The choice ---- */
 
-static double cost_of(const convis_conv *c, int way, int operation)
+static double cost_of(const convis_conv *c, int method, int operation)
 {
-    switch (way) {
+    switch (method) {
     case CONV_DIRECT: return convis_conv_direct_cost(c, operation);
     case CONV_PIXELS: return convis_conv_pixels_cost(c, operation);
     default:          return convis_conv_fft_cost(c, operation);
@@ -81,18 +81,18 @@ static double cost_of(const convis_conv *c, int way, int operation)
 
 static int choose(const convis_conv *c, int operation, double *cost)
 {
-    int pixels = c->taps == c->s.t && c->s.stride_y == 1 && c->s.stride_x == 1, direct = pixels ? CONV_PIXELS : CONV_DIRECT, way = direct;
+    int pixels = c->taps == c->s.t && c->s.stride_y == 1 && c->s.stride_x == 1, direct = pixels ? CONV_PIXELS : CONV_DIRECT, method = direct;
     double by_fft = convis_conv_fft_cost(c, operation);
-    if (c->s.method == CONVIS_CONV_FFT && by_fft < INFINITY) way = CONV_FFT;
-    else if (c->s.method != CONVIS_CONV_DIRECT && by_fft < cost_of(c, direct, operation)) way = CONV_FFT;
-    *cost = cost_of(c, way, operation);
-    return way;
+    if (c->s.method == CONVIS_CONV_FFT && by_fft < INFINITY) method = CONV_FFT;
+    else if (c->s.method != CONVIS_CONV_DIRECT && by_fft < cost_of(c, direct, operation)) method = CONV_FFT;
+    *cost = cost_of(c, method, operation);
+    return method;
 }
 
-static int uses(const convis_conv *c, int way)
+static int uses(const convis_conv *c, int method)
 {
-    return c->forward == way || (c->s.gradients & CONVIS_CONV_KERNEL && c->kernel == way)
-        || (c->s.gradients & CONVIS_CONV_INPUT && c->input == way);
+    return c->forward == method || (c->s.gradients & CONVIS_CONV_KERNEL && c->kernel == method)
+        || (c->s.gradients & CONVIS_CONV_INPUT && c->input == method);
 }
 
 void convis_conv_arrange(convis_conv *c, const convis_conv_spec *spec, int threads)
@@ -148,8 +148,8 @@ size_t convis_conv_scratch(const convis_conv_spec *s, int threads)
 
 /* ---- Preparing ---- */
 
-static void say(convis_conv *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static void say(convis_conv *c, const char *format, ...)
+static void append(convis_conv *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void append(convis_conv *c, const char *format, ...)
 {
     size_t used = strlen(c->choice);
     va_list ap;
@@ -158,33 +158,33 @@ static void say(convis_conv *c, const char *format, ...)
     va_end(ap);
 }
 
-static void say_way(convis_conv *c, const convis_conv *of, int way)
+static void append_method(convis_conv *c, const convis_conv *of, int method)
 {
-    if (way == CONV_DEVICE) say(c, "%s", convis_conv_device_method(of));
-    else if (way == CONV_FFT) say(c, "fft %lldx%lld", (long long)of->fft.nx, (long long)of->fft.ny);
-    else if (way == CONV_LINES) say(c, "separable (columns, then rows)");
-    else if (way == CONV_FACTORED) {
+    if (method == CONV_DEVICE) append(c, "%s", convis_conv_device_method(of));
+    else if (method == CONV_FFT) append(c, "fft %lldx%lld", (long long)of->fft.nx, (long long)of->fft.ny);
+    else if (method == CONV_LINES) append(c, "separable (columns, then rows)");
+    else if (method == CONV_FACTORED) {
         const convis_conv *space = convis_conv_at(of, of->factors.space);
-        say(c, "separable (rank %lld in time, then ", (long long)of->factors.rank);
-        say_way(c, space, space->forward);
-        say(c, ")");
-    } else say(c, "direct");
+        append(c, "separable (rank %lld in time, then ", (long long)of->factors.rank);
+        append_method(c, space, space->forward);
+        append(c, ")");
+    } else append(c, "direct");
 }
 
 static void describe(convis_conv *c)
 {
     const convis_conv_spec *s = &c->s;
-    say(c, "%lldx%lld, kernel %lldx%lldx%lld, %lld to %lld channels: ", (long long)s->w, (long long)s->h, (long long)s->t, (long long)s->y,
+    append(c, "%lldx%lld, kernel %lldx%lldx%lld, %lld to %lld channels: ", (long long)s->w, (long long)s->h, (long long)s->t, (long long)s->y,
         (long long)s->x, (long long)s->in, (long long)s->out);
-    say_way(c, c, c->forward);
+    append_method(c, c, c->forward);
     if (c->forward == CONV_DEVICE) return;
-    if (s->gradients & CONVIS_CONV_KERNEL) { say(c, "; gradient of the kernel "); say_way(c, c, c->kernel); }
-    if (s->gradients & CONVIS_CONV_INPUT)  { say(c, "; of the input "); say_way(c, c, c->input); }
+    if (s->gradients & CONVIS_CONV_KERNEL) { append(c, "; gradient of the kernel "); append_method(c, c, c->kernel); }
+    if (s->gradients & CONVIS_CONV_INPUT)  { append(c, "; of the input "); append_method(c, c, c->input); }
 }
 
 const char *convis_conv_choice(const convis_conv *c) { return c->choice; }
 
-static convis_status prepare_ways(convis_conv *c, convis_context *context, const double *weights)
+static convis_status prepare_methods(convis_conv *c, convis_context *context, const double *weights)
 {
     convis_status status = CONVIS_OK;
     int better = 0, gradient = c->s.gradients & CONVIS_CONV_INPUT;
@@ -219,12 +219,12 @@ convis_status convis_conv_prepare(convis_conv *c, convis_context *context, const
     for (int64_t u = 0; u < c->y.padded; u++) map_y[u] = (int32_t)source(&c->y, u, spec->padding);
     for (int64_t u = 0; u < c->x.padded; u++) map_x[u] = (int32_t)source(&c->x, u, spec->padding);
     for (int64_t o = 0; o < c->s.out; o++) to[o] = bias ? (real)bias[o] : 0;
-    convis_status status = prepare_ways(c, context, weights);
+    convis_status status = prepare_methods(c, context, weights);
     describe(c);
     return status;
 }
 
-/* ---- What the ways share ---- */
+/* ---- What the methods share ---- */
 
 void convis_conv_pack(const convis_conv *c, const double *weights, real *to, int back, int turned)
 {
@@ -244,7 +244,7 @@ void convis_conv_pack(const convis_conv *c, const double *weights, real *to, int
         }
 }
 
-int convis_ring_want(conv_ring *r, int64_t room, int64_t lo, int64_t hi, conv_range fresh[2])
+int convis_ring_request(conv_ring *r, int64_t room, int64_t lo, int64_t hi, conv_range fresh[2])
 {
     fresh[0] = fresh[1] = (conv_range){ lo, lo };
     if (r->first >= r->end || hi < r->first || lo > r->end) {
@@ -258,7 +258,7 @@ int convis_ring_want(conv_ring *r, int64_t room, int64_t lo, int64_t hi, conv_ra
     if (up)   fresh[1] = (conv_range){ r->end, hi };
     r->first = convis_least(lo, r->first);
     r->end = convis_most(hi, r->end);
-    /* What leaves the ring is at the end that nobody asked for. */
+    /* What leaves the ring is at the end that was not requested. */
     if (r->end - r->first > room) {
         if (up) r->first = convis_least(lo, r->end - room);
         if (r->end - r->first > room) r->end = r->first + room;

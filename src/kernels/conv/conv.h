@@ -3,11 +3,11 @@
  *      y[o][t][v][u] = bias[o] + sum_{i,k,b,a} w[o][i][k][b][a] x[i][t - (T-1-k) dilation_t][v s + b d - before][u s + a d - before]
  *
  * Kernels are arrays (out, in/groups, T, Y, X), movies frame-major [t][batch][channel][y][x]. As in Convis and PyTorch the
- * kernel is not turned round (a cross-correlation): the last index of T weighs the present frame, index 0 the oldest. What
- * wants a convolution in the mathematician's sense reverses the array.
+ * kernel is not reversed (a cross-correlation): the last index of T weighs the present frame, index 0 the oldest. What
+ * needs a convolution in the mathematical sense reverses the array.
  *
- * Time is padded by the past: the T - 1 frames (times dilation_t) before frame 0 must lie before it in memory. The engine
- * has no state of its own; what it keeps of earlier frames (their spectra, their padded planes) is a cache keyed by
+ * Time is padded by the history: the T - 1 frames (times dilation_t) before frame 0 must lie before it in memory. The engine
+ * has no state of its own; what it stores of earlier frames (their spectra, their padded planes) is a cache keyed by
  * pass->frame and pass->epoch, without which the bits would be the same.
  *
  * Space is padded by `padding`, so that an output has the size of the input over the stride, rounded up, and the kernel is
@@ -16,7 +16,7 @@
  *
  * Methods, chosen by the sizes and the kernel's rank, never by the length of a chunk:
  *      direct      the sum as it stands, over padded planes; sums of 1 x 1 kernels over tiles of pixels
- *      fft         a 2D transform of each frame; the sum over taps and channels in the frequency domain; 2D back. Transforms
+ *      fft         a 2D transform of each frame; the sum over taps and channels in the frequency domain; 2D inverse. Transforms
  *                  in time would give other rounding for other chunks; and for up to hundreds of taps they are not faster
  *      separable   kernels of low rank in space x time: filters in time, then 2D convolutions; kernels of low rank in
  *                  y x x: columns, then rows
@@ -42,7 +42,7 @@ typedef struct convis_conv_spec {
 /* The method for where the model is: DEVICE where memory is not ours, which no one else may ask for; else `method`. */
 int convis_conv_method(const convis_context *, int method);
 
-/* Size of the output, and the frames of the past that must lie before the input's first. */
+/* Size of the output, and the frames of the history that must lie before the input's first. */
 int64_t convis_conv_height (const convis_conv_spec *);
 int64_t convis_conv_width  (const convis_conv_spec *);
 int64_t convis_conv_history(const convis_conv_spec *);
@@ -61,7 +61,7 @@ const char *convis_conv_choice(const convis_conv *);
 
 /* By all threads of the pass (its thread, threads, group, frame, epoch and frames count); end at a barrier. */
 void convis_conv_forward(const convis_pass *, const convis_conv *, const convis_real *in, convis_real *out, void *scratch);
-/* Add to what is not NULL: d_in (and the past before it), d_weights, d_bias. spec.gradients must have named them. */
+/* Add to what is not NULL: d_in (and the history before it), d_weights, d_bias. spec.gradients must have named them. */
 void convis_conv_vjp(const convis_pass *, const convis_conv *, const convis_real *in, const convis_real *d_out, convis_real *d_in,
                      convis_total *d_weights, convis_total *d_bias, void *scratch);
 #endif

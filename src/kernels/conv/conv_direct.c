@@ -1,8 +1,8 @@
 /* conv_direct.c - convolution as the sum that it is, over padded planes.
  *
  * Frames are padded once, into a ring of planes that the sums of all taps read. A stride along x is taken out of the inner
- * loops by keeping every stride-th column together (phases). Gradients at the input are the same sums over gradients at the
- * output, spread by the stride, with the kernel turned round. */
+ * loops by storing every stride-th column together (phases). Gradients at the input are the same sums over gradients at the
+ * output, spread by the stride, with the kernel reversed. */
 #include "conv_parts.h"
 #include <string.h>
 
@@ -94,7 +94,7 @@ static void fill_plane(const convis_pass *p, const convis_conv *c, const real *m
         for (int64_t u = 0; u < c->x.padded; u++) to[u%c->x.stride*d->phase + u/c->x.stride] = row[u];
 }
 
-/* Planes of frames lo..hi-1 of the pass, counted from its first. The caller meets the others before they are read. */
+/* Planes of frames lo..hi-1 of the pass, counted from its first. The caller waits at a barrier before they are read. */
 static void fill_planes(const convis_pass *p, const convis_conv *c, conv_ring *ring, const real *in, int64_t lo, int64_t hi,
                         void *scratch)
 {
@@ -102,7 +102,7 @@ static void fill_planes(const convis_pass *p, const convis_conv *c, conv_ring *r
     int64_t channels = c->s.batch*c->s.in, area = c->s.h*c->s.w;
     real *planes = convis_conv_in(scratch, d->planes);
     conv_range fresh[2];
-    convis_ring_want(ring, d->room, p->frame + lo, p->frame + hi, fresh);
+    convis_ring_request(ring, d->room, p->frame + lo, p->frame + hi, fresh);
     conv_range mine = convis_conv_share(p, (fresh[0].to - fresh[0].from + fresh[1].to - fresh[1].from)*channels);
     for (int64_t item = mine.from; item < mine.to; item++) {
         int64_t f = convis_ring_frame(fresh, item/channels), channel = item%channels;
@@ -197,7 +197,7 @@ static void fill_back(const convis_pass *p, const convis_conv *c, conv_ring *rin
     const conv_direct *d = &c->direct;
     int64_t channels = c->s.batch*c->s.out, map = c->y.out*c->x.out;
     conv_range fresh[2];
-    convis_ring_want(ring, d->room, lo, hi, fresh);
+    convis_ring_request(ring, d->room, lo, hi, fresh);
     conv_range mine = convis_conv_share(p, (fresh[0].to - fresh[0].from + fresh[1].to - fresh[1].from)*channels);
     for (int64_t item = mine.from; item < mine.to; item++) {
         int64_t f = convis_ring_frame(fresh, item/channels), channel = item%channels;
@@ -240,7 +240,7 @@ static patch patch_at(const convis_conv *c, const patches *n, int64_t k)
     return q;
 }
 
-/* Rows r0..r1-1 of frames t0..t0+frames-1 (of a block from `lo`). Of two rows of taps, the second meets each row of the input
+/* Rows r0..r1-1 of frames t0..t0+frames-1 (of a block from `lo`). Of two rows of taps, the second is applied to each row of the input
  * with the row before of the gradient; rows of zeros stand in at the ends. */
 static void add_patch(const convis_pass *p, const convis_conv *c, const patch *q, int64_t b, int64_t lo, int64_t t0, int64_t frames,
                       int64_t r0, int64_t r1, double *d_weights, const void *scratch)
@@ -294,7 +294,7 @@ static void add_kernel(const convis_pass *p, const convis_conv *c, int64_t lo, i
 
 /* ---- Gradient of the input ---- */
 
-/* Of frame t, which may lie in the past: what the `frames` of the pass owe to it. Up to four inputs at once. */
+/* Of frame t, which may lie in the history: its gradient from the `frames` of the pass. Up to four inputs at once. */
 static void back_planes(const convis_pass *p, const convis_conv *c, int64_t t, int64_t b, int64_t g, int64_t block, real *d_in,
                         void *scratch)
 {

@@ -1,10 +1,10 @@
-/* conv_fft.c - convolution in the frequency domain: frames are transformed in space, and summed over taps and channels there.
+/* conv_fft.c - convolution in the frequency domain: frames are transformed in space, and summed over taps and channels.
  *
- *      forward    Y[o][t] = sum_{i,k} W[o][i][k] X[i][t - age(k)]         W = conj(F w)/N, as the kernel is not turned round
+ *      forward    Y[o][t] = sum_{i,k} W[o][i][k] X[i][t - age(k)]         W = conj(F w)/N, as the kernel is not reversed
  *      input      D[i][t] = sum_{o,k} conj(W[o][i][k]) G[o][t + age(k)]
  *      kernel     E[o][i][k] = sum_t conj(G[o][t]) X[i][t - age(k)]
  *
- * Lengths are at least those of the padded frame, so nothing comes round from the other end. Spectra are kept in blocks of
+ * Lengths are at least those of the padded frame, so nothing wraps around from the other end. Spectra are stored in blocks of
  * frequencies, each with its slots (frames) side by side, so that the sums over taps run in the first-level cache.
  *
  * FFTW's measured plans may differ from one process to the next, and with them the last bits; estimated plans do not. Those
@@ -40,7 +40,7 @@ static const length LENGTHS[] = {
 };
 enum { LENGTH_COUNT = sizeof LENGTHS/sizeof *LENGTHS };
 
-/* The index-th length that is long enough; n = 0 past the last. Beyond the list: powers of two and what lies a quarter or half
+/* The index-th length that is long enough; n = 0 after the last. Beyond the list: powers of two and what lies a quarter or half
  * above them. */
 static length length_at(int64_t least, int index)
 {
@@ -114,7 +114,7 @@ void convis_conv_fft_room(convis_conv *c, int threads)
     d->frames = convis_least(MOST_FRAMES, convis_most(LEAST_FRAMES, SPECTRA_BYTES/(int64_t)(spectrum*(size_t)(in + out))));
     d->room = c->history + d->frames;
     d->back_room = c->history + d->frames + CONVIS_TOGETHER;
-    /* What was transformed on the way forward need not be again on the way back. */
+    /* What was transformed in the forward pass need not be again in the backward one. */
     if (kernel) d->room = convis_most(d->room, convis_least(CACHE_FRAMES, CACHE_BYTES/(int64_t)(spectrum*(size_t)in)));
     /* An odd number of slots: blocks of a spectrum then do not fall into the same few sets of the cache. */
     d->room += (d->room + d->mirrored + 1)%2;
@@ -132,7 +132,7 @@ void convis_conv_fft_room(convis_conv *c, int threads)
     d->thread = convis_conv_take(&c->scratch, own*(size_t)threads);
 }
 
-/* ---- Plans. They are kept for good, as the same few are wanted again and again, and nobody says when the last has gone ---- */
+/* ---- Plans. They are never freed, as the same few are used again and again, and no caller knows which use is the last ---- */
 
 enum { ROWS, ROWS_BACK, COLUMNS, COLUMNS_BACK };
 typedef struct stored { struct stored *next; int kind, n, count, nc; FFTW(plan) plan; } stored;
@@ -256,7 +256,7 @@ static void fill_spectra(const convis_pass *p, const convis_conv *c, conv_ring *
     int64_t channels = c->s.batch*c->s.in, area = c->s.h*c->s.w;
     desk own = desk_of(p, c, scratch);
     conv_range fresh[2];
-    convis_ring_want(ring, d->room, p->frame + lo, p->frame + hi, fresh);
+    convis_ring_request(ring, d->room, p->frame + lo, p->frame + hi, fresh);
     conv_range mine = convis_conv_share(p, (fresh[0].to - fresh[0].from + fresh[1].to - fresh[1].from)*channels);
     for (int64_t item = mine.from; item < mine.to; item++) {
         int64_t f = convis_ring_frame(fresh, item/channels), channel = item%channels;
@@ -275,7 +275,7 @@ static void fill_back(const convis_pass *p, const convis_conv *c, conv_ring *rin
     int64_t channels = c->s.batch*c->s.out, area = c->y.out*c->x.out;
     desk own = desk_of(p, c, scratch);
     conv_range fresh[2];
-    convis_ring_want(ring, d->back_room, lo, hi, fresh);
+    convis_ring_request(ring, d->back_room, lo, hi, fresh);
     conv_range mine = convis_conv_share(p, (fresh[0].to - fresh[0].from + fresh[1].to - fresh[1].from)*channels);
     for (int64_t item = mine.from; item < mine.to; item++) {
         int64_t f = convis_ring_frame(fresh, item/channels), channel = item%channels;
@@ -366,7 +366,7 @@ void convis_conv_fft_forward(const convis_pass *p, const convis_conv *c, const r
     finish(p, c, &ring, scratch);
 }
 
-/* ---- Back ---- */
+/* ---- Backward ---- */
 
 /* The kernel's gradient of frames lo..hi-1, for the thread's blocks: [block][pair][tap]. */
 static void correlate(const convis_pass *p, const convis_conv *c, int64_t lo, int64_t hi, void *scratch)
@@ -393,7 +393,7 @@ static void correlate(const convis_pass *p, const convis_conv *c, int64_t lo, in
 }
 
 /* Gradients of frames lo..hi-1 of the input, for the thread's blocks. Taps that lead out of the pass are left out; of a few
- * frames taken together some may still lead out, to the zeros that fill_back left there. */
+ * frames taken together some may still lead out, to the zeros that fill_back left. */
 static void sum_back(const convis_pass *p, const convis_conv *c, int64_t lo, int64_t hi, void *scratch)
 {
     const conv_fft *d = &c->fft;

@@ -1,23 +1,23 @@
-/* conv_gpu.c - the convolutions of conv.h on graphics processors (GPUs), forward and both gradients, and sums of what groups left in parts.
+/* conv_gpu.c - the convolutions of conv.h on graphics processors (GPUs), forward and both gradients, and sums of the parts of groups.
  *
  * The floor. One output takes K = inputs T Y X multiply-adds, and a movie moves 8 bytes a pixel, in and out: a kernel of 20x10x10 has
  * 250 multiply-adds a byte, one of 5x5 for 8 to 16 channels 33, where GPUs break even at 10. So arithmetic is the floor, and
- * what must be kept away from it are loads, of which a processor of a GPU does one for every four multiply-adds.
+ * what must be saved are loads, of which a processor of a GPU does one for every four multiply-adds.
  *
  * conv_gpu_eight: a member of a group makes 4 rows of one column of 8 outputs that see the same pixels: 8 output channels or, of one
  * channel, 8 frames one after the other, whose weights of one frame of the input are 8 neighbours in time. A frame of the input
  * comes to shared memory once for all of them (tiles of 32x32 outputs and the kernel's reach), its taps are summed down the
- * columns: each tap loads 1 pixel (3 rows are still there from the tap before) and 8 weights in 2 loads, for 32 multiply-adds; 3 loads in
+ * columns: each tap loads 1 pixel (3 rows are left from the tap before) and 8 weights in 2 loads, for 32 multiply-adds; 3 loads in
  * the time of 8. On paper that leaves 32/(32 + 3 + 1.5 of counting), 88 % of the peak, times T/(T + 3) for the frames at both ends of
- * eight (half of the 8 are left out where none of them is met), or the outputs that fill their fours. Tiles of 20x10x10 bring 1681
- * pixels for 1024 x 800 multiply-adds: memory has a hundredth of the time that arithmetic takes, meeting at barriers about a tenth.
+ * eight (half of the 8 are left out where none of them is needed), or the outputs that fill their fours. Tiles of 20x10x10 bring 1681
+ * pixels for 1024 x 800 multiply-adds: memory has a hundredth of the time that arithmetic takes, waiting at barriers about a tenth.
  * conv_gpu_one: one frame of one channel, 8 rows a member. conv_gpu_plain: an output a member, for what does not fit. All of them sum
- * the same way: the taps of each plane, columns before rows, then planes, so a sum does not depend on who made it.
+ * in the same order: the taps of each plane, columns before rows, then planes, so a sum does not depend on which kernel made it.
  *
- * The gradient of the input is the same sum with kernels turned round (maps say where gradients at the outputs lie between zeros);
+ * The gradient of the input is the same sum with kernels reversed (maps say where gradients at the outputs lie between zeros);
  * borders that padding shares are made in padded planes, and conv_gpu_fold adds these to where they came from. The kernel's gradient,
  * conv_gpu_weights: a member has 4 taps of 8 frames or channels of a kernel, and pixels go by: 4 pixels and 8 gradients (2 loads) for
- * 32 multiply-adds, 6 loads in the time of 8: 32/(32 + 6 + 10 of addresses), 67 %. Teams have shares of the frames; their sums are put
+ * 32 multiply-adds, 6 loads in the time of 8: 32/(32 + 6 + 10 of addresses), 67 %. Groups have shares of the frames; their sums are put
  * together by conv_gpu_gather, always in the same order.
  *
  * 128 registers from sm_75 to sm_90, at most 20 bytes spilled: two groups on each processor. None of this has been timed on a GPU. */
@@ -59,14 +59,14 @@ CONVIS_INLINE integer most(integer a, integer b)  { return a > b ? a : b; }
 /* Where a group works: its tile, destinations from `to` on of batch b and group g, frames from `first` on. */
 typedef struct place { integer u, v, to, b, g, first; } place;
 
-CONVIS_INLINE place place_of(conv_shape z, conv_tiling way, integer width, integer lanes, integer nt)
+CONVIS_INLINE place place_of(conv_shape z, conv_tiling tiling, integer width, integer lanes, integer nt)
 {
-    integer group = CONVIS_WORKGROUP, across = (z.dst_w + width - 1)/width, down = way.tiles, hop = z.hop_t;
-    integer blocks = way.blocks, batch = z.batch, groups = z.groups;
+    integer group = CONVIS_WORKGROUP, across = (z.dst_w + width - 1)/width, down = tiling.tiles, hop = z.hop_t;
+    integer blocks = tiling.blocks, batch = z.batch, groups = z.groups;
     place p;
     p.u = group%across*width;
     group /= across;
-    p.v = group%down*way.tile_h;
+    p.v = group%down*tiling.tile_h;
     group /= down;
     p.to = group%blocks;
     group /= blocks;
@@ -160,21 +160,21 @@ CONVIS_INLINE kernel_at kernel_of(conv_shape z, integer g, integer d, integer i)
 CONVIS_GPU_KERNEL_OF(conv_pass_args, conv_gpu_eight, CONV_SHARED, INDEX maps, PARAM w, PARAM start, IN x, OUT y)
 {
     conv_shape z = args.shape;
-    conv_tiling way = args.tiling;
+    conv_tiling tiling = args.tiling;
     integer lo = args.lo, hi = args.hi;
     integer log_width = z.log_width, width = 1 << log_width, lane = CONVIS_MEMBER & (width - 1);
-    integer line = CONVIS_MEMBER >> log_width, tile_h = way.tile_h;
+    integer line = CONVIS_MEMBER >> log_width, tile_h = tiling.tile_h;
     integer in_time = z.in_time, taps = z.kernel_t, ky = z.kernel_y, kx = z.kernel_x;
     integer sources = z.src, destinations = z.dst, hop_t = z.hop_t, hop_x = z.hop_x;
-    integer pitch = way.pitch, plane = way.plane, most_y = way.taps_y, most_x = way.taps_x;
+    integer pitch = tiling.pitch, plane = tiling.plane, most_y = tiling.taps_y, most_x = tiling.taps_x;
     integer hop_y = z.hop_y*pitch, stride_y = z.stride_y, stride_x = z.stride_x, step = stride_y*pitch;
     integer slides = step == pitch && hop_y == pitch, each = taps + (in_time ? LANES - 1 : 0), planes = sources*each;
-    integer together = way.planes, room = most_y*most_x*LANES, dst_h = z.dst_h, dst_w = z.dst_w;
+    integer together = tiling.planes, room = most_y*most_x*LANES, dst_h = z.dst_h, dst_w = z.dst_w;
     integer src_n = z.src_h*z.src_w, src_all = z.groups*sources, dst_all = z.groups*destinations;
-    place p = place_of(z, way, width, LANES, nt);
-    /* The last lane that exists, and the first frame of the source that the first lane hears. */
+    place p = place_of(z, tiling, width, LANES, nt);
+    /* The last lane that exists, and the first frame of the source that the first lane reads. */
     integer last = in_time ? least(LANES - 1, p.first < nt ? (nt - 1 - p.first)/hop_t : -1) : least(LANES - 1, destinations - 1 - p.to);
-    integer heard = args.first + p.first + z.offset, idle = p.v + line*ROWS >= dst_h || line*ROWS >= tile_h;
+    integer source_frame = args.first + p.first + z.offset, idle = p.v + line*ROWS >= dst_h || line*ROWS >= tile_h;
     real part[LANES][ROWS], total[LANES][ROWS];
     SHARED tiles = ALIGNED(shared);
     for (int s = 0; s < LANES; s++)
@@ -191,7 +191,7 @@ CONVIS_GPU_KERNEL_OF(conv_pass_args, conv_gpu_eight, CONV_SHARED, INDEX maps, PA
                 integer columns = (width - 1)*stride_x + (taps_x - 1)*hop_x + 1;
                 CONVIS_BARRIER;
                 for (integer q = q0; q < least(planes, q0 + together); q++) {
-                    integer i = q/each, m = q%each, f = heard + m*hop_t, at = (q - q0)*(plane + room);
+                    integer i = q/each, m = q%each, f = source_frame + m*hop_t, at = (q - q0)*(plane + room);
                     if (f < lo || f >= hi) continue;
                     load_tile(tiles + at, z, maps, x + ((f*z.batch + p.b)*src_all + p.g*sources + i)*src_n,
                               p.v*stride_y + b0*z.hop_y, p.u*stride_x + a0*hop_x, rows, columns, pitch, log_width);
@@ -208,7 +208,7 @@ CONVIS_GPU_KERNEL_OF(conv_pass_args, conv_gpu_eight, CONV_SHARED, INDEX maps, PA
                 }
                 CONVIS_BARRIER;
                 for (integer q = q0; q < least(planes, q0 + together); q++) {
-                    integer m = q%each, f = heard + m*hop_t, at = (q - q0)*(plane + room);
+                    integer m = q%each, f = source_frame + m*hop_t, at = (q - q0)*(plane + room);
                     integer from = in_time ? most(0, m - taps + 1) : 0, to = in_time ? least(last, m) : last;
                     if (idle || from > to || f < lo || f >= hi) continue;
                     SHARED pixels = tiles + at + line*ROWS*step + lane*stride_x;
@@ -236,18 +236,18 @@ CONVIS_GPU_KERNEL_OF(conv_pass_args, conv_gpu_eight, CONV_SHARED, INDEX maps, PA
 CONVIS_GPU_KERNEL_OF(conv_pass_args, conv_gpu_one, CONV_SHARED, INDEX maps, PARAM w, PARAM start, IN x, OUT y)
 {
     conv_shape z = args.shape;
-    conv_tiling way = args.tiling;
+    conv_tiling tiling = args.tiling;
     integer lo = args.lo, hi = args.hi;
     integer log_width = z.log_width, width = 1 << log_width, lane = CONVIS_MEMBER & (width - 1);
-    integer line = CONVIS_MEMBER >> log_width, tile_h = way.tile_h;
+    integer line = CONVIS_MEMBER >> log_width, tile_h = tiling.tile_h;
     integer taps = z.kernel_t, ky = z.kernel_y, kx = z.kernel_x, sources = z.src;
-    integer destinations = z.dst, hop_t = z.hop_t, hop_x = z.hop_x, pitch = way.pitch;
-    integer plane = way.plane, most_y = way.taps_y, most_x = way.taps_x, together = way.planes;
+    integer destinations = z.dst, hop_t = z.hop_t, hop_x = z.hop_x, pitch = tiling.pitch;
+    integer plane = tiling.plane, most_y = tiling.taps_y, most_x = tiling.taps_x, together = tiling.planes;
     integer hop_y = z.hop_y*pitch, stride_y = z.stride_y, stride_x = z.stride_x, step = stride_y*pitch;
     integer planes = sources*taps, room = most_y*most_x, dst_h = z.dst_h, dst_w = z.dst_w;
     integer src_n = z.src_h*z.src_w, src_all = z.groups*sources, dst_all = z.groups*destinations;
-    place p = place_of(z, way, width, 1, nt);
-    integer heard = args.first + p.first + z.offset, idle = p.v + line*ROWS_ONE >= dst_h || line*ROWS_ONE >= tile_h;
+    place p = place_of(z, tiling, width, 1, nt);
+    integer source_frame = args.first + p.first + z.offset, idle = p.v + line*ROWS_ONE >= dst_h || line*ROWS_ONE >= tile_h;
     real part[ROWS_ONE], total[ROWS_ONE];
     for (int r = 0; r < ROWS_ONE; r++) {
         total[r] = start ? start[p.g*destinations + p.to] : R(0.0);
@@ -261,7 +261,7 @@ CONVIS_GPU_KERNEL_OF(conv_pass_args, conv_gpu_one, CONV_SHARED, INDEX maps, PARA
                 integer columns = (width - 1)*stride_x + (taps_x - 1)*hop_x + 1;
                 CONVIS_BARRIER;
                 for (integer q = q0; q < least(planes, q0 + together); q++) {
-                    integer i = q/taps, k = q%taps, f = heard + k*hop_t, at = (q - q0)*(plane + room);
+                    integer i = q/taps, k = q%taps, f = source_frame + k*hop_t, at = (q - q0)*(plane + room);
                     kernel_at o = kernel_of(z, p.g, p.to, i);
                     if (f < lo || f >= hi) continue;
                     load_tile(shared + at, z, maps, x + ((f*z.batch + p.b)*src_all + p.g*sources + i)*src_n,
@@ -273,7 +273,7 @@ CONVIS_GPU_KERNEL_OF(conv_pass_args, conv_gpu_one, CONV_SHARED, INDEX maps, PARA
                 }
                 CONVIS_BARRIER;
                 for (integer q = q0; q < least(planes, q0 + together); q++) {
-                    integer f = heard + q%taps*hop_t, at = (q - q0)*(plane + room);
+                    integer f = source_frame + q%taps*hop_t, at = (q - q0)*(plane + room);
                     if (idle || f < lo || f >= hi) continue;
                     SHARED weight = shared + at + plane;
                     for (integer a = 0; a < taps_x; a++) {
@@ -322,12 +322,12 @@ CONVIS_KERNEL_OF(conv_pass_args, conv_gpu_plain, INDEX maps, PARAM w, PARAM star
     integer src_w = z.src_w, src_n = z.src_h*src_w, taps = z.kernel_t;
     CONVIS_PIXELS(i) {
         integer u = i%dst_w, v = i/dst_w%dst_h, plane = i/(dst_w*dst_h), o = plane%dst_all, b = plane/dst_all%batch;
-        integer g = o/destinations, heard = args.first + plane/(dst_all*batch) + z.offset;
+        integer g = o/destinations, source_frame = args.first + plane/(dst_all*batch) + z.offset;
         real total = start ? start[o] : R(0.0);
         for (integer c = 0; c < sources; c++)
             for (integer k = 0; k < taps; k++) {
                 kernel_at q = kernel_of(z, g, o%destinations, c);
-                integer f = heard + k*z.hop_t;
+                integer f = source_frame + k*z.hop_t;
                 if (f < args.lo || f >= args.hi) continue;
                 IN map = x + ((f*batch + b)*src_all + g*sources + c)*src_n;
                 real part = 0;
@@ -367,28 +367,28 @@ CONVIS_KERNEL_OF(conv_fold_args, conv_gpu_fold, INDEX places, IN padded, STATE m
 CONVIS_GPU_KERNEL_OF(conv_gradient_args, conv_gpu_weights, CONV_SHARED, INDEX maps, IN x, IN g, OUT parts)
 {
     conv_shape z = args.shape;
-    conv_gradient_tiling way = args.tiling;
+    conv_gradient_tiling tiling = args.tiling;
     integer shares = args.shares;
-    integer log_width = way.log_width, width = 1 << log_width, lane = CONVIS_MEMBER & (width - 1);
+    integer log_width = tiling.log_width, width = 1 << log_width, lane = CONVIS_MEMBER & (width - 1);
     integer line = CONVIS_MEMBER >> log_width;
-    integer in_time = way.in_time, taps = z.kernel_t, ky = z.kernel_y, kx = z.kernel_x;
+    integer in_time = tiling.in_time, taps = z.kernel_t, ky = z.kernel_y, kx = z.kernel_x;
     integer inputs = z.src, outputs = z.dst, groups = z.groups, batch = z.batch;
-    integer hop_t = z.hop_t, stride_y = z.stride_y, stride_x = z.stride_x, pitch = way.pitch;
-    integer plane = way.plane, rows = way.rows, apart = way.apart, dst_h = z.dst_h;
+    integer hop_t = z.hop_t, stride_y = z.stride_y, stride_x = z.stride_x, pitch = tiling.pitch;
+    integer plane = tiling.plane, rows = tiling.rows, apart = tiling.apart, dst_h = z.dst_h;
     integer dst_w = z.dst_w, src_n = z.src_h*z.src_w, pixels = rows << log_width;
-    integer blocks_y = (ky + way.taps_y - 1)/way.taps_y;
-    integer blocks_x = (kx + way.taps_x - 1)/way.taps_x;
+    integer blocks_y = (ky + tiling.taps_y - 1)/tiling.taps_y;
+    integer blocks_x = (kx + tiling.taps_x - 1)/tiling.taps_x;
     /* This group's piece: inputs input.., taps (b0.., a0..), and eight frames of the kernel from k0 on, or outputs from o0 on. */
-    integer group = CONVIS_WORKGROUP, share = group%shares, piece = group/shares, block = piece%way.blocks, most_i = way.inputs;
-    integer a0 = block%blocks_x*way.taps_x, b0 = block/blocks_x%blocks_y*way.taps_y;
-    integer input = block/(blocks_x*blocks_y)*most_i, eights = way.eights;
-    integer eight = piece/way.blocks%eights, other = piece/way.blocks/eights;
+    integer workgroup = CONVIS_WORKGROUP, share = workgroup%shares, piece = workgroup/shares, block = piece%tiling.blocks, most_i = tiling.inputs;
+    integer a0 = block%blocks_x*tiling.taps_x, b0 = block/blocks_x%blocks_y*tiling.taps_y;
+    integer input = block/(blocks_x*blocks_y)*most_i, eights = tiling.eights;
+    integer eight = piece/tiling.blocks%eights, other = piece/tiling.blocks/eights;
     integer k0 = in_time ? eight*LANES : other%taps, o0 = in_time ? other%outputs : eight*LANES, group = other/(in_time ? outputs : taps);
-    integer taps_y = least(way.taps_y, ky - b0), taps_x = least(way.taps_x, kx - a0);
+    integer taps_y = least(tiling.taps_y, ky - b0), taps_x = least(tiling.taps_x, kx - a0);
     integer sources = least(most_i, inputs - input), area = taps_y*taps_x, columns = sources*area;
     integer lanes = least(LANES, in_time ? taps - k0 : outputs - o0), late = (taps - 1 - k0)*hop_t;
     /* Its frames, as the first lane's gradients count them, and tiles. */
-    integer across = (dst_w + width - 1)/width, tiles = across*way.tiles, count = nt + (in_time ? (lanes - 1)*hop_t : 0);
+    integer across = (dst_w + width - 1)/width, tiles = across*tiling.tiles, count = nt + (in_time ? (lanes - 1)*hop_t : 0);
     integer own = CONVIS_MEMBER%apart, sub = CONVIS_MEMBER/apart, subs = GROUP_SIZE/apart, offset[ROWS];
     real part[LANES][ROWS], total[LANES][ROWS];
     SHARED gs = ALIGNED(shared);

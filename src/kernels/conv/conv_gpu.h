@@ -1,4 +1,4 @@
-/* conv_gpu.h - what the kernels of conv_gpu.c and those who launch them (conv_on_device.c) both know. For compilers of all devices. */
+/* conv_gpu.h - what the kernels of conv_gpu.c and the code that launches them (conv_on_device.c) share. For compilers of all devices. */
 #ifndef CONVIS_CONV_GPU_H
 #define CONVIS_CONV_GPU_H
 
@@ -6,7 +6,7 @@
 enum { CONV_GROUP = 256, CONV_LANES = 8, CONV_ROWS = 4, CONV_ROWS_ONE = 8, CONV_SHARED = 8192 };
 
 /* A pass from a source to a destination: channels of each group, and maps; those of the padded source; the kernel, and how far its places and
- * the outputs are apart. offset: of the first frame that the first output sees. turned: the kernel is, in time and space. in_time: eights are
+ * the outputs are apart. offset: of the first frame that the first output sees. turned: the kernel is reversed in time and space. in_time: eights are
  * frames, else channels. log_width: of a tile. */
 typedef struct conv_shape {
     int batch, groups, src, dst, src_h, src_w, dst_h, dst_w, padded_h, padded_w, kernel_t, kernel_y, kernel_x, stride_y, stride_x, hop_t, hop_y,
@@ -22,7 +22,7 @@ typedef struct conv_gradient_tiling {
 
 /* ---- What kernels get ---- */
 
-/* first: the number that the source has of the destination's first frame; those from lo to hi - 1 it has. add: to what is there. */
+/* first: the destination's first frame as the source counts; it has those from lo to hi - 1. add: to the destination. */
 typedef struct conv_pass_args { conv_shape shape; conv_tiling tiling; int first, lo, hi, add; } conv_pass_args;
 typedef struct conv_gradient_args { conv_shape shape; conv_gradient_tiling tiling; int shares; } conv_gradient_args;
 typedef struct conv_fold_args { int h, w, padded_h, padded_w; } conv_fold_args;

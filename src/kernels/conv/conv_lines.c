@@ -1,7 +1,7 @@
 /* conv_lines.c - the inner loops of convolution; compiled once per instruction set.
  *
  * Every output is a sum of its own in a fixed order, so vectors of any width give the same bits. Where one number is summed
- * over many pixels (gradients of kernels), eight partial sums are kept whatever the instruction set. Loops take several
+ * over many pixels (gradients of kernels), eight partial sums are made whatever the instruction set. Loops take several
  * outputs at once, so that what is loaded is used more than once: a processor does four additions and multiplications in the
  * time of two loads. */
 #include "conv_lines.h"
@@ -24,7 +24,7 @@ enum { WIDTH = VECTOR_BYTES/sizeof(real), BLOCK_VECTORS = CONVIS_BINS/WIDTH };
 #define EACH_LINE   UNROLL for (int l = 0; l < lines; l++)
 #define EACH_VECTOR UNROLL for (int v = 0; v < vectors; v++)
 
-/* The compiler would rather read from memory each time that a value is used; but loads are what there is too little of. */
+/* The compiler would read from memory each time that a value is used; but loads are the bottleneck. */
 #if defined(__AVX__) && !defined(CONVIS_DOUBLE)
 #define ONCE(x) __asm__("" : "+x"(x))
 #else
@@ -119,7 +119,7 @@ INLINE void one_row(const conv_tile *j, int64_t y, int64_t u, const int vectors)
     EACH_VECTOR put(j, j->out[0] + y*j->pitch, u + v*WIDTH, a[0][v]);
 }
 
-/* Rows y and y + 1: what the first hears through tap row b, the second hears through b - 1. */
+/* Rows y and y + 1: what the first receives through tap row b, the second receives through b - 1. */
 INLINE void two_rows(const conv_tile *j, int64_t y, int64_t u, const int vectors)
 {
     vector a[2][8];
@@ -199,8 +199,8 @@ static void outer(const conv_outer *j)
     }
 }
 
-/* ---- In the frequency domain. A slot of a ring is a block; the first slots are there twice, so that a few that follow
- * each other need not be looked for round the corner ---- */
+/* ---- In the frequency domain. A slot of a ring is a block; the first slots are stored twice, so that a few that follow
+ * each other need not wrap around ---- */
 
 INLINE int64_t onward(int64_t slot, int64_t hop, int64_t room) { return slot + hop < room ? slot + hop : slot + hop - room; }
 

@@ -3,7 +3,7 @@
 #define CONVIS_CONV_LINES_H
 #include <convis/layer.h>
 
-/* Spectra are kept in blocks of CONVIS_BINS frequencies: their real parts, then their imaginary ones. */
+/* Spectra are stored in blocks of CONVIS_BINS frequencies: their real parts, then their imaginary ones. */
 enum { CONVIS_BINS = 16, CONVIS_BLOCK = 2*CONVIS_BINS, CONVIS_TOGETHER = 4, CONVIS_OCTET = 8 };
 
 /* Rows of several planes, weighed and summed: out[y][u] = start + sum_{p,k} weights[p][k] plane[p][y*step + offset[k] + u], k

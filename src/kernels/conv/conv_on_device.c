@@ -28,7 +28,7 @@ static int log_width_of(int64_t h, int64_t w)
     return best;
 }
 
-/* A pitch with which lines of members beside each other meet other banks of the memory. */
+/* A pitch with which lines of members beside each other use other banks of the memory. */
 static int64_t pitch_of(int64_t columns, int64_t width, int64_t rows)
 {
     for (int64_t pitch = columns; width < 32 && pitch < columns + 8; pitch++) if (rows*pitch%32 == width) return pitch;
@@ -168,7 +168,7 @@ void convis_conv_device_room(convis_conv *c)
 
 /* ---- Maps ---- */
 
-/* Gradients at the outputs, as the kernel turned round meets them: every stride-th place, zeros between. */
+/* Gradients at the outputs, as the reversed kernel reads them: every stride-th place, zeros between. */
 static void write_spread(const conv_axis *a, int folds, int32_t *map)
 {
     const int64_t n = padded(folds ? a->padded : a->in, 1, a->reach), first = a->reach - (folds ? 0 : a->before);
@@ -224,7 +224,7 @@ static void run(const convis_pass *p, const char *kernel, int64_t n, int64_t fra
     convis_launch_text(p, &conv_gpu_text, kernel, n, (int)frames, buffers, block, groups, GROUP_SIZE);
 }
 
-/* Multiply-adds for each tap and row of eights of which the first `lanes` are there, over all frames that they hear. */
+/* Multiply-adds for each tap and row of eights of which the first `lanes` exist, over all frames that they read. */
 static int64_t work_of(const convis_conv *c, int64_t lanes)
 {
     int64_t work = 0;

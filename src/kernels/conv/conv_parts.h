@@ -1,4 +1,4 @@
-/* conv_parts.h - what the files of the convolution share: geometry, the ways to compute, where things lie in memory. */
+/* conv_parts.h - what the files of the convolution share: geometry, the methods, where things lie in memory. */
 #ifndef CONVIS_CONV_PARTS_H
 #define CONVIS_CONV_PARTS_H
 #include "conv.h"
@@ -28,7 +28,7 @@ typedef struct conv_direct {
     size_t  offset, back_offset, weights, back_weights;
     size_t  ring, planes, back, g, thread, thread_bytes;
     size_t  thread_weights, thread_d, thread_row;
-    /* LINES: of each pair of channels the number of terms, and their factors along y, then x, as they are and turned round;
+    /* LINES: of each pair of channels the number of terms, and their factors along y, then x, as they are and reversed;
      * offsets of the taps of both passes; columns before they become rows. */
     size_t  term_count, terms, turned, down, across, back_down, back_across, rest, left, right, thread_lines;
 } conv_direct;
@@ -41,7 +41,7 @@ typedef struct conv_pixels {
 
 typedef struct conv_fft {
     int64_t ny, nx, nc, blocks;          /* lengths; nc = nx/2 + 1 columns of the spectrum; blocks of it */
-    int64_t frames, room, back_room, mirrored;   /* frames treated at once; slots of the rings; slots that are there twice */
+    int64_t frames, room, back_room, mirrored;   /* frames treated at once; slots of the rings; slots that are stored twice */
     size_t  weights;
     size_t  ring, spectra, back, products, gradient, thread, thread_bytes, thread_mixed, thread_spectrum;
     void   *columns, *columns_back, *rows_in, *rows_out, *rows_kernel, *rows_in_back, *rows_out_back, *rows_kernel_back;
@@ -72,7 +72,7 @@ struct convis_conv {
     conv_axis y, x;
     int64_t history, inputs, outputs, taps, n_in, n_out;       /* inputs, outputs: of one group; taps: of one pair; n: a frame */
     int     threads;
-    int     forward, kernel, input;      /* ways of the three operations */
+    int     forward, kernel, input;      /* methods of the three operations */
     double  cost, cost_kernel, cost_input;   /* nanoseconds a frame, on one thread */
     int     lines;                       /* room was made for LINES */
     size_t  map_y, map_x, bias, bias_sums, size, scratch;
@@ -118,12 +118,12 @@ static inline int64_t convis_conv_block_start(int64_t block, int64_t count)
     int64_t whole = count/4;
     return block <= whole ? 4*block : 4*whole + 2;
 }
-/* Weights in the order in which blocks of lines want them: [block][plane][k][tap][line]. Forward, planes are inputs; back they
+/* Weights in the order in which blocks of lines read them: [block][plane][k][tap][line]. Forward, planes are inputs; backward they
  * are outputs, and taps go from last to first. In time k goes from first to last, or with `turned` from last to first. */
 void convis_conv_pack(const convis_conv *, const double *weights, real *to, int back, int turned);
 
 /* Make the ring hold frames lo..hi-1 (no more than its room): which are new, in up to two ranges. */
-int convis_ring_want(conv_ring *, int64_t room, int64_t lo, int64_t hi, conv_range fresh[2]);
+int convis_ring_request(conv_ring *, int64_t room, int64_t lo, int64_t hi, conv_range fresh[2]);
 /* Item k of so many channels of the fresh frames. */
 static inline int64_t convis_ring_frame(const conv_range fresh[2], int64_t k)
 {
@@ -135,7 +135,7 @@ static inline int64_t convis_ring_frame(const conv_range fresh[2], int64_t k)
 void convis_conv_pad (const convis_conv *, const real *map, real *to, int64_t pitch);
 void convis_conv_fold(const convis_conv *, const real *padded, int64_t pitch, real *map);
 
-/* ---- The ways. room_*: sizes, added to c->size and c->scratch. cost_*: nanoseconds a frame on one thread ---- */
+/* ---- The methods. room_*: sizes, added to c->size and c->scratch. cost_*: nanoseconds a frame on one thread ---- */
 
 double convis_conv_direct_cost(const convis_conv *, int operation);
 void   convis_conv_direct_room(convis_conv *, int threads);
@@ -143,7 +143,7 @@ void   convis_conv_direct_prepare(convis_conv *, const double *weights);
 void   convis_conv_direct_forward(const convis_pass *, const convis_conv *, const real *in, real *out, void *scratch);
 void   convis_conv_direct_vjp(const convis_pass *, const convis_conv *, const real *in, const real *d_out, real *d_in, double *d_weights,
                               void *scratch);
-/* LINES, with what the direct way has prepared: its planes. */
+/* LINES, with what the direct method has prepared: its planes. */
 double convis_conv_lines_cost(const convis_conv *, int operation, double terms);     /* terms of a pair of channels */
 void   convis_conv_lines_room(convis_conv *, size_t *own);                 /* own: bytes of each thread */
 double convis_conv_lines_prepare(convis_conv *, const double *weights);    /* mean terms of a pair; -1: the rank is too high */
@@ -157,7 +157,7 @@ static inline const real *convis_conv_plane(const convis_conv *c, const void *sc
     const real *planes = (const real *)(const void *)((const char *)scratch + d->planes);
     return planes + (convis_conv_slot(frame, d->room)*c->s.batch*c->s.in + channel)*d->plane;
 }
-enum { CONV_CHUNK = 16 };                /* rows that the direct way makes at once */
+enum { CONV_CHUNK = 16 };                /* rows that the direct method makes at once */
 
 double convis_conv_pixels_cost(const convis_conv *, int operation);
 void   convis_conv_pixels_room(convis_conv *, int threads);

@@ -1,6 +1,6 @@
 /* conv_pixels.c - convolution with kernels of one pixel: filters in time, sums of channels.
  *
- * No pixel hears its neighbours, so a tile of pixels is carried through all frames: its values are copied together, frame
+ * No pixel depends on its neighbours, so a tile of pixels goes through all frames: its values are copied together, frame
  * after frame, and frames are what rows are to the inner loops. */
 #include "conv_parts.h"
 #include <string.h>
@@ -151,7 +151,7 @@ static void add_piece(const convis_pass *p, const convis_conv *c, const piece *q
     }
 }
 
-/* Every slot has pieces of its own, whoever does them; so the sums do not depend on the number of threads. */
+/* Every slot has pieces of its own, whichever thread adds to them; so the sums do not depend on the number of threads. */
 static void add_kernel(const convis_pass *p, const convis_conv *c, const real *in, const real *d_out, double *d_weights, void *scratch)
 {
     const conv_pixels *d = &c->pixels;
@@ -173,7 +173,7 @@ static void add_kernel(const convis_pass *p, const convis_conv *c, const real *i
     convis_barrier(p);
 }
 
-/* Frames y0..y1-1 from `lo` on, through taps a0..a1-1 only, which meet frames of the pass. */
+/* Frames y0..y1-1 from `lo` on, through taps a0..a1-1 only, which reach frames of the pass. */
 static void back_rows(const convis_conv *c, const piece *q, const real *g, int64_t lo, int64_t y0, int64_t y1, int64_t a0, int64_t a1,
                       real *d_in)
 {

@@ -211,7 +211,7 @@ static convis_conv_spec in_space(const convis_conv *c, int64_t rank)
     return s;
 }
 
-/* With the best that the kernel in space may turn out to be. */
+/* For the best case of the kernel in space. */
 static double least_cost(const convis_conv *time, const convis_conv *space)
 {
     return time->cost + (space->lines ? fmin(space->cost, convis_conv_lines_cost(space, 0, 1)) : space->cost);

@@ -16,9 +16,9 @@
  * of the inputs and for the sums over all elements from which those of the parameters follow. Blocks are as long as their
  * registers all stay in the first-level cache (formula_blocks.c).
  *
- * Slopes where there is none: 0 at the corners of relu, abs, step and sign; of sqrt and powers below 1 at 0; along an exponent
- * where the base is not positive. A gradient of 0 stays 0 also through an infinite slope, so that the side which `where` did
- * not take cannot spoil the other. In single precision exp keeps within e^-87 .. e^88. */
+ * Derivatives where none exists: 0 at the corners of relu, abs, step and sign; of sqrt and powers below 1 at 0; along an exponent
+ * where the base is not positive. A gradient of 0 stays 0 also through an infinite derivative, so that the side which `where` did
+ * not take cannot spoil the other. In single precision exp is limited to e^-87 .. e^88. */
 #ifndef CONVIS_FORMULA_H
 #define CONVIS_FORMULA_H
 #include <convis/layer.h>
@@ -54,7 +54,7 @@ enum convis_formula_op {
     /* only in programs */
     CONVIS_F_MUL_ADD, CONVIS_F_MUL_SUB, CONVIS_F_SUB_MUL,          /* a b + c, a b - c, c - a b, each rounded twice */
     CONVIS_F_COPY,
-    CONVIS_F_ADD_INTO,                   /* a is added to what is there */
+    CONVIS_F_ADD_INTO,                   /* a is added to the output */
     CONVIS_F_ADD_UP, CONVIS_F_ADD_UP_PRODUCT                       /* sums over elements of a, of a b */
 };
 
@@ -80,7 +80,7 @@ typedef struct convis_formula_program {
     convis_formula_step step[CONVIS_FORMULA_STEPS];
 } convis_formula_program;
 
-/* No pointers: a layer keeps it in its constants. */
+/* No pointers: a layer stores it in its constants. */
 typedef struct convis_formula {
     int   inputs;                        /* that it uses: 1 if only x */
     int   names;
@@ -104,7 +104,7 @@ typedef struct convis_formula_blocks {
     const char *isa;
     /* out = f(in) */
     void (*value)(const convis_formula *, const convis_real *const *in, convis_real *out, int64_t count);
-    /* d_in[j] += d_out df/d_in[j]; NULL: not wanted. sums (NULL: not wanted), backward.sums of them: added to. */
+    /* d_in[j] += d_out df/d_in[j]; NULL: not required. sums (NULL: not required), backward.sums of them: added to. */
     void (*gradient)(const convis_formula *, const convis_real *const *in, const convis_real *d_out, convis_real *const *d_in,
                      double *sums, int64_t count);
 } convis_formula_blocks;
@@ -120,7 +120,7 @@ size_t convis_formula_scratch(const convis_pass *, const convis_formula *);
 /* After bind. */
 void   convis_formula_prepare(const convis_context *, convis_formula *);
 void   convis_formula_forward(const convis_pass *, const convis_formula *);
-/* sums: backward.sums of them, added to; NULL: not wanted. */
+/* sums: backward.sums of them, added to; NULL: not required. */
 void   convis_formula_backward(const convis_pass *, const convis_formula *, convis_total *sums);
 
 /* ---- formula_on_device.c: the same by the kernels of formula_gpu.c ---- */

@@ -1,7 +1,7 @@
 /* formula_gpu.c - the program that goes through a formula's on devices (formula_on_device.c).
  *
  * Each work-item takes an element through all steps. What passes between them lies in shared memory, a column an item, so that items side
- * by side never meet in a bank; all items take the same step at a time. */
+ * by side never share a bank; all items take the same step at a time. */
 #define CONVIS_KERNEL_SHORT_NAMES
 #include <convis/kernel.h>
 #include "formula_gpu.h"
@@ -24,7 +24,7 @@ CONVIS_INLINE real result(int code, real A, real B, real C)
     return A;
 }
 
-/* What it lost to rounding is kept beside a sum (Neumaier). */
+/* The rounding error of a sum is summed beside it (Neumaier). */
 CONVIS_INLINE void add_up(CONVIS_SHARED_, integer at, real x)
 {
     integer beside = at + CONVIS_MEMBERS;
@@ -69,7 +69,7 @@ CONVIS_INLINE void add_output(CONVIS_SHARED_, integer j, CONVIS_GLOBAL real *to,
     if (to) to[i] += shared[(CONVIS_FORMULA_SLOT_OUT + j)*CONVIS_MEMBERS + CONVIS_MEMBER];
 }
 
-/* Gradients of inputs may lie in one another, frames apart: a pixel is one item's. partial: sums of each group, NULL: not wanted. */
+/* Gradients of inputs may lie in one another, frames apart: a pixel is one item's. partial: sums of each group, NULL: not required. */
 CONVIS_GPU_KERNEL_OF(formula_args, formula_gradient, FORMULA_PLACES, PARAM numbers, INDEX step, IN x, IN y, IN z, IN w, IN dout,
                      CONVIS_GLOBAL real *dx, CONVIS_GLOBAL real *dy, CONVIS_GLOBAL real *dz, CONVIS_GLOBAL real *dw, OUT partial)
 {

@@ -20,7 +20,7 @@ int convis_formula_operands(int op)
 
 /* ---- What an operation gives, in double precision: the meaning that blocks approximate ---- */
 
-static double slope_of_sigmoid(double a)
+static double sigmoid_derivative(double a)
 {
     double e = exp(-fabs(a)), s = 1/(1 + e);
     return e*s*s;
@@ -61,7 +61,7 @@ static double apply(const node *n, double a, double b, double c)
     case CONVIS_F_SQRT_SLOPE:    return a > 0 ? 0.5/a : 0;
     case CONVIS_F_POW_SLOPE:     return a == 0 ? b == 1 : b*c/a;
     case CONVIS_F_LOG_OR_0:      return a > 0 ? log(a) : 0;
-    case CONVIS_F_SIGMOID_SLOPE: return slope_of_sigmoid(a);
+    case CONVIS_F_SIGMOID_SLOPE: return sigmoid_derivative(a);
     default:                     return NAN;
     }
 }
@@ -122,7 +122,7 @@ static int is_finite(const convis_formula *f, const node *n)
     }
 }
 
-/* The node as it is, unless there is one like it. */
+/* The node itself, or an equal one that exists. */
 static int add(convis_formula *f, node n)
 {
     for (int i = f->nodes - 1; i >= 0; i--) {
@@ -277,15 +277,15 @@ int convis_formula_power(convis_formula *f, int a, int b)
 
 /* ---- Derivatives: from the root down, each node gives its operands what its own gradient means for them ---- */
 
-static int wants(const convis_formula *f, int i) { return OP(i) != CONVIS_F_NUMBER; }
+static int requires(const convis_formula *f, int i) { return OP(i) != CONVIS_F_NUMBER; }
 
 static void give(convis_formula *f, short *gradient, int to, int what)
 {
-    if (wants(f, to)) gradient[to] = (short)(gradient[to] < 0 ? what : TWO(ADD, gradient[to], what));
+    if (requires(f, to)) gradient[to] = (short)(gradient[to] < 0 ? what : TWO(ADD, gradient[to], what));
 }
 
-/* The slope of the unary operation of node i at its operand. */
-static int slope(convis_formula *f, int i)
+/* The derivative of the unary operation of node i at its operand. */
+static int derivative(convis_formula *f, int i)
 {
     int a = f->node[i].a;
     switch (OP(i)) {
@@ -318,31 +318,31 @@ static void give_operands(convis_formula *f, short *gradient, int i)
         return;
     case CONVIS_F_SUB:
         give(f, gradient, a, g);
-        if (wants(f, b)) give(f, gradient, b, ONE(NEG, g));
+        if (requires(f, b)) give(f, gradient, b, ONE(NEG, g));
         return;
     case CONVIS_F_NEG:
         give(f, gradient, a, ONE(NEG, g));
         return;
     case CONVIS_F_MUL:
-        if (wants(f, a)) give(f, gradient, a, TWO(SCALED, g, b));
-        if (wants(f, b)) give(f, gradient, b, TWO(SCALED, g, a));
+        if (requires(f, a)) give(f, gradient, a, TWO(SCALED, g, b));
+        if (requires(f, b)) give(f, gradient, b, TWO(SCALED, g, a));
         return;
     case CONVIS_F_DIV:
-        if (wants(f, a)) give(f, gradient, a, TWO(SHARED, g, b));
-        if (wants(f, b)) give(f, gradient, b, ONE(NEG, TWO(SCALED, TWO(SHARED, g, b), i)));
+        if (requires(f, a)) give(f, gradient, a, TWO(SHARED, g, b));
+        if (requires(f, b)) give(f, gradient, b, ONE(NEG, TWO(SCALED, TWO(SHARED, g, b), i)));
         return;
     case CONVIS_F_POW:
-        if (wants(f, a)) give(f, gradient, a, TWO(SCALED, g, THREE(POW_SLOPE, a, b, i)));
-        if (wants(f, b)) give(f, gradient, b, TWO(SCALED, g, TWO(SCALED, ONE(LOG_OR_0, a), i)));
+        if (requires(f, a)) give(f, gradient, a, TWO(SCALED, g, THREE(POW_SLOPE, a, b, i)));
+        if (requires(f, b)) give(f, gradient, b, TWO(SCALED, g, TWO(SCALED, ONE(LOG_OR_0, a), i)));
         return;
     case CONVIS_F_MIN: case CONVIS_F_MAX: {
         int first = n.op == CONVIS_F_MIN ? TWO(LESS, a, b) : TWO(LESS, b, a);
-        if (wants(f, a)) give(f, gradient, a, THREE(SELECT, first, g, zero));
-        if (wants(f, b)) give(f, gradient, b, THREE(SELECT, first, zero, g));
+        if (requires(f, a)) give(f, gradient, a, THREE(SELECT, first, g, zero));
+        if (requires(f, b)) give(f, gradient, b, THREE(SELECT, first, zero, g));
         return; }
     case CONVIS_F_SELECT:
-        if (wants(f, b)) give(f, gradient, b, THREE(SELECT, a, g, zero));
-        if (wants(f, c)) give(f, gradient, c, THREE(SELECT, a, zero, g));
+        if (requires(f, b)) give(f, gradient, b, THREE(SELECT, a, g, zero));
+        if (requires(f, c)) give(f, gradient, c, THREE(SELECT, a, zero, g));
         return;
     case CONVIS_F_RELU:
         give(f, gradient, a, TWO(GATE, a, g));
@@ -354,7 +354,7 @@ static void give_operands(convis_formula *f, short *gradient, int i)
         give(f, gradient, a, TWO(SHARED, g, TWO(ADD, a, NUMBER(1))));
         return;
     default:
-        give(f, gradient, a, TWO(SCALED, g, slope(f, i)));
+        give(f, gradient, a, TWO(SCALED, g, derivative(f, i)));
     }
 }
 
@@ -383,7 +383,7 @@ int convis_formula_differentiate(convis_formula *f, short sum[CONVIS_FORMULA_SUM
     for (int i = 0; i < CONVIS_FORMULA_NODES; i++) gradient[i] = -1;
     gradient[f->root] = (short)convis_formula_leaf(f, CONVIS_F_GRADIENT, 0);
     for (int i = f->root; i >= 0; i--) if (gradient[i] >= 0 && !f->node[i].uniform) give_operands(f, gradient, i);
-    /* What arrives at uniform nodes is summed over all elements first; the rest of the way is a matter of numbers. */
+    /* What arrives at uniform nodes is summed over all elements first; the rest is a matter of numbers. */
     for (int i = f->root; i >= 0; i--)
         if (gradient[i] >= 0 && f->node[i].uniform && !f->full) {
             int s = is(f, gradient[i], 0) ? -1 : summed(f, gradient[i], sum, &sums);

@@ -1,7 +1,7 @@
 /* formula_program.c - from the graph of a formula to steps on blocks of elements.
  *
  * Nodes become steps in the order in which they were made. A product that only one sum takes is made with it, powers become
- * products, and equal steps are one. Registers are given out last, to be used again when nobody reads them any more; what a
+ * products, and equal steps are one. Registers are given out last, to be used again when no step reads them any more; what a
  * step writes is never what it reads. */
 #include "formula.h"
 #include <string.h>
@@ -17,7 +17,7 @@ typedef struct assembly {
     program *p;
     int   registers, full;
     unsigned char needed[CONVIS_FORMULA_NODES];      /* FOR_OUTPUTS, FOR_SUMS */
-    unsigned char absorbed[CONVIS_FORMULA_NODES];    /* a product, made by the one who takes it */
+    unsigned char absorbed[CONVIS_FORMULA_NODES];    /* a product, made by the step that takes it */
     short uses[CONVIS_FORMULA_NODES];
     short slot[CONVIS_FORMULA_NODES];                /* where a node's value is; -1: nowhere yet */
 } assembly;

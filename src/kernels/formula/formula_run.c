@@ -3,7 +3,7 @@
 #include "formula.h"
 #include "engine/launch.h"
 
-enum { SHARES = 32 };                    /* of sums; they do not depend on how many threads there are */
+enum { SHARES = 32 };                    /* of sums; they do not depend on the number of threads */
 
 /* Behind the formula: its programs for devices. */
 static size_t own_size(void) { return (sizeof(convis_formula) + 63)/64*64; }
@@ -34,7 +34,7 @@ void convis_formula_forward(const convis_pass *p, const convis_formula *f)
     convis_formula_blocks_of(p->context)->value(f, in, p->out + from, convis_share(all, p->thread + 1, p->threads) - from);
 }
 
-/* Inputs from one source with different delays add to the same frames: then a thread must keep to its own pixels. */
+/* Inputs from one source with different delays add to the same frames: then a thread must add to its own pixels only. */
 static void add_share(const convis_pass *p, const convis_formula *f, int share, int any, double *sums)
 {
     int64_t n = convis_elements(p->out_shape), frames = p->inputs > 1 ? p->frames : 1, length = p->inputs > 1 ? n : n*p->frames;

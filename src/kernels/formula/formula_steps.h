@@ -33,8 +33,8 @@ enum {
     TWO(GATE, 0, A > 0 ? B : R(0))  TWO(SCALED, 0, A == 0 ? R(0) : A*B)         TWO(SCALED, 2, A == 0 ? R(0) : A*B)         \
     TWO(SHARED, 0, A == 0 ? R(0) : A/B)        TWO(SHARED, 2, A == 0 ? R(0) : A/B)                                          \
     ONE(SQRT_SLOPE, 0, A > 0 ? R(0.5)/A : R(0))                                                                             \
-    THREE(POW_SLOPE, 0, slope_of_power(A, B, C))                    THREE(POW_SLOPE, 2, slope_of_power(A, B, C))            \
-    ONE(LOG_OR_0, 0, A > 0 ? logarithm(A) : R(0))                   ONE(SIGMOID_SLOPE, 0, slope_of_sigmoid(A))              \
+    THREE(POW_SLOPE, 0, power_derivative(A, B, C))                    THREE(POW_SLOPE, 2, power_derivative(A, B, C))            \
+    ONE(LOG_OR_0, 0, A > 0 ? logarithm(A) : R(0))                   ONE(SIGMOID_SLOPE, 0, sigmoid_derivative(A))              \
     THREE(MUL_ADD, 0, A*B + C)      THREE(MUL_ADD, 2, A*B + C)      THREE(MUL_ADD, 4, A*B + C)      THREE(MUL_ADD, 6, A*B + C) \
     THREE(MUL_SUB, 0, A*B - C)      THREE(MUL_SUB, 2, A*B - C)                                                              \
     THREE(SUB_MUL, 0, C - A*B)      THREE(SUB_MUL, 2, C - A*B)      THREE(SUB_MUL, 4, C - A*B)      THREE(SUB_MUL, 6, C - A*B) \
@@ -49,7 +49,7 @@ enum convis_formula_code {
 #if !defined(CONVIS_FORMULA_H) || defined(CONVIS_FORMULA_FUNCTIONS)
 #include <convis/kernel.h>
 
-/* ---- Functions: kernel.h's, with what they leave to the caller: 0, infinity, and what is no number ---- */
+/* ---- Functions: kernel.h's, with what they leave to the caller: 0, infinity and NaN ---- */
 
 #ifdef CONVIS_GPU
 #define NEVER    convis_float(0x7fc00000u)
@@ -78,11 +78,11 @@ CONVIS_INLINE real logarithm(real x)
     return x > 0 ? y : other;
 }
 
-/* x, or where that is beyond `most`, or no number, some tiny number: x without the upper bits of its exponent. (Not 0: the
+/* x, or where that is beyond `most`, or NaN, some tiny number: x without the upper bits of its exponent. (Not 0: the
  * compiler would give a constant a path of its own, and the loop no vectors. For the same reason 0 is b - b below.) */
 CONVIS_INLINE real within(real x, real most) { return x*x < most*most ? x : convis_float(convis_bits(x) & 0x8fffffffu); }
 
-/* x less whole turns, in turns; a turn is taken away in three parts, the first two of few digits. Beyond 4e5, where single
+/* x minus whole turns, in turns; a turn is subtracted in three parts, the first two of few digits. Beyond 4e5, where single
  * precision has no digits left for it, x counts as 0. */
 CONVIS_INLINE real turns(real x)
 {
@@ -94,7 +94,7 @@ CONVIS_INLINE real cosine(real x)
 {
     real c, s;
     convis_circle(magnitude(turns(x)), &c, &s);
-    return c + (x - x);                                  /* infinite: no number */
+    return c + (x - x);                                  /* infinite: NaN */
 }
 CONVIS_INLINE real sine(real x)
 {
@@ -130,7 +130,7 @@ CONVIS_INLINE real softplus(real x)
     return (x < 0 ? 0 : x) + (convis_log(w) + (e - (w - 1))/w);
 }
 CONVIS_INLINE real sigmoid(real x)  { real y = 1/(1 + convis_exp(-x)); return x != x ? x : y; }
-CONVIS_INLINE real slope_of_sigmoid(real x)
+CONVIS_INLINE real sigmoid_derivative(real x)
 {
     real e = convis_exp(-magnitude(x)), s = 1/(1 + e);
     return e*s*s;
@@ -141,7 +141,7 @@ CONVIS_INLINE real tangent(real x)
     y = x < 0 ? -y : y;
     return x != x ? x : y;
 }
-CONVIS_INLINE real slope_of_power(real a, real b, real power)
+CONVIS_INLINE real power_derivative(real a, real b, real power)
 {
     real y = b*power/a, at_0 = b == 1 ? R(1) : R(0);
     return a == 0 ? at_0 : y;

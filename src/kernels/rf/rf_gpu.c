@@ -1,9 +1,9 @@
-/* rf_gpu.c - the receptive fields of rf.c on graphics processors (GPUs): products of a block of frames with all kernels, forward and back.
+/* rf_gpu.c - the receptive fields of rf.c on graphics processors (GPUs): products of a block of frames with all kernels, forward and backward.
  *
- * A block of M rows (frames, batches) of `size` numbers meets N kernels: 2 M N size operations on 4 (M + N) size bytes, so that up to about
- * 40 kernels a GPU waits for memory, and each row should come from there once. `rf_gpu_project`: 32 rows and 32 kernels in shared
- * memory, 4 sums a member; the numbers are cut into parts for enough groups, always the same, and `rf_gpu_join` adds the
- * parts in order. Back, a member has one number of the frame and 8 rows (the input) or 8 kernels (their gradient), which come by without
+ * A block of M rows (frames, batches) of `size` numbers is multiplied with N kernels: 2 M N size operations on 4 (M + N) size bytes, so that up to about
+ * 40 kernels a GPU waits for memory, and each row should be read from it once. `rf_gpu_project`: 32 rows and 32 kernels in shared
+ * memory, 4 sums a member; the numbers are divided into parts for enough groups, always the same, and `rf_gpu_join` adds the
+ * parts in order. Backward, a member has one number of the frame and 8 rows (the input) or 8 kernels (their gradient), which pass without
  * any sum among members. */
 #define CONVIS_KERNEL_SHORT_NAMES
 #include <convis/kernel.h>
@@ -30,9 +30,9 @@ CONVIS_GPU_KERNEL_OF(rf_shape, rf_gpu_project, 2112, PARAM w, IN x, OUT parts)
     for (integer at = from; at < to; at += TILE) {
         CONVIS_BARRIER;
         for (integer j = line; j < TILE; j += GROUP_SIZE/TILE) {
-            int there = at + lane < to;
-            shared[j*PITCH + lane] = there && r0 + j < n ? x[(r0 + j)*size + at + lane] : R(0.0);
-            shared[(TILE + j)*PITCH + lane] = there && c0 + j < kernels ? w[(c0 + j)*size + at + lane] : R(0.0);
+            int inside = at + lane < to;
+            shared[j*PITCH + lane] = inside && r0 + j < n ? x[(r0 + j)*size + at + lane] : R(0.0);
+            shared[(TILE + j)*PITCH + lane] = inside && c0 + j < kernels ? w[(c0 + j)*size + at + lane] : R(0.0);
         }
         CONVIS_BARRIER;
         for (integer j = 0; j < TILE; j++) {

@@ -4,15 +4,15 @@
 #include "engine/launch.h"
 #include <string.h>
 
-/* Frames of a block, and rows with those of the past before it. */
+/* Frames of a block, and rows with those of the history before it. */
 void convis_rf_arrange(const convis_context *context, convis_rf_sizes *s)
 {
     s->block = 2*s->taps < 64 ? 64 : 2*s->taps;
-    s->wanted = s->block;
+    s->preferred = s->block;
     s->rows = (s->block + s->taps - 1)*s->batches;
     if (!convis_host_visible(context)) {
         convis_rf_device_arrange(s);
-        s->wanted = 2*s->taps;
+        s->preferred = 2*s->taps;
     }
 }
 
@@ -39,7 +39,7 @@ void convis_rf_forward(const convis_pass *p, const convis_rf_memory *f)
     }
 }
 
-/* ---- The way backward ---- */
+/* ---- The backward pass ---- */
 
 /* dP of the block's frames and of those before it; kernels that only fill the last group have none. */
 static void spread(const convis_pass *p, const convis_rf_sizes *s, int64_t t0, int64_t frames, convis_real *dp)
@@ -72,7 +72,7 @@ void convis_rf_backward(const convis_pass *p, const convis_rf_memory *f, const c
     const convis_rf_sizes *s = f->s;
     if (s->part) { convis_rf_device_backward(p, f, d); return; }
     convis_real *dp = p->scratch, *dw = dp + s->rows*s->kernels;
-    const int wants_weights = d->weights || d->space || d->features;
+    const int requires_weights = d->weights || d->space || d->features;
     for (int64_t t = 0; t < p->frames; t += s->block) {
         const int64_t frames = p->frames - t < s->block ? p->frames - t : s->block, rows = (frames + s->taps - 1)*s->batches;
         const int64_t first = (t - (s->taps - 1))*s->batches*s->size;
@@ -81,10 +81,10 @@ void convis_rf_backward(const convis_pass *p, const convis_rf_memory *f, const c
         void *input[]   = { address(f->weights), dp, p->d_in[0] ? p->d_in[0] + first : NULL };
         void *fields[]  = { dp, address(p->in[0] + first), dw };
         if (p->d_in[0]) convis_launch_with(p, "rf_input", s->size, (int)rows, input, &f->shape);
-        if (wants_weights) convis_launch_with(p, "rf_weights", s->size, (int)rows, fields, &f->shape);
+        if (requires_weights) convis_launch_with(p, "rf_weights", s->size, (int)rows, fields, &f->shape);
     }
     if (p->thread) return;
-    if (wants_weights) {
+    if (requires_weights) {
         give(f, d, dw);
         memset(dw, 0, (size_t)(s->kernels*s->size)*sizeof *dw);
     }
