@@ -108,7 +108,7 @@ CONVIS_KERNEL10(event_camera_adjoint, PARAM p, IN x, IN y, TAPE tape, IN dy, STA
             real factor = d < 0 ? off[l] : on[l], slope = event_size(f - from)/dt;
             real step = event_step((d < 0 ? p[OFF] : p[ON])*factor, refractory, slope);
             real q = (event_size(d) + refractory*slope)/step, events = w < dt ? event_floor(q) : R(0.0), sign = d < 0 ? R(-1.0) : R(1.0);
-            /* To y as a signed number; nothing to one whose polarity is not shown, or in the refractory time. */
+            /* To y as a signed number; 0 if the polarity is not shown, or in the refractory time. */
             real share = polarity == 0 ? R(1.0) : polarity*sign > 0 ? polarity : R(0.0);
             real rise = w < dt ? convis_surrogate(kind, p[SLOPE], q - convis_max(event_floor(q + R(0.5)), R(1.0)))/step : R(0.0);
             real to = dy[t*n + i]*share + step*dreference[i], into_d = to*rise, dr = dreference[i] - into_d, released = w/dt;

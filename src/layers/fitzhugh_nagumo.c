@@ -201,7 +201,7 @@ static convis_status prepare(convis_pass *p)
                        longest, p->dt, BLOCK*BLOCK);
 }
 
-/* Where v and w stay; does a cell that is near return? */
+/* The rest of v and w; is it stable? */
 static int rest_at(const double *q, double x, double *v)
 {
     double low = -4 - fabs(x) - fabs(q[FN_A]), high = -low;

@@ -395,7 +395,7 @@ static void vjp(convis_pass *p)
             void *dy = (void *)(uintptr_t)(p->d_out + t*n), *j = taped_j(p, m, t, s), *sums = p->d_map + TAU*n;
             void *source = !(k[K_EXACT] > 0) ? v : s < m - 1 ? taped_v(p, m, t, s + 1) : p->out + t*n;
             back.y = taped_q(p, m, t, s);
-            if (!t && !s) {                                  /* they come to A and J as they are, as V_low to V */
+            if (!t && !s) {                                  /* added to A and J unchanged, as V_low to V */
                 convis_copy_rows(p, da, p->d_state[A_LOW]);
                 convis_copy_rows(p, dj, p->d_state[J_LOW]);
             }

@@ -6,7 +6,7 @@
  *      a_h = 0.07 exp(-(V + 65)/20)    b_h = 1/(1 + exp(-(V + 35)/10))
  *      a_n = 0.1 f((V + 55)/10)    b_n = 0.125 exp(-(V + 65)/80)         rates beyond +-250 mV are those at +-250 mV
  *
- * x is constant over a step, which is divided into substeps. The gates live half a substep ahead of V; V and each gate relax
+ * x is constant over a step, which is divided into substeps. The gates are half a substep ahead of V; V and each gate relax
  * (convis_relax) with what they depend on held in the middle: second order in the substep (at 0.1 ms spikes are 0.5 to 0.7 % too
  * far apart, at half of it a quarter of that), bounded for any current, and at rest exactly where the equations are. A spike is
  * a substep that begins below the threshold and does not end there; y[t] counts those of step t, or is V at its end

@@ -41,7 +41,7 @@ CONVIS_INLINE real lif_delay(real E, real v, real per_g)
 CONVIS_INLINE real lif_interval(real E, real per_g) { return lif_delay(E, R(0.0), per_g); }
 
 /* The same, and exp(u) - 1, for steps in which V moves less than a quarter of its distance to E: g dt < 1/4, so that -1/4 <= u <= 0
- * and the delay's ratio stays below exp(1/4). Short series then do, to 1e-8 (log through its area tangent). */
+ * and the delay's ratio stays below exp(1/4). Short series then suffice, to 1e-8 (log through its area tangent). */
 CONVIS_INLINE int  lif_brief(real g, real dt) { return g*dt < R(0.25); }
 CONVIS_INLINE real lif_brief_delay(real E, real v, real per_g)
 {
@@ -55,7 +55,7 @@ CONVIS_INLINE real lif_brief_expm1(real u)
          + z*R(1.388888888888889e-3)));
 }
 
-/* Does a cell fire in a step at whose end V would be `end` and what that cannot hold; and when, for one that does. */
+/* Does a cell fire in a step at whose end V would be `end` plus its rounding error `rest`; below, when. */
 CONVIS_INLINE int lif_fires(real wait, real v, real end, real rest, real dt)
 {
     return ((wait < dt) & ((end - 1 + rest >= 0) | (v >= 1))) ? 1 : 0;
@@ -86,7 +86,7 @@ CONVIS_INLINE real lif_noise(real sigma, real g, real dt, int exact)
 }
 
 /* One group of pixels for one frame, in local arrays of fixed length so that every loop vectorises. What a pixel still
- * has to live through after its first spike and a refractory time shorter than the step is rare, and done one pixel at
+ * has to compute after its first spike and a refractory time shorter than the step is rare, and done one pixel at
  * a time at the end. */
 CONVIS_INLINE void lif_group(PARAM p, IN x, OUT y, STATE v, STATE wait, STATE a, STATE before, STATE v_low, OUT tape_v, OUT tape_wait,
                              OUT tape_j, OUT tape_a, integer g0, integer count, real dt, u32 frame, u32 key0, u32 key1,
@@ -121,7 +121,7 @@ CONVIS_INLINE void lif_group(PARAM p, IN x, OUT y, STATE v, STATE wait, STATE a,
         for (integer l = 0; l < count; l++) tape_j[l] = J[l];
         for (integer l = 0; l < count; l++) tape_a[l] = A[l];
     }
-    /* One stage a loop, as in convis_normals: where would V be at the end; when did it reach 1, if it did; what comes true. */
+    /* One stage a loop, as in convis_normals: where would V be at the end; when did it reach 1, if it did; the result. */
     for (integer l = 0; l < CONVIS_GROUP; l++) {
         real g = adapting ? lif_conductance(leak, A[l]) : leak, u = g*(convis_min(W[l], dt) - dt);
         E[l] = brief ? J[l]*per_leak : J[l]/g;               /* brief: it hardly moves towards it */
@@ -184,7 +184,7 @@ CONVIS_KERNEL12(lif_forward, PARAM p, IN x, OUT y, STATE v, STATE wait, STATE a,
             OUT tw = tape_v ? tape_wait + m : tape_v;
             OUT tj = tape_v ? tape_j + m : tape_v;
             OUT ta = tape_v ? tape_a + m : tape_v;
-            /* The usual cells get bodies of their own, free of what they do not have. */
+            /* The usual cells have loops of their own, without the parts that they do not need. */
 #define LIF_GROUP(noisy, spread, adapting, exact, brief) lif_group(p, x_, y_, v, wait, a, before, v_low, tv, tw, tj, ta, g, count, dt, f, \
                                                                    key0, key1, noisy, spread, adapting, exact, brief)
             if (!brief || spread) LIF_GROUP(noisy, spread, adapting, exact, brief);

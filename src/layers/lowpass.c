@@ -112,7 +112,7 @@ CONVIS_KERNEL10(lowpass_adjoint, PARAM p, IN x, IN y, TAPE tape, IN dy, STATE ds
             dmap[2*map_size + i] += into*u;
             dx[t*n + i] += into*gain;
             ds[i] = (1 - b)*g[l] + part[l];
-            dlow[i] = g[l];                                      /* it comes to s as it is */
+            dlow[i] = g[l];                                      /* added to s unchanged */
             dbefore[i] = hold == 2 ? (b - d)*g[l] : R(0.0);
         }
     }

@@ -250,7 +250,7 @@ static void vjp(convis_pass *p)
         for (int s = m - 1; s >= 0; s--) {
             convis_real *before = taped(p, P, t, s), *source = p->param[EXACT] > 0 ? taped(p, P, t, s + 1) : before;
             back.y = taped(p, BLURRED, t, s);
-            if (!t && !s) convis_copy_rows(p, dh, p->d_state[3]);       /* it comes to H as it is, as P_low to P */
+            if (!t && !s) convis_copy_rows(p, dh, p->d_state[3]);       /* added to H unchanged, as P_low to P */
             convis_blur_back_run(p, neighbourhood(p), &back, "luminance_ask", (void *[]){ k, source, dh, g, q },
                 "luminance_back", (void *[]){ k, x, before, taped(p, H, t, s), source, g, q, dp, dh, dx, sums, p->d_state[2] });
         }

@@ -21,7 +21,7 @@
  *      separable   kernels of low rank in space x time: filters in time, then 2D convolutions; kernels of low rank in
  *                  y x x: columns, then rows
  *      device      on a device, directly (conv_gpu.c); in single precision, about as exact as the others
- * Forward, the bits do not depend on the cutting into chunks, the number of threads or the instruction set. Gradients do not
+ * Forward, the bits do not depend on the division into chunks, the number of threads or the instruction set. Gradients do not
  * depend on threads. */
 #ifndef CONVIS_CONV_H
 #define CONVIS_CONV_H
@@ -29,7 +29,7 @@
 
 enum { CONVIS_CONV_REPLICATE, CONVIS_CONV_ZEROS, CONVIS_CONV_REFLECT, CONVIS_CONV_NONE, CONVIS_CONV_PADDINGS };
 enum { CONVIS_CONV_AUTO, CONVIS_CONV_DIRECT, CONVIS_CONV_FFT, CONVIS_CONV_SEPARABLE, CONVIS_CONV_DEVICE };
-enum { CONVIS_CONV_KERNEL = 1, CONVIS_CONV_INPUT = 2 };      /* gradients that will be asked for */
+enum { CONVIS_CONV_KERNEL = 1, CONVIS_CONV_INPUT = 2 };      /* gradients that will be required */
 
 typedef struct convis_conv_spec {
     int64_t batch, in, out, groups;          /* channels of the input and of the output, both multiples of groups */
@@ -39,7 +39,7 @@ typedef struct convis_conv_spec {
     int     padding, method, gradients;      /* method: forced, unless CONVIS_CONV_AUTO */
 } convis_conv_spec;
 
-/* The method for where the model is: DEVICE where memory is not ours, which no one else may ask for; else `method`. */
+/* The method for where the model is: DEVICE where the host does not see its memory, and only then; else `method`. */
 int convis_conv_method(const convis_context *, int method);
 
 /* Size of the output, and the frames of the history that must lie before the input's first. */

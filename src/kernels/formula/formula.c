@@ -84,7 +84,7 @@ static int accept(parser *p, char c)
 static int digit(char c)  { return c >= '0' && c <= '9'; }
 static int letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
 
-/* The digits go to the C library without their point, so that no locale has a say in what a point looks like. */
+/* The digits go to the C library without their point, so that the decimal point does not depend on the locale. */
 static int number(parser *p)
 {
     enum { MOST = 60 };

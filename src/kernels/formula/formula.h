@@ -114,7 +114,7 @@ void convis_formula_from_sums(const convis_formula *, const double *values, cons
 
 /* ---- formula_run.c: for a layer whose constants begin with a formula ---- */
 
-/* Bytes of constants, and of scratch, if gradients are asked for. */
+/* Bytes of constants, and of scratch, if gradients are required. */
 size_t convis_formula_size(const convis_formula *);
 size_t convis_formula_scratch(const convis_pass *, const convis_formula *);
 /* After bind. */

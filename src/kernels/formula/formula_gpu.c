@@ -1,4 +1,4 @@
-/* formula_gpu.c - the program that goes through a formula's on devices (formula_on_device.c).
+/* formula_gpu.c - the kernel that runs a formula's program on devices (formula_on_device.c).
  *
  * Each work-item takes an element through all steps. What passes between them lies in shared memory, a column an item, so that items side
  * by side never share a bank; all items take the same step at a time. */

@@ -182,7 +182,7 @@ static void rename_slot(program *p, int from, int to)
     }
 }
 
-/* From registers without end to as few as are in use at once; numbers' slots are known by now, registers come after them. */
+/* From an unlimited number of registers to as few as are in use at once; numbers' slots are known by now, registers come after them. */
 static void give_registers(program *p)
 {
     short last[CONVIS_FORMULA_STEPS], place[CONVIS_FORMULA_STEPS], spare[CONVIS_FORMULA_STEPS];
@@ -213,7 +213,7 @@ static void give_registers(program *p)
     }
 }
 
-/* The value of node `root` into the output, or what each d_input says added to the gradient of that input; then the sums. */
+/* The value of node `root` into the output, or each d_input added to the gradient of that input; then the sums. */
 static int assemble(const convis_formula *f, int root, const short *d_input, const short *sum, int sums, program *p)
 {
     assembly s = { .f = f, .p = p };
