@@ -337,8 +337,8 @@ static void cliff_forward(convis_pass *p)
 
 static void cliff_vjp(convis_pass *p)
 {
-    int64_t n = convis_elements(p->out_shape)*p->frames;
-    for (int64_t i = 0; i < n && !p->thread; i++) p->d_array[0][0] += (double)p->d_out[i]*(double)p->in[0][i];
+    int64_t n = convis_elements(p->out_shape);
+    for (int64_t i = 0; i < n*p->frames && !p->thread; i++) p->d_map[i%n] += p->d_out[i]*p->in[0][i];
     convis_barrier(p);
 }
 

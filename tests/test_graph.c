@@ -99,7 +99,7 @@ static void numbers(void **state)
 /* ---- Graphs ---- */
 
 #define CENTRE_SURROUND                                                                                           \
-    "title: centre less surround\nsource: a test\ndt: 0.002\npast: 100\n"                                         \
+    "title: centre less surround\nsource: a test\ndt: 0.002\nbaseline: 100\n"                                     \
     "layers:\n"                                                                                                  \
     "  - {name: center, type: blur, sigma: 0.05, ppd: 20}\n"                                                      \
     "  - {name: smooth, type: lowpass, tau: 0.01}\n"                                                              \
@@ -154,7 +154,7 @@ static void round_trip(void **state)
     convis_recipe *r = from_yaml(CENTRE_SURROUND), *again;
     char *text, *second;
     must(c, convis_recipe_text(r, &text));
-    assert_non_null(strstr(text, "title: centre less surround\nsource: a test\ndt: 0.002\npast: 100\nlayers:\n"));
+    assert_non_null(strstr(text, "title: centre less surround\nsource: a test\ndt: 0.002\nbaseline: 100\nlayers:\n"));
     assert_non_null(strstr(text,
                            "  - name: opl\n    type: difference\n    inputs: [smooth, {from: surround, delay: 2}]\n  - rectify\noutput: opl\n"));
     assert_null(strstr(text, "input: smooth"));          /* it is the one before */

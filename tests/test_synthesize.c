@@ -274,8 +274,9 @@ static void right_gradients(void **state)
     convis_add(m, type_named("rectify"), "synapse", high);
     must(c, convis_baseline(m, 0.4));
     convis_gradcheck_report report = checked(m, CHECK);
-    /* The movie; low: s, before, tau, gain; high: m, before, tau, weight; synapse: threshold, value, amplification. */
-    assert_int_equal(report.count, 12 + 6*4 + 2 + 2 + 3);
+    /* The movie; low: s and what it cannot hold, before, tau, gain; high: m and what it cannot hold, before, tau, weight; synapse: threshold,
+     * value, amplification. */
+    assert_int_equal(report.count, 12 + 6*6 + 2 + 2 + 3);
     assert_int_equal(report.judged, report.count);
     if (report.failed)
         for (int64_t k = 0; k < report.count; k++)
@@ -309,10 +310,10 @@ static void line_forward(convis_pass *p)
 }
 static void line_vjp(convis_pass *p)
 {
-    int64_t n = convis_elements(p->out_shape)*p->frames;
-    for (int64_t i = 0; i < n && !p->thread; i++) {
-        p->d_array[0][0] += (1 + wrong)*(double)p->d_out[i]*(double)p->in[0][i];
-        p->d_array[1][0] += (double)p->d_out[i];
+    const int64_t n = convis_elements(p->out_shape);
+    for (int64_t i = 0; i < n*p->frames && !p->thread; i++) {
+        p->d_map[i%n] += (convis_real)((1 + wrong)*(double)p->d_out[i]*(double)p->in[0][i]);
+        p->d_map[n + i%n] += p->d_out[i];
         if (p->d_in[0]) p->d_in[0][i] += (convis_real)((p->param[0] + late)*(double)p->d_out[i]);
     }
     convis_barrier(p);

@@ -252,6 +252,12 @@ convis_status convis_graph_set_value(convis_context *c, struct convis_graph *g, 
     if (is_sized(g)) return convis_graph_add_array(c, g, path, v);
     convis_status status = locate(c, g, path, &l, &f, &rows);
     const int is_array = (f.flags & CONVIS_ARRAY) != 0;
+    if (status == CONVIS_ENAME && v->count == 1) {           /* an option of the whole, perhaps */
+        char number[CONVIS_LINES_NUMBER];
+        convis_lines_print(number, v->array[0]);
+        convis_value_free(c, v);
+        return set_here(c, g, path, number);
+    }
     if (!status && !is_array && v->count != 1)
         status = convis_fail(c, CONVIS_ESHAPE, "%s: %lld values, expected one", path, (long long)v->count);
     if (status) {
