@@ -453,7 +453,7 @@ static void sentences(void **state)
     REFUSE(CONVIS_ENAME, "'low.gain' is no parameter that is fitted", (o.regularizers = &unknown, o.regularizer_count = 1));
     REFUSE(CONVIS_ENAME, "'low' is no parameter", (o.regularizers = &layer, o.regularizer_count = 1));
     REFUSE(CONVIS_ENAME, "regularizer 'l3'", (o.regularizers = &kind, o.regularizer_count = 1));
-    REFUSE(CONVIS_ESTATE, "no parameter is wanted", (convis_model_free(&m), m = cascade(START, 0)));
+    REFUSE(CONVIS_ESTATE, "no parameter requires gradient", (convis_model_free(&m), m = cascade(START, 0)));
     REFUSE(CONVIS_EIO, "no/such/folder", (o.epochs = 2, o.checkpoint = "no/such/folder/file"));
     REFUSE(CONVIS_ESHAPE, "the model is planned for (1, 4, 4)", must(c, convis_plan(m, convis_movie_shape(8, 4, 4))));
     const convis_shape small = convis_movie_shape(8, HEIGHT, WIDTH);

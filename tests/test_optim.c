@@ -548,7 +548,7 @@ static void sentences(void **state)
     assert_null(o);
 
     o = opened((convis_optimizer_options){ .kind = "adam" }, 2);
-    refused(c, CONVIS_EINVAL, "the gradient of x[1] is no number", convis_optimizer_step(o, x, g, NULL, NULL, 1));
+    refused(c, CONVIS_EINVAL, "the gradient of x[1] is not finite", convis_optimizer_step(o, x, g, NULL, NULL, 1));
     g[1] = 1;
     refused(c, CONVIS_EINVAL, "the bounds of x[1] are 5 to 4", convis_optimizer_step(o, x, g, low, high, 1));
     refused(c, CONVIS_EINVAL, "factor on the rate", convis_optimizer_step(o, x, g, NULL, NULL, -1));

@@ -1,8 +1,8 @@
-/* bptt.c - through many chunks of a movie and back, in bounded memory.
+/* bptt.c - checkpointed backpropagation through many chunks of a movie, in bounded memory.
  *
- * On the way through the states at the chunks' starts are kept; on the way back each chunk is run once more from there, with its
- * tape, and gone back through. Where so many states would be too large, only that of the first of every sqrt(chunks) is kept, and those
- * between are made again: one more way through, for memory that grows with the square root of the length. */
+ * The forward pass stores the states at the chunks' starts; the backward pass runs each chunk once more from there, with its
+ * tape, and backpropagates through it. Where so many states would be too large, only that of the first of every sqrt(chunks) is stored,
+ * and those between are recomputed: one more forward pass, for memory that grows with the square root of the length. */
 #include "bptt.h"
 #include "engine/model.h"
 #include <math.h>
@@ -105,12 +105,12 @@ static convis_status room_for_states(convis_bptt *p)
 {
     p->stride = 1;
     if ((double)p->chunks*(double)p->state_size > (double)p->budget) p->stride = (int64_t)ceil(sqrt((double)p->chunks));
-    int64_t kept = (p->chunks + p->stride - 1)/p->stride;
+    int64_t stored = (p->chunks + p->stride - 1)/p->stride;
     convis_status status = CONVIS_OK;
-    if (kept > p->kept) {
-        p->kept = 0;
-        status = larger(p, &p->states, (size_t)kept*p->state_size);
-        if (!status) p->kept = kept;
+    if (stored > p->stored) {
+        p->stored = 0;
+        status = larger(p, &p->states, (size_t)stored*p->state_size);
+        if (!status) p->stored = stored;
     }
     if (!status && p->stride > 1 && p->stride > p->within) {
         p->within = 0;
@@ -120,7 +120,7 @@ static convis_status room_for_states(convis_bptt *p)
     return status;
 }
 
-/* ---- Through ---- */
+/* ---- Forward ---- */
 
 static int64_t first_frame(const convis_bptt *p, int64_t chunk) { return p->from + chunk*p->chunk; }
 static int64_t frames_of(const convis_bptt *p, int64_t chunk) { return least(p->chunk, p->frames - chunk*p->chunk); }
@@ -166,10 +166,10 @@ convis_status convis_bptt_forward(convis_bptt *p, int64_t from, int64_t frames, 
     return status;
 }
 
-/* ---- And back ---- */
+/* ---- Backward ---- */
 
 /* taped: the model has just run this chunk. */
-static convis_status chunk_back(convis_bptt *p, int64_t chunk, const char *state, int taped, convis_real *d_movie)
+static convis_status chunk_backward(convis_bptt *p, int64_t chunk, const char *state, int taped, convis_real *d_movie)
 {
     convis_status status = CONVIS_OK;
     convis_tensor d;
@@ -184,19 +184,19 @@ static convis_status chunk_back(convis_bptt *p, int64_t chunk, const char *state
     return status ? status : convis_vjp(p->model, d_movie ? &d : NULL);
 }
 
-/* The chunks first..last-1, of which only the first one's state was kept. */
-static convis_status stride_back(convis_bptt *p, int64_t first, int64_t last, convis_real *d_movie)
+/* The chunks first..last-1, of which only the first one's state was stored. */
+static convis_status stride_backward(convis_bptt *p, int64_t first, int64_t last, convis_real *d_movie)
 {
     const char *state = p->states + (size_t)(first/p->stride)*p->state_size;
     convis_status status = CONVIS_OK;
-    if (p->stride == 1) return chunk_back(p, first, state, last == p->chunks, d_movie);
+    if (p->stride == 1) return chunk_backward(p, first, state, last == p->chunks, d_movie);
     status = convis_state_put(p->model, state, p->state_size);
     for (int64_t k = first; !status && k < last; k++) {
         status = convis_state_get(p->model, p->inner + (size_t)(k - first)*p->state_size);
         if (!status) status = run_chunk(p, k);
     }
     for (int64_t k = last - 1; !status && k >= first; k--)
-        status = chunk_back(p, k, p->inner + (size_t)(k - first)*p->state_size, k == last - 1, d_movie);
+        status = chunk_backward(p, k, p->inner + (size_t)(k - first)*p->state_size, k == last - 1, d_movie);
     return status;
 }
 
@@ -205,7 +205,7 @@ convis_status convis_bptt_back(convis_bptt *p, convis_real *d_movie)
     int64_t strides = (p->chunks + p->stride - 1)/p->stride;
     convis_status status = convis_state_get(p->model, p->end);
     for (int64_t k = strides - 1; !status && k >= 0; k--)
-        status = stride_back(p, k*p->stride, least((k + 1)*p->stride, p->chunks), d_movie);
+        status = stride_backward(p, k*p->stride, least((k + 1)*p->stride, p->chunks), d_movie);
     if (!status && p->model->frame - p->model->ran == 0) status = convis_vjp_baseline(p->model);
     return status ? status : convis_state_put(p->model, p->end, p->state_size);
 }

@@ -1,6 +1,6 @@
-/* bptt.h - a model's way through many chunks of a movie and back: what fits, syntheses and gradient checks have in common. */
-#ifndef CONVIS_PASSAGE_H
-#define CONVIS_PASSAGE_H
+/* bptt.h - checkpointed backpropagation through many chunks of a movie, for fits, syntheses and gradient checks. */
+#ifndef CONVIS_BPTT_H
+#define CONVIS_BPTT_H
 #include "feed.h"
 #include <convis/layer.h>
 
@@ -13,34 +13,34 @@ typedef struct convis_bptt {
     const char   *output;
     convis_frame_reader read;
     convis_feed  *feed;              /* what the model takes beside the movie; NULL: nothing */
-    convis_status (*take)(void *user, int64_t from, int64_t frames);     /* before these frames are gone back through; or NULL */
+    convis_status (*take)(void *user, int64_t from, int64_t frames);     /* before the backward pass over these frames; or NULL */
     void         *user;
     int64_t chunk, units, input_n;   /* frames of a chunk; numbers a frame of the output, of the movie */
     convis_shape  in_shape, out_shape;
     int    truncate;                 /* gradients do not pass chunk edges */
-    size_t budget;                   /* bytes of kept states beyond which some are computed twice */
-    /* The last way through: frames from..from+frames-1. */
+    size_t budget;                   /* bytes of stored states beyond which some are recomputed */
+    /* The last forward pass: frames from..from+frames-1. */
     int64_t from, frames, chunks;
     convis_real *prediction;         /* (room, units) */
-    convis_real *gradient;           /* the same, for the way back; its owner writes it */
+    convis_real *gradient;           /* the same, for the backward pass; the caller writes it */
     int64_t room;                    /* frames that these have room for */
     convis_real *movie;              /* one chunk */
     size_t  state_size;
-    int64_t stride, kept, within;    /* of `stride` chunks the first one's state is kept; how many there is room for */
-    char   *states, *inner, *end;    /* kept; those of one stride's chunks; after the last chunk */
+    int64_t stride, stored, within;  /* of `stride` chunks the first one's state is stored; how many there is room for */
+    char   *states, *inner, *end;    /* stored; those of one stride's chunks; after the last chunk */
 } convis_bptt;
 
 /* Plans the model if it is not: for frames of this shape, `chunk` frames at a time (0: as many as suit), and never more than
- * `longest`. output NULL: the last layer's. Sentences about sizes begin with `what`. */
+ * `longest`. output NULL: the last layer's. Messages about sizes begin with `what`. */
 convis_status convis_bptt_open (convis_model *, const char *output, convis_shape frame, int64_t chunk, int64_t longest, const char *what,
                                    convis_bptt *);
 void          convis_bptt_close(convis_bptt *);
 convis_status convis_bptt_room (convis_bptt *, int64_t frames);    /* for predictions and gradients of so many frames */
-/* Run these frames from the state the model is in; predictions are kept, and, if `back`, what the way back needs. */
+/* Run these frames from the state the model is in; predictions are stored, and, if `back`, what the backward pass needs. */
 convis_status convis_bptt_forward(convis_bptt *, int64_t from, int64_t frames, int back);
-/* From p->gradient to gradients of the parameters (added), of the movie (frames, C, Y, X) where d_movie is not NULL, and, when it
- * began at the first frame, through the past. The model's state is then again that after the last frame. */
+/* Backward: from p->gradient to gradients of the parameters (added), of the movie (frames, C, Y, X) where d_movie is not NULL, and, when it
+ * began at the first frame, through the baseline. The model's state is then again that after the last frame. */
 convis_status convis_bptt_back(convis_bptt *, convis_real *d_movie);
 
-double        convis_seconds(void);      /* a monotonic clock, for what takes many passages */
+double        convis_seconds(void);      /* a monotonic clock */
 #endif

@@ -17,9 +17,9 @@ typedef struct fit {
     convis_optimizer_options how;
     const convis_optimizer_type *type;
     int64_t  n;
-    double  *x, *gradient, *best, *overall, *origin, *ran;       /* ran: the x whose way through the training part ... */
-    int      at_end;                 /* ... the model's state is the end of */
-    convis_fit_progress_state kept;
+    double  *x, *gradient, *best, *overall, *origin, *ran;       /* ran: the x whose run over the training part ... */
+    int      at_end;                 /* ... ended in the model's present state */
+    convis_fit_progress_state progress;
     double   began, first;           /* s; the first value of a search */
     int64_t  evaluations;
     convis_status status;            /* of an epoch's end inside a search */
@@ -47,11 +47,11 @@ static int schedule_of(const convis_fit_options *o)
 
 static double rate_factor(const fit *a)
 {
-    double factor = a->options->schedule_factor, epoch = (double)a->kept.epoch, all = (double)a->options->epochs;
+    double factor = a->options->schedule_factor, epoch = (double)a->progress.epoch, all = (double)a->options->epochs;
     switch (schedule_of(a->options)) {
     case 1: return pow(factor > 0 ? factor : DECAY, epoch);
     case 2: return 0.5*(1 + cos(M_PI*epoch/all));
-    case 3: return a->kept.factor;
+    case 3: return a->progress.factor;
     default: return 1;
     }
 }
@@ -60,7 +60,7 @@ static void look_for_plateau(fit *a)
 {
     int64_t patience = a->options->schedule_patience ? a->options->schedule_patience : PLATEAU_PATIENCE;
     double factor = a->options->schedule_factor;
-    if (schedule_of(a->options) == 3 && a->kept.idle > 0 && a->kept.idle%patience == 0) a->kept.factor *= factor > 0 ? factor : PLATEAU;
+    if (schedule_of(a->options) == 3 && a->progress.idle > 0 && a->progress.idle%patience == 0) a->progress.factor *= factor > 0 ? factor : PLATEAU;
 }
 
 /* ---- After an epoch ---- */
@@ -79,8 +79,8 @@ static convis_status held_out_at(fit *a, const double *x, double *value)
     return status;
 }
 
-/* What x is judged by: its held-out loss, else that of training. The latter is `loss`, but not after steps, which know it only of the
- * points on their way. */
+/* The value by which x is judged: its held-out loss, else that of training. The latter is `loss`, but not after steps, which know it only at
+ * the points before the last. */
 static convis_status judged_at(fit *a, const double *x, double loss, double *held_out, double *value)
 {
     *held_out = NAN;
@@ -88,58 +88,58 @@ static convis_status judged_at(fit *a, const double *x, double loss, double *hel
     if (!a->f.held && a->type->minimize) return CONVIS_OK;
     convis_status status = a->f.held ? held_out_at(a, x, held_out) : convis_fit_problem_measure(&a->f, value, NULL);
     if (a->f.held) *value = *held_out = status ? INFINITY : *held_out;
-    else if (status) *value = INFINITY;                  /* no number there is no way to go */
+    else if (status) *value = INFINITY;                  /* not finite: not a candidate */
     return status == CONVIS_EINVAL ? CONVIS_OK : status;
 }
 
 /* Whether this is better than the best so far, by how much counts as gain. */
 static void judge(fit *a, const double *x, double value)
 {
-    double gain = a->kept.best - value;
+    double gain = a->progress.best - value;
     if (gain > 0) {
         memcpy(a->best, x, bytes(a));
-        a->kept.best = value;
-        a->kept.best_epoch = a->kept.epoch;
+        a->progress.best = value;
+        a->progress.best_epoch = a->progress.epoch;
     }
-    a->kept.idle = gain > a->options->tolerance*fabs(value) ? 0 : a->kept.idle + 1;
+    a->progress.idle = gain > a->options->tolerance*fabs(value) ? 0 : a->progress.idle + 1;
     look_for_plateau(a);
 }
 
 static convis_status write_checkpoint(fit *a)
 {
     const convis_fit_vectors v = { a->x, a->best, a->overall, a->origin };
-    convis_fit_progress_state kept = a->kept;
-    kept.seconds += convis_seconds() - a->began;
-    return a->options->checkpoint ? convis_fit_checkpoint_write(&a->f, a->options->checkpoint, &kept, &v, a->optimizer) : CONVIS_OK;
+    convis_fit_progress_state progress = a->progress;
+    progress.seconds += convis_seconds() - a->began;
+    return a->options->checkpoint ? convis_fit_checkpoint_write(&a->f, a->options->checkpoint, &progress, &v, a->optimizer) : CONVIS_OK;
 }
 
 static int ask(fit *a, double loss, double held_out)
 {
-    int64_t most = a->options->epochs*a->options->starts, left = most - a->kept.start*a->options->epochs - a->kept.epoch;
-    double now = convis_seconds() - a->began, each = now/(double)(a->kept.epochs - a->epochs_before);
+    int64_t most = a->options->epochs*a->options->starts, left = most - a->progress.start*a->options->epochs - a->progress.epoch;
+    double now = convis_seconds() - a->began, each = now/(double)(a->progress.epochs - a->epochs_before);
     const convis_fit_progress p = {
-        .start = (int)a->kept.start, .epoch = a->kept.epoch, .epochs = a->options->epochs, .loss = loss, .held_out = held_out,
-        .best = a->kept.best, .rate_factor = rate_factor(a), .seconds = a->kept.seconds + now, .seconds_left = each*(double)left,
+        .start = (int)a->progress.start, .epoch = a->progress.epoch, .epochs = a->options->epochs, .loss = loss, .held_out = held_out,
+        .best = a->progress.best, .rate_factor = rate_factor(a), .seconds = a->progress.seconds + now, .seconds_left = each*(double)left,
     };
     return a->options->progress ? a->options->progress(a->options->user, &p) : 0;
 }
 
-/* x has this training loss, or, after steps, it is that on the way to x. ended: why this must be the last epoch, or LIMIT. Not 0: it
- * is, and kept.ended says why. */
+/* x has this training loss, or, after steps, it is that of the steps up to x. ended: why this must be the last epoch, or LIMIT. Not 0: it
+ * is, and progress.ended gives the reason. */
 static int end_epoch(fit *a, const double *x, double loss, int better, convis_ended ended)
 {
     double held_out = NAN, value = INFINITY;
-    a->kept.epoch++;
-    a->kept.epochs++;
+    a->progress.epoch++;
+    a->progress.epochs++;
     if (better) a->status = judged_at(a, x, loss, &held_out, &value);
     if (a->status) return 1;
     judge(a, x, value);
-    a->kept.ended = ended;
-    if (ended == CONVIS_ENDED_LIMIT && a->options->patience && a->kept.idle >= a->options->patience) a->kept.ended = CONVIS_ENDED_PATIENCE;
+    a->progress.ended = ended;
+    if (ended == CONVIS_ENDED_LIMIT && a->options->patience && a->progress.idle >= a->options->patience) a->progress.ended = CONVIS_ENDED_PATIENCE;
     a->status = write_checkpoint(a);
     if (a->status) return 1;
-    if (ask(a, loss, held_out)) a->kept.ended = CONVIS_ENDED_STOPPED;
-    return a->kept.ended != CONVIS_ENDED_LIMIT || a->kept.epoch >= a->options->epochs;
+    if (ask(a, loss, held_out)) a->progress.ended = CONVIS_ENDED_STOPPED;
+    return a->progress.ended != CONVIS_ENDED_LIMIT || a->progress.epoch >= a->options->epochs;
 }
 
 /* ---- Steps ---- */
@@ -168,7 +168,7 @@ static convis_status step_epoch(fit *a, double *loss)
         sum += weight*value;
         all += weight;
         if (status)
-            return convis_fit_problem_fail(&a->f, status, "fit: epoch %lld, frames %lld to %lld", (long long)a->kept.epoch + 1, (long long)from,
+            return convis_fit_problem_fail(&a->f, status, "fit: epoch %lld, frames %lld to %lld", (long long)a->progress.epoch + 1, (long long)from,
                                        (long long)(from + frames - 1));
     }
     *loss = sum/all;
@@ -179,13 +179,13 @@ static convis_status step_epoch(fit *a, double *loss)
 
 static convis_status take_steps(fit *a)
 {
-    for (int over = 0; !over && a->kept.epoch < a->options->epochs;) {
+    for (int over = 0; !over && a->progress.epoch < a->options->epochs;) {
         double loss = NAN;
         convis_status status = step_epoch(a, &loss);
         if (status) return status;
-        if (loss - a->kept.loss_before > DIVERGED*(a->f.scale + fabs(a->kept.loss_before)))
-            return convis_fail(a->f.context, CONVIS_EINVAL, "fit: epoch %lld: the loss has grown from %g to %g; the steps lead away, "
-                               "and a smaller rate may help", (long long)a->kept.epoch + 1, a->kept.loss_before, loss);
+        if (loss - a->progress.loss_before > DIVERGED*(a->f.scale + fabs(a->progress.loss_before)))
+            return convis_fail(a->f.context, CONVIS_EINVAL, "fit: epoch %lld: the loss has grown from %g to %g; the steps diverge, "
+                               "and a smaller rate may help", (long long)a->progress.epoch + 1, a->progress.loss_before, loss);
         over = end_epoch(a, a->x, loss, 1, CONVIS_ENDED_LIMIT);
         if (a->status) return a->status;
     }
@@ -209,7 +209,7 @@ static convis_status objective(void *user, const double *x, double *value, doubl
         memcpy(a->ran, x, bytes(a));
         a->at_end = 1;
     }
-    /* What is no number at the first point is a fault; at others it is a place not to go to. */
+    /* A value that is not finite is a fault at the first point; at others the search avoids it. */
     if (status == CONVIS_EINVAL && a->evaluations) { status = CONVIS_OK; *value = NAN; }
     a->evaluations++;
     return status;
@@ -217,7 +217,7 @@ static convis_status objective(void *user, const double *x, double *value, doubl
 
 static convis_status iterate(fit *a)
 {
-    for (int over = 0; !over && a->kept.epoch < a->options->epochs;) {
+    for (int over = 0; !over && a->progress.epoch < a->options->epochs;) {
         double value = NAN;
         const convis_minimize_options once = { .iterations = 1 };
         convis_status status = convis_optimizer_minimize(a->optimizer, objective, a, a->x, a->f.vector.low, a->f.vector.high, &once,
@@ -240,13 +240,13 @@ static int after_evaluation(void *user, double value)
 static convis_status search(fit *a)
 {
     double value;
-    const convis_minimize_options whole = { .evaluations = a->options->epochs - a->kept.epoch, .stop = after_evaluation };
+    const convis_minimize_options whole = { .evaluations = a->options->epochs - a->progress.epoch, .stop = after_evaluation };
     if (whole.evaluations <= 0) return CONVIS_OK;
     a->first = INFINITY;
     convis_status status = convis_optimizer_minimize(a->optimizer, objective, a, a->x, a->f.vector.low, a->f.vector.high, &whole,
                                                      &value);
     convis_ended ended = convis_optimizer_ended(a->optimizer);
-    if (ended == CONVIS_ENDED_CONVERGED || ended == CONVIS_ENDED_STUCK) a->kept.ended = ended;
+    if (ended == CONVIS_ENDED_CONVERGED || ended == CONVIS_ENDED_STUCK) a->progress.ended = ended;
     return a->status ? a->status : status;
 }
 
@@ -256,8 +256,8 @@ static void perturb(fit *a)
 {
     for (int64_t i = 0; i < a->n; i++) {
         double z, ignored, low = a->f.vector.low[i], high = a->f.vector.high[i];
-        philox_normal(philox_draw(a->options->seed, (uint64_t)i, (uint64_t)a->kept.start), &z, &ignored);
-        a->x[i] = a->origin[i] + (a->kept.start ? a->options->spread*z : 0);
+        philox_normal(philox_draw(a->options->seed, (uint64_t)i, (uint64_t)a->progress.start), &z, &ignored);
+        a->x[i] = a->origin[i] + (a->progress.start ? a->options->spread*z : 0);
         a->x[i] = a->x[i] < low ? low : a->x[i] > high ? high : a->x[i];
     }
 }
@@ -271,34 +271,34 @@ static convis_status begin(fit *a)
     perturb(a);
     memcpy(a->best, a->x, bytes(a));
     a->evaluations = 0;
-    a->kept.epoch = a->kept.idle = a->kept.best_epoch = 0;
-    a->kept.factor = 1;
-    a->kept.ended = CONVIS_ENDED_LIMIT;
+    a->progress.epoch = a->progress.idle = a->progress.best_epoch = 0;
+    a->progress.factor = 1;
+    a->progress.ended = CONVIS_ENDED_LIMIT;
     status = convis_parameter_vector_put(&a->f.vector, a->x);
     if (!status) status = convis_fit_problem_measure(&a->f, &loss, &held_out);
     if (status) return status;
-    a->kept.best = a->f.held ? held_out : loss;
-    if (a->kept.start == 0) {
-        a->kept.loss_before = loss;
-        a->kept.held_out_before = held_out;
+    a->progress.best = a->f.held ? held_out : loss;
+    if (a->progress.start == 0) {
+        a->progress.loss_before = loss;
+        a->progress.held_out_before = held_out;
     }
     return CONVIS_OK;
 }
 
 /* The best start so far. */
-static void keep(fit *a)
+static void record_best(fit *a)
 {
-    if (a->kept.start && !(a->kept.best < a->kept.overall)) return;
+    if (a->progress.start && !(a->progress.best < a->progress.overall)) return;
     memcpy(a->overall, a->best, bytes(a));
-    a->kept.overall = a->kept.best;
-    a->kept.overall_epoch = a->kept.best_epoch;
-    a->kept.overall_start = a->kept.start;
-    a->kept.overall_ended = a->kept.ended;
+    a->progress.overall = a->progress.best;
+    a->progress.overall_epoch = a->progress.best_epoch;
+    a->progress.overall_start = a->progress.start;
+    a->progress.overall_ended = a->progress.ended;
 }
 
 static int all_is_over(const fit *a)
 {
-    return a->kept.ended == CONVIS_ENDED_STOPPED || a->kept.start + 1 >= a->options->starts;
+    return a->progress.ended == CONVIS_ENDED_STOPPED || a->progress.start + 1 >= a->options->starts;
 }
 
 static convis_status run_starts(fit *a)
@@ -306,16 +306,16 @@ static convis_status run_starts(fit *a)
     for (int going = a->resumed;; going = 0) {
         convis_status status = going ? CONVIS_OK : begin(a);
         if (going) a->evaluations = 1;
-        if (status == CONVIS_EINVAL && a->kept.start > 0) a->kept.best = INFINITY;     /* perturbed to where nothing is a number */
+        if (status == CONVIS_EINVAL && a->progress.start > 0) a->progress.best = INFINITY;     /* perturbed to where the loss is not finite */
         else {
             if (status) return status;
-            if (a->kept.ended == CONVIS_ENDED_LIMIT) status = a->type->step ? take_steps(a) : a->type->iterates ? iterate(a) : search(a);
-            if (status) a->kept.ended = CONVIS_ENDED_FAILED;
+            if (a->progress.ended == CONVIS_ENDED_LIMIT) status = a->type->step ? take_steps(a) : a->type->iterates ? iterate(a) : search(a);
+            if (status) a->progress.ended = CONVIS_ENDED_FAILED;
         }
-        keep(a);
-        if (status && (status != CONVIS_EINVAL || a->kept.start == 0)) return status;
+        record_best(a);
+        if (status && (status != CONVIS_EINVAL || a->progress.start == 0)) return status;
         if (all_is_over(a)) return CONVIS_OK;
-        a->kept.start++;
+        a->progress.start++;
     }
 }
 
@@ -349,12 +349,12 @@ static convis_status resume(fit *a)
 {
     const convis_fit_vectors v = { a->x, a->best, a->overall, a->origin };
     if (!a->options->checkpoint) return CONVIS_OK;
-    convis_status status = convis_fit_checkpoint_read(&a->f, a->options->checkpoint, &a->kept, &v, a->optimizer, &a->resumed);
-    a->epochs_before = a->kept.epochs;
+    convis_status status = convis_fit_checkpoint_read(&a->f, a->options->checkpoint, &a->progress, &v, a->optimizer, &a->resumed);
+    a->epochs_before = a->progress.epochs;
     return status;
 }
 
-/* The best parameters go into the model, whatever the status; its sentence stays. */
+/* The best parameters go into the model, whatever the status; its message stays. */
 static convis_status finish(fit *a, convis_status status, convis_fit_report *report)
 {
     char sentence[768];
@@ -366,10 +366,10 @@ static convis_status finish(fit *a, convis_status status, convis_fit_report *rep
     if (status) convis_fail(a->f.context, status, "%s", sentence);
     if (report)
         *report = (convis_fit_report){
-            .parameters = a->n, .epochs = a->kept.epochs, .resumed = a->epochs_before, .best_start = (int)a->kept.overall_start,
-            .best_epoch = a->kept.overall_epoch, .loss_before = a->kept.loss_before, .held_out_before = a->kept.held_out_before,
-            .loss = loss, .held_out = held_out, .ended = status ? CONVIS_ENDED_FAILED : (convis_ended)a->kept.overall_ended,
-            .seconds = a->kept.seconds + convis_seconds() - a->began,
+            .parameters = a->n, .epochs = a->progress.epochs, .resumed = a->epochs_before, .best_start = (int)a->progress.overall_start,
+            .best_epoch = a->progress.overall_epoch, .loss_before = a->progress.loss_before, .held_out_before = a->progress.held_out_before,
+            .loss = loss, .held_out = held_out, .ended = status ? CONVIS_ENDED_FAILED : (convis_ended)a->progress.overall_ended,
+            .seconds = a->progress.seconds + convis_seconds() - a->began,
         };
     return status ? status : last;
 }
@@ -383,7 +383,7 @@ convis_status convis_fit(convis_model *m, convis_recording *r, const convis_fit_
     if (!status && (options->epochs < 1 || options->starts < 1))
         status = convis_fail(c, CONVIS_EINVAL, "fit: %lld epochs and %d starts, expected 1 or more of each", (long long)options->epochs,
                              options->starts);
-    /* Weight decay draws parameters towards 0, which logarithms do not know. */
+    /* Weight decay draws parameters towards 0, which logarithms cannot reach. */
     const int linear = a.how.weight_decay > 0 || (!status && a.type->defaults.weight_decay > 0);
     if (!status) status = convis_fit_problem_open(m, r, options, linear, a.type->minimize != NULL, &a.f);
     if (status) return status;
@@ -396,7 +396,7 @@ convis_status convis_fit(convis_model *m, convis_recording *r, const convis_fit_
     return status;
 }
 
-/* ---- Parts of it, for others ---- */
+/* ---- Objective and prediction alone ---- */
 
 convis_status convis_fit_objective(convis_model *m, convis_recording *r, const convis_fit_options *options, double *value, double *gradient,
                                    int64_t count)
@@ -407,13 +407,13 @@ convis_status convis_fit_objective(convis_model *m, convis_recording *r, const c
     convis_status status = convis_fit_problem_open(m, r, options, 1, 1, &f);
     if (status) return status;
     if (gradient && count != f.vector.n)
-        status = convis_fail(c, CONVIS_ESHAPE, "gradient: room for %lld numbers, %lld are wanted", (long long)count,
+        status = convis_fail(c, CONVIS_ESHAPE, "gradient: room for %lld numbers, expected %lld", (long long)count,
                              (long long)f.vector.n);
     if (!status) status = convis_reset(m);
     if (!status) status = convis_fit_problem_loss(&f, 0, f.training, gradient != NULL, value, &weight);
     if (!status) status = convis_fit_problem_penalty(&f, &penalty);
     *value += penalty;
-    if (!status && gradient) memcpy(gradient, f.vector.slopes, (size_t)count*sizeof *gradient);
+    if (!status && gradient) memcpy(gradient, f.vector.gradient, (size_t)count*sizeof *gradient);
     convis_fit_problem_close(&f);
     return status;
 }

@@ -1,5 +1,5 @@
-/* fit_checkpoint.c - the file that lets a killed fit go on: what it is of, counters, scales, vectors, the optimiser's state. Written
- * aside and renamed, so that there is always a whole one. */
+/* fit_checkpoint.c - the file that lets a killed fit go on: a key of the fit, counters, scales, vectors, the optimiser's state. Written
+ * as a new file and renamed (atomic), so that there is always a complete one. */
 #include "fit_problem.h"
 #include "io/sinks.h"
 #include <errno.h>
@@ -7,8 +7,8 @@
 #include <string.h>
 
 static const char MAGIC[16] = "convis-fit-1\n";
-static const int64_t MOST_EPOCHS = INT64_C(1) << 48;     /* more than can ever be done, less than what counters overflow at */
-typedef struct head { char magic[16]; uint64_t key; int64_t parameters, n, optimizer_bytes; convis_fit_progress_state kept; } head;
+static const int64_t MOST_EPOCHS = INT64_C(1) << 48;     /* more than can be done, below where counters overflow */
+typedef struct head { char magic[16]; uint64_t key; int64_t parameters, n, optimizer_bytes; convis_fit_progress_state progress; } head;
 typedef struct scaled { double scale, logarithmic; } scaled;
 
 /* FNV-1a over all that must be the same for the numbers to mean the same. */
@@ -49,13 +49,13 @@ static head head_of(const convis_fit_problem *f, const convis_optimizer *o)
     return h;
 }
 
-convis_status convis_fit_checkpoint_write(convis_fit_problem *f, const char *file, const convis_fit_progress_state *kept, const convis_fit_vectors *v,
-                                          const convis_optimizer *optimizer)
+convis_status convis_fit_checkpoint_write(convis_fit_problem *f, const char *file, const convis_fit_progress_state *progress,
+                                          const convis_fit_vectors *v, const convis_optimizer *optimizer)
 {
     head h = head_of(f, optimizer);
     const double *const vector[] = { v->x, v->best, v->overall, v->origin };
     convis_out o;
-    h.kept = *kept;
+    h.progress = *progress;
     char *state = convis_obtain(f->context, (size_t)h.optimizer_bytes);
     if (!state) return CONVIS_ENOMEM;
     convis_status status = convis_optimizer_state_get(optimizer, state);
@@ -74,7 +74,7 @@ convis_status convis_fit_checkpoint_write(convis_fit_problem *f, const char *fil
     return status;
 }
 
-/* Counters that a fit can have had: damaged ones would lead nowhere good. */
+/* Counters that a fit can have had; a damaged file may have others. */
 static int possible(const convis_fit_problem *f, const convis_fit_progress_state *k)
 {
     const struct { int64_t value, most; } count[] = {
@@ -94,7 +94,7 @@ static int all_finite(const double *x, int64_t n)
 
 static convis_status damaged(const convis_fit_problem *f, const char *name)
 {
-    return convis_fail(f->context, CONVIS_EFORMAT, "%s: truncated, or with numbers that are none", name);
+    return convis_fail(f->context, CONVIS_EFORMAT, "%s: truncated, or with impossible numbers", name);
 }
 
 static convis_status read_vectors(convis_fit_problem *f, const char *name, FILE *file, const convis_fit_vectors *v)
@@ -112,7 +112,7 @@ static convis_status read_vectors(convis_fit_problem *f, const char *name, FILE 
     return good ? CONVIS_OK : damaged(f, name);
 }
 
-convis_status convis_fit_checkpoint_read(convis_fit_problem *f, const char *name, convis_fit_progress_state *kept, const convis_fit_vectors *v,
+convis_status convis_fit_checkpoint_read(convis_fit_problem *f, const char *name, convis_fit_progress_state *progress, const convis_fit_vectors *v,
                                          convis_optimizer *optimizer, int *found)
 {
     const head expected = head_of(f, optimizer);
@@ -129,14 +129,14 @@ convis_status convis_fit_checkpoint_read(convis_fit_problem *f, const char *name
              || h.optimizer_bytes != expected.optimizer_bytes)
         status = convis_fail(f->context, CONVIS_EFORMAT, "%s: the checkpoint of another fit (other parameters, recording or options); "
                              "remove it to begin anew", name);
-    if (!status && !possible(f, &h.kept)) status = damaged(f, name);
+    if (!status && !possible(f, &h.progress)) status = damaged(f, name);
     if (!status) status = read_vectors(f, name, file, v);
     if (!status && !(state = convis_obtain(f->context, (size_t)h.optimizer_bytes))) status = CONVIS_ENOMEM;
     if (!status && (fread(state, (size_t)h.optimizer_bytes, 1, file) != 1 || fgetc(file) != EOF))
         status = convis_fail(f->context, CONVIS_EFORMAT, "%s: truncated, or longer than it should be", name);
     if (!status) status = convis_optimizer_state_put(optimizer, state, (size_t)h.optimizer_bytes);
     if (!status) {
-        *kept = h.kept;
+        *progress = h.progress;
         *found = 1;
     }
     fclose(file);

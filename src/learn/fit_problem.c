@@ -1,4 +1,4 @@
-/* fit_problem.c - a model and a recording brought together: the loss over a piece of the recording, its gradient, the regularisers, and the
+/* fit_problem.c - a model and a recording: the loss over a piece of the recording, its gradient, the regularisers, and the
  * loss over the held-out part. */
 #include "base/text.h"
 #include "fit_problem.h"
@@ -19,9 +19,9 @@ convis_status convis_fit_problem_fail(convis_fit_problem *f, convis_status statu
     return convis_fail(f->context, status, "%s: %s", what, sentence);
 }
 
-/* ---- Answers ---- */
+/* ---- Responses ---- */
 
-static convis_status larger(convis_fit_problem *f, convis_answers *a, int64_t frames)
+static convis_status larger(convis_fit_problem *f, convis_fit_responses *a, int64_t frames)
 {
     size_t numbers = (size_t)(f->info.trials*frames*f->info.units);
     if (frames <= a->room) return CONVIS_OK;
@@ -38,7 +38,7 @@ static convis_status larger(convis_fit_problem *f, convis_answers *a, int64_t fr
 }
 
 /* The responses to these frames, unless they are here already. */
-static convis_status answer(convis_fit_problem *f, convis_answers *a, int64_t from, int64_t frames)
+static convis_status responses_of(convis_fit_problem *f, convis_fit_responses *a, int64_t from, int64_t frames)
 {
     if (a->frames == frames && a->from == from && frames) return CONVIS_OK;
     a->frames = 0;
@@ -57,8 +57,8 @@ static convis_status answer(convis_fit_problem *f, convis_answers *a, int64_t fr
     return CONVIS_OK;
 }
 
-/* Responses that never change have nothing to teach. Also the widest range, to know what a large loss is. */
-static convis_status look_at_responses(convis_fit_problem *f)
+/* Responses that never change cannot be fitted. Also finds the widest range, the scale of a large loss. */
+static convis_status check_responses(convis_fit_problem *f)
 {
     int64_t units = f->info.units, constant = 0;
     double *low = convis_obtain(f->context, 2*(size_t)units*sizeof *low), *high = low ? low + units : NULL;
@@ -68,8 +68,8 @@ static convis_status look_at_responses(convis_fit_problem *f)
     double counted = 0;
     for (int64_t from = 0; !status && from < f->training; from += f->segment) {
         int64_t frames = f->training - from < f->segment ? f->training - from : f->segment;
-        const convis_answers *a = &f->answers;
-        status = answer(f, &f->answers, from, frames);
+        const convis_fit_responses *a = &f->responses;
+        status = responses_of(f, &f->responses, from, frames);
         for (int64_t i = 0; !status && i < f->info.trials*frames*units; i++) {
             double r = (double)a->response[i];
             if (!(a->mask[i] > 0)) continue;
@@ -154,12 +154,12 @@ convis_status convis_fit_problem_open(convis_model *m, convis_recording *r, cons
     f->bptt.truncate = o->truncate;
     if (!status) status = convis_check_cells(&f->bptt, f->info.units);
     if (!status) status = convis_parameter_vector_open(m, linear, &f->vector);
-    if (!status) status = look_at_responses(f);
+    if (!status) status = check_responses(f);
     if (status) convis_fit_problem_close(f);
     return status;
 }
 
-static void release_answers(convis_fit_problem *f, convis_answers *a)
+static void release_responses(convis_fit_problem *f, convis_fit_responses *a)
 {
     convis_release(f->context, a->response);
     convis_release(f->context, a->mask);
@@ -171,61 +171,61 @@ void convis_fit_problem_close(convis_fit_problem *f)
     convis_parameter_vector_close(&f->vector);
     convis_bptt_close(&f->bptt);
     convis_feed_close(&f->feed);
-    release_answers(f, &f->answers);
-    release_answers(f, &f->held_answers);
+    release_responses(f, &f->responses);
+    release_responses(f, &f->held_responses);
     convis_release(f->context, f->trial);
     f->trial = NULL;
-    f->answers = f->held_answers = (convis_answers){ .from = 0 };
+    f->responses = f->held_responses = (convis_fit_responses){ .from = 0 };
 }
 
 /* ---- The loss ---- */
 
-/* The mean over trials, each weighted by how much of it counts; its gradient goes to the passage's. */
-static convis_status mean_over_trials(convis_fit_problem *f, const convis_answers *a, int slopes, double *value)
+/* The mean over trials, each weighted by how much of it counts; its gradient goes to bptt.gradient. */
+static convis_status mean_over_trials(convis_fit_problem *f, const convis_fit_responses *a, int with_gradient, double *value)
 {
     int64_t each = a->frames*f->info.units;
     convis_real *gradient = f->bptt.gradient;
     convis_status status = CONVIS_OK;
     *value = 0;
-    if (slopes && f->info.trials > 1 && each > f->trial_room) {
+    if (with_gradient && f->info.trials > 1 && each > f->trial_room) {
         convis_release(f->context, f->trial);
         f->trial_room = 0;
         f->trial = convis_obtain(f->context, (size_t)each*sizeof *f->trial);
         if (!f->trial) return CONVIS_ENOMEM;
         f->trial_room = each;
     }
-    if (slopes) memset(gradient, 0, (size_t)each*sizeof *gradient);
+    if (with_gradient) memset(gradient, 0, (size_t)each*sizeof *gradient);
     for (int64_t k = 0; !status && k < f->info.trials; k++) {
         double one = 0, share = a->weight[k]/a->total;
-        convis_real *to = !slopes ? NULL : f->info.trials > 1 ? f->trial : gradient;
+        convis_real *to = !with_gradient ? NULL : f->info.trials > 1 ? f->trial : gradient;
         if (!(share > 0)) continue;
         status = convis_loss_evaluate(f->context, &f->loss, f->bptt.prediction, a->response + k*each, a->mask + k*each, a->frames,
                                       f->info.units, &one, to);
         *value += share*one;
-        if (slopes && !status && to != gradient) for (int64_t i = 0; i < each; i++) gradient[i] += (convis_real)share*to[i];
+        if (with_gradient && !status && to != gradient) for (int64_t i = 0; i < each; i++) gradient[i] += (convis_real)share*to[i];
     }
-    if (!status && !isfinite(*value)) status = convis_fail(f->context, CONVIS_EINVAL, "loss: it is no number");
+    if (!status && !isfinite(*value)) status = convis_fail(f->context, CONVIS_EINVAL, "loss: it is not finite");
     return status;
 }
 
-static convis_status loss_over(convis_fit_problem *f, convis_answers *a, int64_t from, int64_t frames, int slopes, double *value,
+static convis_status loss_over(convis_fit_problem *f, convis_fit_responses *a, int64_t from, int64_t frames, int with_gradient, double *value,
                                double *weight)
 {
     *value = *weight = 0;
-    convis_status status = answer(f, a, from, frames);
-    if (!status && slopes) status = convis_grad_zero(f->model);
-    if (!status) status = convis_bptt_forward(&f->bptt, from, frames, slopes && a->total > 0);
+    convis_status status = responses_of(f, a, from, frames);
+    if (!status && with_gradient) status = convis_grad_zero(f->model);
+    if (!status) status = convis_bptt_forward(&f->bptt, from, frames, with_gradient && a->total > 0);
     if (status || !(a->total > 0)) return status;
     *weight = a->total;
-    status = mean_over_trials(f, a, slopes, value);
-    if (status || !slopes) return status;
+    status = mean_over_trials(f, a, with_gradient, value);
+    if (status || !with_gradient) return status;
     status = convis_bptt_back(&f->bptt, NULL);
     return status ? status : convis_parameter_vector_collect(&f->vector);
 }
 
-convis_status convis_fit_problem_loss(convis_fit_problem *f, int64_t from, int64_t frames, int slopes, double *value, double *weight)
+convis_status convis_fit_problem_loss(convis_fit_problem *f, int64_t from, int64_t frames, int with_gradient, double *value, double *weight)
 {
-    return loss_over(f, &f->answers, from, frames, slopes, value, weight);
+    return loss_over(f, &f->responses, from, frames, with_gradient, value, weight);
 }
 
 convis_status convis_fit_problem_held_out(convis_fit_problem *f, double *value)
@@ -233,7 +233,7 @@ convis_status convis_fit_problem_held_out(convis_fit_problem *f, double *value)
     double weight;
     *value = NAN;
     if (!f->held) return CONVIS_OK;
-    convis_status status = loss_over(f, &f->held_answers, f->training, f->held, 0, value, &weight);
+    convis_status status = loss_over(f, &f->held_responses, f->training, f->held, 0, value, &weight);
     if (!status && !(weight > 0)) status = convis_fail(f->context, CONVIS_EINVAL, "response: nothing counts in the %lld frames held out",
                                                        (long long)f->held);
     return status;
@@ -256,7 +256,7 @@ convis_status convis_fit_problem_measure(convis_fit_problem *f, double *loss, do
 
 /* ---- Regularisers ---- */
 
-/* Whether the regulariser means this parameter: by its path or alias, or, if it is an array, by that of its layer. */
+/* Whether the regulariser applies to this parameter: by its path or alias, or, if it is an array, by that of its layer. */
 static int is_meant(const convis_fit_problem *f, const char *path, const convis_vector_part *v)
 {
     const char *member;
@@ -281,7 +281,7 @@ convis_status convis_fit_problem_penalty(convis_fit_problem *f, double *value)
             any = 1;
             status = convis_regularizer_add(f->context, &(convis_regularizer){ v->path, r.kind, r.weight }, s->values + v->at, v->shape,
                                             &one,
-                                            s->slopes + v->at);
+                                            s->gradient + v->at);
             *value += one;
         }
         if (!status && !any)

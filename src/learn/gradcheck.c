@@ -1,9 +1,9 @@
 /* gradcheck.c - gradients against central differences of the same model: parameters, movie, initial states.
  *
  *      L = sum w[t,i] y[t,i]         w random, y an output over random frames, run in chunks
- *      (L(v + h) - L(v - h))/2h      against what the way back says
+ *      (L(v + h) - L(v - h))/2h      against the backward pass
  *
- * A difference is only as good as L is exact: what is below the rounding of L over h counts as agreement. */
+ * A difference is only as good as L is exact: differences below the rounding of L over h count as agreement. */
 #include "base/philox.h"
 #include "engine/model.h"
 #include "bptt.h"
@@ -15,7 +15,7 @@
 
 static const int IN_DOUBLE = sizeof(convis_real) == sizeof(double);
 static const double SMALLEST_PART = 1e-3;                /* of a path's largest gradient: less is not judged by itself */
-static const double KINK = 0.05;                         /* slopes to both sides that differ by more are no rounding */
+static const double KINK = 0.05;                         /* one-sided derivatives that differ by more are not rounding */
 
 typedef struct check {
     convis_context *context;
@@ -28,7 +28,7 @@ typedef struct check {
     convis_real *movie, *d_movie, *weights;
     double *values, *gradients;      /* of one array or state at a time */
     int64_t longest;
-    char   *through_spikes;          /* of node 0, the input, each layer and each further input: 1 where the way to the output leads
+    char   *through_spikes;          /* of node 0, the input, each layer and each further input: 1 where the path to the output leads
                                       * through spikes */
     convis_feed   feed;
     convis_given *given;             /* copies, whose numbers are changed one by one */
@@ -47,7 +47,7 @@ static convis_status read_movie(void *user, int64_t from, int64_t frames, convis
     return CONVIS_OK;
 }
 
-/* ---- What is given beside the movie ---- */
+/* ---- Inputs beside the movie ---- */
 
 static int64_t numbers_of(const convis_given *g) { return g->channels*g->height*g->width; }
 
@@ -80,7 +80,7 @@ static void release_given(check *a)
     convis_release(a->context, a->d_given);
 }
 
-/* Where the gradients of a chunk go. */
+/* Where the gradients of a chunk's further inputs go. */
 static convis_status take_gradients(void *user, int64_t from, int64_t frames)
 {
     check *a = user;
@@ -127,7 +127,7 @@ static convis_status all_gradients(check *a)
     a->size = sqrt(sum_up(a, 2));
     a->value = sum_up(a, 1);
     if (!status && !isfinite(a->size))
-        status = convis_fail(a->context, CONVIS_EINVAL, "gradcheck: '%s' is no number for this movie", a->bptt.output);
+        status = convis_fail(a->context, CONVIS_EINVAL, "gradcheck: '%s' is not finite for this movie", a->bptt.output);
     memcpy(a->bptt.gradient, a->weights, (size_t)(a->frames*a->bptt.units)*sizeof *a->weights);
     return status ? status : convis_bptt_back(&a->bptt, a->model->inputs[0].frames.active ? a->d_movie : NULL);
 }
@@ -148,7 +148,7 @@ static int64_t samples_of(const check *a, int64_t count)
     return a->options->samples && a->options->samples < count ? a->options->samples : count;
 }
 
-/* Where the slopes to both sides differ and the gradient is one of them or lies between, as at the corner of a rectifier. */
+/* Where the one-sided derivatives differ and the gradient is one of them or lies between, as at the corner of a rectifier. */
 static int at_a_kink(const check *a, double after, double before, double gradient)
 {
     double low = fmin(after, before), high = fmax(after, before), apart = high - low, more = a->tolerance*apart;
@@ -308,12 +308,12 @@ static convis_status check_given(check *a, int k, uint64_t stream)
                    !a->through_spikes[place_of_input(a, g->name)], set_given);
 }
 
-/* ---- Spikes on the way ---- */
+/* ---- Spikes between a source and the output ---- */
 
 /* The place of a source in through_spikes: layers by their node, further inputs after them. */
 static int place_of(const check *a, convis_node from) { return from.id > 0 ? from.id : from.id ? a->model->count - 1 - from.id : 0; }
 
-/* Whether a layer's output is on the way to the output checked, and then whether spikes are. Goes round for feedback. */
+/* Whether the output checked depends on a layer's output, and then whether through spikes. Repeated until nothing changes, for feedback. */
 static void find_spikes(check *a)
 {
     const convis_model *m = a->model;
@@ -352,7 +352,8 @@ static convis_status count_rows(check *a, int64_t *rows)
             *rows += samples_of(a, item.count);
             if (item.count > a->longest) a->longest = item.count;
         }
-    return *rows ? CONVIS_OK : convis_fail(a->context, CONVIS_ESTATE, "gradcheck: nothing is wanted (convis_require_gradient before convis_plan)");
+    return *rows ? CONVIS_OK : convis_fail(a->context, CONVIS_ESTATE, "gradcheck: nothing requires gradient "
+                                           "(convis_require_gradient before convis_plan)");
 }
 
 static convis_status obtain(check *a)

@@ -1,5 +1,5 @@
 /* loss.c - what convis_loss_evaluate does whatever the loss: find it, check what it is given, loop over elements, check the
- * result. The losses themselves are in src/losses. */
+ * result. The losses themselves are in src/learn/losses. */
 #include "learn/losses/losses.h"
 #include "base/text.h"
 #include <math.h>
@@ -18,7 +18,7 @@ const char *convis_loss_list(int index, const char **doc)
     return types[index]->name;
 }
 
-/* ---- What may go wrong before ---- */
+/* ---- Checks ---- */
 
 static convis_status find(convis_context *c, const convis_loss *loss, const convis_loss_type **type)
 {
@@ -53,7 +53,7 @@ static convis_status fail_at(const convis_loss_task *t, int64_t i, const char *w
                        kind ? kind : "", (long long)(i%t->units), what, (long long)(i/t->units), found, expected);
 }
 
-/* Sums the mask, and looks at every number that counts. type NULL: responses are a matter of the user's function. */
+/* Sums the mask, and looks at every number that counts. type NULL: responses are not checked (the user's function may). */
 static convis_status check_numbers(convis_loss_task *t, const convis_loss_type *type)
 {
     t->weight = 0;
@@ -77,9 +77,9 @@ static double mean_of_elements(const convis_loss_task *t, const convis_loss_type
     double sum = 0;
     for (int64_t i = 0; i < t->frames*t->units; i++) {
         const double weight = convis_loss_weight(t, i);
-        double slope = 0;
-        if (weight > 0) sum += weight*type->element(t->loss, (double)t->prediction[i], (double)t->response[i], &slope);
-        if (t->gradient) t->gradient[i] = (convis_real)(weight*slope/t->weight);
+        double derivative = 0;
+        if (weight > 0) sum += weight*type->element(t->loss, (double)t->prediction[i], (double)t->response[i], &derivative);
+        if (t->gradient) t->gradient[i] = (convis_real)(weight*derivative/t->weight);
     }
     return sum/t->weight;
 }

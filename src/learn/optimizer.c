@@ -109,7 +109,7 @@ double convis_within(double x, double low, double high) { return x < low ? low :
 static convis_status check_start(const convis_optimizer *o, const double *x, const double *low, const double *high)
 {
     for (int64_t i = 0; i < o->n; i++) {
-        if (!isfinite(x[i])) return convis_fail(o->context, CONVIS_EINVAL, "%s: x[%lld] is no number", o->type->name, (long long)i);
+        if (!isfinite(x[i])) return convis_fail(o->context, CONVIS_EINVAL, "%s: x[%lld] is not finite", o->type->name, (long long)i);
         double least = low ? low[i] : -INFINITY, most = high ? high[i] : INFINITY;
         if (!(least <= most))
             return convis_fail(o->context, CONVIS_EINVAL, "%s: the bounds of x[%lld] are %g to %g", o->type->name, (long long)i, least,
@@ -131,8 +131,8 @@ convis_status convis_optimizer_step(convis_optimizer *o, double *x, const double
     if (status) return status;
     for (int64_t i = 0; i < o->n; i++)
         if (!isfinite(gradient[i]))
-            return convis_fail(o->context, CONVIS_EINVAL, "%s: the gradient of x[%lld] is no number", o->type->name, (long long)i);
-    /* On copies, so that a step into nowhere leaves x as it was. */
+            return convis_fail(o->context, CONVIS_EINVAL, "%s: the gradient of x[%lld] is not finite", o->type->name, (long long)i);
+    /* On copies, so that a failed step leaves x as it was. */
     double *g = o->scratch, *to = o->scratch + o->n, decay = o->type->defaults.weight_decay ? 0 : o->options.weight_decay;
     for (int64_t i = 0; i < o->n; i++) {
         g[i] = gradient[i] + decay*x[i];
@@ -143,8 +143,8 @@ convis_status convis_optimizer_step(convis_optimizer *o, double *x, const double
     for (int64_t i = 0; i < o->n; i++) {
         to[i] = convis_within(to[i], low ? low[i] : -INFINITY, high ? high[i] : INFINITY);
         if (!isfinite(to[i]))
-            return convis_fail(o->context, CONVIS_EINVAL, "%s: step %lld leads x[%lld] from %g to no number; a smaller rate may help",
-                               o->type->name, (long long)o->count, (long long)i, x[i]);
+            return convis_fail(o->context, CONVIS_EINVAL, "%s: step %lld leads x[%lld] from %g to a value that is not finite; a smaller "
+                               "rate may help", o->type->name, (long long)o->count, (long long)i, x[i]);
     }
     memcpy(x, to, (size_t)o->n*sizeof *x);
     return CONVIS_OK;
@@ -223,7 +223,7 @@ convis_status convis_optimizer_minimize(convis_optimizer *o, convis_objective ob
     o->type->minimize(&s);
     *value = s.value;
     if (s.status) return s.status;
-    return isinf(s.value) ? convis_fail(o->context, CONVIS_EINVAL, "%s: the value at the start is no number", o->type->name) : CONVIS_OK;
+    return isinf(s.value) ? convis_fail(o->context, CONVIS_EINVAL, "%s: the value at the start is not finite", o->type->name) : CONVIS_OK;
 }
 
 /* ---- State: what it is of, then the numbers ---- */

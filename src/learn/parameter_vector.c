@@ -1,9 +1,9 @@
-/* parameter_vector.c - the wanted parameters as one vector, scaled so that one step suits all of them.
+/* parameter_vector.c - the parameters that require gradient, as one vector, scaled so that one step suits all of them.
  *
  * A time constant of 0.01 s and a weight of 3 are moved by the same optimiser: each number is divided by what it is at the start,
  * or by its default, whichever is larger; an array by its root mean square, or by one over the root of how many of its numbers make
  * one output. Scalars in seconds, degrees or Hz that can only be positive are moved by their logarithm, so that a step never
- * takes them to 0, where a filter is none and has no slope that would lead back; but no further than a factor of a million. */
+ * takes them to 0, where the filter and its gradient vanish; but no further than a factor of a million. */
 #include "parameter_vector.h"
 #include <convis/convis.h>
 #include <math.h>
@@ -24,7 +24,7 @@ static double scale_of(const convis_vector_part *v, const convis_item *item, con
     return size > typical ? size : typical > 0 ? typical : 1;
 }
 
-static int wanted(const convis_model *m, int *index, convis_item *item)
+static int next_required(const convis_model *m, int *index, convis_item *item)
 {
     while (convis_list(m, CONVIS_PARAMETER, (*index)++, item)) if (item->requires_gradient && item->count > 0) return 1;
     return 0;
@@ -76,18 +76,18 @@ convis_status convis_parameter_vector_open(convis_model *m, int linear, convis_p
 {
     convis_item item;
     *s = (convis_parameter_vector){ .model = m, .context = convis_model_context(m) };
-    for (int k = 0; wanted(m, &k, &item); s->count++) s->n += item.count;
-    if (!s->n) return convis_fail(s->context, CONVIS_ESTATE, "no parameter is wanted (convis_require_gradient before convis_plan)");
+    for (int k = 0; next_required(m, &k, &item); s->count++) s->n += item.count;
+    if (!s->n) return convis_fail(s->context, CONVIS_ESTATE, "no parameter requires gradient (convis_require_gradient before convis_plan)");
     s->list = convis_obtain(s->context, (size_t)s->count*sizeof *s->list);
     s->low = s->list ? convis_obtain(s->context, 4*(size_t)s->n*sizeof *s->low) : NULL;
     if (!s->low) { convis_parameter_vector_close(s); return CONVIS_ENOMEM; }
     s->high = s->low + s->n;
     s->values = s->high + s->n;
-    s->slopes = s->values + s->n;
+    s->gradient = s->values + s->n;
     int64_t at = 0;
-    for (int k = 0, j = 0; wanted(m, &k, &item); at += item.count) describe(&s->list[j++], &item, at);
+    for (int k = 0, j = 0; next_required(m, &k, &item); at += item.count) describe(&s->list[j++], &item, at);
     convis_status status = read(s);
-    for (int k = 0, j = 0; !status && wanted(m, &k, &item); j++) {
+    for (int k = 0, j = 0; !status && next_required(m, &k, &item); j++) {
         double *values = s->values + s->list[j].at;
         int logarithmic = !linear && is_extent(&item, values[0]);
         convis_parameter_vector_scale(s, j, logarithmic ? values[0] : scale_of(&s->list[j], &item, values), logarithmic);
@@ -129,7 +129,7 @@ convis_status convis_parameter_vector_collect(convis_parameter_vector *s)
     convis_status status = CONVIS_OK;
     for (int k = 0; !status && k < s->count; k++) {
         const convis_vector_part *v = &s->list[k];
-        status = convis_grad(s->model, v->path, s->slopes + v->at, v->count);
+        status = convis_grad(s->model, v->path, s->gradient + v->at, v->count);
     }
     return status;
 }
@@ -138,6 +138,6 @@ void convis_parameter_vector_chain(const convis_parameter_vector *s, const doubl
 {
     for (int k = 0; k < s->count; k++) {
         const convis_vector_part *v = &s->list[k];
-        for (int64_t i = v->at; i < v->at + v->count; i++) gradient[i] = s->slopes[i]*v->scale*(v->logarithmic ? exp(x[i] - 1) : 1);
+        for (int64_t i = v->at; i < v->at + v->count; i++) gradient[i] = s->gradient[i]*v->scale*(v->logarithmic ? exp(x[i] - 1) : 1);
     }
 }

@@ -1,9 +1,9 @@
 /* recording.c - a stimulus and the response to it, frame by frame and in any order (fit.h).
  *
  * Frames of the stimulus and of further inputs, and rows of the response, belong together by their number.
- * .npy, .h5, .inr and stored members of .npz are read where they lie, so that memory does not depend on their length; arrays
- * that can only be read from their beginning (deflated members, Fortran order, pipes) are kept in memory as they are in the
- * file, and so are movies, as numbers. Spikes are kept as the numbers of their bins. */
+ * .npy, .h5, .inr and stored members of .npz are read in place, so that memory does not depend on their length; arrays
+ * that can only be read from their beginning (deflated members, Fortran order, pipes) are held in memory as they are in the
+ * file, and so are movies, as numbers. Spikes are held as the numbers of their bins. */
 #include "io/frames.h"
 #include "io/hdf5.h"
 #include "io/npy.h"
@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BATCH = 1 << 20 };                                /* bytes on their way */
+enum { BATCH = 1 << 20 };                                /* bytes read at a time */
 
 /* The stimulus, or a further input: frames (C, Y, X), one a step or at a rate of their own. */
 typedef struct film {
@@ -62,7 +62,7 @@ static convis_status make_room(convis_recording *r, film *f, int64_t frames, int
     return CONVIS_OK;
 }
 
-/* Whatever is no array, or has other channels than are wanted: into memory, which grows while the length is unknown. */
+/* Whatever is not an array, or has other channels than are asked for: into memory, which grows while the length is unknown. */
 static convis_status read_movie(convis_recording *r, film *f, const convis_movie_options *o)
 {
     convis_movie_info info;
@@ -86,7 +86,7 @@ static convis_status read_movie(convis_recording *r, film *f, const convis_movie
     return status;
 }
 
-/* An array that is read where it lies. */
+/* An array that is read in place. */
 static convis_status lay_out(convis_recording *r, film *f, const convis_movie_options *o)
 {
     const convis_numbers *n = f->numbers;
@@ -215,7 +215,7 @@ convis_status convis_recording_stimulus(convis_recording *r, int64_t frame, int6
 
 /* ---- Further inputs ---- */
 
-/* An array whose frames are not those of the stimulus may say itself how long they last: a result of another time step. */
+/* An array whose frames are not those of the stimulus may state itself how long they last: a result of another time step. */
 static void find_rate(convis_recording *r, input *in, const char *file)
 {
     film *f = &in->film;
@@ -227,8 +227,8 @@ static void find_rate(convis_recording *r, input *in, const char *file)
     in->fps = f->fps;
 }
 
-/* As many steps as the stimulus; at a rate of its own a frame more or less. Of spikes that do not say how long they were recorded
- * silence follows. */
+/* As many steps as the stimulus; at a rate of its own a frame more or less. Spikes from a file without a duration
+ * are followed by silence. */
 static convis_status fit_length(convis_recording *r, input *in, const char *file, int open_ended)
 {
     film *f = &in->film;
@@ -356,7 +356,7 @@ static convis_status read_map_rows(convis_recording *r, convis_numbers *n, int64
 {
     const int64_t units = r->info.units, batch = r->raw_bytes/(units*n->dtype.size);
     int64_t start[CONVIS_ARRAY_DIMS], some[CONVIS_ARRAY_DIMS];
-    const convis_movie_options o = { .channels = CONVIS_ALL_CHANNELS, .declared = n->dim[0] };   /* whatever it looks like */
+    const convis_movie_options o = { .channels = CONVIS_ALL_CHANNELS, .declared = n->dim[0] };   /* whatever its shape */
     convis_layout l;
     convis_status status = convis_numbers_layout(n, &o, &l);
     for (int64_t done = 0, now; done < count && !status; done += now) {

@@ -28,7 +28,7 @@ typedef struct task {
     double         *gradient;                            /* NULL, or to be added to */
 } task;
 
-static void add(const task *t, int64_t i, double slope) { if (t->gradient) t->gradient[i] += t->weight*slope; }
+static void add(const task *t, int64_t i, double derivative) { if (t->gradient) t->gradient[i] += t->weight*derivative; }
 
 /* ---- Of each number by itself ---- */
 
@@ -115,7 +115,7 @@ static void local_kernel(const task *t, int64_t first, double *value)
         centre_x += x[i]*x[i]*(double)(i%width);
         centre_y += x[i]*x[i]*(double)(i%plane/width);
     }
-    if (mass <= 0) return;                               /* nothing is nowhere */
+    if (mass <= 0) return;                               /* all 0: no centre */
     centre_x /= mass;
     centre_y /= mass;
     for (int64_t i = 0; i < n; i++) {
@@ -183,7 +183,7 @@ static void square(double *g, double *spare, int64_t n)
 }
 
 /* The eigenvector of the largest eigenvalue, by power iteration; where two eigenvalues lie close together the matrix is
- * squared again and again, so that any gap that double precision can tell is found in some hundred steps. It starts from
+ * squared again and again, so that any gap that double precision resolves is found in some hundred steps. It starts from
  * fixed random numbers, as nothing simpler is sure not to be orthogonal to what is sought. */
 static void largest_eigenvector(double *g, double *spare, int64_t n, double *v, double *next)
 {
@@ -202,7 +202,7 @@ static void largest_eigenvector(double *g, double *spare, int64_t n, double *v, 
     }
 }
 
-/* W less its part along the singular vector v: W - v (v' W) or W - (W v) v'. The sum of its squares is the penalty, without
+/* W minus its part along the singular vector v: W - v (v' W) or W - (W v) v'. The sum of its squares is the penalty, without
  * the cancellation of |W|^2 - s^2. */
 static void residual(const task *t, int64_t first, int64_t rows, int64_t columns, int left, const double *v, double *value)
 {

@@ -1,4 +1,4 @@
-/* synthesize.c - the movie is optimised, by the gradient of what a model, or the difference of two, answers to it.
+/* synthesize.c - optimises a movie by the gradient of a model's response to it, or of the difference of two models' responses.
  *
  * Pixels are moved in units of half the range around its middle, x in [-1, 1]. Where the contrast is limited, what is shown is
  * x, or x shrunk until its root mean square is the limit; shrinking never leaves the range. */
@@ -41,8 +41,8 @@ static double shrinking(const synthesis *a, const double *x)
     return a->options->contrast > 0 && rms > a->options->contrast ? a->options->contrast/rms : 1;
 }
 
-/* The gradient by x from that by what is shown: the part along x moves nothing. So x itself may lie outside: to shrink it after
- * each step would lead optimisers that scale each element by itself to a wrong place. */
+/* The gradient by x from that by the movie shown: its part along x vanishes. So x itself may exceed the limit: to shrink it after
+ * each step would mislead optimisers that scale each element by itself. */
 static void shrink_gradient(const synthesis *a, const double *x, double by, double *gradient)
 {
     double along = 0, size = 0;
@@ -53,7 +53,7 @@ static void shrink_gradient(const synthesis *a, const double *x, double by, doub
 
 /* ---- Goals ---- */
 
-/* The mean response or mean squared difference over what counts; its gradients go to the passages, times `sign`. */
+/* The mean response or mean squared difference over what counts; its gradients, times `sign`, go to bptt[k].gradient. */
 static double goal(synthesis *a, double sign)
 {
     const convis_synthesize_options *o = a->options;
@@ -143,7 +143,7 @@ static convis_status objective(void *user, const double *x, double *value, doubl
     return status;
 }
 
-/* ---- Going there ---- */
+/* ---- Optimisation ---- */
 
 static int ask(synthesis *a, double value)
 {
@@ -164,7 +164,7 @@ static convis_status take_steps(synthesis *a)
     while (a->iterations < a->options->iterations) {
         convis_status status = evaluate(a, a->x, &value, a->gradient, &ignored);
         if (status) return status;
-        if (!isfinite(value)) return convis_fail(a->context, CONVIS_EINVAL, "synthesize: step %lld leads to no number",
+        if (!isfinite(value)) return convis_fail(a->context, CONVIS_EINVAL, "synthesize: step %lld leads to a value that is not finite",
                                                  (long long)a->iterations);
         note_best(a, a->x, value);
         status = convis_optimizer_step(a->optimizer, a->x, a->gradient, a->bounds, a->bounds + a->n, 1);
@@ -272,7 +272,7 @@ static convis_status start(synthesis *a, const convis_real *movie)
     for (int64_t i = 0; i < a->n; i++) {
         double z, ignored, x = ((double)movie[i] - middle(a))/half(a);
         if (!isfinite((double)movie[i]))
-            return convis_fail(a->context, CONVIS_EINVAL, "synthesize: pixel %lld of the start is no number", (long long)i);
+            return convis_fail(a->context, CONVIS_EINVAL, "synthesize: pixel %lld of the start is not finite", (long long)i);
         philox_normal(philox_draw(a->options->seed, (uint64_t)i, 0), &z, &ignored);
         x += a->options->noise*z;
         a->x[i] = x < -1 ? -1 : x > 1 ? 1 : x;
@@ -289,7 +289,7 @@ static convis_status go(synthesis *a, convis_real *movie, convis_synthesize_repo
     convis_status status = start(a, movie);
     if (!status) status = evaluate(a, a->x, &a->least, NULL, &before);
     if (status) return status;
-    if (!isfinite(a->least)) return convis_fail(a->context, CONVIS_EINVAL, "synthesize: the response to the start is no number");
+    if (!isfinite(a->least)) return convis_fail(a->context, CONVIS_EINVAL, "synthesize: the response to the start is not finite");
     status = a->optimizer->type->step ? take_steps(a) : search(a);
     if (status) a->ended = CONVIS_ENDED_FAILED;
     char sentence[768];

@@ -2,13 +2,13 @@
  * arrays, each called after its parameter's place in the model, with '_' between the parts.
  *
  * A name is understood when it stands in the table below, or when it is one of our paths with '_' for '.' ("filter_weights" or
- * "filter_weight" for filter.weights). Convis keeps some numbers twice: as settings ("tau_center") and in the filter that they set
+ * "filter_weight" for filter.weights). Convis stores some numbers twice: as settings ("tau_center") and in the filter that they set
  * ("center_E_tau"), and a fit moves only the latter; the rows are in the order in which one overrides the other. The files
  * also have kernels that were made from settings; those, and whatever else has no counterpart, are left.
  *
- * What Convis computes from these numbers is not always what they are called. Its recursive low pass weighs each frame by 1 + c,
- * c = exp(-dt/tau), and divides by 2 tau/dt, so that its gain is (1 + c)/(1 - c) dt/(2 tau) instead of 1; its high pass hears
- * its input a frame late; its map of delays is indexed by x, then y, and cut to whole frames. Models that compute as Convis does
+ * What Convis computes from these numbers does not always match their names. Its recursive low pass weighs each frame by 1 + c,
+ * c = exp(-dt/tau), and divides by 2 tau/dt, so that its gain is (1 + c)/(1 - c) dt/(2 tau) instead of 1; its high pass gets
+ * its input a frame late; its map of delays is indexed by x, then y, and truncated to whole frames. Models that compute as Convis does
  * (`filters: convis`) have that gain in theirs. */
 #include "recipe.h"
 #include "models/graph/yaml.h"
@@ -47,7 +47,7 @@ static const struct row { const char *convis, *ours[2]; int unit; } ROW[] = {
     { "center_G_bias",                     { "opl.center.blur.bias" }, COUNT },
     { "center_E_weight",                   { "opl.center.weights" }, COUNT },
     { "center_E_bias",                     { "opl.center.bias" }, COUNT },
-    { "center_undershoot_weight",          { "opl.adaptation.weights" }, ONE_LESS },     /* ours is what is taken off */
+    { "center_undershoot_weight",          { "opl.adaptation.weights" }, ONE_LESS },     /* ours is what is subtracted */
     { "center_undershoot_bias",            { "opl.adaptation.bias" }, NEGATIVE },
     { "surround_G_weight",                 { "opl.surround.blur.weights" }, COUNT },
     { "surround_G_bias",                   { "opl.surround.blur.bias" }, COUNT },
@@ -91,7 +91,7 @@ enum { MADE_OFS = sizeof MADE_OF/sizeof *MADE_OF };
 struct target {
     convis_context *c;
     const char *file;
-    convis_model *model;                                 /* tells which paths there are, and takes values unless ... */
+    convis_model *model;                                 /* has the paths, and takes values unless ... */
     struct convis_graph *graph;                          /* ... they go here */
     FILE *lines;                                         /* or here */
     int set;                                             /* parameters that found their place */
@@ -198,7 +198,7 @@ static convis_status set_number(struct target *t, const char *path, double value
     return status;
 }
 
-/* The sizes that an array tells, of a model that may still be changed (convis_graph_set_array does it for a graph). */
+/* The sizes that follow from an array, of a model that may still be changed (convis_graph_set_array does it for a graph). */
 static convis_status fit(struct target *t, const char *path, const convis_array *a)
 {
     static const char *const NAME[] = { "channels", NULL, "frames", "height", "width" };
@@ -221,7 +221,7 @@ static convis_status put_array(struct target *t, const char *path, convis_array 
     return status ? status : convis_set_array(t->model, path, a->data, count_of(a));
 }
 
-/* A layer that delays must be told of the longest. */
+/* A layer that delays needs the longest delay. */
 static convis_status put_longest(struct target *t, const char *path, const convis_array *a)
 {
     char longest[160];
@@ -293,7 +293,7 @@ static convis_status read_member(const struct target *t, const char *name, convi
 
 struct names { char (*name)[128]; int count; char *understood; };
 
-/* By what stands beside it in the archive. */
+/* By its neighbours in the archive. */
 static convis_status weigh(const struct target *t, struct names *n, int at, convis_array *a)
 {
     char factor[160];
@@ -381,11 +381,11 @@ static void forget_what_made_kernels(const struct target *t, struct names *n)
     }
 }
 
-/* Of a model that has the same filters, and would have them as Convis does if it were told. */
+/* Of a model that has the same filters, and would compute them as Convis does with the option. */
 static convis_status warn_of_filters(struct target *t, struct convis_warnings *warnings)
 {
     if (!warnings || !t->graph || !has_path(t, "opl.undershoot.weight") || as_convis(t)) return CONVIS_OK;
-    return convis_warn(t->c, warnings, "%s: Convis's high pass hears its input a frame late, and its low passes have gains of their own; "
+    return convis_warn(t->c, warnings, "%s: Convis's high pass gets its input a frame late, and its low passes have gains of their own; "
                        "filters=convis computes them so", t->file);
 }
 
@@ -416,14 +416,14 @@ static convis_status take_all(struct target *t, struct convis_warnings *warnings
 
 /* ---- The two ways in ---- */
 
-/* The parameters of a layer as they were, to go back to; the layer has copies meanwhile. */
-struct before { double param[CONVIS_MAX_PARAMS], *array[CONVIS_MAX_PARAMS]; char *text[CONVIS_MAX_PARAMS]; int kept; };
+/* The parameters of a layer as they were, to restore; the layer has copies meanwhile. */
+struct before { double param[CONVIS_MAX_PARAMS], *array[CONVIS_MAX_PARAMS]; char *text[CONVIS_MAX_PARAMS]; int recorded; };
 
-static convis_status keep(convis_context *c, model_layer *l, struct before *b)
+static convis_status record(convis_context *c, model_layer *l, struct before *b)
 {
     memcpy(b->param, l->param, sizeof b->param);
-    for (; b->kept < l->params; b->kept++) {
-        const int k = b->kept;
+    for (; b->recorded < l->params; b->recorded++) {
+        const int k = b->recorded;
         double *array = l->array[k] ? convis_obtain(c, ((size_t)l->param[k] + 1)*sizeof *array) : NULL;
         char *text = l->text[k] ? convis_copy_text(c, l->text[k]) : NULL;
         if ((l->array[k] && !array) || (l->text[k] && !text)) {
@@ -442,7 +442,7 @@ static convis_status keep(convis_context *c, model_layer *l, struct before *b)
 
 static void settle(convis_context *c, model_layer *l, struct before *b, int restore)
 {
-    for (int k = 0; k < b->kept; k++) {
+    for (int k = 0; k < b->recorded; k++) {
         convis_release(c, restore ? l->array[k] : b->array[k]);
         convis_release(c, restore ? l->text[k] : b->text[k]);
         if (!restore) continue;
@@ -460,15 +460,15 @@ convis_status convis_npz_to_model(convis_model *m, const char *file)
     if (m->status) return convis_fail(c, m->status, "%s", m->sentence);
     struct before *b = convis_obtain(c, (size_t)(m->count + 1)*sizeof *b);
     convis_status status = b ? CONVIS_OK : CONVIS_ENOMEM;
-    int kept = 0;
-    while (kept < m->count && !status) { status = keep(c, &m->layers[kept], &b[kept]); kept++; }
+    int recorded = 0;
+    while (recorded < m->count && !status) { status = record(c, &m->layers[recorded], &b[recorded]); recorded++; }
     if (!status) status = take_all(&t, NULL);
-    for (int j = 0; j < kept; j++) settle(c, &m->layers[j], &b[j], status != CONVIS_OK);
+    for (int j = 0; j < recorded; j++) settle(c, &m->layers[j], &b[j], status != CONVIS_OK);
     convis_release(c, b);
     return status;
 }
 
-/* Of a graph, into a copy of it; of a retina, as lines, with a model of it to tell what there is. */
+/* Of a graph, into a copy of it; of a retina, as lines, with a model of it for the paths. */
 convis_status convis_npz_to_recipe(convis_recipe *r, const char *file)
 {
     enum { SIZE = 256 };
@@ -489,7 +489,7 @@ convis_status convis_npz_to_recipe(convis_recipe *r, const char *file)
     }
     status = convis_recipe_build(r, SIZE, SIZE, &t.model);
     while (r->warnings.count > r->opened)
-        convis_release(c, r->warnings.text[--r->warnings.count]);     /* of a size that nobody asked for */
+        convis_release(c, r->warnings.text[--r->warnings.count]);     /* of an arbitrary size */
     if (!status && !(t.lines = open_memstream(&lines, &size))) status = convis_fail(c, CONVIS_ENOMEM, "out of memory");
     if (!status) {
         locale_t before = convis_lines_locale((locale_t)0);

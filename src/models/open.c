@@ -105,7 +105,7 @@ static convis_status open_file(convis_context *c, const char *name, int depth, s
     return status;
 }
 
-/* Of another extension than ours, a file is what VirtualRetina's files may be. */
+/* A file of another extension may be VirtualRetina's. */
 convis_status convis_open_graph(convis_context *c, const char *name, int depth, struct convis_warnings *warnings, struct convis_graph *g)
 {
     const struct convis_preset *preset = convis_preset_named(name);

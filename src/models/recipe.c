@@ -21,7 +21,7 @@ static convis_status begin(convis_context *c, convis_recipe **recipe)
     return CONVIS_OK;
 }
 
-/* What there was to warn of stays; a recipe that failed goes. */
+/* Warnings stay; a recipe that failed is freed. */
 static convis_status opened(convis_recipe **recipe, convis_status status)
 {
     (*recipe)->opened = (*recipe)->warnings.count;
@@ -77,7 +77,7 @@ void convis_recipe_free(convis_recipe **recipe)
 
 /* ---- Adding ---- */
 
-/* The inputs of the last layer, which was added just now and goes again when they cannot be. */
+/* The inputs of the last layer, which was just added and is removed again when they are not valid. */
 static convis_status take_inputs(convis_recipe *r, const convis_from *in, int count)
 {
     struct convis_graph *g = &r->graph;

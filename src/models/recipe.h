@@ -1,4 +1,4 @@
-/* recipe.h - a recipe: a model as a graph, for movies of any size, with what opening and building it had to say. */
+/* recipe.h - a recipe: a model as a graph, for movies of any size, with the warnings of opening and building it. */
 #ifndef CONVIS_RECIPE_H
 #define CONVIS_RECIPE_H
 #include "models/presets/preset.h"
@@ -13,9 +13,9 @@ struct convis_recipe {
 
 /* ---- open.c ---- */
 
-/* Everything that `name` says: a preset, or a file by its extension. depth: of files that name others. */
+/* The model that `name` stands for: a preset, or a file by its extension. depth: of files that name others. */
 convis_status convis_open_graph(convis_context *, const char *name, int depth, struct convis_warnings *, struct convis_graph *);
-/* A text that is YAML, or XML; name begins its sentences. */
+/* A text that is YAML, or XML; name begins its messages. */
 convis_status convis_read_graph(convis_context *, const char *name, const char *text, size_t size, int depth, struct convis_warnings *,
                                 struct convis_graph *);
 const struct convis_preset *convis_preset_named(const char *name);                               /* NULL: none */
@@ -24,7 +24,7 @@ const char   *convis_extension(const char *name);                               
 
 /* ---- recipe_yaml.c ---- */
 
-/* path: of the file, for its sentences and the files beside it. */
+/* path: of the file, for its messages and the files beside it. */
 convis_status convis_read_yaml(convis_context *, const char *path, const char *text, size_t size, int depth, struct convis_warnings *,
                                struct convis_graph *);
 /* The model that a node names, or is: a convis_graph_opener. */
@@ -35,7 +35,7 @@ convis_status convis_open_node(const struct convis_yaml *, const char *path, con
 
 convis_status convis_open_saved(convis_context *, const char *file, int depth, struct convis_warnings *, struct convis_graph *);
 
-/* ---- npz.c ---- */
+/* ---- convis_npz.c ---- */
 
 /* Convis's parameter files: into a model, or into a recipe for all that it builds. On any fault nothing is set. */
 convis_status convis_npz_to_model (convis_model *, const char *file);

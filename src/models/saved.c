@@ -4,7 +4,7 @@
  *      /parameters     of a retina: lines of what its layers have beyond the settings
  *      /arrays/PATH    array parameters, in their shape
  *      /state          when the model was planned
- *      /attached/NAME  whatever was given along
+ *      /attached/NAME  attachments of the caller
  *
  * with the attributes convis, dt, and (with a state) seed and layout. A result of `convis run` has /model and /parameters too,
  * so either can be run again. */
@@ -115,8 +115,8 @@ static convis_status store_sized(convis_store *s, const convis_recipe *r, const 
     if (!status) status = convis_graph_set_lines(c, &now.graph, "parameters", lines);
     if (!status) status = convis_recipe_text(&now, &text);
     if (!status) convis_store_text(s, "model", text);
-    const char *kept = status ? NULL : convis_recipe_parameters(&now);
-    if (kept) convis_store_text(s, "parameters", kept);
+    const char *own_lines = status ? NULL : convis_recipe_parameters(&now);
+    if (own_lines) convis_store_text(s, "parameters", own_lines);
     convis_release(c, now.parameters);
     convis_release(c, lines);
     convis_release(c, text);

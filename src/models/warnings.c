@@ -1,4 +1,4 @@
-/* warnings.c - sentences collected on the way to a model. */
+/* warnings.c - warnings collected while a model is made. */
 #include "warnings.h"
 #include "base/text.h"
 #include <stdarg.h>

@@ -1,4 +1,4 @@
-/* warnings.h - sentences collected on the way to a model. */
+/* warnings.h - warnings collected while a model is made. */
 #ifndef CONVIS_WARNINGS_H
 #define CONVIS_WARNINGS_H
 #include <convis/layer.h>

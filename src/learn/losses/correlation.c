@@ -2,16 +2,16 @@
  *
  *      c = S_pr/sqrt(S_pp S_rr),   S_xy = sum w (x - mean x)(y - mean y)
  *
- * Slope:  dc/dp[t] = w[t] ((r[t] - mean r)/sqrt(S_pp S_rr) - c (p[t] - mean p)/S_pp)
+ * Derivative:  dc/dp[t] = w[t] ((r[t] - mean r)/sqrt(S_pp S_rr) - c (p[t] - mean p)/S_pp)
  *
- * A unit of which no frame counts has no part in the mean. One whose prediction or response never changes has no
- * correlation, and that is an error: its slope would be infinite or undefined. */
+ * A unit of which no frame counts is left out of the mean. One whose prediction or response never changes has no
+ * correlation, and that is an error: its derivative would be infinite or undefined. */
 #include "losses.h"
 #include <math.h>
 
 struct moments { double weight, p, r, pp, rr, pr; };
 
-/* Two passes, so that a large mean costs no digits. */
+/* Two passes, so that a large mean does not cost precision. */
 static struct moments moments_of(const convis_loss_task *t, int64_t unit)
 {
     struct moments m = { 0 };
@@ -76,9 +76,9 @@ static void gradient_of_unit(const convis_loss_task *t, int64_t unit, double uni
     for (int64_t k = 0; k < t->frames; k++) {
         const int64_t i = k*t->units + unit;
         const double w = convis_loss_weight(t, i);
-        double slope = 0;
-        if (w > 0) slope = w*(c*((double)t->prediction[i] - m.p)/m.pp - ((double)t->response[i] - m.r)/root)/units;
-        t->gradient[i] = (convis_real)slope;
+        double derivative = 0;
+        if (w > 0) derivative = w*(c*((double)t->prediction[i] - m.p)/m.pp - ((double)t->response[i] - m.r)/root)/units;
+        t->gradient[i] = (convis_real)derivative;
     }
 }
 

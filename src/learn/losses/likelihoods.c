@@ -1,13 +1,13 @@
 /* likelihoods.c - negative log likelihoods of counts r, given the rate p in Hz: Poisson, Bernoulli, negative binomial.
  *
- * All three are functions of the mean count of a bin, mu = p dt, lifted to 1e-8 where it is less: a bin in which nothing
- * can happen would make a single spike infinitely unlikely. Where it was lifted the loss no longer depends on p, so the
- * gradient there is 0, exactly; a spike in such a bin costs 18.4 a spike and pulls at nothing. Models to be fitted
+ * All three are functions of the mean count of a bin, mu = p dt, raised to 1e-8 where it is smaller: a bin in which nothing
+ * can happen would make a single spike infinitely unlikely. Where it was raised the loss no longer depends on p, so the
+ * gradient there is 0, exactly; a spike in such a bin costs 18.4 and does not move the parameters. Models to be fitted
  * end in something that is positive everywhere (softplus, exp), or start where they are.
  *
  * Constants that do not depend on p are left out (log r! and its like), so a loss may be negative.
  *
- *      poisson             mu - r log mu                                slope by mu: 1 - r/mu
+ *      poisson             mu - r log mu                                d/dmu: 1 - r/mu
  *      bernoulli           -r log(1 - exp(-mu)) + (1 - r) mu                         1 - r - r/(exp(mu) - 1)
  *      negative_binomial   (r + k) log(1 + mu/k) - r log mu                          k (mu - r)/(mu (k + mu))
  *
@@ -20,34 +20,34 @@
 #define SMALLEST 1e-8
 
 /* The mean count, and how it changes with the prediction. */
-static double mean_count(const convis_loss *loss, double prediction, double *slope)
+static double mean_count(const convis_loss *loss, double prediction, double *derivative)
 {
     const double mu = prediction*loss->dt;
-    *slope = mu < SMALLEST ? 0 : loss->dt;
+    *derivative = mu < SMALLEST ? 0 : loss->dt;
     return mu < SMALLEST ? SMALLEST : mu;
 }
 
-static double poisson(const convis_loss *loss, double prediction, double r, double *slope)
+static double poisson(const convis_loss *loss, double prediction, double r, double *derivative)
 {
     double inner;
     const double mu = mean_count(loss, prediction, &inner);
-    *slope = inner*(1 - r/mu);
+    *derivative = inner*(1 - r/mu);
     return mu - r*log(mu);
 }
 
-static double bernoulli(const convis_loss *loss, double prediction, double r, double *slope)
+static double bernoulli(const convis_loss *loss, double prediction, double r, double *derivative)
 {
     double inner;
     const double mu = mean_count(loss, prediction, &inner);
-    *slope = inner*(1 - r - r/expm1(mu));
+    *derivative = inner*(1 - r - r/expm1(mu));
     return (1 - r)*mu - r*log(-expm1(-mu));
 }
 
-static double negative_binomial(const convis_loss *loss, double prediction, double r, double *slope)
+static double negative_binomial(const convis_loss *loss, double prediction, double r, double *derivative)
 {
     double inner;
     const double mu = mean_count(loss, prediction, &inner), k = loss->shape;
-    *slope = inner*(k/(k + mu))*((mu - r)/mu);
+    *derivative = inner*(k/(k + mu))*((mu - r)/mu);
     return (r + k)*log1p(mu/k) - r*log(mu);
 }
 

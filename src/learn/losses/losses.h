@@ -7,7 +7,7 @@
 #include <convis/fit.h>
 #include <convis/layer.h>
 
-/* One evaluation. What counts is known to be finite, within the type's bounds, and not nothing at all. */
+/* One evaluation. What counts is known to be finite, within the type's bounds, and something does count. */
 typedef struct convis_loss_task {
     convis_context    *context;
     const convis_loss *loss;
@@ -23,7 +23,7 @@ typedef struct convis_loss_type {
     int    needs_dt, needs_tau, needs_shape;             /* must be more than 0; dt also where responses are counts */
     double least, most;                                  /* bounds of a response ... */
     const char *expected;                                /* ... in words */
-    double (*element)(const convis_loss *, double prediction, double response, double *slope);
+    double (*element)(const convis_loss *, double prediction, double response, double *derivative);
     convis_status (*whole)(const convis_loss_task *, double *value);
 } convis_loss_type;
 

@@ -2,10 +2,10 @@
 #include "losses.h"
 #include <math.h>
 
-static double squared(const convis_loss *loss, double prediction, double response, double *slope)
+static double squared(const convis_loss *loss, double prediction, double response, double *derivative)
 {
     const double scale = loss->counts ? loss->dt : 1, error = prediction*scale - response;
-    *slope = 2*scale*error;
+    *derivative = 2*scale*error;
     return error*error;
 }
 

@@ -3,7 +3,7 @@
  *      m = b1 m + (1-b1) g,   v = b2 v + (1-b2) g^2,   x = x - rate m'/(sqrt(v') + epsilon)
  *      m' = m/(1 - b1^t),   v' = v/(1 - b2^t)                             at step t
  *
- * AdamW first takes x = x - rate decay x, which no moment sees. */
+ * AdamW first takes x = x - rate decay x, which does not enter the moments. */
 #include "optimizers.h"
 #include <math.h>
 

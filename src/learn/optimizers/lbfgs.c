@@ -2,7 +2,7 @@
  *
  * Each iteration minimises within the bounds the quadratic model that the last pairs of steps and gradient differences make
  * (lbfgs_model.c), and searches the line to that minimum (line_search.c). NLopt has an L-BFGS, too; ours can be stopped after any
- * iteration, saved and continued to the bit, steps back from values that are no numbers, and goes on in single-precision noise.
+ * iteration, saved and continued to the bit, steps back from values that are not finite, and goes on in single-precision noise.
  *
  * Departures: the first step is a tenth of the size of x, whatever the scale of the objective. When the line search fails, the pairs are
  * dropped once before giving up. So many iterations without a better value end the search. */
@@ -57,7 +57,7 @@ static lbfgs lay_out(const convis_optimizer *o)
     return l;
 }
 
-/* Where the last search ended, we go on; anywhere else we begin anew. */
+/* Continue from where the last search ended; begin anew from any other point. */
 static int begin(convis_search *s, lbfgs *l)
 {
     size_t bytes = (size_t)s->optimizer->n*sizeof *s->x;
@@ -73,7 +73,7 @@ static int begin(convis_search *s, lbfgs *l)
     return !isinf(l->k->value);
 }
 
-/* The size of the gradient, less what presses against bounds. */
+/* The size of the gradient, without the components that point beyond bounds. */
 static double pull(const convis_search *s, const lbfgs *l)
 {
     double sum = 0;
@@ -119,7 +119,7 @@ static void remember(const convis_search *s, lbfgs *l)
     if (sy > LEAST_CURVATURE*sqrt(ss*yy) && isfinite(yy/sy)) convis_pairs_add(&l->pairs, step, turn);
 }
 
-/* One iteration. 0: there is nowhere to go. */
+/* One iteration. 0: no lower point was found. */
 static int iterate(convis_search *s, lbfgs *l)
 {
     size_t bytes = (size_t)s->optimizer->n*sizeof *s->x;

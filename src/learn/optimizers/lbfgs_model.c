@@ -162,24 +162,24 @@ static void follow_path(convis_pairs *p, const double *x, const double *g, const
     qsort(events, (size_t)count, sizeof *events, sooner);
     gather(p, along, d);
     memset(c, 0, (size_t)small*sizeof *c);
-    double slope = -convis_dot(p->n, along, along), bend = -p->theta*slope - middle(p, d, d, work);
-    double least = -p->theta*slope*2.2e-16, time = 0;
-    for (int64_t k = 0; k < count && slope < 0; k++) {
+    double derivative = -convis_dot(p->n, along, along), bend = -p->theta*derivative - middle(p, d, d, work);
+    double least = -p->theta*derivative*2.2e-16, time = 0;
+    for (int64_t k = 0; k < count && derivative < 0; k++) {
         int64_t i = events[k].variable;
         double step = events[k].at - time;
         if (bend < least) bend = least;
-        if (-slope/bend < step) break;
+        if (-derivative/bend < step) break;
         double gi = g[i], moved = (gi < 0 ? high[i] : low[i]) - x[i];
         time = events[k].at;
         to[i] = x[i] + moved;
         along[i] = 0;
         row(p, i, w);
         for (int j = 0; j < small; j++) c[j] += step*d[j];
-        slope += step*bend + gi*gi + p->theta*gi*moved - gi*middle(p, w, c, work);
+        derivative += step*bend + gi*gi + p->theta*gi*moved - gi*middle(p, w, c, work);
         bend -= p->theta*gi*gi + 2*gi*middle(p, w, d, work) + gi*gi*middle(p, w, w, work);
         for (int j = 0; j < small; j++) d[j] += gi*w[j];
     }
-    double step = slope < 0 ? -slope/(bend > least ? bend : least) : 0;
+    double step = derivative < 0 ? -derivative/(bend > least ? bend : least) : 0;
     for (int j = 0; j < small; j++) c[j] += step*d[j];
     for (int64_t i = 0; i < p->n; i++)
         if (along[i] != 0) to[i] = convis_within(x[i] + (time + step)*along[i], low[i], high[i]);

@@ -1,8 +1,8 @@
 /* nlopt.c - searches by NLopt (S. G. Johnson): truncated Newton, conservative approximations, quadratic programming, and
  * those without gradients.
  *
- * NLopt knows no values that are no numbers. In their place it sees a bowl around the best point, higher than anything seen: from
- * there every search turns back. It keeps its state to itself, so that a search goes on from its best point alone. */
+ * NLopt does not accept values that are not finite. It gets a bowl around the best point instead, higher than any value seen, so that
+ * every search turns back. Its state cannot be read, so a search goes on from its best point alone. */
 #include "optimizers.h"
 #include <nlopt.h>
 #include <string.h>
@@ -47,9 +47,9 @@ static convis_status set_up(const bowl *b, double *x)
     for (int64_t i = 0; i < n; i++) bound[i] = convis_high(s, i);
     if (r > 0) r = nlopt_set_upper_bounds(b->opt, bound);
     if (r > 0) r = nlopt_set_ftol_rel(b->opt, s->options.value_tolerance);
-    /* Without any, cobyla goes round for ever once its trust region has shrunk to nothing. */
+    /* Without any, cobyla never ends once its trust region has shrunk to nothing. */
     if (r > 0) r = nlopt_set_xtol_rel(b->opt, fmax(s->options.x_tolerance, LEAST_STEP));
-    /* Not by the width of the bounds, which may be there only to be there. */
+    /* Not by the width of the bounds, which may be arbitrary. */
     for (int64_t i = 0; i < n; i++) bound[i] = FIRST_STEP*fmax(fabs(s->x[i]), 1);
     if (r > 0) r = nlopt_set_initial_step(b->opt, bound);
     memcpy(x, s->x, (size_t)n*sizeof *x);

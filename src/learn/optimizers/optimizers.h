@@ -1,7 +1,7 @@
 /* optimizers.h - what the files of optimisers share: the table of one kind, what an open optimiser holds, and the search in which
  * batch kinds evaluate the objective. All numbers are double, whatever convis_real is. */
-#ifndef CONVIS_OPTIM_H
-#define CONVIS_OPTIM_H
+#ifndef CONVIS_OPTIMIZERS_H
+#define CONVIS_OPTIMIZERS_H
 #include <convis/fit.h>
 #include <convis/layer.h>
 #include <math.h>
@@ -21,7 +21,7 @@ struct convis_search {
     /* Where the gradient comes from other than the objective itself. NULL: the objective. */
     void (*gradient)(convis_search *, const double *x, double *value, double *gradient);
 };
-/* The value at x, INFINITY where it or its gradient is no number, and the best so far kept. gradient: or NULL. */
+/* The value at x, INFINITY where it or its gradient is not finite; records the best so far. gradient: or NULL. */
 void   convis_search_evaluate(convis_search *, const double *x, double *value, double *gradient);
 double convis_within(double x, double low, double high);             /* the nearest number between them */
 /* Whether what was gained from `before` to `now` is below the tolerances that were asked for. */
@@ -32,7 +32,7 @@ struct convis_optimizer_type {
     const char *name, *doc;
     convis_optimizer_options defaults;           /* what a zero in the options stands for */
     int vectors;                                 /* numbers of state per element of x */
-    /* One step, x and the state's vectors changed in place; the caller sees to bounds. count: steps made, this one included. */
+    /* One step, x and the state's vectors changed in place; the caller applies bounds. count: steps made, this one included. */
     void (*step)(const convis_optimizer *, double *x, const double *gradient, double rate);
     /* Batch kinds: numbers of state in all, those needed only during a search, and the search itself. */
     int64_t (*state)(int64_t n, int memory), (*scratch)(int64_t n, int memory);
@@ -72,7 +72,7 @@ typedef struct convis_pairs {
     double  theta;
     double *s, *y;                   /* most x n */
     double *sy, *ss, *yy;            /* most x most: s_i . y_j and so on */
-    double *m, *k;                   /* work, (2 most)^2 each: M^-1, and that less what the fixed variables take away */
+    double *m, *k;                   /* work, (2 most)^2 each: M^-1, and that minus the part of the fixed variables */
     double *small;                   /* work, 4 vectors of 2 most */
     int    *pivot;                   /* work, 2 most */
 } convis_pairs;

@@ -5,15 +5,15 @@
  * with the noise, relative to F, as Moré & Wild (2011) estimate it: from the table of differences of seven values in a row, where
  * the smooth part of F vanishes in the higher differences and the noise does not. At a bound the difference is one-sided.
  *
- * Convis's finite-difference optimiser divides differences of successive gradients, parameter by parameter: a secant that knows
- * nothing of how parameters act together, and stops where two gradients are equal. This is its purpose by other means. */
+ * Convis's finite-difference optimiser divides differences of successive gradients, parameter by parameter: a secant that ignores
+ * how parameters interact, and stops where two gradients are equal. This serves the same purpose by other means. */
 #include "optimizers.h"
 
 enum { ROW = 7 };
 static const double SPACING = 1e-6, LEAST_NOISE = 1e-16, MOST_NOISE = 1e-3;
 
 /* Values F(x + j h e) in a row, replaced by their differences, order by order. The noise is read from the first order from
- * which on three estimates agree within a factor of 4, and whose differences change sign. 0: it cannot be seen. */
+ * which on three estimates agree within a factor of 4, and whose differences change sign. 0: it cannot be estimated. */
 static double noise_of(double *f)
 {
     double estimate[ROW] = { 0 }, factor = 1;

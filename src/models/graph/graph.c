@@ -501,7 +501,7 @@ static convis_status check_count(convis_context *c, const struct convis_graph_la
 
 convis_status convis_graph_check(convis_context *c, const struct convis_graph *g)
 {
-    if (g->kind && g->kind->sized) return CONVIS_OK;     /* what it makes it makes well */
+    if (g->kind && g->kind->sized) return CONVIS_OK;     /* a preset's layers are correct */
     if (!g->layers) return convis_fail(c, CONVIS_EINVAL, "the model has no layers, expected one at least");
     for (int j = 0; j < g->layers; j++) {
         const struct convis_graph_layer *l = &g->layer[j];

@@ -12,7 +12,7 @@
 
 enum { CONVIS_GRAPH_NAME = 96, CONVIS_GRAPH_LAYERS = 4096, CONVIS_VALUE_DIMS = 5 };
 
-/* What a parameter is set to. A TEXT is a text parameter's, or the kernel that an array is made of. */
+/* What a parameter is set to. A TEXT is a text parameter's, or the initialiser of an array. */
 enum convis_value_kind { CONVIS_VALUE_NUMBER, CONVIS_VALUE_TEXT, CONVIS_VALUE_ARRAY };
 struct convis_value {
     char    name[32];                                    /* of the parameter */
@@ -27,22 +27,22 @@ struct convis_value {
 struct convis_graph;
 struct convis_graph_input { char from[CONVIS_GRAPH_NAME]; int delay; };  /* from: a layer, a model within, an alias, or an input */
 struct convis_graph_layer {
-    char   name[CONVIS_GRAPH_NAME];                      /* of a model within "" is allowed: its layers keep their names */
+    char   name[CONVIS_GRAPH_NAME];                      /* of a model within "" is allowed: its layers have their own names */
     const convis_layer_type *type;                       /* NULL: a model within */
     struct convis_graph *model;                          /* that model, or NULL */
     struct convis_graph_input *input;
     int    inputs, input_room, values;
-    struct convis_value value[CONVIS_MAX_PARAMS];        /* what is not set is as the type's table says */
+    struct convis_value value[CONVIS_MAX_PARAMS];        /* what is not set has the default of the type's table */
     int    line, column;                                 /* in its file; 0: it comes from none */
 };
 struct convis_graph_alias { char name[CONVIS_GRAPH_NAME], path[CONVIS_GRAPH_NAME]; };
-/* What the model is shown; the first is also called "input". frame: one frame's shape; of the first, its size is the movie's. */
+/* An input of the model; the first is also called "input". frame: one frame's shape; of the first, its size is the movie's. */
 struct convis_graph_source { char name[CONVIS_GRAPH_NAME]; convis_shape frame; };
 /* Values of layers that are made later, from a file; by the paths that they will have. */
 struct convis_graph_array { char path[2*CONVIS_GRAPH_NAME]; struct convis_value value; };
 
 struct convis_warnings;
-/* A kind of preset: where layers come from beside lists of them. Its settings are a block of its own, set and read by paths. */
+/* A kind of preset: a source of layers other than a list of them. Its settings are a block of its own, set and read by paths. */
 struct convis_preset_kind {
     int           sized;                                 /* layers depend on the movie's size: made when it is known, else at once */
     convis_status (*copy) (convis_context *, const void *settings, void **copy);
@@ -50,9 +50,9 @@ struct convis_preset_kind {
     convis_status (*set)  (convis_context *, void *settings, const char *path, const char *value);     /* ENAME: no such setting */
     convis_status (*get)  (convis_context *, const void *settings, const char *path, char *value, size_t size);
     int           (*list) (const void *settings, int index, convis_setting *);                         /* 0 past the last */
-    /* Of sized ones: a parameter of a layer to come as the setting from which it follows. ENAME, without a sentence: none does. */
+    /* Of sized ones: a parameter of a layer to come as the setting from which it follows. ENAME, without a message: none does. */
     convis_status (*take) (convis_context *, void *settings, const char *path, double value);
-    /* The layers, aliases, cells, dt and past of a graph that is empty; width and height count if it is sized. */
+    /* The layers, aliases, cells, dt and baseline of a graph that is empty; width and height count if it is sized. */
     convis_status (*layers)(convis_context *, const void *settings, int64_t width, int64_t height, struct convis_warnings *,
                             struct convis_graph *);
     /* Of sized ones, whose layers are not there to be asked: */
@@ -64,10 +64,10 @@ struct convis_preset_kind {
 };
 
 struct convis_graph {
-    char   *title, *source;                              /* source: who published it; NULL: nothing to say */
+    char   *title, *source;                              /* source: who published it; NULL: unknown */
     char    file[200];                                   /* of its layers' lines; "": none */
     double  dt, baseline;                                    /* seconds; the input before the first frame */
-    int     has_baseline;                                    /* past was said; else it is that of the first model within */
+    int     has_baseline;                                    /* baseline was given; else it is that of the first model within */
     const struct convis_preset_kind *kind;               /* what makes its layers from `settings`; NULL: nothing does */
     void   *settings;
     char   *lines;                                       /* of a sized kind: parameters of layers to come, a line a number; or NULL */
@@ -80,7 +80,7 @@ struct convis_graph {
     struct convis_graph_alias *alias;
     int     aliases, alias_room;
     char    output[CONVIS_GRAPH_NAME];                   /* the layer that counts; "": the last */
-    int     output_line, output_column;                  /* where the file says so; 0: it does not */
+    int     output_line, output_column;                  /* where the file gives it; 0: it does not */
     convis_cell *unit;                                   /* the cells of its spiking layers; NULL: one per element */
     int64_t units;
 };
@@ -96,7 +96,7 @@ convis_status convis_graph_add(convis_context *, struct convis_graph *, const ch
 convis_status convis_graph_add_model(convis_context *, struct convis_graph *, const char *name, struct convis_graph *model,
                                      struct convis_graph_layer **);
 convis_status convis_graph_add_input(convis_context *, struct convis_graph_layer *, const char *from, int delay);
-/* What a layer is to take as input of which nothing is said: the one before it, else the first input. */
+/* The input of a layer for which none is given: the one before it, else the first input. */
 convis_status convis_graph_follow(convis_context *, struct convis_graph *, int layer);
 convis_status convis_graph_add_source(convis_context *, struct convis_graph *, const char *name, convis_shape frame);
 int           convis_graph_find_source(const struct convis_graph *, const char *name);           /* its place; -1: no input of that name */
@@ -105,7 +105,7 @@ convis_status convis_graph_add_alias(convis_context *, struct convis_graph *, co
 /* Set a parameter of the layer; takes the value's memory, also when it fails. The name and value are checked. */
 convis_status convis_graph_put(convis_context *, struct convis_graph_layer *, struct convis_value *);
 void          convis_graph_drop(convis_context *, struct convis_graph_layer *, const char *name);    /* not set any more */
-/* Sizes of the layer that an array's shape tells: its last three dimensions are frames, height and width, the first of five
+/* Sizes of the layer that follow from an array's shape: its last three dimensions are frames, height and width, the first of five
  * are channels, where the layer has parameters of these names. anew: also those that are set. */
 convis_status convis_graph_fit(convis_context *, struct convis_graph_layer *, const struct convis_value *, int anew);
 struct convis_value *convis_graph_value(const struct convis_graph_layer *, const char *name);    /* NULL: not set */
@@ -118,14 +118,14 @@ struct convis_rows { int count; convis_field row[CONVIS_MAX_PARAMS + 1]; char na
 convis_status convis_graph_rows(convis_context *, const struct convis_graph_layer *, struct convis_rows *);
 struct convis_graph_layer *convis_graph_find(const struct convis_graph *, const char *name);     /* NULL: none */
 const char   *convis_graph_resolve(const struct convis_graph *, const char *path);               /* what an alias stands for, else path */
-/* What no layer alone can say: inputs that exist, and come earlier or with a delay; the output; aliases. Of what models within it
- * have, as far as it is known before the movie's size. */
+/* Checks across layers: inputs that exist, and come earlier or with a delay; the output; aliases. Models within are checked
+ * as far as they are known before the movie's size. */
 convis_status convis_graph_check(convis_context *, const struct convis_graph *);
 convis_status convis_graph_blame(convis_context *, const struct convis_graph *, int line, int column, convis_status);
 /* A graph whose layers a preset makes becomes one that contains it, under no name, so that layers can be added. */
 convis_status convis_graph_extend(convis_context *, struct convis_graph *);
 void          convis_graph_drop_last(convis_context *, struct convis_graph *);                   /* the layer at the end */
-/* The model within whose layers keep their names: what this graph extends. NULL: none. */
+/* The model within whose layers have no prefix: what this graph extends. NULL: none. */
 struct convis_graph *convis_graph_base(const struct convis_graph *);
 int           convis_graph_is_sized(const struct convis_graph *);        /* it, or a model within, follows from the movie's size */
 double        convis_graph_baseline(const struct convis_graph *);
@@ -158,15 +158,15 @@ convis_status convis_graph_set_cells(convis_context *, struct convis_graph *, co
 convis_status convis_graph_set_units_of(convis_context *, struct convis_graph *, const char *layer, const convis_cell *, int64_t count);
 /* Are these cells of a model that has so many spiking layers? */
 convis_status convis_cells_check(convis_context *, const convis_cell *, int64_t count, int spiking);
-/* Lines "PATH VALUE" and "PATH[INDEX] VALUE"; name begins sentences. On any fault nothing is set. */
+/* Lines "PATH VALUE" and "PATH[INDEX] VALUE"; name begins messages. On any fault nothing is set. */
 convis_status convis_graph_set_lines(convis_context *, struct convis_graph *, const char *name, const char *text);
 /* The values of a parameter from outside, such as a file of arrays. ENAME when there is no such path. */
 convis_status convis_graph_set_value(convis_context *, struct convis_graph *, const char *path, struct convis_value *);     /* takes it */
 convis_status convis_graph_set_array(convis_context *, struct convis_graph *, const char *path, const convis_array *);
-/* An array that was kept until there are layers; they are those of the size for which it was kept. */
+/* An array that was stored until there are layers; they are those of the size for which it was stored. */
 convis_status convis_graph_set_kept(convis_context *, struct convis_graph *, const struct convis_graph_array *);
 void          convis_graph_drop_kept(convis_context *, struct convis_graph *);   /* lines and arrays, of models within too */
-/* The lines that are kept in it and in models within, with full paths; NULL: none. Release with convis_release. */
+/* The lines that are stored in it and in models within, with full paths; NULL: none. Release with convis_release. */
 convis_status convis_graph_kept_lines(convis_context *, const struct convis_graph *, char **lines);
 
 /* ---- graph_read.c, graph_write.c ---- */
@@ -176,7 +176,7 @@ struct convis_yaml;
 struct convis_yaml_node;
 typedef convis_status (*convis_graph_opener)(const struct convis_yaml *, const char *path, const struct convis_yaml_node *, int depth,
                                              struct convis_warnings *, struct convis_graph *);
-/* A model of layers, as the map says. path: of the file, beside which others are looked for. On failure the graph is cleared. */
+/* A model of layers, as the map describes. path: of the file, beside which others are looked for. On failure the graph is cleared. */
 struct convis_graph_reading { const struct convis_yaml *y; const char *path; convis_graph_opener open; int depth; struct convis_warnings *warnings; };
 convis_status convis_graph_read (const struct convis_graph_reading *, const struct convis_yaml_node *map, struct convis_graph *);
 /* What is different from a model that the graph already is: title, set, further layers, output. */

@@ -136,7 +136,7 @@ static int next_layer(const struct convis_graph *g, int layer)
 
 static void link_inputs(struct convis_graph *);
 
-/* What a preset makes for this size, with the parameters that were kept for then. */
+/* What a preset makes for this size, with the parameters that were stored for it. */
 static convis_status make(struct flat *f, const struct place *p, int64_t width, int64_t height, struct convis_graph *made)
 {
     const struct convis_graph *g = p->g;
@@ -153,7 +153,7 @@ static convis_status make(struct flat *f, const struct place *p, int64_t width, 
     return status;
 }
 
-/* The size of what a model within is shown: the movie, or a layer, which is planned to know it. */
+/* The size of the input of a model within: the movie, or a layer, which is planned to know it. */
 static convis_status size_of(const struct flat *f, const char *from, int64_t *width, int64_t *height)
 {
     struct convis_graph before;
@@ -171,7 +171,7 @@ static convis_status size_of(const struct flat *f, const char *from, int64_t *wi
     convis_status status = convis_graph_copy(f->c, f->to, &before);
     if (status) return status;
     link_inputs(&before);
-    convis_release(f->c, before.unit);                   /* their number is not known yet, and does not matter */
+    convis_release(f->c, before.unit);                   /* their number is not known yet, and is not needed */
     before.unit = NULL;
     status = convis_graph_build(f->c, &before, &m);
     if (!status) status = convis_probe(m, name);
@@ -184,7 +184,7 @@ static convis_status size_of(const struct flat *f, const char *from, int64_t *wi
     return status;
 }
 
-/* Its output: the layer that it says, else its last one; "": the last one that was made. */
+/* Its output: the layer that it names, else its last one; "": the last one that was made. */
 static const char *output_of(const struct convis_graph *g)
 {
     const struct convis_graph_layer *last = g->layers ? &g->layer[g->layers - 1] : NULL;

@@ -144,7 +144,7 @@ static convis_status values_of(convis_context *c, const model_layer *l, struct c
     for (int k = 0; k < l->params && !status; k++) {
         const unsigned flags = l->fields[k].flags;
         struct convis_value *v = &to->value[to->values];
-        if (flags & CONVIS_ARRAY && !l->param[k] && !l->text[k]) continue;       /* as the layer likes */
+        if (flags & CONVIS_ARRAY && !l->param[k] && !l->text[k]) continue;       /* empty: chosen by the layer */
         memset(v, 0, sizeof *v);
         snprintf(v->name, sizeof v->name, "%s", l->fields[k].name);
         to->values++;

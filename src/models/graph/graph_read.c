@@ -171,7 +171,7 @@ static convis_status array_of_file(const struct reader *r, const node *n, const 
     return status;
 }
 
-/* A number, numbers in lists, a map as above, or a file. Not: a text, which is a kernel to some and wrong to others. */
+/* A number, numbers in lists, a map as above, or a file. Not: a text, which is an initialiser for some and wrong for others. */
 static convis_status read_array(const struct reader *r, const node *n, const char *what, struct convis_value *v)
 {
     static const char *const KEYS[] = { "file", "shape", "packed", "values", NULL };
@@ -212,7 +212,7 @@ static convis_status read_input(const struct reader *r, const node *n, struct co
     return status;
 }
 
-/* Does it take the layer before as its input when nothing is said? Not what needs several. */
+/* Does it take the layer before as its input when none is given? Not what needs several. */
 static int follows(const struct convis_graph_layer *l)
 {
     return l->model ? l->model->givens < 2 : (l->type->min_inputs ? l->type->min_inputs : l->type->inputs) == 1;
@@ -488,7 +488,7 @@ static convis_status read_aliases(const struct reader *r, const node *map)
     return status;
 }
 
-/* {movie: {channels: 3}, speed: {}}: of what is not said there is one. */
+/* {movie: {channels: 3}, speed: {}}: sizes that are not given are 1. */
 static convis_status read_sources(const struct reader *r, const node *map)
 {
     static const char *const KEYS[] = { "channels", "height", "width", NULL };
@@ -521,7 +521,7 @@ static convis_status read_layers(const struct reader *r, const node *root)
     return status;
 }
 
-/* Of models within: their time step is that of the whole, which is the first one's where nothing is said. */
+/* Of models within: their time step is that of the whole, which is the first one's unless it is given. */
 static convis_status one_time_step(const struct reader *r, const node *root)
 {
     char text[32];

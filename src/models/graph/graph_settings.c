@@ -38,7 +38,7 @@ static struct convis_graph_layer *owner_of(const struct convis_graph *g, const c
     return best;
 }
 
-/* The layer of a path, in this graph, and its row; ENAME with the sentence left when there is none. */
+/* The layer of a path, in this graph, and its row; ENAME with a message when there is none. */
 static convis_status locate(convis_context *c, const struct convis_graph *g, const char *path, struct convis_graph_layer **layer,
                             convis_field *field, struct convis_rows *rows)
 {
@@ -69,7 +69,7 @@ static struct convis_graph *home_of(struct convis_graph *g, const char *path, co
     return g;
 }
 
-/* Sentences of a model within begin with its name. */
+/* Messages of a model within begin with its name. */
 static convis_status blame_within(convis_context *c, const char *path, const char *rest, convis_status status)
 {
     const size_t n = strlen(path), m = strlen(rest);
@@ -158,7 +158,7 @@ static int same(const struct convis_value *a, const struct convis_value *b)
 }
 
 /* What was set in `now` since it was `plain` is set in `next`, where there is such a layer. */
-static convis_status keep_changes(convis_context *c, const struct convis_graph *plain, struct convis_graph *now, struct convis_graph *next)
+static convis_status apply_changes(convis_context *c, const struct convis_graph *plain, struct convis_graph *now, struct convis_graph *next)
 {
     convis_status status = CONVIS_OK;
     if (now->dt != plain->dt) next->dt = now->dt;
@@ -190,14 +190,14 @@ convis_status convis_graph_make(convis_context *c, const struct convis_preset_ki
 static convis_status set_option(convis_context *c, struct convis_graph *g, const char *path, const char *value)
 {
     struct convis_graph plain = { .layers = 0 }, next = { .layers = 0 };
-    void *wanted;
-    convis_status status = g->kind->copy(c, g->settings, &wanted);
+    void *changed;
+    convis_status status = g->kind->copy(c, g->settings, &changed);
     if (status) return status;
-    status = g->kind->set(c, wanted, path, value);
+    status = g->kind->set(c, changed, path, value);
     if (!status) status = convis_graph_make(c, g->kind, g->settings, &plain);
-    if (!status) status = convis_graph_make(c, g->kind, wanted, &next);
-    if (!status) status = keep_changes(c, &plain, g, &next);
-    g->kind->free(c, wanted);
+    if (!status) status = convis_graph_make(c, g->kind, changed, &next);
+    if (!status) status = apply_changes(c, &plain, g, &next);
+    g->kind->free(c, changed);
     convis_graph_clear(c, &plain);
     convis_graph_clear(c, status ? &next : g);
     if (!status) *g = next;
@@ -225,7 +225,7 @@ static convis_status set_here(convis_context *c, struct convis_graph *g, const c
     if (!strcmp(path, "dt")) return set_dt(c, g, value);
     if (is_baseline(path)) return set_baseline(c, g, value);
     status = locate(c, g, path, &l, &f, &rows);
-    if (!status && f.flags & CONVIS_ARRAY && !*value) {  /* as the layer likes */
+    if (!status && f.flags & CONVIS_ARRAY && !*value) {  /* empty: chosen by the layer */
         convis_graph_drop(c, l, f.name);
         return CONVIS_OK;
     }
@@ -303,7 +303,7 @@ convis_status convis_graph_set_kept(convis_context *c, struct convis_graph *g, c
 
 /* ---- Lines of parameters ---- */
 
-/* Kept until there are layers, instead of an earlier one. */
+/* Stored until there are layers, instead of an earlier one. */
 static convis_status keep_line(convis_context *c, struct convis_graph *g, const char *path, const char *number)
 {
     const size_t length = strlen(path);
@@ -333,7 +333,7 @@ void convis_graph_drop_kept(convis_context *c, struct convis_graph *g)
 convis_status convis_graph_kept_lines(convis_context *c, const struct convis_graph *g, char **lines)
 {
     convis_status status = CONVIS_OK;
-    struct convis_graph all = { .lines = NULL };         /* only to keep lines in */
+    struct convis_graph all = { .lines = NULL };         /* holds lines only */
     *lines = g->lines ? convis_copy_text(c, g->lines) : NULL;
     if (g->lines || is_sized(g)) return g->lines && !*lines ? CONVIS_ENOMEM : CONVIS_OK;
     for (int j = 0; j < g->layers && !status; j++) {
@@ -389,7 +389,7 @@ static convis_status set_element(convis_context *c, struct convis_graph *g, cons
 static convis_status set_line(convis_context *c, struct convis_graph *g, const char *path, const char *number, double value)
 {
     g = home_of(g, path, &path);
-    if (is_sized(g)) {                                   /* a setting, where one says it */
+    if (is_sized(g)) {                                   /* a setting, where there is one */
         if (!strchr(path, '[') && !g->kind->take(c, g->settings, path, value)) return CONVIS_OK;
         return keep_line(c, g, path, number);
     }
@@ -429,7 +429,7 @@ convis_status convis_graph_set_lines(convis_context *c, struct convis_graph *g, 
 
 /* ---- Getting and listing ---- */
 
-/* An array as text: a few numbers are listed, of many it says how many. */
+/* An array as text: a few numbers are listed, of many their number is given. */
 static void print_array(const struct convis_value *v, char *text, size_t size)
 {
     size_t used = 0;
@@ -569,7 +569,7 @@ static convis_status set_own_units(convis_context *c, struct convis_graph *g, co
     return CONVIS_OK;
 }
 
-/* Those of the layers from `first` on, to a model within that has `spiking` of them; none: it keeps its own. */
+/* Those of the layers from `first` on, to a model within that has `spiking` of them; none: it has its own. */
 static convis_status set_units_within(convis_context *c, struct convis_graph *g, const convis_cell *unit, int64_t count, int first)
 {
     const int spiking = convis_graph_spiking(g);

@@ -74,7 +74,7 @@ static void put_input(FILE *f, const struct convis_graph_input *in)
     fprintf(f, ", delay: %d}", in->delay);
 }
 
-/* It takes the layer before it as its input, as one of which nothing is said. */
+/* It takes the layer before it as its input, as one for which none are given. */
 static int follows(const struct convis_graph *g, int j)
 {
     const struct convis_graph_layer *l = &g->layer[j];
@@ -172,7 +172,7 @@ static convis_status put_rest(convis_context *c, FILE *f, int indent, const stru
     return convis_graph_put_cells(c, f, indent + 2, g->unit, g->units, 1);
 }
 
-/* parameters: { bipolar.substep: 0.0005 }: what is kept for layers to come */
+/* parameters: { bipolar.substep: 0.0005 }: what is stored for layers to come */
 static convis_status put_kept(convis_context *c, FILE *f, int indent, const struct convis_graph *g)
 {
     convis_status status = CONVIS_OK;

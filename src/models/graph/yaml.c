@@ -1,6 +1,6 @@
 /* yaml.c - YAML read into nodes by libfyaml, event by event, and scalars written.
  *
- * A model's file may come from anywhere, so there is no way to make a short file large: no aliases, nothing deeper than
+ * A model's file may come from an untrusted source, so a short file cannot be made large: no aliases, nothing deeper than
  * LEVELS, no more than NODES values (longer arrays are packed, or in files of their own). */
 #include "yaml.h"
 #include "base/context.h"
@@ -50,7 +50,7 @@ void convis_yaml_free(struct convis_yaml *y)
     y->root = NULL;
 }
 
-/* ---- Sentences ---- */
+/* ---- Messages ---- */
 
 enum { WHERE = 240 };
 
@@ -100,7 +100,7 @@ convis_status convis_yaml_blame(const struct convis_yaml *y, const struct convis
 struct reading {
     struct convis_yaml *y;
     struct convis_yaml_node *open[LEVELS];               /* the lists and maps around what comes next */
-    char  *key[LEVELS];                                  /* of each map: the key that waits for its value */
+    char  *key[LEVELS];                                  /* of each map: the key whose value comes next */
     int    key_line[LEVELS], key_column[LEVELS];
     int    depth, documents;
 };
@@ -211,7 +211,7 @@ static convis_status take_event(struct reading *r, struct fy_event *e)
     }
 }
 
-/* What libfyaml found wrong, as a sentence of ours. */
+/* What libfyaml found wrong, as a message of ours. */
 static convis_status syntax_error(const struct convis_yaml *y, struct fy_diag *diag)
 {
     void *at = NULL;
@@ -231,7 +231,7 @@ static size_t letter(const unsigned char *s, size_t left)
     return n;
 }
 
-/* What libfyaml should not see: it does not come back from some directives with damaged letters. */
+/* What libfyaml must not get: it hangs on some directives with damaged letters. */
 static convis_status screen(const struct convis_yaml *y, const char *text, size_t size)
 {
     struct convis_yaml_node at = { .line = 1, .column = 1 };
@@ -361,7 +361,7 @@ convis_status convis_pack(convis_context *c, const double *values, int64_t count
     return *text ? CONVIS_OK : CONVIS_ENOMEM;
 }
 
-/* Base64 with blanks and line ends anywhere. -1: not base64. */
+/* Base64, blanks and line ends allowed everywhere. -1: not base64. */
 static int64_t unbase64(const char *text, unsigned char *to)
 {
     int64_t n = 0;
@@ -383,7 +383,7 @@ convis_status convis_unpack(convis_context *c, const char *text, double *values,
     int64_t size = packed ? unbase64(text, packed) : -1;
     uLongf bytes = (uLongf)count*8;
     convis_status status = packed ? CONVIS_OK : CONVIS_ENOMEM;
-    /* Deflate packs at most 1032 to 1: a shape that claims more would only make us ask for memory. */
+    /* Deflate packs at most 1032 to 1: a shape that claims more would only ask for memory. */
     if (!status && (size < 0 || (double)size*1032 + 64 < (double)count*8))
         status = convis_fail(c, CONVIS_EFORMAT, "packed numbers: expected base64 of %lld numbers", (long long)count);
     unsigned char *raw = status ? NULL : convis_obtain(c, (size_t)bytes + 1);

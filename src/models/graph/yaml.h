@@ -1,4 +1,4 @@
-/* yaml.h - YAML as a tree of nodes that know where they stand, and pieces of YAML written. */
+/* yaml.h - YAML as a tree of nodes with their places in the file, and pieces of YAML written. */
 #ifndef CONVIS_YAML_H
 #define CONVIS_YAML_H
 #include <convis/layer.h>
@@ -16,7 +16,7 @@ struct convis_yaml_node {
     struct convis_yaml_node *first, *last, *next;        /* of a list or map; the next of its own list or map */
 };
 
-/* A document in memory. `name` begins its sentences: "model.yaml:12:5: ...". */
+/* A document in memory. `name` begins its messages: "model.yaml:12:5: ...". */
 struct convis_yaml {
     convis_context *context;
     char   name[200];
@@ -29,7 +29,7 @@ struct convis_yaml {
 /* One document: no aliases, no key twice, at most 16 levels deep. On failure there is nothing to free. */
 convis_status convis_yaml_read(convis_context *, const char *name, const char *text, size_t size, struct convis_yaml *);
 void          convis_yaml_free(struct convis_yaml *);
-/* A sentence that says where. node NULL: only which file. */
+/* A message with the place. node NULL: only the file. */
 convis_status convis_yaml_fail(const struct convis_yaml *, const struct convis_yaml_node *, convis_status, const char *format, ...)
 #if defined(__GNUC__)
     __attribute__((format(printf, 4, 5)))
@@ -41,7 +41,7 @@ convis_status convis_yaml_fail_name(const struct convis_yaml *, const struct con
     __attribute__((format(printf, 4, 5)))
 #endif
     ;
-/* The sentence on the context, which said what is wrong, with the place put before it. */
+/* The context's message, with the place put before it. */
 convis_status convis_yaml_blame(const struct convis_yaml *, const struct convis_yaml_node *, convis_status);
 struct convis_yaml_node *convis_yaml_find(const struct convis_yaml_node *map, const char *name);      /* NULL: none */
 /* A text as a finite number, in C's notation with a decimal point (true: 1, false: 0). 0: it is none. */

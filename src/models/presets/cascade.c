@@ -4,7 +4,7 @@
  *      LN       input -> filter -> nonlinearity
  *      LNLN     input -> filter_1 -> nonlinearity_1 -> filter_2 -> nonlinearity_2 ...
  *
- * With `readout` rf the last filter is one receptive field over the whole frame, which answers with one number a frame; without, it
+ * With `readout` rf the last filter is one receptive field over the whole frame, with one number a frame as output; without, it
  * is the same at every pixel.
  *
  * Sources: E. de Boer and P. Kuyper, Triggered correlation, IEEE Trans. Biomed. Eng. 15:169-179 (1968); E. J. Chichilnisky, A

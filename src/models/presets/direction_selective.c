@@ -1,6 +1,6 @@
 /* direction_selective.c - a direction selective filter at every pixel: a Gabor that drifts, half-squared.
  *
- * A filter that is oriented in space and time answers to what moves along it; `filter.weights` says where to, how fast and how fine.
+ * A filter that is oriented in space and time responds to motion along it; `filter.weights` sets direction, speed and spatial frequency.
  *
  * Source: A. B. Watson and A. J. Ahumada, Model of human visual-motion sensing, J. Opt. Soc. Am. A 2:322-342 (1985). */
 #include "preset.h"

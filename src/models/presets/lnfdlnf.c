@@ -3,8 +3,8 @@
  *      stage_1[t] = N(filter_1 x)[t] - (feedback_1 stage_1)[t-1]
  *      stage_2[t] = N(filter_2 D stage_1)[t] - (feedback_2 stage_2)[t-1]
  *
- * D delays every pixel by a time of its own. With `feedback` forward, feedback_k filters what N gives instead of the stage's own
- * output and is taken off without delay, as in Convis, whose parameter files then mean the same.
+ * D delays every pixel by a time of its own. With `feedback` forward, feedback_k filters the output of N instead of the stage's own
+ * output and is subtracted without delay, as in Convis, whose parameter files then mean the same.
  *
  * Sources: E. Real, H. Asari, T. Gollisch and M. Meister, Neural circuit inference from function to structure, Curr. Biol. 27:189-198
  * (2017); J. Huth, T. Masquelier and A. Arleo, Convis, Front. Neuroinform. 12:9 (2018). */

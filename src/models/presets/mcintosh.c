@@ -1,4 +1,4 @@
-/* mcintosh.c - a convolutional network that predicts what retinal ganglion cells answer to natural scenes.
+/* mcintosh.c - a convolutional network that predicts the responses of retinal ganglion cells to natural scenes.
  *
  *      input -> layer1 -> relu -> layer2 -> relu -> readout -> softplus
  *

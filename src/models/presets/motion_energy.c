@@ -1,4 +1,4 @@
-/* motion_energy.c - opponent motion energy at every pixel: that of motion to the right, less that of motion to the left.
+/* motion_energy.c - opponent motion energy at every pixel: that of motion to the right minus that of motion to the left.
  *
  *      energy = even^2 + odd^2 of two filters that are oriented in space and time, in quadrature
  *      opponent = energy(right) - energy(left)

@@ -7,11 +7,11 @@
  *
  * E of a frame that is held: c^k (1 - c) of the frame k steps ago, c = exp(-dt/tau). B: the diffusion of src/kernels/blur/blur.h, four implicit
  * steps along each axis; one has the kernel (1 - a)/(1 + a) a^|k|, with L = sigma^2/8 pixels^2 and a = (1 + 2L - sqrt(1 + 4L))/(2L). Both
- * are cut where less than 1e-4 is left, and made to sum to 1. Within a kernel's reach of the border they differ: the blur has the image
+ * are truncated where less than 1e-4 is left, and normalised to sum 1. Within a kernel's reach of the border they differ: the blur has the image
  * reflected beyond it, convolutions go on with the border's pixels.
  *
  * With `filters` convis the recursive ones compute what Convis's do, whose parameter files then give Convis's output: B is Deriche's
- * recursion, and the adaptation hears the center a frame late.
+ * recursion, and the adaptation gets the center a frame late.
  *
  * Source: A. Wohrer and P. Kornprobst, Virtual Retina, J. Comput. Neurosci. 26:219-249 (2009); the four are those of Convis (J. Huth, T.
  * Masquelier and A. Arleo, Front. Neuroinform. 12:9 (2018)), where they differ. Numbers are those of human parvocellular cells (T.
@@ -24,7 +24,7 @@
 enum { DT, PPD, GAIN, CENTER_SIGMA, CENTER_TAU, UNDERSHOOT_TAU, UNDERSHOOT_WEIGHT, SURROUND_SIGMA, SURROUND_TAU, SURROUND_WEIGHT };
 
 #define OPTION(name, unit, doc, value, min, max) { name, unit, doc, value, min, max, 0, NULL }
-/* What is a parameter of a layer in the recursive ones is an option where it is in the kernels, under the same name. */
+/* A parameter of a layer in the recursive variants is an option of the same name where it is part of the kernels. */
 static const struct convis_preset_option all_options[] = {
     OPTION("dt", "s", "time step", 0.01, 1e-5, 10),
     OPTION("ppd", "1/deg", "pixels per degree", 10, 0.1, 1000),
@@ -86,7 +86,7 @@ static struct convis_value blur(convis_context *c, double sigma)
 {
     enum { STEPS = 4 };
     const double L = sigma*sigma/(2*STEPS), a = L > 0 ? (1 + 2*L - sqrt(1 + 4*L))/(2*L) : 0;
-    /* Far out the kernel falls by a from pixel to pixel; 4 more standard deviations outweigh the powers of k in front. */
+    /* Far out the kernel falls by a from pixel to pixel; 4 more standard deviations cover the powers of k in front. */
     const double radius = sigma > 0 ? ceil(log(CUT)/log(a) + 4*sigma) : 0;
     const int64_t n = 2*(radius > 500 ? 500 : (int64_t)radius) + 1;
     double *line = convis_obtain(c, (size_t)(3*n)*sizeof *line), *g = line ? line + n : NULL, *next = line ? line + 2*n : NULL, sum = 0;
@@ -132,8 +132,8 @@ static struct convis_value after(convis_context *c, struct convis_value a, struc
     return v;
 }
 
-/* a less b, newest frames and centres together; takes the memory of both. */
-static struct convis_value less(convis_context *c, struct convis_value a, struct convis_value b)
+/* a minus b, newest frames and centres aligned; takes the memory of both. */
+static struct convis_value minus(convis_context *c, struct convis_value a, struct convis_value b)
 {
     const int64_t t = a.dim[2] > b.dim[2] ? a.dim[2] : b.dim[2], n = a.dim[3] > b.dim[3] ? a.dim[3] : b.dim[3];
     const struct convis_value part[2] = { a, b };
@@ -162,13 +162,13 @@ static struct convis_value copy(convis_context *c, const struct convis_value *a)
 static struct convis_value opl_kernel(convis_context *c, const double *o)
 {
     struct convis_value one = low_pass(c, 0, 1, 1), center, surround;
-    center = after(c, low_pass(c, o[CENTER_TAU], o[DT], o[GAIN]), less(c, one, low_pass(c, o[UNDERSHOOT_TAU], o[DT],
+    center = after(c, low_pass(c, o[CENTER_TAU], o[DT], o[GAIN]), minus(c, one, low_pass(c, o[UNDERSHOOT_TAU], o[DT],
         o[UNDERSHOOT_WEIGHT])));
     center = after(c, center, blur(c, o[CENTER_SIGMA]*o[PPD]));
     if (!center.array) return center;
     surround = after(c, low_pass(c, o[SURROUND_TAU], o[DT], o[SURROUND_WEIGHT]), blur(c, o[SURROUND_SIGMA]*o[PPD]));
     struct convis_value both = after(c, surround, copy(c, &center));
-    return less(c, center, both);
+    return minus(c, center, both);
 }
 
 /* ---- Layers ---- */
@@ -191,7 +191,7 @@ static convis_status conv(convis_context *c, FILE *f, const char *name, const ch
     return status;
 }
 
-/* Center and undershoot, after the center's blur. Convis's time step is 1 ms unless it is told otherwise. */
+/* Center and undershoot, after the center's blur. Convis's time step is 1 ms unless it is set. */
 static void center_in_time(FILE *f, int as_convis)
 {
     fputs("  - {name: opl.center, type: lowpass, tau: 0.01, gain: 0.0392156862745098}\n", f);

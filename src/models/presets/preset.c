@@ -124,7 +124,7 @@ static convis_status layers(convis_context *c, const void *settings, int64_t wid
     if (!status) {
         status = convis_graph_read(&(struct convis_graph_reading){ &y, "", o->open, 0, w }, y.root, g);
         convis_yaml_free(&y);
-        *g->file = 0;                                    /* its lines are no lines of the user's */
+        *g->file = 0;                                    /* its lines are not the user's */
     }
     convis_release(c, written);
     return status;

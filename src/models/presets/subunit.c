@@ -1,4 +1,4 @@
-/* subunit.c - a ganglion cell that adds up rectified subunits, which is why it answers to patterns finer than its receptive field.
+/* subunit.c - a ganglion cell that adds up rectified subunits, which is why it responds to patterns finer than its receptive field.
  *
  *      input -> subunits (one filter at every place) -> rectified -> pooling (one receptive field) -> rate
  *

@@ -23,7 +23,7 @@ static void uniform(uint64_t seed, uint32_t layer, uint32_t index, uint32_t purp
 
 /* ---- The map ---- */
 
-/* Distance in pixels over which the blurs reach, and the sizes that leave no edge in a cell's sight. */
+/* Distance in pixels over which the blurs reach, and the sizes that keep edges out of every cell's reach. */
 double convis_retina_border(const struct convis_retina *r)
 {
     double pool = 0, s2;
@@ -41,7 +41,7 @@ int64_t convis_retina_offered(const struct convis_retina *r, int64_t size)
     return r->eye ? (int64_t)fmax(floor(2*((double)size/2.0 - 2*r->eye_amplitude*r->ppd)), 0) : size;
 }
 
-/* An array's extent along one axis: cut to the zone, or as large as the zone when it has none. */
+/* An array's extent along one axis: limited to the zone, or as large as the zone when it has none. */
 static void fit(double *size, int64_t zone, double ppd)
 {
     if (round(*size*ppd) > (double)zone || *size == 0) *size = (double)zone/ppd;
@@ -67,7 +67,7 @@ convis_status convis_retina_map(convis_context *c, const struct convis_retina *r
         const struct convis_ganglion *g = &r->ganglion[k];
         double *ax = &map->array_x[k], *ay = &map->array_y[k];
         if (!g->spikes) continue;
-        if (g->cells == CONVIS_CELLS_CIRCULAR) {         /* one diameter: cut by the smaller extent first */
+        if (g->cells == CONVIS_CELLS_CIRCULAR) {         /* one diameter: limited by the smaller extent first */
             int64_t small = map->zone_x < map->zone_y ? map->zone_x : map->zone_y, large = map->zone_x + map->zone_y - small;
             *ax = g->diameter;
             fit(ax, small, r->ppd);
@@ -99,7 +99,7 @@ double convis_retina_density(const struct convis_retina *r, double radius)
 
 /* ---- Lists of cells ---- */
 
-/* next: the number of the next cell that brings none. */
+/* next: the number of the next cell without one of its own. */
 struct list { convis_context *c; const struct convis_retina *r; struct convis_mosaic *cells; int64_t room, next; int layer; };
 
 static convis_status reserve(struct list *l, int64_t more)

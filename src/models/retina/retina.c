@@ -308,12 +308,12 @@ static void layers(builder *b, int64_t width, int64_t height, int64_t seen_x, in
         char name[32];
         snprintf(name, sizeof name, "ganglion_%d", k);
         node current = ganglion_current(b, &r->ganglion[k], name, here);
-        /* No cell may have found room; then the layer is there for its current alone. */
+        /* No cell may have found room; then the layer only gives its current. */
         if (r->ganglion[k].spikes && cells->count[k]) spiking(b, &r->ganglion[k], name, current, cells, k);
     }
 }
 
-/* What the user should know of the cells and the map before the numbers surprise. */
+/* Warnings about the cells and the map. */
 static convis_status inspect(convis_context *c, const struct convis_retina *d, int64_t seen_x, int64_t seen_y,
                              const struct convis_retina_map *map, const struct convis_mosaic *cells, struct convis_warnings *w)
 {
@@ -335,7 +335,7 @@ static convis_status inspect(convis_context *c, const struct convis_retina *d, i
     if (!status && (map->size_x < seen_x || map->size_y < seen_y))
         status = convis_warn(c, w, "the retina sees the central %lld x %lld of %lld x %lld pixels, all that its arrays need", (long long)map->size_x,
                              (long long)map->size_y, (long long)seen_x, (long long)seen_y);
-    if (status || !arrays || dense) return status;       /* dense cells are many and nothing about them surprises */
+    if (status || !arrays || dense) return status;       /* dense cells are many and need no warning */
     for (int k = 0; k < d->ganglions && !status; k++)
         if (d->ganglion[k].spikes && !cells->count[k] && !d->ganglion[k].unit)
             status = convis_warn(c, w, "ganglion_%d.cells: no cell fits into the %lld x %lld pixels that are clear of the edges; "

@@ -1,7 +1,7 @@
 /* retina.h - the settings of a retina as plain data, where its cells lie, and what turns it into layers.
  *
  * settings.c holds the one table of fields from which settings, XML, listings and documentation follow; xml.c reads and writes
- * VirtualRetina's files; cells.c sizes the map and places the cells; retina.c makes the layers; kind.c says all that to graphs. */
+ * VirtualRetina's files; cells.c sizes the map and places the cells; retina.c makes the layers; kind.c makes the retina a kind of preset. */
 #ifndef CONVIS_RETINA_H
 #define CONVIS_RETINA_H
 #include "models/graph/graph.h"
@@ -72,9 +72,9 @@ struct convis_retina {
     double eye_angular_noise;
 };
 
-/* ---- description.c ---- */
+/* ---- settings.c ---- */
 
-/* One number of a description: everything that is known of it, wherever it is read, written or shown. */
+/* One number of the settings: everything that is known of it, for reading, writing and showing it. */
 enum convis_row_type { CONVIS_ROW_REAL, CONVIS_ROW_WHOLE, CONVIS_ROW_SIGN, CONVIS_ROW_SWITCH, CONVIS_ROW_WORD };
 enum { CONVIS_ROW_OPEN = 1,                              /* the minimum itself is excluded */
        CONVIS_ROW_OURS = 2,                              /* an attribute that VirtualRetina does not know */
@@ -102,25 +102,25 @@ void   convis_ganglion_init(struct convis_ganglion *);
 void   convis_retina_clear(convis_context *, struct convis_retina *);                 /* releases unit lists */
 convis_status convis_retina_set(convis_context *, struct convis_retina *, const char *path, const char *value);
 convis_status convis_retina_get(convis_context *, const struct convis_retina *, const char *path, char *value, size_t size);
-/* The index-th setting that the description has. 0 past the last. */
+/* The index-th setting that the retina has. 0 past the last. */
 int    convis_retina_list(const struct convis_retina *, int index, convis_setting *);
 double convis_retina_initial(const struct convis_retina *);   /* the luminance before the first frame: range/2 unless set */
-/* What no single bound can say: cells that spike but are nowhere, adaptation without tau ... */
+/* Checks across numbers: cells that spike but are nowhere, adaptation without tau ... */
 convis_status convis_retina_check(convis_context *, const struct convis_retina *);
-/* A number as text, in C's locale, within the row's bounds. where begins the sentence: "retina.xml:12: center-tau__sec". */
+/* A number as text, in C's locale, within the row's bounds. where begins the message: "retina.xml:12: center-tau__sec". */
 convis_status convis_row_parse(convis_context *, const struct convis_row *, const char *where, const char *text, void *base);
 void   convis_row_print(const struct convis_row *, const void *base, char *text, size_t size);   /* reads back exactly */
 
 /* ---- cells.c ---- */
 
-/* The part of the input that the retina sees, and its arrays cut to the confidence zone (SPEC 3). */
+/* The part of the input that the retina sees, and its arrays limited to the confidence zone (SPEC 3). */
 struct convis_retina_map {
     int64_t size_x, size_y;                              /* of the map, pixels */
     int64_t offset_x, offset_y;                          /* of the map in the input */
     int64_t zone_x, zone_y;                              /* the confidence zone: cells lie within it */
     double  array_x[CONVIS_GANGLIONS], array_y[CONVIS_GANGLIONS];   /* degrees; circular: the diameter, twice */
 };
-/* Pixels over which the blurs reach: the border kept free of cells, unless it is set. */
+/* Pixels over which the blurs reach: the border without cells, unless it is set. */
 double        convis_retina_border(const struct convis_retina *);
 /* What eye movements leave of an input of this width or height (SPEC 9). */
 int64_t       convis_retina_offered(const struct convis_retina *, int64_t size);
@@ -138,7 +138,7 @@ struct convis_mosaic {
     int      layer[CONVIS_GANGLIONS];                    /* ganglion layer -> spiking layer, -1: does not spike */
 };
 /* override: these cells instead of all arrays, dense ones too (a layer that the list does not name has no cells);
- * NULL: arrays and explicit lists as described. */
+ * NULL: arrays and explicit lists as set. */
 convis_status convis_retina_cells(convis_context *, const struct convis_retina *, const struct convis_retina_map *,
                                   const convis_cell *override, int64_t overrides, uint64_t seed, struct convis_mosaic *);
 void          convis_mosaic_free(convis_context *, struct convis_mosaic *);
@@ -146,7 +146,7 @@ double        convis_retina_density(const struct convis_retina *, double radius)
 
 /* ---- xml.c ---- */
 
-/* name: what sentences call the text. On failure the retina is cleared. */
+/* name: of the text, in messages. On failure the retina is cleared. */
 convis_status convis_xml_read (convis_context *, const char *name, const char *text, size_t size,
                                struct convis_retina *, struct convis_warnings *);
 convis_status convis_xml_write(convis_context *, const struct convis_retina *, char **text);   /* release: convis_release */
@@ -161,14 +161,14 @@ void convis_numbers_linear(struct convis_retina *);
 
 /* ---- retina.c ---- */
 
-/* The layers of this retina for movies of this size, and what the user should know of its cells and map. */
+/* The layers of this retina for movies of this size, and warnings about its cells and map. */
 convis_status convis_retina_layers(convis_context *, const struct convis_retina *, int64_t width, int64_t height, struct convis_warnings *,
                                    struct convis_graph *);
 
 /* ---- taken.c ---- */
 
 /* A parameter of a layer by its path, as the setting from which it follows, to the last bit; cells stay where they are. ENAME, without a
- * sentence: no setting says this alone. */
+ * message: no single setting gives it. */
 convis_status convis_retina_take(convis_context *, struct convis_retina *, const char *path, double value);
 
 /* ---- kind.c ---- */

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- The table. Defaults are those of VirtualRetina (its undershoot has none: Masquelier's, see builtin.c). ---- */
+/* ---- The table. Defaults are those of VirtualRetina (its undershoot has none: Masquelier's, see retinas.c). ---- */
 
 #define FIELD(f)            .offset = offsetof(struct convis_retina, f)
 #define GANGLION(f)         .offset = offsetof(struct convis_ganglion, f)
@@ -162,7 +162,7 @@ const struct convis_row convis_ganglion_rows[] = {
       GANGLION(transient_weight), .doc = "fraction that the high pass removes; 1: purely transient, 0: none" },
     { .path = "threshold", REAL, RANGE(0, -1e9, 1e9), AT(LAYER, "bipolar-linear-threshold"),
       GANGLION(threshold), .doc = "bipolar signal above which the current grows linearly" },
-    /* Below 0 and at 5e5 Hz, where the original's synapses saturate, the rectifier is none, but a curve with a pole. */
+    /* Below 0 and at 5e5 Hz, where the original's synapses saturate, the rectifier is a curve with a pole. */
     { .path = "value_at_threshold", REAL, .unit = "Hz", RANGE(70, -1e9, 1e9), AT(LAYER, "value-at-linear-threshold__Hz"),
       GANGLION(value_at_threshold), .doc = "current at that threshold" },
     { .path = "amplification", REAL, .unit = "Hz", RANGE(100, -1e9, 1e9), AT(LAYER, "bipolar-amplification__Hz"),
@@ -460,7 +460,7 @@ convis_status convis_retina_get(convis_context *c, const struct convis_retina *r
     return status;
 }
 
-/* ---- Listing: the numbers that count as things are switched, and all switches that could be turned. ---- */
+/* ---- Listing: the numbers that count with the present switches, and all switches that can be turned. ---- */
 
 static int counts(const struct convis_row *rows, const struct convis_row *row, const void *base)
 {

@@ -1,8 +1,8 @@
-/* taken.c - a retina's settings read off its layers: what was set or fitted in a layer becomes the setting from which it follows.
+/* taken.c - a retina's settings from its layers: what was set or fitted in a layer becomes the setting that determines it.
  *
  * A setting and the parameter that it sets have one path, or an alias of the layers leads from the one to the other (retina.c). So the
- * layers are made for a single pixel and asked. Two do not follow that rule: the gain of the centre, which is opl.amplification/range, and
- * the sigmas, which also decide where arrays have their cells: cells.border then keeps those where they are. */
+ * layers are made for a single pixel and read. Two do not follow that rule: the gain of the centre, which is opl.amplification/range, and
+ * the sigmas, which also decide where arrays have their cells: cells.border then fixes the cells where they are. */
 #include "retina.h"
 #include "base/lines.h"
 #include "base/text.h"

@@ -1,9 +1,9 @@
 /* xml.c - VirtualRetina's files, read and written by the table of settings.c.
  *
- * The format is the original's (SPEC 10 names every attribute); what it does not know goes into attributes of the
+ * The format is the original's (SPEC 10 names every attribute); what it lacks goes into attributes of the
  * root (numerics, initial-luminance, cells-seed), of <square-array> (dense) and of <all-units> (none: the layer has no cells, where
  * an empty list means its array), of which it only warns. Values
- * that are odd but have a meaning there have it here, too, with a warning. An error is what has none: a value that is no
+ * that are odd but have a meaning there have it here, too, with a warning. An error is what has none: a value that is not a
  * number, a negative time, and an <undershoot> without its numbers or cells without an array, which it would read from
  * uninitialised memory. Only what counts is written: the numbers of an element that is switched off are not. */
 #include "retina.h"
@@ -102,7 +102,7 @@ static const struct convis_row *rows_of(int e)
 
 struct reading {
     convis_context *c;
-    char name[200];                                      /* of the file, cut to fit sentences */
+    char name[200];                                      /* of the file, shortened to fit messages */
     const char *text;
     size_t size;
     struct convis_retina *r;
@@ -133,14 +133,15 @@ static long line_of(const struct reading *in, xmlNodePtr node, const char *attri
     return line;
 }
 
-/* Numbers that hardly anybody means, and what they do. */
+/* Numbers that are probably mistakes, and their effect. */
 static const struct odd { const char *path; double least, most; const char *what; } odd[] = {
     { "range",                             0, INFINITY, "it turns the sign of all signals" },
     { "opl.receptor.leak",                 0, INFINITY, "receptors run away until the horizontal cells hold them" },
     { "opl.horizontal.feedback",           0, INFINITY, "horizontal cells lessen the leak of receptors" },
     { "bipolar.leak",                      0, INFINITY, "bipolar signals run away until adaptation holds them" },
     { "bipolar.adaptation.amplification",  0, INFINITY, "it acts by its size, and the threshold with its sign turned" },
-    { "bipolar.adaptation.exponent",       1, INFINITY, "adaptation has an infinite slope at its threshold, where roundings of the luminance show" },
+    { "bipolar.adaptation.exponent",       1, INFINITY, "adaptation has an infinite derivative at its threshold, "
+      "where roundings of the luminance show" },
     { "value_at_threshold",                0, 5e5,      "the rectifier has a pole" },
     { "spikes.adaptation.delta",           0, INFINITY, "each spike makes the next one easier" },
     { "size_x",                            0, INFINITY, "the array has no cells" },
@@ -188,7 +189,7 @@ static convis_status read_attribute(struct reading *in, xmlNodePtr node, const s
     char text[64], quoted[64];
     const char *given = value ? (const char *)value : "", *other = understood(node, row, given, text);
     convis_status status = convis_row_parse(in->c, row, name, other ? other : given, base);
-    if (status) {                                        /* say it again with the line, which is too slow to find each time */
+    if (status) {                                        /* the message again with the line, which is too slow to find each time */
         char where[320];
         convis_shorten(where, sizeof where, "%s:%ld: %s", in->name, line_of(in, node, name), name);
         status = convis_row_parse(in->c, row, where, given, base);
@@ -262,7 +263,7 @@ static convis_status add_unit(struct reading *in, struct convis_ganglion *g, int
         *room = more;
     }
     *unit = &g->unit[g->units++];
-    (*unit)->id = -1;                                    /* in order of creation unless the file says */
+    (*unit)->id = -1;                                    /* in order of creation unless the file gives it */
     return CONVIS_OK;
 }
 
@@ -301,7 +302,7 @@ static convis_status begin(struct reading *in, xmlNodePtr node, int e, int64_t *
     return CONVIS_OK;
 }
 
-/* What no attribute says alone. */
+/* Checks across attributes. */
 static convis_status check_element(struct reading *in, xmlNodePtr node, int e, const void *base, int has_array)
 {
     const struct convis_retina *r = in->r;
@@ -355,7 +356,7 @@ static convis_status read_element(struct reading *in, xmlNodePtr node, int e, vo
     return check_element(in, node, e, base, seen >> SQUARE & 1);
 }
 
-/* The original writes the amplitude's deviation into the period's (quirk 9); what it would have computed is kept. */
+/* The original writes the amplitude's deviation into the period's (quirk 9); so does this. */
 static convis_status microsaccade_quirk(struct reading *in, xmlNodePtr root)
 {
     for (xmlNodePtr n = root->children; n; n = n->next) {
@@ -376,7 +377,7 @@ static convis_status read_document(struct reading *in, xmlDocPtr doc)
     xmlNodePtr root = xmlDocGetRootElement(doc);
     char quoted[64];
     if (doc->intSubset || doc->extSubset)
-        return convis_fail(in->c, CONVIS_EFORMAT, "%s: a document type declaration, expected none in a retina's description", in->name);
+        return convis_fail(in->c, CONVIS_EFORMAT, "%s: a document type declaration, expected none in a retina file", in->name);
     if (!root || strcmp((const char *)root->name, element[ROOT].name))
         return convis_fail(in->c, CONVIS_EFORMAT, "%s:%ld: <%s>, expected <%s>", in->name, root ? xmlGetLineNo(root) : 1L,
                            convis_quoted(quoted, root ? (const char *)root->name : ""), element[ROOT].name);
@@ -396,7 +397,7 @@ convis_status convis_xml_read(convis_context *c, const char *name, const char *t
     convis_shorten(in.name, sizeof in.name, "%s", name);
     convis_retina_init(r);
     if (size > LARGEST)
-        return convis_fail(c, CONVIS_EFORMAT, "%s: %.0f MB, expected a retina's description below %d MB", in.name, (double)size/1e6, LARGEST >> 20);
+        return convis_fail(c, CONVIS_EFORMAT, "%s: %.0f MB, expected a retina file below %d MB", in.name, (double)size/1e6, LARGEST >> 20);
     xmlParserCtxtPtr parser = xmlNewParserCtxt();
     if (!parser) return convis_fail(c, CONVIS_ENOMEM, "out of memory: libxml2 found none to read %s", in.name);
     xmlDocPtr doc = xmlCtxtReadMemory(parser, text, (int)size, NULL, NULL,
@@ -427,7 +428,7 @@ static void put_attributes(FILE *f, int e, const void *base)
         if (!name) continue;
         if (row->type == CONVIS_ROW_SWITCH) snprintf(value, sizeof value, "%d", *(const int *)((const char *)base + row->offset));
         else convis_row_print(row, base, value, sizeof value);
-        if (row->flags & CONVIS_ROW_OURS) {              /* only where it says something */
+        if (row->flags & CONVIS_ROW_OURS) {              /* only where it differs from the default */
             if (row->type == CONVIS_ROW_REAL ? isnan(*(const double *)((const char *)base + row->offset))
                                              : *(const int *)((const char *)base + row->offset) == (int)row->initial) continue;
         }
