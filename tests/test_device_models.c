@@ -58,7 +58,7 @@ static void wrong_calls(void **state)
     }
     assert_int_equal(convis_frame(m), 0);
     record(m, movie, 0, frames, WHOLE, frames, &found);
-    refused(on_device, CONVIS_ESTATE, "it: its output was not kept", convis_output(m, "it", &out));
+    refused(on_device, CONVIS_ESTATE, "it: its output was not probed", convis_output(m, "it", &out));
     refused(on_device, CONVIS_ENAME, "nothing", convis_output(m, "nothing", &out));
     refused(on_device, CONVIS_ESTATE, "no gradient was asked for", convis_vjp(m, NULL));
     assert_same(&found, &expected, "after refusals");

@@ -457,7 +457,7 @@ static void sentences(void **state)
     REFUSE(CONVIS_EIO, "no/such/folder", (o.epochs = 2, o.checkpoint = "no/such/folder/file"));
     REFUSE(CONVIS_ESHAPE, "the model is planned for (1, 4, 4)", must(c, convis_plan(m, convis_movie_shape(8, 4, 4))));
     const convis_shape small = convis_movie_shape(8, HEIGHT, WIDTH);
-    REFUSE(CONVIS_ESTATE, "was not kept", (convis_model_free(&m), m = cascade(START, 0), convis_plan(m, small)));
+    REFUSE(CONVIS_ESTATE, "was not probed", (convis_model_free(&m), m = cascade(START, 0), convis_plan(m, small)));
     write_npy("response.npy", 2, (int64_t[]){ FRAMES, UNITS }, data);
     REFUSE(CONVIS_EINVAL, "all units are constant, the first 0 in all 160 frames", (void)0);
     for (int i = 0; i < FRAMES*UNITS; i++) data[i] = 7;

@@ -206,7 +206,7 @@ static void refusals(void **state)
     refused(c, CONVIS_ESTATE, "before the model is planned", convis_require_gradient(m, "end"));
     refused(c, CONVIS_ESTATE, "no run to go back through", convis_vjp(m, NULL));
     must(c, convis_run(m, frames(movie, 0, FRAMES)));
-    refused(c, CONVIS_ESTATE, "not kept", convis_vjp_from(m, "end", d));
+    refused(c, CONVIS_ESTATE, "not probed", convis_vjp_from(m, "end", d));
     refused(c, CONVIS_ESHAPE, "a gradient of", convis_vjp_from(m, "low", frames(weights, 0, FRAMES - 1)));
     refused(c, CONVIS_ESTATE, "was not asked for", convis_vjp(m, &d));
     must(c, convis_vjp_from(m, "low", d));

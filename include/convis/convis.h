@@ -1,6 +1,6 @@
 /* convis.h - simulate and fit filter-based models of early vision.
  *
- * Read top to bottom: status, tensors, context, model, parameters, running, state, units and spikes,
+ * Read top to bottom: status, tensors, context, model, parameters, running, state, cells and spikes,
  * published models. A movie goes in, currents, rates or spikes come out:
  *
  *      convis_context *c;  convis_open(&c, "auto");
@@ -13,7 +13,25 @@
  * <convis/io.h> reads and writes movies, arrays, spikes and figures; <convis/layer.h> and
  * <convis/kernel.h> are for those who write layers.
  * Every call that can fail returns a convis_status; the sentence that explains it is convis_message(context).
- * The library never prints, aborts or exits. */
+ * The library never prints, aborts or exits.
+ *
+ * Words:
+ *      chunk, sub-chunk   the frames of one convis_run; as many of them as pass through all layers before the next ones begin
+ *      path               a name with dots: layer, then parameter, state or output: "opl.center.tau"
+ *      node, edge         a layer or input of the model; a connection from one, with a delay in frames
+ *      probe              to ask for a layer's output
+ *      baseline           the constant value that an input had before the first frame
+ *      history            earlier frames that a layer or a delayed connection still needs
+ *      tape               what a layer records on the forward pass for the backward pass
+ *      initialiser        a text from which an array is computed: "gaussian?sigma=2"
+ *      recipe             a model whose input size is not chosen yet; its settings are texts
+ *      cell               an element of a spiking layer; files, options and some fields call it unit
+ *
+ * Lifetimes: what a call is given it copies, or uses only until it returns, unless its comment says otherwise (of a layer type only the
+ * address is stored). A context must outlive what was made with it; what X_new, X_open or X_build made is the caller's, until X_free or
+ * X_close, which accepts a NULL there and leaves NULL. Texts and arrays that are returned as pointers to const belong to the object
+ * asked, and are valid until it is changed or freed; static lists always are. Where a call that makes something fails, *result is NULL
+ * (but see convis_open). */
 #ifndef CONVIS_H
 #define CONVIS_H
 #include <stddef.h>
@@ -66,7 +84,7 @@ typedef struct convis_tensor { convis_real *data; convis_shape shape; int64_t st
 convis_shape  convis_movie_shape(int64_t t, int64_t y, int64_t x);        /* (1, 1, t, y, x) */
 int64_t       convis_elements(convis_shape);
 convis_tensor convis_view (convis_real *data, convis_shape);              /* contiguous */
-convis_tensor convis_slice(convis_tensor, int dim, int64_t from, int64_t to);   /* no copy */
+convis_tensor convis_slice(convis_tensor, int dim, int64_t from, int64_t to);   /* from .. to - 1 of one dimension; no copy, unchecked */
 void          convis_tensor_copy(convis_tensor to, convis_tensor from);   /* of one shape; strides may differ */
 
 /* ---- Context: a device, its threads, an allocator, the last error. One per thread of the caller. ------- */
@@ -80,12 +98,14 @@ typedef struct convis_allocator {                        /* both get user; relea
 
 /* device: "cpu", or "cpu:ISA" with ISA one of those convis_isa lists ("baseline", "avx2", "avx512"); "cuda:N" or "opencl:P.D" of
  * convis_device_list, or "cuda" or "opencl" for its first usable one; "auto" (or NULL): what $CONVIS_DEVICE names, else the fastest
- * that works, a graphics card before a processor. On failure *context is NULL when there was no memory at all; else it is open only to ask convis_message. */
+ * that works, a GPU before a processor. On failure *context is NULL when there was no memory at all; else it is open only to ask
+ * convis_message. */
 convis_status convis_open     (convis_context **context, const char *device);
 convis_status convis_open_with(convis_context **context, const char *device, const convis_allocator *);
 void          convis_close    (convis_context **context);                 /* accepts NULL; leaves NULL */
-const char   *convis_message  (const convis_context *);  /* "opl.center.tau: -1 s is below the smallest value 0 s" */
-convis_status convis_threads  (convis_context *, int threads);            /* 0: as many as there are cores */
+/* The last failure's sentence, until the next: "opl.center.tau: -1 s is below the smallest value 0 s". Never NULL. */
+const char   *convis_message  (const convis_context *);
+convis_status convis_threads  (convis_context *, int threads);            /* 0: one a core; else 1 to 1024 */
 int           convis_thread_count(const convis_context *);
 const char   *convis_device_name (const convis_context *);                /* "cpu:avx2" */
 const char   *convis_isa(int index, int *usable);        /* instruction sets of this build, best first; NULL at the end */
@@ -98,45 +118,48 @@ typedef struct convis_device_info {
 } convis_device_info;
 int           convis_device_list(int index, convis_device_info *);
 
-/* ---- Model: named layers in the order in which the signal meets them. -------------------------------- */
+/* ---- Model: named layers in the order in which the signal passes them. ------------------------------- */
 
 typedef struct convis_model convis_model;
 typedef struct convis_layer_type convis_layer_type;      /* a layer's table: <convis/layer.h> */
 typedef struct convis_node { int id; } convis_node;      /* a place in the model; 0 is its first input, -2, -3 ... are further ones */
-typedef struct convis_edge { convis_node from; int delay; } convis_edge;  /* delay: frames that the hand-over costs */
+typedef struct convis_edge { convis_node from; int delay; } convis_edge;  /* delay: frames by which it is late */
 
-/* Building needs no checks: the first error sticks, later calls do nothing, convis_plan reports it.
+/* Building needs no checks: the first error stays, later calls do nothing (and return node -1), convis_plan reports it.
  * dt: seconds per frame. Layer names may contain dots ("opl.center") and must be unique. */
 convis_status convis_model_new (convis_context *, double dt, convis_model **);
 void          convis_model_free(convis_model **);                         /* accepts NULL; leaves NULL */
 convis_node   convis_input(convis_model *);
 /* A further input besides the first ("input", node 0, which convis_name_input may give another name; "input" stays valid for it): frames
- * of this shape (T is 1, the others any; where B is 1, one for each of the movies side by side), independent of the first's. Its node is for convis_add and convis_join; -1 with an error. */
+ * of this shape (T is 1, the others any; where B is 1, one for each of the movies side by side), independent of the first's. Its node is for
+ * convis_add and convis_join; -1 with an error. */
 convis_status convis_add_input (convis_model *, const char *name, convis_shape frame, convis_node *);
 convis_status convis_name_input(convis_model *, const char *name);
 convis_node   convis_add  (convis_model *, const convis_layer_type *, const char *name, convis_node in);
+/* A layer with several inputs, in the order of its type. */
 convis_node   convis_join (convis_model *, const convis_layer_type *, const char *name, const convis_edge *in, int count);
-/* Reconnects an input of a layer. From the layer itself or a later one it is feedback, which needs a delay of 1 or more;
+/* Reconnects an input (0, 1, ...) of a layer. From the layer itself or a later one it is feedback, which needs a delay of 1 or more;
  * sub-chunks then are as short as the shortest such delay. Before the first frame feedback is 0. */
 void          convis_connect(convis_model *, convis_node layer, int input, convis_edge);
 void          convis_alias(convis_model *, const char *alias, const char *path);   /* "center" for "opl.center" */
 /* The layer of that name or alias, for a further edge; id -1 when there is none. */
 convis_node   convis_node_named(const convis_model *, const char *name);
-/* A whole model within this one (convis_recipe, below): its layers come in under its name ("retina.opl.center"), its cells after those
- * there are, its first input is `in`, whose frames have this size in pixels. Returns its output's node; the name is an alias of it. */
+/* A whole model within this one (convis_recipe, below): its layers are added under its name ("retina.opl.center"), its cells after those
+ * of the model, its first input is `in`, whose frames have this size in pixels. Returns its output's node; the name is an alias of it. */
 typedef struct convis_recipe convis_recipe;
 convis_node   convis_insert(convis_model *, const convis_recipe *, const char *name, convis_node in, int64_t width, int64_t height);
-double        convis_dt(const convis_model *);
+double        convis_dt(const convis_model *);                            /* seconds per frame */
 convis_context *convis_model_context(const convis_model *);
 const convis_layer_type *const *convis_layer_types(void);                 /* the built-in layers, NULL at the end */
 const convis_layer_type *convis_layer_type_named(const char *name);       /* one of them; NULL: there is none */
 
 /* convis_probe asks for a layer's output over the whole chunk ("opl", "bipolar.adaptation"); before convis_plan.
- * convis_plan infers shapes from one chunk of input, and allocates everything; convis_run never does. */
+ * convis_plan infers shapes from one chunk of input, (B, C, T, Y, X) with at most T frames a run, and allocates everything; convis_run
+ * never does. Once a model; one whose plan failed can only be freed. */
 convis_status convis_probe(convis_model *, const char *path);
 convis_status convis_plan(convis_model *, convis_shape chunk);
 /* Once planned: how many frames one convis_run takes; as many as asked for, but fewer where gradients of so many do not fit into a
- * graphics card. And how many bytes of the card's memory the model has; 0 on a processor. */
+ * GPU's memory. And how many bytes of the GPU's memory the model takes; 0 on a processor. */
 int64_t       convis_chunk(const convis_model *);
 int64_t       convis_device_bytes(const convis_model *);
 
@@ -144,15 +167,16 @@ int64_t       convis_device_bytes(const convis_model *);
 
 convis_status convis_set(convis_model *, const char *path, double value);          /* bounds are checked */
 convis_status convis_get(const convis_model *, const char *path, double *value);
-/* Array parameters (positions of cells, kernels): copied in; before convis_plan they may change size. */
+/* Array parameters (positions of cells, weights), the last dimension fastest: copied in; before convis_plan they may change size.
+ * ESHAPE for another count than the array has. */
 convis_status convis_set_array(convis_model *, const char *path, const double *values, int64_t count);
 convis_status convis_get_array(const convis_model *, const char *path, double *values, int64_t count);   /* all of them */
-/* An array by what it looks like, "gaussian?sigma=2" (convis_initialiser_list): filled in when its shape is known, at
+/* An array by its initialiser, "gaussian?sigma=2" (convis_initialiser_list): computed when its shape is known, at
  * the latest by convis_plan. Faults in the text are found at once where the shape is known, else by convis_plan. */
-convis_status convis_set_initialiser(convis_model *, const char *path, const char *kernel);
+convis_status convis_set_initialiser(convis_model *, const char *path, const char *initialiser);
 /* Text parameters (formulas, names of presets); before convis_plan. */
 convis_status convis_set_text(convis_model *, const char *path, const char *text);
-const char   *convis_get_text(const convis_model *, const char *path);    /* an array's: its kernel; NULL for a number */
+const char   *convis_get_text(const convis_model *, const char *path);    /* an array's: its initialiser; NULL for a number */
 
 /* All of them as text, a line a number ("opl.center.tau 0.01"). Loading sets those named, in a model that has them; on
  * any fault none. A .npz is one of Convis's parameter files (docs/models.md says which names are understood). */
@@ -167,23 +191,25 @@ typedef struct convis_item {
     const char *target;                                  /* of an alias; the type's name for a layer */
     int         inputs;                                  /* a layer: how many, and where they come from; node k is layer k - 1 */
     convis_edge input[64];
-    double      value, initial, min, max;                /* a scalar parameter; initial is its default. An input: its past */
+    double      value, initial, min, max;                /* a scalar parameter; initial is its default. An input: its baseline */
     int         differentiable, whole, array, text;      /* whole: only whole numbers; array, text: what value is not */
     int         requires_gradient;                                  /* a parameter: its gradient was asked for */
     int64_t     count;                                   /* elements (a state or output: once planned) */
     convis_shape shape;                                  /* an output: one frame, dim[CONVIS_T] = 1; an array: (out, in, T, Y, X) */
-    convis_real *data;                                   /* a state's memory; else, and on a graphics card, NULL */
+    convis_real *data;                                   /* a state's memory; else, and on a GPU, NULL */
 } convis_item;
 /* The index-th item of that kind. Returns 0 past the last. */
 int convis_list(const convis_model *, convis_kind, int index, convis_item *);
 
 /* ---- Running. Consecutive chunks of any sizes give, bit for bit, what one call on the whole movie gives. */
 
-convis_status convis_run   (convis_model *, convis_tensor in);            /* at most as many frames as planned */
+/* in: the shape planned, or fewer frames; any strides. Read only until it returns. */
+convis_status convis_run   (convis_model *, convis_tensor in);
 /* Frames of a further input for the next run: as many as that takes of the first, read in place until it returns. ESTATE by
- * convis_run when one was not given. */
+ * convis_run when one is missing. */
 convis_status convis_give  (convis_model *, const char *name, convis_tensor frames);
-convis_status convis_output(convis_model *, const char *path, convis_tensor *);    /* of the last run; kept outputs only */
+/* A probed output over the last run: a view of the model's memory, valid until the next run, plan or free. ESTATE when not probed. */
+convis_status convis_output(convis_model *, const char *path, convis_tensor *);
 convis_status convis_output_shape(const convis_model *, const char *path, convis_shape *frame);  /* once planned */
 /* By which method the index-th layer computes, of those that have several ("128x128, kernel 20x10x10: forward fft ..."); once
  * planned. NULL: there is only one. */
@@ -192,41 +218,43 @@ int64_t       convis_frame (const convis_model *);                        /* fra
 convis_status convis_seed  (convis_model *, uint64_t seed);               /* of all noise; 0 unless set */
 uint64_t      convis_seed_of(const convis_model *);                       /* convis_state_load brings its own */
 
-/* ---- Gradients. Exact, of any scalar that is a function of outputs: its gradient at them goes in, and gradients of
- * parameters, movie and initial state come out.
+/* ---- Gradients. Exact, of any scalar that is a function of outputs: the caller gives its gradient at them, and gets its
+ * gradients by parameters, movie and initial state.
  *
  *      convis_require_gradient(m, "opl.center");  convis_require_gradient(m, "input");  convis_probe(m, "bipolar");  convis_plan(m, chunk);
  *      convis_run(m, frames);  convis_output(m, "bipolar", &y);   ... d: dL/dy, shaped like y ...
  *      convis_vjp_from(m, "bipolar", d);  convis_vjp(m, &d_frames);  convis_grad(m, "opl.center.tau", &g, 1);
  *
- * A movie longer than a chunk: keep the state at each chunk's start (convis_state_get); once the last has run go back,
- * chunk by chunk from the last: state_put, run, vjp_from, vjp. What passes from a chunk to the one before it is carried
- * along, so the sum is exact whatever the chunks; convis_vjp_baseline at last follows the start's dependence on parameters.
- * In a model of which gradients were asked for, layers on which nothing kept depends stand still. */
+ * A movie longer than a chunk (checkpointed backpropagation): store the state at each chunk's start (convis_state_get); after the
+ * last, for each chunk from the last to the first: state_put, run, vjp_from, vjp. The gradient that reaches the chunk before is
+ * remembered, so the sum is exact whatever the chunks; convis_vjp_baseline at last adds how the initial state depends on parameters.
+ * In a model of which gradients were asked for, layers on which no probed output depends are skipped. */
 
 /* Ask for a gradient, before convis_plan: a parameter; a layer ("opl.center": all of its parameters) or several of one
  * beginning ("opl"); "*" (those of the model); or an input. */
 convis_status convis_require_gradient(convis_model *, const char *path);
 /* Add to L's gradient at an output over the last run; shaped like convis_output's, any strides. */
 convis_status convis_vjp_from(convis_model *, const char *path, convis_tensor d_out);
-/* Back through the last run, once. d_in: written where it is not NULL; shaped like the run's input ("input" must be wanted). */
+/* The backward pass through the last run, once. d_in: written where it is not NULL; shaped like the run's input, whose gradient must
+ * have been asked for. */
 convis_status convis_vjp(convis_model *, const convis_tensor *d_in);
 /* Before convis_vjp: where it writes the gradient at an input, by name; d is shaped like the run's frames of it. NULL: nowhere. */
 convis_status convis_vjp_input(convis_model *, const char *name, const convis_tensor *d);
 /* After the vjp of a run that began at the first frame. */
 convis_status convis_vjp_baseline(convis_model *);
-/* What was collected since convis_grad_zero: of a scalar (count 1), an array, or a state (at the start of the last vjp's run). */
+/* The sum since convis_grad_zero, count doubles: of a scalar (count 1), an array, or a state (at the start of the last vjp's run). */
 convis_status convis_grad(const convis_model *, const char *path, double *values, int64_t count);
-convis_status convis_grad_zero(convis_model *);          /* and forget what the next vjp would be carried */
+convis_status convis_grad_zero(convis_model *);          /* and forget what reaches the next vjp from later frames */
 convis_status convis_vjp_truncate(convis_model *);            /* forget only that: truncation, or another movie */
 
 /* ---- State is explicit. ------------------------------------------------------------------------------ */
 
-/* Back to the first frame. `past` is the constant input assumed before it (luminance; 0 unless set). */
+/* The constant input assumed before the first frame (luminance; 0 unless set); convis_reset starts from it. */
 convis_status convis_baseline (convis_model *, double baseline);
 convis_status convis_input_baseline(convis_model *, const char *name, double baseline);          /* any input's by name; 0 unless set */
-convis_status convis_reset(convis_model *);
-/* At the first frame: as if the input's first frame had been shown for so many steps, nothing of which is kept; the next run begins at 0. */
+convis_status convis_reset(convis_model *);              /* back to the first frame */
+/* At the first frame: as if the input's first frame had been shown for so many steps, of which nothing is recorded; the next run
+ * begins at frame 0. */
 convis_status convis_settle(convis_model *, convis_tensor in, int64_t steps);
 convis_status convis_push (convis_model *);              /* a copy of the state onto a stack (allocates) ... */
 convis_status convis_pop  (convis_model *);              /* ... and back */
@@ -237,17 +265,18 @@ convis_status convis_state_put(convis_model *, const void *bytes, size_t size);
 convis_status convis_state_save(const convis_model *, const char *file);
 convis_status convis_state_load(convis_model *, const char *file);
 
-/* ---- Units and spikes. ------------------------------------------------------------------------------- */
+/* ---- Cells and spikes. ------------------------------------------------------------------------------- */
 
 /* An array of any shape, the last size fastest. Who made it says how it is released (<convis/io.h>: convis_array_free). */
 typedef struct convis_array { double *data; int dims; int64_t dim[8]; } convis_array;
 
 typedef struct convis_cell  { int32_t id, layer; double x, y; } convis_cell;        /* degrees from the map's centre */
-typedef struct convis_spike { double time; int32_t unit, layer; } convis_spike;     /* seconds; unit is the unit's id */
+typedef struct convis_spike { double time; int32_t unit, layer; } convis_spike;     /* seconds; unit is the cell's id */
 
-/* The cells of every spiking layer, in order of layer and place. Dense layers (a cell per pixel) list theirs too. */
+/* The cells of every spiking layer, in order of layer and place; the model's. Dense layers (a cell per pixel) list theirs too. */
 convis_status convis_cells (const convis_model *, const convis_cell **, int64_t *count);   /* once planned */
-/* Spikes of the last run, ordered by time, then unit. Ask for them by convis_record_spikes before convis_plan. */
+/* Spikes of the last run, ordered by time, then cell; valid until the next run. Ask for them by convis_record_spikes before
+ * convis_plan. */
 convis_status convis_record_spikes(convis_model *, int on);
 convis_status convis_spikes(const convis_model *, const convis_spike **, int64_t *count);
 
@@ -284,7 +313,7 @@ typedef struct convis_setting { char path[128]; char value[256]; const char *uni
 int           convis_recipe_list (const convis_recipe *, int index, convis_setting *);    /* 0 past the last */
 /* Replace the arrays of cells by these (copied); layer counts the spiking layers from 0. */
 convis_status convis_recipe_cells(convis_recipe *, const convis_cell *, int64_t count);
-/* The model for movies of this size in pixels. Parameters, aliases, units and past are set; plan it next. */
+/* The model for movies of this size in pixels. Parameters, aliases, cells and baseline are set; plan it next. */
 convis_status convis_recipe_build(convis_recipe *, int64_t width, int64_t height, convis_model **);
 /* .yaml: docs/models.md has the format; .xml: VirtualRetina's, for retinas. */
 convis_status convis_recipe_save (const convis_recipe *, const char *file);
@@ -298,7 +327,7 @@ const char   *convis_recipe_parameters(const convis_recipe *);
 convis_status convis_recipe_text (const convis_recipe *, char **text);
 convis_status convis_recipe_yaml (const convis_recipe *, char **text);
 void          convis_recipe_text_free(const convis_recipe *, char **text);
-/* The sentences that opening or building had to say (unknown attributes with their line ...). NULL past the last. */
+/* Warnings of opening or building (unknown attributes with their line ...). NULL past the last. */
 const char   *convis_recipe_warning(const convis_recipe *, int index);
 
 /* ---- Models in files. ---------------------------------------------------------------------------------- */
@@ -319,7 +348,7 @@ convis_status convis_model_resume(convis_model *, const char *file);
 convis_status convis_model_attached(convis_context *, const char *file, const char *name, char type, void *data, size_t room,
                                     size_t *count);
 
-/* ---- Kernels -----------------------------------------------------------------------------------------
+/* ---- Initialisers -----------------------------------------------------------------------------------------
  * "KIND?key=value&key=value", for convis_set_initialiser and model files: what kinds there are, and what each can be told. */
 typedef struct convis_kind_info { const char *name, *doc; } convis_kind_info;
 typedef struct convis_kind_param {

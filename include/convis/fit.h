@@ -20,10 +20,10 @@ extern "C" {
  * (T), (T, N), (T, Y, X), (C, T, Y, X) or (1, C, T, Y, X), as <convis/io.h> reads them, streamed; whatever convis_movie_open reads
  * besides, and arrays whose channels are to become others, are read into memory.
  * Response: an array (T), (T, N) or (trials, T, N), or a map (T, Y, X) or (C, T, Y, X), as convis run writes it, each number of whose
- * frames is a unit; spikes (.spk, .csv, .h5) are counted in bins of dt. One frame of the
+ * frames is a cell ("unit" in what follows); spikes (.spk, .csv, .h5) are counted in bins of dt. One frame of the
  * stimulus is one row of the response. Response values that are NaN count as not measured (mask 0). */
 typedef struct convis_recording convis_recording;
-/* What a model hears beside the movie, by the name of its input: an array or movie as the stimulus, or spikes, which are counted in
+/* What a model takes as input beside the movie, by the input's name: an array or movie as the stimulus, or spikes, which are counted in
  * bins of dt, a channel a cell. It has as many frames as the stimulus, or a rate of its own: then each frame is held. */
 typedef struct convis_recording_input {
     const char *name, *file;
@@ -80,7 +80,7 @@ typedef struct convis_loss {
 } convis_loss;
 const char *convis_loss_list(int index, const char **doc);          /* NULL past the last */
 /* mask: weights, 0 does not count (such numbers may be anything, NaN too); NULL: everything counts. gradient (frames, units), or
- * NULL. A loss that is no number, or a prediction or response that counts and is none, is EINVAL; the sentence has frame and unit. */
+ * NULL. A loss that is not finite, or a prediction or response that counts and is not, is EINVAL; the sentence has frame and unit. */
 convis_status convis_loss_evaluate(convis_context *, const convis_loss *, const convis_real *prediction, const convis_real *response,
                                    const convis_real *mask, int64_t frames, int64_t units, double *value, convis_real *gradient);
 
@@ -115,8 +115,8 @@ convis_status convis_scores_of_cells(convis_context *, const convis_score_option
                                      int64_t units, convis_score *scores);
 
 /* ---- Spike-triggered analysis ------------------------------------------------------------------------------
- * sta (T, Y, X) of one unit: the mean stimulus before a spike less the mean stimulus; the last row of T is the frame of the
- * spike itself. stc: the largest and smallest eigenvalues of the spike-triggered covariance less the stimulus's own, the STA
+ * sta (T, Y, X) of one unit: the mean stimulus before a spike minus the mean stimulus; the last row of T is the frame of the
+ * spike itself. stc: the largest and smallest eigenvalues of the spike-triggered covariance minus the stimulus's own, the STA
  * projected out, with the band that shuffled (shifted in time) responses stay in. */
 typedef struct convis_sta_options {
     int64_t lags;            /* frames of T */
@@ -128,12 +128,13 @@ typedef struct convis_sta_options {
 } convis_sta_options;
 #define CONVIS_STA_DEFAULTS { 20, 0, 0, 100, 0.95, 0 }
 typedef struct convis_sta {
-    int64_t lags, channels, height, width, count;     /* count: eigenvectors kept, largest eigenvalue first */
+    int64_t lags, channels, height, width, count;     /* count: eigenvectors, largest eigenvalue first */
     double  spikes;                                    /* their number, or the sum of the response */
     double *sta, *significance;                        /* (lags, C, Y, X): in units of the shuffled STA's standard deviation */
     double *eigenvalue, *eigenvector;                  /* (count), (count, lags, C, Y, X) */
     double  band_low, band_high;                       /* of shuffled extremes at the level asked for */
 } convis_sta;
+/* Of the whole recording's response; the arrays are the caller's until convis_sta_free. */
 convis_status convis_sta_of  (convis_context *, convis_recording *, const convis_sta_options *, convis_sta *);
 void          convis_sta_free(convis_context *, convis_sta *);
 
@@ -150,16 +151,17 @@ typedef struct convis_optimizer_options {
     double  beta1, beta2;    /* adam: 0.9, 0.999; rmsprop, adadelta: beta2 (0.99, 0.9) is the decay; 0: the default */
     double  epsilon;         /* 0: the kind's own default. quasi_newton: noise of the value, relative to it; 0: it is measured */
     double  weight_decay;    /* adamw (decoupled; 0: 0.01), other step kinds: L2 */
-    int     memory;          /* lbfgs, quasi_newton: pairs kept; 0: 5 to 100, more for fewer parameters */
+    int     memory;          /* lbfgs, quasi_newton: pairs stored; 0: 5 to 100, more for fewer parameters */
 } convis_optimizer_options;
 const char   *convis_optimizer_list(int index, const char **doc, int *batch);   /* NULL past the last */
+/* For vectors of n numbers. */
 convis_status convis_optimizer_open (convis_context *, const convis_optimizer_options *, int64_t n, convis_optimizer **);
 void          convis_optimizer_close(convis_optimizer **);
-/* One step of a `step` kind. rate_factor: of a schedule, 1 without. low, high: bounds, or NULL. A gradient that is no number is
- * EINVAL, and so is a step to no number; x is then as it was. */
+/* One step of a `step` kind. rate_factor: of a schedule, 1 without. low, high: bounds, or NULL. A gradient that is not finite is
+ * EINVAL, and so is a step to what is not; x is then as it was. */
 convis_status convis_optimizer_step(convis_optimizer *, double *x, const double *gradient, const double *low, const double *high,
                                     double rate_factor);
-/* Value at x, and the gradient there when it is not NULL; a value that is no number means "further than one can go". */
+/* Value at x, and the gradient there when it is not NULL; a value that is not finite means "outside the domain". */
 typedef convis_status (*convis_objective)(void *user, const double *x, double *value, double *gradient);
 typedef struct convis_minimize_options {
     int64_t evaluations;     /* at most so many; 0: no limit */
@@ -167,8 +169,8 @@ typedef struct convis_minimize_options {
     double  value_tolerance, x_tolerance;        /* relative; an iteration that gains less is the last. 0: none */
     int   (*stop)(void *user, double value);     /* asked after every evaluation; not 0: stop. May be NULL */
 } convis_minimize_options;
-/* From x to a minimum of a `batch` kind. x and value are the best ever seen, also when it fails (INFINITY: no value was a number). A
- * value at the start that is no number is EINVAL. lbfgs and quasi_newton, when called again where their last search (or the one whose
+/* From x to a minimum of a `batch` kind. x and value are the best ever seen, also when it fails (INFINITY: no value was finite). A
+ * value at the start that is not finite is EINVAL. lbfgs and quasi_newton, when called again where their last search (or the one whose
  * state was put) ended after a number of iterations, go on to the bit as if it had not ended: the objective must be the same. NLopt's
  * kinds always begin anew. */
 convis_status convis_optimizer_minimize(convis_optimizer *, convis_objective, void *user, double *x, const double *low, const double *high,
@@ -183,7 +185,7 @@ typedef enum convis_ended {
     CONVIS_ENDED_FAILED      /* a fit: it has a status and a sentence */
 } convis_ended;
 convis_ended  convis_optimizer_ended(const convis_optimizer *);
-/* Moments and counters, so that a killed fit goes on. */
+/* Moments and counters, with which a killed fit continues; get writes as many bytes as the size says. */
 size_t        convis_optimizer_state_size(const convis_optimizer *);
 convis_status convis_optimizer_state_get (const convis_optimizer *, void *bytes);
 convis_status convis_optimizer_state_put (convis_optimizer *, const void *bytes, size_t size);
@@ -200,14 +202,15 @@ convis_status convis_regularizer_add(convis_context *, const convis_regularizer 
                                      double *value, double *gradient);
 
 /* ---- Fits ---------------------------------------------------------------------------------------------------
- * The wanted parameters (convis_require_gradient) of a model move until one of its outputs is like the response. An output has as many numbers
- * a frame as the response has units, in their order. What is minimised is the loss, a mean over trials, plus the regularisers.
+ * The parameters of a model whose gradients are required (convis_require_gradient) move until one of its outputs is like the response.
+ * An output has as many numbers a frame as the response has units, in their order. What is minimised is the loss, a mean over trials,
+ * plus the regularisers.
  *
  * `batch` optimisers take the whole training part as one piece: the gradient goes back through all of it, to the start and the
- * past before it, in bounded memory. `step` kinds make a step every `segment` frames; the next segment starts in the state
- * where the last one ended. Gradients are exact within a segment however it is cut into chunks.
+ * baseline before it, in bounded memory. `step` kinds make a step every `segment` frames; the next segment starts in the state
+ * where the last one ended. Gradients are exact within a segment, whatever the chunks.
  *
- * Each number is moved in units of what it is at the start, or is usually; scalars that are positive times, angles or rates by their
+ * Each number is scaled by what it is at the start, or is usually; scalars that are positive times, angles or rates by their
  * logarithm, unless there is weight decay. The held-out part is the last of the recording. Whatever happens, the model ends
  * with the best parameters that were seen: by the held-out loss where there is a held-out part, else by that of training, which `step`
  * kinds measure after each epoch by one more pass. */
@@ -223,7 +226,7 @@ typedef struct convis_fit_options {
     const char *output;              /* a path; NULL: the last layer */
     convis_loss loss;                /* without kind and function: mse; its dt, if 0, is the recording's */
     convis_optimizer_options optimizer;      /* without kind: lbfgs */
-    const convis_regularizer *regularizers;  /* of wanted parameters, or of layers: all their wanted arrays */
+    const convis_regularizer *regularizers;  /* of fitted parameters, or of layers: all their fitted arrays */
     int     regularizer_count;
     int64_t epochs;                  /* passes over the training part; of batch kinds iterations (lbfgs, quasi_newton) or evaluations */
     int64_t segment;                 /* of step kinds; 0: all in one */
@@ -236,7 +239,7 @@ typedef struct convis_fit_options {
     double  schedule_factor;         /* exponential: a factor each epoch (0: 0.95); plateau: when there was no gain ... (0: 0.5) */
     int64_t schedule_patience;       /* ... for so many epochs (0: 5) */
     int     starts;                  /* the best of so many: from the parameters as they are, then from perturbed ones */
-    double  spread;                  /* standard deviation of the perturbation, in units of the parameters */
+    double  spread;                  /* standard deviation of the perturbation, relative to the parameters */
     uint64_t seed;                   /* of the perturbation */
     const char *checkpoint;          /* a file that is written after each epoch; a fit that finds it goes on from there, to the bit, or,
                                       * with one of NLopt's kinds, searches anew from its best point */
@@ -253,14 +256,14 @@ typedef struct convis_fit_report {
     convis_ended ended;              /* the best start */
     double  seconds;
 } convis_fit_report;
-/* The model must not be planned, or with `output` kept; then its chunk is the longest. It ends reset, with the fitted parameters. A
- * loss that is no number and steps that lead away are EINVAL, with the last good parameters in the model. report may be NULL. */
+/* The model must not be planned, or with `output` probed; then its chunk is the longest. It ends reset, with the fitted parameters. A
+ * loss that is not finite and steps that diverge are EINVAL, with the last good parameters in the model. report may be NULL. */
 convis_status convis_fit(convis_model *, convis_recording *, const convis_fit_options *, convis_fit_report *);
 /* What convis_fit would minimise over the training part, at the model's parameters, and, where gradient is not NULL, its gradient by the
- * wanted parameters themselves, in the order of convis_list (`count` numbers, else ESHAPE). For optimisers of one's own. */
+ * fitted parameters themselves, in the order of convis_list (`count` numbers, else ESHAPE). For optimisers of one's own. */
 convis_status convis_fit_objective(convis_model *, convis_recording *, const convis_fit_options *, double *value, double *gradient,
                                    int64_t count);
-/* An output over the whole recording, from the first frame: (frames, units). Model and output as for convis_fit; an output that has not a
+/* An output over the whole recording, from the first frame: (frames, units) numbers, the caller's memory. Model and output as for convis_fit; an output that has not a
  * number a unit is ESHAPE. */
 convis_status convis_predict(convis_model *, convis_recording *, const char *output, int64_t chunk, convis_real *prediction);
 
@@ -294,15 +297,16 @@ typedef struct convis_synthesize_report {
     double  seconds;
 } convis_synthesize_report;
 /* movie: shape's (1, C, T, Y, X) as frames (T, C, Y, X): the start on entry, the best found on return, also when it fails. Models
- * that are not planned are planned for it; others must want "input" and keep the output. report may be NULL. */
+ * that are not planned are planned for it; others must require the gradient of "input" and probe the output. report may be NULL. */
 convis_status convis_synthesize(convis_model *, const convis_synthesize_options *, convis_shape, convis_real *movie, convis_synthesize_report *);
 
 /* ---- Gradient checks ------------------------------------------------------------------------------------------
- * Every wanted parameter, "input", what is given beside it, and the initial states against central differences of L, a random weighting of an output over
- * random frames that are run in several chunks. In single precision differences are good for a per cent, in double for 1e-4. */
+ * Every parameter whose gradient is required, "input", what is given beside it, and the initial states against central differences of
+ * L, a random weighting of an output over random frames that are run in several chunks. In single precision differences are good for a per cent,
+ * in double for 1e-4. */
 typedef struct convis_gradcheck_options {
     const char *output;              /* a path; NULL: the last layer */
-    convis_shape frame;              /* of a model that is not planned: all it has is then asked for. T does not matter */
+    convis_shape frame;              /* of a model that is not planned: all gradients that it has are then required. T does not matter */
     int64_t frames, chunk;
     double  low, high;               /* the movie's pixels */
     int     samples;                 /* elements tried of each array, of each state and of the movie; 0: all */
@@ -318,7 +322,7 @@ typedef struct convis_gradcheck_row {
     int64_t element;
     double  gradient, difference;
     double  error;                   /* their difference over the larger of the two, or over a thousandth of the path's largest */
-    int     judged;                  /* 0: it reaches the output through spikes, by a declared slope, or is at a bound or a kink */
+    int     judged;                  /* 0: it reaches the output through spikes, by a surrogate derivative, or is at a bound or a kink */
 } convis_gradcheck_row;
 typedef struct convis_gradcheck_report {
     int64_t count, judged, failed;

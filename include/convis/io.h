@@ -1,7 +1,7 @@
 /* io.h - movies and arrays in; spikes, maps and figures out.
  *
- * Every reader streams: memory does not depend on the length of the movie. Every writer works aside and renames
- * when it is closed well, so a good file is never replaced by half a one. */
+ * Every reader streams: memory does not depend on the length of the movie. Every writer writes a temporary file and
+ * renames it when it is closed without error, so a good file is never replaced by half a one. */
 #ifndef CONVIS_IO_H
 #define CONVIS_IO_H
 #include <convis/convis.h>
@@ -53,8 +53,9 @@ typedef struct convis_movie_info {
 
 convis_status convis_movie_open (convis_context *, const char *name, const convis_movie_options *, convis_movie **);
 void          convis_movie_info_get(const convis_movie *, convis_movie_info *);
-/* The next steps (got < steps: the movie ended), (t, b, c, y, x) contiguous: convis_movie_view makes a tensor of them. A frame is held from its own time stamp to the
- * next one's; step k shows the frame visible at k dt: no drift. NaN in a frame is an error that names the frame. */
+/* The next steps (got < steps: the movie ended), (t, b, c, y, x) contiguous: convis_movie_view makes a tensor of them. A frame is held
+ * from its own time stamp to the next one's; step k shows the frame visible at k dt: no drift. NaN in a frame is an error that
+ * names the frame. */
 convis_status convis_movie_read (convis_movie *, convis_real *frames, int64_t steps, int64_t *got);
 convis_tensor convis_movie_view (const convis_movie *, convis_real *frames, int64_t steps);      /* (B, C, steps, Y, X) */
 void          convis_movie_close(convis_movie **);
@@ -63,19 +64,20 @@ void          convis_movie_close(convis_movie **);
 convis_status convis_array_read(convis_context *, const char *name, convis_array *);   /* .npy .npz .h5 .inr */
 void          convis_array_free(convis_array *);
 
-/* Lines "layer unit x_deg y_deg ..." ('#' begins a comment). Units in file order; free with convis_cells_free. */
+/* Lines "layer unit x_deg y_deg ..." ('#' begins a comment). Cells in file order; free with convis_cells_free. */
 convis_status convis_cells_read(convis_context *, const char *file, convis_cell **, int64_t *count);
 convis_status convis_cells_write(convis_context *, const char *file, const convis_cell *, int64_t count);
 void          convis_cells_free(convis_cell **);
-/* .spk (VirtualRetina "unit time"), .csv ("unit,time,layer"), .npy, .npz, .h5 as convis writes them, in order of time. */
+/* .spk (VirtualRetina "unit time"), .csv ("unit,time,layer"), .npy, .npz, .h5 as convis writes them, in order of time; free with
+ * convis_spikes_free. */
 convis_status convis_spikes_read(convis_context *, const char *file, convis_spike **, int64_t *count);
 void          convis_spikes_free(convis_spike **);
-/* The length of the recording, which a .h5 or .npz keeps; 0: it does not say. */
+/* The length of the recording in seconds, of a .h5 or .npz; 0: it is not in the file. */
 double        convis_spikes_seconds(convis_context *, const char *file);
 
 /* ---- Results out -------------------------------------------------------------------------------------
  * Spikes: .spk .csv .npy .npz .h5. Maps: .npy .npz .h5 .inr .csv .png .mp4. The extension decides. */
-typedef struct convis_provenance {   /* what a .h5 keeps so that a result can be rerun */
+typedef struct convis_provenance {   /* what a .h5 records so that a result can be rerun */
     const char *command, *model, *input, *numerics, *device;   /* model: the recipe's text; NULLs are left out */
     double      dt;
     uint64_t    seed;
@@ -86,7 +88,7 @@ typedef struct convis_spike_writer convis_spike_writer;
 convis_status convis_spike_writer_open (convis_context *, const char *file, const convis_cell *, int64_t units,
                                         const convis_provenance *, convis_spike_writer **);
 convis_status convis_spike_writer_write(convis_spike_writer *, const convis_spike *, int64_t count);
-/* seconds: the recording's length. Renames into place; on an earlier failure, or keep = 0, leaves nothing. */
+/* seconds: the recording's length. Renames into place; on an earlier failure, or with keep 0, leaves no file. */
 convis_status convis_spike_writer_close(convis_spike_writer **, double seconds, int keep);
 
 typedef struct convis_map_writer convis_map_writer;
@@ -102,18 +104,19 @@ convis_status convis_map_writer_close(convis_map_writer **, int keep);
  * By gnuplot; with keep_script the script and its data stay beside the figure. Four kinds draw arrays: "kernel" one of
  * (maps, T, Y, X), whose last frame is the present: frames by lag, course and profile of its strongest pixel; "tuning" rows
  * of a direction in degrees (0 rightwards, 90 downwards) and one response or more; "prediction" and "nonlinearity" what a fit reports
- * (convis fit --report): (T, 3, N), of each frame and unit what its static layer heard, the model said, and was recorded. */
+ * (convis fit --report): (T, 3, N), of each frame and unit the input of its static layer, the model's output, and what was recorded. */
 typedef struct convis_plot_options {
     const char *kind;        /* "raster", "maps", "traces", "mosaic", "kernel", "tuning" ...; NULL: what suits the file */
     double      from, to;    /* seconds; to = 0: the end */
     const char *title;       /* NULL: none */
-    const char *pixels;      /* traces: "x,y x,y ..."; NULL: the centre and the most_active */
+    const char *pixels;      /* traces: "x,y x,y ..."; NULL: the centre and the most active */
     const char *name;        /* data set in .h5 or .npz; NULL: the first that fits */
     double      dt;          /* seconds per frame where the file does not say */
     int         width, height, keep_script;
     const char *labels;      /* "a,b": names of a tuning's curves; of spikes and cells, the names of layers 0, 1 ...; NULL: none */
 } convis_plot_options;
 #define CONVIS_PLOT_DEFAULTS { NULL, 0, 0, NULL, NULL, NULL, 0, 0, 0, 0, NULL }
+/* file: spikes, maps, cells or arrays as above; figure: the file to write, whose extension decides its format. */
 convis_status convis_plot(convis_context *, const char *file, const char *figure, const convis_plot_options *);
 
 /* ---- Reconstruction ----------------------------------------------------------------------------------
@@ -130,7 +133,7 @@ typedef struct convis_reconstruction_options {
     double  spot;            /* radius in pixels, in the fovea; 0: what covers the gaps between neighbouring cells. (side: virtualretina) */
     double  fovea, scaling;  /* log-polar: spots grow with 1 + scaling (r - fovea), degrees; scaling 0: uniform */
     double  density;         /* cells per degree in the fovea, for normalise 1; 0: from the distance to neighbours */
-    int     box, square;     /* box: not exponential in time. square: spots are no discs */
+    int     box, square;     /* box: not exponential in time. square: spots are squares, not discs */
     int     normalise;       /* 0: a spike's spot sums to 1; 1: to the area of its cell; 2: divided by the cells at each pixel */
     /* As ReconstructRetina: frame k holds spikes up to k/fps, to the last bit; a cell's pixel is the next one; square spots have a
      * side of `spot` pixels to the right of and below it, and 1/spot^2 each; cells that are not within the image are left out. */
@@ -155,7 +158,7 @@ convis_status convis_reconstruction_write(convis_reconstruction *, const convis_
 convis_status convis_reconstruction_close(convis_reconstruction **, double seconds);
 
 /* ---- Stimuli -----------------------------------------------------------------------------------------
- * "stim:KIND?key=value&key=value": what kinds there are, and what each can be told. */
+ * "stim:KIND?key=value&key=value": its kinds, and the keys of each. */
 int convis_stim_list(int index, convis_kind_info *);                                /* 0 past the last */
 int convis_stim_param_list(const char *kind, int index, convis_kind_param *);
 

@@ -10,9 +10,9 @@
  *      }
  *      CONVIS_EXPORT(leaky, CONVIS_ENTRY(leaky_forward))
  *
- * Its arguments are buffers, at most 16. Numbers of its own it gets as a block, CONVIS_KERNEL_OF(lattice, name, IN x, OUT y): a struct
+ * Its arguments are buffers, at most 16. Further numbers it gets as a block, CONVIS_KERNEL_OF(lattice, name, IN x, OUT y): a struct
  * of the type `lattice`, with members of 32 bits (int, real, u32), which the body knows as `args` and which stands in the layer's file or in
- * a header that the file includes by its name in quotes. Who launches it hands over such a struct (convis_launch_with).
+ * a header that the file includes by its name in quotes. Who launches it passes such a struct (convis_launch_with).
  *
  * CONVIS_SCAN (CONVIS_SCAN_BACK: last frame first) visits every pixel i and frame t: on a processor frames outside and
  * pixels inside, so that the inner loop vectorises; on a GPU a thread per pixel. A body touches only [i] of a state and [t*n + i] of a movie.
@@ -21,14 +21,15 @@
  * next), map_size (elements of a map: a state with several maps is s[j*map_size + i], the tape tape[t*map_size + i]),
  * nt (frames), dt (s), frame (number of the first frame), key0, key1 (of this layer's noise).
  *
- * The dialect's short names (real, integer, u32, R, PARAM, IN, OUT, STATE, TAPE, TOTAL, INDEX) are there in a layer file (CONVIS_ISA or
- * CONVIS_HOST says that it is one) and for who asks: #define CONVIS_KERNEL_SHORT_NAMES before the first #include. Others
- * meet convis_ and CONVIS_ alone.
+ * The dialect's short names (real, integer, u32, R, PARAM, IN, OUT, STATE, TAPE, TOTAL, INDEX) are defined in a layer file (where
+ * CONVIS_ISA or CONVIS_HOST is), and after #define CONVIS_KERNEL_SHORT_NAMES before the first #include. Elsewhere all names begin
+ * with convis_ or CONVIS_.
  * Compilers must not contract a*b + c, so that every target gives the same bits.
  *
  * Kernels for devices other than processors (src/kernels/.../..._gpu.c), CONVIS_GPU_KERNEL(name, count, ...) and CONVIS_GPU_KERNEL_OF(type,
- * name, count, ...), are run by teams whose members work together: CONVIS_MEMBER of CONVIS_MEMBERS in team CONVIS_WORKGROUP of CONVIS_WORKGROUPS, with
- * `count` numbers of memory in common, `shared`; they meet at CONVIS_BARRIER. CONVIS_EXPORT_GPU makes the table of such a text. */
+ * name, count, ...), are run by workgroups of work-items: CONVIS_MEMBER of CONVIS_MEMBERS in workgroup CONVIS_WORKGROUP of
+ * CONVIS_WORKGROUPS, with `count` numbers of shared memory, `shared`, and CONVIS_BARRIER. CONVIS_EXPORT_GPU makes the table of such a
+ * text. */
 #ifndef CONVIS_KERNEL_H
 #define CONVIS_KERNEL_H
 
@@ -139,7 +140,7 @@ CONVIS_INLINE u32   convis_mulhi(u32 a, u32 b) { return (u32)((uint64_t)a*b >> 3
 #  define CONVIS_TAIL int n, int nt, real dt, u32 frame, u32 key0, u32 key1
 #  define CONVIS_HANDED_ON n, nt, dt, frame, key0, key1
 #  define map_size n
-   /* The entry point turns what the device has for a buffer into an address: OpenCL has a block and a place in it. */
+   /* The entry point makes an address of the device's handle of a buffer: OpenCL has a block and an offset in it. */
 #  if defined(__CUDACC__) || defined(__CUDACC_RTC__)
    struct convis_address { void *at; template<class T> __device__ __forceinline__ operator T *() const { return (T *)at; } };
 #    define CONVIS_HANDLE_(k) void *m##k
@@ -218,7 +219,7 @@ CONVIS_INLINE u32   convis_mulhi(u32 a, u32 b) { return (u32)((uint64_t)a*b >> 3
     convis_u32 frame, convis_u32 key0, convis_u32 key1
 #  define CONVIS_HANDED_ON i0, i1, n, map_size, nt, dt, frame, key0, key1      /* to an inline function that ends in CONVIS_TAIL */
 #  define CONVIS_SPAN_ g->i0, g->i1, g->n, g->map_size, g->nt, g->dt, g->frame, g->key0, g->key1
-   /* A body that is not inlined keeps what `restrict` promises; the trampoline unpacks the buffers. Not every body
+   /* A body that is not inlined preserves `restrict`; the trampoline unpacks the buffers. Not every body
     * needs every argument of the tail, hence `unused`. */
 #  define CONVIS_KERNEL(name, ...)                                                                                          \
     enum { name##_buffers = CONVIS_COUNT(__VA_ARGS__), name##_block = 0 };                                                  \
@@ -231,7 +232,7 @@ CONVIS_INLINE u32   convis_mulhi(u32 a, u32 b) { return (u32)((uint64_t)a*b >> 3
     static void name(void *const *v, const convis_span *g)                                                                  \
     { name##_body(*(const type *)g->block, CONVIS_BUFFERS_(__VA_ARGS__), CONVIS_SPAN_); }                                   \
     static __attribute__((noinline)) void name##_body(const type args, __VA_ARGS__, CONVIS_TAIL)
-   /* Of kernels for other devices a processor's compiler makes what the table says of them, and looks at their grammar. */
+   /* Of kernels for other devices a processor's compiler makes only the rows of the table, and checks their grammar. */
 #  define CONVIS_LOCAL
 #  define CONVIS_SHARED_    convis_real *shared
 #  define CONVIS_MEMBER     ((convis_integer)0)
@@ -366,8 +367,7 @@ CONVIS_INLINE void convis_circle(real u, real *c, real *s)
     *s = k & 2 ? -b : b;
 }
 
-/* s + low takes low up, which becomes what s cannot hold: a filter that moves by less than s can tell from step to step still
- * arrives (Kahan). */
+/* s += low, and low becomes the rounding error: a filter whose steps are smaller than the rounding of s still converges (Kahan). */
 CONVIS_INLINE real convis_gather(real s, real *low)
 {
     real sum = s + *low;
@@ -375,7 +375,7 @@ CONVIS_INLINE real convis_gather(real s, real *low)
     return sum;
 }
 
-/* A one-pole filter with 1 - exp(-r) = b, r = dt/tau, whose input moves linearly during a step hears (b - d) of its value
+/* A one-pole filter with 1 - exp(-r) = b, r = dt/tau, whose input is linear during a step takes (b - d) of its value
  * before the step and d of that after it: d = 1 - b/r, for short steps by its series, as the difference cancels. */
 CONVIS_INLINE real convis_ramp_share(real r, real b)
 {
@@ -383,7 +383,7 @@ CONVIS_INLINE real convis_ramp_share(real r, real b)
     return r < R(0.1) ? series : 1 - b/r;
 }
 
-/* The slope that spikes pretend to have on the way back, v above the threshold: 1 there, and fading with |v| over about
+/* The surrogate derivative of spikes in the backward pass, v above the threshold: 1 at v = 0, and falling with |v| over about
  * 1/slope. kind: 0 SuperSpike (Zenke & Ganguli 2018), 1 the sigmoid's, 2 a triangle (Bellec et al. 2018), 3 straight through:
  * 1 everywhere (Bengio et al. 2013). */
 CONVIS_INLINE real convis_surrogate(int kind, real slope, real v)
@@ -392,8 +392,8 @@ CONVIS_INLINE real convis_surrogate(int kind, real slope, real v)
     return kind == 0 ? near*near : kind == 1 ? e*beside*beside : kind == 2 ? convis_max(1 - d, R(0.0)) : R(1.0);
 }
 
-/* x' = s - g x over h, for sh = s h and z = g h: exp(-z) as 1/(1 + z q), right but for z^5/120. No z makes it overshoot, it
- * keeps x = s/g, and g = 0 is no case of its own. Then its derivatives by x, sh and z, times g. */
+/* x' = s - g x over h, for sh = s h and z = g h: exp(-z) as 1/(1 + z q), right but for z^5/120. No z makes it overshoot, x = s/g
+ * stays, and g = 0 needs no case of its own. Then its derivatives by x, sh and z, times g. */
 CONVIS_INLINE real convis_relax(real x, real sh, real z)
 {
     real q = 1 + z*(R(0.5) + z*(R(1.6666666666666666e-1) + z*R(4.1666666666666664e-2)));
@@ -409,7 +409,7 @@ CONVIS_INLINE void convis_relax_back(real x, real sh, real z, real g, real *dx, 
 }
 
 /* A map of width w between its pixels: at (cx, cy), 0 or more, pixel i having coordinate i. What has no weight is not
- * read, so that the last row and column need no neighbours and a pixel that is no number stays alone. */
+ * read, so that the last row and column need no neighbours and a NaN does not spread from its pixel to others. */
 CONVIS_INLINE real convis_bilinear(IN map, integer w, real cx, real cy)
 {
     integer i = (integer)cx, j = (integer)cy, at = j*w + i;
@@ -464,7 +464,7 @@ CONVIS_INLINE void convis_normals(real *z, integer g, u32 frame, u32 stream, u32
 }
 #else
 /* Sixteen blocks, first..first + 15, their words apart. A 64-bit lane a number lets one multiplication give both halves of
- * the product; upper halves hold rubbish, which neither multiplication nor the final store looks at. */
+ * the product; upper halves are undefined; neither multiplication nor the final store reads them. */
 #if defined(__AVX2__)
 CONVIS_INLINE void convis_philox16(u32 *restrict w0, u32 *restrict w1, u32 *restrict w2, u32 *restrict w3, u32 first, u32 frame,
                                    u32 stream, u32 key0, u32 key1)
@@ -511,7 +511,7 @@ CONVIS_INLINE void convis_philox16(u32 *restrict w0, u32 *restrict w1, u32 *rest
 }
 #endif
 
-/* Each stage is a loop of its own: short enough for the processor to work on many turns of it at once. */
+/* Each stage is a loop of its own: short enough for the processor to work on many iterations of it at once. */
 CONVIS_INLINE void convis_normals(real *restrict z, integer g, u32 frame, u32 stream, u32 key0, u32 key1)
 {
     u32 a[32], b[32];

@@ -1,4 +1,4 @@
-/* atomic_file.c - files: opening to read; writing aside and renaming, alone or several writers together. */
+/* atomic_file.c - files: opening to read; writing a temporary file and renaming it, alone or several writers together. */
 #include "atomic_file.h"
 #include "text.h"
 #include <errno.h>
@@ -26,7 +26,7 @@ convis_status convis_file_open(convis_context *c, const char *path, const char *
     return CONVIS_OK;
 }
 
-/* ---- Writing aside ---- */
+/* ---- Atomic files ---- */
 
 /* Every file being written, so that two outputs of one run cannot be the same file and lose one of them. */
 typedef struct writing { const convis_context *context; const char *path; struct writing *next; } writing;
@@ -82,9 +82,9 @@ convis_status convis_atomic_file_open(convis_context *c, const char *path, convi
     } else {
         char *base = strrchr(full, '/') + 1;
         int folder = (int)(base - full);
-        size_t length = strlen(base), kept = length > 200 ? 200 : length;     /* the extension stays: some look at it */
+        size_t length = strlen(base), shown = length > 200 ? 200 : length;     /* the extension stays: some look at it */
         if (snprintf(temporary, sizeof temporary, "%.*s.convis-%ld-%u.%s", folder, full, (long)getpid(),
-                     __atomic_fetch_add(&counter, 1, __ATOMIC_RELAXED), base + length - kept) >= (int)sizeof temporary)
+                     __atomic_fetch_add(&counter, 1, __ATOMIC_RELAXED), base + length - shown) >= (int)sizeof temporary)
             return convis_fail(c, CONVIS_EIO, "%s: the name is too long", path);
         full[folder - 1] = 0;
         if (access(*full ? full : "/", W_OK)) return convis_fail(c, CONVIS_EIO, "%s: the folder %s: %s", path, *full ? full : "/", strerror(errno));
@@ -163,7 +163,7 @@ convis_status convis_out_open(convis_context *c, const char *path, int seek, con
     return o->status ? convis_out_finish(o, 0) : CONVIS_OK;
 }
 
-/* It loses its name at once, so that nothing is left whatever happens. The aside is one that leaves all files alone. */
+/* It loses its name at once, so that nothing is left whatever happens. Its atomic file then renames and removes nothing. */
 convis_status convis_out_spill(convis_context *c, const char *path, convis_out *o)
 {
     char name[PATH_MAX];

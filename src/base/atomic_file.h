@@ -1,10 +1,10 @@
-/* atomic_file.h - files: opened to be read; written beside their place and put there whole or not at all, alone or by several writers. */
+/* atomic_file.h - files: opened to be read; written beside their place and renamed when complete, alone or by several writers. */
 #ifndef CONVIS_ATOMIC_FILE_H
 #define CONVIS_ATOMIC_FILE_H
 #include "context.h"
 #include <stdio.h>
 
-/* Writing aside: a temporary file in the same folder, renamed by commit; every writer uses it. */
+/* A temporary file in the same folder, renamed by commit; every writer uses it. */
 typedef struct convis_atomic_file { convis_context *context; char *path, *temporary; } convis_atomic_file;
 convis_status convis_atomic_file_open  (convis_context *, const char *path, convis_atomic_file *);   /* picks the temporary name */
 convis_status convis_atomic_file_commit(convis_atomic_file *);      /* fsync is the caller's; renames, frees */
@@ -14,7 +14,7 @@ void          convis_atomic_file_abandon(convis_atomic_file *);     /* removes, 
  * size: -1 for a pipe. */
 convis_status convis_file_open(convis_context *, const char *path, const char *expected, int empty, FILE **, int64_t *size);
 
-/* A file written aside through stdio. The first failure sticks: later writes do nothing, finish removes the file. */
+/* An atomic file written through stdio. The first failure stays: later writes do nothing, finish removes the file. */
 typedef struct convis_out {
     convis_atomic_file  atomic;
     FILE         *file;

@@ -3,7 +3,7 @@
 #define CONVIS_CONTEXT_H
 #include <convis/layer.h>
 
-/* What rooms are given to call of rooms that they may not know (src/library/open.c). */
+/* Functions of higher folders that lower ones may call (src/library/open.c). */
 struct convis_frames;
 struct convis_movie_options;
 struct convis_hooks {
@@ -23,7 +23,7 @@ struct convis_context {
 
 /* Room for one more element of a list, which doubles; on ENOMEM it stays as it was. */
 convis_status convis_grow(convis_context *, void **list, int count, int *room, size_t size);
-/* Put words before the sentence on the context, "model.yaml:3: " say; not before that of ENOMEM. Returns the status. */
+/* Put words ("model.yaml:3: ") before the sentence on the context; not before that of ENOMEM. Returns the status. */
 convis_status convis_fail_before(convis_context *, convis_status, const char *format, ...)
 #if defined(__GNUC__)
     __attribute__((format(printf, 3, 4)))

@@ -1,4 +1,4 @@
-/* lines.h - lines of numbers: what the .spk, .csv and unit files share. Always with a decimal point, whatever the locale. */
+/* lines.h - lines of numbers: what the .spk, .csv and cell files share. Always with a decimal point, whatever the locale. */
 #ifndef CONVIS_TEXT_H
 #define CONVIS_TEXT_H
 #include "atomic_file.h"

@@ -11,7 +11,7 @@ static void  plain_release(void *user, void *memory) { (void)user; free(memory);
 const convis_allocator convis_plain_allocator = { plain_obtain, plain_release, NULL };
 
 /* The allocator promises no alignment beyond malloc's, so the block carries its own start just below what we return.
- * Large blocks come page-aligned; a kernel that walks through eight maps would then meet all eight in one set of the
+ * Large blocks come page-aligned; a kernel that reads eight maps side by side would then have all eight in one set of the
  * first-level cache. So each large block begins some lines further into its page than the one before. */
 enum { LARGE = 1 << 14, COLOURS = 16, COLOUR_BYTES = 5*ALIGNMENT };
 
@@ -50,7 +50,7 @@ void convis_release(convis_context *c, void *memory)
     if (memory) c->allocator.release(c->allocator.user, ((void **)memory)[-1]);
 }
 
-/* What is released without a context carries a copy of its allocator in front. */
+/* What is released without a context has a copy of its allocator in front. */
 enum { OWNER = 64 };
 _Static_assert(sizeof(convis_allocator) <= OWNER, "the allocator fits in front of what it obtained");
 

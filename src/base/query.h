@@ -1,4 +1,4 @@
-/* query.h - "KIND?key=value&key=value", by which stimuli and kernels are asked for: read against the tables of the kinds. */
+/* query.h - "KIND?key=value&key=value", which describes stimuli and initialisers: read against the tables of the kinds. */
 #ifndef CONVIS_QUERY_H
 #define CONVIS_QUERY_H
 #include <convis/layer.h>
@@ -13,14 +13,14 @@ typedef struct convis_query {
     const char *who;                                     /* begins the sentences: "stim:grating" */
     const void *kind;
     const convis_field *(*field)(const void *kind, int index);   /* NULL past the last */
-    const char *text_key;                                /* the key whose value is no number; NULL: there is none */
+    const char *text_key;                                /* the key whose value is a text; NULL: none */
     const convis_query_word *aliases, *words;             /* or NULL */
     double *value;                                       /* by the field's index */
     char  **text;                                        /* obtained; the caller's to release, even after a failure */
     unsigned char given[CONVIS_QUERY_MAX];
 } convis_query;
 
-/* Defaults, and then the pairs of `query`, which is cut up in place; NULL: there are none. */
+/* Defaults, and then the pairs of `query`, which is split in place; NULL: there are none. */
 convis_status convis_query_read(convis_query *, char *query);
 int convis_query_find(const convis_query *, const char *name);     /* the field's index; -1: there is none */
 /* The index-th of two tables, where own fields hide common ones of the same name. NULL past the last. */

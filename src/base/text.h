@@ -1,4 +1,4 @@
-/* text.h - the user's words in sentences: quoted, looked up in lists, and kept. What may be meant instead of a name that is in no
+/* text.h - the user's words in sentences: quoted, looked up in lists, and copied. What may be meant instead of a name that is in no
  * list: convis_hint of <convis/layer.h>. */
 #ifndef CONVIS_NAMES_H
 #define CONVIS_NAMES_H

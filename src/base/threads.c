@@ -1,4 +1,4 @@
-/* threads.c - where the threads of one call meet. */
+/* threads.c - a barrier for the threads of one call. */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
@@ -23,7 +23,7 @@ static void rest(void)
 #endif
 }
 
-/* Until the phase is another than `phase`, or for no reason; the caller looks again. */
+/* Until the phase is not `phase`, or woken spuriously; the caller checks again. */
 static void sleep_while(struct convis_barrier *barrier, int phase)
 {
 #ifdef __linux__
@@ -32,7 +32,7 @@ static void sleep_while(struct convis_barrier *barrier, int phase)
     syscall(SYS_futex, &barrier->phase, FUTEX_WAIT_PRIVATE, phase, NULL, NULL, 0);
     atomic_fetch_sub(&barrier->asleep, 1);
 #else
-    (void)team; (void)phase;
+    (void)barrier; (void)phase;
     sched_yield();
 #endif
 }
@@ -42,7 +42,7 @@ static void wake(struct convis_barrier *barrier)
 #ifdef __linux__
     if (atomic_load(&barrier->asleep)) syscall(SYS_futex, &barrier->phase, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
 #else
-    (void)team;
+    (void)barrier;
 #endif
 }
 

@@ -1,4 +1,4 @@
-/* cache.c - what the devices' compilers made, on disk, found again by everything that it depends on.
+/* cache.c - compiled kernels on disk, found by everything that they depend on.
  *
  * In $CONVIS_CACHE (empty: nowhere), else convis/ of $XDG_CACHE_HOME or of ~/.cache. A file holds a line that says what it is, the
  * sizes, the whole key and the data; a file that was damaged or is of another key is not used, and written anew. */
@@ -47,7 +47,7 @@ static int make_folder(char *path)
     return !mkdir(path, 0777) || errno == EEXIST;
 }
 
-/* Its path, with `more` bytes of room behind it, to be released; NULL: there is nowhere to keep it. */
+/* Its path, with `more` bytes of room behind it, to be released; NULL: there is no place for it. */
 static char *file_of(convis_context *c, const char *key, size_t more)
 {
     enum { NAME = 1 + 16 + 16 };
@@ -92,7 +92,7 @@ static int write_file(const char *path, const head *h, const char *key, const vo
     return !fclose(f) && good;
 }
 
-/* Beside its place first, so that nobody ever reads half of it. */
+/* To a temporary file first, so that no other process reads half of it. */
 void convis_cache_write(convis_context *c, const char *key, const void *data, size_t size)
 {
     enum { NUMBER = 32 };

@@ -1,4 +1,4 @@
-/* device.c - devices by name, their faults, and programs that are compiled once and kept on disk. */
+/* device.c - devices by name, their faults, and programs that are compiled once and cached on disk. */
 #include "device.h"
 #include "frames.h"
 #include "base/text.h"
@@ -199,7 +199,7 @@ void convis_device_put(convis_device *d, int queue, void *to, const void *from, 
 void convis_device_get(convis_device *d, int queue, void *to, const void *from, size_t bytes)
 {
     if (!d->status && bytes) d->type->get(d, queue, to, from, bytes);
-    if (d->status) memset(to, 0, bytes);                 /* nobody reads what was never written */
+    if (d->status) memset(to, 0, bytes);                 /* no uninitialised memory is read */
 }
 
 void convis_device_copy(convis_device *d, void *to, const void *from, size_t bytes)
@@ -246,11 +246,11 @@ static void *compile(convis_device *d, const char *name, const char *text)
     char *key = convis_obtain(d->context, room);
     if (!key) return NULL;
     snprintf(key, room, "%s\n%s\n%s\n%s", d->type->name, d->version, CONVIS_VERSION, text);
-    void *kept = convis_cache_read(d->context, key, &size), *binary = kept;
+    void *cached = convis_cache_read(d->context, key, &size), *binary = cached;
     void *handle = d->type->compile(d, name, text, &binary, &size);
-    if (handle && binary && binary != kept) convis_cache_write(d->context, key, binary, size);
-    if (binary != kept) convis_release(d->context, binary);
-    convis_release(d->context, kept);
+    if (handle && binary && binary != cached) convis_cache_write(d->context, key, binary, size);
+    if (binary != cached) convis_release(d->context, binary);
+    convis_release(d->context, cached);
     convis_release(d->context, key);
     return handle;
 }
@@ -317,7 +317,7 @@ const convis_device_kernel *convis_program_kernel(convis_device *d, convis_progr
 void convis_device_launch(convis_device *d, const convis_device_kernel *k, void *const *buffers, const convis_span *span, int64_t groups,
                           int group_size)
 {
-    enum { MOST_GROUPS = 1 << 16 };                      /* the rest is done in more turns */
+    enum { MOST_GROUPS = 1 << 16 };                      /* the rest is done in more iterations */
     if ((k->block != 0) != (span->block != NULL)) {
         convis_device_fault(d, CONVIS_EDEVICE, "the kernel %s takes %u bytes of its own, and was launched %s (this is a mistake of convis)", k->name,
                             k->block, span->block ? "with others" : "without");
@@ -357,13 +357,13 @@ void convis_device_close(convis_device **device)
     *device = NULL;
 }
 
-/* ---- What is kept and replayed ---- */
+/* ---- Recorded launches ---- */
 
 int convis_device_record(convis_device *d) { return !d->status && d->type->record && d->type->record(d); }
 
 /* Of a device with a fault, too: it must not be left recording. */
 void *convis_device_recorded(convis_device *d) { return d->type->recorded(d); }
 
-int convis_device_replay(convis_device *d, void *kept) { return !d->status && d->type->replay(d, kept); }
+int convis_device_replay(convis_device *d, void *launches) { return !d->status && d->type->replay(d, launches); }
 
-void convis_device_forget(convis_device *d, void *kept) { if (kept) d->type->forget(d, kept); }
+void convis_device_forget(convis_device *d, void *launches) { if (launches) d->type->forget(d, launches); }

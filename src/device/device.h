@@ -2,7 +2,7 @@
  *
  * Drivers are loaded at run time; nothing of theirs is needed to build. Device memory is named by addresses that may be
  * added to and compared but, unless the device is host_visible, not followed. Calls are queued and return at once but for `get`, which waits. The first fault
- * sticks: its sentence stays on the device, later calls do nothing, and who runs a model looks at the status in the end. */
+ * stays: its sentence is on the device, later calls do nothing, and a run of a model checks the status at its end. */
 #ifndef CONVIS_DEVICE_H
 #define CONVIS_DEVICE_H
 #include "base/context.h"
@@ -16,15 +16,15 @@ typedef struct convis_device convis_device;
 
 typedef struct convis_device_type {
     const char *name;                            /* "cuda": the beginning of what --device takes */
-    int  host_visible;                           /* its memory is ours: nothing need be copied to and fro, and kernels are functions */
+    int  host_visible;                           /* its memory is the host's: nothing need be copied, and kernels are functions */
     int  tiled;                                  /* frames stay in a cache, of which threads here have tiles; else it is wide: the more
                                                     work at once the better */
     int  (*drivers)(char why[CONVIS_WHY]);       /* how many there are; 0: none, and why */
     int  (*list)(int driver, int index, convis_device_info *);           /* a driver's index-th device; 0 past the last */
     convis_status (*open)(convis_device *);      /* by its name, which is one of the list */
     void (*close)(convis_device *);
-    int64_t (*room)(convis_device *);            /* bytes of memory that are free, as far as one can know; NULL: nobody counts them */
-    void *(*obtain)(convis_device *, size_t bytes);                      /* zeroed; NULL: there is no more */
+    int64_t (*room)(convis_device *);            /* bytes of memory that are free, as far as one can know; NULL: not counted */
+    void *(*obtain)(convis_device *, size_t bytes);                      /* zeroed; NULL: out of memory */
     void (*release)(convis_device *, void *memory);
     void (*put) (convis_device *, int queue, void *to, const void *from, size_t bytes);      /* from is free again afterwards */
     void (*get) (convis_device *, int queue, void *to, const void *from, size_t bytes);      /* waits for it */
@@ -32,29 +32,29 @@ typedef struct convis_device_type {
     void (*zero)(convis_device *, void *to, size_t bytes);
     void (*order)(convis_device *, int before, int after);               /* what is queued in `after` waits for all of `before` */
     void (*sync)(convis_device *);
-    /* A kernel that is a function of ours, by the calling thread. Other devices have the next four instead. */
+    /* A kernel that is a C function, by the calling thread. Other devices have the next four instead. */
     void (*call)(convis_device *, const convis_kernel *, void *const *buffers, const convis_span *);
-    /* text: kernels in the dialect of kernel.h. binary: of an earlier compilation on the like of this device, or NULL; what this one made
-     * goes there (convis_obtain). A failure leaves the compiler's log. */
+    /* text: kernels in the dialect of kernel.h. binary: of an earlier compilation for such a device, or NULL; that of this one
+     * is returned in it (convis_obtain). A failure leaves the compiler's log. */
     void *(*compile)(convis_device *, const char *name, const char *text, void **binary, size_t *size);
     void (*discard)(convis_device *, void *program);
     void *(*find)(convis_device *, void *program, const char *kernel);   /* NULL: it has none of that name */
     /* block: what the kernel gets by value behind its buffers, bytes of it. */
     void (*launch)(convis_device *, void *kernel, int buffers, void *const *buffer, const void *block, size_t bytes, const uint32_t *tail,
                    int64_t groups, int group_size);
-    /* Optional, all or none. Between the first two, launches, copies and zeros of RUN are not done but kept; any other call spoils that,
-     * which is no fault. What `recorded` returns, `replay` queues as one; NULL: nothing was kept, and nothing was done. */
+    /* Optional, all or none. Between the first two, launches, copies and zeros of RUN are not done but recorded; any other call spoils
+     * that, which is no fault. What `recorded` returns, `replay` queues as one; NULL: nothing was recorded, and nothing was done. */
     int  (*record)(convis_device *);             /* 0: it cannot */
     void *(*recorded)(convis_device *);
-    int  (*replay)(convis_device *, void *kept); /* 0: it could not, nothing is queued */
-    void (*forget)(convis_device *, void *kept);
+    int  (*replay)(convis_device *, void *launches); /* 0: it could not, nothing is queued */
+    void (*forget)(convis_device *, void *launches);
 } convis_device_type;
 
 extern const char *const convis_frames_source[];         /* frames.c, for what no layer does */
 extern const convis_kernel convis_frames_kernels[];
 extern const convis_device_type convis_device_cpu, convis_device_cuda, convis_device_opencl;
 
-/* Kernels of one layer, or of one text, and what they take (convis_kernel). */
+/* Kernels of one layer, or of one text, and their arguments (convis_kernel). */
 typedef struct convis_program convis_program;
 typedef struct convis_device_kernel { const char *name; void *handle; int buffers; uint32_t block; } convis_device_kernel;
 
@@ -70,8 +70,8 @@ struct convis_device {
     void   *own;                                 /* the implementation's */
 };
 
-/* judge.c: whether, and why, this process had better not load a type's drivers (driver -1), or ask this one of them. Found out in a child
- * process, which tries them all, and kept in the cache. again: what failed before is tried once more. */
+/* judge.c: whether, and why, this process should not load a type's drivers (driver -1), or ask this one of them. Found out in a child
+ * process, which tries them all, and cached. again: what failed before is tried once more. */
 int           convis_driver_refused(const convis_device_type *, int driver, int again, char why[CONVIS_WHY]);
 /* convis_device_list, but drivers that failed before are not tried again. */
 int           convis_device_list_known(int index, convis_device_info *);
@@ -113,18 +113,18 @@ const convis_device_kernel *convis_program_kernel(convis_device *, convis_progra
 void convis_device_launch(convis_device *, const convis_device_kernel *, void *const *buffers, const convis_span *, int64_t groups,
                           int group_size);
 
-/* What is queued to RUN in between is kept, to be replayed as one (convis_device_type). Record, replay: 0: it cannot. */
+/* What is queued to RUN in between is recorded, to be replayed as one (convis_device_type). Record, replay: 0: it cannot. */
 int   convis_device_record(convis_device *);
 void *convis_device_recorded(convis_device *);                           /* NULL: do it without; always after a record that was not 0 */
-int   convis_device_replay(convis_device *, void *kept);
-void  convis_device_forget(convis_device *, void *kept);
+int   convis_device_replay(convis_device *, void *launches);
+void  convis_device_forget(convis_device *, void *launches);
 
 /* ---- cpu/cpu.c ---- */
 
 convis_status convis_processor_open(convis_context *, convis_device **);
 /* context->isa by name: "cpu", the best of them, or "cpu:avx2". */
 convis_status convis_isa_choose(convis_context *, const char *device);
-/* One ladder for all that is compiled once per instruction set: tables that begin with its name, the best first, NULL at the end. The
+/* For all that is compiled once per instruction set: tables that begin with its name, the best first, NULL at the end. The
  * best that the context may use; NULL: there is none. */
 const void   *convis_best_of(const convis_context *, const void *const *ladder);
 /* CONVIS_LADDER(convis_blur_kernels, convis_blur_lines): declares such tables, which the build made of one file, and their list,

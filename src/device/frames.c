@@ -1,4 +1,4 @@
-/* frames.c - what the library itself does to frames on a device, in the dialect of layers. */
+/* frames.c - the library's own kernels for frames on a device, in the dialect of layers. */
 #define CONVIS_KERNEL_SHORT_NAMES
 #include <convis/kernel.h>
 #include "frames.h"

@@ -1,4 +1,4 @@
-/* frames.h - what the kernels of frames.c get. For compilers of all devices. */
+/* frames.h - arguments of the kernels of frames.c. For compilers of all devices. */
 #ifndef CONVIS_FRAMES_H
 #define CONVIS_FRAMES_H
 typedef struct frames_fill_args { float value; } frames_fill_args;

@@ -2,15 +2,15 @@
  *
  * Drivers are other people's code, and some abort, crash or hang where they find no device, no /sys or no compiler that they know. So
  * before a type's drivers are loaded here, a child loads them, lists their devices and uses each a little (convis_device_try). What
- * counts is that it lives through that in time; what a driver says in words, "busy" say, it can say again here. The verdict is kept
+ * counts is that it lives through that in time; an error that a driver reports ("busy") it can report again here. The verdict is cached
  * with the compiled kernels, under a key of everything that a driver's life depends on as far as files tell: the libraries, the lists
  * of drivers, the variables that they read, this start of the machine and the root of its files (a container's is another).
  *
- * The child is forked and goes on without exec: a library does not know where the command is, or whether there is one, and what it
- * can name (/proc/self/exe) may be anybody's program. After a fork of a process with threads the child has only this one, and locks
+ * The child is forked and continues without exec: a library does not know where the command is, or whether there is one, and what it
+ * can name (/proc/self/exe) may be any program. After a fork of a process with threads the child has only this one, and locks
  * of the others stay locked. That is no danger to the parent, and hardly one to the verdict: the C library renews those of malloc,
  * stdio and the loader; ours are held by this thread or by none, as all that load drivers come here first (mutex); OpenMP is not used
- * on the way. The child leaves by _exit, also when a driver calls exit: nothing that the parent has registered or buffered is done
+ * by it. The child leaves by _exit, also when a driver calls exit: nothing that the parent has registered or buffered is done
  * or written twice. It has the usual signals, a group of processes of its own (what a driver starts ends with it), and no terminal. */
 #include "device.h"
 #include "base/text.h"
@@ -52,7 +52,7 @@ static void tell(int to, int what)
     if (write(to, &byte, 1) != 1) _exit(EXIT_FAILURE);
 }
 
-/* said: where what drivers print goes. */
+/* said: the pipe for what drivers print. */
 static void settle_in(int said)
 {
     sigset_t none;
@@ -111,7 +111,7 @@ static double patience(void)
     return seconds > 0 ? seconds : SECONDS;
 }
 
-static void hear(trial *t, unsigned char byte)
+static void take_byte(trial *t, unsigned char byte)
 {
     if (t->counted == 1) { t->drivers = byte; t->counted = 2; }
     else if (byte == COUNTED) t->counted = 1;
@@ -134,10 +134,10 @@ static int listen_to(trial *t)
 {
     unsigned char bytes[256];
     ssize_t n;
-    int heard = 0;
-    while ((n = read(t->told, bytes, sizeof bytes)) > 0) for (ssize_t k = 0; k < n; k++, heard = 1) hear(t, bytes[k]);
+    int any = 0;
+    while ((n = read(t->told, bytes, sizeof bytes)) > 0) for (ssize_t k = 0; k < n; k++, any = 1) take_byte(t, bytes[k]);
     while ((n = read(t->said, bytes, sizeof bytes)) > 0) for (ssize_t k = 0; k < n; k++) note(t, (char)bytes[k]);
-    return heard;
+    return any;
 }
 
 /* Until the child has ended, or told nothing for too long. A program that ignores its children's ends, or waits for any, leaves us
@@ -320,14 +320,14 @@ static int read_verdict(const char *key, verdict *v)
 {
     convis_context c = { .allocator = convis_plain_allocator };
     size_t size = 0;
-    void *kept = convis_cache_read(&c, key, &size);
-    const int good = kept && size == sizeof *v;
-    if (good) memcpy(v, kept, sizeof *v);
-    convis_release(&c, kept);
+    void *cached = convis_cache_read(&c, key, &size);
+    const int good = cached && size == sizeof *v;
+    if (good) memcpy(v, cached, sizeof *v);
+    convis_release(&c, cached);
     return good;
 }
 
-/* That there is nothing to load is found out as fast as read. */
+/* Whether there is anything to load is found as fast as read from the cache. */
 static void write_verdict(const char *key, const verdict *v)
 {
     convis_context c = { .allocator = convis_plain_allocator };

@@ -1,4 +1,4 @@
-/* rows.c - see rows.h. A processor's memory is worked on here; on other devices the kernels of frames.c do it. */
+/* rows.c - see rows.h. A processor works on its memory here; on other devices the kernels of frames.c do. */
 #include "rows.h"
 #include "frames.h"
 #include <string.h>

@@ -1,4 +1,4 @@
-/* rows.h - what is done to numbers in a device's memory, wherever that is. */
+/* rows.h - operations on numbers in a device's memory. */
 #ifndef CONVIS_ROWS_H
 #define CONVIS_ROWS_H
 #include "device.h"
@@ -11,13 +11,13 @@ void   convis_rows_fill(convis_device *, convis_real *to, convis_rows, double va
 void   convis_rows_add (convis_device *, convis_real *to, const convis_real *from, convis_rows);
 /* From and to may overlap, where it is one row, or `to` comes later. spare: room on the device for all of them. */
 void   convis_rows_move(convis_device *, convis_real *to, const convis_real *from, convis_rows, convis_real *spare);
-/* n numbers of each for those of the other. */
+/* Exchanges n numbers; spare: room on the device for n. */
 void   convis_device_swap(convis_device *, convis_real *a, convis_real *b, int64_t n, convis_real *spare);
 double convis_device_sum(convis_device *, const convis_real *from, int64_t n, convis_real *spare);
-/* n numbers of the host's as kernels can read them: there, or, copied, in `spare`. And the other way. */
+/* n numbers of the host as kernels can read them: in place, or, copied, in `spare`; and n of the device as the host can. */
 const convis_real *convis_device_reach(convis_device *, const convis_real *host, int64_t n, convis_real *spare);
 const convis_real *convis_host_reach(convis_device *, const convis_real *from, int64_t n, convis_real *host);
-/* The elements of a gradient's array (convis_total), as doubles: there, or in `host`. */
+/* The elements of a gradient's array (convis_total), as doubles: in place, or in `host`. */
 size_t        convis_sum_size(const convis_device *);
 const double *convis_sums_reach(convis_device *, const convis_total *from, int64_t n, double *host);
 #endif

@@ -1,8 +1,8 @@
-/* grad.c - the loop from the last layer back to the first: gradients of parameters, movie and initial state.
+/* grad.c - the backward pass, from the last layer to the first: gradients of parameters, movie and initial state.
  *
- * The run before it was recorded: outputs and tapes of the whole chunk. The way backward takes its sub-chunks from the last to
+ * The run before it was recorded: outputs and tapes of the whole chunk. The backward pass takes its sub-chunks from the last to
  * the first, and within one the layers from the last to the first. Gradients at outputs live for one sub-chunk; those that
- * reach frames before it (through delays and histories) are kept and added in the sub-chunk to which the frames belong.
+ * reach frames before it (through delays and histories) are stored and added in the sub-chunk to which the frames belong.
  * Every element adds in a fixed order to places of its own, so any number of threads gives the same bits. */
 #include "run.h"
 #include <math.h>
@@ -10,7 +10,7 @@
 
 /* ---- Asking ---- */
 
-static convis_status want_parameter(convis_model *m, model_layer *l, int k, const char *path)
+static convis_status require_parameter(convis_model *m, model_layer *l, int k, const char *path)
 {
     if (!convis_can_learn(&l->fields[k]))
         return convis_fail(m->context, CONVIS_ENOTSUP, "%s: a parameter without a gradient (%s)", path,
@@ -20,7 +20,7 @@ static convis_status want_parameter(convis_model *m, model_layer *l, int k, cons
 }
 
 /* All parameters of the layers `name` and "name.anything"; NULL: of all layers. -1: there is no such layer; 0: they have none. */
-static int want_layers(convis_model *m, const char *name)
+static int require_layers(convis_model *m, const char *name)
 {
     int any = -1;
     size_t length = name ? strlen(name) : 0;
@@ -42,12 +42,12 @@ convis_status convis_require_gradient(convis_model *m, const char *path)
     if (convis_refuse(m)) return m->status;
     if (m->planned) return convis_fail(m->context, CONVIS_ESTATE, "%s: ask for its gradient before the model is planned", path);
     model_layer *l = convis_find_layer(m, path, &member);
-    int layers = want_layers(m, !strcmp(path, "*") ? NULL : l && !*member ? l->name : path);
+    int layers = require_layers(m, !strcmp(path, "*") ? NULL : l && !*member ? l->name : path);
     if (layers == 0) status = convis_fail(m->context, CONVIS_ENOTSUP, "%s: has no parameter with a gradient", path);
     else if (layers < 0 && !l && convis_find_input(m, path) >= 0) m->inputs[convis_find_input(m, path)].frames.active = 1;
     else if (layers < 0) {
         l = convis_find_parameter(m, path, &k);
-        status = l ? want_parameter(m, l, k, path) : CONVIS_ENAME;
+        status = l ? require_parameter(m, l, k, path) : CONVIS_ENAME;
     }
     if (!status) m->recording = 1;
     return status;
@@ -84,8 +84,8 @@ convis_status convis_vjp_from(convis_model *m, const char *path, convis_tensor d
                 (long long)d.shape.dim[4], (long long)n[0], (long long)n[1], (long long)m->ran, (long long)n[3], (long long)n[4]);
     if (!d.data && m->ran) return convis_fail(m->context, CONVIS_EINVAL, "%s: a gradient without data", path);
     if (!owner->needed || !b->probed)
-        return convis_fail(m->context, CONVIS_ESTATE, "%s: its output was not kept (convis_probe before convis_plan)", path);
-    if (!b->active) return CONVIS_OK;                     /* nothing wanted lies before it */
+        return convis_fail(m->context, CONVIS_ESTATE, "%s: its output was not probed (convis_probe before convis_plan)", path);
+    if (!b->active) return CONVIS_OK;                     /* nothing before it requires a gradient */
     if (!b->from && !(b->from = convis_obtain(m->context, (size_t)(m->chunk.dim[CONVIS_T]*b->n)*sizeof *b->from))) return CONVIS_ENOMEM;
     convis_real *to = b->from;
     for (int64_t t = 0; t < m->ran; t++)
@@ -107,7 +107,7 @@ static convis_rows rows_of(const slice *u, int64_t count, int64_t n, int64_t *fi
     return (convis_rows){ count, n*(u->thread + 1)/u->barrier->threads - *first, n };
 }
 
-/* Gradients of the frames of this sub-chunk: those that later ones left for it, those from outside, else nothing. */
+/* Gradients of the frames of this sub-chunk: those from later sub-chunks, those from convis_vjp_from, else 0. */
 static void begin(const convis_model *m, buffer *b, const slice *u)
 {
     int64_t i0;
@@ -136,8 +136,8 @@ static convis_pass pass_back(const convis_model *m, const model_layer *l, const 
     return p;
 }
 
-/* An input from the same place as an earlier one gets memory of its own, as kernels take for granted that their buffers
- * do not overlap; what was added there goes to the common place afterwards. */
+/* An input from the same place as an earlier one gets memory of its own, as buffers of a kernel must not
+ * overlap; what was added there is added to the common place afterwards. */
 static void add_twins(const convis_model *m, const model_layer *l, const convis_pass *p, int64_t i0, int64_t i1)
 {
     for (int k = 0; k < p->inputs; k++) {
@@ -220,7 +220,7 @@ static void sum_maps(convis_model *m, model_layer *l)
     }
 }
 
-/* Arrays: the parameter's own elements, or sums of which the layer knows what they mean. */
+/* Arrays: the parameter's own elements, or sums whose meaning the layer knows. */
 static void sum_arrays(convis_model *m, model_layer *l)
 {
     for (int k = 0; k < l->params; k++) {
@@ -233,7 +233,7 @@ static void sum_arrays(convis_model *m, model_layer *l)
     }
 }
 
-/* The frames before the last run's stand before them again, and, called once more, the last frames do. */
+/* Puts the frames before the last run's in front of them again; called once more, it undoes that. */
 static void exchange_history(const convis_model *m)
 {
     for (int j = 0; j < convis_buffer_count(m); j++) {
@@ -263,7 +263,7 @@ convis_status convis_vjp(convis_model *m, const convis_tensor *d_in)
 
 /* ---- The start ---- */
 
-/* What d_y and d_state say of the start as one number of the parameters and inputs: its derivatives are the gradient. */
+/* The start weighted by d_y and d_state, a scalar function of parameters and inputs: its derivatives are the gradient. */
 static double start_value(const model_layer *l, const double *x, double d_y, const double *d_state)
 {
     double state[CONVIS_MAX_STATES];
@@ -337,7 +337,7 @@ convis_status convis_grad(const convis_model *m, const char *path, double *value
     int64_t expected = k < 0 ? l->state_n[s] : l->fields[k].flags & CONVIS_ARRAY ? (int64_t)l->param[k] : 1;
     if (count != expected)
         return convis_fail(m->context, CONVIS_ESHAPE, "%s: room for %lld numbers, its gradient has %lld", path, (long long)count, (long long)expected);
-    if (!l->out.active) memset(values, 0, (size_t)count*sizeof *values);      /* nothing kept depends on it */
+    if (!l->out.active) memset(values, 0, (size_t)count*sizeof *values);      /* no probed output depends on it */
     else if (k < 0) return state_gradient(m, l, s, values);
     else if (l->grad_array[k]) memcpy(values, l->grad_array[k], (size_t)count*sizeof *values);
     else values[0] = l->grad[k];

@@ -1,18 +1,18 @@
-/* initialisers.c - arrays by what they look like: "gaussian?sigma=2", "biphasic?tau=0.03&sigma=1".
+/* initialisers.c - arrays from a text: "gaussian?sigma=2", "biphasic?tau=0.03&sigma=1".
  *
- * A kernel is (out, in, T, Y, X). The last index of T weighs the newest frame, so courses in time run from old to new. Most
+ * An array of weights ("kernel") is (out, in, T, Y, X). The last index of T weighs the newest frame, so courses in time run from old to new. Most
  * kinds are a pattern in space times a course in time:
  *
  *      space   gaussian               exp(-(x^2 + y^2)/(2 sigma^2))
- *              difference_of_gaussians   one that sums to 1, less `weight` times another
+ *              difference_of_gaussians   one that sums to 1, minus `weight` times another
  *              gabor                  exp(-(u^2 + (aspect v)^2)/(2 sigma^2)) cos(2 pi frequency u + phase)
  *                                     u along `orientation`, v across it
  *      time    exponential, cascade   the share of a gamma distribution of n + 1 stages of tau/n (one of tau for n = 0) that falls
- *                                     into each frame: what the layer `lowpass` does to frames that stay as they are while they last
- *              biphasic               one cascade less `weight` times another (Watson 1986; with tau2/n2 = tau/n, n2 = n + 2 and
+ *                                     into each frame: what the layer `lowpass` does to frames that are constant while they last
+ *              biphasic               one cascade minus `weight` times another (Watson 1986; with tau2/n2 = tau/n, n2 = n + 2 and
  *                                     weight 1 the filters of Adelson and Bergen 1985)
  *
- * What has no course in time stands in the newest frame, what has no pattern in space at the centre. moving_gabor is a gabor
+ * What has no course in time is in the newest frame, what has no pattern in space at the centre. moving_gabor is a gabor
  * whose phase runs while the frames do, so that it answers best to gratings that drift along `orientation`.
  *
  * The centre of Y and X is index size/2, rounded down: where `conv` puts a kernel's centre, so that none moves the image. */
@@ -318,7 +318,7 @@ static convis_status random_normal(kernel *k, double *values)
     return CONVIS_OK;
 }
 
-/* Sizes of 1 left aside, the array's sizes are the last ones of the kernel's; what it lacks in front is the same for all. */
+/* Apart from sizes of 1, the array's sizes are the last ones of the kernel's; it is repeated along those that it lacks in front. */
 static convis_status file(kernel *k, double *values)
 {
     convis_array a;

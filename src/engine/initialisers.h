@@ -1,4 +1,4 @@
-/* initialisers.h - arrays by what they look like: "gaussian?sigma=2". The public lists of kinds and keys are in <convis/io.h>. */
+/* initialisers.h - arrays from a text: "gaussian?sigma=2". The public lists of kinds and keys are in <convis/convis.h>. */
 #ifndef CONVIS_MODELS_KERNELS_H
 #define CONVIS_MODELS_KERNELS_H
 #include <convis/layer.h>

@@ -1,4 +1,4 @@
-/* inputs.c - what a model takes: the movie, which is its first input, and whatever else it is given by name. */
+/* inputs.c - what a model takes: the movie, which is its first input, and further inputs by name. */
 #include "run.h"
 #include <string.h>
 
@@ -57,7 +57,8 @@ convis_status convis_input_baseline(convis_model *m, const char *name, double ba
 {
     model_input *i = look_up(m, name);
     if (!i) return CONVIS_ENAME;
-    if (!(baseline >= -1e30 && baseline <= 1e30)) return convis_fail(m->context, CONVIS_EINVAL, "%s: its baseline is %g, expected a finite number", name, baseline);
+    if (!(baseline >= -1e30 && baseline <= 1e30))
+        return convis_fail(m->context, CONVIS_EINVAL, "%s: its baseline is %g, expected a finite number", name, baseline);
     i->baseline = baseline;
     return CONVIS_OK;
 }

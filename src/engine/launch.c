@@ -1,7 +1,7 @@
-/* launch.c - what layers call: kernels by name, with buffers, wherever the model is; barriers; small copies.
+/* launch.c - what layers call: kernels by name, with buffers, on any device; barriers; small copies.
  *
  * Layers that loop over time launch many kernels, which costs the processor more than they cost a GPU: where the device
- * can, the launches of a pass are captured, and replayed when one like it comes (convis_layer_type.capturable). */
+ * can, the launches of a pass are captured, and replayed for the next pass like it (convis_layer_type.capturable). */
 #include "run.h"
 #include "launch.h"
 #include <string.h>
@@ -42,7 +42,7 @@ convis_span convis_span_of(const convis_pass *p, int64_t i0, int64_t i1, int64_t
                           NULL };
 }
 
-/* What is mirrored is found in its copy. */
+/* An address in a mirrored block becomes that in its copy. */
 static void *translate(const struct convis_place *place, void *address)
 {
     const mirror *const mirrors[] = { &place->constants, &place->numbers };
@@ -172,7 +172,7 @@ static pass_key key_of(const convis_pass *p)
     return key;
 }
 
-/* What was captured of a pass like this, or room for it, which was met longest ago; *met: it was met before. */
+/* The capture of a pass like this, or the place of the one least recently used; *met: it was used before. */
 static capture *find_capture(struct convis_place *place, const pass_key *key, int *met)
 {
     capture *const first = &place->passes[0], *const second = &place->passes[1];
@@ -188,7 +188,7 @@ static capture *find_capture(struct convis_place *place, const pass_key *key, in
     return first;
 }
 
-/* 0: forward must be called. The first time it is, so that all kernels are compiled and loaded, which cannot be done while recording. */
+/* 0: forward must be called. The first pass calls it, so that all kernels are compiled and loaded, which is impossible while recording. */
 static int replay(const model_layer *l, convis_pass *p)
 {
     struct convis_place *place = p->place;

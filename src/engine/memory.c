@@ -1,4 +1,4 @@
-/* memory.c - a model's memory on its device, and how much of it there may be; kernels of its layers, and what they read of the host's. */
+/* memory.c - a model's memory on its device, and how much there may be; kernels of its layers, and copies of what the host prepares. */
 #include "memory.h"
 #include <string.h>
 
@@ -78,7 +78,7 @@ static void upload(convis_device *d, const mirror *a)
     if (a->bytes) convis_device_put(d, CONVIS_QUEUE_RUN, a->copy, a->host, a->bytes);
 }
 
-/* Which kernels there are to launch, and by how many groups, may be another matter now. */
+/* Which kernels are launched, and by how many groups, may have changed. */
 void convis_place_prepared(const model_layer *l)
 {
     struct convis_place *place = l->pass.place;

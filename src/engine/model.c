@@ -31,7 +31,7 @@ static void free_buffer(convis_model *m, buffer *b)
     convis_release(m->context, b->host);
 }
 
-/* What kernels see. */
+/* Memory of the device. */
 static void free_frames(convis_model *m, model_layer *l)
 {
     free_buffer(m, &l->out);
@@ -92,7 +92,7 @@ double convis_dt(const convis_model *m) { return m->dt; }
 convis_context *convis_model_context(const convis_model *m) { return m->context; }
 convis_node convis_input(convis_model *m) { (void)m; return (convis_node){ 0 }; }
 
-/* ---- Building: the first error sticks ---- */
+/* ---- Building: the first error stays ---- */
 
 static convis_node stick(convis_model *m, convis_status status, const char *format, ...)
 {

@@ -6,8 +6,8 @@
 
 enum { NAME_SIZE = 96, LONGEST_SEGMENT = 16, LONGEST_DELAY = 4096 };
 
-/* The frames of one input or output: `history` frames of the past, then those of the present sub-chunk (or, when somebody keeps
- * the output, of the whole chunk). */
+/* The frames of one input or output: `history` earlier frames, then those of the present sub-chunk (or, when the output is probed,
+ * of the whole chunk). */
 typedef struct buffer {
     convis_real *base;
     convis_shape shape;              /* of one frame */
@@ -16,12 +16,12 @@ typedef struct buffer {
     int     local, slot;             /* local: lives only in its segment's tiles; slot: its place there */
     double  baseline;                    /* constant value before the first frame */
     int     active;                  /* its gradient is needed: */
-    convis_real *d;                  /* of `history` frames of the past, then of one sub-chunk's */
-    convis_real *before;             /* the `history` frames that lay before the last run's, which the way backward needs once more */
-    convis_real *from;               /* what convis_vjp_from added, for the whole chunk; NULL until it did */
+    convis_real *d;                  /* of `history` earlier frames, then of one sub-chunk's */
+    convis_real *before;             /* the `history` frames before the last run's, which the backward pass needs again */
+    convis_real *from;               /* what convis_vjp_from added, for the whole chunk; NULL until then */
     const convis_real *direct;       /* an input's frames of this run, where they can be read as they lie */
-    convis_real *host;               /* of a device whose memory is not ours: the last run's frames as they were downloaded ... */
-    int     fetched;                 /* ... if whole, when somebody asked for them */
+    convis_real *host;               /* of a device whose memory is not the host's: the last run's frames as downloaded ... */
+    int     fetched;                 /* ... if whole, once asked for */
 } buffer;
 
 typedef struct model_input {
@@ -31,7 +31,7 @@ typedef struct model_input {
     convis_tensor given;             /* for this run, ... */
     int     is_given;                /* ... if it is a further input: the next one */
     int     in_order;                /* they lie one after the other, as the model's own */
-    convis_real *upload[2];          /* where they arrive on the device while the last ones are still in use */
+    convis_real *upload[2];          /* where they are uploaded while the last ones are still in use */
     convis_tensor gradient;          /* where the next convis_vjp writes it; data NULL: nowhere */
 } model_input;
 
@@ -53,14 +53,14 @@ typedef struct model_layer {
     convis_real *p;                  /* the scalars once more, for kernels */
     int64_t state_n[CONVIS_MAX_STATES], tape_n[CONVIS_MAX_TAPE];
     const convis_device_kernel *pointwise, *adjoint;
-    int     needed;                  /* something kept depends on it (where gradients are asked for; others stand still) */
-    int     dirty, recorded;         /* a parameter was set since prepare(); tape wanted */
+    int     needed;                  /* a probed output depends on it (where gradients are asked for; others are skipped) */
+    int     dirty, recorded;         /* a parameter was set since prepare(); it writes a tape */
     buffer  out, extra[CONVIS_MAX_OUTPUTS];
     convis_pass pass;                /* everything but the frames of one call */
 
     uint32_t requires_gradient;                 /* bit k: the gradient of parameter k was asked for */
     double  grad[CONVIS_MAX_PARAMS], *grad_array[CONVIS_MAX_PARAMS];
-    double *sums;                    /* of a device whose memory is not ours: room for the longest of pass.d_array */
+    double *sums;                    /* of a device whose memory is not the host's: room for the longest of pass.d_array */
     convis_real *twin[CONVIS_MAX_INPUTS];    /* of a pointwise layer's input that comes from where an earlier one does */
 } model_layer;
 
@@ -90,17 +90,17 @@ struct convis_model {
     uint64_t epoch;                  /* counts resets and puts of the state */
 
     convis_device *device;           /* the context's */
-    struct convis_staging *staging;  /* frames on their way to a device whose memory is not ours, and back (staging.c); else NULL */
-    convis_real *spare;              /* there: room for frames that are moved, and for sums; else NULL */
-    int64_t  device_bytes, largest_block;    /* memory that is limited: what the model takes of it */
+    struct convis_staging *staging;  /* frames to and from a device whose memory is not the host's (staging.c); else NULL */
+    convis_real *spare;              /* on such a device: room for frames that are moved, and for sums; else NULL */
+    int64_t  device_bytes, largest_block;    /* of limited memory: what the model takes */
     int      counting;               /* allocations are only counted (memory.c) */
 
-    int      recording, taped;       /* gradients were asked for; the last run can be gone back through */
-    convis_real *unwanted;           /* where adjoint kernels write the gradient of what nobody wants, after its history */
+    int      recording, taped;       /* gradients were asked for; the last run has a tape for a backward pass */
+    convis_real *unwanted;           /* where adjoint kernels write gradients that are not required, after their history */
 
     int      record_spikes;
     convis_cell *units;   int64_t unit_count;
-    int      units_given;            /* by a recipe; else every element of a spiking layer is a unit */
+    int      units_given;            /* by a recipe; else every element of a spiking layer is a cell */
     convis_spike *spikes; int64_t spike_count, spike_room;
     int      spikes_lost;            /* of this run: there was no memory for some */
 };
@@ -109,7 +109,7 @@ struct convis_model {
 buffer *convis_find_output(const convis_model *, const char *path, model_layer **owner);
 /* The layer of a path or alias, and the rest of the path ("" for the layer itself); NULL when there is none. */
 model_layer *convis_find_layer(const convis_model *, const char *path, const char **member);
-/* What the first error of building was, again on the context; 0: there was none. */
+/* The first error of building, on the context once more; 0: none. */
 static inline convis_status convis_refuse(const convis_model *m)
 {
     return m->status ? convis_fail(m->context, m->status, "%s", m->sentence) : CONVIS_OK;
@@ -167,8 +167,8 @@ static inline int convis_can_learn(const convis_field *f) { return !(f->flags & 
 uint64_t convis_state_layout(const convis_model *);           /* equal for models whose states mean the same */
 convis_status convis_parameters_read(convis_model *, const char *file);     /* lines, as convis_parameters_save writes them */
 convis_status convis_prepare(convis_model *);                 /* constants of every layer whose parameters changed */
-void convis_start(convis_model *);                            /* states and carried frames as before the first frame */
-/* Units of the model's spiking layers, in order (copied). Without it each element is a unit. */
+void convis_start(convis_model *);                            /* states and histories as before the first frame */
+/* Cells of the model's spiking layers, in order (copied). Without them each element is a cell. */
 convis_status convis_model_cells(convis_model *, const convis_cell *, int64_t count);
 convis_status convis_place_cells(convis_model *);
 static inline int convis_is_spiking(const model_layer *l) { return l->type->spikes != NULL; }

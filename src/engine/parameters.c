@@ -58,7 +58,7 @@ convis_status convis_get(const convis_model *m, const char *path, double *value)
     return CONVIS_OK;
 }
 
-/* An array of which an element was set is no longer what its kernel says. */
+/* An array of which an element was set is no longer what its initialiser says. */
 static void drop_text(const convis_model *m, model_layer *l, int k)
 {
     convis_release(m->context, l->text[k]);
@@ -106,7 +106,7 @@ convis_status convis_get_array(const convis_model *m, const char *path, double *
 
 /* ---- Texts ---- */
 
-static convis_status keep_text(const convis_model *m, model_layer *l, int k, const char *text)
+static convis_status store_text(const convis_model *m, model_layer *l, int k, const char *text)
 {
     char *copy = convis_obtain(m->context, strlen(text) + 1);
     if (!copy) return CONVIS_ENOMEM;
@@ -125,9 +125,9 @@ convis_status convis_set_initialiser(convis_model *m, const char *path, const ch
     if (!l) return CONVIS_ENAME;
     if (!(l->fields[k].flags & CONVIS_ARRAY)) return convis_fail(m->context, CONVIS_EINVAL, "%s: a number, not an array", path);
     if (!m->planned) {
-        convis_status probed = keep_text(m, l, k, kernel);
-        if (probed) return probed;
-        convis_release(m->context, l->array[k]);         /* values that stood there; convis_plan fills in the kernel's */
+        convis_status status = store_text(m, l, k, kernel);
+        if (status) return status;
+        convis_release(m->context, l->array[k]);         /* its old values; convis_plan fills in the initialiser's */
         l->array[k] = NULL;
         l->param[k] = 0;
         return CONVIS_OK;
@@ -137,13 +137,13 @@ convis_status convis_set_initialiser(convis_model *m, const char *path, const ch
     if (!values) return CONVIS_ENOMEM;
     convis_status status = convis_initialiser_values(m->context, path, kernel, l->pass.array_shape[k], m->dt, values);
     if (!status) status = convis_set_array(m, path, values, (int64_t)l->param[k]);
-    if (!status) status = keep_text(m, l, k, kernel);
+    if (!status) status = store_text(m, l, k, kernel);
     convis_release(m->context, values);
     return status;
 }
 
 /* The rows that the layer's texts add, after those of the table; those that were there before keep their values, if they were
- * set: what stood at its default takes the new text's (a preset). */
+ * set: what was at its default takes the new text's (a preset). */
 static convis_status renew_fields(convis_model *m, model_layer *l)
 {
     convis_context *c = m->context;
@@ -186,7 +186,7 @@ convis_status convis_set_text(convis_model *m, const char *path, const char *tex
     if (m->planned) return convis_fail(m->context, CONVIS_ESTATE, "%s: must be set before the model is planned", path);
     char *before = l->text[k];
     l->text[k] = NULL;
-    convis_status status = keep_text(m, l, k, text);
+    convis_status status = store_text(m, l, k, text);
     if (!status && l->type->fields) status = renew_fields(m, l);
     if (status) { convis_release(m->context, l->text[k]); l->text[k] = before; }
     else convis_release(m->context, before);
@@ -241,7 +241,7 @@ convis_status convis_parameters_save(const convis_model *m, const char *file)
     return convis_out_finish(&out, 1);
 }
 
-/* One line: is it right, and, if `apply`, done. */
+/* Checks one line, and, if `apply`, sets it. */
 static convis_status read_number(convis_model *m, convis_lines *t, const char *path, double value, int apply)
 {
     char name[NAME_SIZE + 64], *bracket, *end;

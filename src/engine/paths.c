@@ -1,4 +1,4 @@
-/* paths.c - what is meant by a path: layers, their rows and outputs, inputs; and what is kept of a model that could not be built. */
+/* paths.c - what is meant by a path: layers, their rows and outputs, inputs; and the error of a model that could not be built. */
 #include "base/text.h"
 #include "model.h"
 #include <string.h>

@@ -12,7 +12,7 @@ enum { SUB_CHUNK_BYTES = 1 << 20, TILE_BYTES = 1 << 18, LONGEST_SUB_CHUNK = 64, 
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 static int64_t most(int64_t a, int64_t b)  { return a > b ? a : b; }
 
-/* Arrays whose shape the layer knows by now: those that are empty begin as their kernel, or the layer, says. */
+/* Arrays whose shape the layer knows by now: those that are empty begin as their initialiser, or the layer, says. */
 static convis_status shape_arrays(convis_model *m, model_layer *l)
 {
     for (int k = 0; k < l->params; k++) {
@@ -73,7 +73,7 @@ static convis_status plan_layer(convis_model *m, model_layer *l)
     p->text = l->text;
     p->recording = m->recording;
     p->requires_gradient = l->requires_gradient;
-    /* What is fed back is not known yet; it must turn out like the first input that is. */
+    /* What is fed back is not known yet; it must have the shape of the first input that is. */
     int known = 0;
     while (known < p->inputs && convis_is_feedback(m, l, known)) known++;
     if (known == p->inputs && p->inputs)
@@ -121,7 +121,7 @@ static convis_status check_feedback(convis_model *m)
 
 /* ---- Segments ---- */
 
-/* Runs of pointwise layers of one size become segments that carry a tile through all of them. A delayed input may come
+/* Runs of pointwise layers of one size become segments that take a tile through all of them. A delayed input may come
  * from inside the run: it is the same pixel, only earlier. */
 static convis_status cut_segments(convis_model *m)
 {
@@ -140,7 +140,7 @@ static convis_status cut_segments(convis_model *m)
 
 static int inside(const segment *g, convis_node from) { return from.id > g->first && from.id <= g->first + g->count; }
 
-/* Tiles have their own distance between frames, hence no past of their own, and no room for further outputs. */
+/* Tiles have their own distance between frames, hence no history, and no room for further outputs. */
 static int can_be_tiled(const convis_model *m, const segment *g)
 {
     for (int j = g->first; j < g->first + g->count; j++) {
@@ -199,21 +199,21 @@ static void size_tiles(convis_model *m, segment *g)
 
 static void allocate_buffer(convis_model *m, buffer *b, convis_status *status)
 {
-    /* Where memory is not ours, what is only kept leaves it after each sub-chunk; what the way backward needs stays. */
+    /* Where memory is not the host's, what is only probed is downloaded after each sub-chunk; what the backward pass needs stays. */
     b->whole = b->probed && (m->recording || m->device->type->host_visible);
     b->base = convis_model_numbers(m, (b->history + (b->whole ? m->chunk.dim[CONVIS_T] : m->sub_chunk))*b->n, status);
     if (m->recording && b->probed && b->history) b->before = convis_model_numbers(m, b->history*b->n, status);
     if (b->active) b->d = convis_model_numbers(m, (b->history + m->sub_chunk)*b->n, status);
 }
 
-/* Somebody wants the gradient that is summed in d_array[k]. */
-static int wants_array(const model_layer *l, int k)
+/* The gradient that is summed in d_array[k] is required. */
+static int requires_array(const model_layer *l, int k)
 {
     if (l->pass.sums[k] && l->type->gather) return l->requires_gradient != 0;
     return l->requires_gradient >> k & 1 && (l->pass.sums[k] || l->fields[k].flags & CONVIS_ARRAY);
 }
 
-/* What the way backward needs of an active layer. */
+/* Memory for an active layer's backward pass. */
 static void allocate_gradients(convis_model *m, model_layer *l, convis_status *status)
 {
     for (int k = 0; k < l->states; k++) l->pass.d_state[k] = convis_model_numbers(m, l->state_n[k], status);
@@ -222,10 +222,10 @@ static void allocate_gradients(convis_model *m, model_layer *l, convis_status *s
             if (l->in[q].from.id == l->in[k].from.id && !twin++) l->twin[k] = convis_model_numbers(m, convis_reach_back(m, l, k), status);
     l->pass.d_map = convis_model_numbers(m, l->params*l->out.n, status);
     for (int k = 0; k < l->params; k++)
-        if (wants_array(l, k)) l->pass.d_array[k] = convis_model_obtain(m, (size_t)convis_sums_of(l, k)*convis_sum_size(m->device) + 1, status);
+        if (requires_array(l, k)) l->pass.d_array[k] = convis_model_obtain(m, (size_t)convis_sums_of(l, k)*convis_sum_size(m->device) + 1, status);
 }
 
-/* Memory that kernels see. */
+/* Memory for kernels. */
 static convis_status allocate_frames(convis_model *m)
 {
     convis_status status = CONVIS_OK;
@@ -251,7 +251,7 @@ static convis_status allocate_frames(convis_model *m)
     return status;
 }
 
-/* Ours, wherever the device's is. */
+/* The host's memory. */
 static convis_status allocate_layer(convis_model *m, model_layer *l)
 {
     int64_t longest = 0;
@@ -259,7 +259,7 @@ static convis_status allocate_layer(convis_model *m, model_layer *l)
     if (!l->p) return CONVIS_ENOMEM;
     if (l->pass.constants_size && !(l->pass.constants = convis_obtain(m->context, l->pass.constants_size))) return CONVIS_ENOMEM;
     for (int k = 0; l->out.active && k < l->params; k++) {
-        if (wants_array(l, k) && convis_sums_of(l, k) > longest) longest = convis_sums_of(l, k);
+        if (requires_array(l, k) && convis_sums_of(l, k) > longest) longest = convis_sums_of(l, k);
         if (!(l->requires_gradient >> k & 1) || !(l->fields[k].flags & CONVIS_ARRAY)) continue;
         if (!(l->grad_array[k] = convis_obtain(m->context, (size_t)(l->param[k] + 1)*sizeof(double)))) return CONVIS_ENOMEM;
     }
@@ -299,7 +299,7 @@ static void forget(convis_model *m)
     convis_shorten(m->sentence, sizeof m->sentence, "the model could not be planned: %s", m->context->message);
 }
 
-/* Layers that something kept depends on. Feedback makes it go round until nothing is added. */
+/* Layers on which a probed output depends. Because of feedback it is repeated until nothing is added. */
 static void find_needed(convis_model *m)
 {
     for (int changed = 1; changed;) {
@@ -315,7 +315,7 @@ static void find_needed(convis_model *m)
     }
 }
 
-/* Of those, the layers on the way from anything wanted. */
+/* Of those, the layers that depend on anything whose gradient is required. */
 static convis_status activate(convis_model *m)
 {
     find_needed(m);
@@ -340,7 +340,7 @@ static convis_status activate(convis_model *m)
     return CONVIS_OK;
 }
 
-/* Sub-chunks that stay in cache, or, on a wide device, that are work for all of its processors at once; longer where a layer wants it;
+/* Sub-chunks that stay in cache, or, on a wide device, that are work for all of its processors at once; longer where a layer prefers it;
  * never longer than the shortest feedback. */
 static void choose_sub_chunk(convis_model *m)
 {
@@ -421,7 +421,7 @@ int64_t convis_device_bytes(const convis_model *m) { return m->planned ? m->devi
 convis_status convis_probe(convis_model *m, const char *path)
 {
     if (convis_refuse(m)) return m->status;
-    if (m->planned) return convis_fail(m->context, CONVIS_ESTATE, "%s: ask to keep it before the model is planned", path);
+    if (m->planned) return convis_fail(m->context, CONVIS_ESTATE, "%s: ask for its output (convis_probe) before the model is planned", path);
     buffer *b = convis_find_output(m, path, NULL);
     if (!b) return CONVIS_ENAME;
     b->probed = 1;

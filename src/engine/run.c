@@ -1,9 +1,9 @@
-/* run.c - the loop from the first layer to the last.
+/* run.c - the forward pass, from the first layer to the last.
  *
- * A chunk is cut into sub-chunks. Of each: frames are brought in, the layers follow each other, what is probed leaves, and the last frames
- * become the history of the next. On a processor sub-chunks stay in cache, and a run of pointwise layers takes one tile of pixels through
- * all of its layers before it takes the next; all threads walk the same loop and divide tiles, rows or columns among them; no result
- * depends on who did what. On a wide device there is one thread here, and one tile. */
+ * A chunk is divided into sub-chunks. For each: frames are copied in, the layers run in order, probed outputs are copied out, and the last
+ * frames become the history of the next. On a processor sub-chunks stay in cache, and a run of pointwise layers takes one tile of pixels through
+ * all of its layers before it takes the next; all threads run the same loop and divide tiles, rows or columns among them; no result
+ * depends on which thread did what. On a wide device there is one thread here, and one tile. */
 #include "run.h"
 #include <string.h>
 #ifdef _OPENMP
@@ -48,7 +48,7 @@ static void copy_frames(convis_real *to, int64_t to_n, const convis_real *from, 
     for (int t = 0; t < frames; t++) memcpy(to + t*to_n, from + t*from_n, (size_t)count*sizeof *to);
 }
 
-/* One layer of a tiled segment. A kernel counts pixels from the map's first, so a slot is handed over as if it began
+/* One layer of a tiled segment. A kernel counts pixels from the map's first, so a slot is passed as if it began
  * i0 elements earlier. Of a single frame nothing need be copied: where frames lie apart does not matter then. */
 static void run_in_tile(const segment *g, const model_layer *l, const convis_pass *p, int64_t i0, int64_t i1, convis_real *slots,
                         int64_t room)
@@ -126,7 +126,7 @@ static void run_chunk(convis_model *m, slice *u, void *user)
     }
 }
 
-/* keep: further inputs are given once more. */
+/* keep: further inputs stay given for the next run. */
 static convis_status run_given(convis_model *m, convis_tensor movie, int keep)
 {
     if (convis_refuse(m)) return m->status;
@@ -153,7 +153,7 @@ convis_status convis_run(convis_model *m, convis_tensor in) { return run_given(m
 
 convis_status convis_settle(convis_model *m, convis_tensor in, int64_t steps)
 {
-    const int64_t apart = (int64_t)1 << 30;              /* noise of its own: that of frames which no run will reach */
+    const int64_t apart = (int64_t)1 << 30;              /* its own noise: that of frames which no run reaches */
     if (convis_refuse(m)) return m->status;
     if (m->frame) return convis_fail(m->context, CONVIS_ESTATE, "the model has seen %lld frames; it settles before the first", (long long)m->frame);
     if (steps < 0 || steps > apart || in.shape.dim[CONVIS_T] < 1)
@@ -191,9 +191,9 @@ static void restore_denormals(unsigned before)
 #endif
 }
 
-/* Fewer pixels than this a thread, and meeting costs more than sharing saves. Where other programs keep the processors
- * busy, threads sleep at most meetings, and one alone is faster by far: then we work alone for a while, longer each time
- * that another try turns out as badly. No result depends on it. */
+/* With fewer pixels a thread, barriers cost more than threads save. Where other programs use the processors, threads sleep at
+ * most barriers, and one thread is much faster: then runs have one thread for a while, longer each time that another try is as
+ * slow. No result depends on it. */
 enum { LEAST_SHARE = 2048, ALONE_FIRST = 8, ALONE_LONGEST = 128 };
 
 static void judge(convis_model *m, struct convis_barrier *barrier, int64_t frames)
@@ -219,13 +219,13 @@ void convis_threads_run(convis_model *m, int64_t frames, void (*work)(convis_mod
 {
     struct convis_barrier barrier = { .threads = 1 };
 #ifdef _OPENMP
-    int wanted = useful_threads(m);
-    #pragma omp parallel num_threads(wanted) if (wanted > 1)
+    int useful = useful_threads(m);
+    #pragma omp parallel num_threads(useful) if (useful > 1)
 #endif
     {
         slice u = { .barrier = &barrier };
 #ifdef _OPENMP
-        /* We may have been given fewer than we asked for. */
+        /* There may be fewer than were asked for. */
         #pragma omp single
         barrier.threads = omp_get_num_threads();
         u.thread = omp_get_thread_num();
@@ -253,7 +253,8 @@ convis_status convis_output(convis_model *m, const char *path, convis_tensor *ou
     convis_real *frames;
     buffer *b = convis_find_output(m, path, NULL);
     if (!b) return CONVIS_ENAME;
-    if (!m->planned || !b->probed) return convis_fail(m->context, CONVIS_ESTATE, "%s: its output was not kept (convis_probe before convis_plan)", path);
+    if (!m->planned || !b->probed)
+        return convis_fail(m->context, CONVIS_ESTATE, "%s: its output was not probed (convis_probe before convis_plan)", path);
     convis_status status = convis_stage_fetch(m, b, &frames);
     if (!status) *out = convis_frames_view(b, frames, m->ran);
     return status;

@@ -1,4 +1,4 @@
-/* run.h - what the way forward through a model (run.c) and the way backward (grad.c) have in common. */
+/* run.h - what the forward pass through a model (run.c) and the backward pass (grad.c) have in common. */
 #ifndef CONVIS_RUN_H
 #define CONVIS_RUN_H
 #include "base/threads.h"
@@ -9,7 +9,7 @@ typedef struct slice { int64_t t0; int frames, thread; struct convis_barrier *ba
 
 static inline void convis_slice_barrier(const slice *u) { if (u->barrier->threads > 1) convis_barrier_wait(u->barrier); }
 
-/* A segment's tiles first..last-1 are this thread's: contiguous, so that it meets its own pixels again. */
+/* A segment's tiles first..last-1 are this thread's: contiguous, so that it gets the same pixels each time. */
 static inline void convis_slice_tiles(const slice *u, const segment *g, int64_t *first, int64_t *last)
 {
     int64_t tiles = (g->n + g->tile - 1)/g->tile;
@@ -17,7 +17,7 @@ static inline void convis_slice_tiles(const slice *u, const segment *g, int64_t 
     *last  = tiles*(u->thread + 1)/u->barrier->threads;
 }
 
-/* Where frame t of the present sub-chunk is: buffers for a whole chunk move on, others start over. */
+/* Where frame t of the present sub-chunk is: buffers for a whole chunk advance, others begin again. */
 static inline convis_real *convis_frames_at(const buffer *b, int64_t t0)
 {
     return b->base ? b->base + (b->history + (b->whole ? t0 : 0))*b->n : NULL;
@@ -30,7 +30,7 @@ convis_pass convis_pass_of(const convis_model *, const model_layer *, const slic
 
 /* ---- run.c ---- */
 
-/* Call `work` on every thread of a team; user is handed on. A team of one where more would not pay. */
+/* Call `work` on every thread, with user; on one where more would not be faster. */
 void convis_threads_run(convis_model *, int64_t frames, void (*work)(convis_model *, slice *, void *user), void *user);
 
 /* ---- inputs.c ---- */
@@ -50,18 +50,18 @@ void convis_pass_forward(const model_layer *, convis_pass *);
 
 /* ---- staging.c ---- */
 
-/* Frames on their way between host and device; on a processor, whose memory is ours, most of this does nothing. */
+/* Copies of frames between host and device; on a processor, whose memory is the host's, most of this does nothing. */
 convis_status convis_staging_open(convis_model *);
 void convis_staging_allocate(convis_model *, convis_status *status);
 void convis_staging_close(convis_model *);
 /* The inputs' frames of the slice's sub-chunk, by all threads. */
 void convis_stage_in(convis_model *, const slice *);
-/* What is probed, and what spikes are found from, leaves. By one thread. */
+/* Copies out what is probed, and what spikes are found from. By one thread. */
 void convis_stage_out(convis_model *, const slice *);
-/* The k-th slice whose frames have arrived now that this one is under way: on a processor this one, else the one before, and at the end this
- * one, too (its frames are 0 where there is nothing). 0: no more. By one thread, and one after the other: they arrive in one place. */
+/* The k-th slice whose frames have arrived while this one runs: on a processor this one, else the one before, and at the end this one,
+ * too (frames is 0 where there is none). 0: no more. By one thread, and one after the other: they arrive in one place. */
 int  convis_stage_arrived(convis_model *, const slice *, int k, slice *arrived);
-/* n numbers of the device's that the host reads. */
+/* n numbers of the device as the host can read them. */
 const convis_real *convis_stage_back(const convis_model *, const convis_real *from, int64_t n);
 /* Frames of the last run for convis_output. */
 convis_status convis_stage_fetch(convis_model *, buffer *, convis_real **frames);

@@ -10,7 +10,7 @@ void convis_emit(void *to, int64_t i, int t, double seconds)
     sink *s = to;
     convis_model *m = s->model;
     if (m->spike_count == m->spike_room) {
-        /* Room for every expected spike was made by plan; a storm of them may still need more. */
+        /* Room for every expected spike was made by plan; there may still be more. */
         int64_t room = m->spike_room ? 2*m->spike_room : 1024;
         convis_spike *more = convis_obtain(m->context, (size_t)room*sizeof *more);
         if (!more) { m->spikes_lost = 1; return; }

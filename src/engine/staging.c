@@ -1,12 +1,12 @@
-/* staging.c - frames on their way to a device and back.
+/* staging.c - copies of frames to a device and back.
  *
- * A processor's memory is ours: inputs are read where they lie, or gathered into the model's buffers, and outputs are found where they
- * were made. To another device frames travel: while it computes a sub-chunk, the next one's are uploaded and the last one's are
- * downloaded, each by way of two places in turn, on three queues that are ordered where one needs another. */
+ * A processor's memory is the host's: inputs are read where they lie, or gathered into the model's buffers, and outputs are read where they
+ * were written. For another device frames are copied: while it computes a sub-chunk, the next one's are uploaded and the last one's are
+ * downloaded, each through two alternating places, on three queues that are ordered where one needs another. */
 #include "run.h"
 #include <string.h>
 
-/* Frames that leave after each sub-chunk: from `from` (of a probed output, or a spiking layer's tape; n numbers a frame) by way of
+/* Frames that are downloaded after each sub-chunk: from `from` (of a probed output, or a spiking layer's tape; n numbers a frame) by way of
  * `place` to `to`, where frame t0 of the chunk has its place, or, `local`, the sub-chunk's first. */
 typedef struct departure { const buffer *from; convis_real *const *tape; convis_real *place[2], *to; int64_t n; int local; } departure;
 
@@ -14,7 +14,7 @@ struct convis_staging {
     convis_real *gathered;           /* a sub-chunk's frames of one input on the host, one after the other */
     departure   *departures;
     int     departure_count;
-    slice   last;                    /* the sub-chunk whose frames have left, but not arrived; frames 0: there is none */
+    slice   last;                    /* the sub-chunk whose frames are queued, but have not arrived; frames 0: none */
 };
 
 static size_t bytes_of(int64_t n) { return (size_t)n*sizeof(convis_real); }

@@ -1,4 +1,4 @@
-/* state.c - reset, push and pop, get and put, save and load: one walk over all state serves them all.
+/* state.c - reset, push and pop, get and put, save and load: one walk over the whole state serves them all.
  *
  * A model's state is the frame number, every layer's states, and the frames that delayed inputs still need. Noise needs
  * no more than the frame number. */
@@ -8,14 +8,14 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ---- The past ---- */
+/* ---- The baseline ---- */
 
 static void fill(const convis_model *m, convis_real *data, int64_t n, double value)
 {
     convis_rows_fill(m->device, data, (convis_rows){ 1, n, n }, value);
 }
 
-/* Feedback begins from nothing, else the past of a loop would need the past of the loop. */
+/* Feedback is 0 before the first frame, else the baseline of a loop would depend on itself. */
 int convis_is_fed_back(const convis_model *m, int layer)
 {
     for (int j = 0; j <= layer; j++)
@@ -83,7 +83,7 @@ convis_status convis_reset(convis_model *m)
 
 /* ---- One walk ---- */
 
-/* data: on the device, or ours. */
+/* data: on the device, or the host's. */
 typedef void visitor(const convis_model *, void *user, void *data, size_t bytes, int on_device);
 
 static void walk_history(const convis_model *m, const buffer *b, visitor *visit, void *user)
@@ -183,7 +183,7 @@ convis_status convis_pop(convis_model *m)
 
 static const char MAGIC[16] = "convis-state-1\n";
 
-/* Tells models apart whose states do not mean the same: names and sizes of all states, and the number type. */
+/* Differs between models whose states do not mean the same: names and sizes of all states, and the number type. */
 uint64_t convis_state_layout(const convis_model *m)
 {
     uint64_t h = sizeof(convis_real);

@@ -1,4 +1,4 @@
-/* open.c - a context is opened: on which device it computes, and what its lower rooms call of higher ones. */
+/* open.c - a context is opened: on which device it computes, and what lower folders call of higher ones. */
 #include "base/context.h"
 #include "device/device.h"
 #include "io/format.h"
@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Where one room may not know another, it calls it by these; here, above all of them, they are known. */
+/* Lower folders may not include headers of higher ones and call them through these pointers, which are set here. */
 static const struct convis_hooks hooks = { .array = convis_array_read, .stimulus = convis_stim_frames };
 
 static convis_status choose_card(convis_context *c, const char *device)
@@ -18,7 +18,7 @@ static convis_status choose_card(convis_context *c, const char *device)
 #endif
 }
 
-/* A graphics card where one works, CUDA's before others; never OpenCL on a processor, where our own code is faster. */
+/* A GPU where one works, CUDA's before others; never OpenCL on a processor, where our own code is faster. */
 static convis_status choose_fastest(convis_context *c)
 {
 #ifndef CONVIS_DOUBLE

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- What we need of CUDA ---- */
+/* ---- Declarations of CUDA ---- */
 
 typedef struct cu_context_ *cu_context;
 typedef struct cu_stream_ *cu_stream;
@@ -57,7 +57,7 @@ enum { CU_OLDEST = 11000, CU_OUT_OF_MEMORY = 2, CU_STREAM_NON_BLOCKING = 1, CU_E
     X(cuModuleGetFunction, (cu_function *, cu_module, const char *))                                                                     \
     X(cuLaunchKernel, (cu_function, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, cu_stream, void **, void **))
 
-/* What can be done without; cuGraphInstantiateWithFlags came with 11.4, and may be all that later ones have of the two. */
+/* Optional; cuGraphInstantiateWithFlags came with 11.4, and may be all that later ones have of the two. */
 #define CU_GRAPH_FUNCTIONS(X)                                                                                                            \
     X(cuStreamBeginCapture_v2, (cu_stream, int))                                                                                         \
     X(cuStreamEndCapture, (cu_stream, cu_graph *))                                                                                       \
@@ -163,7 +163,7 @@ static void load(void)
 {
     void *library = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
     if (!library) {
-        snprintf(cu.why, sizeof cu.why, "there is no libcuda.so.1 here; it comes with the driver of an NVIDIA card");
+        snprintf(cu.why, sizeof cu.why, "there is no libcuda.so.1 here; it comes with the driver of an NVIDIA GPU");
         return;
     }
     const char *lacks = find_driver(library);            /* the version is the first that is looked for */
@@ -177,7 +177,7 @@ static void load(void)
     int error = cu.cuInit(0);
     if (!error) error = cu.cuDeviceGetCount(&cu.count);
     if (error) convis_shorten(cu.why, sizeof cu.why, "its driver does not start: %s (%d)", name_of(error), error);
-    else if (cu.count < 1) snprintf(cu.why, sizeof cu.why, "its driver finds no card");
+    else if (cu.count < 1) snprintf(cu.why, sizeof cu.why, "its driver finds no GPU");
     else load_nvrtc();
 }
 
@@ -209,7 +209,8 @@ static int architecture_for(int capability)
     return best;
 }
 
-/* The driver fills what it is given and does not say whether that was all: there is more room than names have, and what fills it is seen. */
+/* The driver does not say whether a name was too long for its place: there is more room than names need, and one that fills it all is
+ * noticed. */
 enum { CU_NAME = 4096 };
 static void name_device(int device, char name[CU_NAME])
 {
@@ -265,7 +266,7 @@ typedef struct cuda {
     int recording;
 } cuda;
 
-/* After these nothing works any more that this process has there. */
+/* After these errors nothing of this process works any more on the device. */
 static int is_lost(int error)
 {
     static const int LOST[] = { 4, 46, 101, 201, 202, 214, 220, 226, 700, 702, 709, 710, 714, 715, 716, 717, 718, 719, 721, 806, 810,
@@ -527,7 +528,7 @@ static void launch(convis_device *d, void *kernel, int buffers, void *const *buf
     failed(d, cu.cuLaunchKernel(kernel, (unsigned)groups, 1, 1, (unsigned)group_size, 1, 1, 0, run, arguments, NULL), "cuLaunchKernel");
 }
 
-/* ---- What is kept and replayed ---- */
+/* ---- Recorded launches ---- */
 
 static int can_record(void)
 {
@@ -565,21 +566,21 @@ static void *recorded(convis_device *d)
     return error ? NULL : made;
 }
 
-/* The first time needs memory of the device, too, and it may be that there is none: then it is done without. */
-static int replay(convis_device *d, void *kept)
+/* The first launch needs memory of the device, too; where there is none, it is done without. */
+static int replay(convis_device *d, void *launches)
 {
     cuda *o = enter(d);
-    const int error = o ? cu.cuGraphLaunch(kept, o->queue[CONVIS_QUEUE_RUN]) : 0;
+    const int error = o ? cu.cuGraphLaunch(launches, o->queue[CONVIS_QUEUE_RUN]) : 0;
     return o && error != CU_OUT_OF_MEMORY && !failed(d, error, "cuGraphLaunch");
 }
 
-/* Not before it has come to its end. */
-static void forget(convis_device *d, void *kept)
+/* Only after it has finished. */
+static void forget(convis_device *d, void *launches)
 {
     cuda *o = d->own;
     if (cu.cuCtxSetCurrent(o->context)) return;
     cu.cuStreamSynchronize(o->queue[CONVIS_QUEUE_RUN]);
-    cu.cuGraphExecDestroy(kept);
+    cu.cuGraphExecDestroy(launches);
 }
 
 const convis_device_type convis_device_cuda = {

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- What we need of OpenCL ---- */
+/* ---- Declarations of OpenCL ---- */
 
 typedef struct cl_platform_ *cl_platform;
 typedef struct cl_device_ *cl_device;
@@ -72,7 +72,7 @@ static void load(void)
     void *library = dlopen(own && *own ? own : "libOpenCL.so.1", RTLD_NOW | RTLD_LOCAL);
     convis_shorten(shown, sizeof shown, "%s", own ? own : "");
     if (!library && *shown) convis_shorten(cl.why, sizeof cl.why, "CONVIS_OPENCL is %s: it cannot be loaded", shown);
-    else if (!library) snprintf(cl.why, sizeof cl.why, "there is no libOpenCL.so.1 here; it comes with a card's driver, or with PoCL");
+    else if (!library) snprintf(cl.why, sizeof cl.why, "there is no libOpenCL.so.1 here; it comes with a GPU's driver, or with PoCL");
     if (!library) return;
 #define CL_FIND(result, name, arguments)                                                                         \
     {                                                                                                            \
@@ -343,10 +343,11 @@ static void get(convis_device *d, int queue, void *to, const void *from, size_t 
 static void copy(convis_device *d, void *to, const void *from, size_t bytes)
 {
     opencl *o = d->own;
-    size_t there, here;
-    cl_mem target = place(d, to, bytes, &there), source = place(d, from, bytes, &here);
+    size_t target_offset, source_offset;
+    cl_mem target = place(d, to, bytes, &target_offset), source = place(d, from, bytes, &source_offset);
     if (target && source)
-        failed(d, cl.clEnqueueCopyBuffer(o->queue[CONVIS_QUEUE_RUN], source, target, here, there, bytes, 0, NULL, NULL), "clEnqueueCopyBuffer");
+        failed(d, cl.clEnqueueCopyBuffer(o->queue[CONVIS_QUEUE_RUN], source, target, source_offset, target_offset, bytes, 0, NULL, NULL),
+               "clEnqueueCopyBuffer");
 }
 
 static void zero(convis_device *d, void *to, size_t bytes)
