@@ -260,17 +260,34 @@ static convis_status set_state(check *a, const convis_item *item, int64_t i, dou
     return value(a, l);
 }
 
-/* A state's step is a part of what it becomes. */
+static double largest(const convis_item *item)
+{
+    double most = 0;
+    for (int64_t i = 0; i < item->count; i++) most = fmax(most, fabs((double)item->data[i]));
+    return most;
+}
+
+/* A state's step is a part of what it becomes; what another state of the layer could not hold is rounding, and moves as far as that one. */
+static double scale_of(const check *a, const convis_item *item)
+{
+    const double own = largest(item);
+    double most = own;
+    convis_item other;
+    for (int k = 0; convis_list(a->model, CONVIS_STATE, k, &other); k++)
+        if (layer_of(a, other.path) == layer_of(a, item->path)) most = fmax(most, largest(&other));
+    return own > 1e-5*most ? own : most > 0 ? most : 1;
+}
+
 static convis_status check_state(check *a, const convis_item *item, uint64_t stream)
 {
-    double scale = 0, l;
+    double l;
     if (!a->model->layers[layer_of(a, item->path)].out.active) return CONVIS_OK;
     convis_status status = convis_grad(a->model, item->path, a->gradients, item->count);
     if (!status) status = value_from_start(a, &l);
-    for (int64_t i = 0; i < item->count; i++) scale = fmax(scale, fabs((double)item->data[i]));
+    const double scale = status ? 1 : scale_of(a, item);
     if (!status) status = convis_reset(a->model);
     for (int64_t i = 0; i < item->count; i++) a->values[i] = (double)item->data[i];
-    return status ? status : compare(a, item, item->count, stream, a->values, scale > 0 ? scale : 1, -INFINITY, INFINITY, a->gradients,
+    return status ? status : compare(a, item, item->count, stream, a->values, scale, -INFINITY, INFINITY, a->gradients,
                                      !a->through_spikes[1 + layer_of(a, item->path)], set_state);
 }
 

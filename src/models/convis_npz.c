@@ -384,7 +384,7 @@ static void forget_what_made_kernels(const struct target *t, struct names *n)
 /* Of a model that has the same filters, and would compute them as Convis does with the option. */
 static convis_status warn_of_filters(struct target *t, struct convis_warnings *warnings)
 {
-    if (!warnings || !t->graph || !has_path(t, "opl.undershoot.weight") || as_convis(t)) return CONVIS_OK;
+    if (!warnings || !t->graph || !has_path(t, "filters") || as_convis(t)) return CONVIS_OK;
     return convis_warn(t->c, warnings, "%s: Convis's high pass gets its input a frame late, and its low passes have gains of their own; "
                        "filters=convis computes them so", t->file);
 }
