@@ -213,7 +213,7 @@ static void wrong_order(void **state)
     refused(c, CONVIS_ESTATE, "planned already", convis_plan(m, movie.shape));
     refused(c, CONVIS_ESTATE, "before", convis_probe(m, "low"));
     refused(c, CONVIS_ESTATE, "before", convis_record_spikes(m, 1));
-    refused(c, CONVIS_ESTATE, "kept", convis_output(m, "low", &out));
+    refused(c, CONVIS_ESTATE, "probed", convis_output(m, "low", &out));
     refused(c, CONVIS_ENAME, "'high'", convis_output(m, "high", &out));
     refused(c, CONVIS_ESTATE, "spikes", convis_spikes(m, &spikes, &count));
     refused(c, CONVIS_EIO, "/nowhere/at/all", convis_state_load(m, "/nowhere/at/all"));
