@@ -17,7 +17,7 @@ typedef void check(const trial *);
 
 /* The sanitizers look for memory, not for numbers, and take ten times as long; double precision is the same text once more: drawn
  * parameters on one shape must do for them, and for everyone who is not asked for all of it. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || defined(CONVIS_DOUBLE)
+#if SANITIZED || defined(CONVIS_DOUBLE)
 static int brief(void) { return 1; }
 #else
 static int brief(void) { return !at_length(); }

@@ -2,6 +2,7 @@
  * of runs that can be compared bit for bit. */
 #ifndef HARNESS_H
 #define HARNESS_H
+#include "sanitized.h"
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>

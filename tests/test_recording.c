@@ -642,11 +642,6 @@ static void forget(void *user, void *p)
 }
 
 /* The address sanitizer holds what was freed back for a while: there only our own count tells. */
-#if defined(__SANITIZE_ADDRESS__)
-enum { KEEPS_FREED = 1 };
-#else
-enum { KEEPS_FREED = 0 };
-#endif
 enum { LONG = 1000, SIDE = 200 };                        /* 160 MB as float32 */
 
 /* Files with holes: they take no room on the disk. */
@@ -693,7 +688,7 @@ static int reads_in_little_memory(const char *name)
     convis_close(&own);
     if (m.now) return 5;
     if (m.most > 4 << 20) return 6;
-    return !KEEPS_FREED && after.ru_maxrss - before.ru_maxrss > 32*1024 ? 7 : 0;         /* kilobytes */
+    return !SANITIZED && after.ru_maxrss - before.ru_maxrss > 32*1024 ? 7 : 0;         /* kilobytes */
 }
 
 static void memory_does_not_grow_with_the_file(void **state)

@@ -51,7 +51,9 @@ convis_status convis_open_with(convis_context **context, const char *device, con
     c->allocator = a;
     c->hooks = &hooks;
     convis_threads(c, 0);
-    return choose(c, device ? device : "auto");
+    const convis_status status = choose(c, device ? device : "auto");
+    if (status == CONVIS_ENOMEM) convis_close(context);
+    return status;
 }
 
 convis_status convis_open(convis_context **context, const char *device) { return convis_open_with(context, device, NULL); }

@@ -46,8 +46,9 @@ static convis_status grating_open(convis_stim *s)
     carrier *c = s->own = convis_obtain(s->frames.context, sizeof *c);
     if (!c) return CONVIS_ENOMEM;
     c->cos_x = convis_obtain(s->frames.context, 2*(size_t)s->frames.width*sizeof *c->cos_x);
+    if (!c->cos_x) return CONVIS_ENOMEM;
     c->sin_x = c->cos_x + s->frames.width;
-    return c->cos_x ? CONVIS_OK : CONVIS_ENOMEM;
+    return CONVIS_OK;
 }
 
 static void grating_close(convis_stim *s)
