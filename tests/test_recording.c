@@ -1,5 +1,6 @@
 /* test_recording.c - stimuli and responses, frame by frame: every format and shape gives the same numbers wherever one
  * begins, memory does not grow with the file, and what does not fit together gets a sentence. */
+#include "sanitized.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -641,7 +642,6 @@ static void forget(void *user, void *p)
     free((char *)p - 16);
 }
 
-/* The address sanitizer holds what was freed back for a while: there only our own count tells. */
 enum { LONG = 1000, SIDE = 200 };                        /* 160 MB as float32 */
 
 /* Files with holes: they take no room on the disk. */
@@ -688,6 +688,7 @@ static int reads_in_little_memory(const char *name)
     convis_close(&own);
     if (m.now) return 5;
     if (m.most > 4 << 20) return 6;
+    /* A sanitizer holds what was freed back for a while: there only our own count tells. */
     return !SANITIZED && after.ru_maxrss - before.ru_maxrss > 32*1024 ? 7 : 0;         /* kilobytes */
 }
 
