@@ -2,7 +2,7 @@
  *
  *      bench_conv [THREADS [CASE]]
  *
- * Rates are equivalents: the operations of the direct sum, 2 T Y X in out a pixel and frame, whatever is done in their stead.
+ * Rates are equivalents: the operations of the direct sum, 2 T Y X in out a pixel and frame, whatever is computed instead.
  * `3d fft` is overlap-save in time with FFTW's 3D transforms, measured plans and the better of two block lengths; `plain` is
  * the direct sum over padded frames, blocked along x, as a compiler makes it with all that this processor has. Ratio: the best
  * other time over ours; it should not be below 1/1.2. With one thread the processor's own time counts, which others who use the
@@ -268,7 +268,7 @@ static void run_plain(const work *q, int operation, void *user)
 
 /* ---- 3D transforms, overlap-save in time ---- */
 
-typedef struct fft3 { int64_t l, ny, nx, nc, volume, bins; float *weights; fftwf_plan there, back; float **room; } fft3;
+typedef struct fft3 { int64_t l, ny, nx, nc, volume, bins; float *weights; fftwf_plan forward, backward; float **room; } fft3;
 
 static int64_t good(int64_t n)
 {
@@ -293,22 +293,22 @@ static fft3 fft3_of(const work *q, int64_t l)
     f.room = memory((size_t)q->threads*sizeof *f.room);
     for (int t = 0; t < q->threads; t++) f.room[t] = memory((size_t)(f.volume + 2*(z->in + z->out + 1)*f.bins)*sizeof(float));
     fftwf_complex *spectrum = (fftwf_complex *)(f.room[0] + (f.volume + 15)/16*16);
-    f.there = fftwf_plan_dft_r2c_3d((int)f.l, (int)f.ny, (int)f.nx, f.room[0], spectrum, FFTW_MEASURE | FFTW_UNALIGNED);
-    f.back = fftwf_plan_dft_c2r_3d((int)f.l, (int)f.ny, (int)f.nx, spectrum, f.room[0], FFTW_MEASURE | FFTW_UNALIGNED);
+    f.forward = fftwf_plan_dft_r2c_3d((int)f.l, (int)f.ny, (int)f.nx, f.room[0], spectrum, FFTW_MEASURE | FFTW_UNALIGNED);
+    f.backward = fftwf_plan_dft_c2r_3d((int)f.l, (int)f.ny, (int)f.nx, spectrum, f.room[0], FFTW_MEASURE | FFTW_UNALIGNED);
     f.weights = memory((size_t)(2*f.bins*z->in*z->out)*sizeof(float));
     for (int64_t k = 0; k < z->in*z->out; k++) {
         memset(f.room[0], 0, (size_t)f.volume*sizeof(float));
         for (int64_t n = 0; n < z->t*z->y*z->x; n++)
             f.room[0][(n/z->y/z->x*f.ny + n/z->x%z->y)*f.nx + n%z->x] = q->w[k*z->t*z->y*z->x + n]/(float)f.volume;
-        fftwf_execute_dft_r2c(f.there, f.room[0], (fftwf_complex *)(f.weights + 2*k*f.bins));
+        fftwf_execute_dft_r2c(f.forward, f.room[0], (fftwf_complex *)(f.weights + 2*k*f.bins));
     }
     return f;
 }
 
 static void fft3_free(fft3 *f, int threads)
 {
-    fftwf_destroy_plan(f->there);
-    fftwf_destroy_plan(f->back);
+    fftwf_destroy_plan(f->forward);
+    fftwf_destroy_plan(f->backward);
     for (int t = 0; t < threads; t++) free(f->room[t]);
     free(f->room);
     free(f->weights);
@@ -352,12 +352,12 @@ static void fft3_block(const work *q, const fft3 *f, int operation, int64_t t0, 
     for (int64_t i = 0; i < in; i++) {
         fill(q, f, operation == INPUT ? q->d_out : q->movie, in, i, operation == INPUT ? t0 - q->history : t0,
              operation == INPUT ? z->frames : q->history + z->frames, operation != INPUT, room);
-        fftwf_execute_dft_r2c(f->there, room, (fftwf_complex *)(spectra + 2*i*f->bins));
+        fftwf_execute_dft_r2c(f->forward, room, (fftwf_complex *)(spectra + 2*i*f->bins));
     }
     for (int64_t o = 0; operation == KERNEL && o < out; o++) {
         fill(q, f, q->d_out, out, o, t0, t0 + step < z->frames ? t0 + step : z->frames, 0, room);
         memset(room + step*f->ny*f->nx, 0, (size_t)(q->history*f->ny*f->nx)*sizeof *room);
-        fftwf_execute_dft_r2c(f->there, room, (fftwf_complex *)(spectra + 2*(in + o)*f->bins));
+        fftwf_execute_dft_r2c(f->forward, room, (fftwf_complex *)(spectra + 2*(in + o)*f->bins));
     }
     for (int64_t o = 0; operation == KERNEL && o < out; o++)
         for (int64_t i = 0; i < in; i++) {
@@ -370,7 +370,7 @@ static void fft3_block(const work *q, const fft3 *f, int operation, int64_t t0, 
             int64_t pair = operation == INPUT ? i*z->in + o : o*z->in + i;
             multiply(f->weights + 2*pair*f->bins, spectra + 2*i*f->bins, sum, f->bins, operation == FORWARD);
         }
-        fftwf_execute_dft_c2r(f->back, (fftwf_complex *)sum, room);
+        fftwf_execute_dft_c2r(f->backward, (fftwf_complex *)sum, room);
         int64_t frames = operation == INPUT ? q->history + z->frames : z->frames, first = operation == INPUT ? q->history : 0;
         float *to = operation == INPUT ? q->d_movie : q->out;
         for (int64_t t = 0; t < step && t0 + t < frames; t++)

@@ -1,4 +1,4 @@
-/* device.c - how fast models are on a graphics card, against what the card could do at most and against this processor.
+/* device.c - how fast models are on a graphics card, against the limits of the GPU and against this processor.
  *
  *      bench_device [DEVICE]           default: the first usable graphics card; "opencl:0.0" and the like for others
  *
@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- What the card can do ---- */
+/* ---- The limits of the GPU ---- */
 
 extern const char *const convis_limits_source[];
 extern const convis_kernel convis_limits_kernels[];
@@ -59,7 +59,7 @@ typedef struct model_case {
     struct { const char *type, *name; setting set[6]; } layer[5];
     int64_t side, frames;
     int     back;                            /* gradients of all parameters, too */
-    double  operations, bytes;               /* of a pixel-step, and of its way back */
+    double  operations, bytes;               /* of a pixel-step, and of its backward pass */
     const char *output;
 } model_case;
 
@@ -141,19 +141,19 @@ int main(int argc, char **argv)
 {
     char machine[256];
     double copy = 0, flops = 0, bus = 0;
-    convis_context *card = NULL, *cpu = NULL;
+    convis_context *gpu = NULL, *cpu = NULL;
     int failed = 0, quick = argc > 2 && !strcmp(argv[2], "quick");
-    if (convis_open(&card, argc > 1 ? argv[1] : "auto") || convis_open(&cpu, "cpu")) {
-        fprintf(stderr, "bench: %s\n", convis_message(card));
+    if (convis_open(&gpu, argc > 1 ? argv[1] : "auto") || convis_open(&cpu, "cpu")) {
+        fprintf(stderr, "bench: %s\n", convis_message(gpu));
         return 1;
     }
-    if (card->device->type->host_visible) {
+    if (gpu->device->type->host_visible) {
         puts("there is no graphics card here ('convis devices' says why): nothing is measured");
         return 0;
     }
-    if (!measure(card->device, &copy, &flops, &bus)) { fprintf(stderr, "bench: %s\n", convis_message(card)); return 1; }
+    if (!measure(gpu->device, &copy, &flops, &bus)) { fprintf(stderr, "bench: %s\n", convis_message(gpu)); return 1; }
     bench_machine(machine, sizeof machine);
-    printf("%s (%s), convis %s; processor: %s, %d threads\n", card->device->title, card->device->name, convis_version(), machine,
+    printf("%s (%s), convis %s; processor: %s, %d threads\n", gpu->device->title, gpu->device->name, convis_version(), machine,
            convis_thread_count(cpu));
     printf("copy %.0f GB/s, fused operations %.2f T/s, bus %.1f GB/s\n", copy*1e-9, flops*1e-12, bus*1e-9);
     for (size_t k = 0; k < sizeof CASES/sizeof *CASES; k++) {
@@ -161,14 +161,14 @@ int main(int argc, char **argv)
         const double n = (double)(b->side*b->side), memory = n*b->bytes/copy, arithmetic = n*b->operations/flops;
         const double floor = memory > arithmetic ? memory : arithmetic, moved = 4*n/bus;
         const int64_t frames = quick ? 20 : b->frames;
-        const double there = run(card, b, frames, quick ? 2 : 5), here = run(cpu, b, frames < 50 ? frames : 50, quick ? 2 : 3);
+        const double on_gpu = run(gpu, b, frames, quick ? 2 : 5), on_cpu = run(cpu, b, frames < 50 ? frames : 50, quick ? 2 : 3);
         printf("%-34s %4lldx%-4lld %9.1f us a frame; floor %8.1f (%s)%s: %3.0f %%; %5.1f times the processor\n", b->name, (long long)b->side,
-               (long long)b->side, there*1e6, floor*1e6, memory > arithmetic ? "memory" : "arithmetic",
-               moved > floor ? ", less than the bus takes" : "", 100*floor/there, here/there);
+               (long long)b->side, on_gpu*1e6, floor*1e6, memory > arithmetic ? "memory" : "arithmetic",
+               moved > floor ? ", less than the bus takes" : "", 100*floor/on_gpu, on_cpu/on_gpu);
         fflush(stdout);
-        if (there < 0) failed = 1;
+        if (on_gpu < 0) failed = 1;
     }
-    convis_close(&card);
+    convis_close(&gpu);
     convis_close(&cpu);
     return failed;
 }

@@ -1,4 +1,4 @@
-/* device_limits.c - what a card can do at most, in the dialect of layers (bench/device.c). */
+/* device_limits.c - the limits of a GPU, in the dialect of layers (bench/device.c). */
 #define CONVIS_KERNEL_SHORT_NAMES
 #include <convis/kernel.h>
 #if defined(__OPENCL_VERSION__)

@@ -1,7 +1,7 @@
-/* learn.c - how fast gradients are: a movie through a model and the way back to its first frame, beside what Convis takes.
+/* learn.c - how fast gradients are: a movie through a model and backward to its first frame, beside what Convis takes.
  *
- * Each case is what one epoch of a fit does: forward with the states at the starts of chunks kept, then chunk by chunk from
- * the last, forward once more with a tape, and back; where the movie is one chunk, forward and back once. The gradient at the output
+ * Each case is what one epoch of a fit does: forward with the states at the starts of chunks stored, then chunk by chunk from
+ * the last, forward once more with a tape, and backward; where the movie is one chunk, forward and backward once. The gradient at the output
  * is one number for all pixels; parameters' gradients, and where stated the movie's, come out. Convis's seconds are those that its authors'
  * program took on a machine of this kind. */
 #include "limits.h"
@@ -28,8 +28,8 @@ typedef struct measured { const char *name; const layer *layers; int64_t frames,
 static const measured CASES[] = {
     { "LN, 20x10x10, one epoch",     LN,       2000, 20,  2000, 0, 0.45, 30 },
     { "LNLN, 20x10x10, one epoch",   LNLN,     2000, 20,  2000, 0, 5.6, 50 },
-    { "McIntosh CNN, there and back", MCINTOSH, 1000, 50, 1000, 0, 1.1, 5 },
-    { "gain control, there and back", GAIN,     500,  50,  500, 1, 2.5, 100 },
+    { "McIntosh CNN, forward and backward", MCINTOSH, 1000, 50, 1000, 0, 1.1, 5 },
+    { "gain control, forward and backward", GAIN,     500,  50,  500, 1, 2.5, 100 },
     { "retina with gradients",       NULL,     1000, 128,   25, 0, 18, 50 },
 };
 
@@ -75,7 +75,7 @@ static convis_status build(convis_context *c, const measured *b, convis_model **
     return status;
 }
 
-/* One epoch. forward: seconds of the way through alone. */
+/* One epoch. forward: seconds of the forward pass alone. */
 static convis_status epoch(convis_model *m, const measured *b, const char *const *outputs, convis_tensor movie, convis_tensor d, convis_tensor d_in,
                            char *states, double *forward)
 {
@@ -132,7 +132,7 @@ static int run(convis_context *c, const measured *b)
     if (status) fprintf(stderr, "bench: %s: %s\n", b->name, convis_message(c));
     struct rusage use;
     getrusage(RUSAGE_SELF, &use);
-    printf("%-30s %4lld x %lldx%-4lld %7.4f s, of which forward %7.4f s; Convis %5.2f s: %5.0f times (asked %3.0f); %ld MB so far\n", b->name,
+    printf("%-34s %4lld x %lldx%-4lld %7.4f s, of which forward %7.4f s; Convis %5.2f s: %5.0f times (asked %3.0f); %ld MB so far\n", b->name,
            (long long)b->frames, (long long)b->side, (long long)b->side, best, best_forward, b->convis, b->convis/best, b->factor, use.ru_maxrss/1000);
     free(states);
     free(movie);

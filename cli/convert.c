@@ -161,7 +161,7 @@ static convis_status write_frame(void *user, const convis_real *frame, int64_t i
     return convis_map_writer_write(s->writer, convis_view((convis_real *)frame, convis_movie_shape(1, s->height, s->width)));
 }
 
-/* A result that keeps its model knows which layers are ON and which OFF; ON brightens, OFF darkens. */
+/* A result that contains its model knows which layers are ON and which OFF; ON brightens, OFF darkens. */
 static void weights_of_model(struct convert *v)
 {
     convis_recipe *recipe = NULL;

@@ -129,7 +129,7 @@ static int parse(struct fit *f, int argc, char **argv)
         { 0, "starts",     "N",       CLI_INT,      &o->starts,     "the best of so many starts (1)" },
         { 0, "spread",     "X",       CLI_POSITIVE, &o->spread,     "of further starts around the first, relative (0.3)" },
         { 0, "seed",       "N",       CLI_SEED,     &o->seed,       "of the starts (0)" },
-        { 0, "checkpoint", "FILE",    CLI_TEXT,     &o->checkpoint, "kept after each epoch; a fit that finds it goes on from there" },
+        { 0, "checkpoint", "FILE",    CLI_TEXT,     &o->checkpoint, "written after each epoch; a fit that finds it continues from there" },
         { 0, "fresh",      NULL,      CLI_FLAG,     &f->fresh,      "begin anew, though the checkpoint is there" },
         { 0, "mask",       "FILE",    CLI_TEXT,     &f->mask,       "an array like the response, 0 where it must not count" },
         { 0, "skip",       "N",       CLI_WHOLE,    &f->skip,       "frames at the onset that do not count" },
@@ -156,7 +156,7 @@ static int parse(struct fit *f, int argc, char **argv)
 
 /* ---- The recording and the model ---- */
 
-static int want_all(struct fit *f)
+static int require_all(struct fit *f)
 {
     if (!f->free.count) return convis_require_gradient(f->model.model, "*") ? cli_report(f->context) : 0;
     for (int k = 0; k < f->free.count; k++) {
@@ -184,7 +184,7 @@ static int open_all(struct fit *f)
     if (cli_model_output(&f->model, f->output, f->path, sizeof f->path)) return 1;
     f->options.output = f->path;
     if (f->fresh && f->options.checkpoint) unlink(f->options.checkpoint);
-    if (want_all(f) || fit_remember(f)) return 1;
+    if (require_all(f) || fit_remember(f)) return 1;
     return f->report_folder && fit_prepare(f) ? 1 : 0;
 }
 
@@ -233,9 +233,9 @@ static int save(struct fit *f, const char *command)
 {
     const convis_fit_report *r = &f->report;
     const double losses[] = { r->loss_before, r->loss, r->held_out_before, r->held_out };
-    const convis_attachment kept[] = { { "command", 't', command, 0 }, { "losses", 'd', losses, 4 },
-                                       { "history", 't', f->history ? f->history : "", 0 } };
-    return convis_model_save(f->model.recipe, f->model.model, f->out, kept, 3) ? cli_report(f->context) : 0;
+    const convis_attachment attachments[] = { { "command", 't', command, 0 }, { "losses", 'd', losses, 4 },
+                                              { "history", 't', f->history ? f->history : "", 0 } };
+    return convis_model_save(f->model.recipe, f->model.model, f->out, attachments, 3) ? cli_report(f->context) : 0;
 }
 
 int cli_fit(int argc, char **argv)
@@ -259,7 +259,7 @@ int cli_fit(int argc, char **argv)
             cli_progress_end(&f->bar);
             if (done) status = cli_inputs_report(&f->inputs, f->context, done, f->info.channels);
         }
-        /* What is left after a failure are the last good parameters: worth keeping when there was progress. */
+        /* What is left after a failure are the last good parameters: worth saving when there was progress. */
         if (!status || f->report.best_epoch > 0) {
             int saved = save(f, command);
             if (status && !saved) cli_message("the last good parameters are in %s", f->out);

@@ -1,4 +1,4 @@
-/* fit.h - one `convis fit`: what was asked for, what is open, what came out. fit.c carries it; fit_report.c tells of it. */
+/* fit.h - one `convis fit`: what was asked for, what is open, what came out. fit.c runs it; fit_report.c reports. */
 #ifndef CONVIS_CLI_FIT_H
 #define CONVIS_CLI_FIT_H
 #include "inputs.h"
@@ -24,7 +24,7 @@ struct fit {
     convis_recording *recording;
     convis_recording_info info;
     double     *before;                                  /* of every parameter: its number, or an array's root mean square */
-    char        path[128], heard[128];                   /* of the output, and of what its layer hears if that is static; or "" */
+    char        path[128], input[128];                   /* of the output, and of its layer's input if that is static; or "" */
 
     /* done */
     convis_fit_report report;
@@ -33,7 +33,7 @@ struct fit {
     cli_progress bar;
 };
 
-/* Before the fit plans the model, for a report folder: it is made, and f->heard found and kept. */
+/* Before the fit plans the model, for a report folder: it is made, and f->input found and probed. */
 int fit_prepare(struct fit *);
 /* The numbers as they are before the fit. */
 int fit_remember(struct fit *);

@@ -1,4 +1,4 @@
-/* fit_report.c - what a fit has to tell: the numbers that it fitted, scores of the training and the held-out part, and figures. */
+/* fit_report.c - the report of a fit: the numbers that it fitted, scores of the training and the held-out part, and figures. */
 #include "fit.h"
 #include "scores.h"
 #include <convis/io.h>
@@ -11,8 +11,8 @@
 
 enum { FILE_NAME = 512 };
 
-/* Prediction and what its static layer heard (frames, units; heard may be NULL), responses and mask (trials, frames, units). */
-typedef struct data { convis_real *p, *heard, *r, *m; } data;
+/* Prediction and input of its static layer (frames, units; input may be NULL), responses and mask (trials, frames, units). */
+typedef struct data { convis_real *p, *input, *r, *m; } data;
 
 static const char *file_in(const struct fit *f, const char *name, const char *extension, char file[FILE_NAME])
 {
@@ -20,7 +20,7 @@ static const char *file_in(const struct fit *f, const char *name, const char *ex
     return file;
 }
 
-/* ---- What the last layer hears ---- */
+/* ---- The input of the last layer ---- */
 
 /* A static layer: what comes out follows from what goes in at that moment, pixel by pixel. */
 static int is_static(const char *type)
@@ -30,7 +30,7 @@ static int is_static(const char *type)
     return *t && (*t)->pointwise && (*t)->inputs == 1 && !(*t)->states[0].name && !(*t)->spikes;
 }
 
-static int find_heard(struct fit *f)
+static int find_input(struct fit *f)
 {
     convis_item layer, alias;
     const char *path = f->path;
@@ -41,9 +41,9 @@ static int find_heard(struct fit *f)
             && is_static(layer.target)) {
             convis_item before;
             if (convis_list(f->model.model, CONVIS_LAYER, layer.input[0].from.id - 1, &before))
-                snprintf(f->heard, sizeof f->heard, "%s", before.path);
+                snprintf(f->input, sizeof f->input, "%s", before.path);
         }
-    return *f->heard && convis_probe(f->model.model, f->heard) ? cli_report(f->context) : 0;
+    return *f->input && convis_probe(f->model.model, f->input) ? cli_report(f->context) : 0;
 }
 
 int fit_prepare(struct fit *f)
@@ -51,7 +51,7 @@ int fit_prepare(struct fit *f)
     char file[FILE_NAME];
     if (strlen(f->report_folder) > FILE_NAME - 64) return cli_fail("%s: the name is too long", f->report_folder);
     if (mkdir(f->report_folder, 0777) && errno != EEXIST) return cli_fail("%s: %s", f->report_folder, strerror(errno));
-    return cli_writable(file_in(f, "prediction", "npy", file)) || find_heard(f) ? 1 : 0;
+    return cli_writable(file_in(f, "prediction", "npy", file)) || find_input(f) ? 1 : 0;
 }
 
 static int load(struct fit *f, data *d)
@@ -62,9 +62,9 @@ static int load(struct fit *f, data *d)
     d->m = malloc((size_t)all*sizeof *d->m);
     if (!d->p || !d->r || !d->m) return cli_fail("out of memory: %lld responses", (long long)all);
     if (convis_recording_response(f->recording, 0, f->info.frames, d->r, d->m)) return cli_report(f->context);
-    if (*f->heard && !(d->heard = malloc((size_t)numbers*sizeof *d->heard)))
+    if (*f->input && !(d->input = malloc((size_t)numbers*sizeof *d->input)))
         return cli_fail("out of memory: %lld numbers", (long long)numbers);
-    if (*f->heard && convis_predict(f->model.model, f->recording, f->heard, f->options.chunk, d->heard)) return cli_report(f->context);
+    if (*f->input && convis_predict(f->model.model, f->recording, f->input, f->options.chunk, d->input)) return cli_report(f->context);
     return convis_predict(f->model.model, f->recording, f->path, f->options.chunk, d->p) ? cli_report(f->context) : 0;
 }
 
@@ -236,7 +236,7 @@ static int draw_kernels(struct fit *f)
     return status;
 }
 
-/* Unit by unit: what the static layer heard, prediction, mean response; NaN for what is not there. (T, 3, units). */
+/* Unit by unit: input of the static layer, prediction, mean response; NaN for what is not there. (T, 3, units). */
 static int draw_prediction(struct fit *f, const data *d)
 {
     const int64_t n = f->info.frames, units = f->info.units;
@@ -250,14 +250,14 @@ static int draw_prediction(struct fit *f, const data *d)
                 const int64_t i = (k*n + t)*units + u;
                 if (d->m[i] > 0) { sum += (double)d->r[i]; count++; }
             }
-            v[3*t*units + u] = d->heard ? d->heard[t*units + u] : (convis_real)NAN;
+            v[3*t*units + u] = d->input ? d->input[t*units + u] : (convis_real)NAN;
             v[(3*t + 1)*units + u] = d->p[t*units + u];
             v[(3*t + 2)*units + u] = (convis_real)(sum/count/(f->counts ? f->info.dt : 1));
         }
     int status = write_array(f, file_in(f, "prediction", "npy", file), "prediction", v, (convis_shape){ { 1, 1, n, 3, units } });
     free(v);
     if (!status) status = draw(f, "prediction", "prediction", "prediction", f->path);
-    if (!status && d->heard) status = draw(f, "prediction", "nonlinearity", "nonlinearity", f->path);
+    if (!status && d->input) status = draw(f, "prediction", "nonlinearity", "nonlinearity", f->path);
     return status;
 }
 
@@ -274,7 +274,7 @@ int fit_tell(struct fit *f)
     if (!status) status = print_scores(f, &d);
     if (!status && f->report_folder) status = draw_all(f, &d);
     free(d.p);
-    free(d.heard);
+    free(d.input);
     free(d.r);
     free(d.m);
     return status;

@@ -4,9 +4,9 @@
 #include <string.h>
 
 const cli_command CLI_COMMANDS[] = {
-    { "run",      "show a movie to a model and keep what comes out: spikes, currents, rates", cli_run },
+    { "run",      "run a model on a movie and write its outputs: spikes, currents, rates", cli_run },
     { "fit",      "fit a model's parameters to recorded responses",                            cli_fit },
-    { "synthesize", "optimise the stimulus: the largest response, a wanted one, or two models apart", cli_synthesize },
+    { "synthesize", "optimise the stimulus: for the largest response, a given one, or to tell two models apart", cli_synthesize },
     { "gradcheck", "check a model's gradients against differences",                          cli_gradcheck },
     { "eval",     "score a model, or a prediction, against recorded responses",                 cli_eval },
     { "sta",      "what was seen before spikes: average, covariance, significance",            cli_sta },

@@ -155,8 +155,8 @@ int run_outputs_choose(struct run *r)
 {
     int spikes = model_spikes(r->model);
     if (spikes ? spikes_to_files(r) : probe_the_last(r)) return 1;
-    r->wants_spikes = spikes && (r->spike_files || !r->probe_count);
-    if (r->wants_spikes && convis_record_spikes(r->model, 1)) return cli_report(r->context);
+    r->record_spikes = spikes && (r->spike_files || !r->probe_count);
+    if (r->record_spikes && convis_record_spikes(r->model, 1)) return cli_report(r->context);
     for (int k = 0; k < r->probe_count; k++) {
         convis_status status = convis_probe(r->model, r->probe[k].path);
         if (status == CONVIS_ENAME) return no_such_output(r, r->probe[k].path);
@@ -175,7 +175,7 @@ int run_outputs_open(struct run *r)
                                  .dt = convis_dt(r->model), .seed = convis_seed_of(r->model),
                                  .parameters = convis_recipe_parameters(r->of.recipe) };
     if (!convis_recipe_text(r->of.recipe, &r->model_text)) origin.model = r->model_text;
-    if (r->wants_spikes && convis_cells(r->model, &units, &r->units)) return cli_report(r->context);
+    if (r->record_spikes && convis_cells(r->model, &units, &r->units)) return cli_report(r->context);
 
     for (int k = 0; k < r->spike_files; k++) {
         if (!strcmp(r->outs.at[k], "-")) {
@@ -236,7 +236,7 @@ static convis_status write_maps(struct run *r)
 convis_status run_outputs_write(struct run *r)
 {
     convis_status status = write_maps(r);
-    return status || !r->wants_spikes ? status : write_spikes(r);
+    return status || !r->record_spikes ? status : write_spikes(r);
 }
 
 /* ---- Close: every file appears whole, or not at all. ---- */

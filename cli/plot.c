@@ -16,7 +16,7 @@ static const cli_page PAGE = {
     "Of arrays, when it is asked for:\n"
     "  kernel   (T, Y, X), or several: frames by lag, course and profile of the strongest pixel\n"
     "  tuning   rows of a direction in degrees and responses\n"
-    "  prediction, nonlinearity   what 'convis fit --report' keeps\n"
+    "  prediction, nonlinearity   as 'convis fit --report' writes\n"
     "Figures are drawn by gnuplot.\n",
     "  convis plot spikes.h5\n"
     "  convis plot spikes.h5 --kind mosaic -o mosaic.pdf\n"
@@ -39,7 +39,7 @@ static int default_figure(const char *file, const char *name, char *figure, size
     return 1;
 }
 
-/* A result keeps its model, which knows the layers' signs: "ON,OFF". Only when every layer gets a name of its own; else "". */
+/* A result contains its model, which knows the layers' signs: "ON,OFF". Only when every layer gets a name of its own; else "". */
 static void name_layers(convis_context *c, const char *file, char *names, size_t size)
 {
     convis_recipe *model = NULL;
@@ -74,7 +74,7 @@ int cli_plot(int argc, char **argv)
         { 0, "name",       "DATASET",   CLI_TEXT,     &o.name,   "of .h5 and .npz: which map" },
         { 0, "dt",         "SECONDS",   CLI_POSITIVE, &o.dt,     "duration of a frame, where the file does not say" },
         { 0, "title",      "TEXT",      CLI_TEXT,     &o.title,  "above the figure" },
-        { 0, "labels",     "A,B",       CLI_TEXT,     &o.labels, "names: of a tuning's curves, of the layers of spikes (ON, OFF\nwhere the file keeps its model)" },
+        { 0, "labels",     "A,B",       CLI_TEXT,     &o.labels, "names: of a tuning's curves, of the layers of spikes (ON, OFF\nwhere the file contains its model)" },
         { 0, "size",       "WxH",       CLI_SIZE,     &size,     "pixels of a PNG; SVG and PDF have half as many points" },
         { 0, "keep-script", NULL,       CLI_FLAG,     &o.keep_script, "leave script and data beside the figure, in a folder of its name\nwith .plot: 'gnuplot figure.gp' there draws the figure again" },
         { 0 }

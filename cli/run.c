@@ -52,7 +52,7 @@ static int parse(struct run *r, int argc, char **argv)
         { 0, "threads",        "N",         CLI_INT,      &r->threads,  "how many threads compute (0: all cores)" },
         { 0, "chunk",          "N",         CLI_COUNT,    &r->chunk,    "steps computed at once; changes memory, never results" },
         { 0, "load-state",     "FILE",      CLI_TEXT,     &r->load_state, "continue from the state of an earlier run, with its seed" },
-        { 0, "save-state",     "FILE",      CLI_TEXT,     &r->save_state, "keep the state after the last step" },
+        { 0, "save-state",     "FILE",      CLI_TEXT,     &r->save_state, "write the state after the last step" },
         { 0, "params",         "FILE",      CLI_TEXT,     &r->of.parameters, "set the parameters in this file, lines 'PATH VALUE'" },
         { 0, "save-params",    "FILE",      CLI_TEXT,     &r->save_params, "write all parameters of the model as such lines" },
         { 0, "save-xml",       "FILE",      CLI_TEXT,     &r->save_xml, "write the model with its settings as VirtualRetina's .xml" },
@@ -127,12 +127,12 @@ static int open_model(struct run *r)
 /* Of a frame. */
 static int64_t numbers(const struct run *r) { return r->info.batch*r->info.channels*r->info.height*r->info.width; }
 
-/* About 64 MB for the frames and the outputs kept of a chunk; not more than a second or so of work; a frame at a time
+/* About 64 MB for the frames and the probed outputs of a chunk; not more than a second or so of work; a frame at a time
  * in a closed loop, where the next frame may depend on the answer to this one. */
 static int64_t default_chunk(const struct run *r)
 {
     if (r->from_stdin) return 1;
-    int64_t a_step = numbers(r)*(int64_t)sizeof(convis_real)*(2 + r->probe_count + r->wants_spikes);
+    int64_t a_step = numbers(r)*(int64_t)sizeof(convis_real)*(2 + r->probe_count + r->record_spikes);
     int64_t chunk = 64*1000*1000/a_step;
     if (chunk > 1000) chunk = 1000;
     return chunk < 1 ? 1 : chunk;
@@ -211,7 +211,7 @@ static void summary(const struct run *r)
     double seconds = (double)r->steps*convis_dt(r->model);
     char spikes[96] = "", text[32];
     int threads = convis_thread_count(r->context);
-    if (r->wants_spikes)
+    if (r->record_spikes)
         snprintf(spikes, sizeof spikes, ", %lld spike%s of %lld cell%s (%.3g Hz)", (long long)r->spike_count,
                  r->spike_count == 1 ? "" : "s", (long long)r->units, r->units == 1 ? "" : "s", r->units ? (double)r->spike_count/(double)r->units/seconds : 0);
     cli_message("%s%s%s%s: %lld steps of %g ms (%.6g s) at %lldx%lld%s; took %.3g s, %s on %s, %d thread%s",

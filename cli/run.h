@@ -1,11 +1,11 @@
-/* run.h - one `convis run`: what was asked for, what is open, what was done. run.c carries it; outputs.c writes. */
+/* run.h - one `convis run`: what was asked for, what is open, what was done. run.c runs it; outputs.c writes. */
 #ifndef CONVIS_CLI_RUN_H
 #define CONVIS_CLI_RUN_H
 #include "inputs.h"
 #include "model.h"
 #include <convis/io.h>
 
-/* A map that is wanted: --probe PATH=FILE, or -o of a model that does not spike. */
+/* A map that is asked for: --probe PATH=FILE, or -o of a model that does not spike. */
 struct run_probe {
     char path[128];
     const char *file;                                    /* "-": raw float32 frames on standard output */
@@ -32,7 +32,7 @@ struct run {
     convis_model   *model;                               /* of.model, once it is built */
     convis_real    *frames;
     char   *command, *model_text, numerics_used[32];
-    int     wants_spikes;
+    int     record_spikes;
     struct run_probe probe[CLI_LIST_MAX];
     int     probe_count;
     convis_spike_writer *spikes[CLI_LIST_MAX];           /* beside outs; NULL for "-" */
@@ -44,7 +44,7 @@ struct run {
 };
 
 int run_outputs_check (struct run *);                    /* CLI_GO, or 2: what cannot be right whatever the model */
-int run_outputs_choose(struct run *);                    /* before the plan: which outputs the model shall keep */
+int run_outputs_choose(struct run *);                    /* before the plan: which outputs are probed */
 int run_outputs_open  (struct run *);                    /* after it */
 convis_status run_outputs_write(struct run *);           /* of the last convis_run; a failure's sentence is on the context */
 int run_outputs_close (struct run *, int keep);

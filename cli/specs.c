@@ -1,4 +1,4 @@
-/* specs.c - stimuli and kernels, listed from their tables. */
+/* specs.c - stimuli and initialisers, listed from their tables. */
 #include "specs.h"
 #include <string.h>
 

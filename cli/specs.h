@@ -1,4 +1,4 @@
-/* specs.h - what can be asked for by "KIND?key=value": stimuli and kernels, listed from their tables. */
+/* specs.h - what can be asked for by "KIND?key=value": stimuli and initialisers, listed from their tables. */
 #ifndef CONVIS_CLI_SPECS_H
 #define CONVIS_CLI_SPECS_H
 #include "cli.h"

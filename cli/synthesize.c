@@ -65,7 +65,7 @@ static int parse(struct synthesis *d, int argc, char **argv)
     cli_list words = { 0 };
     const cli_option options[] = {
         { 'o', NULL,        "MOVIE",   CLI_TEXT,     &d->out,        "the movie that was found" },
-        { 0, "goal",        "FILE",    CLI_TEXT,     &d->goal,       "the response that is wanted" },
+        { 0, "goal",        "FILE",    CLI_TEXT,     &d->goal,       "the response to approach" },
         { 0, "other",       "MODEL",   CLI_TEXT,     &d->other.name, "a model whose response shall differ as much as can be" },
         { 0, "output",      "PATH",    CLI_TEXT,     &d->output,     "which output of the model, or of both (the last)" },
         { 0, "unit",        "N",       CLI_TEXT,     &d->unit_text,  "one number of its frame, from 0, row by row (all)" },
@@ -193,7 +193,7 @@ static int make_target(struct synthesis *d)
 static int plan(struct synthesis *d, cli_model *m, const char *path)
 {
     convis_shape chunk = movie_shape(d, d->options.chunk && d->options.chunk < d->frames ? d->options.chunk : d->frames);
-    /* About 64 MB of frames and what the way back keeps of them. */
+    /* About 64 MB of frames and what the backward pass stores of them. */
     convis_item item;
     int64_t layers = 1;
     while (convis_list(m->model, CONVIS_LAYER, (int)layers, &item)) layers++;

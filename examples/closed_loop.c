@@ -1,4 +1,4 @@
-/* closed_loop.c - an eye that follows a spot: every frame depends on what the retina said to the one before.
+/* closed_loop.c - an eye that follows a spot: every frame depends on the response of the retina to the one before.
  *
  *      closed_loop [SECONDS [THREADS]]
  *

@@ -3,8 +3,8 @@
  *      direction_selective [FIGURE.png]
  *
  * Light is compared at two places side by side. Each place's signal is multiplied with the other's, which was delayed by a low
- * pass: what moves to the right arrives at the left place first, and its delayed signal meets the one of the right place. The
- * product of one arm less that of the other is direction selective (Hassenstein and Reichardt 1956); their sum tells that
+ * pass: what moves to the right arrives at the left place first, and its delayed signal coincides with that of the right place. The
+ * product of one arm minus that of the other is direction selective (Hassenstein and Reichardt 1956); their sum tells that
  * something moves, but not whereto. Gratings drift past in all directions; printed and drawn is the mean of both. */
 #include <convis/io.h>
 #include <convis/layer.h>

@@ -2,7 +2,7 @@
  *
  *      v1_on_retina [FIGURE.png]
  *
- * The model is the preset v1_on_retina: a primate retina, whose parvocellular ON currents less its OFF currents go into a bank of oriented
+ * The model is the preset v1_on_retina: a primate retina, whose parvocellular ON currents minus its OFF currents go into a bank of oriented
  * Gabors, half-squared. The retina comes with its own dynamics: gain control, transients, and a surround. Gratings drift past in all
  * directions; printed and drawn is the mean rate, at the centre of the field, of the cells that prefer 0, 45, 90 and 135 degrees. As their
  * Gabors do not move, opposite directions are the same to them. Last comes each cell's half width at half height. */

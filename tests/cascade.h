@@ -58,7 +58,7 @@ static const char *const PATHS[] = { "low.tau", "high.tau", "high.weight", "syna
 static const double TRUTH[] = { 0.020, 0.060, 0.8, 0.05, 50, 140 }, START[] = { 0.011, 0.035, 0.5, 0, 70, 100 };
 enum { PARAMETERS = sizeof TRUTH/sizeof *TRUTH };
 
-static inline convis_model *cascade(const double *values, int wants)
+static inline convis_model *cascade(const double *values, int require)
 {
     convis_model *m;
     must(c, convis_model_new(c, DT, &m));
@@ -67,7 +67,7 @@ static inline convis_model *cascade(const double *values, int wants)
     convis_add(m, type_named("rectify"), "synapse", high);
     for (int k = 0; k < PARAMETERS; k++) {
         must(c, convis_set(m, PATHS[k], values[k]));
-        if (wants) must(c, convis_require_gradient(m, PATHS[k]));
+        if (require) must(c, convis_require_gradient(m, PATHS[k]));
     }
     must(c, convis_baseline(m, 0.3));
     return m;

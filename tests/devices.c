@@ -103,7 +103,7 @@ void say(const char *what)
     if (ties) print_message("             %s: %lld of %lld spikes not the same\n", what, (long long)ties, (long long)spikes);
 }
 
-void compare_slopes(const double *found, const double *expected, int64_t count, double floor, const char *what, const char *path)
+void compare_gradients(const double *found, const double *expected, int64_t count, double floor, const char *what, const char *path)
 {
     double largest = floor;
     for (int64_t i = 0; i < count; i++) largest = fmax(largest, fabs(expected[i]));
@@ -141,7 +141,7 @@ int after_faults(void **state)
     return convis_open(&on_device, under_test);
 }
 
-/* Nothing is left on it. Of a card others use memory, too. */
+/* Nothing is left on it. Others use memory of a GPU, too. */
 static int close_device(void **state)
 {
     (void)state;

@@ -1,7 +1,7 @@
 /* devices.h - what tests of devices share: on which they run, and what comes out there against what comes out on the processor.
  *
  * Devices: those that $CONVIS_TEST_DEVICE lists ("cuda:0,opencl:0.0"), else the first of OpenCL (PoCL needs no graphics card).
- * Without one all is skipped, with a sentence. What is compiled is kept in the build folder, if $CONVIS_CACHE says nothing else. */
+ * Without one all tests are skipped, with a sentence. What is compiled is stored in the build folder, if $CONVIS_CACHE says nothing else. */
 #ifndef DEVICES_H
 #define DEVICES_H
 #include "harness.h"
@@ -27,5 +27,5 @@ void say(const char *what);
 void compare(recording *found, recording *expected, double tolerance, double dt, const char *what);
 #define SLOPE_TOLERANCE 1e-4         /* of the largest number of a gradient: sums over all pixels and frames, in any order */
 /* The numbers of one gradient. floor: what rounding of the outputs makes of it is below a ten thousandth of that; or 0. */
-void compare_slopes(const double *found, const double *expected, int64_t count, double floor, const char *what, const char *path);
+void compare_gradients(const double *found, const double *expected, int64_t count, double floor, const char *what, const char *path);
 #endif

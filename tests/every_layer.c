@@ -182,7 +182,7 @@ static convis_model *push_and_pop(convis_context *c, convis_model *m, const tria
 static convis_model *another_like(convis_context *c, const trial *q)
 {
     convis_model *m = build(c, q);
-    keep(m, q, 1);
+    probe_outputs(m, q, 1);
     must(c, convis_plan(m, q->shape));
     return m;
 }
@@ -434,7 +434,7 @@ static void at_bound(const trial *q, const char *path, double value)
         must(c, convis_threads(c, 1));
         convis_model *m = build(c, q);
         must(c, convis_set(m, path, value));
-        keep(m, q, 1);
+        probe_outputs(m, q, 1);
         convis_status status = convis_plan(m, q->shape);
         recording found = { 0 };
         if (status && !strncmp(convis_message(c), "it", 2)) goto done;

@@ -1,6 +1,6 @@
 /* failing_allocator.h - an allocator that gives so many blocks and no more, and knows how many are out. */
-#ifndef MISER_H
-#define MISER_H
+#ifndef FAILING_ALLOCATOR_H
+#define FAILING_ALLOCATOR_H
 #include <stddef.h>
 #include <stdlib.h>
 

@@ -174,13 +174,13 @@ static void append(recording *r, const char *path, convis_tensor frames)
     r->output[k].data = data;
 }
 
-static int64_t piece(cut how, int64_t at, int64_t left, int64_t longest)
+static int64_t piece(chunking how, int64_t at, int64_t left, int64_t longest)
 {
     int64_t frames = how == WHOLE ? longest : how == SINGLES ? 1 : 1 + (int64_t)(chance(99, (uint64_t)at)*(double)longest);
     return frames < left ? frames : left;
 }
 
-void record(convis_model *m, convis_tensor movie, int64_t from, int64_t to, cut how, int64_t longest, recording *r)
+void record(convis_model *m, convis_tensor movie, int64_t from, int64_t to, chunking how, int64_t longest, recording *r)
 {
     convis_context *c = convis_model_context(m);
     for (int64_t t = from, frames; t < to; t += frames) {

@@ -47,7 +47,7 @@ pages guard_pages(int64_t n, int at_end);
 void  seal(pages);
 void  unmap(pages);
 
-/* ---- Recordings: all kept outputs of a run, and its spikes ---- */
+/* ---- Recordings: all probed outputs of a run, and its spikes ---- */
 
 enum { RECORDED_OUTPUTS = 64 };
 typedef struct recording {
@@ -58,9 +58,9 @@ typedef struct recording {
     int64_t spike_count;
 } recording;
 
-typedef enum cut { WHOLE, SINGLES, RANDOMLY } cut;
+typedef enum chunking { WHOLE, SINGLES, RANDOMLY } chunking;
 /* Run frames from..to of the movie in chunks and append what comes out. `longest`: frames the model is planned for. */
-void record(convis_model *, convis_tensor movie, int64_t from, int64_t to, cut, int64_t longest, recording *);
+void record(convis_model *, convis_tensor movie, int64_t from, int64_t to, chunking, int64_t longest, recording *);
 void recording_free(recording *);
 /* Every output of `found` is in `expected` too, with the same bits; so are the spikes, if both have any. */
 void assert_same(const recording *found, const recording *expected, const char *what);

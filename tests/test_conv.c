@@ -1,6 +1,6 @@
 /* test_conv.c - the convolution engine against the sum as it stands in conv.h, in double precision: every padding, even and odd
  * kernels, strides, dilations, groups, channels, by every method, and every instruction set of this machine. Then its
- * promises: the same bits for every cutting into chunks and every number of threads; gradients that are adjoint. */
+ * promises: the same bits for every division into chunks and every number of threads; gradients that are adjoint. */
 #include "harness.h"
 #include "kernels/conv/conv.h"
 #include "base/threads.h"
@@ -58,7 +58,7 @@ enum { SETTING_COUNT = sizeof SETTINGS/sizeof *SETTINGS };
 /* Everything is drawn from these numbers; what is computed is measured against `scale`, the sum of magnitudes. */
 typedef struct problem {
     convis_conv_spec s;
-    int64_t frames, history, h, w, n_in, n_out, taps, count, pixels;     /* count: of weights; pixels: of the movie, with its past */
+    int64_t frames, history, h, w, n_in, n_out, taps, count, pixels;     /* count: of weights; pixels: of the movie, with its history */
     real   *movie, *in, *d_out;          /* in: frame 0, behind the history */
     double *weights, *bias, *out, *d_in, *d_weights, *d_bias;
     double  scale_out, scale_in, scale_weights;
@@ -204,13 +204,13 @@ static void engine_free(engine *e)
 
 typedef struct gradients { real *in; double *weights, *bias; } gradients;
 
-static int64_t length_of(const problem *p, cut how, int64_t k)
+static int64_t length_of(const problem *p, chunking how, int64_t k)
 {
     return how == WHOLE ? p->frames : how == SINGLES ? 1 : 1 + (int64_t)(chance(9, (uint64_t)k)*7);
 }
 
 /* One thread's way through the movie: forward chunk by chunk, or back, from the last chunk, where gradients are asked for. */
-static void walk(const engine *e, const problem *p, cut how, convis_pass pass, real *out, const gradients *g)
+static void walk(const engine *e, const problem *p, chunking how, convis_pass pass, real *out, const gradients *g)
 {
     for (int64_t done = 0, k = 0; done < p->frames; k++) {
         int64_t count = length_of(p, how, k);
@@ -225,7 +225,7 @@ static void walk(const engine *e, const problem *p, cut how, convis_pass pass, r
     }
 }
 
-static void work(const engine *e, const problem *p, cut how, real *out, const gradients *g)
+static void work(const engine *e, const problem *p, chunking how, real *out, const gradients *g)
 {
     struct convis_barrier barrier = { .threads = 1 };
 #ifdef _OPENMP
@@ -243,14 +243,14 @@ static void work(const engine *e, const problem *p, cut how, real *out, const gr
     }
 }
 
-static real *forward(const engine *e, const problem *p, cut how)
+static real *forward(const engine *e, const problem *p, chunking how)
 {
     real *out = room(p->frames*p->n_out, sizeof *out);
     work(e, p, how, out, NULL);
     return out;
 }
 
-static gradients back(const engine *e, const problem *p, cut how, int which)
+static gradients back(const engine *e, const problem *p, chunking how, int which)
 {
     gradients g = { 0 };
     if (which & CONVIS_CONV_INPUT) g.in = room(p->pixels, sizeof *g.in);
@@ -291,7 +291,7 @@ static void against_reference(const setting *q, const problem *p, int method, co
     engine e = engine_of(p, method, BOTH, device, threads);
     real *out = forward(&e, p, WHOLE);
     within(worst(p->out, out, 1, p->frames*p->n_out), p->scale_out, "the output", q, &e);
-    for (cut how = WHOLE; how <= RANDOMLY; how++) {
+    for (chunking how = WHOLE; how <= RANDOMLY; how++) {
         gradients g = back(&e, p, how, BOTH);
         within(worst(p->d_in, g.in, 1, p->pixels), p->scale_in, "the gradient of the input", q, &e);
         within(worst(p->d_weights, g.weights, 0, p->count), p->scale_weights, "the gradient of the kernel", q, &e);
@@ -350,12 +350,12 @@ static void chunks_and_threads(void **state)
             real *expected = forward(&plain, &p, WHOLE);
             for (int threads = 1; threads <= 3; threads++) {
                 engine e = engine_of(&p, method, 0, "cpu", threads);
-                for (cut how = WHOLE; how <= RANDOMLY; how++) {
+                for (chunking how = WHOLE; how <= RANDOMLY; how++) {
                     static const char *const HOW[] = { "the whole movie at once", "one frame at a time", "chunks of any length" };
                     real *out = forward(&e, &p, how);
                     same_bits(&SETTINGS[k], &e, out, expected, (size_t)(p.frames*p.n_out)*sizeof *out, HOW[how]);
                     free(out);
-                    e.epoch++;           /* back to the start: what was kept of later frames is void */
+                    e.epoch++;           /* back to the start: what was stored of later frames is void */
                 }
                 engine_free(&e);
             }

@@ -1,5 +1,5 @@
 /* test_conv_gpu.c - conv, smooth_conv, rf and readout on a device against the same on the processor: sizes that fill tiles and that do
- * not, every padding, strides, dilations, groups, channels, batches; outputs, all gradients; the same bits for every cutting
+ * not, every padding, strides, dilations, groups, channels, batches; outputs, all gradients; the same bits for every division
  * into chunks.
  *
  *      test_conv_gpu [TEST]
@@ -165,19 +165,19 @@ static void forward(void **state)
 /* ---- Gradients ---- */
 
 enum { MOST_PATHS = 8 };
-typedef struct slopes {
+typedef struct gradient_set {
     int     paths;
     char    path[MOST_PATHS][128];
     double *value[MOST_PATHS], *movie;
     int64_t count[MOST_PATHS], pixels;
-} slopes;
+} gradient_set;
 
-/* Of a weighted sum of all outputs, back through two chunks. */
-static slopes slopes_of(convis_context *c, const setting *s, convis_tensor movie)
+/* Of a weighted sum of all outputs, backward through two chunks. */
+static gradient_set gradients_of(convis_context *c, const setting *s, convis_tensor movie)
 {
     const int64_t half = (s->frames + 1)/2;
     convis_model *m = build(c, s, half, 1);
-    slopes g = { .pixels = convis_elements(movie.shape) };
+    gradient_set g = { .pixels = convis_elements(movie.shape) };
     convis_item item;
     char *start = malloc(convis_state_size(m)), *middle = malloc(convis_state_size(m));
     convis_tensor d_movie = noise_movie(movie.shape, 0, 0, 1);
@@ -214,7 +214,7 @@ static slopes slopes_of(convis_context *c, const setting *s, convis_tensor movie
     return g;
 }
 
-static void slopes_free(slopes *g)
+static void gradients_free(gradient_set *g)
 {
     for (int k = 0; k < g->paths; k++) free(g->value[k]);
     free(g->movie);
@@ -227,7 +227,7 @@ static void gradients(void **state)
     for (int k = 0; k < SETTING_COUNT; k++) {
         const setting *s = &SETTINGS[k];
         convis_tensor movie = noise_movie(shape_of(s, s->frames), -1, 1.5, (uint64_t)k);
-        slopes expected = slopes_of(on_host, s, movie), found = slopes_of(on_device, s, movie), again = slopes_of(on_device, s, movie);
+        gradient_set expected = gradients_of(on_host, s, movie), found = gradients_of(on_device, s, movie), again = gradients_of(on_device, s, movie);
         assert_int_equal(found.paths, expected.paths);
         assert_true(found.paths >= 2);
         for (int j = 0; j < found.paths; j++) {
@@ -238,15 +238,15 @@ static void gradients(void **state)
         within(found.movie, expected.movie, found.pixels, BACKWARD, s, "input");
         most = fmax(most, distance(found.movie, expected.movie, found.pixels));
         assert_memory_equal(found.movie, again.movie, (size_t)found.pixels*sizeof(double));
-        slopes_free(&expected);
-        slopes_free(&found);
-        slopes_free(&again);
+        gradients_free(&expected);
+        gradients_free(&found);
+        gradients_free(&again);
         free(movie.data);
     }
     print_message("             gradients: at most %.2g of the largest\n", most);
 }
 
-/* A pixel that is no number makes none of the outputs that hear it, and no others: as on the processor's direct way. */
+/* A NaN pixel makes NaN of the outputs that take it as input, and of no others: as by the processor's direct method. */
 static void no_numbers(void **state)
 {
     (void)state;

@@ -1,5 +1,5 @@
 /* test_convis.c - where Convis (Huth, Masquelier and Arleo 2018) fails, we do not. The other half of its failures has tests where
- * the feature has: gradients of a blur's sigma (test_gradients.c), an STA that looks back in time (test_sta.c), states carried
+ * the feature has: gradients of a blur's sigma (test_gradients.c), an STA that looks back in time (test_sta.c), states that pass
  * from chunk to chunk of a fit and gradients that pass their edges (test_fit.c). */
 #include "npy_out.h"
 #include <convis/fit.h>
@@ -320,11 +320,11 @@ static void settling_is_a_longer_movie(void **state)
 {
     enum { SIZE = 40, LONG = 12, BEFORE = 7 };
     convis_tensor movie = noise_movie(convis_movie_shape(BEFORE + LONG, SIZE, SIZE), 0, 255, 4), y;
-    convis_real *kept = malloc(LONG*SIZE*SIZE*sizeof *kept);
+    convis_real *stored = malloc(LONG*SIZE*SIZE*sizeof *stored);
     convis_recipe *r;
     convis_model *m;
     (void)state;
-    for (int t = 0; t < BEFORE; t++) memcpy(movie.data + t*SIZE*SIZE, movie.data + BEFORE*SIZE*SIZE, SIZE*SIZE*sizeof *kept);
+    for (int t = 0; t < BEFORE; t++) memcpy(movie.data + t*SIZE*SIZE, movie.data + BEFORE*SIZE*SIZE, SIZE*SIZE*sizeof *stored);
     must(c, convis_recipe_open(c, "primate", &r));
     must(c, convis_recipe_build(r, SIZE, SIZE, &m));
     must(c, convis_probe(m, "bipolar"));
@@ -335,13 +335,13 @@ static void settling_is_a_longer_movie(void **state)
         must(c, convis_run(m, convis_slice(movie, CONVIS_T, settles ? BEFORE : 0, BEFORE + LONG)));
         must(c, convis_output(m, "bipolar", &y));
         const convis_real *from = y.data + (settles ? 0 : BEFORE*y.stride[CONVIS_T]);
-        const size_t bytes = (size_t)(LONG*y.shape.dim[CONVIS_Y]*y.shape.dim[CONVIS_X])*sizeof *kept;
-        if (settles) memcpy(kept, from, bytes);
-        else assert_memory_equal(kept, from, bytes);
+        const size_t bytes = (size_t)(LONG*y.shape.dim[CONVIS_Y]*y.shape.dim[CONVIS_X])*sizeof *stored;
+        if (settles) memcpy(stored, from, bytes);
+        else assert_memory_equal(stored, from, bytes);
     }
     convis_model_free(&m);
     convis_recipe_free(&r);
-    free(kept);
+    free(stored);
     free(movie.data);
 }
 

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-typedef struct manner { const char *device; int threads; cut how; int64_t longest; uint64_t seed; int keep_all; const convis_allocator *memory; } manner;
+typedef struct manner { const char *device; int threads; chunking how; int64_t longest; uint64_t seed; int probe_all; const convis_allocator *memory; } manner;
 
 /* ---- Whole retinas ---- */
 
@@ -40,9 +40,9 @@ static convis_model *planned_retina(convis_context **c, const eyesight *e, const
     convis_item item, last = { .path = "" };
     for (int k = 0; convis_list(m, CONVIS_OUTPUT, k, &item); k++) {
         last = item;
-        if (how->keep_all) must(*c, convis_probe(m, item.path));
+        if (how->probe_all) must(*c, convis_probe(m, item.path));
     }
-    if (!how->keep_all) must(*c, convis_probe(m, last.path));
+    if (!how->probe_all) must(*c, convis_probe(m, last.path));
     must(*c, convis_record_spikes(m, 1));
     must(*c, convis_plan(m, convis_movie_shape(how->longest, e->height, e->width)));
     must(*c, convis_seed(m, how->seed));

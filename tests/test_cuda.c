@@ -1,4 +1,4 @@
-/* test_cuda.c - src/device/cuda/cuda.c, on stand-ins for NVIDIA's libraries (tests/cuda_stand_in), so that it needs no card.
+/* test_cuda.c - src/device/cuda/cuda.c, on stand-ins for NVIDIA's libraries (tests/cuda_stand_in), so that it needs no GPU.
  *
  * The program starts itself anew with the stand-ins in LD_LIBRARY_PATH, and asks for faults in children, as a driver is looked
  * for once in a process. */
@@ -236,7 +236,7 @@ static void hands_on_arguments(void **state)
     close_bench(b);
 }
 
-/* Threads that share memory and meet: the sum of a block's part, for several sizes. */
+/* Threads that share memory and wait at barriers: the sum of a block's part, for several sizes. */
 static void lets_threads_meet(void **state)
 {
     enum { N = 3000, GROUPS = 5 };
@@ -260,7 +260,7 @@ static void lets_threads_meet(void **state)
     close_bench(b);
 }
 
-/* ---- What is kept and replayed ---- */
+/* ---- What is recorded and replayed ---- */
 
 static void read_floats(bench b, float *to, const float *from, int n)
 {
@@ -294,22 +294,22 @@ static void replays_what_it_recorded(void **state)
     write_floats(b, memory, first, 6);
     assert_true(convis_device_record(b.device));
     queue_some(b, memory, 300);
-    void *kept = convis_device_recorded(b.device);
-    assert_non_null(kept);
+    void *recorded = convis_device_recorded(b.device);
+    assert_non_null(recorded);
     read_floats(b, back, memory, 16);
-    assert_memory_equal(back, first, sizeof first);      /* only kept, not done */
+    assert_memory_equal(back, first, sizeof first);      /* only recorded, not done */
     assert_true(back[9] == 0);
-    for (int k = 0; k < 2; k++) assert_true(convis_device_replay(b.device, kept));
+    for (int k = 0; k < 2; k++) assert_true(convis_device_replay(b.device, recorded));
     write_floats(b, memory + 5, first + 5, 1);
     read_floats(b, back, memory, 16);
     assert_true(back[1] == 9 && back[2] == 90 && back[3] == 9 && back[5] == 8 && back[9] == 300);
-    queue_some(b, memory, 500);                          /* what is kept does not hear of it */
-    assert_true(convis_device_replay(b.device, kept));
+    queue_some(b, memory, 500);                          /* the recording does not change */
+    assert_true(convis_device_replay(b.device, recorded));
     read_floats(b, back, memory, 16);
     assert_true(back[1] == 81 && back[2] == 810 && back[5] == 0 && back[9] == 300);
     assert_int_equal(graphs(), before + 3);
-    assert_true(convis_device_replay(b.device, kept));
-    convis_device_forget(b.device, kept);                /* after it was done */
+    assert_true(convis_device_replay(b.device, recorded));
+    convis_device_forget(b.device, recorded);                /* after it was done */
     read_floats(b, back, memory, 16);
     assert_true(back[1] == 243);
 
@@ -359,12 +359,12 @@ static void spoilt_recordings_are_no_faults(void **state)
         assert_true(back[1] == 3 && back[2] == 30);      /* and now it is */
         assert_true(convis_device_record(b.device));
         queue_some(b, memory, 300);
-        void *kept = convis_device_recorded(b.device);
-        assert_non_null(kept);
-        assert_true(convis_device_replay(b.device, kept));
+        void *recorded = convis_device_recorded(b.device);
+        assert_non_null(recorded);
+        assert_true(convis_device_replay(b.device, recorded));
         read_floats(b, back, memory, 6);
         assert_true(back[1] == 9 && back[2] == 90);
-        convis_device_forget(b.device, kept);
+        convis_device_forget(b.device, recorded);
     }
     convis_device_release(b.device, memory);
     close_bench(b);
@@ -372,7 +372,7 @@ static void spoilt_recordings_are_no_faults(void **state)
 
 /* A retina's life in chunks of up to 4 frames; halfway a parameter changes: by it, how many kernels there are. *replayed: graphs that
  * were launched. */
-static recording life_of_a_retina(cut how, const char *told, int *replayed)
+static recording life_of_a_retina(chunking how, const char *told, int *replayed)
 {
     enum { FRAMES = 40, CHUNK = 4 };
     convis_context *c;

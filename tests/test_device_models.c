@@ -45,7 +45,7 @@ static void wrong_calls(void **state)
     (void)state;
     const trial q = { type_named("lowpass"), shape_of(SMALL), 0, AMONG };
     manner how = PLAIN;
-    how.keep_all = 0;                                    /* "after" alone */
+    how.probe_all = 0;                                    /* "after" alone */
     convis_model *m = NULL;
     convis_tensor movie = movie_of(&q), out;
     const int64_t frames = q.shape.dim[CONVIS_T];
@@ -107,7 +107,7 @@ static void releases(void **state)
     for (int64_t fail = 0, more = 1; more; fail += fail < 12 ? 1 : 7) {
         count.fail_at = 0;
         m = build(c, &q);
-        keep(m, &q, 1);
+        probe_outputs(m, &q, 1);
         must(c, convis_require_gradient(m, "*"));
         if (fail) count.fail_at = count.calls + fail;
         convis_status status = convis_plan(m, q.shape);
@@ -150,21 +150,21 @@ static void strides(void **state)
     free(whole);
 }
 
-/* A loop of three layers, the last of them heard by the first two frames later, and by itself. */
-static convis_model *loop(convis_context *c, int64_t chunk, int wants)
+/* A loop of three layers, the last of them input of the first two frames later, and of itself. */
+static convis_model *loop(convis_context *c, int64_t chunk, int require)
 {
     convis_model *m;
     must(c, convis_model_new(c, 0.005, &m));
     const convis_edge input[] = { { convis_input(m), 0 }, { convis_input(m), 3 } };
     const convis_node sum = convis_join(m, type_named("sum"), "sum", input, 2);
     const convis_node low = convis_add(m, type_named("lowpass"), "low", sum);
-    const convis_node less = convis_join(m, type_named("difference"), "less", (convis_edge[]){ { sum, 0 }, { low, 1 } }, 2);
-    convis_connect(m, sum, 1, (convis_edge){ less, 2 });
+    const convis_node minus = convis_join(m, type_named("difference"), "minus", (convis_edge[]){ { sum, 0 }, { low, 1 } }, 2);
+    convis_connect(m, sum, 1, (convis_edge){ minus, 2 });
     must_set(m, "low", "tau", 0.02);
     must_set(m, "low", "gain", 0.4);
     must(c, convis_baseline(m, 0.3));
-    must(c, convis_probe(m, "less"));
-    if (wants) must(c, convis_require_gradient(m, "*"));
+    must(c, convis_probe(m, "minus"));
+    if (require) must(c, convis_require_gradient(m, "*"));
     must(c, convis_plan(m, convis_movie_shape(chunk, 5, 6)));
     return m;
 }
@@ -178,18 +178,18 @@ static recording looped(convis_context *c, convis_tensor movie, int64_t chunk)
     return r;
 }
 
-static void looped_slopes(convis_context *c, convis_tensor movie, double slope[2])
+static void looped_gradients(convis_context *c, convis_tensor movie, double gradient[2])
 {
     convis_model *m = loop(c, movie.shape.dim[CONVIS_T], 1);
     convis_tensor d;
     must(c, convis_run(m, movie));
-    must(c, convis_output(m, "less", &d));
+    must(c, convis_output(m, "minus", &d));
     convis_tensor given = noise_movie(d.shape, -1, 1, 9);
-    must(c, convis_vjp_from(m, "less", given));
+    must(c, convis_vjp_from(m, "minus", given));
     must(c, convis_vjp(m, NULL));
     must(c, convis_vjp_baseline(m));
-    must(c, convis_grad(m, "low.tau", &slope[0], 1));
-    must(c, convis_grad(m, "low.gain", &slope[1], 1));
+    must(c, convis_grad(m, "low.tau", &gradient[0], 1));
+    must(c, convis_grad(m, "low.gain", &gradient[1], 1));
     convis_model_free(&m);
     free(given.data);
 }
@@ -197,7 +197,7 @@ static void looped_slopes(convis_context *c, convis_tensor movie, double slope[2
 static void feedback(void **state)
 {
     (void)state;
-    double expected_slope[2], slope[2];
+    double expected_gradient[2], gradient[2];
     convis_tensor movie = noise_movie(convis_movie_shape(23, 5, 6), -1, 1, 4);
     recording expected = looped(on_host, movie, 23), once = looped(on_device, movie, 23);
     begin_counting();
@@ -207,11 +207,11 @@ static void feedback(void **state)
         recording_free(&found);
     }
     compare(&once, &expected, 2e-6, 0.005, "a loop");
-    looped_slopes(on_host, movie, expected_slope);
-    looped_slopes(on_device, movie, slope);
+    looped_gradients(on_host, movie, expected_gradient);
+    looped_gradients(on_device, movie, gradient);
     for (int k = 0; k < 2; k++) {
-        assert_true(fabs(expected_slope[k]) > 1e-3);
-        compare_slopes(&slope[k], &expected_slope[k], 1, 0, "a loop", k ? "low.gain" : "low.tau");
+        assert_true(fabs(expected_gradient[k]) > 1e-3);
+        compare_gradients(&gradient[k], &expected_gradient[k], 1, 0, "a loop", k ? "low.gain" : "low.tau");
     }
     recording_free(&once);
     recording_free(&expected);
@@ -313,8 +313,8 @@ static convis_model *cascade_of(convis_context *c, const char *what)
     return m;
 }
 
-/* Value and gradient of a fit, over chunks that are shorter than the kernels and longer; *slopes is the caller's. */
-static convis_status objective(convis_context *c, const char *what, int64_t chunk, double *value, double **slopes, int64_t *count)
+/* Value and gradient of a fit, over chunks that are shorter than the kernels and longer; *gradients is the caller's. */
+static convis_status objective(convis_context *c, const char *what, int64_t chunk, double *value, double **gradients, int64_t *count)
 {
     char response[64], stimulus[64];
     snprintf(response, sizeof response, "%s/%s.npy", folder, strcmp(what, "mcintosh") ? "maps" : "cells");
@@ -331,9 +331,9 @@ static convis_status objective(convis_context *c, const char *what, int64_t chun
     convis_status status = convis_fit_objective(m, r, &o, value, &nothing, 0);
     if (status == CONVIS_ESHAPE) {
         for (int k = *count = 0; convis_list(m, CONVIS_PARAMETER, k, &item); k++) if (item.requires_gradient) *count += item.count;
-        *slopes = calloc((size_t)*count, sizeof **slopes);
-        assert_non_null(*slopes);
-        status = convis_fit_objective(m, r, &o, value, *slopes, *count);
+        *gradients = calloc((size_t)*count, sizeof **gradients);
+        assert_non_null(*gradients);
+        status = convis_fit_objective(m, r, &o, value, *gradients, *count);
     }
     convis_recording_close(&r);
     convis_model_free(&m);
@@ -345,18 +345,18 @@ static void fits_of(void **state)
     const char *what = *state;
     begin_counting();
     for (int64_t chunk = 4; chunk <= 40; chunk += 36) {
-        double expected, found, *expected_slopes = NULL, *slopes = NULL;
+        double expected, found, *expected_gradients = NULL, *gradients = NULL;
         int64_t n = 0, count = 0;
-        convis_status status = objective(on_device, what, chunk, &found, &slopes, &count);
+        convis_status status = objective(on_device, what, chunk, &found, &gradients, &count);
         if (is_not_yet(status)) skip();
         must(on_device, status);
-        must(on_host, objective(on_host, what, chunk, &expected, &expected_slopes, &n));
+        must(on_host, objective(on_host, what, chunk, &expected, &expected_gradients, &n));
         assert_int_equal(count, n);
         assert_true(n > 20 && expected > 0);
         if (!(fabs(found - expected) <= 1e-5*expected)) fail_msg("%s: %.9g, expected %.9g", what, found, expected);
-        compare_slopes(slopes, expected_slopes, n, 0, what, "all");
-        free(slopes);
-        free(expected_slopes);
+        compare_gradients(gradients, expected_gradients, n, 0, what, "all");
+        free(gradients);
+        free(expected_gradients);
     }
     say("gradients");
 }

@@ -2,9 +2,9 @@
  *
  *      test_devices [PATTERN]          only tests like "lif: *"
  *
- * Settings are those of every_layer.c (trials.c) and, of gradients, of test_gradients.c (slopes.c). */
+ * Settings are those of every_layer.c (trials.c) and, of gradients, of test_gradients.c (gradient_trials.c). */
 #include "devices.h"
-#include "slopes.h"
+#include "gradient_trials.h"
 #include "trials.h"
 #include <math.h>
 #include <stdio.h>
@@ -87,7 +87,7 @@ static void forward(void **state)
     say("forward");
 }
 
-/* On the device the same bits, however it is cut; what is kept does not matter either. */
+/* On the device the same bits, whatever the chunks; which outputs are probed does not matter either. */
 static void chunks_of(const trial *q)
 {
     static const manner HOW[] = {
@@ -106,7 +106,7 @@ static void chunks_of(const trial *q)
     convis_tensor movie = movie_of(q);
     recording found = { 0 };
     shorten(m, 4);
-    keep(m, q, 0);
+    probe_outputs(m, q, 0);
     must(on_device, convis_plan(m, q->shape));
     must(on_device, convis_seed(m, PLAIN.seed));
     record(m, movie, 0, q->shape.dim[CONVIS_T], WHOLE, q->shape.dim[CONVIS_T], &found);
@@ -270,7 +270,7 @@ static double floor_of(const subject *s, double size, const char *path)
     return 0;
 }
 
-/* Two chunks: the second of them is lived again from its state, then the first; as a whole, or (`piece`) in pieces. */
+/* Two chunks: the second of them is run again from its state, then the first; as a whole, or (`piece`) in pieces. */
 static void compare_gradients(const convis_layer_type *type, const setting *how, int piece)
 {
     const convis_shape shape = { { 1, 1, FRAMES, 6, 7 } };
@@ -288,9 +288,9 @@ static void compare_gradients(const convis_layer_type *type, const setting *how,
         assert_true(k < found.paths);
         assert_int_equal(found.count[k], expected.count[j]);
         const double floor = floor_of(&a, size, found.path[k]);
-        compare_slopes(found.value[k], expected.value[j], found.count[k], floor, what, found.path[k]);
+        compare_gradients(found.value[k], expected.value[j], found.count[k], floor, what, found.path[k]);
     }
-    compare_slopes(found.movie, expected.movie, found.frames, 0, what, "input");
+    compare_gradients(found.movie, expected.movie, found.frames, 0, what, "input");
     gradient_free(&found);
     gradient_free(&expected);
     leave(&a);

@@ -1,5 +1,5 @@
 /* test_drivers.c - what drivers say, however long, and what the trial in a child process (src/device/judge.c) does to the program that it
- * is forked from: nothing. On the stand-in for OpenCL (tests/opencl_stand_in). What a user meets of it: tests/cli/devices.sh.
+ * is forked from: nothing. On the stand-in for OpenCL (tests/opencl_stand_in). What a user sees of it: tests/cli/devices.sh.
  * All is asked in children, as drivers are looked for once in a process. */
 #include "harness.h"
 #include "device/device.h"

@@ -141,7 +141,7 @@ static void every_kind_in_every_format(void **state)
     assert_int_equal(files_in("scratch"), 0);            /* nothing stays behind */
 }
 
-static void options_are_heard(void **state)
+static void options_are_used(void **state)
 {
     (void)state;
     if (!gnuplot) skip();
@@ -163,7 +163,7 @@ static void options_are_heard(void **state)
     remove("f.png");
 }
 
-/* The data that is kept is the data that was drawn, and the script draws it. */
+/* The data that is written is the data that was drawn, and the script draws it. */
 static void the_script_draws_it_again(void **state)
 {
     (void)state;
@@ -521,7 +521,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_kind_in_every_format),
-        cmocka_unit_test(options_are_heard),
+        cmocka_unit_test(options_are_used),
         cmocka_unit_test(the_script_draws_it_again),
         cmocka_unit_test(rates_are_rates),
         cmocka_unit_test(kernels_of_every_shape),

@@ -1,4 +1,4 @@
-/* test_fit.c - fits: gradients that pass chunk edges and reach the past, parameters found again, states carried from step to step,
+/* test_fit.c - fits: gradients that pass chunk edges and reach earlier frames, parameters found again, states that pass from step to step,
  * and what is said where something is wrong. */
 #include "cascade.h"
 #include "learn/bptt.h"
@@ -49,7 +49,7 @@ static void against_differences(void **state)
     }
 }
 
-/* Chunks of any length, states kept or made again: the same gradient. Cut at chunk edges it is another. */
+/* Chunks of any length, states stored or computed again: the same gradient. Cut at chunk edges it is another. */
 static void chunks(void **state)
 {
     static const int64_t length[] = { 1, 3, 16, 50, 159, 1000 };
@@ -242,13 +242,13 @@ static void truth(void **state)
     found_by(o, 2e-2);
 }
 
-/* ---- State is carried ---- */
+/* ---- State passes from step to step ---- */
 
 static double first_loss;
 static int note_loss(void *user, const convis_fit_progress *p) { (void)user; first_loss = p->loss; return 0; }
 
 /* Steps too small to matter: the losses of the segments then are those of one run over everything. */
-static void state_is_carried(void **state)
+static void state_passes_on(void **state)
 {
     convis_fit_options o = DEFAULTS;
     double whole;
@@ -327,7 +327,7 @@ static void epoch_by_hand(void **state)
 
 /* ---- What goes wrong ---- */
 
-/* y = a x, and for a > 2 no number. */
+/* y = a x, and for a > 2 NaN. */
 static void cliff_forward(convis_pass *p)
 {
     int64_t n = convis_elements(p->out_shape)*p->frames;
@@ -515,7 +515,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(against_differences), cmocka_unit_test(chunks), cmocka_unit_test(bounded_memory), cmocka_unit_test(trials),
-        cmocka_unit_test(onset), cmocka_unit_test(truth), cmocka_unit_test(state_is_carried), cmocka_unit_test(epoch_by_hand),
+        cmocka_unit_test(onset), cmocka_unit_test(truth), cmocka_unit_test(state_passes_on), cmocka_unit_test(epoch_by_hand),
         cmocka_unit_test(no_numbers), cmocka_unit_test(diverging), cmocka_unit_test(sentences), cmocka_unit_test(scarce_memory),
     };
     return cmocka_run_group_tests(tests, begin, end);

@@ -212,7 +212,7 @@ static void schedules(void **state)
     convis_recording_close(&r);
 }
 
-/* The first start is the fit without others; each is another; the best is kept, and the same seed finds it again. */
+/* The first start is the fit without others; each is another; the best is returned, and the same seed finds it again. */
 static void starts(void **state)
 {
     double one[PARAMETERS], several[PARAMETERS], again[PARAMETERS], least = INFINITY;

@@ -171,7 +171,7 @@ static void lnln_found(void **state)
     convis_model_free(&m);
 }
 
-/* A penalty on roughness makes the kernel smoother, one on size smaller, and bounds on nothing are kept by all. */
+/* A penalty on roughness makes the kernel smoother, one on size smaller, and bounds are never violated. */
 static void regularised(void **state)
 {
     static const char *const kind[] = { NULL, "smooth_time", "smooth_space", "l1", "l2" };

@@ -8,9 +8,9 @@
 #include <string.h>
 
 #ifdef CONVIS_DOUBLE
-static const double VALUE = 1e-14, SLOPE = 2e-7;         /* SLOPE is of the differences, not of us */
+static const double VALUE = 1e-14, DERIVATIVE = 2e-7;         /* DERIVATIVE is of the differences, not of us */
 #else
-static const double VALUE = 2e-6, SLOPE = 2e-5;
+static const double VALUE = 2e-6, DERIVATIVE = 2e-5;
 #endif
 
 static convis_context *c;
@@ -123,7 +123,7 @@ static void values(void **state)
     }
 }
 
-/* Over their whole range functions keep their relative accuracy: no digits are lost where values are small. */
+/* Over their whole range functions have their relative accuracy: no digits are lost where values are small. */
 static void functions(void **state)
 {
     (void)state;
@@ -148,12 +148,12 @@ static void functions(void **state)
     for (int i = 0; i < COUNT; i++) assert_true(fabs((double)at.out[i] - sin((double)at.in[0][i])) < 1e-6);
 }
 
-/* Value and slope at places where something could go wrong. */
+/* Value and derivative at places where something could go wrong. */
 static void edges(void **state)
 {
     (void)state;
     const double inf = (double)INFINITY, nan = (double)NAN;
-    const struct { const char *text; double x, value, slope; } EDGES[] = {
+    const struct { const char *text; double x, value, derivative; } EDGES[] = {
         { "relu(x)", 0, 0, 0 }, { "abs(x)", 0, 0, 0 }, { "sign(x)", 0, 0, 0 }, { "step(x)", 0, 0, 0 }, { "max(x, 0)", 0, 0, 0 },
         { "max(0, x)", 0, 0, 0 }, { "x^2", 0, 0, 0 }, { "x^1", 0, 0, 1 }, { "x^0", 0, 1, 0 }, { "x^0.5", 0, 0, 0 }, { "x^a", 0, 0, 0 },
         { "x^1.5", 0, 0, 0 }, { "x^2.5", -1, nan, nan }, { "x^3", -2, -8, 12 }, { "x^(10*a - 4)", -2, -8, 12 },
@@ -172,23 +172,23 @@ static void edges(void **state)
     };
     for (size_t k = 0; k < sizeof EDGES/sizeof *EDGES; k++) {
         const double tolerance = sizeof(convis_real) == 8 ? 1e-12 : 2e-6;
-        convis_real x = (convis_real)EDGES[k].x, y = 0, one = 1, zero = 0, slope = 0, nothing = 0;
-        convis_real *d_in[] = { &slope }, *d_nothing[] = { &nothing };
+        convis_real x = (convis_real)EDGES[k].x, y = 0, one = 1, zero = 0, derivative = 0, nothing = 0;
+        convis_real *d_in[] = { &derivative }, *d_nothing[] = { &nothing };
         const convis_real *in[] = { &x };
         must(c, convis_formula_compile(c, "it", EDGES[k].text, &f));
         bind();
         convis_formula_blocks_of(c)->value(&f, in, &y, 1);
         convis_formula_blocks_of(c)->gradient(&f, in, &one, d_in, NULL, 1);
         convis_formula_blocks_of(c)->gradient(&f, in, &zero, d_nothing, NULL, 1);
-        double found[] = { (double)y, (double)slope }, expected[] = { EDGES[k].value, EDGES[k].slope };
-        /* What no number goes into may give any slope; what is no number in a slope is not promised. */
+        double found[] = { (double)y, (double)derivative }, expected[] = { EDGES[k].value, EDGES[k].derivative };
+        /* A NaN input may give any derivative; which derivatives are NaN is not promised. */
         for (int j = 0; j < (isnan(EDGES[k].x) ? 1 : 2); j++) {
             int same = isnan(expected[j]) ? isnan(found[j]) : isinf(expected[j]) ? found[j] == expected[j]
                      : fabs(found[j] - expected[j]) <= tolerance*fabs(expected[j]);
-            if (EDGES[k].slope == 0 && j == 1) same = fabs(found[1]) < 1e-30;
+            if (EDGES[k].derivative == 0 && j == 1) same = fabs(found[1]) < 1e-30;
             if (expected[0] == 0 && j == 0) same = fabs(found[0]) < 1e-37;
             if (!same)
-                fail_msg("%s at %g: %s %.17g, expected %.17g", EDGES[k].text, EDGES[k].x, j ? "slope" : "value", found[j], expected[j]);
+                fail_msg("%s at %g: %s %.17g, expected %.17g", EDGES[k].text, EDGES[k].x, j ? "derivative" : "value", found[j], expected[j]);
         }
         if (isfinite(EDGES[k].x) && !isnan(EDGES[k].value) && nothing != 0)
             fail_msg("%s at %g: no gradient becomes %g", EDGES[k].text, EDGES[k].x, (double)nothing);
@@ -198,7 +198,7 @@ static void edges(void **state)
 /* ---- Derivatives ---- */
 
 /* A difference of the value in double along one number, and how far it may be trusted: two steps that agree. 0: not at all. */
-static int differ(double *number, const double *x, const double *parameters, double *slope)
+static int differ(double *number, const double *x, const double *parameters, double *derivative)
 {
     double value = *number, estimate[2];
     for (int k = 0; k < 2; k++) {
@@ -210,11 +210,11 @@ static int differ(double *number, const double *x, const double *parameters, dou
         estimate[k] = (up - down)/(2*h);
     }
     *number = value;
-    *slope = estimate[1];
+    *derivative = estimate[1];
     return isfinite(estimate[0]) && fabs(estimate[0] - estimate[1]) <= 1e-7*(1 + fabs(estimate[1]));
 }
 
-/* Returns how many of the slopes could be compared. */
+/* Returns how many of the derivatives could be compared. */
 static int check_gradients(const char *text, double tolerance)
 {
     double sums[CONVIS_FORMULA_SUMS] = { 0 }, d_values[CONVIS_FORMULA_NAMES] = { 0 }, expected[CONVIS_FORMULA_NAMES] = { 0 };
@@ -228,20 +228,20 @@ static int check_gradients(const char *text, double tolerance)
     convis_formula_blocks_of(c)->gradient(&f, INPUTS, at.d_out, D_INPUTS, sums, COUNT);
     convis_formula_from_sums(&f, bound, sums, d_values);
     for (int i = 0; i < COUNT; i++) {
-        double x[CONVIS_FORMULA_INPUTS], slope, d = (double)at.d_out[i];
+        double x[CONVIS_FORMULA_INPUTS], derivative, d = (double)at.d_out[i];
         place(i, x);
         for (int j = 0; j < f.inputs; j++) {
-            if (!differ(&x[j], x, parameters, &slope)) continue;
+            if (!differ(&x[j], x, parameters, &derivative)) continue;
             double found = (double)at.d_in[j][i] - 2;
             compared++;
-            if (!(fabs(found - d*slope) <= tolerance*(1 + fabs(slope))))
-                fail_msg("%s: at %g, %g, %g its slope along input %d times %g is %.9g, expected %.9g", text, x[0], x[1], x[2], j, d,
-                         found, d*slope);
+            if (!(fabs(found - d*derivative) <= tolerance*(1 + fabs(derivative))))
+                fail_msg("%s: at %g, %g, %g its derivative along input %d times %g is %.9g, expected %.9g", text, x[0], x[1], x[2], j, d,
+                         found, d*derivative);
         }
         for (int k = 0; k < f.names; k++) {
-            all &= differ(&parameters[k], x, parameters, &slope);
-            expected[k] += d*slope;
-            scale[k] += fabs(d*slope);
+            all &= differ(&parameters[k], x, parameters, &derivative);
+            expected[k] += d*derivative;
+            scale[k] += fabs(d*derivative);
         }
     }
     for (int k = 0; k < f.names && all; k++) {
@@ -265,11 +265,11 @@ static void gradients(void **state)
     };
     for (int k = 0; k < CASE_COUNT; k++) {
         take(CASES[k], -2, 2);
-        compared += check_gradients(CASES[k], SLOPE);
+        compared += check_gradients(CASES[k], DERIVATIVE);
     }
     for (size_t k = 0; k < sizeof MORE/sizeof *MORE; k++) {
         take(MORE[k], -2, 2);
-        int more = check_gradients(MORE[k], SLOPE);
+        int more = check_gradients(MORE[k], DERIVATIVE);
         if (!more) fail_msg("%s: nothing could be compared", MORE[k]);
         compared += more;
     }

@@ -3,7 +3,7 @@
  *
  * Compilers are looked for at run time, and a test is skipped, with a sentence, when its compiler is not there:
  * - the first device of OpenCL (PoCL needs no graphics card), or else clang's OpenCL front end;
- * - NVRTC, which needs no card either ($CONVIS_NVRTC names its library when it is in no usual place). */
+ * - NVRTC, which needs no GPU either ($CONVIS_NVRTC names its library when it is in no usual place). */
 #include "harness.h"
 #include "device/device.h"
 #include "kernels/gpu_texts.h"

@@ -1,4 +1,4 @@
-/* test_grad.c - the way back through a model: delays and feedback, whatever the chunks; what is not wanted; inputs from one place;
+/* test_grad.c - the backward pass through a model: delays and feedback, whatever the chunks; what requires no gradient; inputs from one place;
  * and calls in the wrong order. Single layers are in test_gradients.c. */
 #include "harness.h"
 #include <math.h>
@@ -24,8 +24,8 @@ static int end(void **state) { (void)state; convis_close(&c); return 0; }
 
 static convis_tensor frames(convis_real *data, int64_t t, int64_t count) { return convis_view(data + t*N, convis_movie_shape(count, HEIGHT, WIDTH)); }
 
-/* A low pass meets the movie of three frames ago, a high pass of that meets the low pass of five frames ago, and the rectified end
- * comes back after four. */
+/* A low pass minus the movie of three frames ago; a high pass of that, two frames later, minus the low pass of five frames ago; and
+ * the rectified end comes back after four. */
 static const char *const PATHS[] = { "low.tau", "low.gain", "high.tau", "high.weight", "end.threshold", "end.value_at_threshold",
                                      "end.amplification" };
 enum { PARAMETERS = sizeof PATHS/sizeof *PATHS };
@@ -132,7 +132,7 @@ static void delays_and_feedback(void **state)
     convis_model_free(&m);
 }
 
-/* ---- What is not wanted has no gradient, costs nobody his memory, and changes nothing ---- */
+/* ---- What requires no gradient has none, takes no memory, and changes nothing ---- */
 
 static double gradient_of(const char *type, const char *setting, double value, const char *parameter, int with_input)
 {
@@ -155,7 +155,7 @@ static double gradient_of(const char *type, const char *setting, double value, c
     return gradient;
 }
 
-static void only_what_is_wanted(void **state)
+static void only_what_is_required(void **state)
 {
     (void)state;
     assert_true(gradient_of("delay", "delay", 0.0123, "delay", 0) == gradient_of("delay", "delay", 0.0123, "delay", 1));
@@ -224,7 +224,7 @@ static void refusals(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(delays_and_feedback), cmocka_unit_test(only_what_is_wanted),
+    const struct CMUnitTest tests[] = { cmocka_unit_test(delays_and_feedback), cmocka_unit_test(only_what_is_required),
                                         cmocka_unit_test(one_place_twice), cmocka_unit_test(refusals) };
     return cmocka_run_group_tests(tests, begin, end);
 }

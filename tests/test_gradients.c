@@ -6,8 +6,8 @@
  * Of every layer in convis_layer_types(): each parameter that has a gradient, elements of the input, and of the states at the
  * start. L is a sum of the output with fixed random weights. Differences are extrapolated to a step of 0 (Ridders 1982), which
  * also tells how good they are: where they are not good enough to judge, the test fails, too. A layer needs a row in SETTINGS
- * of slopes.c only if its defaults cannot be planned or leave something of it unseen. */
-#include "slopes.h"
+ * of gradient_trials.c only if its defaults cannot be planned or leave something of it unseen. */
+#include "gradient_trials.h"
 #include <float.h>
 #include <math.h>
 #include <stdio.h>
@@ -17,7 +17,7 @@
 #define TOLERANCE 1e-4
 
 /* Layers whose output jumps. Differences of it say nothing of the surrogate by which they are differentiated: what is smooth in
- * them is tested through another output (rows of slopes.c), or where it is said. */
+ * them is tested through another output (rows of gradient_trials.c), or where it is said. */
 static const struct { const char *type, *where; } JUMPS[] = {
     { "lif", "below: the potential between spikes, and all of it against dual numbers" },
     { "poisson", "its count stands for its mean, which is no function of the count" },
@@ -138,7 +138,7 @@ static int named(const char *list, const char *path)
 }
 
 /* Elements that are looked at: all of few, else some, the first and the last among them. */
-static int64_t sampled(int64_t n, int64_t wanted, int64_t k) { return n <= wanted ? k : k == 0 ? 0 : k == 1 ? n - 1 : (int64_t)(chance(9, (uint64_t)k)*(double)n); }
+static int64_t sampled(int64_t n, int64_t most, int64_t k) { return n <= most ? k : k == 0 ? 0 : k == 1 ? n - 1 : (int64_t)(chance(9, (uint64_t)k)*(double)n); }
 
 static void check_parameter(subject *s, const gradient *g, int k, const convis_item *item, int64_t most)
 {

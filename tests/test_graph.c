@@ -181,7 +181,7 @@ static void round_trip(void **state)
     convis_recipe_free(&third);
 }
 
-/* y[t] = x[t] + y[t - d]: a sum that hears itself. */
+/* y[t] = x[t] + y[t - d]: a sum that takes its own output as input. */
 static void feedback(void **state)
 {
     (void)state;

@@ -41,15 +41,15 @@ static convis_tensor recorded_spikes(void)
 
 /* ---- All kinds of filters ---- */
 
-typedef struct kind { int coupled, cosines, first, lags, each, hears, weights; double w[MOST]; } kind;
+typedef struct kind { int coupled, cosines, first, lags, each, inputs, weights; double w[MOST]; } kind;
 
 static kind kind_of(int variant)
 {
     kind q = { .coupled = variant & 1, .cosines = variant >> 1 & 1, .first = variant >> 2 };
     q.lags = LAGS + 1 - q.first;
     q.each = q.cosines ? WEIGHTS : q.lags;
-    q.hears = q.coupled ? CHANNELS : 1;
-    q.weights = CHANNELS*q.hears*q.each;
+    q.inputs = q.coupled ? CHANNELS : 1;
+    q.weights = CHANNELS*q.inputs*q.each;
     for (int k = 0; k < q.weights; k++) q.w[k] = chance(9, (uint64_t)k) - 0.5;
     return q;
 }
@@ -106,9 +106,9 @@ static void sums(void **state)
             for (int t = t0; t < end; t++)
                 for (int i = 0; i < N; i++) {
                     double sum = 0;
-                    for (int b = 0; b < q.hears; b++)
+                    for (int b = 0; b < q.inputs; b++)
                         for (int j = 0; j < q.each; j++)
-                            sum += q.w[(i/PLANE*q.hears + b)*q.each + j]*cause(&q, t, i, q.coupled ? b : i/PLANE, j);
+                            sum += q.w[(i/PLANE*q.inputs + b)*q.each + j]*cause(&q, t, i, q.coupled ? b : i/PLANE, j);
                     near((double)out.data[(t - t0)*N + i], sum, 2e-5, "history");
                 }
         }
@@ -164,7 +164,7 @@ static void gradients(void **state)
             go_back(m, movie, CHUNKS[s], d_movie);
             must(c, convis_grad(m, "it.weights", found, q.weights));
             for (int k = 0; k < q.weights; k++) {
-                int o = k/(q.hears*q.each), b = q.coupled ? k/q.each%q.hears : o;
+                int o = k/(q.inputs*q.each), b = q.coupled ? k/q.each%q.inputs : o;
                 double sum = 0;
                 for (int t = 0; t < LENGTH; t++)
                     for (int i = o*PLANE; i < (o + 1)*PLANE; i++) sum += weight_at(t, i)*cause(&q, t, i, b, k%q.each);
@@ -176,7 +176,7 @@ static void gradients(void **state)
                     for (int o = q.coupled ? 0 : i/PLANE; o < (q.coupled ? CHANNELS : i/PLANE + 1); o++)
                         for (int lag = q.first; lag < q.first + q.lags && t + lag < LENGTH; lag++)
                             for (int j = 0; j < q.each; j++)
-                                sum += q.w[(o*q.hears + (q.coupled ? i/PLANE : 0))*q.each + j]*basis(&q, j, lag)
+                                sum += q.w[(o*q.inputs + (q.coupled ? i/PLANE : 0))*q.each + j]*basis(&q, j, lag)
                                      * weight_at(t + lag, o*PLANE + i%PLANE);
                     near((double)d_movie.data[t*N + i], sum, 2e-5, "gradient of the spikes");
                 }

@@ -1,5 +1,5 @@
 /* test_inputs.c - models with several inputs: against the same frames as channels of one, whatever the chunks, threads and strides; their
- * gradients, states and pasts; layers of many inputs; movies side by side; and what is refused. */
+ * gradients, states and histories; layers of many inputs; movies side by side; and what is refused. */
 #include "devices.h"
 #include <math.h>
 #include <stdio.h>
@@ -157,7 +157,7 @@ static void as_channels(void **state)
 }
 
 /* dL/d(frames) of L = half the sum of squares of all outputs, chunk by chunk from the last; and that of low.tau. */
-static void slopes_of(convis_model *m, int inputs, int64_t chunk, convis_real *d_movie, convis_real *d_speed, double *tau)
+static void gradients_of(convis_model *m, int inputs, int64_t chunk, convis_real *d_movie, convis_real *d_speed, double *tau)
 {
     convis_context *c = convis_model_context(m);
     char *states[FRAMES];
@@ -196,8 +196,8 @@ static void compare_gradients(convis_context *c, double tolerance)
     for (int k = 0; k < 3; k++) {
         double tau, expected;
         convis_model *one = build(c, 1, 1, CHUNKS[k]), *two = build(c, 2, 1, CHUNKS[k]);
-        slopes_of(one, 1, CHUNKS[k], d_both, d_both, &expected);
-        slopes_of(two, 2, CHUNKS[k], d_movie, d_speed, &tau);
+        gradients_of(one, 1, CHUNKS[k], d_both, d_both, &expected);
+        gradients_of(two, 2, CHUNKS[k], d_movie, d_speed, &tau);
         if (fabs(tau - expected) > 1e-4*fabs(expected)) fail_msg("low.tau: %g, expected %g", tau, expected);
         for (int64_t i = 0; i < FRAMES*N; i++) {
             const int64_t at = i/N*2*N + i%N;
@@ -258,7 +258,7 @@ static void states(void **state)
     convis_close(&c);
 }
 
-/* Each input has a past of its own, and any shape. */
+/* Each input has a history of its own, and any shape. */
 static void pasts_and_shapes(void **state)
 {
     convis_context *c;

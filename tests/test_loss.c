@@ -58,7 +58,7 @@ static double bernoulli1(const convis_loss *l, double p, double r)
     long double q = 1 - expl(-(long double)at_least(p*l->dt));
     return (double)(-r*logl(q) - (1 - r)*logl(1 - q));
 }
-/* The logarithm of the probability mass, less what does not depend on p. */
+/* The logarithm of the probability mass, minus what does not depend on p. */
 static double negative_binomial1(const convis_loss *l, double p, double r)
 {
     double m = at_least(p*l->dt), k = l->shape;
@@ -69,7 +69,7 @@ static double poisson(const convis_loss *l, const data *d) { return mean_of(l, d
 static double bernoulli(const convis_loss *l, const data *d) { return mean_of(l, d, bernoulli1); }
 static double negative_binomial(const convis_loss *l, const data *d) { return mean_of(l, d, negative_binomial1); }
 
-/* The exponential filter as a sum over the past, and van Rossum's integral bin by bin. */
+/* The exponential filter as a sum over the history, and van Rossum's integral bin by bin. */
 static double spike_distance(const convis_loss *l, const data *d)
 {
     double total = 0;
@@ -230,7 +230,7 @@ static void masks_delete(void **state)
         double p[N], r[N], w[N], kept_p[N], kept_r[N], ga[N], gb[N], a, b;
         int n = 0, at[N];
         fill(&l, p, r, w);
-        /* A trace passes over a gap while a deleted gap takes no time, so of spike trains only the ends are cut. */
+        /* A trace passes over a gap while a deleted gap takes no time, so of spike trains only the ends are left out. */
         for (int i = 0; i < FRAMES; i++) {
             w[i] = strcmp(kind, "spike_distance") ? uniform((uint64_t)i + 5000) < .6 : i > 6 && i < FRAMES - 9;
             if (w[i] > 0) { kept_p[n] = p[i]; kept_r[n] = r[i]; at[n++] = i; }
@@ -298,7 +298,7 @@ static void closed_forms(void **state)
     assert_true(loss_of(&bernoulli_loss, 1, bright, one) == 0);
 }
 
-/* No rate is so small that a spike becomes infinitely unlikely; what was lifted has no slope. */
+/* No rate is so small that a spike becomes infinitely unlikely; what was lifted has no derivative. */
 static void floor_of_rates(void **state)
 {
     (void)state;

@@ -193,7 +193,7 @@ static int has_setting(const convis_recipe *r, const char *path)
     return !convis_recipe_get(r, path, value, sizeof value);
 }
 
-/* Layers come and go with the options; what was set in those that stay is kept. */
+/* Layers come and go with the options; what was set in those that stay stays. */
 static void options(void **state)
 {
     (void)state;
@@ -420,7 +420,7 @@ static void fitted_retina(void **state)
         else {
             char border[64];
             must(c, convis_recipe_get(again, "cells.border", border, sizeof border));
-            assert_string_not_equal(border, CASE[k].is);                     /* it was kept where it was */
+            assert_string_not_equal(border, CASE[k].is);                     /* it stayed where it was */
         }
         char *xml, *yaml;
         must(c, convis_recipe_text(again, &xml));

@@ -377,7 +377,7 @@ static void resampling_keeps_constants_and_means(void **state)
         for (int64_t k = 0; k < n; k++) from[k] = 200;
         convis_resample_run(r, from, to);
         for (int64_t k = 0; k < m; k++) assert_float_equal(to[k], 200, 1e-3);
-        if (sizes[s][2] <= sizes[s][0] && sizes[s][3] <= sizes[s][1]) {      /* area means keep the mean */
+        if (sizes[s][2] <= sizes[s][0] && sizes[s][3] <= sizes[s][1]) {      /* area means preserve the mean */
             double before = 0, after = 0;
             for (int64_t k = 0; k < n; k++) before += (double)(from[k] = (convis_real)((k*7919) % 256))/(double)n;
             convis_resample_run(r, from, to);
@@ -755,7 +755,7 @@ static void pictures_read_back(void **state)
     (void)state;
     convis_real v[2*15];
     for (int k = 0; k < 30; k++) v[k] = (convis_real)(k < 15 ? 0 : k*8);
-    write_maps(in("last.png"), "input", v, 2, 3, 5, 0.01, 1);            /* stimuli keep 0..255 */
+    write_maps(in("last.png"), "input", v, 2, 3, 5, 0.01, 1);            /* stimuli have 0..255 */
     EXPECT_PIXELS(in("last.png"), -1, 0, 120, 128, 136, 144, 152, 160, 168, 176, 184, 192, 200, 208, 216, 224, 232);
     for (int k = 0; k < 30; k++) v[k] = (convis_real)(k % 15 - 5);       /* both signs: zero is middle grey */
     write_maps(in("n.%02d.png"), "opl", v, 2, 3, 5, 0.01, 1);
@@ -831,7 +831,7 @@ static void films_keep_real_time(void **state)
     free(all);
     write_maps(in("gone.mp4"), "opl", v, N, H, W, 0.04, 0);
     write_maps(in("gone.png"), "opl", v, N, H, W, 0.04, 0);
-    assert_int_equal(files_left("film.mp4"), 0);             /* not kept: nothing stays, of the temporary files neither */
+    assert_int_equal(files_left("film.mp4"), 0);             /* not committed: nothing stays, of the temporary files neither */
     convis_map_writer *w;
     assert_int_equal(convis_map_writer_open(c, "/nowhere/x.mp4", "opl", convis_movie_shape(1, H, W), NULL, &w), CONVIS_EIO);
     assert_non_null(strstr(convis_message(c), "/nowhere"));

@@ -290,16 +290,16 @@ static double normal(uint64_t seed, uint64_t index)
     return sqrt(-2*log(1 - chance(seed, 2*index)))*cos(2*3.14159265358979*chance(seed, 2*index + 1));
 }
 
-static double *simulated(double dt, double J, double g, double s, double refractory, double sd, int64_t wanted)
+static double *simulated(double dt, double J, double g, double s, double refractory, double sd, int64_t number)
 {
     enum { fine = 200 };
-    double *list = malloc((size_t)wanted*sizeof *list), v = 0, wait = 0, last = -1, h = dt/fine;
+    double *list = malloc((size_t)number*sizeof *list), v = 0, wait = 0, last = -1, h = dt/fine;
     int64_t n = 0;
     assert_non_null(list);
     double decay = exp(-g*h);
-    for (uint64_t t = 0; n < wanted; t++) {
+    for (uint64_t t = 0; n < number; t++) {
         double E = (J + s*normal(21, t))/g;
-        for (int k = 0; k < fine && n < wanted; k++) {
+        for (int k = 0; k < fine && n < number; k++) {
             if (wait > 0) { wait -= h; continue; }
             double before = v;
             v = E + (v - E)*decay;
@@ -330,7 +330,7 @@ static double kolmogorov(double *a, int64_t n, double *b, int64_t m)
 static void interval_distribution(void **state)
 {
     (void)state;
-    enum { count = 200, wanted = 15000 };
+    enum { count = 200, number = 15000 };
     static const struct { double dt, E, sigma, refractory, sd; int exact; } CASES[] = {
         { 0.001, 1.2, 0.3, 0.003, 0, 0 }, { 0.001, 0.9, 0.3, 0.003, 0.0005, 1 }, { 0.005, 1.1, 0.4, 0.002, 0, 0 }, { 0.005, 1.5, 0.2, 0.012, 0.002, 1 },
     };
@@ -343,8 +343,8 @@ static void interval_distribution(void **state)
         int64_t n;
         double serial;
         double *found = intervals(m, CASES[k].E*g, count, (int64_t)(4/dt), &n, &serial);
-        double *expected = simulated(dt, CASES[k].E*g, g, s, CASES[k].refractory, CASES[k].sd, wanted);
-        double distance = kolmogorov(found, n, expected, wanted), bound = 2*sqrt(1/(double)n + 1.0/wanted);      /* p < 0.001 */
+        double *expected = simulated(dt, CASES[k].E*g, g, s, CASES[k].refractory, CASES[k].sd, number);
+        double distance = kolmogorov(found, n, expected, number), bound = 2*sqrt(1/(double)n + 1.0/number);      /* p < 0.001 */
         if (getenv("CONVIS_TEST_VERBOSE")) print_message("             case %d: %d intervals, distance %.4f, bound %.4f, serial %.4f\n", k, (int)n, distance, bound, serial);
         near(distance, 0, bound, "distance of interval distributions (Kolmogorov)");
         free(found);

@@ -102,7 +102,7 @@ static void values(void **state)
     }
 }
 
-/* What was always there gives what it gives from then on; the model's past shows through a delayed edge. */
+/* What was always there gives what it gives from then on; the model's baseline shows through a delayed edge. */
 static void baselines(void **state)
 {
     (void)state;
@@ -274,7 +274,7 @@ static void knots(void **state)
     convis_model_free(&m);
 }
 
-/* ---- Normalisation: mean and variance as weighted sums over the whole past ---- */
+/* ---- Normalisation: mean and variance as weighted sums over the whole history ---- */
 
 static void normalization(void **state)
 {
@@ -324,7 +324,7 @@ static void formulas(void **state)
     assert_true(value == 1);
     must(c, convis_set(m, "it.a", 2));
     must(c, convis_set(m, "it.b", 0.5));
-    /* Another formula keeps the values of names that stay; a wrong one changes nothing. */
+    /* Another formula preserves the values of names that stay; a wrong one changes nothing. */
     must(c, convis_set_text(m, "it.formula", "relu(b + gain*x)*a"));
     must(c, convis_set(m, "it.gain", 2));
     refused(c, CONVIS_ENAME, "did you mean relu?", convis_set_text(m, "it.formula", "rela(x)"));

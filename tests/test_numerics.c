@@ -60,7 +60,7 @@ static convis_real *response(const subject *s, convis_tensor movie)
     return copy;
 }
 
-/* One pixel that hears x(t). */
+/* One pixel whose input is x(t). */
 static convis_real *response_to(const subject *s, int frames, double (*x)(double seconds))
 {
     convis_tensor movie = noise_movie(convis_movie_shape(frames, 1, 1), 0, 0, 0);
@@ -134,7 +134,7 @@ static void highpass_formulas(void **state)
     y = response_to(&(subject){ "highpass", dt, 0, p, NULL, 0 }, 150, one);
     for (int t = 0; t < 150; t++) near((double)y[t], 1 - w*(1 - exp(-(t + 1)*dt/tau)), 1e-6, "step, frame %d", t);
     free(y);
-    y = response_to(&(subject){ "highpass", dt, 1, p, NULL, 0 }, 150, one);      /* settled on its past */
+    y = response_to(&(subject){ "highpass", dt, 1, p, NULL, 0 }, 150, one);      /* settled on its baseline */
     for (int t = 0; t < 150; t++) near((double)y[t], 1 - w, 1e-6, "settled, frame %d", t);
     free(y);
 }
@@ -241,7 +241,7 @@ static void gain_control_onset(void **state)
         convis_tensor movie = noise_movie(convis_movie_shape(frames, 1, 1), 5, 5, 0);
         y = response(&(subject){ "gain_control", DT[k], 0, p, NULL, 0 }, movie);
         for (int t = 0; t < frames; t++) {
-            /* From the past, 0, the input rises during the first frame. */
+            /* From the baseline, 0, the input rises during the first frame. */
             for (int j = 0; j < 100; j++) gain_advance(&g, t ? 5 : 5*(j + 0.5)/100, s, DT[k]/100);
             peak = fmax(peak, (double)y[t]);
             near((double)y[t], s[0], 3.16*tolerance, "dt %g, frame %d", DT[k], t);
@@ -252,7 +252,7 @@ static void gain_control_onset(void **state)
     }
 }
 
-/* Settled on its past, the gain control stays where it is. */
+/* Settled on its baseline, the gain control stays where it is. */
 static void gain_control_settled(void **state)
 {
     (void)state;

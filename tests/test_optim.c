@@ -1,5 +1,5 @@
 /* test_optim.c - optimisers: each against its published formula, as a sum over all gradients where that exists; searches against
- * known minima, also ill-conditioned, in noise, and where values are no numbers; bounds; exact continuation. */
+ * known minima, also ill-conditioned, in noise, and where values are not finite; bounds; exact continuation. */
 #include "harness.h"
 #include <convis/fit.h>
 #include <float.h>
@@ -202,7 +202,7 @@ static problem turned(int64_t n, double condition)
     return p;
 }
 
-/* What every search must keep to, whatever it found. */
+/* What holds for every search, whatever it found. */
 static convis_ended search(const char *kind, problem *p, double *x, double *value, convis_minimize_options options)
 {
     convis_optimizer *o = opened((convis_optimizer_options){ .kind = kind }, p->n);
@@ -335,7 +335,7 @@ static void valley(void **state)
     must_find("slsqp", &p, from, ones, 1e-5, 1000);
     p.low = p.high = NULL;
     must_find("lbfgs", &p, from, ones, 1e-8, 200);
-    /* As a model in single precision would report it: slopes still tell where values no longer do. */
+    /* As a model in single precision would report it: gradients still tell where values no longer do. */
     p.single = 1;
     must_find("lbfgs", &p, from, ones, 1e-4, 300);
     p.low = low;
@@ -382,7 +382,7 @@ static void any_scale(void **state)
     }
 }
 
-/* ---- Values that are no numbers ---- */
+/* ---- Values that are not finite ---- */
 
 static void no_numbers(void **state)
 {

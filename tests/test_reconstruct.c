@@ -18,7 +18,7 @@ static int close_context(void **state) { (void)state; convis_close(&c); return 0
 
 typedef struct movie { double *data; int64_t pixels, frames; int64_t stop; } movie;
 
-static convis_status keep(void *user, const convis_real *frame, int64_t index)
+static convis_status store(void *user, const convis_real *frame, int64_t index)
 {
     movie *m = user;
     if (index == m->stop) return CONVIS_EIO;
@@ -36,7 +36,7 @@ static convis_status make(const convis_cell *units, int64_t n, const convis_spik
     convis_reconstruction *r;
     int64_t width, height;
     *m = (movie){ .stop = -1 };
-    convis_status s = convis_reconstruction_open(c, units, n, o, keep, m, &r);
+    convis_status s = convis_reconstruction_open(c, units, n, o, store, m, &r);
     if (s) { assert_null(r); return s; }
     convis_reconstruction_size(r, &width, &height);
     m->pixels = width*height;
@@ -422,7 +422,7 @@ static void a_sink_can_stop(void **state)
     scatter(units, spikes);
     convis_reconstruction *r;
     movie m = { .stop = 3 };
-    must(convis_reconstruction_open(c, units, CELLS, NULL, keep, &m, &r));
+    must(convis_reconstruction_open(c, units, CELLS, NULL, store, &m, &r));
     int64_t width, height;
     convis_reconstruction_size(r, &width, &height);
     m.pixels = width*height;

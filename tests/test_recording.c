@@ -252,7 +252,7 @@ static void frames_that_are_no_steps_are_held(void **state)
 }
 
 /* Colour last is turned round while it is streamed; what needs other channels is read by the movies' reader. */
-static void channels_as_they_are_wanted(void **state)
+static void channels_as_asked_for(void **state)
 {
     (void)state;
     const int64_t last[] = { T, Y, X, 3 }, gray[] = { T, Y, X };
@@ -478,8 +478,8 @@ static void what_does_not_count(void **state)
                 for (int u = 0; u < N; u++) {
                     const int64_t row = t + 10, i = (j*25 + t)*N + u;
                     const int hole = j == 1 && row == 20 && u == 2;
-                    const int kept = dims == 0 || number(dims == 1 ? row : dims == 2 ? row*N + u : (j*T + row)*N + u) != 0;
-                    assert_true(mask[i] == (t >= 5 && kept && !hole));
+                    const int counted = dims == 0 || number(dims == 1 ? row : dims == 2 ? row*N + u : (j*T + row)*N + u) != 0;
+                    assert_true(mask[i] == (t >= 5 && counted && !hole));
                     assert_true(got[i] == (hole ? 0 : (convis_real)number((j*T + row)*N + u)));
                 }
         OK(convis_recording_response(r, 10, 1, got, NULL));              /* without a mask there is no other way to say it */
@@ -753,7 +753,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(every_format_has_the_same_frames),
         cmocka_unit_test(other_movies_are_read_by_their_readers),
         cmocka_unit_test(frames_that_are_no_steps_are_held),
-        cmocka_unit_test(channels_as_they_are_wanted),
+        cmocka_unit_test(channels_as_asked_for),
         cmocka_unit_test(inputs_go_along_with_the_stimulus),
         cmocka_unit_test(inputs_that_do_not_go_along),
         cmocka_unit_test(responses_of_every_shape),

@@ -69,12 +69,12 @@ static const convis_score_options spikes = { .dt = .01, .counts = 1, .bootstrap 
 
 /* ---- The published formulas, nothing missing ---- */
 
-static double variance(const double *x, int64_t n, int less)
+static double variance(const double *x, int64_t n, int minus_one)
 {
     double mean = 0, sum = 0;
     for (int64_t t = 0; t < n; t++) mean += x[t]/(double)n;
     for (int64_t t = 0; t < n; t++) sum += (x[t] - mean)*(x[t] - mean);
-    return sum/(double)(n - less);
+    return sum/(double)(n - minus_one);
 }
 
 static double covariance(const double *x, const double *y, int64_t n)
@@ -331,7 +331,7 @@ static void intervals(void **state)
     score(&x, &o, s);
     score(&x, &other, again);
     assert_true(s[CORRELATION].high - s[CORRELATION].low > 2.5*(again[CORRELATION].high - again[CORRELATION].low));
-    /* by default a block is a second; a recording of less than two has no interval */
+    /* by default a block is a second; a recording of minus_one than two has no interval */
     other = o;
     other.block = 0;
     other.dt = .2;                                       /* 5 frames: fewer than the 10 that a block has at least */

@@ -71,7 +71,7 @@ static void done(run *r)
 static double level;
 static double constant(int t, int64_t i) { (void)t; (void)i; return level; }
 
-/* ---- The slope of a spike ---- */
+/* ---- The derivative of a spike ---- */
 
 static void surrogates(void **state)
 {
@@ -543,10 +543,10 @@ static void event_noise(void **state)
 /* dL/d(input) and dL/d(parameter) of L = sum of r out over one run from the start. */
 static convis_tensor random_weights(convis_shape s) { return noise_movie(s, -1, 1, 77); }
 
-static convis_tensor gradient_of(convis_model *m, input *x, int T, int w, const char *want)
+static convis_tensor gradient_of(convis_model *m, input *x, int T, int w, const char *path)
 {
     convis_tensor movie = movie_of(x, T, 1, w), weights = random_weights(movie.shape), d = noise_movie(movie.shape, 0, 0, 1);
-    must(c, convis_require_gradient(m, want));
+    must(c, convis_require_gradient(m, path));
     must(c, convis_require_gradient(m, "input"));
     must(c, convis_probe(m, "it"));
     must(c, convis_plan(m, movie.shape));

@@ -74,7 +74,7 @@ static void put_npy(const char *file, int dims, const int64_t *dim, const float 
     fclose(f);
 }
 
-/* White noise around a mean that is not 0, kept in the file s.npy and in memory. */
+/* White noise around a mean that is not 0, stored in the file s.npy and in memory. */
 typedef struct noise { int64_t frames, channels, height, width, pixels; float *v; } noise;
 
 static noise white(int64_t frames, int64_t channels, int64_t height, int64_t width, uint64_t seed)
@@ -91,7 +91,7 @@ static noise white(int64_t frames, int64_t channels, int64_t height, int64_t wid
     return s;
 }
 
-/* What a filter (lags, pixels) gives at a frame, of the noise less its mean; its last row weighs the frame itself. */
+/* What a filter (lags, pixels) gives at a frame, of the noise minus its mean; its last row weighs the frame itself. */
 static double filtered(const noise *s, const double *filter, int64_t lags, int64_t t)
 {
     double sum = 0;
@@ -177,7 +177,7 @@ static void is_what_its_definition_says(void **state)
     assert_null(s.significance);
     assert_true(isnan(s.band_low) && isnan(s.band_high));
 
-    /* The covariances of what is orthogonal to the STA, less that of all. */
+    /* The covariances of what is orthogonal to the STA, minus that of all. */
     double direction[DIMS], matrix[DIMS][DIMS] = { { 0 } }, trace = 0, sum = 0;
     memcpy(direction, sta, sizeof sta);
     unit_length(direction, DIMS);
@@ -274,7 +274,7 @@ static void finds_the_filter_of_a_linear_nonlinear_cell(void **state)
         back[k] = filter[(L - 1 - k/(SIDE*SIDE))*SIDE*SIDE + k%(SIDE*SIDE)];
     }
     unit_length(found, D);
-    /* The noise that is left has D dimensions of variance sum(a^2) each, a = r/sum(r) less its mean. */
+    /* The noise that is left has D dimensions of variance sum(a^2) each, a = r/sum(r) minus its mean. */
     double squares = 0;
     for (int64_t t = L - 1; t < n.frames; t++) squares += pow((double)r[t]/s.spikes - 1./(double)(n.frames - L + 1), 2);
     const double expected = sqrt(1 - D*squares/dot(s.sta, s.sta, D));

@@ -106,7 +106,7 @@ static void held(void **state)
         }
 }
 
-/* From another past: it arrives, and does not stop short where its steps become small. */
+/* From another baseline: it arrives, and does not stop short where its steps become small. */
 static void arrives(void **state)
 {
     (void)state;

@@ -77,7 +77,7 @@ static void largest(void **state)
     }
 }
 
-/* One unit, channels, an onset that does not count: only pixels that it hears are moved. */
+/* One unit, channels, an onset that does not count: only pixels that it takes as input are moved. */
 static void one_unit(void **state)
 {
     const convis_shape shape = { { 1, 2, T, 2, 3 } };
@@ -377,7 +377,7 @@ static void through_spikes(void **state)
     convis_model_free(&m);
 }
 
-/* A delay of whole frames is where two straight lines meet: either slope is right, and no difference says which. */
+/* A delay of whole frames is where two straight lines join: either derivative is right, and no difference says which. */
 static void kinks(void **state)
 {
     convis_model *m;

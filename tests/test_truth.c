@@ -202,7 +202,7 @@ enum { NUMBERS = sizeof RETINA/sizeof *RETINA };
 /* The inert leak is twenty times smaller than the adaptation's conductance: spikes say little of it, so with spikes it is given. */
 static int number_of(int spikes) { return spikes ? NUMBERS - 1 : NUMBERS; }
 
-static convis_model *retina(double *truth, int wanted)
+static convis_model *retina(double *truth, int fitted)
 {
     convis_recipe *r;
     convis_model *m;
@@ -210,7 +210,7 @@ static convis_model *retina(double *truth, int wanted)
     must(c, convis_recipe_build(r, SIDE, SIDE, &m));
     convis_recipe_free(&r);
     for (int k = 0; k < NUMBERS; k++) must(c, convis_get(m, RETINA[k].path, &truth[k]));
-    for (int k = 0; k < wanted; k++) {
+    for (int k = 0; k < fitted; k++) {
         must(c, convis_set(m, RETINA[k].path, truth[k]*RETINA[k].start));
         must(c, convis_require_gradient(m, RETINA[k].path));
     }

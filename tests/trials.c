@@ -57,7 +57,7 @@ static void supply_long_substeps(convis_model *m, const char *name, convis_shape
     must_set(m, name, "substep", 1e-3);
 }
 
-/* Weights for the filters of past spikes that the other parameters ask for. */
+/* Weights for the filters of earlier spikes that the other parameters ask for. */
 static void supply_weights(convis_model *m, const char *name, convis_shape in)
 {
     static const char *const NAMES[] = { "coupling", "basis", "count", "duration", "first" };
@@ -204,7 +204,7 @@ convis_model *build(convis_context *c, const trial *q)
     return m;
 }
 
-void keep(convis_model *m, const trial *q, int all)
+void probe_outputs(convis_model *m, const trial *q, int all)
 {
     convis_item item;
     convis_context *c = convis_model_context(m);
@@ -217,7 +217,7 @@ convis_status planned_on(convis_context *c, const trial *q, const manner *how, c
 {
     convis_shape chunk = q->shape;
     *m = build(c, q);
-    keep(*m, q, how->keep_all);
+    probe_outputs(*m, q, how->probe_all);
     chunk.dim[CONVIS_T] = longest(q, how);
     convis_status status = convis_plan(*m, chunk);
     return status ? status : convis_seed(*m, how->seed);

@@ -5,7 +5,7 @@
 
 typedef struct need {
     const char *type;
-    double low, high;                /* what it usually hears */
+    double low, high;                /* its usual input */
     int    one_map, noisy;           /* it takes no batches or channels; its seed matters */
     void (*supply)(convis_model *, const char *name, convis_shape in);
 } need;
@@ -17,10 +17,10 @@ typedef struct trial { const convis_layer_type *type; convis_shape shape; int va
 typedef struct manner {
     const char *device;
     int     threads;
-    cut     how;
+    chunking how;
     int64_t longest;                 /* frames it is planned for; 0: all */
     uint64_t seed;
-    int     keep_all;
+    int     probe_all;
     const convis_allocator *memory;
 } manner;
 static const manner PLAIN = { "cpu:baseline", 1, WHOLE, 0, 7, 1, NULL };
@@ -33,7 +33,7 @@ convis_tensor movie_of(const trial *);           /* free its data */
 int64_t       longest(const trial *, const manner *);
 /* The layer is named "it". */
 convis_model *build(convis_context *, const trial *);
-void          keep(convis_model *, const trial *, int all);
+void          probe_outputs(convis_model *, const trial *, int all);
 /* On a new context; on one that is there, with what its status was. */
 convis_model *planned(const trial *, const manner *, convis_context **);
 convis_status planned_on(convis_context *, const trial *, const manner *, convis_model **);

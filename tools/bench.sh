@@ -1,7 +1,7 @@
 #!/bin/sh
 # bench.sh CONVIS BUILD - how fast it is here: `convis bench`, then every benchmark of bench/.
 convis=$1 build=$2
-export CONVIS_DEVICE=cpu                                 # cards have `make bench-gpu`
+export CONVIS_DEVICE=cpu                                 # devices have `make bench-gpu`
 sed -n 's/^model name[^:]*: /machine: /p' /proc/cpuinfo 2> /dev/null | head -1
 echo "cores: $(getconf _NPROCESSORS_ONLN), $(uname -sm), $("$convis" --version)"
 echo

@@ -4,7 +4,7 @@
 #include <float.h>
 #include <math.h>
 
-/* Row i is reflected onto its last element left of the diagonal, from the last row to the second; a keeps the reflections, then
+/* Row i is reflected onto its last element left of the diagonal, from the last row to the second; a holds the reflections, then
  * their product. */
 static void reduce(int n, double *a, double *d, double *e)
 {
@@ -60,11 +60,11 @@ static int diagonalise(int n, double *a, double *d, double *e)
     for (int i = 1; i < n; i++) e[i - 1] = e[i];
     e[n - 1] = 0;
     for (int l = 0; l < n; l++)
-        for (int turn = 0, m; ; turn++) {
+        for (int iteration = 0, m; ; iteration++) {
             for (m = l; m < n - 1; m++)
                 if (fabs(e[m]) <= DBL_EPSILON*(fabs(d[m]) + fabs(d[m + 1]))) break;
             if (m == l) break;
-            if (turn == 60) return 0;
+            if (iteration == 60) return 0;
             double g = (d[l + 1] - d[l])/(2*e[l]), r = hypot(g, 1), s = 1, c = 1, p = 0;
             g = d[m] - d[l] + e[l]/(g + copysign(r, g));
             int i = m - 1;
@@ -135,7 +135,7 @@ static int below(int n, const double *d, const double *e, double x)
 /* The least x with at least `count` eigenvalues below it, between bounds that hold them all. */
 static double bisect(int n, const double *d, const double *e, int count, double low, double high)
 {
-    for (int turn = 0; turn < 200; turn++) {
+    for (int iteration = 0; iteration < 200; iteration++) {
         const double middle = low + (high - low)/2;
         if (!(middle > low && middle < high)) break;
         if (below(n, d, e, middle) >= count) high = middle;

@@ -2,14 +2,14 @@
  *
  *      image(p, t) = sum_c w_c sum_{spikes t_s of c} q(t - t_s) spot_c(p) / sum_c |w_c| spot_c(p)
  *
- * q is a box or an exponential cut at 5 tau, of integral 1, so the image is in spikes per second of a cell. Both are one
+ * q is a box or an exponential truncated at 5 tau, of integral 1, so the image is in spikes per second of a cell. Both are one
  * recursion: each frame the image fades by the factor c (box: 1), a spike adds its spot when it comes and takes away
- * what is left of it when its kernel ends. So a frame costs one pass over the image, a spike two spots, and what is kept
- * is the spikes of one kernel.
+ * what is left of it when its kernel ends. So a frame costs one pass over the image, a spike two spots, and memory holds
+ * the spikes of one kernel.
  *
  * Departs from the source: `from` shifts time instead of only shortening the window, and spikes before it still
  * fade into it; layers are chosen by weights, which may be negative; a spot's radius can follow the cells' spacing. Its
- * roundings, and its squares that lie beside their cells, are kept where they are asked for (virtualretina). */
+ * roundings, and its squares that lie beside their cells, are reproduced on request (virtualretina). */
 #include "spacing.h"
 #include <convis/io.h>
 #include <math.h>

@@ -7,12 +7,12 @@
  * log_likelihood  Poisson, natural logarithm, log r! included, a measured bin:  mean of r log q - q - log r!
  * bits_per_spike  what the prediction says beyond the mean count r0:  (L(q) - L(r0))/(log 2 sum r), L the sum over bins. Pillow
  *                 et al., "Spatio-temporal correlations and visual signalling in a complete neuronal population", Nature
- *                 454:995-999 (2008). Less than 0 is worse than a constant.
+ *                 454:995-999 (2008). Below 0 is worse than a constant.
  * correlation     Pearson's, of p and m, over frames with a trial or more.
  * cc_norm         O. Schoppe et al., "Measuring the performance of neural models", Front. Comput. Neurosci. 10:10 (2016):
  *                 Cov(m, p)/sqrt(Var(p) SP), the signal power SP = (Var(sum of trials) - sum of Var(trial))/(N (N - 1)). That
  *                 numerator is the sum of the covariances of all pairs of trials, so with missing samples SP is the mean over
- *                 all pairs of samples measured in the same frame, less their mean squared; each trial's offset from
+ *                 all pairs of samples measured in the same frame, minus their mean squared; each trial's offset from
  *                 the others is taken out of r beforehand (it is no signal), as Schoppe's covariances do. NaN where SP is not
  *                 above 0.
  * feve            S. Cadena et al., "Deep convolutional models improve predictions of macaque V1 responses to natural
@@ -20,7 +20,7 @@
  *                 over time of the variance over trials, both variances unbiased; of frames with two trials or more, each
  *                 weighing as many as it has. NaN where nothing but noise is there to be explained.
  *
- * All five follow from sums over frames. They are kept block by block, so that a bootstrap sample, as many blocks of
+ * All five follow from sums over frames. They are stored block by block, so that a bootstrap sample, as many blocks of
  * frames as there are, drawn with replacement (E. Carlstein, Ann. Statist. 14:1171-1179, 1986), costs a few additions. The
  * interval is that of percentiles. Block j of sample i is drawn by counter (i, j): the same for every unit and rerun. */
 #include "base/philox.h"
@@ -36,7 +36,7 @@ enum { LEAST_BLOCK = 10, OFFSET_ROUNDS = 1000 };
 enum { LOG_LIKELIHOOD, BITS_PER_SPIKE, CORRELATION, CC_NORM, FEVE };
 static const char *const names[CONVIS_SCORES] = { "log_likelihood", "bits_per_spike", "correlation", "cc_norm", "feve" };
 
-/* Sums over the frames of a block. x is p and y is r, both less a constant near their means. */
+/* Sums over the frames of a block. x is p and y is r, both minus a constant near their means. */
 enum {
     BINS, SPIKES, LIKELIHOOD, LOG_FACTORIALS,            /* 1, r, r log q - q and log r! over all that was measured */
     FRAMES, X, Y, XX, YY, XY,                            /* over frames with a trial; y is the mean over trials */

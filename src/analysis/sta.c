@@ -5,12 +5,12 @@
  *
  *      STA = sum_t a_t x_t          STC = P (sum_t a_t x_t x_t') P          P = I - s s',  s = STA/|STA|
  *
- * (Schwartz, Pillow, Rust and Simoncelli 2006): the covariance of the windows before spikes less that of all windows, in
+ * (Schwartz, Pillow, Rust and Simoncelli 2006): the covariance of the windows before spikes minus that of all windows, in
  * directions orthogonal to the STA; being taken between the two, means cancel. The matrix is never formed: STC V takes one pass
  * over the recording, for as many columns of V as one likes. Its eigenvectors come from a block Krylov space with
  * Rayleigh and Ritz's procedure in all of it.
  *
- * Shuffling shifts the responses circularly against the windows, by the lags at least. That keeps the rate and the rhythm of the
+ * Shuffling shifts the responses circularly against the windows, by the lags at least. That preserves the rate and the rhythm of the
  * response and takes away what it has to do with the stimulus. */
 #include "eigen.h"
 #include "base/context.h"
@@ -49,11 +49,11 @@ static convis_status pass(ensemble *e, const columns *c, const double *v, double
     for (int64_t t0 = 0, windows; t0 < e->count; t0 += windows) {
         windows = e->count - t0 < e->chunk ? e->count - t0 : e->chunk;
         /* The last frames of the chunk before are the first of this one. */
-        const int64_t kept = t0 ? before : 0, fresh = windows + before - kept;
-        memmove(e->window, e->window + e->chunk*e->pixels, (size_t)(kept*e->pixels)*sizeof *e->window);
-        convis_status status = convis_recording_stimulus(e->recording, t0 + kept, fresh, e->frames);
+        const int64_t reused = t0 ? before : 0, fresh = windows + before - reused;
+        memmove(e->window, e->window + e->chunk*e->pixels, (size_t)(reused*e->pixels)*sizeof *e->window);
+        convis_status status = convis_recording_stimulus(e->recording, t0 + reused, fresh, e->frames);
         if (status) return status;
-        for (int64_t i = 0; i < fresh*e->pixels; i++) e->window[kept*e->pixels + i] = (double)e->frames[i];
+        for (int64_t i = 0; i < fresh*e->pixels; i++) e->window[reused*e->pixels + i] = (double)e->frames[i];
 
         memset(e->projected, 0, (size_t)(windows*c->room)*sizeof *e->projected);
         if (v) convis_products_add(e->context, windows, c->room, e->dims, e->window, e->pixels, 1, v, e->projected);
@@ -169,8 +169,8 @@ static int add_direction(krylov *k, const double *v)
     const int64_t n = k->e->dims;
     if (k->count == k->most) return 0;
     double *to = k->basis + k->count*n;
-    for (int turn = 0; turn < 4; turn++) {
-        if (v && !turn) memcpy(to, v, (size_t)n*sizeof *to);
+    for (int attempt = 0; attempt < 4; attempt++) {
+        if (v && !attempt) memcpy(to, v, (size_t)n*sizeof *to);
         else draw(k->e, k->seed, ++k->drawn, to);
         const double before = sqrt(dot(n, to, to));
         for (int twice = 0; twice < 2; twice++) {        /* twice is enough (Kahan) */
@@ -211,18 +211,18 @@ static void combine(const krylov *k, int i, const double *of, double *to)
     for (int j = 0; j < k->count; j++) take_off(n, to, -k->vector[i*k->count + j], of + j*n);
 }
 
-/* Are the first and last `wanted` eigenvectors good enough? */
-static int converged(krylov *k, int64_t wanted)
+/* Are the first and last `asked` eigenvectors good enough? */
+static int converged(krylov *k, int64_t asked)
 {
     const int64_t n = k->e->dims;
     double *image = k->in, *vector = k->out;             /* both are free between passes, and large enough */
     for (int i = 0; i < k->count; i++) memcpy(k->vector + i*k->count, k->small + i*k->most, (size_t)k->count*sizeof *k->vector);
     convis_eigen(k->count, k->vector, k->value, k->spare);
     if (k->count == k->most) return 1;
-    if (k->count < 2*wanted) return 0;
+    if (k->count < 2*asked) return 0;
     const double size = fmax(fabs(k->value[0]), fabs(k->value[k->count - 1]));
-    for (int64_t i = 0; i < 2*wanted; i++) {
-        const int at = (int)(i < wanted ? i : k->count - 1 - (i - wanted));
+    for (int64_t i = 0; i < 2*asked; i++) {
+        const int at = (int)(i < asked ? i : k->count - 1 - (i - asked));
         combine(k, at, k->image, image);
         combine(k, at, k->basis, vector);
         take_off(n, image, k->value[at], vector);
@@ -231,11 +231,11 @@ static int converged(krylov *k, int64_t wanted)
     return 1;
 }
 
-static convis_status krylov_open(krylov *k, int64_t wanted)
+static convis_status krylov_open(krylov *k, int64_t asked)
 {
     convis_context *c = k->e->context;
     const int64_t n = k->e->dims, all = n - (k->sta != NULL);
-    const int64_t fits = KRYLOV_BYTES/(2*n*(int64_t)sizeof(double)), least = 2*wanted + 2*LANES;
+    const int64_t fits = KRYLOV_BYTES/(2*n*(int64_t)sizeof(double)), least = 2*asked + 2*LANES;
     k->most = fits < KRYLOV_MOST ? fits : KRYLOV_MOST;
     if (k->most < least) k->most = least;
     if (k->most > all) k->most = all;
@@ -257,10 +257,10 @@ static void krylov_close(krylov *k)
 }
 
 /* Largest first; an eigenvector's largest element is positive. */
-static convis_status keep(const krylov *k, int64_t wanted, convis_sta *s)
+static convis_status store_eigenvectors(const krylov *k, int64_t asked, convis_sta *s)
 {
     const int64_t n = k->e->dims;
-    s->count = 2*wanted < k->count ? 2*wanted : k->count;
+    s->count = 2*asked < k->count ? 2*asked : k->count;
     s->eigenvalue = convis_obtain(k->e->context, (size_t)s->count*sizeof(double));
     s->eigenvector = convis_obtain(k->e->context, (size_t)(s->count*n)*sizeof(double));
     if (!s->eigenvalue || !s->eigenvector) return CONVIS_ENOMEM;
@@ -277,19 +277,19 @@ static convis_status keep(const krylov *k, int64_t wanted, convis_sta *s)
     return CONVIS_OK;
 }
 
-static convis_status find_eigenvectors(ensemble *e, const double *sta, uint64_t seed, int64_t wanted, convis_sta *s)
+static convis_status find_eigenvectors(ensemble *e, const double *sta, uint64_t seed, int64_t asked, convis_sta *s)
 {
     krylov k = { .e = e, .sta = sta, .seed = seed };
-    convis_status status = krylov_open(&k, wanted);
+    convis_status status = krylov_open(&k, asked);
     for (int done = 0; !status && !done; ) {
         const int last = k.count - k.block, block = k.block;
         k.block = 0;
         for (int j = 0; j < LANES; j++) k.block += add_direction(&k, j < block ? k.image + (last + j)*e->dims : NULL);
         if (!k.block) break;
         status = multiply(&k);
-        if (!status) done = converged(&k, wanted);
+        if (!status) done = converged(&k, asked);
     }
-    if (!status) status = keep(&k, wanted, s);
+    if (!status) status = store_eigenvectors(&k, asked, s);
     krylov_close(&k);
     return status;
 }
@@ -426,13 +426,13 @@ static double quantile(const double *sorted, int n, double level)
 }
 
 /* Room for as many columns as fit into a reasonable amount of memory. */
-static int shuffle_room(const ensemble *e, int wanted)
+static int shuffle_room(const ensemble *e, int asked)
 {
     enum { BYTES = 1 << 28 };
     int64_t fits = BYTES/(4*e->dims*(int64_t)sizeof(double))/LANES*LANES;
     if (fits > COLUMNS_MOST) fits = COLUMNS_MOST;
     if (fits < LANES) fits = LANES;
-    const int64_t all = (int64_t)(wanted + LANES - 1)/LANES*LANES;
+    const int64_t all = (int64_t)(asked + LANES - 1)/LANES*LANES;
     return (int)(fits < all ? fits : all);
 }
 

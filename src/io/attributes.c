@@ -1,4 +1,4 @@
-/* attributes.c - numbers that a result keeps of the whole recording: "dt", "seconds". */
+/* attributes.c - numbers that a result stores for the whole recording: "dt", "seconds". */
 #include "frames.h"
 #include "hdf5.h"
 #include <convis/io.h>

@@ -34,7 +34,7 @@ typedef struct video {
     int      rgb_stride;
 
     convis_real *odd;                             /* a frame of another size than the first ... */
-    convis_resample *resample;                    /* ... and its way back; both made anew when the size changes */
+    convis_resample *resample;                    /* ... scaled to the size of the first; both made anew when the size changes */
     int      odd_width, odd_height;
 
     int64_t  number, first_stamp;
@@ -179,7 +179,7 @@ static int is_full_range(const AVFrame *f)
     }
 }
 
-/* A scaler from frames like this one to RGB, kept until frames change. */
+/* A scaler from frames like this one to RGB, used until frames change. */
 static int ready_scaler(video *v, const AVPixFmtDescriptor *d)
 {
     const AVFrame *f = v->frame;
@@ -265,7 +265,7 @@ static int other_size(video *v, convis_real *out)
 }
 
 /* At the end: when the last frame ends. Few containers say how long their last frame lasts, but many how long the movie
- * does; where that leaves more than a frame could last, the file was cut short. */
+ * does; where that leaves more than a frame could last, the file was truncated. */
 static int end(video *v, double *start)
 {
     const double left = v->declared - v->start, most = 1.5*fmax(v->longest, v->duration) + .01*v->declared;

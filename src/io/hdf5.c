@@ -28,7 +28,7 @@ static herr_t innermost(unsigned n, const H5E_error2_t *error, void *unused)
     return 1;
 }
 
-/* Called where HDF5 would print. The next call would wipe the explanation, so it is kept at once. */
+/* Called where HDF5 would print. The next call would wipe the explanation, so it is stored at once. */
 static herr_t remember(hid_t stack, void *unused)
 {
     if (!*cause) H5Ewalk2(stack, H5E_WALK_UPWARD, innermost, unused);
@@ -151,7 +151,7 @@ static hid_t open_cached(hid_t file, const char *name)
     if (dims > 0 && made >= 0 && type >= 0 && H5Pget_layout(made) == H5D_CHUNKED && H5Pget_chunk(made, H5S_MAX_RANK, chunk) == dims
         && H5Sget_simple_extent_dims(space, dim, NULL) == dims) {
         double bytes = (double)H5Tget_size(type);
-        for (int k = 0; k < dims; k++)                   /* all chunks that one row of the time axis meets */
+        for (int k = 0; k < dims; k++)                   /* all chunks that one row of the time axis crosses */
             bytes *= k == (dims > 3 ? dims - 3 : 0) ? (double)chunk[k] : (double)((dim[k] + chunk[k] - 1)/chunk[k]*chunk[k]);
         hid_t access = bytes > 1 << 20 && bytes < 1 << 29 ? H5Pcreate(H5P_DATASET_ACCESS) : -1;
         if (access >= 0) {

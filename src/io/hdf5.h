@@ -9,13 +9,13 @@ void convis_hdf5_leave(void);
  * HDF5 itself never sees that failure: ask before the file is closed, after a flush. Inside enter and leave. */
 int64_t convis_hdf5_create(const char *path);
 int     convis_hdf5_error (int64_t file);
-/* A text kept in a file, such as "model" of a result. ENAME when there is none. Release with convis_release. */
+/* A text stored in a file, such as "model" of a result. ENAME when there is none. Release with convis_release. */
 convis_status convis_hdf5_text(convis_context *, const char *path, const char *dataset, char **text);
 /* Inside enter and leave: a file to read (its hid_t), or a sentence; a sentence with the cause of the failure in it. */
 convis_status convis_hdf5_open(convis_context *, const char *path, int64_t *file);
 convis_status convis_hdf5_fail(convis_context *, convis_status, const char *name, const char *what);
 
-/* ---- hdf5_store.c: texts, numbers and bytes by name ("arrays/filter.weights"), in a file written aside ---- */
+/* ---- hdf5_store.c: texts, numbers and bytes by name ("arrays/filter.weights"), in an atomic file ---- */
 
 typedef struct convis_store convis_store;
 convis_status convis_store_open (convis_context *, const char *path, convis_store **);
@@ -32,6 +32,6 @@ convis_status convis_store_list (convis_context *, const char *path, const char 
 /* Bytes, at most `room`; count: how many there are. ENAME when there are none of that name. */
 convis_status convis_store_read_bytes(convis_context *, const char *path, const char *name, void *bytes, size_t room, size_t *count);
 convis_status convis_store_read_whole(convis_context *, const char *path, const char *name, uint64_t *value);
-/* A positive number that a result .h5 keeps ("dt", "seconds"); 0 when it, or the file, does not. */
+/* A positive number stored in a result .h5 ("dt", "seconds"); 0 when that, or the file, is missing. */
 double convis_kept(const char *file, const char *name);
 #endif

@@ -21,7 +21,7 @@ typedef struct disk {
     H5FD_t  base;
     int     file, error;                                 /* error: errno of the first failure */
     haddr_t eoa, eof;                                    /* HDF5's words: end of what it has allocated; of what is there */
-    block  *kept, **last;                                /* writes that failed, oldest first */
+    block  *failed, **last;                                /* writes that failed, oldest first */
 } disk;
 
 static H5FD_t *disk_open(const char *name, unsigned flags, hid_t access, haddr_t most)
@@ -29,7 +29,7 @@ static H5FD_t *disk_open(const char *name, unsigned flags, hid_t access, haddr_t
     (void)flags; (void)access; (void)most;
     disk *d = calloc(1, sizeof *d);
     if (!d) return NULL;
-    d->last = &d->kept;
+    d->last = &d->failed;
     d->file = open(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (d->file >= 0) return &d->base;
     free(d);
@@ -40,7 +40,7 @@ static herr_t disk_close(H5FD_t *f)
 {
     disk *d = (disk *)f;
     close(d->file);
-    for (block *b = d->kept, *next; b; b = next) { next = b->next; free(b); }
+    for (block *b = d->failed, *next; b; b = next) { next = b->next; free(b); }
     free(d);
     return 0;
 }
@@ -72,7 +72,7 @@ static herr_t disk_read(H5FD_t *f, H5FD_mem_t type, hid_t transfer, haddr_t at, 
         if (some <= 0) break;
         done += (size_t)some;
     }
-    for (block *b = d->kept; b; b = b->next) {
+    for (block *b = d->failed; b; b = b->next) {
         haddr_t from = at > b->at ? at : b->at, end = at + size < b->at + b->size ? at + size : b->at + b->size;
         if (from < end) memcpy((char *)to + (from - at), b->data + (from - b->at), (size_t)(end - from));
     }

@@ -1,4 +1,4 @@
-/* hdf5_store.c - texts, numbers and bytes by name in an HDF5 file: what saved models are kept in. */
+/* hdf5_store.c - texts, numbers and bytes by name in an HDF5 file, the format of saved models. */
 #include "hdf5.h"
 #include "format.h"
 #include <hdf5.h>

@@ -134,7 +134,7 @@ static int fetch(convis_movie *m, convis_real *frame, double *start)
                     (long long)(m->from + m->fetched), (long long)m->source->count);
         return -1;
     }
-    if (got == 0 || m->fetched == m->limit) return 0;        /* of the frame after the selection only the time was wanted */
+    if (got == 0 || m->fetched == m->limit) return 0;        /* of the frame after the selection only the time is needed */
     if (convis_frames_finite(m->context, m->name, into, dim, m->from + m->fetched)) return -1;
     finish_frame(m, frame);
     m->fetched++;
@@ -172,13 +172,13 @@ static int begin(convis_movie *m)
 
 static int show_by_number(convis_movie *m, int64_t step)
 {
-    const int64_t want = m->still ? (step < m->still ? 0 : 1) : frame_at(m, step);
-    if (want > m->index + 1 && m->source->skip && want - m->index - 1 <= m->limit - m->fetched) {
-        const int64_t pass = want - m->index - 1;
+    const int64_t target = m->still ? (step < m->still ? 0 : 1) : frame_at(m, step);
+    if (target > m->index + 1 && m->source->skip && target - m->index - 1 <= m->limit - m->fetched) {
+        const int64_t pass = target - m->index - 1;
         if (skip(m, pass) < 0) return -1;
         m->index += pass;  m->fetched += pass;
     }
-    while (m->index < want) {
+    while (m->index < target) {
         double start;
         if (m->still || m->ended) return 0;
         const int got = fetch(m, m->shown, &start);

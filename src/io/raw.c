@@ -13,12 +13,12 @@ typedef struct raw { convis_frames frames; int64_t index; unsigned char *bytes; 
 static int raw_next(convis_frames *f, convis_real *frame, double *start)
 {
     raw *r = (raw *)f;
-    const size_t n = (size_t)(f->channels*f->width*f->height), want = 4*n;
+    const size_t n = (size_t)(f->channels*f->width*f->height), need = 4*n;
     size_t have = 0;
     *start = -1;
-    while (have < want) {
-        const ssize_t got = read(STDIN_FILENO, r->bytes + have, want - have);
-        if (got < 0) {                       /* an interrupt too ends the wait: whoever caught the signal wants to stop */
+    while (have < need) {
+        const ssize_t got = read(STDIN_FILENO, r->bytes + have, need - have);
+        if (got < 0) {                       /* an interrupt too ends the wait: the program is to stop */
             convis_fail(f->context, CONVIS_EIO, "standard input: frame %lld cannot be read (%s)", (long long)r->index,
                         strerror(errno));
             return -1;
@@ -26,7 +26,7 @@ static int raw_next(convis_frames *f, convis_real *frame, double *start)
         if (got == 0) {
             if (have == 0) return 0;
             convis_fail(f->context, CONVIS_EFORMAT, "standard input: frame %lld ends after %zu bytes, expected %zu "
-                        "(%s%lld x %lld pixels of 4 bytes)", (long long)r->index, have, want, f->channels > 1 ? "3 channels, " : "",
+                        "(%s%lld x %lld pixels of 4 bytes)", (long long)r->index, have, need, f->channels > 1 ? "3 channels, " : "",
                         (long long)f->width, (long long)f->height);
             return -1;
         }

@@ -94,16 +94,16 @@ static convis_status find(sequence *s, const char *pattern)
     convis_release(c, text);
     if (r && r != GLOB_NOMATCH)
         return convis_fail(c, r == GLOB_NOSPACE ? CONVIS_ENOMEM : CONVIS_EIO, "%s: the folder cannot be searched", pattern);
-    size_t kept = 0;
+    size_t matching = 0;
     for (size_t k = 0; k < s->files.gl_pathc; k++) {
         char *file = s->files.gl_pathv[k];
         if (is_numbered && !fits(file, pattern, &n)) { free(file);  continue; }
-        s->files.gl_pathv[kept++] = file;
+        s->files.gl_pathv[matching++] = file;
     }
-    for (size_t k = kept; k < s->files.gl_pathc; k++) s->files.gl_pathv[k] = NULL;
-    s->files.gl_pathc = kept;
-    if (kept == 0) return convis_fail(c, CONVIS_EIO, "%s: no file fits this pattern", pattern);
-    qsort(s->files.gl_pathv, kept, sizeof *s->files.gl_pathv, by_number);
+    for (size_t k = matching; k < s->files.gl_pathc; k++) s->files.gl_pathv[k] = NULL;
+    s->files.gl_pathc = matching;
+    if (matching == 0) return convis_fail(c, CONVIS_EIO, "%s: no file fits this pattern", pattern);
+    qsort(s->files.gl_pathv, matching, sizeof *s->files.gl_pathv, by_number);
     return CONVIS_OK;
 }
 

@@ -35,15 +35,15 @@ int convis_holds_spikes(convis_context *c, const char *name)
 static convis_status find_units(convis_context *c, const char *path, const convis_spike *spikes, int64_t count, convis_cell **units,
                                 int64_t *unit_count)
 {
-    convis_cell *kept;
-    int64_t kept_count;
-    convis_status status = convis_cells_recorded(c, path, &kept, &kept_count);
+    convis_cell *recorded;
+    int64_t recorded_count;
+    convis_status status = convis_cells_recorded(c, path, &recorded, &recorded_count);
     if (status && status != CONVIS_ENAME) return status;
-    const int64_t all = status ? count : kept_count;
+    const int64_t all = status ? count : recorded_count;
     *units = convis_obtain(c, (size_t)(all + 1)*sizeof **units);
     for (int64_t k = 0; *units && k < all; k++)
-        (*units)[k] = status ? (convis_cell){ spikes[k].unit, spikes[k].layer, 0, 0 } : kept[k];
-    convis_cells_free(&kept);
+        (*units)[k] = status ? (convis_cell){ spikes[k].unit, spikes[k].layer, 0, 0 } : recorded[k];
+    convis_cells_free(&recorded);
     if (!*units) return CONVIS_ENOMEM;
     qsort(*units, (size_t)all, sizeof **units, by_layer_then_id);
     *unit_count = 0;

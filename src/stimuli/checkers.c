@@ -53,7 +53,7 @@ static void draw(const convis_stim *s, int64_t frame, double density, convis_rea
     const int is_dense = density < 0;
     noise n = { .refresh = (uint64_t)convis_stim_refresh(s, frame, convis_stim_value(s, "rate")), .group = INT64_MIN,
                 .per_draw = is_dense ? 128 : 4, .below = is_dense ? 0 : (uint32_t)(density*2147483648.0) };
-    /* The upper half keeps this noise apart from other noise of the same seed. */
+    /* The upper half separates this noise from other noise of the same seed. */
     n.key = (uint64_t)convis_stim_value(s, "seed") | (uint64_t)(is_dense ? 0x63686563 : 0x73706172) << 32;
     const int64_t width = s->frames.width;
     int64_t row = INT64_MIN;

@@ -79,7 +79,7 @@ static const char *kind_name(int index, const char **doc)
     return kinds[index]->name;
 }
 
-/* text is cut up in place. */
+/* text is split in place. */
 static convis_status parse(convis_stim *s, char *text, double ppd)
 {
     convis_context *c = s->frames.context;

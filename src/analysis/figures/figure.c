@@ -157,7 +157,7 @@ static convis_status run_gnuplot(convis_figure *f)
 
 /* ---- Into place ---- */
 
-static convis_status copy_aside(convis_figure *f, const char *from, const char *to)
+static convis_status copy_atomically(convis_figure *f, const char *from, const char *to)
 {
     convis_out out;
     char buffer[65536];
@@ -188,7 +188,7 @@ static convis_status keep_script(convis_figure *f, const char *figure)
         const char *part = k < 0 ? SCRIPT : f->part[k];
         part_path(f, part, from);
         snprintf(to, sizeof to, "%s/%s", folder, part);
-        s = copy_aside(f, from, to);
+        s = copy_atomically(f, from, to);
     }
     return s;
 }
@@ -256,7 +256,7 @@ static convis_status draw(convis_figure *f, const char *figure)
     if ((s = convis_figure_done(f, script, SCRIPT)) || (s = run_gnuplot(f))) return s;
     snprintf(picture, sizeof picture, "figure.%s", f->extension);
     part_path(f, picture, path);
-    if ((s = copy_aside(f, path, figure))) return s;
+    if ((s = copy_atomically(f, path, figure))) return s;
     return f->options->keep_script ? keep_script(f, figure) : CONVIS_OK;
 }
 

@@ -65,17 +65,17 @@ typedef struct convis_figure_recording {
     char    label[FIGURE_LAYERS][24];            /* "ON", "OFF" or "layer 0" */
     double  from, to;                            /* the window, seconds */
 } convis_figure_recording;
-/* Reads spikes, or, with want_spikes = 0, at least cells. */
-convis_status convis_figure_recording_open (convis_figure *, int want_spikes, convis_figure_recording *);
+/* Reads spikes, or, with require_spikes = 0, at least cells. */
+convis_status convis_figure_recording_open (convis_figure *, int require_spikes, convis_figure_recording *);
 void          convis_figure_recording_close(convis_figure *, convis_figure_recording *);
 int64_t       convis_figure_recording_unit (const convis_figure_recording *, const convis_spike *);  /* index into units; -1 */
 int           convis_figure_recording_layer(const convis_figure_recording *, int32_t layer);         /* index into layer[]; -1 */
 int           convis_figure_recording_within(const convis_figure_recording *, double time);
 /* 1 if this .h5, .npz or .npy holds spikes (reads them to know). */
 int           convis_figure_recording_has_spikes(convis_figure *);
-/* keep[u] = 1 for about `most` cells, a share of every layer (of small ones a larger one), chosen by hash: the same cells
+/* chosen[u] = 1 for about `most` cells, a share of every layer (of small ones a larger one), chosen by hash: the same cells
  * every time. */
-void          convis_figure_recording_thin(const convis_figure_recording *, int64_t most, unsigned char *keep);
+void          convis_figure_recording_thin(const convis_figure_recording *, int64_t most, unsigned char *chosen);
 
 /* ---- The source by its name ---- */
 

@@ -1,13 +1,13 @@
 /* fit.c - how good a fit is: prediction beside response over time, and the nonlinearity that was found.
  *
- * Both are drawn from an array (T, 3, N) that `convis fit --report` writes: for every frame and unit what the last, static
- * layer heard (NaN where the model has none), what the model said, and what was recorded (NaN where nothing was). */
+ * Both are drawn from an array (T, 3, N) that `convis fit --report` writes: for every frame and unit the input of the
+ * last layer if that is static (else NaN), the prediction, and what was recorded (NaN where nothing was). */
 #include "figure.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { HEARD, SAID, RECORDED, ROWS };
+enum { INPUT, PREDICTED, RECORDED, ROWS };
 enum { PANELS = 4, BINS = 24, LONGEST = 2000 };
 
 static double value(const convis_array *a, int64_t t, int row, int64_t unit)
@@ -31,7 +31,7 @@ static double correlation(const convis_array *a, int64_t first, int64_t last, in
     for (int pass = 0; pass < 2; pass++) {
         const double mp = pass ? p/n : 0, mr = pass ? r/n : 0;
         for (int64_t t = first; t < last; t++) {
-            const double x = value(a, t, SAID, unit) - mp, y = value(a, t, RECORDED, unit) - mr;
+            const double x = value(a, t, PREDICTED, unit) - mp, y = value(a, t, RECORDED, unit) - mr;
             if (isnan(y)) continue;
             if (!pass) { n++; p += x; r += y; }
             else { pp += x*x; rr += y*y; pr += x*y; }
@@ -70,7 +70,7 @@ static convis_status write_courses(convis_figure *f, const convis_array *a, int6
     fputs("# time, and of each unit prediction and response\n", out);
     for (int64_t t = first; t < last; t++) {
         fprintf(out, "%.9g", (double)t*scale);
-        for (int u = 0; u < panels; u++) fprintf(out, " %.9g %.9g", value(a, t, SAID, u), value(a, t, RECORDED, u));
+        for (int u = 0; u < panels; u++) fprintf(out, " %.9g %.9g", value(a, t, PREDICTED, u), value(a, t, RECORDED, u));
         fputc('\n', out);
     }
     return convis_figure_done(f, out, "courses.dat");
@@ -124,22 +124,22 @@ convis_status convis_figure_prediction(convis_figure *f)
 
 /* ---- Nonlinearity ---- */
 
-typedef struct sample { double heard, said, recorded; } sample;
+typedef struct sample { double input, predicted, recorded; } sample;
 
-static int by_heard(const void *a, const void *b)
+static int by_input(const void *a, const void *b)
 {
-    const double x = ((const sample *)a)->heard, y = ((const sample *)b)->heard;
+    const double x = ((const sample *)a)->input, y = ((const sample *)b)->input;
     return (x > y) - (x < y);
 }
 
-/* As many samples in each bin; a line a bin: heard, said, the mean recorded and its standard error. */
+/* As many samples in each bin; a line a bin: input, prediction, mean recorded response and its standard error. */
 static void write_bins(FILE *out, const sample *v, int64_t count)
 {
     const int64_t bins = count < 4*BINS ? (count + 3)/4 : BINS;
     for (int64_t k = 0; k < bins; k++) {
         const int64_t first = k*count/bins, last = (k + 1)*count/bins;
         double n = (double)(last - first), x = 0, p = 0, r = 0, rr = 0;
-        for (int64_t i = first; i < last; i++) { x += v[i].heard; p += v[i].said; r += v[i].recorded; }
+        for (int64_t i = first; i < last; i++) { x += v[i].input; p += v[i].predicted; r += v[i].recorded; }
         for (int64_t i = first; i < last; i++) rr += (v[i].recorded - r/n)*(v[i].recorded - r/n);
         fprintf(out, "%.9g %.9g %.9g %.9g\n", x/n, p/n, r/n, n > 1 ? sqrt(rr/(n - 1)/n) : 0);
     }
@@ -151,16 +151,16 @@ static convis_status write_nonlinearity_data(convis_figure *f, const convis_arra
     FILE *out = convis_figure_data(f, "nonlinearity.dat");
     sample *v = convis_obtain(f->context, (size_t)a->dim[0]*sizeof *v);
     convis_status s = !out ? CONVIS_EIO : !v ? CONVIS_ENOMEM : CONVIS_OK;
-    if (!s) fputs("# a block a unit: heard, said by the model, mean recorded, its standard error\n", out);
+    if (!s) fputs("# a block a unit: input of the static layer, prediction, mean recorded response, its standard error\n", out);
     for (int u = 0; u < panels && !s; u++) {
         int64_t count = 0;
         for (int64_t t = 0; t < a->dim[0]; t++) {
-            v[count] = (sample){ value(a, t, HEARD, u), value(a, t, SAID, u), value(a, t, RECORDED, u) };
-            count += !isnan(v[count].heard) && !isnan(v[count].recorded);
+            v[count] = (sample){ value(a, t, INPUT, u), value(a, t, PREDICTED, u), value(a, t, RECORDED, u) };
+            count += !isnan(v[count].input) && !isnan(v[count].recorded);
         }
         if (!count)
             s = convis_fail(f->context, CONVIS_EINVAL, "%s: nothing was kept of what a static layer of unit %d heard", f->source, u);
-        else qsort(v, (size_t)count, sizeof *v, by_heard);
+        else qsort(v, (size_t)count, sizeof *v, by_input);
         if (!s) write_bins(out, v, count);
     }
     convis_release(f->context, v);

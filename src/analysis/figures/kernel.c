@@ -16,7 +16,7 @@ typedef struct drawn {
     int64_t maps, frames, height, width;
     int64_t map[MAPS];                   /* which are drawn, the strongest ones, in order */
     int64_t x[MAPS], y[MAPS];            /* the strongest pixel of each */
-    int     kept;                        /* how many */
+    int     drawn_count;                        /* how many */
     int     rows, columns;               /* of panels; columns 0: none are drawn */
     int64_t frame[FRAMES];
     int64_t best_map, best_frame, best_y, best_x;
@@ -79,15 +79,15 @@ static convis_status choose_maps(convis_figure *f, drawn *d)
     for (int64_t m = 0; m < d->maps; m++)
         for (int64_t i = 0; i < n; i++) size[m] = fmax(size[m], fabs(d->v[m*n + i]));
     const int most = d->maps < MAPS ? (int)d->maps : MAPS;
-    for (int64_t m = 0; m < d->maps && d->kept < most; m++) {
+    for (int64_t m = 0; m < d->maps && d->drawn_count < most; m++) {
         int64_t stronger = 0;
         for (int64_t k = 0; k < d->maps; k++) stronger += size[k] > size[m] || (size[k] == size[m] && k < m);
         if (stronger >= most) continue;
         int64_t peak = 0;
         for (int64_t i = 1; i < n; i++) if (fabs(d->v[m*n + i]) > fabs(d->v[m*n + peak])) peak = i;
-        d->x[d->kept] = peak%d->width;
-        d->y[d->kept] = peak/d->width%d->height;
-        d->map[d->kept++] = m;
+        d->x[d->drawn_count] = peak%d->width;
+        d->y[d->drawn_count] = peak/d->width%d->height;
+        d->map[d->drawn_count++] = m;
     }
     convis_release(f->context, size);
     return CONVIS_OK;
@@ -98,8 +98,8 @@ static void choose_panels(drawn *d)
 {
     const int64_t step = (d->frames + FRAMES - 1)/FRAMES;
     if (d->height*d->width == 1) return;
-    d->rows = d->frames > 1 ? d->kept : 1;
-    if (d->frames == 1) d->columns = d->kept;
+    d->rows = d->frames > 1 ? d->drawn_count : 1;
+    if (d->frames == 1) d->columns = d->drawn_count;
     else if (is_line(d)) d->columns = 1;
     else for (int64_t t = d->best_frame%step; t < d->frames; t += step) d->frame[d->columns++] = t;
 }
@@ -139,7 +139,7 @@ static convis_status write_course(convis_figure *f, const drawn *d)
     fprintf(out, "# lag (%s), each map's strongest pixel\n", lag_unit(d));
     for (int64_t t = 0; t < d->frames; t++) {
         fprintf(out, "%.9g", lag(d, t));
-        for (int m = 0; m < d->kept; m++) fprintf(out, " %.9g", at(d, d->map[m], t, d->y[m], d->x[m]));
+        for (int m = 0; m < d->drawn_count; m++) fprintf(out, " %.9g", at(d, d->map[m], t, d->y[m], d->x[m]));
         fputc('\n', out);
     }
     return convis_figure_done(f, out, "course.dat");
@@ -273,10 +273,10 @@ static void write_script(convis_figure *f, const drawn *d)
             fprintf(s, "set arrow 1 from %.9g, graph 0 to %.9g, graph 1 nohead linewidth 0.5 linecolor '#b0b0b0' back\n",
                     lag(d, d->best_frame), lag(d, d->best_frame));
         fputs("plot ", s);
-        for (int r = 0; r < d->kept; r++) {
+        for (int r = 0; r < d->drawn_count; r++) {
             *name = 0;
             if (d->maps > 1) snprintf(name, sizeof name, "map %lld", (long long)d->map[r]);
-            if (d->height*d->width > 1 && d->kept < 4)
+            if (d->height*d->width > 1 && d->drawn_count < 4)
                 snprintf(name + strlen(name), sizeof name - strlen(name), "%s(%lld, %lld)", d->maps > 1 ? " " : "strongest pixel ",
                          (long long)d->x[r], (long long)d->y[r]);
             fprintf(s, "%s'course.dat' using 1:%d with linespoints linewidth 1.1 pointtype 7 pointsize 0.25 linecolor '%s' title '%s'",

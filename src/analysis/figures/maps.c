@@ -30,7 +30,7 @@ static void choose_frames(strip *s)
     s->height = (m->height + s->block - 1)/s->block;
 }
 
-static int keep_frame(void *user, const convis_real *frame, int64_t index)
+static int store_frame(void *user, const convis_real *frame, int64_t index)
 {
     strip *s = user;
     if (index != s->at[s->next]) return 1;
@@ -169,7 +169,7 @@ convis_status convis_figure_maps(convis_figure *f)
     choose_frames(&p);
     p.out = convis_figure_data(f, "maps.bin");
     if (!p.out) return CONVIS_EIO;
-    s = convis_figure_film_each(f, &film, keep_frame, &p);
+    s = convis_figure_film_each(f, &film, store_frame, &p);
     convis_status end = convis_figure_done(f, p.out, "maps.bin");
     if (!s) s = end;
     if (!s) write_script(f, &p);

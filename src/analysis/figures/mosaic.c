@@ -9,7 +9,7 @@ enum { CELLS_PIXELS = 250000, CELLS_VECTOR = 20000, COLUMNS = 4 };
 /* Cells are discs whose diameter is a part of the local spacing: dense where the mosaic is dense. Where they are too small
  * for gaps between them to be seen they touch, so that colours are not diluted. `larger`: by what spacings grow when cells
  * are left out. */
-static convis_status write_cells(convis_figure *f, const convis_figure_recording *r, const unsigned char *keep, const double *spacing,
+static convis_status write_cells(convis_figure *f, const convis_figure_recording *r, const unsigned char *chosen, const double *spacing,
                                  double dot, double larger)
 {
     FILE *out = convis_figure_data(f, "cells.dat");
@@ -19,7 +19,7 @@ static convis_status write_cells(convis_figure *f, const convis_figure_recording
         fprintf(out, "# %s: x, y (degrees), radius, spikes/s\nNaN NaN NaN NaN\n", r->label[k]);
         for (int64_t u = 0; u < r->cells; u++) {
             const convis_cell *c = r->units + u;
-            if (c->layer != r->layer[k] || !keep[u]) continue;
+            if (c->layer != r->layer[k] || !chosen[u]) continue;
             double apart = larger*spacing[u], radius = apart > 0 ? apart*(.38 + .24*fmax(0, 1 - apart/(.35*dot))) : dot;
             fprintf(out, "%.7g %.7g %.4g %.6g\n", c->x, c->y, radius, (double)r->spikes_of[u]/span);
         }
@@ -94,7 +94,7 @@ convis_status convis_figure_mosaic(convis_figure *f)
     convis_figure_recording r;
     convis_status s = convis_figure_recording_open(f, 0, &r);
     if (s) return s;
-    unsigned char *keep = NULL;
+    unsigned char *chosen = NULL;
     double *spacing = NULL;
     if (!r.placed)
         s = convis_fail(f->context, CONVIS_EFORMAT, "%s: it does not say where the cells are; a mosaic needs .h5, .npz or a list of units (.txt)",
@@ -104,20 +104,20 @@ convis_status convis_figure_mosaic(convis_figure *f)
         if (!isfinite(r.units[u].x) || !isfinite(r.units[u].y))
             s = convis_fail(f->context, CONVIS_EFORMAT, "%s: unit %d has no finite position", f->source, (int)r.units[u].id);
     if (!s) {
-        keep = convis_obtain(f->context, (size_t)r.cells);
+        chosen = convis_obtain(f->context, (size_t)r.cells);
         spacing = convis_obtain(f->context, (size_t)r.cells*sizeof *spacing);
-        s = keep && spacing ? convis_unit_spacing(f->context, r.units, r.cells, spacing) : CONVIS_ENOMEM;
+        s = chosen && spacing ? convis_unit_spacing(f->context, r.units, r.cells, spacing) : CONVIS_ENOMEM;
     }
     if (!s) {
         int64_t drawn = 0;
-        convis_figure_recording_thin(&r, convis_figure_vector(f) ? CELLS_VECTOR : CELLS_PIXELS, keep);
-        for (int64_t u = 0; u < r.cells; u++) drawn += keep[u];
+        convis_figure_recording_thin(&r, convis_figure_vector(f) ? CELLS_VECTOR : CELLS_PIXELS, chosen);
+        for (int64_t u = 0; u < r.cells; u++) drawn += chosen[u];
         field a = find_field(&r, spacing);
-        s = write_cells(f, &r, keep, spacing, .02*(a.x1 - a.x0), sqrt((double)r.cells/(double)(drawn > 0 ? drawn : 1)));
+        s = write_cells(f, &r, chosen, spacing, .02*(a.x1 - a.x0), sqrt((double)r.cells/(double)(drawn > 0 ? drawn : 1)));
         if (!s) write_script(f, &r, a, drawn);
     }
     convis_release(f->context, spacing);
-    convis_release(f->context, keep);
+    convis_release(f->context, chosen);
     convis_figure_recording_close(f, &r);
     return s;
 }

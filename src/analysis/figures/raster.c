@@ -10,26 +10,26 @@ typedef struct rows { int64_t *of, count, drawn_of[FIGURE_LAYERS], first_of[FIGU
 
 static convis_status choose_rows(convis_figure *f, const convis_figure_recording *r, rows *w)
 {
-    unsigned char *keep = convis_obtain(f->context, (size_t)r->cells + 1);
+    unsigned char *chosen = convis_obtain(f->context, (size_t)r->cells + 1);
     w->of = convis_obtain(f->context, ((size_t)r->cells + 1)*sizeof *w->of);
-    if (!keep || !w->of) { convis_release(f->context, keep); return CONVIS_ENOMEM; }
+    if (!chosen || !w->of) { convis_release(f->context, chosen); return CONVIS_ENOMEM; }
     int64_t marks = 0, most = ROWS, limit = convis_figure_vector(f) ? MARKS_VECTOR : MARKS_PIXELS;
     for (int64_t u = 0; u < r->cells; u++) marks += r->spikes_of[u];
     /* Fewer rows where those would hold more marks than a picture can show. */
     int64_t shown = r->cells < most ? r->cells : most;
     if (r->cells && (double)marks*(double)shown/(double)r->cells > (double)limit)
         most = (int64_t)fmax(20, (double)limit*(double)r->cells/(double)marks);
-    convis_figure_recording_thin(r, most, keep);
+    convis_figure_recording_thin(r, most, chosen);
     memset(w->drawn_of, 0, sizeof w->drawn_of);
     w->count = 0;
     for (int64_t u = 0; u < r->cells; u++) {
         int layer = convis_figure_recording_layer(r, r->units[u].layer);
-        if (!keep[u]) { w->of[u] = -1; continue; }
+        if (!chosen[u]) { w->of[u] = -1; continue; }
         if (!w->drawn_of[layer]++) w->first_of[layer] = w->count;
         w->of[u] = w->count++;
     }
     w->thinned = w->count < r->cells;
-    convis_release(f->context, keep);
+    convis_release(f->context, chosen);
     return CONVIS_OK;
 }
 

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int may_keep_units(const char *file)
+static int may_have_units(const char *file)
 {
     return convis_has_extension(file, ".h5") || convis_has_extension(file, ".hdf5") || convis_has_extension(file, ".npz");
 }
@@ -23,7 +23,7 @@ int convis_figure_recording_has_spikes(convis_figure *f)
         int table = !convis_npy_numbers(f->context, f->source, &n) && n->dims == 2 && n->dim[1] == 3;
         if (n) n->close(n);
         if (!table) return 0;
-    } else if (!may_keep_units(f->source)) return 0;
+    } else if (!may_have_units(f->source)) return 0;
     int good = !convis_spikes_read(f->context, f->source, &spikes, &count);
     convis_spikes_free(&spikes);
     return good;
@@ -38,7 +38,7 @@ static int by_layer_then_id(const void *a, const void *b)
     return (p->id > q->id) - (p->id < q->id);
 }
 
-/* As a .h5 or .npz keeps them, or by lines of text. ENAME when there are none. */
+/* From a .h5 or .npz, or from lines of text. ENAME when there are none. */
 static convis_status read_units(convis_figure *f, convis_figure_recording *r, int lines)
 {
     convis_cell *units = NULL;
@@ -130,14 +130,14 @@ static uint64_t lot(const convis_cell *u)
     return z ^ z >> 31;
 }
 
-/* Every cell whose lot falls below its share is kept: about `most` of them, as many of each layer as its share is, but
+/* Every cell whose lot falls below its share is chosen: about `most` of them, as many of each layer as its share is, but
  * small layers are not lost among large ones. */
-void convis_figure_recording_thin(const convis_figure_recording *r, int64_t most, unsigned char *keep)
+void convis_figure_recording_thin(const convis_figure_recording *r, int64_t most, unsigned char *chosen)
 {
     for (int64_t u = 0; u < r->cells; u++) {
         double of = (double)r->cells_of[convis_figure_recording_layer(r, r->units[u].layer)];
         double share = r->cells > most ? fmax((double)most/(double)r->cells, (double)most/(4.0*r->layers*of)) : 1;
-        keep[u] = share >= 1 || (double)(lot(r->units + u) >> 11) < share*0x1p53;
+        chosen[u] = share >= 1 || (double)(lot(r->units + u) >> 11) < share*0x1p53;
     }
 }
 
@@ -162,20 +162,20 @@ static convis_status find_window(convis_figure *f, convis_figure_recording *r)
     return CONVIS_OK;
 }
 
-convis_status convis_figure_recording_open(convis_figure *f, int want_spikes, convis_figure_recording *r)
+convis_status convis_figure_recording_open(convis_figure *f, int require_spikes, convis_figure_recording *r)
 {
-    const int may_keep = may_keep_units(f->source);
+    const int may_have = may_have_units(f->source);
     convis_status s = CONVIS_OK;
     int cells = 0;
     memset(r, 0, sizeof *r);
     if (is_unit_list(f->source)) {
-        if (want_spikes) return convis_fail(f->context, CONVIS_EFORMAT, "%s: a list of cells, expected spikes", f->source);
+        if (require_spikes) return convis_fail(f->context, CONVIS_EFORMAT, "%s: a list of cells, expected spikes", f->source);
         s = read_units(f, r, 1);
         cells = !s;
     } else {
         s = convis_spikes_read(f->context, f->source, &r->spikes, &r->count);
-        if (s && may_keep && !want_spikes) s = CONVIS_OK;     /* cells without spikes will do */
-        if (!s && may_keep) {
+        if (s && may_have && !require_spikes) s = CONVIS_OK;     /* cells without spikes will do */
+        if (!s && may_have) {
             s = read_units(f, r, 0);
             cells = !s;
             if (s == CONVIS_ENAME) s = CONVIS_OK;

@@ -19,7 +19,7 @@ typedef struct tuning {
 
 /* ---- What is drawn ---- */
 
-/* Sizes of 1 left aside, (N, 1 + curves). */
+/* Sizes of 1 left out, (N, 1 + curves). */
 static convis_status shape(convis_figure *f, const convis_array *a, tuning *t)
 {
     int64_t size[8] = { 0 };

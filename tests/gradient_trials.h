@@ -1,4 +1,4 @@
-/* slopes.h - every layer in the settings in which its gradients are tried, and how the gradients of a model are collected: what
+/* gradient_trials.h - every layer in the settings in which its gradients are tried, and how the gradients of a model are collected: what
  * test_gradients.c and test_devices.c share. */
 #ifndef SLOPES_H
 #define SLOPES_H
@@ -30,12 +30,12 @@ struct subject {
     int64_t longest;                     /* frames of a chunk */
     void   (*begin)(const subject *);             /* sets states after a reset; or NULL */
     double (*loss)(const subject *);              /* NULL: the weighted outputs */
-    double *usual[4], noise;             /* outputs that are subtracted, so that differences keep their digits; what L cannot tell */
+    double *usual[4], noise;             /* outputs that are subtracted, so that differences lose no digits; what L cannot tell */
 };
 
 double        weight_of(int output, int64_t i);                  /* in L */
 convis_shape  frames_of(const subject *, int output, int64_t frames);
-/* The layer is named "it", and everything of it wanted. On a new context, or on one that is there; that is not planned yet. */
+/* The layer is named "it", and all its gradients are required. On a new context, or on a given one; that is not planned yet. */
 subject       subject_of(const convis_layer_type *, const setting *, const char *device, int threads, convis_shape, int64_t longest);
 subject       subject_on(convis_context *, const convis_layer_type *, const setting *, convis_shape, int64_t longest);
 convis_status plan_subject(subject *);                           /* its model, for its movie */
@@ -53,7 +53,7 @@ typedef struct gradient {
     double  floor;
 } gradient;
 
-/* The whole way back, chunk by chunk from the last, each lived again from the state at its start. */
+/* The whole backward pass, chunk by chunk from the last, each run again from the state at its start. */
 gradient      gradient_of(subject *);
 void          gradient_free(gradient *);
 double        largest_of(const double *, int64_t n);

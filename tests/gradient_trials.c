@@ -1,5 +1,5 @@
-/* slopes.c - see slopes.h. */
-#include "slopes.h"
+/* gradient_trials.c - see gradient_trials.h. */
+#include "gradient_trials.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -79,7 +79,7 @@ static const setting SETTINGS[] = {
     ROW("gain_control", FAR(3) CUSTOM ";exact=0", -0.6, 0.6, 0.3, 2, 0.005),
     ROW("luminance_gain", BLUR(1) ";weight=0.7;nernst=0.02", 1, 20, 5, 2, 0.002),
     ROW("luminance_gain", FAR(1) ";weight=-0.4;feedback=20;substep=0.002", -3, 20, 5, 1, 0.005),
-    /* They begin in the dark, at the corner of what horizontal cells hear of P. */
+    /* They begin in the dark, at the corner of what horizontal cells get of P. */
     { "luminance_gain", BLUR(2) ";exact=0;weight=0.3;nernst=-0.1", 1, 20, 5, NULL, " P ", 1, 0.002, 0 },
     { "luminance_gain", FAR(3) ";exact=0", 1, 20, 5, NULL, " P ", 1, 0.002, 0 },
     { "sample", "", -2, 2, 0.4, supply_cells, "", 1, 0.005, 0 },
@@ -219,7 +219,7 @@ static void fetch(const subject *s, gradient *g, convis_kind kind)
     }
 }
 
-/* The whole way back, chunk by chunk from the last, each lived again from the state at its start. */
+/* The whole backward pass, chunk by chunk from the last, each run again from the state at its start. */
 gradient gradient_of(subject *s)
 {
     gradient g = { 0 };
