@@ -271,7 +271,7 @@ static double floor_of(const subject *s, double size, const char *path)
 }
 
 /* Two chunks: the second of them is run again from its state, then the first; as a whole, or (`piece`) in pieces. */
-static void compare_gradients(const convis_layer_type *type, const setting *how, int piece)
+static void compare_on_device(const convis_layer_type *type, const setting *how, int piece)
 {
     const convis_shape shape = { { 1, 1, FRAMES, 6, 7 } };
     char what[400];
@@ -304,7 +304,7 @@ static void gradients(void **state)
     ready(type);
     begin_counting();
     for (int k = 0; (how = settings_of(type, k)); k++)
-        for (int piece = 0; piece <= 2; piece += 2) compare_gradients(type, how, piece);
+        for (int piece = 0; piece <= 2; piece += 2) compare_on_device(type, how, piece);
     assert_true(numbers >= FRAMES*6*7);
     say("gradients");
 }

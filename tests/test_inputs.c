@@ -189,7 +189,7 @@ static void gradients_of(convis_model *m, int inputs, int64_t chunk, convis_real
     must(c, convis_grad(m, "low.tau", tau, 1));
 }
 
-static void compare_gradients(convis_context *c, double tolerance)
+static void compare_input_gradients(convis_context *c, double tolerance)
 {
     static convis_real d_both[FRAMES*2*N], d_movie[FRAMES*N], d_speed[FRAMES*N];
     static const int64_t CHUNKS[] = { FRAMES, 11, 2 };
@@ -217,7 +217,7 @@ static void gradients(void **state)
     must(NULL, convis_open(&c, "cpu"));
     for (int threads = 1; threads <= 2; threads++) {
         must(c, convis_threads(c, threads));
-        compare_gradients(c, sizeof(convis_real) == 4 ? 2e-5 : 1e-13);
+        compare_input_gradients(c, sizeof(convis_real) == 4 ? 2e-5 : 1e-13);
     }
     convis_close(&c);
 }
@@ -515,7 +515,7 @@ static void runs_on_device(void **state)
     }
     free_result(&expected);
     convis_model_free(&one);
-    compare_gradients(on_device, 1e-4);
+    compare_input_gradients(on_device, 1e-4);
 }
 
 int main(int argc, char **argv)
