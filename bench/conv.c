@@ -112,7 +112,8 @@ static engine engine_of(const work *q, int method)
         e.conv = convis_obtain(e.context, convis_conv_size(&s));
         e.scratch = convis_obtain(e.context, convis_conv_scratch(&s, q->threads));
         e.chunk = convis_conv_frames(&s);
-        status = e.conv && e.scratch ? convis_conv_prepare(e.conv, e.context, &s, q->threads, q->weights_of, NULL) : CONVIS_ENOMEM;
+        status =
+            e.conv && e.scratch ? convis_conv_prepare(e.conv, e.context, &s, q->threads, q->weights_of, NULL) : CONVIS_ENOMEM;
     }
     if (status) { fprintf(stderr, "bench: %s\n", convis_message(e.context)); exit(1); }
     return e;
@@ -255,7 +256,8 @@ static void run_plain(const work *q, int operation, void *user)
     (void)user;
     if (operation == INPUT) {
         float *g = bordered(q->d_out, z->frames*z->out, z->h, z->w, z->y, z->x, z->y/2, z->x/2, 0, &pitch);
-        plain_sum(q, g, pitch, z->out, z->in, z->frames, -q->history, q->w, taps, z->in*taps, 1, q->history + z->frames, q->d_movie);
+        plain_sum(q, g, pitch, z->out, z->in, z->frames, -q->history, q->w, taps, z->in*taps, 1, q->history + z->frames,
+                  q->d_movie);
         free(g);
         return;
     }
@@ -325,8 +327,8 @@ static void multiply(const float *a, const float *b, float *sum, int64_t bins, i
 }
 
 /* Frames from..from+count-1 of a movie, bordered by repetition if there is room for it, into the volume. */
-static void fill(const work *q, const fft3 *f, const float *movie, int64_t channels, int64_t channel, int64_t from, int64_t frames,
-                 int repeat, float *volume)
+static void fill(const work *q, const fft3 *f, const float *movie, int64_t channels, int64_t channel, int64_t from,
+                 int64_t frames, int repeat, float *volume)
 {
     const size *z = q->z;
     int64_t up = repeat ? z->y/2 : 0, left = repeat ? z->x/2 : 0;
@@ -382,7 +384,8 @@ static void fft3_block(const work *q, const fft3 *f, int operation, int64_t t0, 
 static void run_fft3(const work *q, int operation, void *user)
 {
     const fft3 *f = user;
-    int64_t step = f->l - q->history, frames = q->z->frames + (operation == INPUT ? q->history : 0), blocks = (frames + step - 1)/step;
+    int64_t step = f->l - q->history, frames = q->z->frames + (operation == INPUT ? q->history : 0),
+            blocks = (frames + step - 1)/step;
     #pragma omp parallel for num_threads(q->threads) schedule(dynamic)
     for (int64_t k = 0; k < blocks; k++) {
 #ifdef _OPENMP
@@ -399,7 +402,8 @@ static void measure(const size *z, int threads)
 {
     work q = work_of(z, threads);
     double flops = 2*(double)q.weights*(double)(z->h*z->w*z->frames);
-    engine ours = engine_of(&q, CONVIS_CONV_AUTO), direct = engine_of(&q, CONVIS_CONV_DIRECT), fft = engine_of(&q, CONVIS_CONV_FFT);
+    engine ours = engine_of(&q, CONVIS_CONV_AUTO), direct = engine_of(&q, CONVIS_CONV_DIRECT),
+           fft = engine_of(&q, CONVIS_CONV_FFT);
     fft3 blocks[2] = { fft3_of(&q, 2*z->t < 32 ? 32 : 2*z->t), fft3_of(&q, 4*z->t < 64 ? 64 : 4*z->t) };
     printf("%s\n", convis_conv_choice(ours.conv));
     for (int operation = FORWARD; operation < OPERATIONS; operation++) {

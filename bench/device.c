@@ -36,11 +36,13 @@ static int measure(convis_device *d, double *copy, double *flops, double *bus)
     convis_program *p = convis_device_program(d, "limits", convis_limits_source, convis_limits_kernels);
     const convis_device_kernel *copies = p ? convis_program_kernel(d, p, "limits_copy") : NULL;
     const convis_device_kernel *fused = p ? convis_program_kernel(d, p, "limits_fused") : NULL;
-    float *a = convis_device_obtain(d, COPIED*sizeof *a), *b = convis_device_obtain(d, COPIED*sizeof *b), *host = malloc(COPIED*sizeof *host);
+    float *a = convis_device_obtain(d, COPIED*sizeof *a), *b = convis_device_obtain(d, COPIED*sizeof *b),
+          *host = malloc(COPIED*sizeof *host);
     if (!copies || !fused || !a || !b || !host) return 0;
     memset(host, 0, COPIED*sizeof *host);
     *copy = 8.0*COPIED/time_of(d, copies, (void *[]){ a, b }, &(convis_span){ .n = COPIED, .nt = 1 });
-    *flops = 2.0*FMA_CHAINS*FMA_TURNS*FMA_WORKERS/time_of(d, fused, (void *[]){ a, b }, &(convis_span){ .n = FMA_WORKERS, .nt = FMA_TURNS });
+    *flops = 2.0*FMA_CHAINS*FMA_TURNS*FMA_WORKERS/
+             time_of(d, fused, (void *[]){ a, b }, &(convis_span){ .n = FMA_WORKERS, .nt = FMA_TURNS });
     double start = bench_seconds();
     convis_device_put(d, CONVIS_QUEUE_IN, a, host, COPIED*sizeof *host);
     convis_device_sync(d);
@@ -162,8 +164,8 @@ int main(int argc, char **argv)
         const double floor = memory > arithmetic ? memory : arithmetic, moved = 4*n/bus;
         const int64_t frames = quick ? 20 : b->frames;
         const double on_gpu = run(gpu, b, frames, quick ? 2 : 5), on_cpu = run(cpu, b, frames < 50 ? frames : 50, quick ? 2 : 3);
-        printf("%-34s %4lldx%-4lld %9.1f us a frame; floor %8.1f (%s)%s: %3.0f %%; %5.1f times the processor\n", b->name, (long long)b->side,
-               (long long)b->side, on_gpu*1e6, floor*1e6, memory > arithmetic ? "memory" : "arithmetic",
+        printf("%-34s %4lldx%-4lld %9.1f us a frame; floor %8.1f (%s)%s: %3.0f %%; %5.1f times the processor\n", b->name,
+               (long long)b->side, (long long)b->side, on_gpu*1e6, floor*1e6, memory > arithmetic ? "memory" : "arithmetic",
                moved > floor ? ", less than the bus takes" : "", 100*floor/on_gpu, on_cpu/on_gpu);
         fflush(stdout);
         if (on_gpu < 0) failed = 1;

@@ -76,8 +76,8 @@ static convis_status build(convis_context *c, const measured *b, convis_model **
 }
 
 /* One epoch. forward: seconds of the forward pass alone. */
-static convis_status epoch(convis_model *m, const measured *b, const char *const *outputs, convis_tensor movie, convis_tensor d, convis_tensor d_in,
-                           char *states, double *forward)
+static convis_status epoch(convis_model *m, const measured *b, const char *const *outputs, convis_tensor movie, convis_tensor d,
+                           convis_tensor d_in, char *states, double *forward)
 {
     const int64_t chunks = (b->frames + b->chunk - 1)/b->chunk;
     const size_t size = convis_state_size(m);
@@ -116,7 +116,8 @@ static int run(convis_context *c, const measured *b)
     }
     const size_t size = convis_state_size(m);
     char *states = malloc((size_t)(b->frames/b->chunk)*size + 1);
-    convis_real *movie = malloc((size_t)(b->frames*pixels)*sizeof *movie), *d_movie = malloc((size_t)(b->chunk*pixels)*sizeof *d_movie);
+    convis_real *movie = malloc((size_t)(b->frames*pixels)*sizeof *movie),
+                *d_movie = malloc((size_t)(b->chunk*pixels)*sizeof *d_movie);
     convis_real one = (convis_real)1e-3;
     for (int64_t i = 0; movie && i < b->frames*pixels; i++) movie[i] = (convis_real)((rand() & 255)/255.);
     frame.dim[CONVIS_T] = b->chunk;
@@ -132,8 +133,10 @@ static int run(convis_context *c, const measured *b)
     if (status) fprintf(stderr, "bench: %s: %s\n", b->name, convis_message(c));
     struct rusage use;
     getrusage(RUSAGE_SELF, &use);
-    printf("%-34s %4lld x %lldx%-4lld %7.4f s, of which forward %7.4f s; Convis %5.2f s: %5.0f times (asked %3.0f); %ld MB so far\n", b->name,
-           (long long)b->frames, (long long)b->side, (long long)b->side, best, best_forward, b->convis, b->convis/best, b->factor, use.ru_maxrss/1000);
+    printf(
+        "%-34s %4lld x %lldx%-4lld %7.4f s, of which forward %7.4f s; Convis %5.2f s: %5.0f times (asked %3.0f); %ld MB so far\n",
+        b->name, (long long)b->frames, (long long)b->side, (long long)b->side, best, best_forward, b->convis, b->convis/best,
+        b->factor, use.ru_maxrss/1000);
     free(states);
     free(movie);
     free(d_movie);
@@ -148,7 +151,8 @@ int main(int argc, char **argv)
     int failed = 0;
     if (convis_open(&c, "cpu")) { fprintf(stderr, "bench: %s\n", convis_message(c)); return 1; }
     bench_machine(machine, sizeof machine);
-    printf("%s, convis %s, %s, %d threads: gradients\n", machine, convis_version(), convis_device_name(c), convis_thread_count(c));
+    printf("%s, convis %s, %s, %d threads: gradients\n", machine, convis_version(), convis_device_name(c),
+           convis_thread_count(c));
     for (size_t k = 0; k < sizeof CASES/sizeof *CASES; k++)
         if (argc < 2 || strstr(CASES[k].name, argv[1])) failed |= run(c, &CASES[k]);
     convis_close(&c);

@@ -76,10 +76,12 @@ int main(void)
     for (size_t k = 0; k < sizeof CASES/sizeof *CASES; k++) {
         double single = 0, size = (double)(CASES[k].size*CASES[k].size);
         double rate = run(c, CASES[k].numerics, CASES[k].size, CASES[k].chunk, 1000, CASES[k].size == 128 ? &single : NULL);
-        double cache = bench_bandwidth(threads, (size_t)(size*BYTES/2)), by_memory = cache/BYTES, by_arithmetic = arithmetic/OPERATIONS;
+        double cache = bench_bandwidth(threads, (size_t)(size*BYTES/2)), by_memory = cache/BYTES,
+               by_arithmetic = arithmetic/OPERATIONS;
         double limit = by_memory < by_arithmetic ? by_memory : by_arithmetic;
-        printf("%-14s %4lldx%-4lld %7.1f Mpx/s   limit %7.1f (arithmetic %.0f, memory at this size %.0f): %3.0f %%", CASES[k].numerics,
-               (long long)CASES[k].size, (long long)CASES[k].size, rate*1e-6, limit*1e-6, by_arithmetic*1e-6, by_memory*1e-6, 100*rate/limit);
+        printf("%-14s %4lldx%-4lld %7.1f Mpx/s   limit %7.1f (arithmetic %.0f, memory at this size %.0f): %3.0f %%",
+               CASES[k].numerics, (long long)CASES[k].size, (long long)CASES[k].size, rate*1e-6, limit*1e-6,
+               by_arithmetic*1e-6, by_memory*1e-6, 100*rate/limit);
         if (single > 0) printf("   one frame a call: %.3f ms", single*1e3);
         putchar('\n');
         if (!(rate > 0)) failed = 1;

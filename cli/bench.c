@@ -48,8 +48,10 @@ static convis_status measure(convis_context *c, const char *name, int64_t w, int
         }
         int64_t runs = (steps + chunk - 1)/chunk;
         double pixels = (double)(w*h*chunk)*1e-6;
-        if (!status) printf("%-10s %5lldx%-5lld %6lld steps a call   %8.1f Mpx/s (best %.1f)   %.4f ms a step\n", name, (long long)w,
-                            (long long)h, (long long)chunk, pixels*(double)runs/all, pixels/best, 1e3*all/(double)(runs*chunk));
+        if (!status)
+            printf("%-10s %5lldx%-5lld %6lld steps a call   %8.1f Mpx/s (best %.1f)   %.4f ms a step\n", name, (long long)w,
+                   (long long)h, (long long)chunk, pixels*(double)runs/all, pixels/best,
+                   1e3*all/(double)(runs*chunk));
     }
     convis_model_free(&model);
     convis_recipe_free(&recipe);

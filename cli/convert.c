@@ -64,7 +64,8 @@ static int read_unit_arrays(struct convert *v, const char *file)
     char name[4096];
     int good = 1;
     for (int k = 0; k < 4 && good; k++) {
-        good = snprintf(name, sizeof name, "%s:%s%s", file, prefix, FIELDS[k]) < (int)sizeof name && !convis_array_read(v->context, name, a + k) && a[k].dims == 1 && a[k].dim[0] == a[0].dim[0];
+        good = snprintf(name, sizeof name, "%s:%s%s", file, prefix, FIELDS[k]) < (int)sizeof name &&
+               !convis_array_read(v->context, name, a + k) && a[k].dims == 1 && a[k].dim[0] == a[0].dim[0];
     }
     if (good && (v->units = malloc((size_t)(a[0].dim[0] + 1)*sizeof *v->units))) {
         v->unit_count = a[0].dim[0];
@@ -96,7 +97,8 @@ static int find_units(struct convert *v, int needed)
         return 0;
     }
     if (v->units_file || is(file, CELLS)) return read_unit_lines(v, file);
-    return needed ? cli_fail("%s: does not say where the cells are; --units FILE gives lines 'layer unit x_deg y_deg'", v->in) : 0;
+    return needed ? cli_fail("%s: does not say where the cells are; --units FILE gives lines 'layer unit x_deg y_deg'", v->in)
+                  : 0;
 }
 
 static int by_id(const void *a, const void *b)
@@ -145,7 +147,8 @@ static int convert_cells(struct convert *v)
 {
     if (find_units(v, 1)) return 1;
     if (!is(v->out, CELLS))
-        return is(v->out, CONTAINER) ? write_spikes(v) : cli_usage("convert", "%s: cells are written as .txt, .h5 or .npz", v->out);
+        return is(v->out, CONTAINER) ? write_spikes(v)
+                                     : cli_usage("convert", "%s: cells are written as .txt, .h5 or .npz", v->out);
     return convis_cells_write(v->context, v->out, v->units, v->unit_count) ? cli_report(v->context) : 0;
 }
 
@@ -190,11 +193,13 @@ static int reconstruct(struct convert *v)
     sink s = { .v = v };
     convis_reconstruction *r = NULL;
     double seconds = seconds_of(v);
-    if (convis_reconstruction_open(v->context, v->units, v->unit_count, &v->r, write_frame, &s, &r)) return cli_report(v->context);
+    if (convis_reconstruction_open(v->context, v->units, v->unit_count, &v->r, write_frame, &s, &r))
+        return cli_report(v->context);
     convis_reconstruction_size(r, &s.width, &s.height);
     v->origin.dt = 1/v->r.fps;
     int failed = 0;
-    if (convis_map_writer_open(v->context, v->out, "reconstruction", convis_movie_shape(1, s.height, s.width), &v->origin, &s.writer))
+    if (convis_map_writer_open(v->context, v->out, "reconstruction", convis_movie_shape(1, s.height, s.width), &v->origin,
+                               &s.writer))
         failed = cli_report(v->context);
     cli_progress_begin(&s.bar, (int64_t)ceil(seconds*v->r.fps), v->quiet);
     if (!failed) convis_reconstruction_write(r, v->spikes, v->count);
@@ -377,13 +382,17 @@ int cli_convert(int argc, char **argv)
         { 0, "ppd",       "P",       CLI_POSITIVE, &v.r.ppd,     "of a reconstruction, pixels per degree (as --size has it)" },
         { 0, "tau",       "SECONDS", CLI_POSITIVE, &v.r.tau,     "in which a spike fades (0.02)" },
         { 0, "kernel",    "KIND",    CLI_TEXT,     &v.kernel,    "how: exponential, or a box that lasts tau" },
-        { 0, "extent",    "WxH",     CLI_TEXT,     &v.extent,    "degrees that the array of cells has, where these are no whole number of\npixels; with --numerics virtualretina" },
-        { 0, "spot",      "PIXELS",  CLI_POSITIVE, &v.r.spot,    "radius of a spike's spot (what covers the gaps between cells); the side\nof a square with --numerics virtualretina" },
+        { 0, "extent",    "WxH",     CLI_TEXT,     &v.extent,
+          "degrees that the array of cells has, where these are no whole number of\npixels; with --numerics virtualretina" },
+        { 0, "spot",      "PIXELS",  CLI_POSITIVE, &v.r.spot,
+          "radius of a spike's spot (what covers the gaps between cells); the side\nof a square with --numerics virtualretina" },
         { 0, "spot-shape", "KIND",   CLI_TEXT,     &v.shape,     "disc or square" },
         { 0, "fovea",     "DEGREES", CLI_POSITIVE, &v.r.fovea,   "radius beyond which spots of --spot grow" },
         { 0, "scaling",   "K",       CLI_POSITIVE, &v.r.scaling, "how: by 1 + K (r - fovea), the log-polar scheme" },
-        { 0, "density",   "D",       CLI_POSITIVE, &v.r.density, "cells per degree in the fovea, for --normalise 1 (from their distances)" },
-        { 0, "normalise", "N",       CLI_WHOLE,    &v.normalise, "2: spikes/s of the cells at each pixel; 1: spots sum to the area of\ntheir cell; 0: to 1" },
+        { 0, "density",   "D",       CLI_POSITIVE, &v.r.density,
+          "cells per degree in the fovea, for --normalise 1 (from their distances)" },
+        { 0, "normalise", "N",       CLI_WHOLE,    &v.normalise,
+          "2: spikes/s of the cells at each pixel; 1: spots sum to the area of\ntheir cell; 0: to 1" },
         { 0, "numerics",  "KIND",    CLI_TEXT,     &v.numerics,  "virtualretina: as its ReconstructRetina rounds and draws; converged" },
         { 'q', "quiet",   NULL,      CLI_FLAG,     &v.quiet,     "no progress bar" },
         { 0 }

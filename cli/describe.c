@@ -124,9 +124,13 @@ static void fields_text(const char *title, const convis_field *f, int bounded)
     for (; f->name; f++)
         if (!bounded) cli_table_row(&table, 3, f->name, unit(f->unit), f->doc);
         else if (f->flags & CONVIS_TEXT) cli_table_row(&table, 6, f->name, f->unit, "", "", "text", f->doc);
-        else cli_table_row(&table, 6, f->name, f->flags & CONVIS_ARRAY ? "array" : number(f->value, value, sizeof value), unit(f->unit),
-                           bounds(f->min, f->max, range, sizeof range),
-                           f->flags & CONVIS_WHOLE ? "whole" : f->flags & CONVIS_FIXED ? "" : "differentiable", f->doc);
+        else
+            cli_table_row(&table, 6, f->name, f->flags & CONVIS_ARRAY ? "array" : number(f->value, value, sizeof value),
+                          unit(f->unit), bounds(f->min, f->max, range, sizeof range),
+                          f->flags & CONVIS_WHOLE ? "whole"
+                          : f->flags & CONVIS_FIXED ? ""
+                                                    : "differentiable",
+                          f->doc);
     cli_table_print(&table, stdout);
 }
 
@@ -249,8 +253,9 @@ static void model_text(const struct subject *s, int all)
     for (int k = 0; convis_list(s->model, CONVIS_PARAMETER, k, &item); k++)
         if (is_setting(s, item.path)) continue;
         else if (item.text) cli_table_row(&table, 5, item.path, convis_get_text(s->model, item.path), "", "", item.doc);
-        else cli_table_row(&table, 5, item.path, item.count == 1 ? number(item.value, value, sizeof value) : "array", unit(item.unit),
-                           bounds(item.min, item.max, range, sizeof range), item.doc);
+        else
+            cli_table_row(&table, 5, item.path, item.count == 1 ? number(item.value, value, sizeof value) : "array",
+                          unit(item.unit), bounds(item.min, item.max, range, sizeof range), item.doc);
     cli_table_print(&table, stdout);
 }
 
@@ -367,7 +372,8 @@ static int set_all(convis_context *c, const struct subject *s, const struct wish
     char path[128];
     const char *value;
     for (int k = 0; k < w->sets.count; k++)
-        if (cli_split(w->sets.at[k], path, sizeof path, &value) && convis_recipe_set(s->recipe, path, value)) return cli_report(c);
+        if (cli_split(w->sets.at[k], path, sizeof path, &value) && convis_recipe_set(s->recipe, path, value))
+            return cli_report(c);
     return 0;
 }
 
@@ -449,7 +455,8 @@ int cli_describe(int argc, char **argv)
         return 0;
     }
     const convis_layer_type *layer = doc_of(words.at[0]) ? NULL : find_layer(words.at[0]);
-    if (layer && (as_file || w.sets.count)) return cli_usage("describe", "'%s' is a layer; %s needs a MODEL", words.at[0], option);
+    if (layer && (as_file || w.sets.count))
+        return cli_usage("describe", "'%s' is a layer; %s needs a MODEL", words.at[0], option);
     if (layer) {
         (w.json ? layer_json : layer_text)(layer);
         return 0;

@@ -78,15 +78,18 @@ static int check_arguments(struct eval *e)
         { "--params", e->model.parameters != NULL }, { "--numerics", e->model.numerics != NULL }, { "--size", e->size.width > 0 },
         { "--fps", e->fps > 0 }, { "--chunk", e->chunk > 0 } };
     if (!e->response) return cli_usage("eval", "--response FILE is missing");
-    if (!e->model.name && !e->prediction) return cli_usage("eval", "what is to be scored? Expected a MODEL, or --prediction FILE");
+    if (!e->model.name && !e->prediction)
+        return cli_usage("eval", "what is to be scored? Expected a MODEL, or --prediction FILE");
     if (e->model.name && e->prediction) return cli_usage("eval", "either a MODEL or --prediction FILE");
     if (e->model.name && !e->stimulus) return cli_usage("eval", "--stimulus FILE is missing");
     for (size_t k = 0; e->prediction && k < sizeof of_a_model/sizeof *of_a_model; k++)
         if (of_a_model[k].given) return cli_usage("eval", "%s needs a MODEL, and there is a --prediction", of_a_model[k].name);
     if (e->prediction && e->options.counts && !(e->model.dt > 0)) return cli_usage("eval", "--counts needs --dt SECONDS");
     if (e->prediction && e->options.bootstrap && !e->options.block && !(e->model.dt > 0))
-        return cli_usage("eval", "blocks of the bootstrap last a second: --dt SECONDS is missing, or --block FRAMES, or --bootstrap 0");
-    if (e->options.level <= 0 || e->options.level >= 1) return cli_usage("eval", "--level: %g, expected between 0 and 1", e->options.level);
+        return cli_usage("eval",
+                         "blocks of the bootstrap last a second: --dt SECONDS is missing, or --block FRAMES, or --bootstrap 0");
+    if (e->options.level <= 0 || e->options.level >= 1)
+        return cli_usage("eval", "--level: %g, expected between 0 and 1", e->options.level);
     if (e->chosen_text && parse_units(e->chosen_text, NULL, 0) < 0)
         return cli_usage("eval", "--units: '%s', expected numbers and ranges such as 0,2,5-7", e->chosen_text);
     if (cli_only_spikes(e->response)) e->options.counts = 1;
@@ -176,7 +179,8 @@ static int run_model(struct eval *e)
     if (cli_model_open(&e->model, e->context) || cli_inputs_open(&e->inputs, &e->model) || open_recording(e)) return 1;
     convis_recording_info_get(e->recording, &info);
     if (cli_inputs_movie(&e->inputs, e->stimulus, info.channels)) return 1;
-    if (cli_model_build(&e->model, info.width, info.height) || cli_model_output(&e->model, e->output, path, sizeof path)) return 1;
+    if (cli_model_build(&e->model, info.width, info.height) || cli_model_output(&e->model, e->output, path, sizeof path))
+        return 1;
     const convis_status status = convis_predict(e->model.model, e->recording, path, e->chunk, e->p);
     return status ? cli_inputs_report(&e->inputs, e->context, status, info.channels) : 0;
 }
@@ -216,8 +220,8 @@ static int choose_part(struct eval *e, int64_t length)
                         (long long)e->from);
     e->frames = e->frames_asked ? e->frames_asked : length - e->from;
     if (e->frames > length - e->from)
-        return cli_fail("%s: has %lld frames from frame %lld on, expected at least %lld", e->response, (long long)(length - e->from),
-                        (long long)e->from, (long long)e->frames);
+        return cli_fail("%s: has %lld frames from frame %lld on, expected at least %lld", e->response,
+                        (long long)(length - e->from), (long long)e->from, (long long)e->frames);
     return e->skip < e->frames ? 0
          : cli_fail("%s: %lld frames are skipped, expected fewer than the %lld that there are", e->response, (long long)e->skip,
                     (long long)e->frames);
@@ -260,8 +264,8 @@ static int read_arrays(struct eval *e, convis_array *p, convis_array *r, convis_
         int64_t length;
         sizes(mask, &trials, &length, &units);
         if (length != frames || (mask->dims == 3 && trials != e->trials) || (mask->dims > 1 && units != e->units))
-            return cli_fail("%s: shape %s, expected that of the response, %s, or without trials or units", e->mask, shape_of(mask, a),
-                            shape_of(r, b));
+            return cli_fail("%s: shape %s, expected that of the response, %s, or without trials or units", e->mask,
+                            shape_of(mask, a), shape_of(r, b));
     }
     if (choose_part(e, frames) || make_room(e)) return 1;
     take_arrays(e, p, r, mask);
@@ -372,7 +376,8 @@ static void print_json(const struct eval *e)
 static void summary(const struct eval *e)
 {
     char seconds[64] = "", intervals[128] = "", block[40] = "one second";
-    if (e->options.dt > 0) snprintf(seconds, sizeof seconds, " of %.6g ms (%.4g s)", 1e3*e->options.dt, (double)e->frames*e->options.dt);
+    if (e->options.dt > 0)
+        snprintf(seconds, sizeof seconds, " of %.6g ms (%.4g s)", 1e3*e->options.dt, (double)e->frames*e->options.dt);
     if (e->options.block) snprintf(block, sizeof block, "%lld frames", (long long)e->options.block);
     if (e->options.bootstrap)
         snprintf(intervals, sizeof intervals, "; %.4g %% intervals by %d samples of blocks of %s", 100*e->options.level,

@@ -83,8 +83,10 @@ static int check(struct fit *f)
         return cli_usage("fit", "--validate: %g, expected a fraction from 0 to 0.9", f->options.validate);
     for (int k = 0; k < f->regularize.count; k++) if (parse_regularizer(f, f->regularize.at[k])) return 2;
     f->options.regularizers = f->regularizers;
-    if (check_name("--loss", f->options.loss.kind, loss_name) || check_name("--optimizer", f->options.optimizer.kind, optimizer_name)
-        || check_name("--schedule", f->options.schedule, schedule_name)) return 2;
+    if (check_name("--loss", f->options.loss.kind, loss_name) ||
+        check_name("--optimizer", f->options.optimizer.kind, optimizer_name) ||
+        check_name("--schedule", f->options.schedule, schedule_name))
+        return 2;
     for (int k = 0; k < f->options.regularizer_count; k++)
         if (check_name("--regularize", f->regularizers[k].kind, regularizer_name)) return 2;
     f->counts |= of_counts(f->options.loss.kind) || cli_only_spikes(f->response);
@@ -124,12 +126,14 @@ static int parse(struct fit *f, int argc, char **argv)
         { 0, "schedule-factor", "X",  CLI_POSITIVE, &o->schedule_factor, "of exponential (0.95 an epoch) and plateau (0.5)" },
         { 0, "epochs",     "N",       CLI_COUNT,    &o->epochs,     "passes over the training part, at most (100)" },
         { 0, "segment",    "FRAMES",  CLI_COUNT,    &o->segment,    "a step every so many frames (all: one step an epoch)" },
-        { 0, "validate",   "FRACTION", CLI_NUMBER,  &o->validate,   "hold out so much of the end, and stop when it gains no more (0)" },
+        { 0, "validate",   "FRACTION", CLI_NUMBER,  &o->validate,
+          "hold out so much of the end, and stop when it gains no more (0)" },
         { 0, "patience",   "N",       CLI_WHOLE,    &o->patience,   "epochs without gain before it stops (10); 0: never" },
         { 0, "starts",     "N",       CLI_INT,      &o->starts,     "the best of so many starts (1)" },
         { 0, "spread",     "X",       CLI_POSITIVE, &o->spread,     "of further starts around the first, relative (0.3)" },
         { 0, "seed",       "N",       CLI_SEED,     &o->seed,       "of the starts (0)" },
-        { 0, "checkpoint", "FILE",    CLI_TEXT,     &o->checkpoint, "written after each epoch; a fit that finds it continues from there" },
+        { 0, "checkpoint", "FILE",    CLI_TEXT,     &o->checkpoint,
+          "written after each epoch; a fit that finds it continues from there" },
         { 0, "fresh",      NULL,      CLI_FLAG,     &f->fresh,      "begin anew, though the checkpoint is there" },
         { 0, "mask",       "FILE",    CLI_TEXT,     &f->mask,       "an array like the response, 0 where it must not count" },
         { 0, "skip",       "N",       CLI_WHOLE,    &f->skip,       "frames at the onset that do not count" },
@@ -200,8 +204,8 @@ static void remember(struct fit *f, const convis_fit_progress *p)
         f->history = longer;
         f->history_room = more;
     }
-    f->history_length += (size_t)snprintf(f->history + f->history_length, LINE, "%d %lld %.9g %.9g\n", p->start, (long long)p->epoch,
-                                          p->loss, p->held_out);
+    f->history_length += (size_t)snprintf(f->history + f->history_length, LINE, "%d %lld %.9g %.9g\n", p->start,
+                                          (long long)p->epoch, p->loss, p->held_out);
 }
 
 static int progress(void *user, const convis_fit_progress *p)
@@ -224,9 +228,9 @@ static void summary(const struct fit *f)
     const convis_fit_report *r = &f->report;
     char held[96] = "";
     if (isfinite(r->held_out)) snprintf(held, sizeof held, ", held out %.6g -> %.6g", r->held_out_before, r->held_out);
-    cli_message("%lld number%s fitted in %lld epochs, %.3g s (%s): %s %.6g -> %.6g%s", (long long)r->parameters, r->parameters == 1 ? "" : "s",
-            (long long)r->epochs, r->seconds, ENDS[r->ended], f->options.loss.kind ? f->options.loss.kind : "mse", r->loss_before, r->loss,
-            held);
+    cli_message("%lld number%s fitted in %lld epochs, %.3g s (%s): %s %.6g -> %.6g%s", (long long)r->parameters,
+                r->parameters == 1 ? "" : "s", (long long)r->epochs, r->seconds, ENDS[r->ended],
+                f->options.loss.kind ? f->options.loss.kind : "mse", r->loss_before, r->loss, held);
 }
 
 static int save(struct fit *f, const char *command)

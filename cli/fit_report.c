@@ -64,7 +64,8 @@ static int load(struct fit *f, data *d)
     if (convis_recording_response(f->recording, 0, f->info.frames, d->r, d->m)) return cli_report(f->context);
     if (*f->input && !(d->input = malloc((size_t)numbers*sizeof *d->input)))
         return cli_fail("out of memory: %lld numbers", (long long)numbers);
-    if (*f->input && convis_predict(f->model.model, f->recording, f->input, f->options.chunk, d->input)) return cli_report(f->context);
+    if (*f->input && convis_predict(f->model.model, f->recording, f->input, f->options.chunk, d->input))
+        return cli_report(f->context);
     return convis_predict(f->model.model, f->recording, f->path, f->options.chunk, d->p) ? cli_report(f->context) : 0;
 }
 
@@ -102,7 +103,8 @@ static const char *name_of(const struct fit *f, const char *path, convis_item *a
 {
     char value[64];
     for (int k = 0; convis_list(f->model.model, CONVIS_ALIAS, k, alias); k++)
-        if (!strcmp(alias->target, path) && !convis_recipe_get(f->model.recipe, alias->path, value, sizeof value)) return alias->path;
+        if (!strcmp(alias->target, path) && !convis_recipe_get(f->model.recipe, alias->path, value, sizeof value))
+            return alias->path;
     return path;
 }
 
@@ -119,7 +121,8 @@ static int print_numbers(struct fit *f)
         snprintf(before, sizeof before, isfinite(f->before[k]) ? "%.6g" : "", f->before[k]);
         snprintf(after, sizeof after, "%.6g", now);
         snprintf(size, sizeof size, "root mean square of %lld", (long long)p.count);
-        cli_table_row(&table, 5, name_of(f, p.path, &alias), before, after, p.unit && strcmp(p.unit, "1") ? p.unit : "", p.array ? size : "");
+        cli_table_row(&table, 5, name_of(f, p.path, &alias), before, after, p.unit && strcmp(p.unit, "1") ? p.unit : "",
+                      p.array ? size : "");
     }
     cli_table_print(&table, stdout);
     putchar('\n');
@@ -141,7 +144,8 @@ static int64_t take_out_constant(convis_real *m, const convis_real *r, int64_t r
         }
         if (same < count) left++;
         else if (count)
-            cli_warn("%s: unit %lld has no scores: its response is %g in all frames that count", who, (long long)u, (double)r[first]);
+            cli_warn("%s: unit %lld has no scores: its response is %g in all frames that count", who, (long long)u,
+                     (double)r[first]);
         for (int64_t i = u; same == count && i < rows*units; i += units) m[i] = 0;
     }
     return left;
@@ -206,7 +210,8 @@ static int draw(struct fit *f, const char *name, const char *picture, const char
     o.kind = kind;
     o.title = title;
     o.dt = f->info.dt;
-    return convis_plot(f->context, file_in(f, name, "npy", from), file_in(f, picture, "png", to), &o) ? cli_report(f->context) : 0;
+    return convis_plot(f->context, file_in(f, name, "npy", from), file_in(f, picture, "png", to), &o) ? cli_report(f->context)
+                                                                                                      : 0;
 }
 
 /* Arrays that extend in time or space, outputs and inputs one after the other. */

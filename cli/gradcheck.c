@@ -102,7 +102,9 @@ static int run(struct check *k)
 {
     convis_gradcheck_report report = { 0 };
     double range;
-    if (!(k->context = cli_open("cpu", k->threads)) || cli_model_open(&k->model, k->context) || cli_inputs_open(&k->inputs, &k->model)) return 1;
+    if (!(k->context = cli_open("cpu", k->threads)) || cli_model_open(&k->model, k->context) ||
+        cli_inputs_open(&k->inputs, &k->model))
+        return 1;
     range = cli_model_setting(&k->model, "range");
     k->options.low = k->low;
     k->options.high = !isnan(k->high) ? k->high : range > 0 ? range : 1;
@@ -121,10 +123,11 @@ static int run(struct check *k)
     if (convis_gradcheck(k->model.model, &k->options, &report)) return cli_report(k->context);
     print_rows(k, &report);
     int status = 0;
-    cli_message("%lld numbers compared, %lld judged, worst relative error %.1e", (long long)report.count, (long long)report.judged,
-            report.worst);
+    cli_message("%lld numbers compared, %lld judged, worst relative error %.1e", (long long)report.count,
+                (long long)report.judged, report.worst);
     if (report.failed)
-        status = cli_fail("%lld of %lld gradients are not those of the numbers", (long long)report.failed, (long long)report.judged);
+        status =
+            cli_fail("%lld of %lld gradients are not those of the numbers", (long long)report.failed, (long long)report.judged);
     convis_gradcheck_free(k->context, &report);
     return status;
 }
@@ -151,7 +154,8 @@ static int hand_over(int argc, char **argv)
     }
     execvp(words[0], words);
     free(words);
-    return cli_fail("gradients are checked in double precision by convis-double, which was not found beside convis: %s", strerror(errno));
+    return cli_fail("gradients are checked in double precision by convis-double, which was not found beside convis: %s",
+                    strerror(errno));
 }
 #endif
 

@@ -55,7 +55,8 @@ int cli_inputs_check(cli_inputs *in, const char *command)
     if (!wrong) wrong = check_list(&in->rates, command, "--input-fps", "F");
     for (int k = 0; k < in->rates.count && !wrong; k++) {
         cli_split(in->rates.at[k], name, sizeof name, &value);
-        if (!cli_number(value, &fps) || fps <= 0) return cli_usage(command, "--input-fps: '%s', expected NAME=F with F above 0", in->rates.at[k]);
+        if (!cli_number(value, &fps) || fps <= 0)
+            return cli_usage(command, "--input-fps: '%s', expected NAME=F with F above 0", in->rates.at[k]);
         if (!find(&in->files, name)) return cli_usage(command, "--input-fps: no --input is named '%s'", name);
     }
     return wrong;
@@ -79,7 +80,9 @@ static int add(cli_inputs *in, const input_info *info)
 {
     const char *file = find(&in->files, info->name), *rate = find(&in->rates, info->name);
     double fps = 0;
-    if (!file && !in->optional) return cli_fail("the model '%s' also takes the input '%s'; --input %s=FILE gives it", in->model->name, info->name, info->name);
+    if (!file && !in->optional)
+        return cli_fail("the model '%s' also takes the input '%s'; --input %s=FILE gives it", in->model->name, info->name,
+                        info->name);
     if (in->count == CLI_INPUTS) return cli_fail("the model '%s' takes more than %d inputs", in->model->name, CLI_INPUTS);
     if (rate) cli_number(rate, &fps);
     snprintf(in->name[in->count], sizeof *in->name, "%s", info->name);
@@ -127,7 +130,8 @@ int cli_inputs_kind(const cli_inputs *in) { return in->kind == CONVIS_ALL_CHANNE
 int cli_inputs_report(const cli_inputs *in, const convis_context *c, convis_status status, int64_t channels)
 {
     if (status != CONVIS_ESHAPE || in->movie_channels) return cli_report(c);
-    return cli_fail("%s; the movie has %lld channel%s (see --channels)", convis_message(c), (long long)channels, channels == 1 ? "" : "s");
+    return cli_fail("%s; the movie has %lld channel%s (see --channels)", convis_message(c), (long long)channels,
+                    channels == 1 ? "" : "s");
 }
 
 int cli_inputs_movie(const cli_inputs *in, const char *file, int64_t channels)
@@ -172,28 +176,33 @@ static int check_stream(const cli_inputs *in, int k, const convis_movie_options 
 {
     const convis_recording_input *i = &in->at[k];
     const convis_movie_info *info = &in->stream[k].info;
-    const int64_t steps = info->steps - steps_before(o, movie), width = i->width ? i->width : 1, height = i->height ? i->height : 1;
+    const int64_t steps = info->steps - steps_before(o, movie), width = i->width ? i->width : 1,
+                  height = i->height ? i->height : 1;
     if (i->declared && info->channels != i->declared)
-        return cli_fail("%s has %lld channel%s, but the input '%s' of the model '%s' takes %lld%s", i->file, (long long)info->channels,
-                        info->channels == 1 ? "" : "s", i->name, in->model->name, (long long)i->declared,
+        return cli_fail("%s has %lld channel%s, but the input '%s' of the model '%s' takes %lld%s", i->file,
+                        (long long)info->channels, info->channels == 1 ? "" : "s", i->name, in->model->name,
+                        (long long)i->declared,
                         info->channels == 1 && i->declared == 3 ? "; an array of three has them first" : "");
     if (info->width != width || info->height != height)
         return cli_fail("%s has frames of %lldx%lld pixels, but the input '%s' of the model '%s' takes %lldx%lld", i->file,
-                        (long long)info->width, (long long)info->height, i->name, in->model->name, (long long)width, (long long)height);
+                        (long long)info->width, (long long)info->height, i->name, in->model->name, (long long)width,
+                        (long long)height);
     if (info->batch != 1 && info->batch != movie->batch)
-        return cli_fail("%s has %lld movies side by side, but the movie has %lld", i->file, (long long)info->batch, (long long)movie->batch);
+        return cli_fail("%s has %lld movies side by side, but the movie has %lld", i->file, (long long)info->batch,
+                        (long long)movie->batch);
     if (info->steps >= 0 && movie->steps >= 0 && steps < movie->steps)
-        return cli_fail("%s: the input '%s' has %lld steps of %g s, but the movie has %lld", i->file, i->name, (long long)steps, o->dt,
-                        (long long)movie->steps);
+        return cli_fail("%s: the input '%s' has %lld steps of %g s, but the movie has %lld", i->file, i->name, (long long)steps,
+                        o->dt, (long long)movie->steps);
     if (info->steps >= 0 && movie->steps >= 0 && steps > movie->steps && !o->frames)
-        cli_warn("%s: the input '%s' has %lld steps of %g s, of which the movie takes %lld", i->file, i->name, (long long)steps, o->dt,
-                 (long long)movie->steps);
+        cli_warn("%s: the input '%s' has %lld steps of %g s, of which the movie takes %lld", i->file, i->name, (long long)steps,
+                 o->dt, (long long)movie->steps);
     if (!quiet && (i->fps > 0 || info->fps > 0))
         cli_message("%s: %g frames per second, each held until the next", i->file, i->fps > 0 ? i->fps : info->fps);
     return 0;
 }
 
-int cli_inputs_stream(cli_inputs *in, convis_context *c, const convis_movie_options *like, const convis_movie_info *movie, int quiet)
+int cli_inputs_stream(cli_inputs *in, convis_context *c, const convis_movie_options *like, const convis_movie_info *movie,
+                      int quiet)
 {
     for (int k = 0; k < in->count; k++) {
         const convis_recording_input *i = &in->at[k];
@@ -220,12 +229,13 @@ static convis_status read_stream(const cli_inputs *in, int k, convis_context *c,
 {
     const int64_t frame = s->info.batch*s->info.channels*s->info.height*s->info.width;
     int64_t got;
-    if (!make_room(s, steps)) return convis_fail(c, CONVIS_ENOMEM, "out of memory: %lld steps of %s", (long long)steps, in->at[k].file);
+    if (!make_room(s, steps))
+        return convis_fail(c, CONVIS_ENOMEM, "out of memory: %lld steps of %s", (long long)steps, in->at[k].file);
     const convis_status status = convis_movie_read(s->movie, s->frames, steps, &got);
     if (status) return status;
     if (got < steps && (s->info.steps >= 0 || strcmp(s->info.format, "spikes")))
-        return convis_fail(c, CONVIS_ESHAPE, "%s: the input '%s' ends after %lld steps, before the movie", in->at[k].file, in->at[k].name,
-                           (long long)(s->done + got));
+        return convis_fail(c, CONVIS_ESHAPE, "%s: the input '%s' ends after %lld steps, before the movie", in->at[k].file,
+                           in->at[k].name, (long long)(s->done + got));
     memset(s->frames + got*frame, 0, (size_t)((steps - got)*frame)*sizeof *s->frames);
     s->done += steps;
     return CONVIS_OK;

@@ -61,7 +61,8 @@ int cli_model_open(cli_model *m, convis_context *c)
     if (convis_recipe_open(c, m->name, &m->recipe)) return cli_report(c);
     warnings(m);
     snprintf(dt, sizeof dt, "%.17g", m->dt);
-    if (set_recipe(m, "dt", m->dt > 0 ? dt : NULL) || set_recipe(m, "numerics", m->numerics) || set_recipe(m, "initial", m->initial))
+    if (set_recipe(m, "dt", m->dt > 0 ? dt : NULL) || set_recipe(m, "numerics", m->numerics) ||
+        set_recipe(m, "initial", m->initial))
         return 1;
     if (apply_sets(m)) return 1;
     if (!has_sizes(m->parameters)) return 0;

@@ -79,7 +79,8 @@ int run_outputs_check(struct run *r)
         if (!cli_split(r->probe_texts.at[k], p->path, sizeof p->path, &p->file) || !*p->file)
             return cli_usage("run", "--probe: '%s', expected PATH=FILE", r->probe_texts.at[k]);
         if (!holds_maps(p->file))
-            return cli_usage("run", "--probe: '%s', expected a name ending in .npy, .npz, .h5, .inr, .csv, .png or .mp4", p->file);
+            return cli_usage("run", "--probe: '%s', expected a name ending in .npy, .npz, .h5, .inr, .csv, .png or .mp4",
+                             p->file);
         for (int j = 0; j < k; j++)
             if (same_file(p->file, r->probe[j].file) && (!holds_several(p->file) || !strcmp(p->path, r->probe[j].path)))
                 return cli_usage("run", "--probe: '%s' is named twice", p->file);
@@ -131,7 +132,8 @@ static int probe_the_last(struct run *r)
     for (int k = 0; convis_list(r->model, CONVIS_LAYER, k, &layer); k++) last = layer;
     for (int k = 0; k < r->outs.count; k++) {
         if (!holds_maps(r->outs.at[k]))
-            return cli_fail("%s: the model '%s' does not spike; its maps are written as .npy, .npz, .h5, .inr, .csv, .png or .mp4",
+            return cli_fail(
+                "%s: the model '%s' does not spike; its maps are written as .npy, .npz, .h5, .inr, .csv, .png or .mp4",
                             r->outs.at[k], r->of.name);
         if (r->probe_count == CLI_LIST_MAX) return cli_fail("too many outputs");
         struct run_probe *p = &r->probe[r->probe_count++];

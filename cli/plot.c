@@ -47,7 +47,8 @@ static void name_layers(convis_context *c, const char *file, char *names, size_t
     size_t used = 0;
     int count[2] = { 0, 0 };
     *names = '\0';
-    if ((strcasecmp(cli_extension(file), "h5") && strcasecmp(cli_extension(file), "hdf5")) || convis_recipe_open(c, file, &model)) return;
+    if ((strcasecmp(cli_extension(file), "h5") && strcasecmp(cli_extension(file), "hdf5")) || convis_recipe_open(c, file, &model))
+        return;
     for (int k = 0; used < size; k++) {
         snprintf(path, sizeof path, "ganglion_%d.sign", k);
         if (convis_recipe_get(model, path, value, sizeof value)) break;
@@ -74,7 +75,8 @@ int cli_plot(int argc, char **argv)
         { 0, "name",       "DATASET",   CLI_TEXT,     &o.name,   "of .h5 and .npz: which map" },
         { 0, "dt",         "SECONDS",   CLI_POSITIVE, &o.dt,     "duration of a frame, where the file does not say" },
         { 0, "title",      "TEXT",      CLI_TEXT,     &o.title,  "above the figure" },
-        { 0, "labels",     "A,B",       CLI_TEXT,     &o.labels, "names: of a tuning's curves, of the layers of spikes (ON, OFF\nwhere the file contains its model)" },
+        { 0, "labels",     "A,B",       CLI_TEXT,     &o.labels,
+          "names: of a tuning's curves, of the layers of spikes (ON, OFF\nwhere the file contains its model)" },
         { 0, "size",       "WxH",       CLI_SIZE,     &size,     "pixels of a PNG; SVG and PDF have half as many points" },
         { 0, "keep-script", NULL,       CLI_FLAG,     &o.keep_script, "leave script and data beside the figure, in a folder of its name\nwith .plot: 'gnuplot figure.gp' there draws the figure again" },
         { 0 }
@@ -96,7 +98,8 @@ int cli_plot(int argc, char **argv)
         o.labels = *names ? names : NULL;
     }
     if (convis_plot(c, file, figure, &o)) failed = cli_report(c);
-    else if (o.keep_script) cli_message("%s; script and data are in %.*s.plot", figure, (int)(strrchr(figure, '.') - figure), figure);
+    else if (o.keep_script)
+        cli_message("%s; script and data are in %.*s.plot", figure, (int)(strrchr(figure, '.') - figure), figure);
     else cli_message("%s", figure);
     convis_close(&c);
     return failed;

@@ -33,9 +33,11 @@ static int parse(struct run *r, int argc, char **argv)
     const cli_option options[] = {
         { 'o', "output",       "OUT",       CLI_TEXTS,    &r->outs,     "write the spikes here; may be given again" },
         { 'p', "probe",        "PATH=FILE", CLI_TEXTS,    &r->probe_texts, "write the output PATH of the model here; may be given again" },
-        { 's', "set",          "PATH=VALUE", CLI_TEXTS,   &r->of.sets,  "change a setting or parameter ('convis describe MODEL' lists them)" },
+        { 's', "set",          "PATH=VALUE", CLI_TEXTS,   &r->of.sets,
+          "change a setting or parameter ('convis describe MODEL' lists them)" },
         { 0, "dt",             "SECONDS",   CLI_POSITIVE, &r->of.dt,    "duration of a step of the model" },
-        { 0, "numerics",       "KIND",      CLI_TEXT,     &r->of.numerics, "virtualretina (as the original program computes) or\nconverged (the same model solved well)" },
+        { 0, "numerics",       "KIND",      CLI_TEXT,     &r->of.numerics,
+          "virtualretina (as the original program computes) or\nconverged (the same model solved well)" },
         { 0, "initial",        "LUMINANCE", CLI_TEXT,     &r->of.initial, "before the first frame; auto: half of the model's range" },
         { 0, "units",          "FILE",      CLI_TEXT,     &r->units_file, "place cells by lines 'layer unit x_deg y_deg'" },
         { 0, "seed",           "N",         CLI_SEED,     &r->seed,     "of all noise (0)" },
@@ -213,11 +215,12 @@ static void summary(const struct run *r)
     int threads = convis_thread_count(r->context);
     if (r->record_spikes)
         snprintf(spikes, sizeof spikes, ", %lld spike%s of %lld cell%s (%.3g Hz)", (long long)r->spike_count,
-                 r->spike_count == 1 ? "" : "s", (long long)r->units, r->units == 1 ? "" : "s", r->units ? (double)r->spike_count/(double)r->units/seconds : 0);
-    cli_message("%s%s%s%s: %lld steps of %g ms (%.6g s) at %lldx%lld%s; took %.3g s, %s on %s, %d thread%s",
-            r->of.name, r->numerics_used[0] ? ", " : "", r->numerics_used, r->numerics_used[0] ? " numerics" : "",
-            (long long)r->steps, 1e3*convis_dt(r->model), seconds, (long long)r->info.width, (long long)r->info.height, spikes,
-            r->took, speed(r, text, sizeof text), convis_device_name(r->context), threads, threads == 1 ? "" : "s");
+                 r->spike_count == 1 ? "" : "s", (long long)r->units, r->units == 1 ? "" : "s",
+                 r->units ? (double)r->spike_count/(double)r->units/seconds : 0);
+    cli_message("%s%s%s%s: %lld steps of %g ms (%.6g s) at %lldx%lld%s; took %.3g s, %s on %s, %d thread%s", r->of.name,
+                r->numerics_used[0] ? ", " : "", r->numerics_used, r->numerics_used[0] ? " numerics" : "", (long long)r->steps,
+                1e3*convis_dt(r->model), seconds, (long long)r->info.width, (long long)r->info.height, spikes, r->took,
+                speed(r, text, sizeof text), convis_device_name(r->context), threads, threads == 1 ? "" : "s");
 }
 
 int cli_run(int argc, char **argv)

@@ -24,6 +24,6 @@ void cli_scores_head(cli_table *table, const char *first)
 void cli_scores_row(cli_table *table, const char *who, const convis_score *s)
 {
     char text[CONVIS_SCORES][80];
-    cli_table_row(table, 1 + CONVIS_SCORES, who, cell(&s[0], text[0]), cell(&s[1], text[1]), cell(&s[2], text[2]), cell(&s[3], text[3]),
-                  cell(&s[4], text[4]));
+    cli_table_row(table, 1 + CONVIS_SCORES, who, cell(&s[0], text[0]), cell(&s[1], text[1]), cell(&s[2], text[2]),
+                  cell(&s[3], text[3]), cell(&s[4], text[4]));
 }

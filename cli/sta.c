@@ -110,7 +110,8 @@ static int map_open(struct sta *s, map *m)
 /* In memory time comes before channels, as frames of a movie lie. */
 static int map_write(struct sta *s, map *m)
 {
-    const int64_t *n = m->shape.dim, plane = n[CONVIS_Y]*n[CONVIS_X], volume = n[CONVIS_C]*plane, all = m->count*n[CONVIS_T]*volume;
+    const int64_t *n = m->shape.dim, plane = n[CONVIS_Y]*n[CONVIS_X], volume = n[CONVIS_C]*plane,
+                  all = m->count*n[CONVIS_T]*volume;
     convis_real *copy = malloc((size_t)all*sizeof *copy);
     if (!copy) return cli_fail("out of memory: %lld numbers", (long long)all);
     for (int64_t i = 0; i < all; i++) copy[i] = (convis_real)m->values[i];
@@ -167,13 +168,14 @@ static void print_average(const struct sta *s)
     for (int64_t i = 0; f->significance && i < all; i++) beyond += fabs(f->significance[i]) > 4;
     const double seconds = (double)s->info.frames*s->info.dt;
     printf("unit %lld of %lld: a response of %.6g in %lld frames of %g ms, %.3g a second%s\n", (long long)s->options.unit,
-           (long long)s->info.units, f->spikes, (long long)s->info.frames, 1e3*s->info.dt, f->spikes/seconds/(double)s->info.trials,
-           s->info.trials > 1 ? " and trial" : "");
+           (long long)s->info.units, f->spikes, (long long)s->info.frames, 1e3*s->info.dt,
+           f->spikes/seconds/(double)s->info.trials, s->info.trials > 1 ? " and trial" : "");
     printf("average: strongest at x = %lld, y = %lld", (long long)(best%f->width), (long long)(best/f->width%f->height));
     if (f->channels > 1) printf(", channel %lld", (long long)(best/plane%f->channels));
     printf(", %.4g ms back: %.4g", 1e3*s->info.dt*(double)(f->lags - 1 - best/frame), f->sta[best]);
     if (f->significance)
-        printf(" (%.3g standard deviations; %lld of %lld elements are beyond 4)", f->significance[best], (long long)beyond, (long long)all);
+        printf(" (%.3g standard deviations; %lld of %lld elements are beyond 4)", f->significance[best], (long long)beyond,
+               (long long)all);
     putchar('\n');
 }
 

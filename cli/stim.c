@@ -39,7 +39,8 @@ static int spell(const cli_list *words, char *text, size_t size)
     return used < size ? 0 : cli_usage("stim", "too many keys");
 }
 
-static convis_status copy(convis_context *c, convis_movie *movie, convis_map_writer *writer, const convis_movie_info *info, int quiet)
+static convis_status copy(convis_context *c, convis_movie *movie, convis_map_writer *writer, const convis_movie_info *info,
+                          int quiet)
 {
     int64_t pixels = info->width*info->height, steps = 0, got;
     int64_t chunk = CHUNK_BYTES/(pixels*(int64_t)sizeof(convis_real)) + 1;
@@ -101,7 +102,8 @@ int cli_stim(int argc, char **argv)
     if (!words.count && s.file) return cli_usage("stim", "which KIND of stimulus?");
     if (!words.count) { cli_specs_list(&STIMULI); return 0; }
     if (!s.file && words.count == 1 && cli_specs_one(&STIMULI, words.at[0])) return 0;
-    if (!s.file && !cli_specs_known(&STIMULI, words.at[0])) s.file = "-";    /* that it is unknown says more than that -o is missing */
+    if (!s.file && !cli_specs_known(&STIMULI, words.at[0]))
+        s.file = "-";    /* that it is unknown says more than that -o is missing */
     if (!s.file) return cli_usage("stim", "-o FILE is missing");
     s.options.width = s.size.width;
     s.options.height = s.size.height;

@@ -120,7 +120,8 @@ static int obtain_movie(struct synthesis *d)
     const int64_t frame = d->channels*d->size.width*d->size.height;
     d->movie = d->frames <= INT64_MAX/(int64_t)sizeof *d->movie/frame ? malloc((size_t)(d->frames*frame)*sizeof *d->movie) : NULL;
     return d->movie ? 0
-         : cli_fail("out of memory: %lld frames of %lldx%lld", (long long)d->frames, (long long)d->size.width, (long long)d->size.height);
+                    : cli_fail("out of memory: %lld frames of %lldx%lld", (long long)d->frames, (long long)d->size.width,
+                               (long long)d->size.height);
 }
 
 static int read_start(struct synthesis *d)
@@ -153,7 +154,9 @@ static int make_start(struct synthesis *d)
     if (isnan(d->options.noise)) d->options.noise = d->start ? 0 : 0.1;
     if (d->start) return read_start(d);
     if (!d->frames) d->frames = 100;
-    d->channels = d->inputs.kind == CONVIS_RGB ? 3 : d->inputs.kind == CONVIS_GRAY || !d->inputs.movie_channels ? 1 : d->inputs.movie_channels;
+    d->channels = d->inputs.kind == CONVIS_RGB ? 3
+                  : d->inputs.kind == CONVIS_GRAY || !d->inputs.movie_channels ? 1
+                                                                               : d->inputs.movie_channels;
     if (cli_inputs_movie(&d->inputs, "the movie", d->channels) || obtain_movie(d)) return 1;
     for (int64_t i = 0; i < convis_elements(movie_shape(d, d->frames)); i++) d->movie[i] = (convis_real)(0.5*(d->low + d->high));
     return 0;
@@ -248,7 +251,8 @@ static int progress(void *user, const convis_fit_progress *p)
 static int open_movie(struct synthesis *d)
 {
     const convis_provenance origin = { .dt = convis_dt(d->model.model) };
-    return convis_map_writer_open(d->context, d->out, "movie", movie_shape(d, 1), &origin, &d->writer) ? cli_report(d->context) : 0;
+    return convis_map_writer_open(d->context, d->out, "movie", movie_shape(d, 1), &origin, &d->writer) ? cli_report(d->context)
+                                                                                                       : 0;
 }
 
 /* The movie appears whole, or, after a failure, not at all. */
@@ -260,9 +264,12 @@ static int write_movie(struct synthesis *d, int failed)
 
 static void summary(const struct synthesis *d)
 {
-    const char *what = d->goal ? "mean squared distance from the goal" : d->other.name ? "mean squared difference" : "mean response";
+    const char *what = d->goal ? "mean squared distance from the goal"
+                       : d->other.name ? "mean squared difference"
+                                       : "mean response";
     cli_message("%s of %s%s%s: %.6g -> %.6g, %lld iterations, %.3g s", what, d->path, d->unit_text ? ", unit " : "",
-            d->unit_text ? d->unit_text : "", d->report.before, d->report.after, (long long)d->report.iterations, d->report.seconds);
+                d->unit_text ? d->unit_text : "", d->report.before, d->report.after, (long long)d->report.iterations,
+                d->report.seconds);
 }
 
 int cli_synthesize(int argc, char **argv)

@@ -43,7 +43,8 @@ static void build(convis_model *m)
     convis_set(m, "gabors.height", SIZE);
     convis_set(m, "gabors.width", SIZE);
     convis_set(m, "gabors.padding", 3);                  /* none: one pixel comes out */
-    convis_set_initialiser(m, "gabors.weights", "gabor?ppd=10&sigma=0.4&frequency=1&orientation=30&phase_step=90&tau=0.03&n=3&normalize=norm");
+    convis_set_initialiser(m, "gabors.weights",
+                           "gabor?ppd=10&sigma=0.4&frequency=1&orientation=30&phase_step=90&tau=0.03&n=3&normalize=norm");
     convis_set_initialiser(m, "complex.weights", "constant?value=1");         /* the sum of both channels */
 }
 
@@ -63,7 +64,8 @@ static void measure(convis_tensor out, double *mean, double *modulation)
 }
 
 /* One grating, from a grey screen on. */
-static convis_status show(convis_context *c, convis_model *m, double direction, convis_real *frames, double *mean, double *modulation)
+static convis_status show(convis_context *c, convis_model *m, double direction, convis_real *frames, double *mean,
+                          double *modulation)
 {
     char name[128];
     convis_movie *movie = NULL;
@@ -73,7 +75,8 @@ static convis_status show(convis_context *c, convis_model *m, double direction, 
     o.dt = DT;
     o.ppd = 10;
     o.width = o.height = SIZE;
-    snprintf(name, sizeof name, "stim:grating?direction=%g&sf=1&tf=%g&contrast=0.5&duration=%g", direction, TEMPORAL_FREQUENCY, STEPS*DT);
+    snprintf(name, sizeof name, "stim:grating?direction=%g&sf=1&tf=%g&contrast=0.5&duration=%g", direction, TEMPORAL_FREQUENCY,
+             STEPS*DT);
     convis_status status = convis_movie_open(c, name, &o, &movie);
     if (!status) status = convis_movie_read(movie, frames, STEPS, &got);
     convis_movie_close(&movie);

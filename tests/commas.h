@@ -9,7 +9,8 @@ static inline int with_commas(int category)
 {
     const char *made = getenv("CONVIS_TEST_LOCALES");
     if (made) setenv("LOCPATH", made, 1);
-    int found = (made && setlocale(category, "comma")) || setlocale(category, "de_DE.UTF-8") || setlocale(category, "fr_FR.UTF-8");
+    int found =
+        (made && setlocale(category, "comma")) || setlocale(category, "de_DE.UTF-8") || setlocale(category, "fr_FR.UTF-8");
     unsetenv("LOCPATH");
     return found;
 }

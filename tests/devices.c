@@ -40,7 +40,8 @@ static int by_unit(const void *a, const void *b)
 static void assert_in_order(const recording *r, const char *what)
 {
     for (int64_t s = 1; s < r->spike_count; s++)
-        if (r->spikes[s].time < r->spikes[s - 1].time) fail_msg("%s: spike %lld is earlier than the one before", what, (long long)s);
+        if (r->spikes[s].time < r->spikes[s - 1].time)
+            fail_msg("%s: spike %lld is earlier than the one before", what, (long long)s);
 }
 
 /* How many spikes of either have no partner in the other, of the same unit within a thousandth of a step. */
@@ -61,8 +62,8 @@ static int64_t count_ties(recording *a, recording *b, double dt)
     return alone;
 }
 
-static void compare_output(const convis_real *found, const convis_real *expected, int64_t count, double tolerance, const char *what,
-                           const char *path)
+static void compare_output(const convis_real *found, const convis_real *expected, int64_t count, double tolerance,
+                           const char *what, const char *path)
 {
     double largest = 0;
     for (int64_t i = 0; i < count; i++) if (fabs((double)expected[i]) > largest) largest = fabs((double)expected[i]);
@@ -103,7 +104,8 @@ void say(const char *what)
     if (ties) print_message("             %s: %lld of %lld spikes not the same\n", what, (long long)ties, (long long)spikes);
 }
 
-void compare_gradients(const double *found, const double *expected, int64_t count, double floor, const char *what, const char *path)
+void compare_gradients(const double *found, const double *expected, int64_t count, double floor, const char *what,
+                       const char *path)
 {
     double largest = floor;
     for (int64_t i = 0; i < count; i++) largest = fmax(largest, fabs(expected[i]));
@@ -111,8 +113,8 @@ void compare_gradients(const double *found, const double *expected, int64_t coun
         const double off = fabs(found[i] - expected[i]);
         if (largest > 0 && off > worst*largest) worst = off/largest;
         if (!(off <= SLOPE_TOLERANCE*largest))
-            fail_msg("%s: gradient of %s, number %lld: %.9g, expected %.9g; the largest is %g", what, path, (long long)i, found[i],
-                     expected[i], largest);
+            fail_msg("%s: gradient of %s, number %lld: %.9g, expected %.9g; the largest is %g", what, path, (long long)i,
+                     found[i], expected[i], largest);
         unequal += found[i] != expected[i];
     }
     numbers += count;

@@ -27,5 +27,6 @@ void say(const char *what);
 void compare(recording *found, recording *expected, double tolerance, double dt, const char *what);
 #define SLOPE_TOLERANCE 1e-4         /* of the largest number of a gradient: sums over all pixels and frames, in any order */
 /* The numbers of one gradient. floor: what rounding of the outputs makes of it is below a ten thousandth of that; or 0. */
-void compare_gradients(const double *found, const double *expected, int64_t count, double floor, const char *what, const char *path);
+void compare_gradients(const double *found, const double *expected, int64_t count, double floor, const char *what,
+                       const char *path);
 #endif

@@ -43,7 +43,8 @@ static void compare_with_plain(const trial *q, const manner *how, int count)
     for (int k = 0; k < count; k++) {
         char what[400];
         recording found = observe(q, &how[k]);
-        snprintf(what, sizeof what, "%s; %s, %d threads, planned for %d frames", describe(q), how[k].device, how[k].threads, (int)longest(q, &how[k]));
+        snprintf(what, sizeof what, "%s; %s, %d threads, planned for %d frames", describe(q), how[k].device, how[k].threads,
+                 (int)longest(q, &how[k]));
         assert_same(&found, &expected, what);
         recording_free(&found);
     }
@@ -77,7 +78,9 @@ static void threads(const trial *q)
 /* No thread gets fewer than 2048 elements of a frame (run.c), so that smaller shapes are for one thread alone. */
 static void for_each_large_trial(const convis_layer_type *type, void (*f)(const trial *))
 {
-    static const int64_t LARGE[][CONVIS_DIMS] = { { 1, 1, 9, 67, 131 }, { 2, 2, 6, 45, 37 }, { 1, 1, 5, 3, 2800 }, { 1, 1, 5, 4200, 2 } };
+    static const int64_t LARGE[][CONVIS_DIMS] = {
+        { 1, 1, 9, 67, 131 }, { 2, 2, 6, 45, 37 }, { 1, 1, 5, 3, 2800 }, { 1, 1, 5, 4200, 2 }
+    };
     for (int s = 0; s < 4; s++)
         for (int v = 0; v < (s || brief() ? 1 : 3); v++)
             for (int k = 0; k < SETTINGS; k++) {
@@ -327,7 +330,8 @@ static void no_requests(const trial *q)
         if (!p.array && !p.text) must(c, convis_set(m, p.path, p.value));
     must(c, convis_reset(m));
     must(c, convis_run(m, movie));
-    if (count.calls != before) fail_msg("%s: %lld requests for memory during runs", describe(q), (long long)(count.calls - before));
+    if (count.calls != before)
+        fail_msg("%s: %lld requests for memory during runs", describe(q), (long long)(count.calls - before));
     convis_model_free(&m);
     convis_close(&c);
     assert_int_equal(count.live, 0);
@@ -404,14 +408,16 @@ static void nans(const trial *q)
     for (int k = 0; k < 4; k++) {
         int64_t pixel = k == 0 ? plane/2 : k == 1 ? 0 : k == 2 ? plane - 1 : plane > 1;
         /* Of a maximum only a large change changes anything. */
-        recording changed = with_pixel(q, frame, pixel, 0, strcmp(q->type->name, "pool") ? 0.125 : 100), found = with_pixel(q, frame, pixel, NAN, 0);
+        recording changed = with_pixel(q, frame, pixel, 0, strcmp(q->type->name, "pool") ? 0.125 : 100),
+                  found = with_pixel(q, frame, pixel, NAN, 0);
         for (int j = 0; j < clean.outputs; j++)
             for (int64_t i = 0; i < clean.output[j].n; i++) {
                 int64_t n = clean.output[j].n, from = reached(q, &clean, &changed, j, i, pixel) ? frame : frames;
                 for (int64_t t = 0; t < from; t++)
                     if (memcmp(&found.output[j].data[t*n + i], &clean.output[j].data[t*n + i], sizeof(convis_real)))
-                        fail_msg("%s: NaN in pixel %lld of frame %lld reached element %lld of %s in frame %lld: %g", describe(q), (long long)pixel,
-                                 (long long)frame, (long long)i, clean.output[j].path, (long long)t, (double)found.output[j].data[t*n + i]);
+                        fail_msg("%s: NaN in pixel %lld of frame %lld reached element %lld of %s in frame %lld: %g", describe(q),
+                                 (long long)pixel, (long long)frame, (long long)i, clean.output[j].path, (long long)t,
+                                 (double)found.output[j].data[t*n + i]);
             }
         recording_free(&changed);
         recording_free(&found);
@@ -444,7 +450,8 @@ static void at_bound(const trial *q, const char *path, double value)
         free(movie.data);
         for (int j = 0; j < found.outputs; j++)
             for (int64_t i = 0; i < found.frames*found.output[j].n; i++)
-                if (!isfinite(found.output[j].data[i])) fail_msg("%s: %s becomes %g", what, found.output[j].path, (double)found.output[j].data[i]);
+                if (!isfinite(found.output[j].data[i]))
+                    fail_msg("%s: %s becomes %g", what, found.output[j].path, (double)found.output[j].data[i]);
         if (expected.frames) assert_same(&found, &expected, what);
         else { expected = found; found = (recording){ 0 }; }
     done:

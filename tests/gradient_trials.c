@@ -85,8 +85,10 @@ static const setting SETTINGS[] = {
     { "sample", "", -2, 2, 0.4, supply_cells, "", 1, 0.005, 0 },
     ROW("crop", "left=2;top=1;width=4;height=3", -2, 2, 0.4, 1, 0.005),
     /* The path is given, not differentiated. */
-    { "eye", "width=5;height=4;period=0.01;period_sd=0.003;amplitude=0.1;duration=0.012", -2, 2, 0.4, NULL, " path ", 1, 0.005, 0 },
-    { "eye", "exact=0;width=5;height=4;period=0.01;period_sd=0.003;amplitude=0.1;duration=0.012", -2, 2, 0.4, NULL, " path ", 1, 0.005, 0 },
+    { "eye", "width=5;height=4;period=0.01;period_sd=0.003;amplitude=0.1;duration=0.012", -2, 2, 0.4, NULL, " path ", 1, 0.005,
+      0 },
+    { "eye", "exact=0;width=5;height=4;period=0.01;period_sd=0.003;amplitude=0.1;duration=0.012", -2, 2, 0.4, NULL, " path ", 1,
+      0.005, 0 },
     ROW("lif", "leak=60;sigma=0.05", -20, 300, 30, 1, 0.003),
     { "piecewise", "", -2, 2, 0.4, supply_knots, "", 1, 0.005, 0 },
     { "variable_delay", "longest=0.006", -2, 2, 0.4, supply_delays, "", 1, 0.001, 0 },
@@ -175,7 +177,8 @@ subject subject_on(convis_context *c, const convis_layer_type *type, const setti
     return s;
 }
 
-subject subject_of(const convis_layer_type *type, const setting *how, const char *device, int threads, convis_shape shape, int64_t longest)
+subject subject_of(const convis_layer_type *type, const setting *how, const char *device, int threads, convis_shape shape,
+                   int64_t longest)
 {
     convis_context *c = NULL;
     must(c, convis_open(&c, device));
@@ -292,7 +295,8 @@ void assert_same_gradient(const gradient *a, const gradient *b, double tolerance
     for (int k = 0; k < a->paths; k++) {
         assert_string_equal(a->path[k], b->path[k]);
         double scale = largest_of(b->value[k], b->count[k]);
-        for (int64_t i = 0; i < a->count[k]; i++) assert_alike(a->value[k][i], b->value[k][i], scale, tolerance, what, a->path[k], i);
+        for (int64_t i = 0; i < a->count[k]; i++)
+            assert_alike(a->value[k][i], b->value[k][i], scale, tolerance, what, a->path[k], i);
     }
     double scale = largest_of(b->movie, b->frames);
     for (int64_t i = 0; i < a->frames; i++) assert_alike(a->movie[i], b->movie[i], scale, tolerance, what, "input", i);

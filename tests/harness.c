@@ -158,7 +158,8 @@ void unmap(pages p) { munmap(p.at, p.size); }
 
 static void append(recording *r, const char *path, convis_tensor frames)
 {
-    int64_t n = convis_elements(frames.shape)/(frames.shape.dim[CONVIS_T] ? frames.shape.dim[CONVIS_T] : 1), more = frames.shape.dim[CONVIS_T];
+    int64_t n = convis_elements(frames.shape)/(frames.shape.dim[CONVIS_T] ? frames.shape.dim[CONVIS_T] : 1),
+            more = frames.shape.dim[CONVIS_T];
     int k = 0;
     while (k < r->outputs && strcmp(r->output[k].path, path)) k++;
     if (k == r->outputs) {
@@ -239,7 +240,8 @@ void assert_same(const recording *found, const recording *expected, const char *
     for (int64_t s = 0; s < found->spike_count; s++) {
         const convis_spike *a = &found->spikes[s], *b = &expected->spikes[s];
         if (a->time != b->time || a->unit != b->unit || a->layer != b->layer)
-            fail_msg("%s: spike %lld is of unit %d at %.12g s, expected %d at %.12g s", what, (long long)s, a->unit, a->time, b->unit, b->time);
+            fail_msg("%s: spike %lld is of unit %d at %.12g s, expected %d at %.12g s", what, (long long)s, a->unit, a->time,
+                     b->unit, b->time);
     }
 }
 

@@ -43,7 +43,8 @@ static inline int files_left(const char *but)
 {
     DIR *d = opendir(folder);
     int count = 0;
-    for (struct dirent *e; (e = readdir(d));) count += strcmp(e->d_name, ".") && strcmp(e->d_name, "..") && strcmp(e->d_name, but);
+    for (struct dirent *e; (e = readdir(d));)
+        count += strcmp(e->d_name, ".") && strcmp(e->d_name, "..") && strcmp(e->d_name, but);
     closedir(d);
     return count;
 }

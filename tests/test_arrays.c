@@ -130,7 +130,9 @@ static void fortran_order(void **state)
 {
     (void)state;
     unsigned char raw[24];                               /* a[t,y,x] = 12 t + 4 y + x, time fastest in the file */
-    for (int x = 0; x < 4; x++) for (int y = 0; y < 3; y++) for (int t = 0; t < 2; t++) raw[t + 2*(y + 3*x)] = (unsigned char)(12*t + 4*y + x);
+    for (int x = 0; x < 4; x++)
+        for (int y = 0; y < 3; y++)
+            for (int t = 0; t < 2; t++) raw[t + 2*(y + 3*x)] = (unsigned char)(12*t + 4*y + x);
     put_npy("a.npy", 1, "{\"shape\": (2L, 3, 4), \"fortran_order\": True, \"descr\": \"|u1\"}", raw, sizeof raw);
     convis_array a;
     OK(convis_array_read(context, "a.npy", &a));
@@ -249,7 +251,8 @@ static void make_spikes(void)
 
 static convis_status write_spikes(const char *file, int64_t count, int keep)
 {
-    static const convis_provenance WHO = { "convis run", "<retina/>", "in.npy", NULL, "cpu:baseline", 0.005, UINT64_MAX, "bipolar.substep 0.0005\n" };
+    static const convis_provenance WHO = { "convis run", "<retina/>", "in.npy", NULL,
+                                           "cpu:baseline", 0.005, UINT64_MAX, "bipolar.substep 0.0005\n" };
     convis_spike_writer *w;
     make_spikes();
     convis_status status = convis_spike_writer_open(context, file, units, UNITS, &WHO, &w);
@@ -307,7 +310,9 @@ static void maps_read_back(void **state)
 {
     (void)state;
     static const char *const FILES[] = { "m.npy", "m.npz", "m.h5", "m.inr" };
-    static const convis_shape SHAPES[] = { { { 1, 1, 40, 5, 7 } }, { { 2, 3, 40, 5, 7 } }, { { 1, 1, 10, 300, 301 } }, { { 1, 2, 1, 1, 1 } } };
+    static const convis_shape SHAPES[] = {
+        { { 1, 1, 40, 5, 7 } }, { { 2, 3, 40, 5, 7 } }, { { 1, 1, 10, 300, 301 } }, { { 1, 2, 1, 1, 1 } }
+    };
     for (int k = 0; k < 4; k++)
         for (size_t s = 0; s < sizeof SHAPES/sizeof *SHAPES; s++) {
             const int one = SHAPES[s].dim[0]*SHAPES[s].dim[1] == 1;
@@ -352,7 +357,8 @@ static void several_writers_share_a_file(void **state)
             OK(convis_array_read(context, k ? "r.npz:bipolar.adaptation" : "r.h5:probes/bipolar.adaptation", &a));
             assert_true(a.dims == 3 && a.data[5] == 6);
             convis_array_free(&a);
-            SAYS(convis_array_read(context, k ? "r.npz:no" : "r.h5:no", &a), k ? "r.npz: no array 'no', it has opl" : "r.h5: no data set 'no', it has probes/");
+            SAYS(convis_array_read(context, k ? "r.npz:no" : "r.h5:no", &a),
+                 k ? "r.npz: no array 'no', it has opl" : "r.h5: no data set 'no', it has probes/");
             OK(convis_map_writer_open(context, FILES[k], "opl", convis_movie_shape(1, 2, 3), NULL, &opl));
             SAYS(convis_map_writer_open(context, FILES[k], "opl", convis_movie_shape(1, 2, 3), NULL, &again), FILES[k]);
             OK(convis_map_writer_close(&opl, 0));
@@ -379,7 +385,9 @@ static void a_run_that_fails_leaves_the_old_file(void **state)
 
 static void full_disk(void **state)
 {
-    static const char *const SPIKE_FILES[] = { "s.spk", "s.csv", "s.npy", "s.npz", "s.h5" }, *const MAP_FILES[] = { "m.npy", "m.npz", "m.h5", "m.inr", "m.csv" };
+    static const char *const SPIKE_FILES[] = { "s.spk", "s.csv", "s.npy", "s.npz", "s.h5" }, *const MAP_FILES[] = {
+        "m.npy", "m.npz", "m.h5", "m.inr", "m.csv"
+    };
     struct rlimit before, little = { 40000, 0 };
     for (int k = 0; k < 5; k++) {
         char full[16];
@@ -462,7 +470,8 @@ static void units_read_back(void **state)
     OK(convis_cells_read(context, "units.txt", &back, &count));
     assert_int_equal(count, UNITS);
     for (int i = 0; i < UNITS; i++)
-        assert_true(back[i].id == units[i].id && back[i].layer == units[i].layer && back[i].x == units[i].x && back[i].y == units[i].y);
+        assert_true(back[i].id == units[i].id && back[i].layer == units[i].layer && back[i].x == units[i].x &&
+                    back[i].y == units[i].y);
     convis_cells_free(&back);
     put("units.txt", "# layer unit x_deg y_deg V\n0 5 -.5\t1e-1 0.25 50 # more\n", 54);
     OK(convis_cells_read(context, "units.txt", &back, &count));
@@ -506,7 +515,9 @@ static void release(void *user, void *memory) { ((failing *)user)->held -= memor
 
 static convis_status everything(void)
 {
-    static const char *const SPIKE_FILES[] = { "s.spk", "s.csv", "s.npy", "s.npz", "s.h5" }, *const MAP_FILES[] = { "m.npy", "m.npz", "m.h5", "m.inr", "m.csv" };
+    static const char *const SPIKE_FILES[] = { "s.spk", "s.csv", "s.npy", "s.npz", "s.h5" }, *const MAP_FILES[] = {
+        "m.npy", "m.npz", "m.h5", "m.inr", "m.csv"
+    };
     convis_status status = CONVIS_OK;
     for (int k = 0; k < 5 && !status; k++) {
         convis_spike *back;

@@ -70,7 +70,8 @@ static void every_published_model(void **state)
         const int noisy = memcmp(b, other, (size_t)n*sizeof *b) != 0;
         assert_int_equal(both, 2*n);
         for (int64_t i = 0; i < n; i++) {
-            if (together[i] != a[i]) fail_msg("%s, first movie, number %d: %g, alone %g", name, (int)i, (double)together[i], (double)a[i]);
+            if (together[i] != a[i])
+                fail_msg("%s, first movie, number %d: %g, alone %g", name, (int)i, (double)together[i], (double)a[i]);
             if (!noisy && together[n + i] != b[i])
                 fail_msg("%s, second movie, number %d: %g, alone %g", name, (int)i, (double)together[n + i], (double)b[i]);
         }
@@ -138,7 +139,8 @@ static void cells_have_numbers_of_their_own(void **state)
         for (int64_t i = 0; i < both; i++) {             /* each of one's, and once more with another number */
             int found = 0;
             for (int64_t j = 0; j < n; j++)
-                found += a[j].layer == b[i].layer && (b[i].id == a[j].id || b[i].id == a[j].id + n) && a[j].x == b[i].x && a[j].y == b[i].y;
+                found += a[j].layer == b[i].layer && (b[i].id == a[j].id || b[i].id == a[j].id + n) && a[j].x == b[i].x &&
+                         a[j].y == b[i].y;
             assert_int_equal(found, 1);
             for (int64_t j = 0; j < i; j++) assert_int_not_equal(b[i].id, b[j].id);
         }
@@ -151,7 +153,9 @@ static void cells_have_numbers_of_their_own(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_published_model), cmocka_unit_test(cells_of_each), cmocka_unit_test(cells_have_numbers_of_their_own),
+        cmocka_unit_test(every_published_model),
+        cmocka_unit_test(cells_of_each),
+        cmocka_unit_test(cells_have_numbers_of_their_own),
     };
     cmocka_set_test_filter(argc > 1 ? argv[1] : NULL);
     return cmocka_run_group_tests(tests, open_context, close_context);

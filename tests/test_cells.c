@@ -239,8 +239,9 @@ static void numbers(void **state)
     struct convis_mosaic s;
     int64_t width, height;
     /* Listed cells, wherever they stand, come first; arrays go on from there. The map is that of the arrays. */
-    listed_cells(LAYERS_HEAD LAYER(SQUARE_4x3) LAYER(SQUARE_4x3 "<all-units>" UNIT("-1", "0", "") UNIT("0.5", "1", "") UNIT("1", "-1", "") "</all-units>")
-             LAYER(SQUARE_4x3) LAYERS_FOOT, &s, &width, &height);
+    listed_cells(LAYERS_HEAD LAYER(SQUARE_4x3) LAYER(SQUARE_4x3 "<all-units>" UNIT("-1", "0", "") UNIT("0.5", "1", "")
+                                                         UNIT("1", "-1", "") "</all-units>") LAYER(SQUARE_4x3) LAYERS_FOOT,
+                 &s, &width, &height);
     assert_true(width == 8 && height == 7 && s.count[0] == 12 && s.count[1] == 3 && s.count[2] == 12);
     for (int k = 0; k < 12; k++) {
         assert_true(s.unit[k].id == 3 + k && s.unit[k].layer == 0);
@@ -251,9 +252,9 @@ static void numbers(void **state)
     convis_mosaic_free(c, &s);
 
     /* Given numbers that are those of the list anyway; and others, which leave the count as it is. */
-    listed_cells(LAYERS_HEAD LAYER(SQUARE_4x3)
-             LAYER(SQUARE_4x3 "<all-units>" UNIT("-1", "0", ID("0")) UNIT("0.5", "1", ID("1")) UNIT("1", "-1", ID("2")) "</all-units>")
-             LAYERS_FOOT, &s, &width, &height);
+    listed_cells(LAYERS_HEAD LAYER(SQUARE_4x3) LAYER(SQUARE_4x3 "<all-units>" UNIT("-1", "0", ID("0")) UNIT("0.5", "1", ID("1"))
+                                                         UNIT("1", "-1", ID("2")) "</all-units>") LAYERS_FOOT,
+                 &s, &width, &height);
     for (int k = 0; k < 15; k++) assert_int_equal(s.unit[k].id, k < 12 ? 3 + k : k - 12);
     convis_mosaic_free(c, &s);
     listed_cells(LAYERS_HEAD LAYER("<all-units>" UNIT("0", "0", ID("70")) UNIT("1", "0", "") "</all-units>") LAYER(SQUARE_4x3)
@@ -267,7 +268,8 @@ static void empty_lists(void **state)
     (void)state;
     struct convis_mosaic s;
     int64_t width, height;
-    listed_cells(LAYERS_HEAD LAYER(SQUARE_4x3 "<all-units></all-units>") LAYER("<all-units/>" SQUARE_4x3) LAYERS_FOOT, &s, &width, &height);
+    listed_cells(LAYERS_HEAD LAYER(SQUARE_4x3 "<all-units></all-units>") LAYER("<all-units/>" SQUARE_4x3) LAYERS_FOOT, &s, &width,
+                 &height);
     assert_true(width == 8 && height == 7 && s.count[0] == 12 && s.count[1] == 12 && s.unit[0].id == 0 && s.unit[23].id == 23);
     convis_mosaic_free(c, &s);
     listed_cells(LAYERS_HEAD LAYER(SQUARE_4x3 "<all-units none='1'/>") LAYER(SQUARE_4x3) LAYERS_FOOT, &s, &width, &height);
@@ -334,8 +336,10 @@ static void eye_border(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(reference_cases), cmocka_unit_test(dense), cmocka_unit_test(converged_center), cmocka_unit_test(rings),
-        cmocka_unit_test(shifts), cmocka_unit_test(units_override), cmocka_unit_test(numbers), cmocka_unit_test(empty_lists), cmocka_unit_test(no_cells), cmocka_unit_test(too_many), cmocka_unit_test(eye_border),
+        cmocka_unit_test(reference_cases), cmocka_unit_test(dense), cmocka_unit_test(converged_center),
+        cmocka_unit_test(rings),           cmocka_unit_test(shifts), cmocka_unit_test(units_override),
+        cmocka_unit_test(numbers), cmocka_unit_test(empty_lists), cmocka_unit_test(no_cells),
+        cmocka_unit_test(too_many), cmocka_unit_test(eye_border),
     };
     return cmocka_run_group_tests(tests, open_context, close_context);
 }

@@ -65,7 +65,8 @@ static void as_alone(void **state)
         assert_true(units == units2 && units > 0 && !memcmp(u, v, (size_t)units*sizeof *u));
         assert_true(a.spike_count == b.spike_count && a.spike_count > 0);
         for (int64_t i = 0; i < a.spike_count; i++)
-            assert_true(a.spikes[i].time == b.spikes[i].time && a.spikes[i].unit == b.spikes[i].unit && a.spikes[i].layer == b.spikes[i].layer);
+            assert_true(a.spikes[i].time == b.spikes[i].time && a.spikes[i].unit == b.spikes[i].unit &&
+                        a.spikes[i].layer == b.spikes[i].layer);
         recording_free(&a);
         recording_free(&b);
         convis_model_free(&m);
@@ -202,7 +203,8 @@ static void extension(void **state)
 static void files_within(void **state)
 {
     (void)state;
-    const char *yaml = written("part.yaml", "layers:\n  - {name: a, type: lowpass, tau: 0.02}\n  - {name: b, type: relu}\noutput: a\n");
+    const char *yaml =
+        written("part.yaml", "layers:\n  - {name: a, type: lowpass, tau: 0.02}\n  - {name: b, type: relu}\noutput: a\n");
     convis_recipe *part = opened("retina"), *r;
     const char *saved = file_named("fitted.h5");
     convis_model *m = built(part, 12, 12);
@@ -267,7 +269,9 @@ static void cells_of_several(void **state)
     must(c, convis_output_shape(m, "more", &frame));
     assert_true(of[0] > 0 && of[1] == convis_elements(frame) && of[2] == 480 && of[3] == 480);
     convis_model_free(&m);
-    const convis_cell own[] = { { 7, 2, 0, 0 }, { 8, 3, .1, .1 }, { 9, 3, -.1, 0 } };        /* for the right one; the left keeps its array */
+    const convis_cell own[] = { { 7, 2, 0, 0 },
+                                { 8, 3, .1, .1 },
+                                { 9, 3, -.1, 0 } };        /* for the right one; the left keeps its array */
     must(c, convis_recipe_cells(r, own, 3));
     m = built(r, 24, 20);
     must(c, convis_plan(m, convis_movie_shape(4, 20, 24)));
@@ -295,7 +299,8 @@ static void inputs_within(void **state)
     convis_tensor movie = noise_movie(convis_movie_shape(T, H, W), 0, 1, 3), extra = noise_movie(movie.shape, 0, 1, 4);
     convis_tensor wide = noise_movie(convis_movie_shape(T, 20, 40), 0, 255, 5), y;
     convis_shape frame;
-    assert_true(convis_node_named(m, "movie").id == 0 && convis_node_named(m, "input").id == 0 && convis_node_named(m, "wide").id < -1);
+    assert_true(convis_node_named(m, "movie").id == 0 && convis_node_named(m, "input").id == 0 &&
+                convis_node_named(m, "wide").id < -1);
     must(c, convis_probe(m, "p"));
     must(c, convis_plan(m, movie.shape));
     must(c, convis_output_shape(m, "eye.ganglion_0", &frame));
@@ -368,7 +373,8 @@ static void inserted(void **state)
     must_set(m, "half", "gain", .5);
     convis_node eye = convis_insert(m, retina, "eye", half, W, H);
     convis_edge both[] = { { eye, 0 }, { convis_node_named(m, "half"), 0 } };
-    assert_true(eye.id > 1 && eye.id == convis_node_named(m, "eye").id && eye.id == convis_node_named(m, "eye.ganglion_1.spikes").id);
+    assert_true(eye.id > 1 && eye.id == convis_node_named(m, "eye").id &&
+                eye.id == convis_node_named(m, "eye.ganglion_1.spikes").id);
     assert_true(convis_node_named(m, "input").id == 0);
     convis_join(m, type_named("difference"), "sum", both, 2);
     must(c, convis_baseline(m, 127.5));
@@ -398,8 +404,10 @@ static void refused_compositions(void **state)
         { "layers:\n  - {name: a, model: retina, set: {opl.centre.tau: 1}}\n", CONVIS_ENAME, "did you mean opl.center.tau?" },
         { "layers:\n  - {model: {layers: [relu]}}\n", CONVIS_EFORMAT, ":2:5: a model without name" },
         { "layers:\n  - {name: a, model: {layers: [reelu]}}\n", CONVIS_ENAME, ":2:32: 'reelu' is no type of layer" },
-        { "layers:\n  - {name: a, model: retina}\n  - {name: a, type: relu}\n", CONVIS_ENAME, ":3:12: 'a': two layers have that name" },
-        { "layers:\n  - {name: a, model: retina, inputs: [input, input]}\n", CONVIS_ESHAPE, ":2:38: a: 2 inputs, expected 1 at most" },
+        { "layers:\n  - {name: a, model: retina}\n  - {name: a, type: relu}\n", CONVIS_ENAME,
+          ":3:12: 'a': two layers have that name" },
+        { "layers:\n  - {name: a, model: retina, inputs: [input, input]}\n", CONVIS_ESHAPE,
+          ":2:38: a: 2 inputs, expected 1 at most" },
         { "layers:\n  - {name: a, type: relu, input: b.c}\n  - {name: b, model: retina}\n", CONVIS_EINVAL,
           ":2:5: a: its input b.c comes later; feedback needs a delay" },
         { "layers:\n  - {name: a, model: model.yaml}\n", CONVIS_EFORMAT, "the 9th model in a row" },
@@ -419,7 +427,8 @@ static void refused_compositions(void **state)
     /* what only the size of the movie shows */
     convis_recipe *r = from_yaml("layers:\n  - {name: eye, model: retina}\n  - {name: a, type: relu, input: eye.ganglion_2}\n");
     convis_model *m;
-    refused(c, CONVIS_ENAME, ":3:5: a: its input 'eye.ganglion_2' is no layer; did you mean eye.ganglion_0?", convis_recipe_build(r, 9, 9, &m));
+    refused(c, CONVIS_ENAME, ":3:5: a: its input 'eye.ganglion_2' is no layer; did you mean eye.ganglion_0?",
+            convis_recipe_build(r, 9, 9, &m));
     must(c, convis_recipe_set(r, "eye.ganglion_2.sign", "1"));
     m = built(r, 9, 9);
     convis_model_free(&m);
@@ -430,7 +439,8 @@ static void refused_compositions(void **state)
 
 static convis_status story(convis_context *own)
 {
-    static const char text[] = "layers:\n  - {name: eye, model: retina, set: {opl.center.tau: 0.02}}\n  - {name: l, model: LN, input: eye.opl}\n"
+    static const char text[] =
+        "layers:\n  - {name: eye, model: retina, set: {opl.center.tau: 0.02}}\n  - {name: l, model: LN, input: eye.opl}\n"
                                "  - {name: more, type: lif, input: eye.ganglion_0}\n";
     convis_recipe *r = NULL, *s = NULL;
     convis_model *m = NULL;
@@ -498,7 +508,8 @@ static void v1(void **state)
             o.dt = .001;
             o.width = w;
             o.height = h;
-            snprintf(name, sizeof name, "stim:grating?spatial_frequency=3&temporal_frequency=20&direction=%d&duration=1", 45*shown);
+            snprintf(name, sizeof name, "stim:grating?spatial_frequency=3&temporal_frequency=20&direction=%d&duration=1",
+                     45*shown);
             must(c, convis_movie_open(c, name, &o, &movie));
             must(c, convis_movie_read(movie, frames, 150, &got));
             convis_movie_close(&movie);

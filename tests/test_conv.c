@@ -58,7 +58,8 @@ enum { SETTING_COUNT = sizeof SETTINGS/sizeof *SETTINGS };
 /* Everything is drawn from these numbers; what is computed is measured against `scale`, the sum of magnitudes. */
 typedef struct problem {
     convis_conv_spec s;
-    int64_t frames, history, h, w, n_in, n_out, taps, count, pixels;     /* count: of weights; pixels: of the movie, with its history */
+    int64_t frames, history, h, w, n_in, n_out, taps, count,
+        pixels;     /* count: of weights; pixels: of the movie, with its history */
     real   *movie, *in, *d_out;          /* in: frame 0, behind the history */
     double *weights, *bias, *out, *d_in, *d_weights, *d_bias;
     double  scale_out, scale_in, scale_weights;
@@ -107,23 +108,23 @@ static void reference(problem *p)
     int64_t before_y = padded*(s->y/2*s->dilation_y), before_x = padded*(s->x/2*s->dilation_x);
     for (int64_t t = 0; t < p->frames; t++) for (int64_t b = 0; b < s->batch; b++) for (int64_t o = 0; o < s->out; o++)
     for (int64_t y = 0; y < p->h; y++) for (int64_t x = 0; x < p->w; x++) {
-        int64_t at = t*p->n_out + ((b*s->out + o)*p->h + y)*p->w + x;
-        double g = (double)p->d_out[at], sum = p->bias[o];
-        p->d_bias[o] += g;
+                        int64_t at = t*p->n_out + ((b*s->out + o)*p->h + y)*p->w + x;
+                        double g = (double)p->d_out[at], sum = p->bias[o];
+                        p->d_bias[o] += g;
         for (int64_t i = 0; i < inputs; i++) for (int64_t k = 0; k < s->t; k++)
         for (int64_t c = 0; c < s->y; c++) for (int64_t a = 0; a < s->x; a++) {
-            int64_t v = mirror(y*s->stride_y + c*s->dilation_y - before_y, s->h, s->padding);
-            int64_t u = mirror(x*s->stride_x + a*s->dilation_x - before_x, s->w, s->padding);
-            if (v < 0 || u < 0) continue;
-            int64_t from = p->history + t - (s->t - 1 - k)*s->dilation_t;
+                                        int64_t v = mirror(y*s->stride_y + c*s->dilation_y - before_y, s->h, s->padding);
+                                        int64_t u = mirror(x*s->stride_x + a*s->dilation_x - before_x, s->w, s->padding);
+                                        if (v < 0 || u < 0) continue;
+                                        int64_t from = p->history + t - (s->t - 1 - k)*s->dilation_t;
             int64_t pixel = from*p->n_in + ((b*s->in + o/outputs*inputs + i)*s->h + v)*s->w + u;
-            int64_t weight = ((o*inputs + i)*s->t + k)*s->y*s->x + c*s->x + a;
-            sum += p->weights[weight]*(double)p->movie[pixel];
-            p->d_in[pixel] += p->weights[weight]*g;
-            p->d_weights[weight] += g*(double)p->movie[pixel];
-        }
-        p->out[at] = sum;
-    }
+                                        int64_t weight = ((o*inputs + i)*s->t + k)*s->y*s->x + c*s->x + a;
+                                        sum += p->weights[weight]*(double)p->movie[pixel];
+                                        p->d_in[pixel] += p->weights[weight]*g;
+                                        p->d_weights[weight] += g*(double)p->movie[pixel];
+                                    }
+                        p->out[at] = sum;
+                    }
     p->scale_out = (double)(inputs*p->taps) + 1;
     p->scale_in  = (double)(outputs*p->taps);
     p->scale_weights = sqrt((double)(p->frames*s->batch*p->h*p->w));
@@ -220,8 +221,9 @@ static void walk(const engine *e, const problem *p, chunking how, convis_pass pa
         done += count;
         const real *in = p->in + pass.frame*p->n_in;
         if (!g) convis_conv_forward(&pass, e->conv, in, out + pass.frame*p->n_out, e->scratch);
-        else convis_conv_vjp(&pass, e->conv, in, p->d_out + pass.frame*p->n_out, g->in ? g->in + (p->history + pass.frame)*p->n_in : NULL,
-                             g->weights, g->bias, e->scratch);
+        else
+            convis_conv_vjp(&pass, e->conv, in, p->d_out + pass.frame*p->n_out,
+                            g->in ? g->in + (p->history + pass.frame)*p->n_in : NULL, g->weights, g->bias, e->scratch);
     }
 }
 
@@ -282,7 +284,8 @@ static double worst(const double *expected, const void *found, int of_reals, int
 static void within(double error, double scale, const char *what, const setting *q, const engine *e)
 {
     if (error <= ROUNDING*scale) return;
-    fail_msg("%s (%s): %s is wrong by %.3g, %.3g of what it is made of", q->what, convis_conv_choice(e->conv), what, error, error/scale);
+    fail_msg("%s (%s): %s is wrong by %.3g, %.3g of what it is made of", q->what, convis_conv_choice(e->conv), what, error,
+             error/scale);
 }
 
 static void against_reference(const setting *q, const problem *p, int method, const char *device, int threads)
@@ -400,7 +403,9 @@ static void one_gradient(void **state)
             gradients g = back(&e, &p, WHOLE, which);
             within(worst(p.out, out, 1, p.frames*p.n_out), p.scale_out, "the output", &SETTINGS[k], &e);
             if (g.in) within(worst(p.d_in, g.in, 1, p.pixels), p.scale_in, "the gradient of the input", &SETTINGS[k], &e);
-            else within(worst(p.d_weights, g.weights, 0, p.count), p.scale_weights, "the gradient of the kernel", &SETTINGS[k], &e);
+            else
+                within(worst(p.d_weights, g.weights, 0, p.count), p.scale_weights, "the gradient of the kernel", &SETTINGS[k],
+                       &e);
             free(out);
             gradients_free(&g);
             engine_free(&e);

@@ -227,7 +227,8 @@ static void gradients(void **state)
     for (int k = 0; k < SETTING_COUNT; k++) {
         const setting *s = &SETTINGS[k];
         convis_tensor movie = noise_movie(shape_of(s, s->frames), -1, 1.5, (uint64_t)k);
-        gradient_set expected = gradients_of(on_host, s, movie), found = gradients_of(on_device, s, movie), again = gradients_of(on_device, s, movie);
+        gradient_set expected = gradients_of(on_host, s, movie), found = gradients_of(on_device, s, movie),
+                     again = gradients_of(on_device, s, movie);
         assert_int_equal(found.paths, expected.paths);
         assert_true(found.paths >= 2);
         for (int j = 0; j < found.paths; j++) {
@@ -255,7 +256,8 @@ static void no_numbers(void **state)
     int64_t n;
     movie.data[5*14*40 + 7*40 + 20] = (convis_real)NAN;
     double *a = outputs_of(on_host, &s, movie, s.frames, &n), *b = outputs_of(on_device, &s, movie, s.frames, &n);
-    for (int64_t i = 0; i < n; i++) if (isnan(a[i]) != isnan(b[i])) fail_msg("output %lld: %g, expected %g", (long long)i, b[i], a[i]);
+    for (int64_t i = 0; i < n; i++)
+        if (isnan(a[i]) != isnan(b[i])) fail_msg("output %lld: %g, expected %g", (long long)i, b[i], a[i]);
     free(a);
     free(b);
     free(movie.data);

@@ -85,7 +85,8 @@ static void a_cascades_n_counts(void **state)
 
 static void gaussians_sum_to_one(void **state)
 {
-    static const char *const KERNELS[] = { "gaussian?sigma=0.3", "gaussian?sigma=1.7", "gaussian?sigma=9", "gaussian?sigma=2&tau=0.01" };
+    static const char *const KERNELS[] = { "gaussian?sigma=0.3", "gaussian?sigma=1.7", "gaussian?sigma=9",
+                                           "gaussian?sigma=2&tau=0.01" };
     (void)state;
     for (size_t k = 0; k < 4; k++) {
         double w[6*7*7], sum = 0;
@@ -118,7 +119,8 @@ static void kernels_of_any_size_stay_in_place(void **state)
             must(c, convis_output(m, "filter", &y));
             for (int i = 0; i < 3*PIXELS; i++)
                 if (!(fabs((double)(y.data[i] - movie.data[i])) < 2e-6))
-                    fail_msg("%dx%d, way %d, pixel %d: %g, expected %g", size, 13 - size, way, i, (double)y.data[i], (double)movie.data[i]);
+                    fail_msg("%dx%d, way %d, pixel %d: %g, expected %g", size, 13 - size, way, i, (double)y.data[i],
+                             (double)movie.data[i]);
             convis_model_free(&m);
         }
     free(movie.data);

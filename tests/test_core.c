@@ -422,9 +422,9 @@ static void fastest(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(retinas), cmocka_unit_test(retinas_state), cmocka_unit_test(retinas_no_requests), cmocka_unit_test(wrong_order),
-        cmocka_unit_test(errors_stick), cmocka_unit_test(impossible_plans), cmocka_unit_test(foreign_states), cmocka_unit_test(devices),
-        cmocka_unit_test(fastest),
+        cmocka_unit_test(retinas), cmocka_unit_test(retinas_state), cmocka_unit_test(retinas_no_requests),
+        cmocka_unit_test(wrong_order),    cmocka_unit_test(errors_stick), cmocka_unit_test(impossible_plans),
+        cmocka_unit_test(foreign_states), cmocka_unit_test(devices),       cmocka_unit_test(fastest),
     };
     if (argc > 1) cmocka_set_test_filter(argv[1]);
     return cmocka_run_group_tests_name("core", tests, NULL, NULL);

@@ -611,7 +611,8 @@ static void says_why_there_is_none(void **state)
     expect(ask("", "/nowhere/libnvrtc.so", open_it), CONVIS_EDEVICE,
            "CONVIS_NVRTC is /nowhere/libnvrtc.so: it cannot be loaded, expected NVRTC (libnvrtc.so) 11.2 or later");
     expect(ask("", CONVIS_STAND_IN_FOLDER "/libcuda.so.1", open_it), CONVIS_EDEVICE, "found something else, expected NVRTC");
-    expect(ask("capability:61", NULL, open_it), CONVIS_EDEVICE, "its compute capability is 6.1; NVRTC 12.4 compiles for 7.5 and later");
+    expect(ask("capability:61", NULL, open_it), CONVIS_EDEVICE,
+           "its compute capability is 6.1; NVRTC 12.4 compiles for 7.5 and later");
 }
 
 static void knows_newer_devices(void **state)
@@ -633,13 +634,15 @@ static void hands_on_what_compilers_say(void **state)
     (void)state;
     expect(ask("", NULL, compile_it), CONVIS_EDEVICE, "the kernels of wrong do not compile: ");
     expect(ask("", NULL, compile_it), CONVIS_EDEVICE, "nobody");
-    expect(ask("bad", NULL, compile_it), CONVIS_EDEVICE, "the kernels of wrong do not compile: line 1: error: the stand-in was told");
+    expect(ask("bad", NULL, compile_it), CONVIS_EDEVICE,
+           "the kernels of wrong do not compile: line 1: error: the stand-in was told");
 }
 
 static void says_when_it_is_lost(void **state)
 {
     (void)state;
-    expect(ask("lost:3", NULL, launch_it), CONVIS_EDEVICE, "cuda:0 (stand-in for a CUDA card): the device was lost; the run can go on from "
+    expect(ask("lost:3", NULL, launch_it), CONVIS_EDEVICE,
+           "cuda:0 (stand-in for a CUDA card): the device was lost; the run can go on from "
            "the last saved state (cuStreamSynchronize: CUDA_ERROR_LAUNCH_FAILED, 719)");
 }
 

@@ -132,7 +132,8 @@ static void strides(void **state)
     const trial q = { type_named("lowpass"), shape_of(BATCHES), 0, ALONE };
     const int64_t *d = q.shape.dim;
     const manner how = { NULL, 1, RANDOMLY, 7, 7, 1, NULL };
-    convis_tensor movie = movie_of(&q), in = noise_movie((convis_shape){ { d[0], d[1], d[2] + 1, 2*d[3], d[4] + 3 } }, 1e3, 2e3, 3);
+    convis_tensor movie = movie_of(&q),
+                  in = noise_movie((convis_shape){ { d[0], d[1], d[2] + 1, 2*d[3], d[4] + 3 } }, 1e3, 2e3, 3);
     convis_real *whole = in.data;
     convis_model *m = NULL;
     recording expected = lived(on_device, &q, &PLAIN), found = { 0 };
@@ -222,7 +223,9 @@ static void feedback(void **state)
 
 static convis_model *retina(convis_context *c, const char *numerics)
 {
-    static const char *const SET[][2] = { { "dt", "0.002" }, { "ganglion_0.spikes.noise", "0.3" }, { "ganglion_1.spikes.noise", "0.3" } };
+    static const char *const SET[][2] = { { "dt", "0.002" },
+                                          { "ganglion_0.spikes.noise", "0.3" },
+                                          { "ganglion_1.spikes.noise", "0.3" } };
     convis_recipe *r;
     convis_model *m;
     must(c, convis_recipe_open(c, "retina", &r));
@@ -314,7 +317,8 @@ static convis_model *cascade_of(convis_context *c, const char *what)
 }
 
 /* Value and gradient of a fit, over chunks that are shorter than the kernels and longer; *gradients is the caller's. */
-static convis_status objective(convis_context *c, const char *what, int64_t chunk, double *value, double **gradients, int64_t *count)
+static convis_status objective(convis_context *c, const char *what, int64_t chunk, double *value, double **gradients,
+                               int64_t *count)
 {
     char response[64], stimulus[64];
     snprintf(response, sizeof response, "%s/%s.npy", folder, strcmp(what, "mcintosh") ? "maps" : "cells");
@@ -330,7 +334,8 @@ static convis_status objective(convis_context *c, const char *what, int64_t chun
     /* Arrays have their sizes once it is planned, which a wrong count gets. */
     convis_status status = convis_fit_objective(m, r, &o, value, &nothing, 0);
     if (status == CONVIS_ESHAPE) {
-        for (int k = *count = 0; convis_list(m, CONVIS_PARAMETER, k, &item); k++) if (item.requires_gradient) *count += item.count;
+        for (int k = *count = 0; convis_list(m, CONVIS_PARAMETER, k, &item); k++)
+            if (item.requires_gradient) *count += item.count;
         *gradients = calloc((size_t)*count, sizeof **gradients);
         assert_non_null(*gradients);
         status = convis_fit_objective(m, r, &o, value, *gradients, *count);
@@ -380,7 +385,8 @@ static void write_recordings(void)
 int main(int argc, char **argv)
 {
     static const struct CMUnitTest tests[] = {
-        { "layers of one's own", foreign_layers, after_faults, NULL, NULL }, { "wrong calls", wrong_calls, after_faults, NULL, NULL },
+        { "layers of one's own", foreign_layers, after_faults, NULL, NULL },
+        { "wrong calls", wrong_calls, after_faults, NULL, NULL },
         { "faults", faults, after_faults, NULL, NULL },
         { "memory", releases, after_faults, NULL, NULL },
         { "strides", strides, after_faults, NULL, NULL }, { "feedback", feedback, after_faults, NULL, NULL },

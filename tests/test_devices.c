@@ -128,7 +128,8 @@ static void chunks(void **state)
 /* Frames in which the model shall forget everything. */
 static void run_elsewhere(convis_context *c, convis_model *m, convis_tensor movie)
 {
-    for (int64_t t = movie.shape.dim[CONVIS_T] - 1; t > 2; t -= 5) must(c, convis_run(m, convis_slice(movie, CONVIS_T, t, t + 1)));
+    for (int64_t t = movie.shape.dim[CONVIS_T] - 1; t > 2; t -= 5)
+        must(c, convis_run(m, convis_slice(movie, CONVIS_T, t, t + 1)));
 }
 
 static void reset_of(const trial *q)
@@ -229,7 +230,8 @@ static void seeds_of(const trial *q)
     recording once = lived(on_device, q, &PLAIN), again = lived(on_device, q, &PLAIN), another = lived(on_device, q, &other);
     assert_same(&again, &once, describe(q));
     for (int k = 0; k < once.outputs; k++)
-        another_run |= memcmp(once.output[k].data, another.output[k].data, (size_t)(once.frames*once.output[k].n)*sizeof(convis_real)) != 0;
+        another_run |= memcmp(once.output[k].data, another.output[k].data,
+                              (size_t)(once.frames*once.output[k].n)*sizeof(convis_real)) != 0;
     recording_free(&once);
     recording_free(&again);
     recording_free(&another);
@@ -252,7 +254,8 @@ static double size_of(const subject *s)
     restart(s);
     for (int64_t t = 0; t < frames; t += s->longest) {
         convis_tensor y;
-        must(s->context, convis_run(s->model, convis_slice(s->movie, CONVIS_T, t, t + s->longest < frames ? t + s->longest : frames)));
+        must(s->context,
+             convis_run(s->model, convis_slice(s->movie, CONVIS_T, t, t + s->longest < frames ? t + s->longest : frames)));
         must(s->context, convis_output(s->model, "it", &y));
         const int64_t n = convis_elements(y.shape), before = t*(n/y.shape.dim[CONVIS_T]);
         for (int64_t i = 0; i < n; i++) squares += pow(weight_of(0, before + i)*(double)y.data[i], 2);
@@ -323,7 +326,8 @@ int main(int argc, char **argv)
     for (int k = 0; convis_layer_types()[k] && k < LAYERS; k++)
         for (int j = 0; j < PROMISE_COUNT; j++, n++) {
             snprintf(names[n], sizeof names[n], "%s: %s", convis_layer_types()[k]->name, PROMISES[j].name);
-            tests[n] = (struct CMUnitTest){ names[n], PROMISES[j].f, after_faults, NULL, (void *)(uintptr_t)convis_layer_types()[k] };
+            tests[n] =
+                (struct CMUnitTest){ names[n], PROMISES[j].f, after_faults, NULL, (void *)(uintptr_t)convis_layer_types()[k] };
         }
     return run_on_devices(tests, n, argc > 1 ? argv[1] : NULL);
 }

@@ -47,7 +47,8 @@ static int has_all_texts(void)
     if (!info.usable || !ends_in(info.title, "...") || strlen(info.title) != sizeof info.title - 1) return 1;
     if (convis_open(&c, "cpu") || convis_device_open(c, "opencl:0.0", &d)) return 2;
     if (strlen(d->version) < 3*300) return 3;
-    for (int n = 0; n < 3; n++) if (!strstr(d->version, ((const char *[]){ "stand-in 0 ", "driver ", "OpenCL 3.0 " })[n])) return 4;
+    for (int n = 0; n < 3; n++)
+        if (!strstr(d->version, ((const char *[]){ "stand-in 0 ", "driver ", "OpenCL 3.0 " })[n])) return 4;
     convis_device_close(&d);
     convis_close(&c);
     return 0;
@@ -61,7 +62,8 @@ static int shows_that_the_log_is_cut(void)
     convis_device *d;
     if (convis_open(&c, "cpu") || convis_device_open(c, "opencl:0.0", &d)) return 1;
     if (convis_device_program(d, "mine", TEXT, NONE)) return 2;
-    return !strstr(convis_message(c), "the kernels of mine do not compile: log of the stand-in") + 2*!ends_in(convis_message(c), "...");
+    return !strstr(convis_message(c), "the kernels of mine do not compile: log of the stand-in") +
+           2*!ends_in(convis_message(c), "...");
 }
 
 static void takes_long_texts(void **state)
@@ -101,7 +103,8 @@ static void end_of_program(void) { ends_of_program++; if (getenv("CONVIS_TEST_MA
 static int is_refused(const char *name, const char *part)
 {
     convis_device_info info;
-    for (int k = 0; convis_device_list(k, &info); k++) if (!strcmp(info.name, name)) return !info.usable && strstr(info.why, part);
+    for (int k = 0; convis_device_list(k, &info); k++)
+        if (!strcmp(info.name, name)) return !info.usable && strstr(info.why, part);
     return 0;
 }
 

@@ -55,7 +55,8 @@ static int start(void **state)
 {
     (void)state;
     convis_cell units[CELLS];
-    if (convis_open(&c, "cpu") || !mkdtemp(folder) || chdir(folder) || mkdir("scratch", 0700) || setenv("TMPDIR", "scratch", 1)) return 1;
+    if (convis_open(&c, "cpu") || !mkdtemp(folder) || chdir(folder) || mkdir("scratch", 0700) || setenv("TMPDIR", "scratch", 1))
+        return 1;
     for (int k = 0; k < CELLS; k++) units[k] = (convis_cell){ k, k%2, .1*(k/2%5), .1*(k/10) };
     write_spikes("s.h5", units, CELLS, 6);
     write_spikes("s.npz", units, CELLS, 6);
@@ -433,9 +434,11 @@ static void bad_input_gets_a_sentence(void **state)
 {
     (void)state;
     refuse("s.h5", "f.jpg", WITH(0), CONVIS_ENOTSUP, "f.jpg: figures are .png, .svg or .pdf");
-    refuse("s.h5", "f.png", WITH(.kind = "pie"), CONVIS_ENAME, "kind of figure 'pie': expected raster, maps, traces, mosaic, kernel, tuning, "
+    refuse("s.h5", "f.png", WITH(.kind = "pie"), CONVIS_ENAME,
+           "kind of figure 'pie': expected raster, maps, traces, mosaic, kernel, tuning, "
            "prediction or nonlinearity");
-    refuse("signed.npy", "f.png", WITH(.kind = "tuning"), CONVIS_ESHAPE, "signed.npy: expected two rows or more, each a direction");
+    refuse("signed.npy", "f.png", WITH(.kind = "tuning"), CONVIS_ESHAPE,
+           "signed.npy: expected two rows or more, each a direction");
     refuse("s.h5", "f.png", WITH(.from = 2, .to = 1), CONVIS_EINVAL, "figure from 2 s to 1 s: expected 0 <= from < to");
     refuse("s.h5", "f.png", WITH(.from = NAN), CONVIS_EINVAL, "expected 0 <= from < to");
     refuse("s.h5", "f.png", WITH(.width = 10), CONVIS_EINVAL, "figure of 10 pixels width: expected 200 to 20000");
@@ -495,7 +498,9 @@ static void every_allocation_may_fail(void **state)
 {
     (void)state;
     if (!gnuplot) skip();
-    static const struct { const char *file, *kind; } CASES[] = { { "s.h5", "raster" }, { "s.npz", "mosaic" }, { "signed.npy", "maps" }, { "signed.npy", "traces" } };
+    static const struct {
+        const char *file, *kind;
+    } CASES[] = { { "s.h5", "raster" }, { "s.npz", "mosaic" }, { "signed.npy", "maps" }, { "signed.npy", "traces" } };
     convis_context *before = c;
     for (int n = 0; n < 4; n++) {
         convis_status s = CONVIS_ENOMEM;

@@ -45,7 +45,8 @@ static void against_differences(void **state)
             gradient_at(at, "response.npy", o, &low, NULL);
             difference[k] = (high - low)/(2*h);
         }
-        if (distance(gradient, difference) > (SINGLE ? 2e-2 : 1e-6)) fail_msg("%s: off by %g", loss[j], distance(gradient, difference));
+        if (distance(gradient, difference) > (SINGLE ? 2e-2 : 1e-6))
+            fail_msg("%s: off by %g", loss[j], distance(gradient, difference));
     }
 }
 
@@ -205,9 +206,8 @@ static void found_by(convis_fit_options o, double tolerance)
     values_of(m, values);
     assert_int_equal(report.parameters, PARAMETERS);
     if (worst_ratio(values, TRUTH) > tolerance)
-        fail_msg("%s: off by %g after %d epochs, loss %g from %g", o.optimizer.kind, worst_ratio(values, TRUTH), (int)report.epochs,
-                 report.loss,
-                 report.loss_before);
+        fail_msg("%s: off by %g after %d epochs, loss %g from %g", o.optimizer.kind, worst_ratio(values, TRUTH),
+                 (int)report.epochs, report.loss, report.loss_before);
     /* What the report says is what the model now gives, and from its first frame. */
     double again;
     assert_int_equal(convis_frame(m), 0);
@@ -305,7 +305,8 @@ static void epoch_by_hand(void **state)
         must(c, convis_grad_zero(m));
         must(c, convis_run(m, convis_view(frames, convis_movie_shape(SEGMENT, HEIGHT, WIDTH))));
         must(c, convis_output(m, "synapse", &out));
-        for (int i = 0; i < SEGMENT*UNITS; i++) d[i] = (convis_real)(2*((double)out.data[i] - answer[from*UNITS + i])/(SEGMENT*UNITS));
+        for (int i = 0; i < SEGMENT*UNITS; i++)
+            d[i] = (convis_real)(2*((double)out.data[i] - answer[from*UNITS + i])/(SEGMENT*UNITS));
         must(c, convis_vjp_from(m, "synapse", convis_view(d, convis_movie_shape(SEGMENT, HEIGHT, WIDTH))));
         must(c, convis_vjp(m, NULL));
         if (!from) must(c, convis_vjp_baseline(m));
@@ -331,7 +332,8 @@ static void epoch_by_hand(void **state)
 static void cliff_forward(convis_pass *p)
 {
     int64_t n = convis_elements(p->out_shape)*p->frames;
-    for (int64_t i = 0; i < n && !p->thread; i++) p->out[i] = p->param[0] > 2 ? (convis_real)NAN : (convis_real)p->param[0]*p->in[0][i];
+    for (int64_t i = 0; i < n && !p->thread; i++)
+        p->out[i] = p->param[0] > 2 ? (convis_real)NAN : (convis_real)p->param[0]*p->in[0][i];
     convis_barrier(p);
 }
 

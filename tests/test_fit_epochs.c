@@ -69,7 +69,8 @@ static void killed(void **state)
             fit_elsewhere(o, 0);
             read_values(parts, &again);
             if (memcmp(whole, parts, sizeof whole)) fail_msg("%s: off by %g", how[k].kind, worst_ratio(parts, whole));
-            assert_true(again.epochs == report.epochs && again.best_start == report.best_start && again.best_epoch == report.best_epoch);
+            assert_true(again.epochs == report.epochs && again.best_start == report.best_start &&
+                        again.best_epoch == report.best_epoch);
             assert_true(again.loss == report.loss && again.resumed == 8 && again.loss_before == report.loss_before);
             fit_elsewhere(o, 0);                         /* nothing is left to do */
             read_values(parts, &again);
@@ -253,7 +254,8 @@ static void stopped(void **state)
         stop_at = 9;
         convis_fit_report report = fitted(o, values);
         stop_at = 0;
-        assert_true(report.ended == CONVIS_ENDED_STOPPED && report.epochs == 9 && seen_count == 9 && report.loss < report.loss_before);
+        assert_true(report.ended == CONVIS_ENDED_STOPPED && report.epochs == 9 && seen_count == 9 &&
+                    report.loss < report.loss_before);
     }
 }
 

@@ -166,7 +166,8 @@ static void lnln_found(void **state)
     must(c, convis_fit(m, r, &o, &report));
     double first = off_by(m, "l1.weights", truth, KERNEL), second = off_by(m, "l2.weights", SECOND, 3);
     if (first > 0.02 || second > 0.02)
-        fail_msg("off by %g and %g after %d epochs, loss %g from %g", first, second, (int)report.epochs, report.loss, report.loss_before);
+        fail_msg("off by %g and %g after %d epochs, loss %g from %g", first, second, (int)report.epochs, report.loss,
+                 report.loss_before);
     convis_recording_close(&r);
     convis_model_free(&m);
 }

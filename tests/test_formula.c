@@ -188,7 +188,8 @@ static void edges(void **state)
             if (EDGES[k].derivative == 0 && j == 1) same = fabs(found[1]) < 1e-30;
             if (expected[0] == 0 && j == 0) same = fabs(found[0]) < 1e-37;
             if (!same)
-                fail_msg("%s at %g: %s %.17g, expected %.17g", EDGES[k].text, EDGES[k].x, j ? "derivative" : "value", found[j], expected[j]);
+                fail_msg("%s at %g: %s %.17g, expected %.17g", EDGES[k].text, EDGES[k].x, j ? "derivative" : "value", found[j],
+                         expected[j]);
         }
         if (isfinite(EDGES[k].x) && !isnan(EDGES[k].value) && nothing != 0)
             fail_msg("%s at %g: no gradient becomes %g", EDGES[k].text, EDGES[k].x, (double)nothing);
@@ -235,8 +236,8 @@ static int check_gradients(const char *text, double tolerance)
             double found = (double)at.d_in[j][i] - 2;
             compared++;
             if (!(fabs(found - d*derivative) <= tolerance*(1 + fabs(derivative))))
-                fail_msg("%s: at %g, %g, %g its derivative along input %d times %g is %.9g, expected %.9g", text, x[0], x[1], x[2], j, d,
-                         found, d*derivative);
+                fail_msg("%s: at %g, %g, %g its derivative along input %d times %g is %.9g, expected %.9g", text, x[0], x[1],
+                         x[2], j, d, found, d*derivative);
         }
         for (int k = 0; k < f.names; k++) {
             all &= differ(&parameters[k], x, parameters, &derivative);
@@ -343,7 +344,8 @@ static void form(void **state)
     };
     for (size_t k = 0; k < sizeof FORMS/sizeof *FORMS; k++) {
         must(c, convis_formula_compile(c, "it", FORMS[k].text, &f));
-        if (f.forward.steps != FORMS[k].steps) fail_msg("%s: %d steps, expected %d", FORMS[k].text, f.forward.steps, FORMS[k].steps);
+        if (f.forward.steps != FORMS[k].steps)
+            fail_msg("%s: %d steps, expected %d", FORMS[k].text, f.forward.steps, FORMS[k].steps);
         assert_int_equal(f.names, FORMS[k].names);
         assert_int_equal(f.inputs, FORMS[k].inputs);
         for (int j = 0; j < f.names; j++) assert_true(f.name[j][0] == FORMS[k].order[j] && !f.name[j][1]);
@@ -383,7 +385,8 @@ static void wrong(void **state)
         { "x + 1)", CONVIS_EINVAL, "column 6 of 'x + 1)': found ')', expected an operator or the end" },
         { "2x", CONVIS_EINVAL, "column 2 of '2x': found 'x', expected an operator or the end" },
         { "rellu(x)", CONVIS_ENAME, "column 1 of 'rellu(x)': no function has the name 'rellu'; did you mean relu?" },
-        { "x + sigmiod(x)", CONVIS_ENAME, "column 5 of 'x + sigmiod(x)': no function has the name 'sigmiod'; did you mean sigmoid?" },
+        { "x + sigmiod(x)", CONVIS_ENAME,
+          "column 5 of 'x + sigmiod(x)': no function has the name 'sigmiod'; did you mean sigmoid?" },
         { "a(x + 1)", CONVIS_ENAME, "column 1 of 'a(x + 1)': no function has the name 'a'; a product needs a *" },
         { "relu + 1", CONVIS_EINVAL, "column 1 of 'relu + 1': relu is a function, expected '(' after it" },
         { "1 + min(x)", CONVIS_EINVAL, "column 5 of '1 + min(x)': min of 1 argument, expected 2" },
@@ -553,8 +556,9 @@ static void drawn(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(values), cmocka_unit_test(functions), cmocka_unit_test(edges), cmocka_unit_test(gradients), cmocka_unit_test(bits),
-        cmocka_unit_test(form), cmocka_unit_test(numbers), cmocka_unit_test(wrong), cmocka_unit_test(limits), cmocka_unit_test(drawn),
+        cmocka_unit_test(values), cmocka_unit_test(functions), cmocka_unit_test(edges), cmocka_unit_test(gradients),
+        cmocka_unit_test(bits),   cmocka_unit_test(form), cmocka_unit_test(numbers), cmocka_unit_test(wrong),
+        cmocka_unit_test(limits), cmocka_unit_test(drawn),
     };
     return cmocka_run_group_tests_name("formula", tests, open_context, close_context);
 }

@@ -87,8 +87,9 @@ static int find_nvrtc(nvrtc *n)
     void *library = NULL;
     for (size_t k = 0; k < sizeof NAMES/sizeof *NAMES && !library; k++) if (NAMES[k]) library = dlopen(NAMES[k], RTLD_NOW);
     if (!library) return 0;
-    static const char *const SYMBOLS[] = { "nvrtcCreateProgram", "nvrtcCompileProgram", "nvrtcGetProgramLogSize", "nvrtcGetProgramLog",
-        "nvrtcGetPTXSize", "nvrtcGetPTX", "nvrtcDestroyProgram" };
+    static const char *const SYMBOLS[] = { "nvrtcCreateProgram", "nvrtcCompileProgram", "nvrtcGetProgramLogSize",
+                                           "nvrtcGetProgramLog", "nvrtcGetPTXSize", "nvrtcGetPTX",
+                                           "nvrtcDestroyProgram" };
     void *f[7];
     for (int k = 0; k < 7; k++) if (!(f[k] = dlsym(library, SYMBOLS[k]))) return 0;
     memcpy(n, f, sizeof f);
@@ -145,7 +146,8 @@ static void compiles_by_clang(const embedded *e)
     free(text);
     pid_t child = fork();
     if (!child) {
-        execlp("clang", "clang", "-x", "cl", "-cl-std=CL1.2", "-Xclang", "-finclude-default-header", "-fsyntax-only", path, (char *)NULL);
+        execlp("clang", "clang", "-x", "cl", "-cl-std=CL1.2", "-Xclang", "-finclude-default-header", "-fsyntax-only", path,
+               (char *)NULL);
         _exit(127);
     }
     int status;

@@ -95,7 +95,8 @@ static void go_back(convis_model *m, int64_t chunk, double *gradient, convis_rea
 
 static void close_to(const char *what, double found, double expected, double tolerance)
 {
-    if (!(fabs(found - expected) <= tolerance*fmax(fabs(expected), 1e-3))) fail_msg("%s: %.10g, expected %.10g", what, found, expected);
+    if (!(fabs(found - expected) <= tolerance*fmax(fabs(expected), 1e-3)))
+        fail_msg("%s: %.10g, expected %.10g", what, found, expected);
 }
 
 static void delays_and_feedback(void **state)
@@ -108,7 +109,8 @@ static void delays_and_feedback(void **state)
         convis_model *m = loop(CHUNKS[k]);
         go_back(m, CHUNKS[k], k ? gradient : expected, k ? d_movie : d_expected);
         for (int j = 0; k && j < PARAMETERS; j++) close_to(PATHS[j], gradient[j], expected[j], SINGLE ? 1e-4 : 1e-10);
-        for (int i = 0; k && i < FRAMES*N; i++) close_to("input", (double)d_movie[i], (double)d_expected[i], SINGLE ? 1e-3 : 1e-10);
+        for (int i = 0; k && i < FRAMES*N; i++)
+            close_to("input", (double)d_movie[i], (double)d_expected[i], SINGLE ? 1e-3 : 1e-10);
         convis_model_free(&m);
     }
     if (SINGLE) return;                                  /* too coarse for differences */

@@ -120,11 +120,14 @@ static void compare(place *p, const char *what, double x, double largest, int si
 {
     if (found == 0 && is_flat(p, x, largest, side)) return;
     double error, expected = slope_at(p, x, largest, side, &error), scale = fmax(fmax(fabs(found), fabs(expected)), floor);
-    if (getenv("CONVIS_GRADIENTS")) printf("    %-28s %4d  %+.9e  by differences %+.9e +- %.1e\n", what, (int)p->index, found, expected, error);
+    if (getenv("CONVIS_GRADIENTS"))
+        printf("    %-28s %4d  %+.9e  by differences %+.9e +- %.1e\n", what, (int)p->index, found, expected, error);
     if (!(fabs(found - expected) <= TOLERANCE*scale))
-        fail_msg("%s, element %d at %g: gradient %.9g, by differences %.9g +- %.2g", what, (int)p->index, x, found, expected, error);
+        fail_msg("%s, element %d at %g: gradient %.9g, by differences %.9g +- %.2g", what, (int)p->index, x, found, expected,
+                 error);
     if (!(error <= TOLERANCE/4*scale))
-        fail_msg("%s, element %d at %g: differences say %.9g +- %.2g, which is not good enough", what, (int)p->index, x, expected, error);
+        fail_msg("%s, element %d at %g: differences say %.9g +- %.2g, which is not good enough", what, (int)p->index, x, expected,
+                 error);
 }
 
 /* ---- Against differences ---- */
@@ -154,7 +157,8 @@ static void check_parameter(subject *s, const gradient *g, int k, const convis_i
     free(p.values);
 }
 
-static void check_memory(subject *s, const char *what, convis_real *data, const double *found, int64_t n, int64_t most, double step, double floor)
+static void check_memory(subject *s, const char *what, convis_real *data, const double *found, int64_t n, int64_t most,
+                         double step, double floor)
 {
     place p = { .s = s, .count = n };
     double *start = malloc((size_t)n*sizeof *start);
@@ -176,7 +180,8 @@ static void check_all(subject *s, const char *skip, int64_t most)
     assert_true(largest_of(g.movie, g.frames) > 0);
     for (int k = 0; convis_list(s->model, CONVIS_PARAMETER, k, &item); k++)
         for (int j = 0; j < g.paths; j++)
-            if (!strcmp(g.path[j], item.path) && item.requires_gradient && !named(skip, item.path)) check_parameter(s, &g, j, &item, most);
+            if (!strcmp(g.path[j], item.path) && item.requires_gradient && !named(skip, item.path))
+                check_parameter(s, &g, j, &item, most);
     for (int k = 0; convis_list(s->model, CONVIS_STATE, k, &item); k++)
         for (int j = 0; j < g.paths; j++)
             if (!strcmp(g.path[j], item.path) && !named(skip, item.path)) {
@@ -369,7 +374,8 @@ static double cell_slope(const life *c, int by, int *spikes)
 
 static void test_surrogates(void **state)
 {
-    static const char *const PATHS[] = { "it.leak", "it.refractory", "it.delta", "it.adaptation_tau", "it.reversal", "it.V", "it.wait", "it.a", "it.before" };
+    static const char *const PATHS[] = { "it.leak", "it.refractory", "it.delta", "it.adaptation_tau", "it.reversal",
+                                         "it.V", "it.wait", "it.a", "it.before" };
     (void)state;
     if (SINGLE) skip();
     for (int kind = 0; kind < 8; kind++) {
@@ -377,8 +383,8 @@ static void test_surrogates(void **state)
         char set[256];
         int spikes;
         for (int t = 0; t < LIVED; t++) c.x[t] = 30 + 220*chance(61, (uint64_t)t);
-        snprintf(set, sizeof set, "leak=%g;refractory=%g;delta=%g;adaptation_tau=%g;reversal=%g;slope=%g;surrogate=%d;exact=%d", c.p[D_LEAK],
-                 c.p[D_REFRACTORY], c.p[D_DELTA], c.p[D_TAU], c.p[D_REVERSAL], c.slope, c.kind, c.exact);
+        snprintf(set, sizeof set, "leak=%g;refractory=%g;delta=%g;adaptation_tau=%g;reversal=%g;slope=%g;surrogate=%d;exact=%d",
+                 c.p[D_LEAK], c.p[D_REFRACTORY], c.p[D_DELTA], c.p[D_TAU], c.p[D_REVERSAL], c.slope, c.kind, c.exact);
         setting how = { "lif", set, 0, 1, 0, NULL, "", 1, c.dt, 0 };
         subject s = subject_of(type_named("lif"), &how, "cpu", 1, (convis_shape){ { 1, 1, LIVED, 1, 1 } }, 0);
         must(s.context, convis_reset(s.model));

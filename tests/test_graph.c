@@ -135,7 +135,8 @@ static void same_as_by_hand(void **state)
     convis_model *m = built(r, 19, 13), *hand = by_hand();
     convis_item item;
     int aliases = 0, output = 0;
-    for (; convis_list(m, CONVIS_ALIAS, aliases, &item); aliases++) output |= !strcmp(item.path, "output") && !strcmp(item.target, "opl");
+    for (; convis_list(m, CONVIS_ALIAS, aliases, &item); aliases++)
+        output |= !strcmp(item.path, "output") && !strcmp(item.target, "opl");
     assert_true(aliases == 2 && output && convis_dt(m) == .002);
     recording a = said(m, 30, 19, 13), b = said(hand, 30, 19, 13);
     assert_same(&a, &b, "YAML against C");
@@ -233,7 +234,8 @@ static void many_inputs(void **state)
         strcat(text, "]}\n  - {name: one, type: sum}\n  - {name: two, type: expr, formula: 2*x}\n");
         convis_recipe *r;
         if (many > 64) {
-            refused(c, CONVIS_ESHAPE, "m:2:36: all: 65 inputs, expected 64 at most", convis_recipe_read(c, "m", text, strlen(text), &r));
+            refused(c, CONVIS_ESHAPE, "m:2:36: all: 65 inputs, expected 64 at most",
+                    convis_recipe_read(c, "m", text, strlen(text), &r));
             break;
         }
         must(c, convis_recipe_read(c, "m", text, strlen(text), &r));
@@ -243,7 +245,8 @@ static void many_inputs(void **state)
         const convis_real *all = recorded(&a, "all", &n), *one = recorded(&a, "one", &n), *two = recorded(&a, "two", &n);
         convis_tensor movie = noise_movie(convis_movie_shape(6, 4, 5), 0, 255, 7);
         for (int64_t i = 0; i < 6*n; i++) {
-            assert_true(fabs((double)all[i] - many*(double)movie.data[i]) <= many*0x1p-23*many*(double)movie.data[i]);    /* of `many` roundings */
+            assert_true(fabs((double)all[i] - many*(double)movie.data[i]) <=
+                        many*0x1p-23*many*(double)movie.data[i]);    /* of `many` roundings */
             assert_true(one[i] == all[i] && two[i] == 2*all[i]);
         }
         char *yaml;
@@ -282,7 +285,8 @@ static void refused_graphs(void **state)
           ":2:21: rectify: a rectify has no parameter 'amplificaton'; did you mean amplification?" },
         { "layers:\n  - {type: rectify, amplification: lots}\n", CONVIS_EFORMAT,
           ":2:36: rectify.amplification: 'lots', expected a number" },
-        { "layers:\n  - {type: rectify, amplification: [1, 2]}\n", CONVIS_EFORMAT, ":2:36: rectify.amplification: expected a number" },
+        { "layers:\n  - {type: rectify, amplification: [1, 2]}\n", CONVIS_EFORMAT,
+          ":2:36: rectify.amplification: expected a number" },
         { "layers:\n  - {type: rectify, amplification: 1e300}\n", CONVIS_EINVAL,
           ":2:36: rectify.amplification: 1e+300 Hz, expected -100000 to 100000" },
         { "layers:\n  - {type: lowpass, n: 1.5}\n", CONVIS_EINVAL, ":2:24: lowpass.n: 1.5, expected a whole number" },
@@ -290,15 +294,18 @@ static void refused_graphs(void **state)
         { "layers:\n  - {name: input, type: rectify}\n", CONVIS_ENAME, ":2:12: 'input': expected a name of letters" },
         { "layers:\n  - {name: 'a b', type: rectify}\n", CONVIS_ENAME, ":2:12: 'a b': expected a name" },
         { "layers:\n  - rectify\n  - difference\n", CONVIS_ESHAPE, ":3:5: difference: 0 inputs, difference expects 2" },
-        { "layers:\n  - {type: difference, inputs: [input]}\n", CONVIS_ESHAPE, ":2:5: difference: 1 input, difference expects 2" },
+        { "layers:\n  - {type: difference, inputs: [input]}\n", CONVIS_ESHAPE,
+          ":2:5: difference: 1 input, difference expects 2" },
         { "layers:\n  - {type: expr, inputs: [input, input, input, input, input]}\n", CONVIS_ESHAPE,
           ":2:5: expr: 5 inputs, expr expects 1 to 4" },
         { "layers:\n  - {type: rectify, input: rectfy}\n", CONVIS_ENAME,
           ":2:5: rectify: its input 'rectfy' is no layer; did you mean rectify?" },
         { "layers:\n  - {name: a, type: rectify, input: b}\n  - {name: b, type: rectify}\n", CONVIS_EINVAL,
           ":2:5: a: its input b comes later; feedback needs a delay of 1 frame or more" },
-        { "layers:\n  - {name: a, type: rectify, input: a}\n", CONVIS_EINVAL, ":2:5: a: its input a is itself; feedback needs a delay" },
-        { "layers:\n  - {type: rectify, input: {from: input, delay: 1.5}}\n", CONVIS_EINVAL, "delay: 1.5, expected a whole number" },
+        { "layers:\n  - {name: a, type: rectify, input: a}\n", CONVIS_EINVAL,
+          ":2:5: a: its input a is itself; feedback needs a delay" },
+        { "layers:\n  - {type: rectify, input: {from: input, delay: 1.5}}\n", CONVIS_EINVAL,
+          "delay: 1.5, expected a whole number" },
         { "layers:\n  - {type: rectify, input: {from: input, delay: 99999}}\n", CONVIS_EINVAL,
           "rectify: a delay of 99999 frames, expected 0 to 4096" },
         { "layers:\n  - {type: rectify, input: {form: input}}\n", CONVIS_ENAME,
@@ -308,22 +315,26 @@ static void refused_graphs(void **state)
         { "layers:\n  - rectify\noutput: rectifi\n", CONVIS_ENAME, ":3:9: output: 'rectifi' is no layer; did you mean rectify?" },
         { "layers:\n  - rectify\naliases: [a]\n", CONVIS_EFORMAT, ":3:10: aliases: expected names and paths" },
         { "layers:\n  - {type: sample, x: [1, 2], y: [1, a]}\n", CONVIS_EFORMAT, ":2:38: sample.y: 'a', expected a number" },
-        { "layers:\n  - {type: sample, x: [[1, 2], [3]]}\n", CONVIS_ESHAPE, ":2:32: sample.x: expected a list of 2 as before it" },
+        { "layers:\n  - {type: sample, x: [[1, 2], [3]]}\n", CONVIS_ESHAPE,
+          ":2:32: sample.x: expected a list of 2 as before it" },
         { "layers:\n  - {type: sample, x: [1, 2e30]}\n", CONVIS_EINVAL, "sample.x[1]: 2e+30" },
         { "layers:\n  - {type: sample, x: {file: none.npy}}\n", CONVIS_EIO, "none.npy" },
         { "layers:\n  - {type: sample, x: {shape: [2], values: [1, 2, 3]}}\n", CONVIS_ESHAPE,
           "sample.x: 3 values, expected the shape's 2" },
-        { "layers:\n  - {type: sample, x: {shape: [400000000], packed: AAAA}}\n", CONVIS_ESHAPE, "too short for 400000000 numbers" },
+        { "layers:\n  - {type: sample, x: {shape: [400000000], packed: AAAA}}\n", CONVIS_ESHAPE,
+          "too short for 400000000 numbers" },
         { "layers:\n  - {type: sample, x: {shape: [2], packed: AAAA}}\n", CONVIS_EFORMAT, ":2:44: packed numbers: damaged" },
         { "layers:\n  - {type: sample, x: {shape: [100000, 100000], values: [1]}}\n", CONVIS_ESHAPE, "too many numbers" },
         { "layers:\n  - lif\nunits: {x: [1], y: [1, 2]}\n", CONVIS_ESHAPE, "units: 1 of x, expected 2 as of y" },
-        { "layers:\n  - lif\nunits: {x: [1], y: [1], layer: [3]}\n", CONVIS_EINVAL, "unit 0: spiking layer 3, expected 0 to 0 (this model has 1 spiking layer)" },
+        { "layers:\n  - lif\nunits: {x: [1], y: [1], layer: [3]}\n", CONVIS_EINVAL,
+          "unit 0: spiking layer 3, expected 0 to 0 (this model has 1 spiking layer)" },
         { "layers:\n  - lif\nunits: {x: [1], y: [1], id: [0.5]}\n", CONVIS_EINVAL, "units: id 0.5, expected whole numbers" },
         { "extends: model.yaml\n", CONVIS_EFORMAT, "the 9th model in a row, expected fewer" },
         { "extends: retinaa\n", CONVIS_ENAME, "retinaa" },
         { "extends: retina\nset: {opl.center.tua: 1}\n", CONVIS_ENAME,
           ":2:23: 'opl.center.tua': no such setting; did you mean opl.center.tau?" },
-        { "extends: retina\ndt: 1\n", CONVIS_ENAME, "'dt' beside extends, expected title, set, parameters, layers, output or aliases" },
+        { "extends: retina\ndt: 1\n", CONVIS_ENAME,
+          "'dt' beside extends, expected title, set, parameters, layers, output or aliases" },
         { "retina: {dt: 0}\n", CONVIS_EINVAL, ":1:14: dt: 0 s, expected more than 0 s" },
         { "retina: {ganglion_0.sign: 1, ganglion_1.units: {x: [1], y: [1]}}\n", CONVIS_ENAME,
           "ganglion_1.units: expected ganglion_0.units" },
@@ -486,9 +497,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nodes), cmocka_unit_test(hostile_yaml), cmocka_unit_test(numbers),
-        cmocka_unit_test(same_as_by_hand), cmocka_unit_test(round_trip), cmocka_unit_test(feedback), cmocka_unit_test(many_inputs), cmocka_unit_test(refused_graphs),
-        cmocka_unit_test(settings), cmocka_unit_test(extension),
-        cmocka_unit_test(retina_layers), cmocka_unit_test(retina_settings),
+        cmocka_unit_test(same_as_by_hand), cmocka_unit_test(round_trip), cmocka_unit_test(feedback),
+        cmocka_unit_test(many_inputs), cmocka_unit_test(refused_graphs), cmocka_unit_test(settings),
+        cmocka_unit_test(extension),       cmocka_unit_test(retina_layers), cmocka_unit_test(retina_settings),
     };
     return cmocka_run_group_tests(tests, open_all, close_all);
 }

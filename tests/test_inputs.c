@@ -121,7 +121,8 @@ static void assert_equal(const result *a, const result *b, double tolerance, con
         assert_int_equal(a->n[k], b->n[k]);
         for (int64_t i = 0; i < FRAMES*a->n[k]; i++)
             if (!(fabs((double)(a->data[k][i] - b->data[k][i])) <= tolerance))
-                fail_msg("%s: %s, number %lld: %.9g, expected %.9g", what, OUTPUTS[k], (long long)i, (double)a->data[k][i], (double)b->data[k][i]);
+                fail_msg("%s: %s, number %lld: %.9g, expected %.9g", what, OUTPUTS[k], (long long)i, (double)a->data[k][i],
+                         (double)b->data[k][i]);
     }
 }
 
@@ -401,7 +402,8 @@ static void many_inputs(void **state)
                     if (k%3 == 1) expected *= x;
                     if (k%3 == 2) assert_true(y.data[(t*inputs + j)*N + i] == data[j][t*N + i]);
                 }
-                if (k%3 < 2 && fabs(got - expected) > 1e-4) fail_msg("%s of %d: %g, expected %g", TYPES[k%3], inputs, got, expected);
+                if (k%3 < 2 && fabs(got - expected) > 1e-4)
+                    fail_msg("%s of %d: %g, expected %g", TYPES[k%3], inputs, got, expected);
             }
         must(c, convis_vjp_from(m, "it", y));            /* L: half the sum of squares */
         for (int j = 1; j < inputs; j++) {
@@ -414,9 +416,12 @@ static void many_inputs(void **state)
         must(c, convis_vjp(m, &to));
         for (int j = 0; j < inputs; j++)
             for (int i = 0; i < 2*N; i++) {
-                const double v = (double)y.data[i], x = (double)data[j][i], expected = k%3 == 0 ? v : k%3 == 1 ? v*v/x : x;
-                if (fabs((double)d[j][i] - expected) > 2e-4*fabs(expected)) fail_msg("%s of %d: d in%d %g, expected %g", TYPES[k%3], inputs, j,
-                                                                                    (double)d[j][i], expected);
+                const double v = (double)y.data[i], x = (double)data[j][i],
+                             expected = k%3 == 0 ? v
+                                        : k%3 == 1 ? v*v/x
+                                                     : x;
+                if (fabs((double)d[j][i] - expected) > 2e-4*fabs(expected))
+                    fail_msg("%s of %d: d in%d %g, expected %g", TYPES[k%3], inputs, j, (double)d[j][i], expected);
             }
         convis_model_free(&m);
         must(c, convis_model_new(c, 0.001, &m));
@@ -433,7 +438,8 @@ static void many_inputs(void **state)
 enum { SIDE = 9, LENGTH = 12, PIXELS = SIDE*SIDE };
 
 /* Its output for `movies` of them; NULL where the layer cannot be planned alone. */
-static convis_real *side_by_side(convis_context *c, const convis_layer_type *type, const convis_real *data, int64_t movies, int64_t *n)
+static convis_real *side_by_side(convis_context *c, const convis_layer_type *type, const convis_real *data, int64_t movies,
+                                 int64_t *n)
 {
     convis_model *m;
     convis_tensor y;
@@ -486,8 +492,8 @@ static void batches(void **state)
             assert_int_equal(n, each);
             for (int64_t i = 0; i < LENGTH*n; i++)
                 if (memcmp(&alone[i], &all[b*LENGTH*n + i], sizeof *alone))
-                    fail_msg("%s: movie %d of 3, number %d: %.9g, alone %.9g", (*type)->name, b, (int)i, (double)all[b*LENGTH*n + i],
-                             (double)alone[i]);
+                    fail_msg("%s: movie %d of 3, number %d: %.9g, alone %.9g", (*type)->name, b, (int)i,
+                             (double)all[b*LENGTH*n + i], (double)alone[i]);
             free(alone);
         }
         compared++;
@@ -520,8 +526,9 @@ static void runs_on_device(void **state)
 
 int main(int argc, char **argv)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(as_channels), cmocka_unit_test(gradients), cmocka_unit_test(states),
-                                        cmocka_unit_test(pasts_and_shapes), cmocka_unit_test(refusals), cmocka_unit_test(many_inputs),
+    const struct CMUnitTest tests[] = { cmocka_unit_test(as_channels), cmocka_unit_test(gradients),
+                                        cmocka_unit_test(states),      cmocka_unit_test(pasts_and_shapes),
+                                        cmocka_unit_test(refusals), cmocka_unit_test(many_inputs),
                                         cmocka_unit_test(batches) };
     const struct CMUnitTest devices[] = { cmocka_unit_test(runs_on_device) };
     draw_frames();

@@ -43,7 +43,8 @@ static convis_shape shaped(int64_t out, int64_t in, int64_t t, int64_t y, int64_
 static const double *made(const char *spec, int64_t t, int64_t y, int64_t x, double dt)
 {
     for (int i = 0; i < MOST; i++) values[i] = 7;
-    if (convis_initialiser_values(c, "filter.weights", spec, shaped(1, 1, t, y, x), dt, values)) fail_msg("%s: %s", spec, convis_message(c));
+    if (convis_initialiser_values(c, "filter.weights", spec, shaped(1, 1, t, y, x), dt, values))
+        fail_msg("%s: %s", spec, convis_message(c));
     for (int64_t i = t*y*x; i < t*y*x + 10; i++) assert_true(values[i] == 7);
     return values;
 }
@@ -108,7 +109,8 @@ static void centre_and_surround(void **state)
 static void gabors(void **state)
 {
     (void)state;
-    static const char SPEC[] = "gabor?sigma=0.3&ppd=8&frequency=1.3&orientation=30&phase=20&aspect=0.5&orientation_step=45&phase_step=90";
+    static const char SPEC[] =
+        "gabor?sigma=0.3&ppd=8&frequency=1.3&orientation=30&phase=20&aspect=0.5&orientation_step=45&phase_step=90";
     if (convis_initialiser_values(c, "w", SPEC, shaped(3, 2, 2, 11, 14), 0.01, values)) fail_msg("%s", convis_message(c));
     for (int o = 0; o < 3; o++)
         for (int i = 0; i < 2; i++)
@@ -210,8 +212,9 @@ static void the_layer_lowpass_has_the_same_course(void **state)
     convis_tensor out;
     convis_model_new(c, dt, &m);
     convis_add(m, *types, "low", convis_input(m));
-    if (convis_set(m, "low.tau", 0.013) || convis_probe(m, "low") || convis_plan(m, convis_movie_shape(T, 1, 1))
-        || convis_run(m, convis_view(in, convis_movie_shape(T, 1, 1))) || convis_output(m, "low", &out)) fail_msg("%s", convis_message(c));
+    if (convis_set(m, "low.tau", 0.013) || convis_probe(m, "low") || convis_plan(m, convis_movie_shape(T, 1, 1)) ||
+        convis_run(m, convis_view(in, convis_movie_shape(T, 1, 1))) || convis_output(m, "low", &out))
+        fail_msg("%s", convis_message(c));
     const double *v = made("exponential?tau=0.013&normalize=0", T, 1, 1, dt);
     for (int t = 0; t < T; t++) NEAR(v[T - 1 - t], (double)out.data[t*out.stride[CONVIS_T]], 1e-7);
     convis_model_free(&m);
@@ -224,7 +227,8 @@ static void moving_gabors_prefer_their_direction(void **state)
     enum { T = 20, N = 24 };
     const double dt = 0.01;
     double weights[T*N*N], answer[2] = { 0 };
-    memcpy(weights, made("moving_gabor?sigma=4&frequency=0.1&orientation=30&tf=5&phase=10&duration=0.05", T, N, N, dt), sizeof weights);
+    memcpy(weights, made("moving_gabor?sigma=4&frequency=0.1&orientation=30&tf=5&phase=10&duration=0.05", T, N, N, dt),
+           sizeof weights);
     for (int t = 0; t < T; t++)
         for (int y = 0; y < N; y++)
             for (int x = 0; x < N; x++) {
@@ -267,14 +271,17 @@ static void constants_noise_and_flips(void **state)
     for (int i = 0; i < 24; i++) NEAR(v[i], 1/24., 1e-16);
 
     double first[10000], mean, square = 0;
-    if (convis_initialiser_values(c, "w", "random?seed=3&scale=2", shaped(4, 5, 5, 10, 10), 0.01, first)) fail_msg("%s", convis_message(c));
+    if (convis_initialiser_values(c, "w", "random?seed=3&scale=2", shaped(4, 5, 5, 10, 10), 0.01, first))
+        fail_msg("%s", convis_message(c));
     mean = sum(first, 10000)/10000;
     for (int i = 0; i < 10000; i++) square += first[i]*first[i]/10000;
     NEAR(mean, 0, 0.08);
     NEAR(square, 4, 0.25);
-    if (convis_initialiser_values(c, "w", "random?seed=3", shaped(4, 5, 5, 10, 10), 0.01, values)) fail_msg("%s", convis_message(c));
+    if (convis_initialiser_values(c, "w", "random?seed=3", shaped(4, 5, 5, 10, 10), 0.01, values))
+        fail_msg("%s", convis_message(c));
     for (int i = 0; i < 10000; i++) NEAR(values[i], first[i]/2/50, 1e-15);          /* 2500 elements an output */
-    if (convis_initialiser_values(c, "w", "random?seed=4&scale=2", shaped(4, 5, 5, 10, 10), 0.01, values)) fail_msg("%s", convis_message(c));
+    if (convis_initialiser_values(c, "w", "random?seed=4&scale=2", shaped(4, 5, 5, 10, 10), 0.01, values))
+        fail_msg("%s", convis_message(c));
     double product = 0;
     for (int i = 0; i < 10000; i++) product += values[i]*first[i]/4/10000;
     NEAR(product, 0, 0.05);
@@ -352,16 +359,19 @@ static void sentences(void **state)
 {
     (void)state;
     const convis_shape s = shaped(1, 1, 5, 9, 9);
-    REFUSED(CONVIS_ENAME, "filter.weights: kernel 'gausian': expected one of gaussian, difference_of_gaussians, ", "gausian?sigma=2", s, 0.01);
+    REFUSED(CONVIS_ENAME, "filter.weights: kernel 'gausian': expected one of gaussian, difference_of_gaussians, ",
+            "gausian?sigma=2", s, 0.01);
     REFUSED(CONVIS_ENAME, "expected one of gaussian, difference_of_gaussians", "q", s, 0.01);
-    REFUSED(CONVIS_ENAME, "filter.weights: gaussian: it has no parameter 'sgima'; did you mean sigma?", "gaussian?sgima=2", s, 0.01);
+    REFUSED(CONVIS_ENAME, "filter.weights: gaussian: it has no parameter 'sgima'; did you mean sigma?", "gaussian?sgima=2", s,
+            0.01);
     REFUSED(CONVIS_EINVAL, "sigma is 'wide', expected a number", "gaussian?sigma=wide", s, 0.01);
     REFUSED(CONVIS_EINVAL, "normalize is 'much', expected a number", "gaussian?normalize=much", s, 0.01);
     REFUSED(CONVIS_EINVAL, "sigma is -1 pixels, expected 0 to 10000", "gaussian?sigma=-1", s, 0.01);
     REFUSED(CONVIS_EINVAL, "n is 1.5, expected a whole number", "cascade?n=1.5", s, 0.01);
     REFUSED(CONVIS_EINVAL, "sigma is given twice", "gaussian?sigma=1&sigma=2", s, 0.01);
     REFUSED(CONVIS_EINVAL, "'sigma', expected key=value", "gaussian?sigma", s, 0.01);
-    REFUSED(CONVIS_EINVAL, "sum to 0, expected some that can be normalised to 1 (normalize=norm)", "gabor?phase=90&normalize=sum", s, 0.01);
+    REFUSED(CONVIS_EINVAL, "sum to 0, expected some that can be normalised to 1 (normalize=norm)", "gabor?phase=90&normalize=sum",
+            s, 0.01);
     REFUSED(CONVIS_EINVAL, "are all 0", "constant?value=0&normalize=norm", s, 0.01);
     REFUSED(CONVIS_EINVAL, "are all 0", "gaussian?sigma=1&x=900", s, 0.01);
     REFUSED(CONVIS_EINVAL, "both speed and temporal_frequency", "moving_gabor?speed=3&tf=2", s, 0.01);
@@ -383,7 +393,9 @@ static void tables(void **state)
     int kinds = 0;
     put_npy("w.npy", "3, 8, 9", 3*8*9);
     for (; convis_initialiser_list(kinds, &kind); kinds++) {
-        const char *start = !strcmp(kind.name, "file") ? "file?name=w.npy" : !strcmp(kind.name, "text") ? "text?text=x" : kind.name;
+        const char *start = !strcmp(kind.name, "file") ? "file?name=w.npy"
+                            : !strcmp(kind.name, "text") ? "text?text=x"
+                                                         : kind.name;
         const char *more = strchr(start, '?') ? "&" : "?";
         made(start, 3, 8, 9, 0.01);
         int params = 0;

@@ -316,8 +316,8 @@ static void floor_of_rates(void **state)
 
 /* ---- A function of the user's own ---- */
 
-static double absolute(void *user, const convis_real *p, const convis_real *r, const convis_real *mask, int64_t frames, int64_t units,
-                       convis_real *gradient)
+static double absolute(void *user, const convis_real *p, const convis_real *r, const convis_real *mask, int64_t frames,
+                       int64_t units, convis_real *gradient)
 {
     double sum = 0;
     assert_null(mask);
@@ -355,7 +355,8 @@ static void sentences(void **state)
     (void)state;
     double p[] = { 1, 2, 3, 4, 5, 6 }, r[] = { 1, 0, 0, 0, 0, 1 }, w[] = { 1, 1, 1, 1, 1, 1 };
     const data d = { 3, 2, p, r, w };
-    REFUSED(LOSS(.kind = "poison", .dt = 1), &d, CONVIS_ENAME, "loss 'poison': expected one of mse, poisson, bernoulli, negative_binomial, "
+    REFUSED(LOSS(.kind = "poison", .dt = 1), &d, CONVIS_ENAME,
+            "loss 'poison': expected one of mse, poisson, bernoulli, negative_binomial, "
             "spike_distance, correlation; did you mean poisson?");
     REFUSED(LOSS(.kind = "x"), &d, CONVIS_ENAME, "loss 'x': expected one of mse, poisson, bernoulli, negative_binomial, "
             "spike_distance, correlation");
@@ -364,7 +365,8 @@ static void sentences(void **state)
     REFUSED(LOSS(.kind = "mse", .counts = 1), &d, CONVIS_EINVAL, "loss mse: dt is 0 s, expected more than 0");
     REFUSED(LOSS(.kind = "spike_distance", .dt = 1, .tau = -1), &d, CONVIS_EINVAL,
             "loss spike_distance: tau is -1 s, expected more than 0");
-    REFUSED(LOSS(.kind = "negative_binomial", .dt = 1), &d, CONVIS_EINVAL, "loss negative_binomial: shape is 0, expected more than 0");
+    REFUSED(LOSS(.kind = "negative_binomial", .dt = 1), &d, CONVIS_EINVAL,
+            "loss negative_binomial: shape is 0, expected more than 0");
     p[3] = NAN;
     REFUSED(LOSS(.kind = "mse"), &d, CONVIS_EINVAL, "loss mse: unit 1: the prediction at frame 1 is nan, expected a number");
     p[3] = INFINITY;
@@ -378,8 +380,10 @@ static void sentences(void **state)
     REFUSED(LOSS(.kind = "bernoulli", .dt = 1), &d, CONVIS_EINVAL,
             "loss bernoulli: unit 0: the response at frame 2 is 2, expected 0 to 1 (a spike or none)");
     w[1] = -1;
-    REFUSED(LOSS(.kind = "mse"), &d, CONVIS_EINVAL, "loss mse: unit 1: the mask at frame 0 is -1, expected 0 (it does not count) or more");
-    w[1] = 1; r[1] = r[3] = r[5] = 7;
+    REFUSED(LOSS(.kind = "mse"), &d, CONVIS_EINVAL,
+            "loss mse: unit 1: the mask at frame 0 is -1, expected 0 (it does not count) or more");
+    w[1] = 1;
+    r[1] = r[3] = r[5] = 7;
     REFUSED(LOSS(.kind = "correlation"), &d, CONVIS_EINVAL,
             "loss correlation: unit 1: the response is 7 in every frame that counts, expected it to vary");
     p[0] = p[2] = p[4] = .5;
@@ -528,7 +532,8 @@ static void regularizer_sentences(void **state)
     const convis_shape s = { { 1, 1, 1, 1, 2 } };
     convis_regularizer r = { "filter.weights", "smooth", 1 };
     assert_int_equal(convis_regularizer_add(c, &r, x, s, &value, NULL), CONVIS_ENAME);
-    assert_string_equal(convis_message(c), "regularizer 'smooth': expected one of l1, l2, smooth_time, smooth_space, local, group, "
+    assert_string_equal(convis_message(c),
+                        "regularizer 'smooth': expected one of l1, l2, smooth_time, smooth_space, local, group, "
                         "nonnegative, separable; did you mean smooth_time?");
     r.kind = "seperable";
     assert_int_equal(convis_regularizer_add(c, &r, x, s, &value, NULL), CONVIS_ENAME);

@@ -114,8 +114,11 @@ static void fail_each(story *tell, const char *name)
             if (c) convis_threads(c, 1);
             step(tell(c, name));
             int failed = count.calls >= k;
-            if (failed && status != CONVIS_ENOMEM) fail_msg("%s: request %d fails, and the status is '%s' (%s)", name, (int)k, convis_strerror(status), convis_message(c));
-            if (failed && !strstr(convis_message(c), "memory")) fail_msg("%s: request %d fails, and the sentence is '%s'", name, (int)k, convis_message(c));
+            if (failed && status != CONVIS_ENOMEM)
+                fail_msg("%s: request %d fails, and the status is '%s' (%s)", name, (int)k, convis_strerror(status),
+                         convis_message(c));
+            if (failed && !strstr(convis_message(c), "memory"))
+                fail_msg("%s: request %d fails, and the sentence is '%s'", name, (int)k, convis_message(c));
             if (!failed && status) fail_msg("%s: %s", name, convis_message(c));
             convis_close(&c);
             if (count.live) fail_msg("%s: request %d fails, and %d blocks are lost", name, (int)k, (int)count.live);
@@ -139,7 +142,8 @@ static void retinas(void **state)
 static void files(void **state)
 {
     (void)state;
-    static const char *const NAMES[] = { "c02_flash_n2_undershoot_ganglion", "c10_checker_pool_parasol_spikes", "c11_logpolar_checker_spikes" };
+    static const char *const NAMES[] = { "c02_flash_n2_undershoot_ganglion", "c10_checker_pool_parasol_spikes",
+                                         "c11_logpolar_checker_spikes" };
     for (size_t k = 0; k < sizeof NAMES/sizeof *NAMES; k++) {
         char path[256];
         snprintf(path, sizeof path, CONVIS_TEST_DATA "/reference/%s.xml", NAMES[k]);
@@ -154,7 +158,8 @@ static void files_with_warnings(void **state)
     (void)state;
     char path[] = "/tmp/convis-test-XXXXXX.xml";
     int f = mkstemps(path, 4);
-    static const char TEXT[] = "<retina-description-file><retina temporal-step__sec=\"0.005\" pixels-per-degree=\"20\" colour=\"red\">\n"
+    static const char TEXT[] =
+        "<retina-description-file><retina temporal-step__sec=\"0.005\" pixels-per-degree=\"20\" colour=\"red\">\n"
         "<outer-plexiform-layer><linear-version center-sigma__deg=\"0.05\" taste=\"sweet\"/></outer-plexiform-layer>\n"
         "<ganglion-layer smell=\"none\"><spiking-channel><all-units><unit x-offset__deg=\"0\" y-offset__deg=\"0\"/>\n"
         "<unit x-offset__deg=\"0.1\" y-offset__deg=\"0.2\"/></all-units></spiking-channel></ganglion-layer></retina></retina-description-file>\n";

@@ -70,8 +70,8 @@ static void four_opls(void **state)
         for (int k = 0; k < 3; k++) {
             recording b = answer(NAMES[k], SET[set][0], SET[set][1], movie, &n);
             const double off = largest(b.output[0].data, expected, T, H, W, EDGE);
-            if (!(off < 3e-4*size)) fail_msg("%s with %s: off by %g of %g", NAMES[k], SET[set][0] ? SET[set][0] : "its own numbers", off,
-                                             size);
+            if (!(off < 3e-4*size))
+                fail_msg("%s with %s: off by %g of %g", NAMES[k], SET[set][0] ? SET[set][0] : "its own numbers", off, size);
             recording_free(&b);
         }
         recording_free(&a);
@@ -86,7 +86,9 @@ static convis_tensor grating(int64_t frames, int64_t size, double frequency, dou
     const double angle = direction*3.14159265358979323846/180;
     for (int64_t i = 0; i < frames*size*size; i++) {
         const double x = (double)(i%size), y = (double)(i/size%size), t = 0.01*(double)(i/(size*size));
-        movie.data[i] = (convis_real)(127.5*(1 + cos(6.28318530717958647693*(frequency*(x*cos(angle) + y*sin(angle)) - hertz*t) + phase)));
+        movie.data[i] =
+            (convis_real)(127.5*(1 + cos(6.28318530717958647693*(frequency*(x*cos(angle) + y*sin(angle)) - hertz*t) +
+                                           phase)));
     }
     return movie;
 }
@@ -275,8 +277,9 @@ static void saved_graph(void **state)
                                  "  - {name: cells, type: sample, x: [1, 2.5, 3], y: [0, 4, 1.25]}\n  - {type: lif, sigma: 0.1}\n");
     const double losses[] = { 3, 2, 1.5 };
     const char *path = file_named("saved.h5");
-    const convis_attachment attached[] = { { "losses", 'd', losses, 3 }, { "moments", 'b', "\1\2\0\3", 4 }, { "report", 't', "went well",
-        0 } };
+    const convis_attachment attached[] = { { "losses", 'd', losses, 3 },
+                                           { "moments", 'b', "\1\2\0\3", 4 },
+                                           { "report", 't', "went well", 0 } };
     convis_model *m = built(r, W, H);
     must(c, convis_seed(m, 77));
     must_set(m, "a", "tau", .05);
@@ -402,7 +405,8 @@ static void fitted_retina(void **state)
         { "retina", "range", "1.7", "opl.center.gain", 1./3, "bipolar", "on" },
         { "retina", "opl.leaky_heat", "off", "opl.center.blur.sigma", .07, "opl.center.sigma", "0.07" },
         { "retina", NULL, NULL, "ganglion_1.spikes.sigma", .2, "ganglion_1.spikes.noise", "0.2" },
-        { "retina", "ganglion_0.spikes.adaptation.tau", "0.1", "ganglion_0.spikes.delta", 5, "ganglion_0.spikes.adaptation.delta", "5" },
+        { "retina", "ganglion_0.spikes.adaptation.tau", "0.1", "ganglion_0.spikes.delta", 5, "ganglion_0.spikes.adaptation.delta",
+          "5" },
         { "linear", "opl", "luminance", "opl.nernst", .5, "opl.horizontal.nernst", "0.5" },
         { "retina", NULL, NULL, "opl.undershoot.weight", .6, "opl.undershoot.weight", "0.6" },
     };

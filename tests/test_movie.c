@@ -6,7 +6,8 @@
 static void a_step_of_exactly_a_frame_neither_skips_nor_doubles(void **state)
 {
     (void)state;
-    const double steps_of[] = { 1001.0/30000, 1/29.97002997002997, 0.0333666667, 1001/30000.0*(1 + 1e-15), 1001/30000.0*(1 - 1e-15) };
+    const double steps_of[] = { 1001.0/30000, 1/29.97002997002997, 0.0333666667, 1001/30000.0*(1 + 1e-15),
+                                1001/30000.0*(1 - 1e-15) };
     put_y4m("long.y4m", 3000, "30000:1001");
     for (size_t s = 0; s < sizeof steps_of/sizeof *steps_of; s++) {
         int64_t steps, *l = levels(in("long.y4m"), step(steps_of[s]), &steps);
@@ -166,7 +167,8 @@ static void frames_can_be_scaled(void **state)
 static void resampling_keeps_constants_and_means(void **state)
 {
     (void)state;
-    const int64_t sizes[][4] = { { 7, 5, 3, 2 }, { 3, 2, 7, 5 }, { 1, 1, 9, 4 }, { 100, 1, 33, 1 }, { 10, 10, 9, 11 }, { 64, 64, 1, 1 } };
+    const int64_t sizes[][4] = { { 7, 5, 3, 2 }, { 3, 2, 7, 5 }, { 1, 1, 9, 4 },
+                                 { 100, 1, 33, 1 }, { 10, 10, 9, 11 }, { 64, 64, 1, 1 } };
     for (size_t s = 0; s < sizeof sizes/sizeof *sizes; s++) {
         const int64_t n = sizes[s][0]*sizes[s][1], m = sizes[s][2]*sizes[s][3];
         convis_resample *r;
@@ -254,10 +256,15 @@ static void expect_shape(const char *name, convis_movie_options o, const int siz
     int64_t steps;
     convis_real *all = read_all(name, o, &steps, &info), *next = all;
     const int64_t got[] = { info.batch, info.channels, steps, info.height, info.width };
-    for (int k = 0; k < 5; k++) if (got[k] != size[k]) fail_msg("%s: dimension %d is %d, expected %d", name, k, (int)got[k], size[k]);
-    for (int t = 0; t < size[2]; t++) for (int b = 0; b < size[0]; b++) for (int k = 0; k < size[1]; k++)
-        for (int y = 0; y < size[3]; y++) for (int x = 0; x < size[4]; x++, next++)
-            if (*next != (convis_real)(1000*b + 100*k + 10*t + 3*y + x)) fail_msg("%s: %g at %d %d %d %d %d", name, (double)*next, b, k, t, y, x);
+    for (int k = 0; k < 5; k++)
+        if (got[k] != size[k]) fail_msg("%s: dimension %d is %d, expected %d", name, k, (int)got[k], size[k]);
+    for (int t = 0; t < size[2]; t++)
+        for (int b = 0; b < size[0]; b++)
+            for (int k = 0; k < size[1]; k++)
+                for (int y = 0; y < size[3]; y++)
+                    for (int x = 0; x < size[4]; x++, next++)
+                        if (*next != (convis_real)(1000*b + 100*k + 10*t + 3*y + x))
+                            fail_msg("%s: %g at %d %d %d %d %d", name, (double)*next, b, k, t, y, x);
     free(all);
 }
 
@@ -419,7 +426,8 @@ static void shapes_that_do_not_fit(void **state)
     expect_error(in("huge.npy"), all, "huge.npy: ");
     v[MOST - 1] = NAN;
     put_npy("nan.npy", "(2, 3, 5, 2, 2)", v, MOST);
-    expect_error(in("nan.npy"), all, "nan.npy: frame 4 has the value NaN at x = 1, y = 1 in movie 1 in channel 2, expected finite numbers");
+    expect_error(in("nan.npy"), all,
+                 "nan.npy: frame 4 has the value NaN at x = 1, y = 1 in movie 1 in channel 2, expected finite numbers");
     put("a1.ppm", "P6\n1 1\n255\n\7\x8\x9", 14);
     put_npy("a2.npy", "(2, 1, 1, 1)", v, 2);
     o.channels = CONVIS_ALL_CHANNELS;
@@ -446,7 +454,8 @@ static void spikes_as_a_movie(void **state)
     o.declared = 4;                                          /* the input has four: cells are channels by their number */
     all = read_all(in("s.csv"), o, &steps, &info);
     assert_int_equal(info.channels, 4);
-    for (int t = 0; t < 6; t++) for (int k = 0; k < 4; k++) assert_int_equal((int)all[4*t + k], k == 0 ? two[2*t] : k == 2 ? two[2*t + 1] : 0);
+    for (int t = 0; t < 6; t++)
+        for (int k = 0; k < 4; k++) assert_int_equal((int)all[4*t + k], k == 0 ? two[2*t] : k == 2 ? two[2*t + 1] : 0);
     free(all);
     o.declared = 1;
     expect_error(in("s.csv"), o, "s.csv: spikes of 2 cells, but the input takes 1 channel");
@@ -458,7 +467,8 @@ static void spikes_as_a_movie(void **state)
     put_text("silent.csv", "unit,time,layer\n");
     expect_error(in("silent.csv"), o, "neither spikes nor cells");
     convis_spike_writer *w;
-    assert_int_equal(convis_spike_writer_open(c, in("s.h5"), (const convis_cell[]){ { 5, 0, 0, 0 }, { 9, 0, 0, 0 } }, 2, NULL, &w), CONVIS_OK);
+    assert_int_equal(
+        convis_spike_writer_open(c, in("s.h5"), (const convis_cell[]){ { 5, 0, 0, 0 }, { 9, 0, 0, 0 } }, 2, NULL, &w), CONVIS_OK);
     assert_int_equal(convis_spike_writer_write(w, &(convis_spike){ 0.025, 9, 0 }, 1), CONVIS_OK);
     assert_int_equal(convis_spike_writer_close(&w, 0.08, 1), CONVIS_OK);
     all = read_all(in("s.h5"), o, &steps, &info);

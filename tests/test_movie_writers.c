@@ -3,7 +3,8 @@
 
 /* ---- Pictures out ---- */
 
-static void write_maps(const char *name, const char *what, const convis_real *frames, int64_t count, int64_t height, int64_t width, double dt, int keep)
+static void write_maps(const char *name, const char *what, const convis_real *frames, int64_t count, int64_t height,
+                       int64_t width, double dt, int keep)
 {
     const convis_provenance from = { .dt = dt };
     convis_map_writer *w;
@@ -75,7 +76,8 @@ static void three_channels_are_colour(void **state)
     const convis_shape two = { { 1, 2, 1, H, W } };
     convis_map_writer *w;
     assert_int_equal(convis_map_writer_open(c, in("two.png"), "input", two, NULL, &w), CONVIS_ENOTSUP);
-    assert_non_null(strstr(convis_message(c), "two.png: 2 channels, expected 1 (.npy, .npz and .h5 take more, .png and .mp4 three as colour)"));
+    assert_non_null(strstr(convis_message(c),
+                           "two.png: 2 channels, expected 1 (.npy, .npz and .h5 take more, .png and .mp4 three as colour)"));
 }
 
 static void films_keep_real_time(void **state)

@@ -27,7 +27,9 @@ static void philox_known_answers(void **state)
     static const struct { u32 key[2], counter[4], result[4]; } KNOWN[] = {
         { { 0, 0 }, { 0, 0, 0, 0 }, { 0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8 } },
         { { ~0u, ~0u }, { ~0u, ~0u, ~0u, ~0u }, { 0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd } },
-        { { 0xa4093822, 0x299f31d0 }, { 0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344 }, { 0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1 } },
+        { { 0xa4093822, 0x299f31d0 },
+          { 0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344 },
+          { 0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1 } },
     };
     for (int k = 0; k < 3; k++) {
         u32 out[4];
@@ -146,7 +148,8 @@ static const convis_real *potential(const convis_model *m)
 static void run(convis_model *m, double J, int64_t count, int64_t frames)
 {
     convis_tensor movie = noise_movie(convis_movie_shape(20, 1, count), J, J, 0);
-    for (int64_t t = 0; t < frames; t += 20) must(c, convis_run(m, convis_slice(movie, CONVIS_T, 0, frames - t < 20 ? frames - t : 20)));
+    for (int64_t t = 0; t < frames; t += 20)
+        must(c, convis_run(m, convis_slice(movie, CONVIS_T, 0, frames - t < 20 ? frames - t : 20)));
     free(movie.data);
 }
 
@@ -225,7 +228,8 @@ static void random_start(void **state)
 /* Intervals between the spikes of all cells, without the first interval of each. Free them. */
 static double *intervals(convis_model *m, double J, int64_t count, int64_t frames, int64_t *found, double *serial)
 {
-    double *last = malloc((size_t)count*sizeof *last), *before = malloc((size_t)count*sizeof *before), *list = NULL, products = 0, sum = 0, squares = 0;
+    double *last = malloc((size_t)count*sizeof *last), *before = malloc((size_t)count*sizeof *before), *list = NULL,
+           products = 0, sum = 0, squares = 0;
     int64_t room = 0, n = 0, pairs = 0;
     for (int64_t i = 0; i < count; i++) last[i] = before[i] = -1;
     convis_tensor movie = noise_movie(convis_movie_shape(20, 1, count), J, J, 0);
@@ -261,7 +265,9 @@ static void refractory_times(void **state)
 {
     (void)state;
     enum { count = 500 };
-    static const struct { double mean, sd, dt; } CASES[] = { { 0.01, 0.001, 0.001 }, { 0.01, 0.001, 0.005 }, { 0.003, 0.0005, 0.02 }, { 0.001, 0.002, 0.001 } };
+    static const struct {
+        double mean, sd, dt;
+    } CASES[] = { { 0.01, 0.001, 0.001 }, { 0.01, 0.001, 0.005 }, { 0.003, 0.0005, 0.02 }, { 0.001, 0.002, 0.001 } };
     const double g = 50, E = 5000, rise = log(E/(E - 1))/g;
     for (int k = 0; k < 4; k++) {
         double mean = CASES[k].mean, sd = CASES[k].sd, a = mean/sd;
@@ -273,7 +279,8 @@ static void refractory_times(void **state)
         for (int64_t i = 0; i < n; i++) { double x = list[i] - rise; sum += x; squares += x*x; }
         /* max(N(mean, sd), 0) */
         double below = 0.5*erfc(-a/sqrt(2)), density = exp(-a*a/2)/sqrt(2*3.14159265358979);
-        double first = mean*below + sd*density, second = (mean*mean + sd*sd)*below + mean*sd*density, spread = second - first*first;
+        double first = mean*below + sd*density, second = (mean*mean + sd*sd)*below + mean*sd*density,
+               spread = second - first*first;
         double count_n = (double)n, variance = squares/count_n - (sum/count_n)*(sum/count_n);
         assert_true(n > 50000);
         near(sum/count_n, first, 4*sqrt(spread/count_n) + 1e-6*mean, "mean refractory time");
@@ -345,7 +352,9 @@ static void interval_distribution(void **state)
         double *found = intervals(m, CASES[k].E*g, count, (int64_t)(4/dt), &n, &serial);
         double *expected = simulated(dt, CASES[k].E*g, g, s, CASES[k].refractory, CASES[k].sd, number);
         double distance = kolmogorov(found, n, expected, number), bound = 2*sqrt(1/(double)n + 1.0/number);      /* p < 0.001 */
-        if (getenv("CONVIS_TEST_VERBOSE")) print_message("             case %d: %d intervals, distance %.4f, bound %.4f, serial %.4f\n", k, (int)n, distance, bound, serial);
+        if (getenv("CONVIS_TEST_VERBOSE"))
+            print_message("             case %d: %d intervals, distance %.4f, bound %.4f, serial %.4f\n", k, (int)n, distance,
+                          bound, serial);
         near(distance, 0, bound, "distance of interval distributions (Kolmogorov)");
         free(found);
         free(expected);

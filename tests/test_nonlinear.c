@@ -188,7 +188,8 @@ static void threads(void **state)
     static const char *const NAMES[] = { "formula.a", "formula.b", "formula.c" };
     double found[3 + 2*KNOTS], expected[3 + 2*KNOTS];
     static convis_real d_first[T*H*W], d_movie[T*H*W];
-    convis_tensor movie = noise_movie(convis_movie_shape(T, H, W), -2, 2, 6), d = noise_movie(convis_movie_shape(T, H, W), -1, 1, 7);
+    convis_tensor movie = noise_movie(convis_movie_shape(T, H, W), -2, 2, 6),
+                  d = noise_movie(convis_movie_shape(T, H, W), -1, 1, 7);
     for (int threads = 1; threads < 6; threads += 2) {
         convis_context *there;
         convis_model *m;
@@ -296,7 +297,8 @@ static void normalization(void **state)
             double mean = pow(q, t + 1)*(double)(convis_real)baseline, variance = 0;
             for (int s = 0; s <= t; s++) mean += (1 - q)*pow(q, t - s)*(double)x[s*N + i];
             variance = pow(q, t + 1)*(baseline - mean)*(baseline - mean);
-            for (int s = 0; s <= t; s++) variance += (1 - q)*pow(q, t - s)*((double)x[s*N + i] - mean)*((double)x[s*N + i] - mean);
+            for (int s = 0; s <= t; s++)
+                variance += (1 - q)*pow(q, t - s)*((double)x[s*N + i] - mean)*((double)x[s*N + i] - mean);
             double expected = gain*((double)x[t*N + i] - mean)/sqrt(variance + least*least) + offset;
             if (fabs((double)y[t*N + i] - expected) > (IN_DOUBLE ? 1e-11 : 2e-5))
                 fail_msg("frame %d, pixel %d: %.9g, expected %.9g", t, i, (double)y[t*N + i], expected);
@@ -377,8 +379,8 @@ static void formulas(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(values), cmocka_unit_test(baselines), cmocka_unit_test(gradients), cmocka_unit_test(threads), cmocka_unit_test(knots),
-        cmocka_unit_test(normalization), cmocka_unit_test(formulas),
+        cmocka_unit_test(values), cmocka_unit_test(baselines), cmocka_unit_test(gradients), cmocka_unit_test(threads),
+        cmocka_unit_test(knots),  cmocka_unit_test(normalization), cmocka_unit_test(formulas),
     };
     return cmocka_run_group_tests_name("nonlinear", tests, open_context, close_context);
 }

@@ -84,7 +84,9 @@ static void lowpass_step(void **state)
             for (int hold = 0; hold < 2; hold++) {
                 parameter p[] = { { "tau", TAU[i] }, { "hold", hold }, { "gain", 3 }, { 0 } };
                 convis_real *y = response_to(&(subject){ "lowpass", DT[j], 0, p, NULL, 0 }, 200, one);
-                for (int t = 0; t < 200; t++) near((double)y[t], 3*(1 - exp(-(t + 1)*DT[j]/TAU[i])), 3e-6, "tau %g, dt %g, frame %d", TAU[i], DT[j], t);
+                for (int t = 0; t < 200; t++)
+                    near((double)y[t], 3*(1 - exp(-(t + 1)*DT[j]/TAU[i])), 3e-6, "tau %g, dt %g, frame %d", TAU[i], DT[j],
+                         t);
                 free(y);
             }
 }
@@ -157,7 +159,9 @@ static void rectifier_values(void **state)
         for (int k = 0; k < 6; k++) {                        /* the last three: no rectifiers, but what the original makes of them */
             const double I0[] = { 10, 80, 0, -5, 5e5, 6e5 };
             double v0 = k*0.3 - 0.1, i0 = I0[k];
-            parameter p[] = { { "sign", sign }, { "threshold", v0 }, { "value_at_threshold", i0 }, { "amplification", 150 }, { 0 } };
+            parameter p[] = {
+                { "sign", sign }, { "threshold", v0 }, { "value_at_threshold", i0 }, { "amplification", 150 }, { 0 }
+            };
             convis_real *y = response(&(subject){ "rectify", 0.001, 0, p, NULL, 0 }, x);
             for (int j = 0; j < VALUES; j++) {
                 double expected = synapse((double)x.data[j], sign, v0, i0, 150);
@@ -261,7 +265,8 @@ static void gain_control_settled(void **state)
         parameter p[] = { { "amplification", 150 }, { "leak", 5 }, { "reversal", -0.3 }, { "symmetric", k & 1 }, { 0 } };
         convis_tensor movie = noise_movie(convis_movie_shape(50, 1, 1), X[k], X[k], 0);
         convis_real *y = response(&(subject){ "gain_control", 0.001, X[k], p, NULL, 0 }, movie);
-        for (int t = 0; t < 50; t++) near((double)y[t], (double)y[49], 1e-5*(1 + fabs((double)y[49])), "input %g, frame %d", X[k], t);
+        for (int t = 0; t < 50; t++)
+            near((double)y[t], (double)y[49], 1e-5*(1 + fabs((double)y[49])), "input %g, frame %d", X[k], t);
         assert_true(X[k]*(double)y[49] >= 0);
         free(y);
         free(movie.data);
@@ -309,10 +314,12 @@ static void blur_width(void **state)
     (void)state;
     for (int k = 0; k < SIGMAS; k++)
         for (int scaled = 0; scaled < 2; scaled++) {
-            parameter p[] = { { "sigma", SIGMA[k]/PPD }, { "ppd", PPD }, { "method", 1 }, { "scaling", 0.5*scaled }, { "fovea", 3.5 }, { 0 } };
+            parameter p[] = { { "sigma", SIGMA[k]/PPD }, { "ppd", PPD }, { "method", 1 },
+                              { "scaling", 0.5*scaled }, { "fovea", 3.5 }, { 0 } };
             moments m = blurred_point("blur", 0.001, p, 1);
             for (int axis = 0; axis < 2; axis++) {
-                near(m.sd[axis], SIGMA[k], 0.01*SIGMA[k], "sd of a point, sigma %g px, axis %d, log-polar %d", SIGMA[k], axis, scaled);
+                near(m.sd[axis], SIGMA[k], 0.01*SIGMA[k], "sd of a point, sigma %g px, axis %d, log-polar %d", SIGMA[k], axis,
+                     scaled);
                 near(m.mean[axis], 0, 1e-5, "shift of a point, sigma %g px, axis %d, log-polar %d", SIGMA[k], axis, scaled);
             }
             near(m.sum, 1, 1e-5, "weight of a point, sigma %g px", SIGMA[k]);
@@ -336,12 +343,16 @@ static void blur_rows(void **state)
                     movie.data[y*w + x] = (convis_real)d;
                     movie.data[(h + y)*w + x] = (convis_real)(d*d);
                 }
-            parameter p[] = { { "sigma", CASES[k].sigma/PPD }, { "ppd", PPD }, { "method", 1 }, { "scaling", CASES[k].scaling }, { "fovea", 1 }, { 0 } };
+            parameter p[] = { { "sigma", CASES[k].sigma/PPD }, { "ppd", PPD }, { "method", 1 },
+                              { "scaling", CASES[k].scaling }, { "fovea", 1 }, { 0 } };
             convis_real *y = response(&(subject){ "blur", 0.001, 0, p, NULL, 0 }, movie);
-            double r = hypot(x0 - (w - 1)/2.0, y0 - (h - 1)/2.0)/PPD, sigma = CASES[k].sigma*(1 + CASES[k].scaling*fmax(r - 1, 0));
-            near((double)y[y0*w + x0], 0, 2e-4*fmax(1, sigma), "mean shift at (%d, %d), sigma %g px growing by %g", x0, y0, CASES[k].sigma, CASES[k].scaling);
+            double r = hypot(x0 - (w - 1)/2.0, y0 - (h - 1)/2.0)/PPD,
+                   sigma = CASES[k].sigma*(1 + CASES[k].scaling*fmax(r - 1, 0));
+            near((double)y[y0*w + x0], 0, 2e-4*fmax(1, sigma), "mean shift at (%d, %d), sigma %g px growing by %g", x0, y0,
+                 CASES[k].sigma, CASES[k].scaling);
             if (CASES[k].scaling <= 0.2)
-                near(sqrt((double)y[(h + y0)*w + x0]), sigma, 0.01*sigma, "sigma at (%d, %d), %g px growing by %g", x0, y0, CASES[k].sigma, CASES[k].scaling);
+                near(sqrt((double)y[(h + y0)*w + x0]), sigma, 0.01*sigma, "sigma at (%d, %d), %g px growing by %g", x0, y0,
+                     CASES[k].sigma, CASES[k].scaling);
             free(y);
             free(movie.data);
         }
@@ -356,7 +367,8 @@ static void constants_stay(void **state)
         for (int k = 0; k < 6; k++)
             for (int i = 0; i < 2; i++) {
                 enum { w = 200, h = 150, frames = 20 };
-                parameter p[] = { { "sigma", WIDE[k]/PPD }, { "ppd", PPD }, { "method", 1 }, { "scaling", SCALING[j] }, { "fovea", 0.5 }, { 0 } };
+                parameter p[] = { { "sigma", WIDE[k]/PPD }, { "ppd", PPD }, { "method", 1 },
+                                  { "scaling", SCALING[j] }, { "fovea", 0.5 }, { 0 } };
                 convis_tensor movie = noise_movie(convis_movie_shape(frames, h, w), 1, 1, 0);
                 convis_real *y = response(&(subject){ TYPE[i], 0.001, 1, p, NULL, 0 }, movie);
                 double worst = 0;
@@ -392,8 +404,8 @@ static void original_blurs(void **state)
     (void)state;
     static const double UNIFORM[][2] = { { 0.2, 0.31 }, { 0.42, 0.98 }, { 0.6, 1.12 }, { 1, 1.18 }, { 2, 1.18 }, { 4, 1.18 } };
     static const double SHIFT[][2] = { { 0.6, 0.17 }, { 1, 0.29 }, { 2, 0.39 }, { 4, 0.45 } };
-    static const double HEAT[][3] = { { 2, 10, 1.48 }, { 2, 5, 1.33 }, { 2, 2, 1.23 }, { 2, 1, 1.16 }, { 2, 0.5, 1.03 }, { 0.6, 5, 1.12 },
-        { 0.6, 2, 0.63 }, { 0.6, 1, 0.28 } };
+    static const double HEAT[][3] = { { 2, 10, 1.48 }, { 2, 5, 1.33 }, { 2, 2, 1.23 }, { 2, 1, 1.16 },
+                                      { 2, 0.5, 1.03 }, { 0.6, 5, 1.12 }, { 0.6, 2, 0.63 }, { 0.6, 1, 0.28 } };
     for (size_t k = 0; k < 6; k++) {
         parameter p[] = { { "sigma", UNIFORM[k][0]/PPD }, { "ppd", PPD }, { "method", 2 }, { 0 } };
         moments m = blurred_point("blur", 0.001, p, 1);
@@ -405,7 +417,9 @@ static void original_blurs(void **state)
     parameter off[] = { { "sigma", 0.099/PPD }, { "ppd", PPD }, { "method", 2 }, { 0 } };
     near(blurred_point("blur", 0.001, off, 1).sd[0], 0, 0, "sd, uniform, sigma below 0.1 px");
     for (size_t k = 0; k < 4; k++) {
-        parameter p[] = { { "sigma", SHIFT[k][0]/PPD }, { "ppd", PPD }, { "method", 3 }, { "fovea", 100 }, { "scaling", 1 }, { 0 } };
+        parameter p[] = {
+            { "sigma", SHIFT[k][0]/PPD }, { "ppd", PPD }, { "method", 3 }, { "fovea", 100 }, { "scaling", 1 }, { 0 }
+        };
         moments m = blurred_point("blur", 0.001, p, 1);
         for (int axis = 0; axis < 2; axis++) {
             near(m.mean[axis], SHIFT[k][1], 0.006, "shift, radial, sigma %g px", SHIFT[k][0]);
@@ -483,9 +497,11 @@ static void lif_rate(void **state)
                 while (from < n && of[u].time[from] < DT[k]) from++;      /* exact: the current rises during the first frame, */
                 from++;                                                  /* so the first interval after it is another, too */
                 assert_true(n > from + 2);
-                near((of[u].time[n - 1] - of[u].time[from])/(double)(n - 1 - from), expected, 1e-4*expected, "interval, E %g, dt %g, refractory %g, exact %d",
-                     E[u], DT[k], REFRACTORY[k], exact);
-                if (!exact) near(of[u].time[0], log(E[u]/(E[u] - 1))/LEAK[k], 1e-6 + 1e-4*expected, "first spike, E %g, dt %g", E[u], DT[k]);
+                near((of[u].time[n - 1] - of[u].time[from])/(double)(n - 1 - from), expected, 1e-4*expected,
+                     "interval, E %g, dt %g, refractory %g, exact %d", E[u], DT[k], REFRACTORY[k], exact);
+                if (!exact)
+                    near(of[u].time[0], log(E[u]/(E[u] - 1))/LEAK[k], 1e-6 + 1e-4*expected, "first spike, E %g, dt %g",
+                         E[u], DT[k]);
                 free(of[u].time);
             }
             free(movie.data);
@@ -561,11 +577,13 @@ static void lif_against_simulation(void **state)
                 assert_in_range(count, 1, 99999);
                 spikes += count;
                 for (int64_t n = 0; n < count && n < of[u].count; n++) alike += fabs(of[u].time[n] - time[n]) < 1e-5;
-                if (labs((long)(count - of[u].count)) > 1) fail_msg("cell %zu, dt %g: %d spikes, expected %d", k, DT[j], (int)of[u].count, (int)count);
+                if (labs((long)(count - of[u].count)) > 1)
+                    fail_msg("cell %zu, dt %g: %d spikes, expected %d", k, DT[j], (int)of[u].count, (int)count);
                 free(of[u].time);
             }
             /* A V that just does or does not reach 1 may fall either way in single precision. */
-            if ((double)alike < 0.999*(double)spikes) fail_msg("cell %zu, dt %g: %d of %d spikes are alike", k, DT[j], (int)alike, (int)spikes);
+            if ((double)alike < 0.999*(double)spikes)
+                fail_msg("cell %zu, dt %g: %d of %d spikes are alike", k, DT[j], (int)alike, (int)spikes);
             free(time);
             free(movie.data);
         }
@@ -597,7 +615,8 @@ static void currents(const char *name, double dt, int repeat, int pictures, pict
         for (int y = 0; y < RH; y++)
             for (int x = 0; x < RW; x++) movie.data[((int64_t)t*RH + y)*RW + x] = (convis_real)f(t/repeat*repeat*dt, x, y);
     for (int k = 0; convis_list(m, CONVIS_OUTPUT, k, &item); k++)
-        if (!strcmp(item.path, "opl") || !strcmp(item.path, "bipolar") || (!strncmp(item.path, "ganglion_", 9) && !strchr(item.path, '.')))
+        if (!strcmp(item.path, "opl") || !strcmp(item.path, "bipolar") ||
+            (!strncmp(item.path, "ganglion_", 9) && !strchr(item.path, '.')))
             must(c, convis_probe(m, item.path));
     must(c, convis_plan(m, movie.shape));
     record(m, movie, 0, movie.shape.dim[CONVIS_T], WHOLE, movie.shape.dim[CONVIS_T], r);
@@ -630,9 +649,10 @@ static void half_the_step(void **state)
                             if (difference > worst) { worst = difference; at = t; }
                         }
                     if (getenv("CONVIS_TEST_VERBOSE"))
-                        print_message("             %s, %s, %s, dt %g: %.4f at frame %d\n", name, PICTURES[p].name, whole.output[j].path, DT[d], worst/largest, (int)at);
-                    near(worst/largest, 0, 0.01, "%s, %s, %s: change from dt %g s to half of it, worst in frame %d", name, PICTURES[p].name,
-                         whole.output[j].path, DT[d], (int)at);
+                        print_message("             %s, %s, %s, dt %g: %.4f at frame %d\n", name, PICTURES[p].name,
+                                      whole.output[j].path, DT[d], worst/largest, (int)at);
+                    near(worst/largest, 0, 0.01, "%s, %s, %s: change from dt %g s to half of it, worst in frame %d", name,
+                         PICTURES[p].name, whole.output[j].path, DT[d], (int)at);
                 }
                 recording_free(&whole);
                 recording_free(&half);

@@ -80,8 +80,11 @@ static void formulas(void **state)
         { { .kind = "sgd", .rate = 0.05, .momentum = 0.9 }, momentum_step },
         { { .kind = "sgd", .rate = 0.05, .momentum = 0.9, .nesterov = 1 }, nesterov_step },
         { { .kind = "sgd", .rate = 0.05, .weight_decay = 0.1 }, decay_step },
-        { { .kind = "adagrad" }, adagrad_step }, { { .kind = "adadelta" }, adadelta_step }, { { .kind = "rmsprop" }, rmsprop_step },
-        { { .kind = "adam" }, adam_step }, { { .kind = "adamw" }, adamw_step },
+        { { .kind = "adagrad" }, adagrad_step },
+        { { .kind = "adadelta" }, adadelta_step },
+        { { .kind = "rmsprop" }, rmsprop_step },
+        { { .kind = "adam" }, adam_step },
+        { { .kind = "adamw" }, adamw_step },
     };
     (void)state;
     draw_gradients();
@@ -92,7 +95,8 @@ static void formulas(void **state)
             double expected[N];
             for (int i = 0; i < N; i++) expected[i] = x[i] - known[k].step(t, i, x[i]);
             must(c, convis_optimizer_step(o, x, gradients[t], NULL, NULL, 1));
-            if (furthest(N, x, expected) > 1e-13) fail_msg("%s, step %d: off by %g", known[k].options.kind, t, furthest(N, x, expected));
+            if (furthest(N, x, expected) > 1e-13)
+                fail_msg("%s, step %d: off by %g", known[k].options.kind, t, furthest(N, x, expected));
         }
         convis_optimizer_close(&o);
     }
@@ -210,7 +214,8 @@ static convis_ended search(const char *kind, problem *p, double *x, double *valu
     p->outside = 0;
     must(c, convis_optimizer_minimize(o, evaluate, p, x, p->low, p->high, &options, value));
     if (p->outside) fail_msg("%s left the bounds", kind);
-    if (*value != p->best || memcmp(x, p->best_x, (size_t)p->n*sizeof *x)) fail_msg("%s: %g, the best was %g", kind, *value, p->best);
+    if (*value != p->best || memcmp(x, p->best_x, (size_t)p->n*sizeof *x))
+        fail_msg("%s: %g, the best was %g", kind, *value, p->best);
     if (options.evaluations && p->evaluations > options.evaluations) fail_msg("%s: %d evaluations", kind, (int)p->evaluations);
     convis_ended ended = convis_optimizer_ended(o);
     convis_optimizer_close(&o);
@@ -246,7 +251,8 @@ static void steps_converge(void **state)
             must(c, evaluate(&p, x, &value, g));
             must(c, convis_optimizer_step(o, x, g, NULL, NULL, 1));
         }
-        if (furthest(p.n, x, p.truth) > how[k].tolerance) fail_msg("%s: off by %g", how[k].options.kind, furthest(p.n, x, p.truth));
+        if (furthest(p.n, x, p.truth) > how[k].tolerance)
+            fail_msg("%s: off by %g", how[k].options.kind, furthest(p.n, x, p.truth));
         convis_optimizer_close(&o);
     }
 }
@@ -428,7 +434,8 @@ static void limits(void **state)
                              CONVIS_ENDED_STOPPED);
             assert_true(value < 1 && value > 1e-4);
             p.lift = 1;
-            assert_int_equal(search(kind, &p, x, &value, (convis_minimize_options){ .value_tolerance = 1e-3 }), CONVIS_ENDED_CONVERGED);
+            assert_int_equal(search(kind, &p, x, &value, (convis_minimize_options){ .value_tolerance = 1e-3 }),
+                             CONVIS_ENDED_CONVERGED);
             p.lift = 0;
             assert_true(value < 2);
         }
@@ -500,13 +507,15 @@ static void searches_go_on(void **state)
             const convis_optimizer_options options = { .kind = kind[k], .memory = 5 };
             double x[10] = { 0 }, y[10] = { 0 }, value, other = 0;
             convis_optimizer *o = opened(options, 10);
-            must(c, convis_optimizer_minimize(o, evaluate, &p, x, low, high, &(convis_minimize_options){ .iterations = 40 }, &value));
+            must(c, convis_optimizer_minimize(o, evaluate, &p, x, low, high, &(convis_minimize_options){ .iterations = 40 },
+                                              &value));
             int64_t evaluations = p.evaluations;
             convis_optimizer_close(&o);
             p.evaluations = 0;
             o = opened(options, 10);
             for (int part = 0; part < 40; part++) {      /* a process for each iteration */
-                must(c, convis_optimizer_minimize(o, evaluate, &p, y, low, high, &(convis_minimize_options){ .iterations = 1 }, &other));
+                must(c, convis_optimizer_minimize(o, evaluate, &p, y, low, high, &(convis_minimize_options){ .iterations = 1 },
+                                                  &other));
                 size_t size = convis_optimizer_state_size(o);
                 char *bytes = malloc(size);
                 must(c, convis_optimizer_state_get(o, bytes));
@@ -520,7 +529,8 @@ static void searches_go_on(void **state)
             /* Elsewhere it begins anew. */
             double z[10] = { 0.5 };
             p.evaluations = 0;
-            must(c, convis_optimizer_minimize(o, evaluate, &p, z, low, high, &(convis_minimize_options){ .iterations = 1 }, &other));
+            must(c,
+                 convis_optimizer_minimize(o, evaluate, &p, z, low, high, &(convis_minimize_options){ .iterations = 1 }, &other));
             assert_true(other == p.best);
             convis_optimizer_close(&o);
         }
@@ -552,7 +562,8 @@ static void sentences(void **state)
     g[1] = 1;
     refused(c, CONVIS_EINVAL, "the bounds of x[1] are 5 to 4", convis_optimizer_step(o, x, g, low, high, 1));
     refused(c, CONVIS_EINVAL, "factor on the rate", convis_optimizer_step(o, x, g, NULL, NULL, -1));
-    refused(c, CONVIS_ESTATE, "takes a gradient at a time", convis_optimizer_minimize(o, evaluate, NULL, x, NULL, NULL, NULL, &value));
+    refused(c, CONVIS_ESTATE, "takes a gradient at a time",
+            convis_optimizer_minimize(o, evaluate, NULL, x, NULL, NULL, NULL, &value));
     assert_true(x[0] == 1 && x[1] == 2);
     other = opened((convis_optimizer_options){ .kind = "adadelta" }, 2);
     size_t size = convis_optimizer_state_size(o);
@@ -603,9 +614,10 @@ static void scarce_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(formulas), cmocka_unit_test(rprop_by_hand), cmocka_unit_test(steps_converge), cmocka_unit_test(bounds_hold),
-        cmocka_unit_test(valley), cmocka_unit_test(valley_cut), cmocka_unit_test(ill_conditioned), cmocka_unit_test(any_scale),
-        cmocka_unit_test(no_numbers), cmocka_unit_test(limits), cmocka_unit_test(tolerances), cmocka_unit_test(steps_go_on),
+        cmocka_unit_test(formulas), cmocka_unit_test(rprop_by_hand), cmocka_unit_test(steps_converge),
+        cmocka_unit_test(bounds_hold),     cmocka_unit_test(valley), cmocka_unit_test(valley_cut),
+        cmocka_unit_test(ill_conditioned), cmocka_unit_test(any_scale),     cmocka_unit_test(no_numbers),
+        cmocka_unit_test(limits), cmocka_unit_test(tolerances), cmocka_unit_test(steps_go_on),
         cmocka_unit_test(searches_go_on), cmocka_unit_test(sentences), cmocka_unit_test(scarce_memory),
     };
     return cmocka_run_group_tests(tests, open_context, close_context);

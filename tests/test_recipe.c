@@ -67,9 +67,11 @@ static void bounds_and_names(void **state)
     REFUSE(r, "opl.leaky_heat", "2", CONVIS_EINVAL, "opl.leaky_heat: 2 is above the largest value 1");
     REFUSE(r, "opl.leaky_heat", "maybe", CONVIS_EINVAL, "opl.leaky_heat: 'maybe', expected on or off (1 or 0)");
     REFUSE(r, "opl.centre.tau", "1", CONVIS_ENAME, "'opl.centre.tau': no such setting; did you mean opl.center.tau?");
-    REFUSE(r, "ganglion_1.spikes.nose", "1", CONVIS_ENAME, "'ganglion_1.spikes.nose': no such setting; did you mean ganglion_1.spikes.noise?");
+    REFUSE(r, "ganglion_1.spikes.nose", "1", CONVIS_ENAME,
+           "'ganglion_1.spikes.nose': no such setting; did you mean ganglion_1.spikes.noise?");
     REFUSE(r, "blindness", "1", CONVIS_ENAME, "'blindness': no such setting");
-    REFUSE(r, "ganglion_3.sign", "1", CONVIS_ENAME, "'ganglion_3.sign': this retina has 2 ganglion layers; the next would be ganglion_2");
+    REFUSE(r, "ganglion_3.sign", "1", CONVIS_ENAME,
+           "'ganglion_3.sign': this retina has 2 ganglion layers; the next would be ganglion_2");
     EXPECT(r, "opl.center.tau", "0.02");
     EXPECT(r, "ganglions", "2");
     SET(r, " ppd" + 1, " 2.5 ");
@@ -125,7 +127,8 @@ static void switches(void **state)
     EXPECT(r, "ganglion_1.spikes.adaptation", "on");
     EXPECT(r, "ganglion_1.spikes", "on");
     EXPECT(r, "ganglion_1.cells", "dense");
-    REFUSE(r, "ganglion_1.diameter", "2", CONVIS_EINVAL, "ganglion_1.diameter: ganglion_1.cells is dense; set ganglion_1.cells to circular first");
+    REFUSE(r, "ganglion_1.diameter", "2", CONVIS_EINVAL,
+           "ganglion_1.diameter: ganglion_1.cells is dense; set ganglion_1.cells to circular first");
     SET(r, "ganglion_2.density", "7");
     EXPECT(r, "ganglion_2.cells", "square");
     EXPECT(r, "ganglion_2.spikes", "on");
@@ -168,7 +171,8 @@ static void listing(void **state)
     for (int t = 0; t < 2; t++)
         for (const struct convis_row *a = t ? convis_ganglion_rows : convis_retina_rows; a->path; a++) {
             assert_non_null(a->doc);
-            assert_true(a->attribute || a->type == CONVIS_ROW_SWITCH || a->type == CONVIS_ROW_WORD || !strcmp(a->path, "ganglions"));
+            assert_true(a->attribute || a->type == CONVIS_ROW_SWITCH || a->type == CONVIS_ROW_WORD ||
+                        !strcmp(a->path, "ganglions"));
             for (const struct convis_row *b = a + 1; b->path; b++)
                 assert_true(strcmp(a->path, b->path) && a->offset != b->offset);
         }
@@ -189,15 +193,16 @@ static void defaults(void **state)
                                "<contrast-gain-control-custom/><ganglion-layer><spiking-channel><square-array/></spiking-channel></ganglion-layer>"
                                "</retina></retina-description-file>", &r, &w), CONVIS_OK);
     assert_true(r.dt == 1 && r.range == 255 && r.ppd == 1 && r.numerics == CONVIS_VIRTUALRETINA && isnan(r.initial));
-    assert_true(r.center_sigma == 0 && r.center_tau == .01 && r.center_n == 0 && r.surround_sigma == 1 && r.surround_tau == .01
-                && r.surround_weight == 0 && !r.leaky_heat && r.opl_amplification == 1 && !r.undershoot);
-    assert_true(r.bipolar == CONVIS_GAIN_CUSTOM && r.bipolar_amplification == 100 && r.bipolar_leak == 10 && r.adaptation_sigma == 1
-                && r.adaptation_tau == .01 && r.adaptation_amplification == 100 && r.adaptation_exponent == 2 && r.adaptation_symmetric
-                && r.bipolar_transient_tau == .03);
+    assert_true(r.center_sigma == 0 && r.center_tau == .01 && r.center_n == 0 && r.surround_sigma == 1 && r.surround_tau == .01 &&
+                r.surround_weight == 0 && !r.leaky_heat && r.opl_amplification == 1 && !r.undershoot);
+    assert_true(r.bipolar == CONVIS_GAIN_CUSTOM && r.bipolar_amplification == 100 && r.bipolar_leak == 10 &&
+                r.adaptation_sigma == 1 && r.adaptation_tau == .01 && r.adaptation_amplification == 100 &&
+                r.adaptation_exponent == 2 && r.adaptation_symmetric && r.bipolar_transient_tau == .03);
     const struct convis_ganglion *g = &r.ganglion[0];
-    assert_true(r.ganglions == 1 && g->sign == 1 && g->transient_tau == .04 && g->transient_weight == .75 && g->value_at_threshold == 70
-                && g->amplification == 100 && g->pool_sigma == 0 && g->spikes && !g->adaptation && g->leak == 50 && g->refractory == .003
-                && g->noise == 0 && g->cells == CONVIS_CELLS_SQUARE && g->density == 1 && !g->unit);
+    assert_true(r.ganglions == 1 && g->sign == 1 && g->transient_tau == .04 && g->transient_weight == .75 &&
+                g->value_at_threshold == 70 && g->amplification == 100 && g->pool_sigma == 0 && g->spikes && !g->adaptation &&
+                g->leak == 50 && g->refractory == .003 && g->noise == 0 && g->cells == CONVIS_CELLS_SQUARE && g->density == 1 &&
+                !g->unit);
     assert_int_equal(w.count, 0);
     convis_retina_clear(c, &r);
 }
@@ -207,13 +212,17 @@ static void warnings(void **state)
     (void)state;
     struct convis_retina r;
     struct convis_warnings w;
-    assert_int_equal(read_text(HEAD "<outer-plexiform-layer>\n<linear-version\n  centre-sigma__deg=\"1\"\n  center-tau__sec=\"0.02\"\n"
+    assert_int_equal(read_text(HEAD
+                               "<outer-plexiform-layer>\n<linear-version\n  centre-sigma__deg=\"1\"\n  center-tau__sec=\"0.02\"\n"
                                "  colour='red' opl-amplification='50'/>\n"
                                "</outer-plexiform-layer>\n<ganglion-layr/><lens\n f='1'/>\n" FOOT, &r, &w), CONVIS_OK);
     assert_int_equal(w.count, 5);
-    assert_string_equal(w.text[0], "retina.xml:6: <linear-version> has no attribute 'centre-sigma__deg': ignored; did you mean center-sigma__deg?");
+    assert_string_equal(
+        w.text[0],
+        "retina.xml:6: <linear-version> has no attribute 'centre-sigma__deg': ignored; did you mean center-sigma__deg?");
     assert_string_equal(w.text[1], "retina.xml:8: <linear-version> has no attribute 'colour': ignored");
-    assert_string_equal(w.text[2], "retina.xml:10: <ganglion-layr> in <retina> is unknown: ignored; did you mean ganglion-layer?");
+    assert_string_equal(w.text[2],
+                        "retina.xml:10: <ganglion-layr> in <retina> is unknown: ignored; did you mean ganglion-layer?");
     assert_string_equal(w.text[3], "retina.xml:10: <lens> in <retina> is unknown: ignored");
     assert_string_equal(w.text[4], "retina.xml: opl-amplification is 50: between 1 and 20 the signals are of order 1");
     assert_true(r.center_tau == .02);
@@ -230,8 +239,10 @@ static void refused(void **state)
         { "<retina-description-file>\n<retina>\n", "retina.xml:3: " },
         { "<svg/>", "retina.xml:1: <svg>, expected <retina-description-file>" },
         { "<retina-description-file/>", "retina.xml:1: <retina-description-file> is without <retina>, expected one" },
-        { "<retina-description-file>\n<retina/>\n</retina-description-file>", "retina.xml:2: <retina> is without <outer-plexiform-layer>, expected one" },
-        { HEAD "<outer-plexiform-layer/>" FOOT, "retina.xml:4: <outer-plexiform-layer> is without <linear-version> or <luminance-gain-control-version>, expected one" },
+        { "<retina-description-file>\n<retina/>\n</retina-description-file>",
+          "retina.xml:2: <retina> is without <outer-plexiform-layer>, expected one" },
+        { HEAD "<outer-plexiform-layer/>" FOOT,
+          "retina.xml:4: <outer-plexiform-layer> is without <linear-version> or <luminance-gain-control-version>, expected one" },
         { HEAD "<outer-plexiform-layer>\n<linear-version center-sigma__deg=\"abc\"/></outer-plexiform-layer>\n" FOOT,
           "retina.xml:5: center-sigma__deg: 'abc', expected a number in deg" },
         { HEAD "<outer-plexiform-layer>\n<linear-version\ncenter-tau__sec=\"0.01\"\ncenter-sigma__deg=\"-1\"\n/></outer-plexiform-layer>\n" FOOT,
@@ -254,7 +265,8 @@ static void refused(void **state)
           "retina.xml:6: bipolar-inert-leaks__Hz: 0 Hz, expected a number other than 0" },
         { "<retina-description-file>\n<retina\ninput-luminosity-range='0'/></retina-description-file>",
           "retina.xml:3: input-luminosity-range: 0, expected a number other than 0" },
-        { HEAD PLAIN_OPL "<ganglion-layer>\n<spiking-channel refr-mean__sec='-0.001'><square-array/></spiking-channel></ganglion-layer>" FOOT,
+        { HEAD PLAIN_OPL
+          "<ganglion-layer>\n<spiking-channel refr-mean__sec='-0.001'><square-array/></spiking-channel></ganglion-layer>" FOOT,
           "retina.xml:6: refr-mean__sec: -0.001 s is below the smallest value 0 s" },
         { "<retina-description-file numerics='best'/>", "retina.xml:1: numerics: 'best', expected virtualretina or converged" },
         { "<retina-description-file><retina temporal-step__sec='0'/></retina-description-file>",
@@ -290,7 +302,8 @@ static void refused(void **state)
 static void odd_values(void **state)
 {
     (void)state;
-    static const char text[] = "<retina-description-file>\n<retina input-luminosity-range='-255'>\n<outer-plexiform-layer><linear-version\n"
+    static const char text[] =
+        "<retina-description-file>\n<retina input-luminosity-range='-255'>\n<outer-plexiform-layer><linear-version\n"
         "center-sigma__deg='-2' leaky-heat-equation='2' center-n__uint='2.7'/></outer-plexiform-layer>\n"
         "<outer-plexiform-layer><linear-version center-sigma__deg='5'/></outer-plexiform-layer>\n"
         "<contrast-gain-control-custom bipolar-inert-leaks__Hz='-5'\nadaptation-feedback-amplification__Hz='-20'"
@@ -326,7 +339,8 @@ static void odd_values(void **state)
         assert_string_equal(w.text[k], sentences[k]);
     }
     assert_true(r.range == -255 && convis_retina_initial(&r) == -127.5);
-    assert_true(r.leaky_heat == 1 && r.center_sigma == 2 && r.center_n == 2 && r.adaptation_amplification == -20 && r.bipolar_leak == -5);
+    assert_true(r.leaky_heat == 1 && r.center_sigma == 2 && r.center_n == 2 && r.adaptation_amplification == -20 &&
+                r.bipolar_leak == -5);
     assert_true(r.bipolar == CONVIS_GAIN_CUSTOM && r.ganglions == 2 && r.ganglion[0].cells == CONVIS_CELLS_SQUARE);
     assert_true(r.ganglion[0].value_at_threshold == -5 && r.ganglion[0].noise == .1 && r.ganglion[0].position_noise == .2);
 
@@ -512,9 +526,11 @@ static void files(void **state)
 
     assert_int_equal(convis_recipe_open(c, "retin", &r), CONVIS_ENAME);
     assert_null(r);
-    assert_string_equal(convis_message(c), "model 'retin': expected a built-in model, a .yaml, .xml or .h5 file; did you mean retina?");
+    assert_string_equal(convis_message(c),
+                        "model 'retin': expected a built-in model, a .yaml, .xml or .h5 file; did you mean retina?");
     assert_int_equal(convis_recipe_open(c, "blindness", &r), CONVIS_ENAME);
-    assert_non_null(strstr(convis_message(c), "model 'blindness': expected a built-in model (retina, primate, cat-x, linear, L, LN, "));
+    assert_non_null(
+        strstr(convis_message(c), "model 'blindness': expected a built-in model (retina, primate, cat-x, linear, L, LN, "));
     assert_int_equal(convis_recipe_open(c, "/nonexistent.xml", &r), CONVIS_EIO);
     assert_string_equal(convis_message(c), "/nonexistent.xml: No such file or directory");
     assert_int_equal(convis_recipe_open(c, "/tmp", &r), CONVIS_EIO);

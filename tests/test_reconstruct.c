@@ -30,8 +30,8 @@ static convis_status store(void *user, const convis_real *frame, int64_t index)
 }
 
 /* Everything in chunks of `chunk` spikes. The size of the image comes back in m->pixels. */
-static convis_status make(const convis_cell *units, int64_t n, const convis_spike *spikes, int64_t count, double seconds, int64_t chunk,
-                          const convis_reconstruction_options *o, movie *m)
+static convis_status make(const convis_cell *units, int64_t n, const convis_spike *spikes, int64_t count, double seconds,
+                          int64_t chunk, const convis_reconstruction_options *o, movie *m)
 {
     convis_reconstruction *r;
     int64_t width, height;
@@ -93,7 +93,8 @@ static int in_spot(const convis_reconstruction_options *o, double rho, int64_t i
     return o->square || (double)(i*i + j*j) < rho*rho;
 }
 
-static double *naive(const convis_cell *units, const convis_spike *spikes, const convis_reconstruction_options *o, int64_t *frames)
+static double *naive(const convis_cell *units, const convis_spike *spikes, const convis_reconstruction_options *o,
+                     int64_t *frames)
 {
     int64_t W = o->width, H = o->height, F = *frames = (int64_t)ceil(((o->to > 0 ? o->to : SECONDS) - o->from)*o->fps - 1e-6);
     double s = 1/o->fps, lat = o->tau*o->fps, sum = 0;
@@ -212,7 +213,8 @@ static void squares_lie_beside_their_cells(void **state)
             int t = (int)(i/100), y = (int)(i/10%10), x = (int)(i%10);
             int lit = (t == 3 || t == 4) && y >= 6 && y < 6 + CASES[k].side && x >= 4 && x < 4 + CASES[k].side;
             double expected = lit ? 100/(CASES[k].spot*CASES[k].spot) : 0;
-            if (fabs(m.data[i] - expected) > 1e-4) fail_msg("side %g, frame %d, (%d, %d): %g, expected %g", CASES[k].spot, t, x, y, m.data[i], expected);
+            if (fabs(m.data[i] - expected) > 1e-4)
+                fail_msg("side %g, frame %d, (%d, %d): %g, expected %g", CASES[k].spot, t, x, y, m.data[i], expected);
         }
         free(m.data);
     }
@@ -226,7 +228,8 @@ static void frames_end_where_a_division_says(void **state)
         { 0.14, 29 }, { 0.145, 29 }, { 0.07, 15 }, { 0.035, 8 }, { 0.03, 6 }, { 0.1, 20 }, { 0.005, 1 }, { 0.0050001, 2 }, { 0, 0 }, { 1e-9, 1 } };
     for (size_t k = 0; k < sizeof CASES/sizeof *CASES; k++) {
         movie m = one_spike(CASES[k].time, 1, 0, 0, 0.01, 0.01);
-        if (first_lit(&m) != CASES[k].frame) fail_msg("%g s: frame %d, expected %d", CASES[k].time, first_lit(&m), CASES[k].frame);
+        if (first_lit(&m) != CASES[k].frame)
+            fail_msg("%g s: frame %d, expected %d", CASES[k].time, first_lit(&m), CASES[k].frame);
         free(m.data);
     }
 }
@@ -243,7 +246,8 @@ static void an_extent_need_not_be_whole_pixels(void **state)
         assert_int_equal(m.pixels, 100);
         while (i < 100 && m.data[300 + i] == 0) i++;
         int found = i < 100 ? (int)(i%10) : -1;
-        if (found != CASES[k].pixel) fail_msg("extent %g, cell at %g: pixel %d, expected %d", CASES[k].extent, CASES[k].x, found, CASES[k].pixel);
+        if (found != CASES[k].pixel)
+            fail_msg("extent %g, cell at %g: pixel %d, expected %d", CASES[k].extent, CASES[k].x, found, CASES[k].pixel);
         free(m.data);
     }
 }
@@ -307,7 +311,8 @@ static void a_window_is_a_part_of_the_whole(void **state)
         o.to = 0.35;
         must(make(units, CELLS, spikes, SPIKES, SECONDS, SPIKES, &o, &part));
         assert_int_equal(part.frames, 15);
-        for (int64_t i = 0; i < part.frames*part.pixels; i++) assert_float_equal(part.data[i], whole.data[20*part.pixels + i], 1e-4);
+        for (int64_t i = 0; i < part.frames*part.pixels; i++)
+            assert_float_equal(part.data[i], whole.data[20*part.pixels + i], 1e-4);
         free(whole.data);
         free(part.data);
     }
@@ -357,8 +362,8 @@ static void a_grid_shows_a_pixel_a_cell(void **state)
     free(m.data);
 }
 
-static void refuse(const convis_cell *units, int64_t n, const convis_spike *spikes, int64_t count, const convis_reconstruction_options *o,
-                   convis_status status, const char *sentence)
+static void refuse(const convis_cell *units, int64_t n, const convis_spike *spikes, int64_t count,
+                   const convis_reconstruction_options *o, convis_status status, const char *sentence)
 {
     movie m;
     assert_int_equal(make(units, n, spikes, count, SECONDS, 1, o, &m), status);
@@ -372,9 +377,11 @@ static void bad_input_gets_a_sentence(void **state)
     convis_cell units[2] = { { 0, 0, 0, 0 }, { 5, 0, 1, 0 } };
     convis_spike late[2] = { { .2, 0, 0 }, { .1, 5, 0 } }, stranger = { .1, 4, 0 }, never = { NAN, 0, 0 };
     convis_reconstruction_options o = CONVIS_RECONSTRUCTION_DEFAULTS;
-    refuse(units, 2, late, 2, &o, CONVIS_EINVAL, "reconstruction: a spike at 0.1 s after one at 0.2 s, expected increasing times");
+    refuse(units, 2, late, 2, &o, CONVIS_EINVAL,
+           "reconstruction: a spike at 0.1 s after one at 0.2 s, expected increasing times");
     refuse(units, 2, &stranger, 1, &o, CONVIS_ENAME, "reconstruction: a spike of unit 4, which is not among the 2 cells");
-    refuse(units, 2, &never, 1, &o, CONVIS_EINVAL, "reconstruction: a spike at nan s after one at -inf s, expected increasing times");
+    refuse(units, 2, &never, 1, &o, CONVIS_EINVAL,
+           "reconstruction: a spike at nan s after one at -inf s, expected increasing times");
     refuse(units, 0, NULL, 0, &o, CONVIS_EINVAL, "reconstruction: there are no cells");
     o.fps = 0;
     refuse(units, 2, NULL, 0, &o, CONVIS_EINVAL, "reconstruction: fps is 0, expected a positive number");
@@ -389,7 +396,8 @@ static void bad_input_gets_a_sentence(void **state)
     refuse(units, 2, NULL, 0, &o, CONVIS_EINVAL, "reconstruction from 1 s to 1 s: expected from < to");
     o.from = o.to = 0;
     o.ppd = 1e6;
-    refuse(units, 2, NULL, 0, &o, CONVIS_EINVAL, "reconstruction of 3000000 x 1000000 pixels: expected at most 65536 x 65536 and 2^28 in all");
+    refuse(units, 2, NULL, 0, &o, CONVIS_EINVAL,
+           "reconstruction of 3000000 x 1000000 pixels: expected at most 65536 x 65536 and 2^28 in all");
     o.ppd = 0;
     units[1].x = INFINITY;
     refuse(units, 2, NULL, 0, &o, CONVIS_EINVAL, "reconstruction: unit 5 has no finite position");

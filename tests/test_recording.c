@@ -70,7 +70,8 @@ static size_t npy_header(char head[256], const char *type, int fortran, int dims
 {
     char shape[128] = "";
     for (int d = 0; d < dims; d++) snprintf(shape + strlen(shape), sizeof shape - strlen(shape), "%lld,", (long long)dim[d]);
-    int n = snprintf(head + 10, 240, "{'descr': '%s', 'fortran_order': %s, 'shape': (%s), }\n", type, fortran ? "True" : "False", shape);
+    int n = snprintf(head + 10, 240, "{'descr': '%s', 'fortran_order': %s, 'shape': (%s), }\n", type, fortran ? "True" : "False",
+                     shape);
     memcpy(head, "\x93NUMPY\x01", 7);
     head[7] = 0;
     head[8] = (char)n;
@@ -97,7 +98,9 @@ static void put_fortran(const char *file, int64_t t, int64_t y, int64_t x)
     FILE *f = fopen(file, "wb");
     size_t n = npy_header(head, "|u1", 1, 3, (int64_t[]){ t, y, x });
     assert_int_equal(fwrite(head, 1, n, f), n);
-    for (int64_t i = 0; i < x; i++) for (int64_t j = 0; j < y; j++) for (int64_t k = 0; k < t; k++) putc(number((k*y + j)*x + i), f);
+    for (int64_t i = 0; i < x; i++)
+        for (int64_t j = 0; j < y; j++)
+            for (int64_t k = 0; k < t; k++) putc(number((k*y + j)*x + i), f);
     fclose(f);
 }
 
@@ -204,7 +207,9 @@ static void other_movies_are_read_by_their_readers(void **state)
 {
     (void)state;
     convis_recording *r;
-    convis_recording_options o = { .stimulus = "stim:checkers?duration=0.4", .response = "r.npy", .dt = 0.01, .width = 7, .height = 6 };
+    convis_recording_options o = {
+        .stimulus = "stim:checkers?duration=0.4", .response = "r.npy", .dt = 0.01, .width = 7, .height = 6
+    };
     OK(convis_recording_open(c, &o, &r));
     convis_recording_info info;
     convis_recording_info_get(r, &info);
@@ -307,8 +312,11 @@ static void inputs_go_along_with_the_stimulus(void **state)
     const convis_recording_input inputs[] = {
         { .name = "speed", .file = "speed.npy" }, { .name = "pair", .file = "pair.npy", .declared = 2 },
         { .name = "bars", .file = "pair.npy" }, { .name = "slow", .file = "slow.npy", .fps = 25 },
-        { .name = "wide", .file = "wide.npy" }, { .name = "cells", .file = "cells.csv", .declared = 3 } };
-    convis_recording_options o = { .stimulus = "s.npy", .response = "r.npy", .dt = 0.01, .from = 3, .inputs = inputs, .input_count = 6 };
+        { .name = "wide", .file = "wide.npy" }, { .name = "cells", .file = "cells.csv", .declared = 3 }
+    };
+    convis_recording_options o = {
+        .stimulus = "s.npy", .response = "r.npy", .dt = 0.01, .from = 3, .inputs = inputs, .input_count = 6
+    };
     convis_recording *r;
     convis_recording_info info;
     OK(convis_recording_open(c, &o, &r));
@@ -527,7 +535,8 @@ static void sentences(void **state)
 {
     (void)state;
     const int64_t stimulus[] = { T, Y, X }, flat[] = { Y, X }, short_line[] = { T - 3 }, line[] = { T };
-    const int64_t five[] = { 1, 2, T, 1, 3 }, four[] = { 2, TRIALS, T, N }, none[] = { T, 0 }, wide[] = { T + 1, 2 }, trials[] = { 2, T + 1, 2 };
+    const int64_t five[] = { 1, 2, T, 1, 3 }, four[] = { 2, TRIALS, T, N }, none[] = { T, 0 }, wide[] = { T + 1, 2 },
+                  trials[] = { 2, T + 1, 2 };
     convis_recording *r;
     convis_recording_options o = { .stimulus = "s.npy", .response = "r.npy", .dt = 0.01 };
     convis_real got[T*Y*X];
@@ -580,7 +589,8 @@ static void sentences(void **state)
     convis_recording_options masked = { .stimulus = "s.npy", .response = "hole.npy", .mask = "hole.npy", .dt = 0.01 };
     OK(convis_recording_open(c, &masked, &r));
     convis_real mask[T];
-    SAYS(CONVIS_EFORMAT, "hole.npy: frame 3 of unit 0 has the value NaN", "0 or 1", convis_recording_response(r, 0, T, got, mask));
+    SAYS(CONVIS_EFORMAT, "hole.npy: frame 3 of unit 0 has the value NaN", "0 or 1",
+         convis_recording_response(r, 0, T, got, mask));
     convis_recording_close(&r);
 
     FILE *f = fopen("late.csv", "w");

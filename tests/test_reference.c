@@ -99,7 +99,9 @@ static double difference(convis_model *m, const char *stage, const convis_array 
     for (int64_t t = 0, k = 0; t < a->dim[0]; t++)
         for (int64_t y = 0; y < a->dim[1]; y++)
             for (int64_t x = 0; x < a->dim[2]; x++, k++) {
-                double found = (double)out.data[t*STEP*out.stride[CONVIS_T] + (y*PIXEL + FIRST)*out.stride[CONVIS_Y] + x*PIXEL + FIRST];
+                double found =
+                    (double)out
+                        .data[t*STEP*out.stride[CONVIS_T] + (y*PIXEL + FIRST)*out.stride[CONVIS_Y] + x*PIXEL + FIRST];
                 worst = fmax(worst, fabs(found - a->data[k]));
                 largest = fmax(largest, fabs(a->data[k]));
             }
@@ -193,6 +195,7 @@ static void repeat(void **state)
 int main(void)
 {
     struct CMUnitTest tests[RUN_COUNT];
-    for (int k = 0; k < RUN_COUNT; k++) tests[k] = (struct CMUnitTest){ RUNS[k].name, repeat, NULL, NULL, (void *)(uintptr_t)&RUNS[k] };
+    for (int k = 0; k < RUN_COUNT; k++)
+        tests[k] = (struct CMUnitTest){ RUNS[k].name, repeat, NULL, NULL, (void *)(uintptr_t)&RUNS[k] };
     return _cmocka_run_group_tests("reference", tests, RUN_COUNT, NULL, NULL);
 }

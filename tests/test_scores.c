@@ -24,7 +24,8 @@ static int close_context(void **state) { (void)state; convis_close(&c); return 0
 
 static void close_to(double found, double expected, double tolerance, const char *what)
 {
-    if (!(fabs(found - expected) <= tolerance)) fail_msg("%s: found %.12g, expected %.12g within %g", what, found, expected, tolerance);
+    if (!(fabs(found - expected) <= tolerance))
+        fail_msg("%s: found %.12g, expected %.12g within %g", what, found, expected, tolerance);
 }
 
 static double normal(uint64_t stream, uint64_t k)
@@ -145,7 +146,8 @@ static void formulas(void **state)
     score(&x, &plain, s);                                /* the same unit for both: only FEVE depends on it */
     written_out(&x, 1, expected);
     assert_true(isnan(s[LOG_LIKELIHOOD].value) && isnan(s[BITS_PER_SPIKE].value));
-    for (int k = CORRELATION; k < CONVIS_SCORES; k++) close_to(s[k].value, expected[k], 1e-10*fmax(1, fabs(expected[k])), s[k].name);
+    for (int k = CORRELATION; k < CONVIS_SCORES; k++)
+        close_to(s[k].value, expected[k], 1e-10*fmax(1, fabs(expected[k])), s[k].name);
 
     /* A large constant costs no digits, where float can hold it. */
     for (int64_t t = 0; t < x.frames; t++) {
@@ -154,7 +156,8 @@ static void formulas(void **state)
     }
     score(&x, &plain, s);
     written_out(&x, 1, expected);
-    for (int k = CORRELATION; k < CONVIS_SCORES; k++) close_to(s[k].value, expected[k], 1e-9*fmax(1, fabs(expected[k])), s[k].name);
+    for (int k = CORRELATION; k < CONVIS_SCORES; k++)
+        close_to(s[k].value, expected[k], 1e-9*fmax(1, fabs(expected[k])), s[k].name);
     free_recording(&x);
 }
 
@@ -376,7 +379,8 @@ static void many_units(void **state)
         for (int k = 0; k < CONVIS_SCORES; k++) {
             const convis_score *found = &all[u*CONVIS_SCORES + k];
             assert_true(!memcmp(&found->value, &s[k].value, sizeof(double)) && !memcmp(&found->high, &s[k].high, sizeof(double)));
-            if (isfinite(s[k].value)) mean[k] += s[k].value/(k == CORRELATION || k == CC_NORM ? 2 : 3);    /* unit 2 has no correlation */
+            if (isfinite(s[k].value))
+                mean[k] += s[k].value/(k == CORRELATION || k == CC_NORM ? 2 : 3);    /* unit 2 has no correlation */
         }
     }
     for (int k = 0; k < CONVIS_SCORES; k++) {
@@ -384,7 +388,8 @@ static void many_units(void **state)
         close_to(found->value, mean[k], 1e-12, found->name);
         assert_true(found->low < found->value && found->value < found->high);
         /* a mean over units is known better than the units are */
-        assert_true(found->high - found->low < fmax(all[k].high - all[k].low, all[CONVIS_SCORES + k].high - all[CONVIS_SCORES + k].low));
+        assert_true(found->high - found->low <
+                    fmax(all[k].high - all[k].low, all[CONVIS_SCORES + k].high - all[CONVIS_SCORES + k].low));
     }
     /* unit 1 was never measured: it has no scores, and the mean is that of the others */
     convis_score fewer[(U + 1)*CONVIS_SCORES];
@@ -497,9 +502,9 @@ static void dlgn(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(formulas), cmocka_unit_test(by_hand), cmocka_unit_test(signal_and_noise), cmocka_unit_test(masked_frames),
-        cmocka_unit_test(missing_samples), cmocka_unit_test(intervals), cmocka_unit_test(many_units), cmocka_unit_test(sentences),
-        cmocka_unit_test(dlgn),
+        cmocka_unit_test(formulas), cmocka_unit_test(by_hand), cmocka_unit_test(signal_and_noise),
+        cmocka_unit_test(masked_frames), cmocka_unit_test(missing_samples), cmocka_unit_test(intervals),
+        cmocka_unit_test(many_units), cmocka_unit_test(sentences),       cmocka_unit_test(dlgn),
     };
     return cmocka_run_group_tests(tests, open_context, close_context);
 }

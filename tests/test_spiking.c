@@ -592,7 +592,8 @@ static void gradient_of_events(void **state)
     (void)state;
     convis_model *m = alone("event_camera", 0.01, (setting[]){ { "mode", 0 }, { "on", 4 }, { "off", 4 }, { NULL, 0 } });
     scale = 1;
-    convis_tensor movie = movie_of(flicker, 80, 1, 3), ones = noise_movie(movie.shape, 1, 1, 1), d = noise_movie(movie.shape, 0, 0, 1);
+    convis_tensor movie = movie_of(flicker, 80, 1, 3), ones = noise_movie(movie.shape, 1, 1, 1),
+                  d = noise_movie(movie.shape, 0, 0, 1);
     must(c, convis_require_gradient(m, "input"));
     must(c, convis_require_gradient(m, "it"));
     must(c, convis_probe(m, "it"));
@@ -622,7 +623,8 @@ static void gradient_of_poisson(void **state)
         convis_model *m = alone("poisson", 0.01, (setting[]){ { "straight", straight }, { NULL, 0 } });
         convis_tensor d = gradient_of(m, rates, 50, 4, "input"), weights = random_weights(d.shape);
         for (int i = 0; i < 200; i++)
-            near((double)d.data[i], rates(i/4, i%4) > 0 || straight ? 0.01*(double)weights.data[i] : 0, 1e-8, "dt where it fires");
+            near((double)d.data[i], rates(i/4, i%4) > 0 || straight ? 0.01*(double)weights.data[i] : 0, 1e-8,
+                 "dt where it fires");
         convis_model_free(&m);
         free(d.data);
         free(weights.data);
@@ -633,7 +635,8 @@ static void gradient_of_poisson(void **state)
 static double drive(int t, int64_t i) { return level*(0.3 + 0.7*sin(0.31*t + 0.7*(double)i)); }
 
 /* V through spikes, too, against central differences: every parameter, and a few inputs. */
-static double loss_of(const char *type, const setting *set, const char *path, double add, convis_tensor movie, convis_tensor weights)
+static double loss_of(const char *type, const setting *set, const char *path, double add, convis_tensor movie,
+                      convis_tensor weights)
 {
     double value, sum = 0;
     convis_tensor out;
@@ -662,7 +665,8 @@ static void gradient_of_potentials(void **state)
             setting set[] = { { "output", 1 }, { "substep", fine ? 2.3e-5 : 2e-4 }, { NULL, 0 } };
             level = CELLS[k].x;
             convis_model *m = alone(CELLS[k].type, 1e-3, set);
-            convis_tensor d = gradient_of(m, drive, T, W, "it"), movie = movie_of(drive, T, 1, W), weights = random_weights(movie.shape);
+            convis_tensor d = gradient_of(m, drive, T, W, "it"), movie = movie_of(drive, T, 1, W),
+                          weights = random_weights(movie.shape);
             convis_item p;
             must(c, convis_vjp_baseline(m));
             for (int j = 0; convis_list(m, CONVIS_PARAMETER, j, &p); j++) {

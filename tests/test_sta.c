@@ -359,7 +359,9 @@ static void the_band_holds_what_chance_brings(void **state)
         for (int64_t t = 0; t < FRAMES; t++) r[t] = (float)poisson(2000 + (uint64_t)k, t, 0.6);
         put_npy("r.npy", 1, &n.frames, r);
         for (int j = 0; j < 2; j++) {
-            const convis_sta_options o = { .lags = 3, .eigenvectors = 1, .shuffles = 40, .level = LEVELS[j], .seed = (uint64_t)k };
+            const convis_sta_options o = {
+                .lags = 3, .eigenvectors = 1, .shuffles = 40, .level = LEVELS[j], .seed = (uint64_t)k
+            };
             convis_sta s = analysed("r.npy", NULL, o);
             assert_int_equal(s.count, 2);
             outside[j] += s.eigenvalue[0] > s.band_high || s.eigenvalue[1] < s.band_low;
@@ -381,7 +383,8 @@ static void a_poisson_neuron_has_nothing_significant(void **state)
     (void)state;
     noise n = white(8000, 1, CSIDE, CSIDE, 9);
     float *r = calloc((size_t)n.frames, sizeof *r);
-    for (int64_t t = 0; t < n.frames; t++) r[t] = (float)poisson(10, t, 0.3*(1 + sin((double)t/400)));     /* slow drift does no harm */
+    for (int64_t t = 0; t < n.frames; t++)
+        r[t] = (float)poisson(10, t, 0.3*(1 + sin((double)t/400)));     /* slow drift does no harm */
     put_npy("r.npy", 1, &n.frames, r);
     convis_sta s = analysed("r.npy", NULL, (convis_sta_options){ .lags = CL, .eigenvectors = 3, .shuffles = 40, .level = 0.95 });
     for (int i = 0; i < 6; i++) assert_true(s.eigenvalue[i] <= s.band_high && s.eigenvalue[i] >= s.band_low);
@@ -483,7 +486,8 @@ static void sentences(void **state)
     convis_recording *r;
     convis_sta s;
     OK(convis_recording_open(c, &(convis_recording_options){ .stimulus = "s.npy", .response = "r.npy", .dt = 0.01 }, &r));
-    SAYS(CONVIS_EINVAL, "no frame after the first 4 counts", convis_sta_of(c, r, &(convis_sta_options){ 5, 0, 0, 0, 0.95, 0 }, &s));
+    SAYS(CONVIS_EINVAL, "no frame after the first 4 counts",
+         convis_sta_of(c, r, &(convis_sta_options){ 5, 0, 0, 0, 0.95, 0 }, &s));
     convis_recording_close(&r);
     free(n.v);
 }

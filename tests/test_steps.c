@@ -206,7 +206,8 @@ static void faint(void **state)
             convis_model *m = planned(&s, LUMINANCE[l], movie.shape);
             show(m, "it", movie, TIMES, NULL, NULL);
             must(c, convis_output(m, "it", &out));
-            double answer = 1/(1 + 2*(2 - 2*cos(PI*3/W))), rounding = LUMINANCE[l]*2.4e-7 + CONTRAST[k]*2e-4;     /* of movie and output; of 1000 steps */
+            double answer = 1/(1 + 2*(2 - 2*cos(PI*3/W))),
+                   rounding = LUMINANCE[l]*2.4e-7 + CONTRAST[k]*2e-4;     /* of movie and output; of 1000 steps */
             for (int x = 0; x < W; x++) {
                 double found = (double)out.data[((CHUNK - 1)*H + 3)*W + x];
                 double expected = LUMINANCE[l] + CONTRAST[k]*answer*cos(PI*3*(x + 0.5)/W);
@@ -221,7 +222,8 @@ static void faint(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(held), cmocka_unit_test(arrives), cmocka_unit_test(creeps), cmocka_unit_test(decades), cmocka_unit_test(faint),
+        cmocka_unit_test(held), cmocka_unit_test(arrives), cmocka_unit_test(creeps),
+        cmocka_unit_test(decades), cmocka_unit_test(faint),
     };
     if (argc > 1) cmocka_set_test_filter(argv[1]);
     return cmocka_run_group_tests_name("steps", tests, open_context, close_context);

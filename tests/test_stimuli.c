@@ -68,7 +68,8 @@ static void gratings_are_virtualretinas(void **state)
     (void)state;
     const double T = 8, th = 30, p = .5, f = 3, dt = .005, lum = 100, cont = .4;
     char name[200];
-    const char *tail = "spatial_frequency=1.25&temporal_frequency=3&direction=30&phase=90&luminance=100&contrast=0.4&duration=0.5";
+    const char *tail =
+        "spatial_frequency=1.25&temporal_frequency=3&direction=30&phase=90&luminance=100&contrast=0.4&duration=0.5";
     snprintf(name, sizeof name, "stim:grating?%s", tail);
     film drift = shown(name, dt, 21, 14, 0);
     snprintf(name, sizeof name, "stim:counterphase?%s&temporal_phase=60", tail);
@@ -188,7 +189,8 @@ static void any_frame_can_be_first(void **state)
     fclose(file);
     for (int n = 0; convis_stim_list(n, &kind); n++) {
         char name[200];
-        snprintf(name, sizeof name, "stim:%s?duration=0.4%s", kind.name, strcmp(kind.name, "photo") ? "" : "&file=photo.pgm&rate=10");
+        snprintf(name, sizeof name, "stim:%s?duration=0.4%s", kind.name,
+                 strcmp(kind.name, "photo") ? "" : "&file=photo.pgm&rate=10");
         film whole = shown(name, .01, 13, 9, 0), rest = shown(name, .01, 13, 9, 17);
         assert_int_equal(whole.steps, 40);
         assert_int_equal(rest.steps, 23);
@@ -222,7 +224,8 @@ static void the_eye_drifts_and_jumps(void **state)
     double variance = 0, gaze[2];
     for (uint64_t seed = 0; seed < 400; seed++) {
         convis_eye e;
-        convis_eye_start(&e, &(convis_eye_params){ .dt = .01, .drift = .2, .rate = 0, .amplitude = 0, .length = .025, .seed = seed });
+        convis_eye_start(&e,
+                         &(convis_eye_params){ .dt = .01, .drift = .2, .rate = 0, .amplitude = 0, .length = .025, .seed = seed });
         convis_eye_at(&e, 0, gaze);
         assert_float_equal(gaze[0], 0, 0);
         convis_eye_at(&e, 200, gaze);

@@ -243,7 +243,8 @@ static void sentences(void **state)
     movie[7] = (convis_real)NAN;
     WRONG(CONVIS_EINVAL, "pixel 7 of the start", (void)0);
     movie[7] = 0;
-    refused(c, CONVIS_ESHAPE, "the model is planned for (1, 2, 3)", convis_synthesize(m, &o, convis_movie_shape(T, 3, 3), movie, NULL));
+    refused(c, CONVIS_ESHAPE, "the model is planned for (1, 2, 3)",
+            convis_synthesize(m, &o, convis_movie_shape(T, 3, 3), movie, NULL));
     must(c, convis_probe(planned, "low"));
     must(c, convis_plan(planned, shape));
     refused(c, CONVIS_ESTATE, "no gradient was asked for", convis_synthesize(planned, &o, shape, movie, NULL));
@@ -281,8 +282,8 @@ static void right_gradients(void **state)
     if (report.failed)
         for (int64_t k = 0; k < report.count; k++)
             if (!(report.rows[k].error <= 1e-4))
-                print_message("%s[%d]: %g, difference %g\n", report.rows[k].path, (int)report.rows[k].element, report.rows[k].gradient,
-                              report.rows[k].difference);
+                print_message("%s[%d]: %g, difference %g\n", report.rows[k].path, (int)report.rows[k].element,
+                              report.rows[k].gradient, report.rows[k].difference);
     assert_int_equal(report.failed, 0);
     assert_true(report.worst < (SINGLE ? 2e-2 : 1e-6));
     int moving = 0;
@@ -387,7 +388,8 @@ static void kinks(void **state)
     convis_add(m, type_named("delay"), "late", convis_add(m, type_named("lowpass"), "low", convis_input(m)));
     must_set(m, "late", "delay", 2*DT);
     convis_gradcheck_report report = checked(m, CHECK);
-    for (int64_t k = 0; k < report.count; k++) assert_int_equal(report.rows[k].judged, strcmp(report.rows[k].path, "late.delay") != 0);
+    for (int64_t k = 0; k < report.count; k++)
+        assert_int_equal(report.rows[k].judged, strcmp(report.rows[k].path, "late.delay") != 0);
     assert_true(report.failed == 0 && report.judged == report.count - 1);
     convis_gradcheck_free(c, &report);
     must_set(m, "late", "delay", 2.3*DT);
@@ -421,10 +423,10 @@ static void check_sentences(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(largest), cmocka_unit_test(one_unit), cmocka_unit_test(target), cmocka_unit_test(difference),
-        cmocka_unit_test(smooth),
-        cmocka_unit_test(stopped_and_seeded), cmocka_unit_test(sentences), cmocka_unit_test(right_gradients),
-        cmocka_unit_test(wrong_gradients), cmocka_unit_test(through_spikes), cmocka_unit_test(kinks), cmocka_unit_test(check_sentences),
+        cmocka_unit_test(largest), cmocka_unit_test(one_unit), cmocka_unit_test(target),
+        cmocka_unit_test(difference),     cmocka_unit_test(smooth),          cmocka_unit_test(stopped_and_seeded),
+        cmocka_unit_test(sentences), cmocka_unit_test(right_gradients), cmocka_unit_test(wrong_gradients),
+        cmocka_unit_test(through_spikes), cmocka_unit_test(kinks), cmocka_unit_test(check_sentences),
     };
     return cmocka_run_group_tests(tests, open_context, close_context);
 }

@@ -32,7 +32,8 @@ static double normal(uint64_t seed, uint64_t i)
 }
 
 /* White noise of this mean and width; each frame lasts `hold` frames, each check `check` pixels. */
-static void write_noise(int64_t frames, int64_t height, int64_t width, int64_t hold, int64_t check, double mean, double sd, uint64_t seed)
+static void write_noise(int64_t frames, int64_t height, int64_t width, int64_t hold, int64_t check, double mean, double sd,
+                        uint64_t seed)
 {
     double *data = malloc((size_t)(frames*height*width)*sizeof *data);
     for (int64_t t = 0; t < frames; t++)
@@ -63,7 +64,8 @@ static void write_response(convis_model *truth, const char *output, double dt, i
     must(c, convis_predict(truth, r, output, 0, found));
     convis_recording_close(&r);
     convis_model_free(&truth);
-    for (int64_t i = 0; i < frames*units; i++) data[i] = spikes ? poisson((double)found[i]*dt, 77, (uint64_t)i) : (double)found[i];
+    for (int64_t i = 0; i < frames*units; i++)
+        data[i] = spikes ? poisson((double)found[i]*dt, 77, (uint64_t)i) : (double)found[i];
     write_npy("response.npy", 2, (int64_t[]){ frames, units }, data);
     free(data);
     free(found);
@@ -74,7 +76,8 @@ static convis_fit_report fit(convis_model *m, const char *output, double dt, con
     convis_recording *r;
     convis_fit_report report;
     convis_fit_options o = CONVIS_FIT_DEFAULTS;
-    must(c, convis_recording_open(c, &(convis_recording_options){ .stimulus = "stimulus.npy", .response = "response.npy", .dt = dt }, &r));
+    must(c, convis_recording_open(
+                c, &(convis_recording_options){ .stimulus = "stimulus.npy", .response = "response.npy", .dt = dt }, &r));
     o.output = output;
     o.loss.kind = loss;
     o.epochs = epochs;
@@ -171,7 +174,8 @@ static void ln_spikes(void **state)   { (void)state; ln(1, 0.05); }
 static void lnln(void **state)
 {
     enum { SIDE = 12, FRAMES = 800 };
-    const stage two[] = { { 1, 5, 3, "gaussian?sigma=0.8&tau=0.02&gain=2" }, { 1, 3, 5, "difference_of_gaussians?sigma=0.8&tau=0.02&gain=3" } };
+    const stage two[] = { { 1, 5, 3, "gaussian?sigma=0.8&tau=0.02&gain=2" },
+                          { 1, 3, 5, "difference_of_gaussians?sigma=0.8&tau=0.02&gain=3" } };
     double *truth[2];
     (void)state;
     write_noise(FRAMES, SIDE, SIDE, 1, 1, 0, 1, 4);
@@ -195,7 +199,7 @@ static void lnln(void **state)
 
 enum { SIDE = 12 };
 static const struct { const char *path; double start; } RETINA[] = {      /* where the fit begins, relative to the truth */
-    { "opl.center.sigma", 1.4 }, { "opl.center.tau", 1.3 }, { "opl.surround.sigma", 0.7 }, { "opl.surround.tau", 1.5 },
+               { "opl.center.sigma", 1.4 }, { "opl.center.tau", 1.3 }, { "opl.surround.sigma", 0.7 }, { "opl.surround.tau", 1.5 },
     { "bipolar.sigma", 0.75 }, { "bipolar.tau", 1.4 }, { "bipolar.feedback", 0.7 }, { "bipolar.leak", 1.3 } };
 enum { NUMBERS = sizeof RETINA/sizeof *RETINA };
 

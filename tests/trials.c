@@ -67,7 +67,8 @@ static void supply_weights(convis_model *m, const char *name, convis_shape in)
         snprintf(path, sizeof path, "%s.%s", name, NAMES[k]);
         must(convis_model_context(m), convis_get(m, path, &p[k]));
     }
-    int64_t channels = in.dim[CONVIS_C], each = p[1] > 0 ? (int64_t)p[2] : (int64_t)(p[3]/convis_dt(m) + 1e-6) + 1 - (int64_t)p[4];
+    int64_t channels = in.dim[CONVIS_C],
+            each = p[1] > 0 ? (int64_t)p[2] : (int64_t)(p[3]/convis_dt(m) + 1e-6) + 1 - (int64_t)p[4];
     int64_t count = channels*(p[0] > 0 ? channels : 1)*each;
     assert_in_range(count, 1, 9*256);
     for (int64_t k = 0; k < count; k++) values[k] = chance(33, (uint64_t)k) - 0.5;
@@ -81,7 +82,8 @@ static void supply_formula(convis_model *m, const char *name, convis_shape in)
     char path[160];
     (void)in;
     snprintf(path, sizeof path, "%s.formula", name);
-    must(convis_model_context(m), convis_set_text(m, path, "relu(a*x + b)^2 + softplus(c*y)*tanh(z) - w/(1 + exp(d*x)) + max(x, w)"));
+    must(convis_model_context(m),
+         convis_set_text(m, path, "relu(a*x + b)^2 + softplus(c*y)*tanh(z) - w/(1 + exp(d*x)) + max(x, w)"));
     must_set(m, name, "a", -0.7);
     must_set(m, name, "b", 0.3);
 }

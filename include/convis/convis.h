@@ -84,7 +84,8 @@ typedef struct convis_tensor { convis_real *data; convis_shape shape; int64_t st
 convis_shape  convis_movie_shape(int64_t t, int64_t y, int64_t x);        /* (1, 1, t, y, x) */
 int64_t       convis_elements(convis_shape);
 convis_tensor convis_view (convis_real *data, convis_shape);              /* contiguous */
-convis_tensor convis_slice(convis_tensor, int dim, int64_t from, int64_t to);   /* from .. to - 1 of one dimension; no copy, unchecked */
+convis_tensor convis_slice(convis_tensor, int dim, int64_t from,
+                           int64_t to);   /* from .. to - 1 of one dimension; no copy, unchecked */
 void          convis_tensor_copy(convis_tensor to, convis_tensor from);   /* of one shape; strides may differ */
 
 /* ---- Context: a device, its threads, an allocator, the last error. One per thread of the caller. ------- */
@@ -296,8 +297,10 @@ convis_status convis_recipe_of_model(const convis_model *, convis_recipe **);
 typedef struct convis_from { const char *name; int delay; } convis_from;
 convis_status convis_recipe_new      (convis_context *, double dt, convis_recipe **);
 convis_status convis_recipe_add_layer(convis_recipe *, const char *type, const char *name, const convis_from *in, int count);
-convis_status convis_recipe_add_model(convis_recipe *, const convis_recipe *model, const char *name, const convis_from *in, int count);
-convis_status convis_recipe_add_input(convis_recipe *, const char *name, convis_shape frame);   /* named inputs; the first is the movie */
+convis_status convis_recipe_add_model(convis_recipe *, const convis_recipe *model, const char *name, const convis_from *in,
+                                      int count);
+convis_status convis_recipe_add_input(convis_recipe *, const char *name,
+                                      convis_shape frame);   /* named inputs; the first is the movie */
 /* The index-th: its name, and (1, C, 1, Y, X), where 0 is any: of a movie always Y and X, and C where nothing is declared. 0 past the
  * last. */
 int           convis_recipe_input    (const convis_recipe *, int index, const char **name, convis_shape *frame);

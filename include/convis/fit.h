@@ -54,7 +54,8 @@ void          convis_recording_close(convis_recording **);
 void          convis_recording_info_get(const convis_recording *, convis_recording_info *);
 /* stimulus: (frames, C, Y, X). response, mask: (trials, frames, units); mask may be NULL. Sentences name the frame. */
 convis_status convis_recording_stimulus(convis_recording *, int64_t frame, int64_t frames, convis_real *stimulus);
-convis_status convis_recording_response(convis_recording *, int64_t frame, int64_t frames, convis_real *response, convis_real *mask);
+convis_status convis_recording_response(convis_recording *, int64_t frame, int64_t frames, convis_real *response,
+                                        convis_real *mask);
 /* Further inputs, in the order in which they were named: 0 past the last; (frames, C, Y, X). */
 int           convis_recording_input_list(const convis_recording *, int index, convis_recording_input_info *);
 convis_status convis_recording_input_read(convis_recording *, int index, int64_t frame, int64_t frames, convis_real *to);
@@ -81,8 +82,9 @@ typedef struct convis_loss {
 const char *convis_loss_list(int index, const char **doc);          /* NULL past the last */
 /* mask: weights, 0 does not count (such numbers may be anything, NaN too); NULL: everything counts. gradient (frames, units), or
  * NULL. A loss that is not finite, or a prediction or response that counts and is not, is EINVAL; the sentence has frame and unit. */
-convis_status convis_loss_evaluate(convis_context *, const convis_loss *, const convis_real *prediction, const convis_real *response,
-                                   const convis_real *mask, int64_t frames, int64_t units, double *value, convis_real *gradient);
+convis_status convis_loss_evaluate(convis_context *, const convis_loss *, const convis_real *prediction,
+                                   const convis_real *response, const convis_real *mask, int64_t frames, int64_t units,
+                                   double *value, convis_real *gradient);
 
 /* ---- Scores ------------------------------------------------------------------------------------------------
  * Of one unit: prediction (frames), responses and mask (trials, frames); mask 0: not measured. NaN is what cannot be said: the
@@ -173,8 +175,8 @@ typedef struct convis_minimize_options {
  * value at the start that is not finite is EINVAL. lbfgs and quasi_newton, when called again where their last search (or the one whose
  * state was put) ended after a number of iterations, go on to the bit as if it had not ended: the objective must be the same. NLopt's
  * kinds always begin anew. */
-convis_status convis_optimizer_minimize(convis_optimizer *, convis_objective, void *user, double *x, const double *low, const double *high,
-                                        const convis_minimize_options *, double *value);
+convis_status convis_optimizer_minimize(convis_optimizer *, convis_objective, void *user, double *x, const double *low,
+                                        const double *high, const convis_minimize_options *, double *value);
 /* Why the last minimize ended. */
 typedef enum convis_ended {
     CONVIS_ENDED_LIMIT,      /* so many evaluations, iterations or epochs as were allowed */
@@ -261,8 +263,8 @@ typedef struct convis_fit_report {
 convis_status convis_fit(convis_model *, convis_recording *, const convis_fit_options *, convis_fit_report *);
 /* What convis_fit would minimise over the training part, at the model's parameters, and, where gradient is not NULL, its gradient by the
  * fitted parameters themselves, in the order of convis_list (`count` numbers, else ESHAPE). For optimisers of one's own. */
-convis_status convis_fit_objective(convis_model *, convis_recording *, const convis_fit_options *, double *value, double *gradient,
-                                   int64_t count);
+convis_status convis_fit_objective(convis_model *, convis_recording *, const convis_fit_options *, double *value,
+                                   double *gradient, int64_t count);
 /* An output over the whole recording, from the first frame: (frames, units) numbers, the caller's memory. Model and output as for convis_fit; an output that has not a
  * number a unit is ESHAPE. */
 convis_status convis_predict(convis_model *, convis_recording *, const char *output, int64_t chunk, convis_real *prediction);
@@ -298,7 +300,8 @@ typedef struct convis_synthesize_report {
 } convis_synthesize_report;
 /* movie: shape's (1, C, T, Y, X) as frames (T, C, Y, X): the start on entry, the best found on return, also when it fails. Models
  * that are not planned are planned for it; others must require the gradient of "input" and probe the output. report may be NULL. */
-convis_status convis_synthesize(convis_model *, const convis_synthesize_options *, convis_shape, convis_real *movie, convis_synthesize_report *);
+convis_status convis_synthesize(convis_model *, const convis_synthesize_options *, convis_shape, convis_real *movie,
+                                convis_synthesize_report *);
 
 /* ---- Gradient checks ------------------------------------------------------------------------------------------
  * Every parameter whose gradient is required, "input", what is given beside it, and the initial states against central differences of

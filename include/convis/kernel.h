@@ -36,9 +36,9 @@
 #if defined(__OPENCL_C_VERSION__) || defined(__OPENCL_VERSION__)
 #  pragma OPENCL FP_CONTRACT OFF
 #  define CONVIS_GPU 1
-   typedef float real, convis_real;
-   typedef int   integer, convis_integer;
-   typedef uint  u32, convis_u32;
+typedef float real, convis_real;
+typedef int   integer, convis_integer;
+typedef uint  u32, convis_u32;
 #  define CONVIS_GLOBAL __global
 #  define CONVIS_ENTRY_POINT __kernel void
 #  define CONVIS_INLINE static inline
@@ -57,9 +57,9 @@
 #  define CONVIS_BARRIER       barrier(CLK_LOCAL_MEM_FENCE)
 #elif defined(__CUDACC__) || defined(__CUDACC_RTC__)
 #  define CONVIS_GPU 1
-   typedef float real, convis_real;
-   typedef int   integer, convis_integer;
-   typedef unsigned int u32, convis_u32;
+typedef float real, convis_real;
+typedef int   integer, convis_integer;
+typedef unsigned int u32, convis_u32;
 #  define restrict __restrict__
 #  define CONVIS_GLOBAL
 #  define CONVIS_ENTRY_POINT extern "C" __global__ void
@@ -84,15 +84,15 @@
 #  if defined(__AVX2__)
 #    include <immintrin.h>
 #  endif
-   typedef long     convis_integer;
-   typedef uint32_t convis_u32;
+typedef long     convis_integer;
+typedef uint32_t convis_u32;
 #  if (defined(CONVIS_ISA) || defined(CONVIS_HOST)) && !defined(CONVIS_KERNEL_SHORT_NAMES)
 #    define CONVIS_KERNEL_SHORT_NAMES
 #  endif
 #  ifdef CONVIS_KERNEL_SHORT_NAMES
-     typedef convis_real    real;
-     typedef convis_integer integer;
-     typedef convis_u32     u32;
+typedef convis_real    real;
+typedef convis_integer integer;
+typedef convis_u32     u32;
 #    pragma GCC diagnostic ignored "-Wunused-parameter"
 #  else                                      /* only until the end of this file */
 #    define real    convis_real
@@ -122,7 +122,7 @@ CONVIS_INLINE u32   convis_mulhi(u32 a, u32 b) { return (u32)((uint64_t)a*b >> 3
 #define TAPE  CONVIS_GLOBAL real *restrict
 /* Sums that become gradients of parameters (convis_pass.d_array): on a processor double, which costs it nothing. */
 #ifdef CONVIS_GPU
-   typedef real convis_total;
+typedef real convis_total;
 #endif
 #define TOTAL CONVIS_GLOBAL convis_total *restrict
 

@@ -154,7 +154,8 @@ struct convis_layer_type {
     const char *(*method)(const convis_pass *);
     /* Further parameters, which depend on a text parameter: rows after those of the table (at most `room`), their names in
      * `names`. Called when the text is set; a failure leaves the sentence. */
-    convis_status (*fields)(convis_context *, const char *path, char *const *text, convis_field *rows, char (*names)[32], int room);
+    convis_status (*fields)(convis_context *, const char *path, char *const *text, convis_field *rows, char (*names)[32],
+                            int room);
     /* Neighbourhood layers: forward and vjp pass device memory only to kernels and to convis_download and the like, and never
      * dereference it, so that they can run on a device. */
     int device_capable;
@@ -191,7 +192,8 @@ void convis_barrier(const convis_pass *);
 void convis_launch_items(const convis_pass *, const char *kernel, int64_t n, int frames, void *const *buffers, const void *block);
 /* The same without the barrier, over rows y0..y1 of every plane of (B, C, 1, Y, X) maps. For loops over time in which a
  * thread goes on with what it wrote itself; convis_barrier before another's rows are read. */
-void convis_launch_rows(const convis_pass *, const char *kernel, convis_shape frame, int64_t y0, int64_t y1, void *const *buffers);
+void convis_launch_rows(const convis_pass *, const char *kernel, convis_shape frame, int64_t y0, int64_t y1,
+                        void *const *buffers);
 /* On other devices than the processor the pass has one thread, launches return at once, and kernels read constants and `number` as
  * prepare() left them. These copy between host and device memory (on a processor, too); convis_download waits for what was launched.
  * For few bytes. */

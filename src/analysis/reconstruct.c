@@ -74,20 +74,22 @@ static convis_status check(convis_context *c, const convis_cell *units, int64_t 
         { "extent_x", o->extent_x, 1 }, { "extent_y", o->extent_y, 1 } };
     for (size_t k = 0; k < sizeof NUMBERS/sizeof *NUMBERS; k++)
         if (!(NUMBERS[k].value >= 0) || NUMBERS[k].value > 1e9 || (!NUMBERS[k].zero && NUMBERS[k].value <= 0))
-            return convis_fail(c, CONVIS_EINVAL, "reconstruction: %s is %g, expected a %s number", NUMBERS[k].name, NUMBERS[k].value,
-                               NUMBERS[k].zero ? "non-negative" : "positive");
+            return convis_fail(c, CONVIS_EINVAL, "reconstruction: %s is %g, expected a %s number", NUMBERS[k].name,
+                               NUMBERS[k].value, NUMBERS[k].zero ? "non-negative" : "positive");
     if (o->to > 0 && !(o->from < o->to))
         return convis_fail(c, CONVIS_EINVAL, "reconstruction from %g s to %g s: expected from < to", o->from, o->to);
     if (o->normalise < 0 || o->normalise > 2)
         return convis_fail(c, CONVIS_EINVAL, "reconstruction: normalise is %d, expected 0, 1 or 2", o->normalise);
     if (o->width < 0 || o->height < 0 || o->width > 65536 || o->height > 65536)
-        return convis_fail(c, CONVIS_EINVAL, "reconstruction of %lld x %lld pixels: expected at most 65536 x 65536", (long long)o->width,
-                           (long long)o->height);
+        return convis_fail(c, CONVIS_EINVAL, "reconstruction of %lld x %lld pixels: expected at most 65536 x 65536",
+                           (long long)o->width, (long long)o->height);
     if (5*o->tau*o->fps > 1e6)
-        return convis_fail(c, CONVIS_EINVAL, "reconstruction: tau of %g s is %g frames, expected at most 200000", o->tau, o->tau*o->fps);
+        return convis_fail(c, CONVIS_EINVAL, "reconstruction: tau of %g s is %g frames, expected at most 200000", o->tau,
+                           o->tau*o->fps);
     if (count < 1) return convis_fail(c, CONVIS_EINVAL, "reconstruction: there are no cells");
     for (int k = 0; k < o->layers; k++)
-        if (!isfinite(o->weights[k])) return convis_fail(c, CONVIS_EINVAL, "reconstruction: the weight of layer %d is not finite", k);
+        if (!isfinite(o->weights[k]))
+            return convis_fail(c, CONVIS_EINVAL, "reconstruction: the weight of layer %d is not finite", k);
     for (int64_t u = 0; u < count; u++)
         if (!isfinite(units[u].x) || !isfinite(units[u].y))
             return convis_fail(c, CONVIS_EINVAL, "reconstruction: unit %d has no finite position", (int)units[u].id);
@@ -129,7 +131,8 @@ static convis_status fit(convis_reconstruction *r, const convis_cell *units, con
     double width = r->o.width ? (double)r->o.width : ceil(across*r->ppd - (r->o.extent_x > 0 ? slack : SLACK));
     double height = r->o.height ? (double)r->o.height : ceil(down*r->ppd - (r->o.extent_y > 0 ? slack : SLACK));
     if (!(width*height <= 0x1p28 && width <= 65536 && height <= 65536))
-        return convis_fail(r->context, CONVIS_EINVAL, "reconstruction of %.0f x %.0f pixels: expected at most 65536 x 65536 and 2^28 in all", width, height);
+        return convis_fail(r->context, CONVIS_EINVAL,
+                           "reconstruction of %.0f x %.0f pixels: expected at most 65536 x 65536 and 2^28 in all", width, height);
     r->width = width < 1 ? 1 : (int64_t)width;
     r->height = height < 1 ? 1 : (int64_t)height;
     r->extent[0] = r->o.virtualretina && r->o.extent_x > 0 ? r->o.extent_x*r->ppd : (double)r->width;
@@ -185,7 +188,8 @@ static convis_status place_cells(convis_reconstruction *r, const convis_cell *un
     qsort(r->cell, (size_t)r->cells, sizeof *r->cell, by_id);
     for (int64_t u = 1; u < r->cells; u++)
         if (r->cell[u].id == r->cell[u-1].id)
-            return convis_fail(r->context, CONVIS_EINVAL, "reconstruction: there are two units with the number %d", (int)r->cell[u].id);
+            return convis_fail(r->context, CONVIS_EINVAL, "reconstruction: there are two units with the number %d",
+                               (int)r->cell[u].id);
     return CONVIS_OK;
 }
 
@@ -310,15 +314,16 @@ static convis_status remember(convis_reconstruction *r, int64_t which)
 static convis_status add(convis_reconstruction *r, const convis_spike *spike)
 {
     if (!(spike->time >= r->time) || !(spike->time < 1e12))
-        return convis_fail(r->context, CONVIS_EINVAL, "reconstruction: a spike at %g s after one at %g s, expected increasing times",
-                           spike->time, r->time);
+        return convis_fail(r->context, CONVIS_EINVAL,
+                           "reconstruction: a spike at %g s after one at %g s, expected increasing times", spike->time, r->time);
     r->time = spike->time;
     cell key = { .id = spike->unit };
     const cell *c = bsearch(&key, r->cell, (size_t)r->cells, sizeof *r->cell, by_id);
     if (!c) return convis_fail(r->context, CONVIS_ENAME, "reconstruction: a spike of unit %d, which is not among the %lld cells",
                                (int)spike->unit, (long long)r->cells);
     /* The original divides by the duration of a frame: what is exactly at the end of one by ours may be in the next by its. */
-    double at = r->o.virtualretina ? ceil((spike->time - r->o.from)/(1/r->o.fps)) : floor((spike->time - r->o.from)*r->o.fps + SLACK);
+    double at = r->o.virtualretina ? ceil((spike->time - r->o.from)/(1/r->o.fps))
+                                   : floor((spike->time - r->o.from)*r->o.fps + SLACK);
     if (at < (double)r->frame || c->gain == 0) return CONVIS_OK;         /* it has faded before the first frame */
     while ((double)r->frame < at && (r->last < 0 || r->frame < r->last)) {
         /* Before the window, with nothing to fade, there is nothing to wait for. */

@@ -68,7 +68,8 @@ static int    measured(const unit *u, int64_t n, int64_t t)     { return !u->mas
 
 static convis_status fail_at(const unit *u, const char *what, int64_t t, double found, const char *expected)
 {
-    return convis_fail(u->context, CONVIS_EINVAL, "%sthe %s at frame %lld is %g, expected %s", u->who, what, (long long)t, found, expected);
+    return convis_fail(u->context, CONVIS_EINVAL, "%sthe %s at frame %lld is %g, expected %s", u->who, what, (long long)t, found,
+                       expected);
 }
 
 /* Also finds the means, and how many samples count: perhaps none. */
@@ -98,8 +99,8 @@ static convis_status check(unit *u, int64_t *samples)
     }
     if (!count) return CONVIS_OK;
     if (constant)
-        return convis_fail(u->context, CONVIS_EINVAL, "%sthe response is %g in all %lld frames that count, expected it to vary", u->who,
-                           first, (long long)frames);
+        return convis_fail(u->context, CONVIS_EINVAL, "%sthe response is %g in all %lld frames that count, expected it to vary",
+                           u->who, first, (long long)frames);
     u->mean_r /= (double)count;
     u->mean_p /= (double)frames;
     *samples = count;
@@ -110,11 +111,13 @@ static convis_status check_options(convis_context *c, const convis_score_options
 {
     if (o->counts && !(o->dt > 0 && isfinite(o->dt)))
         return convis_fail(c, CONVIS_EINVAL, "scores: dt is %g s, expected more than 0 where responses are counts", o->dt);
-    if (o->bootstrap < 0) return convis_fail(c, CONVIS_EINVAL, "scores: bootstrap is %d samples, expected 0 or more", o->bootstrap);
+    if (o->bootstrap < 0)
+        return convis_fail(c, CONVIS_EINVAL, "scores: bootstrap is %d samples, expected 0 or more", o->bootstrap);
     if (o->bootstrap && !(o->level > 0 && o->level < 1))
         return convis_fail(c, CONVIS_EINVAL, "scores: level is %g, expected between 0 and 1", o->level);
     if (o->block < 0)
-        return convis_fail(c, CONVIS_EINVAL, "scores: block is %lld frames, expected 1 or more, or 0 for one second", (long long)o->block);
+        return convis_fail(c, CONVIS_EINVAL, "scores: block is %lld frames, expected 1 or more, or 0 for one second",
+                           (long long)o->block);
     if (o->bootstrap && !o->block && !(o->dt > 0 && isfinite(o->dt)))
         return convis_fail(c, CONVIS_EINVAL, "scores: dt is %g s, expected more than 0 where blocks last a second", o->dt);
     return CONVIS_OK;
@@ -351,15 +354,17 @@ convis_status convis_scores_of_cells(convis_context *c, const convis_score_optio
         }
     }
     if (!status && !all)
-        status = convis_fail(c, CONVIS_EINVAL, "scores: none of the %lld frames counts, expected some that do", (long long)frames);
+        status =
+            convis_fail(c, CONVIS_EINVAL, "scores: none of the %lld frames counts, expected some that do", (long long)frames);
     nothing(scores + units*CONVIS_SCORES);
     for (int k = 0; k < CONVIS_SCORES && !status; k++) finish_mean(&means[k], o, &scores[units*CONVIS_SCORES + k]);
     convis_release(c, memory);
     return status;
 }
 
-convis_status convis_scores(convis_context *c, const convis_score_options *o, const convis_real *prediction, const convis_real *responses,
-                            const convis_real *mask, int64_t trials, int64_t frames, convis_score scores[CONVIS_SCORES])
+convis_status convis_scores(convis_context *c, const convis_score_options *o, const convis_real *prediction,
+                            const convis_real *responses, const convis_real *mask, int64_t trials, int64_t frames,
+                            convis_score scores[CONVIS_SCORES])
 {
     convis_score with_mean[2*CONVIS_SCORES];
     convis_status status = convis_scores_of_cells(c, o, prediction, responses, mask, trials, frames, 1, with_mean);

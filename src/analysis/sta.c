@@ -104,8 +104,8 @@ static convis_status weigh(ensemble *e, int64_t unit, const double *measured)
                            (long long)unit,
                            (long long)e->lags - 1);
     if (!(sum > 0))
-        return convis_fail(e->context, CONVIS_EINVAL, "unit %lld: its responses sum to %g, expected spikes, or rates of 0 and more",
-                           (long long)unit, sum);
+        return convis_fail(e->context, CONVIS_EINVAL,
+                           "unit %lld: its responses sum to %g, expected spikes, or rates of 0 and more", (long long)unit, sum);
     for (int64_t t = 0; t < e->count; t++) {
         const double response = e->amount[t]/sum;
         e->amount[t] = response - measured[t]/trials;
@@ -497,7 +497,8 @@ static convis_status check_options(convis_context *c, const convis_recording_inf
     if (o->eigenvectors < 0 || o->shuffles < 0)
         return convis_fail(c, CONVIS_EINVAL, "%s: %d, expected 0 or more", o->shuffles < 0 ? "shuffles" : "eigenvectors",
                            o->shuffles < 0 ? o->shuffles : o->eigenvectors);
-    if (!(o->level > 0 && o->level < 1)) return convis_fail(c, CONVIS_EINVAL, "level: %g, expected a number between 0 and 1", o->level);
+    if (!(o->level > 0 && o->level < 1))
+        return convis_fail(c, CONVIS_EINVAL, "level: %g, expected a number between 0 and 1", o->level);
     const int64_t windows = i->frames - o->lags + 1, pixels = i->channels*i->height*i->width;
     int64_t dims;
     if (__builtin_mul_overflow(o->lags, pixels, &dims) || dims > INT64_MAX/(int64_t)sizeof(double)/(4*LANES))
@@ -553,7 +554,8 @@ static convis_status average(ensemble *e, const convis_sta_options *o, convis_st
     s->sta = convis_obtain(c, (size_t)e->dims*sizeof *s->sta);
     *direction = convis_obtain(c, (size_t)e->dims*sizeof **direction);
     if (o->shuffles) s->significance = convis_obtain(c, (size_t)e->dims*sizeof *s->significance);
-    convis_status status = sum && s->sta && *direction && (!o->shuffles || s->significance) ? pass(e, &column, NULL, sum) : CONVIS_ENOMEM;
+    convis_status status =
+        sum && s->sta && *direction && (!o->shuffles || s->significance) ? pass(e, &column, NULL, sum) : CONVIS_ENOMEM;
     for (int64_t i = 0; i < e->dims && !status; i++) (*direction)[i] = s->sta[i] = sum[i*LANES];
     if (!status && !(normalise(e->dims, *direction) > 0)) {
         convis_release(c, *direction);

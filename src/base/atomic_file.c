@@ -87,7 +87,8 @@ convis_status convis_atomic_file_open(convis_context *c, const char *path, convi
                      __atomic_fetch_add(&counter, 1, __ATOMIC_RELAXED), base + length - shown) >= (int)sizeof temporary)
             return convis_fail(c, CONVIS_EIO, "%s: the name is too long", path);
         full[folder - 1] = 0;
-        if (access(*full ? full : "/", W_OK)) return convis_fail(c, CONVIS_EIO, "%s: the folder %s: %s", path, *full ? full : "/", strerror(errno));
+        if (access(*full ? full : "/", W_OK))
+            return convis_fail(c, CONVIS_EIO, "%s: the folder %s: %s", path, *full ? full : "/", strerror(errno));
         full[folder - 1] = '/';
     }
     writing *w = convis_obtain(c, sizeof *w);
@@ -152,13 +153,15 @@ convis_status convis_out_open(convis_context *c, const char *path, int seek, con
     o->status = convis_atomic_file_open(c, path, &o->atomic);
     if (o->status) return o->status;
     int direct = is_direct(&o->atomic);
-    int handle = open(o->atomic.temporary, direct ? O_WRONLY | O_APPEND | O_CLOEXEC : O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    int handle =
+        open(o->atomic.temporary, direct ? O_WRONLY | O_APPEND | O_CLOEXEC : O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     o->file = handle < 0 ? NULL : fdopen(handle, direct ? "wb" : "w+b");
     if (!o->file) {
         o->status = convis_fail(c, CONVIS_EIO, "%s: %s", path, strerror(errno));
         if (handle >= 0) close(handle);
     } else if (seek && fseeko(o->file, 0, SEEK_CUR)) {
-        o->status = convis_fail(c, CONVIS_EIO, "%s: a pipe or device, expected a file (or .csv or .spk, which need no second look)", path);
+        o->status = convis_fail(c, CONVIS_EIO,
+                                "%s: a pipe or device, expected a file (or .csv or .spk, which need no second look)", path);
     }
     return o->status ? convis_out_finish(o, 0) : CONVIS_OK;
 }
@@ -230,7 +233,8 @@ convis_status convis_shared_join(convis_context *c, const char *path, convis_sha
     if (!s) return CONVIS_ENOMEM;
     status = convis_atomic_file_open(c, path, &s->atomic);
     if (!status && is_direct(&s->atomic)) {
-        status = convis_fail(c, CONVIS_EIO, "%s: a pipe or device, expected a file (or .csv or .spk, which need no second look)", path);
+        status = convis_fail(c, CONVIS_EIO, "%s: a pipe or device, expected a file (or .csv or .spk, which need no second look)",
+                             path);
         convis_atomic_file_abandon(&s->atomic);
     }
     if (status) { convis_release(c, s); return status; }

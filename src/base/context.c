@@ -14,7 +14,7 @@ const char *convis_strerror(convis_status status)
 {
     switch (status) {
 #define CONVIS_STATUS_CASE(name, value, text) case name: return text;
-    CONVIS_STATUS_LIST(CONVIS_STATUS_CASE)
+        CONVIS_STATUS_LIST(CONVIS_STATUS_CASE)
     default: return "unknown status";
     }
 }

@@ -97,8 +97,11 @@ char *convis_lines_word(convis_lines *t, int comma)
 
 static convis_status wrong(convis_lines *t, const char *word, const char *what, const char *expected)
 {
-    if (!word) return convis_fail(t->context, CONVIS_EFORMAT, "%s:%lld: the line ends, expected %s: %s", t->path, (long long)t->line, what, expected);
-    return convis_fail(t->context, CONVIS_EFORMAT, "%s:%lld: %s: '%.40s', expected %s", t->path, (long long)t->line, what, word, expected);
+    if (!word)
+        return convis_fail(t->context, CONVIS_EFORMAT, "%s:%lld: the line ends, expected %s: %s", t->path, (long long)t->line,
+                           what, expected);
+    return convis_fail(t->context, CONVIS_EFORMAT, "%s:%lld: %s: '%.40s', expected %s", t->path, (long long)t->line, what, word,
+                       expected);
 }
 
 convis_status convis_lines_number(convis_lines *t, const char *word, const char *what, double *value)

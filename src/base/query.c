@@ -45,8 +45,8 @@ static convis_status set_number(convis_query *s, int k, const char *value)
         if (!strcmp(w->key, f->name) && !strcmp(w->word, value)) { v = w->value; number = 1; }
     if (!number) return convis_fail(s->context, CONVIS_EINVAL, "%s: %s is '%.40s', expected a number", s->who, f->name, value);
     if (v < f->min || v > f->max)
-        return convis_fail(s->context, CONVIS_EINVAL, "%s: %s is %g%s%s, expected %g to %g", s->who, f->name, v, space, f->unit, f->min,
-                           f->max);
+        return convis_fail(s->context, CONVIS_EINVAL, "%s: %s is %g%s%s, expected %g to %g", s->who, f->name, v, space, f->unit,
+                           f->min, f->max);
     if (f->flags & CONVIS_WHOLE && v != floor(v))
         return convis_fail(s->context, CONVIS_EINVAL, "%s: %s is %g, expected a whole number", s->who, f->name, v);
     s->value[k] = v;

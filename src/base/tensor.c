@@ -23,7 +23,8 @@ void convis_tensor_copy(convis_tensor to, convis_tensor from)
 {
     const int64_t *n = to.shape.dim, *a = to.stride, *b = from.stride;
     for (int64_t i = 0; i < n[CONVIS_T]*n[CONVIS_B]*n[CONVIS_C]*n[CONVIS_Y]; i++) {
-        const int64_t y = i%n[CONVIS_Y], c = i/n[CONVIS_Y]%n[CONVIS_C], k = i/n[CONVIS_Y]/n[CONVIS_C], j = k%n[CONVIS_B], t = k/n[CONVIS_B];
+        const int64_t y = i%n[CONVIS_Y], c = i/n[CONVIS_Y]%n[CONVIS_C], k = i/n[CONVIS_Y]/n[CONVIS_C],
+                      j = k%n[CONVIS_B], t = k/n[CONVIS_B];
         convis_real *row = to.data + j*a[CONVIS_B] + c*a[CONVIS_C] + t*a[CONVIS_T] + y*a[CONVIS_Y];
         const convis_real *old = from.data + j*b[CONVIS_B] + c*b[CONVIS_C] + t*b[CONVIS_T] + y*b[CONVIS_Y];
         if (a[CONVIS_X] == 1 && b[CONVIS_X] == 1) memcpy(row, old, (size_t)n[CONVIS_X]*sizeof *row);

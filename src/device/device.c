@@ -76,7 +76,8 @@ static int is_of_kind(const char *name, const char *kind)
 
 /* The device of this name, or the first usable one of this type; 0 with the reason left. A driver that was refused before is tried
  * again when there is no other. */
-static int look_up_in(const convis_device_type *type, const char *name, int again, convis_device_info *found, char why[CONVIS_WHY])
+static int look_up_in(const convis_device_type *type, const char *name, int again, convis_device_info *found,
+                      char why[CONVIS_WHY])
 {
     const int any = !strcmp(name, type->name);
     for (int index = 0; list_type(type, index, again, found); index++) {
@@ -95,14 +96,16 @@ static const convis_device_type *look_up(convis_context *c, const char *name, co
         if (look_up_in(TYPES[k], name, 0, found, why)) return TYPES[k];
         why[0] = 0;
         if (look_up_in(TYPES[k], name, 1, found, why)) return TYPES[k];
-        convis_fail(c, CONVIS_EDEVICE, "device '%s': %s", name, why[0] ? why : "there is none of this number ('convis devices' lists them)");
+        convis_fail(c, CONVIS_EDEVICE, "device '%s': %s", name,
+                    why[0] ? why : "there is none of this number ('convis devices' lists them)");
         return NULL;
     }
     convis_fail(c, CONVIS_EDEVICE, "device '%s': expected auto, cpu, cpu:ISA, cuda:N or opencl:P.D", name);
     return NULL;
 }
 
-static convis_status open_listed(convis_context *c, const convis_device_type *type, const convis_device_info *info, convis_device **device)
+static convis_status open_listed(convis_context *c, const convis_device_type *type, const convis_device_info *info,
+                                 convis_device **device)
 {
     convis_device *d = *device = convis_obtain(c, sizeof *d);
     if (!d) return CONVIS_ENOMEM;
@@ -184,8 +187,9 @@ void *convis_device_obtain(convis_device *d, size_t bytes)
     if (!bytes) bytes = 1;
     void *memory = d->type->obtain(d, bytes);
     if (!memory && d->status) convis_device_sync(d);
-    else if (!memory && d->type->room) convis_fail(d->context, CONVIS_ENOMEM, "%s (%s): out of memory: %.1f MB more were asked for, %.1f MB are free", d->name, d->title,
-                             (double)bytes/1e6, (double)d->type->room(d)/1e6);
+    else if (!memory && d->type->room)
+        convis_fail(d->context, CONVIS_ENOMEM, "%s (%s): out of memory: %.1f MB more were asked for, %.1f MB are free", d->name,
+                    d->title, (double)bytes/1e6, (double)d->type->room(d)/1e6);
     return memory;
 }
 
@@ -297,7 +301,8 @@ int convis_device_lacks(const convis_device *d, const convis_kernels *const *ker
     return d->type->call != NULL;
 }
 
-convis_program *convis_device_layer(convis_device *d, const char *name, const convis_kernels *const *kernels, const char *const *source)
+convis_program *convis_device_layer(convis_device *d, const char *name, const convis_kernels *const *kernels,
+                                    const char *const *source)
 {
     const convis_kernels *best = convis_best_of(d->context, (const void *const *)kernels);
     return d->type->call ? functions(d, best) : convis_device_program(d, name, source, best->list);
@@ -314,12 +319,13 @@ const convis_device_kernel *convis_program_kernel(convis_device *d, convis_progr
     return &p->kernel[p->count++];
 }
 
-void convis_device_launch(convis_device *d, const convis_device_kernel *k, void *const *buffers, const convis_span *span, int64_t groups,
-                          int group_size)
+void convis_device_launch(convis_device *d, const convis_device_kernel *k, void *const *buffers, const convis_span *span,
+                          int64_t groups, int group_size)
 {
     enum { MOST_GROUPS = 1 << 16 };                      /* the rest is done in more iterations */
     if ((k->block != 0) != (span->block != NULL)) {
-        convis_device_fault(d, CONVIS_EDEVICE, "the kernel %s takes %u bytes of its own, and was launched %s (this is a mistake of convis)", k->name,
+        convis_device_fault(d, CONVIS_EDEVICE,
+                            "the kernel %s takes %u bytes of its own, and was launched %s (this is a mistake of convis)", k->name,
                             k->block, span->block ? "with others" : "without");
         return;
     }
@@ -338,7 +344,8 @@ void convis_device_launch(convis_device *d, const convis_device_kernel *k, void 
         groups = (span->n + group_size - 1)/group_size;
         if (groups > MOST_GROUPS) groups = MOST_GROUPS;
     }
-    if (!d->status && groups > 0) d->type->launch(d, k->handle, k->buffers, buffers, span->block, k->block, tail, groups, group_size);
+    if (!d->status && groups > 0)
+        d->type->launch(d, k->handle, k->buffers, buffers, span->block, k->block, tail, groups, group_size);
 }
 
 void convis_device_close(convis_device **device)

@@ -40,8 +40,8 @@ typedef struct convis_device_type {
     void (*discard)(convis_device *, void *program);
     void *(*find)(convis_device *, void *program, const char *kernel);   /* NULL: it has none of that name */
     /* block: what the kernel gets by value behind its buffers, bytes of it. */
-    void (*launch)(convis_device *, void *kernel, int buffers, void *const *buffer, const void *block, size_t bytes, const uint32_t *tail,
-                   int64_t groups, int group_size);
+    void (*launch)(convis_device *, void *kernel, int buffers, void *const *buffer, const void *block, size_t bytes,
+                   const uint32_t *tail, int64_t groups, int group_size);
     /* Optional, all or none. Between the first two, launches, copies and zeros of RUN are not done but recorded; any other call spoils
      * that, which is no fault. What `recorded` returns, `replay` queues as one; NULL: nothing was recorded, and nothing was done. */
     int  (*record)(convis_device *);             /* 0: it cannot */
@@ -103,15 +103,16 @@ convis_status convis_device_sync(convis_device *);
 int             convis_device_has  (const convis_device *, const convis_kernels *const *kernels, const char *const *source);
 /* 1: as is known before anything is compiled, there is no kernel of that name. */
 int             convis_device_lacks(const convis_device *, const convis_kernels *const *kernels, const char *name);
-convis_program *convis_device_layer(convis_device *, const char *name, const convis_kernels *const *kernels, const char *const *source);
+convis_program *convis_device_layer(convis_device *, const char *name, const convis_kernels *const *kernels,
+                                    const char *const *source);
 /* Compiled when first asked for, from the cache on disk where it can be; NULL with the sentence on the context. source: lines, as
  * tools/embed.c makes them; kernels: the table that the macros of its kernels made, with an end without a name. */
 convis_program *convis_device_program(convis_device *, const char *name, const char *const *source, const convis_kernel *kernels);
 /* NULL: it has none of that name. */
 const convis_device_kernel *convis_program_kernel(convis_device *, convis_program *, const char *name);
 /* groups 0: as many as n elements need. */
-void convis_device_launch(convis_device *, const convis_device_kernel *, void *const *buffers, const convis_span *, int64_t groups,
-                          int group_size);
+void convis_device_launch(convis_device *, const convis_device_kernel *, void *const *buffers, const convis_span *,
+                          int64_t groups, int group_size);
 
 /* What is queued to RUN in between is recorded, to be replayed as one (convis_device_type). Record, replay: 0: it cannot. */
 int   convis_device_record(convis_device *);

@@ -196,9 +196,10 @@ static void explain(const trial *t, char why[CONVIS_WHY])
 {
     char how[80] = "it ended it";
     if (t->hung) snprintf(how, sizeof how, "there was no answer within %g seconds", patience());
-    else if (WIFSIGNALED(t->status)) snprintf(how, sizeof how, "signal %d, %.40s", WTERMSIG(t->status), strsignal(WTERMSIG(t->status)));
-    convis_shorten(why, CONVIS_WHY, "its driver %s, as was tried in a process of its own (%s)%s%s%s", t->hung ? "hangs" : "crashes", how,
-                      t->line[0] ? ", saying '" : "", t->line, t->line[0] ? "'" : "");
+    else if (WIFSIGNALED(t->status))
+        snprintf(how, sizeof how, "signal %d, %.40s", WTERMSIG(t->status), strsignal(WTERMSIG(t->status)));
+    convis_shorten(why, CONVIS_WHY, "its driver %s, as was tried in a process of its own (%s)%s%s%s",
+                   t->hung ? "hangs" : "crashes", how, t->line[0] ? ", saying '" : "", t->line, t->line[0] ? "'" : "");
 }
 
 /* Behind a driver that fails the next child begins. Without children there is no verdict: all may be loaded, as if there were no judge. */
@@ -221,7 +222,8 @@ static void put_status(FILE *key, const char *path)
 {
     struct stat s;
     if (!stat(path, &s))
-        fprintf(key, "%s %lld %lld %lld.%09ld\n", path, (long long)s.st_ino, (long long)s.st_size, (long long)s.st_mtim.tv_sec, s.st_mtim.tv_nsec);
+        fprintf(key, "%s %lld %lld %lld.%09ld\n", path, (long long)s.st_ino, (long long)s.st_size, (long long)s.st_mtim.tv_sec,
+                s.st_mtim.tv_nsec);
 }
 
 static void put_text(FILE *key, const char *path)
@@ -248,7 +250,8 @@ static void put_folder(FILE *key, const char *folder, const char *part, int text
 
 static void put_libraries(FILE *key, const char *folder)
 {
-    static const char *const PARTS[] = { "libcuda.so", "libnvrtc", "libOpenCL", "libpocl", "libnvidia-opencl", "amdocl", "rusticl", "igdrcl" };
+    static const char *const PARTS[] = { "libcuda.so", "libnvrtc", "libOpenCL", "libpocl",
+                                         "libnvidia-opencl", "amdocl", "rusticl", "igdrcl" };
     for (size_t k = 0; k < sizeof PARTS/sizeof *PARTS; k++) put_folder(key, folder, PARTS[k], 0);
 }
 
@@ -358,7 +361,8 @@ int convis_driver_refused(const convis_device_type *type, int driver, int again,
     if (in_child) return 0;
     pthread_mutex_lock(&mutex);
     look_into(f, again);
-    if (driver >= MOST_DRIVERS) snprintf(why, CONVIS_WHY, "it is behind the first %d drivers, which are all that are tried", MOST_DRIVERS);
+    if (driver >= MOST_DRIVERS)
+        snprintf(why, CONVIS_WHY, "it is behind the first %d drivers, which are all that are tried", MOST_DRIVERS);
     else strcpy(why, driver < 0 ? f->v.all : f->v.of[driver]);
     pthread_mutex_unlock(&mutex);
     return why[0] != 0;

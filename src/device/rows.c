@@ -73,10 +73,10 @@ void convis_device_swap(convis_device *d, convis_real *a, convis_real *b, int64_
         convis_device_copy(d, a, b, bytes_of(n));
         convis_device_copy(d, b, spare, bytes_of(n));
     } else for (int64_t i = 0; i < n; i++) {
-        const convis_real number = a[i];
-        a[i] = b[i];
-        b[i] = number;
-    }
+            const convis_real number = a[i];
+            a[i] = b[i];
+            b[i] = number;
+        }
 }
 
 static double sum_of_parts(convis_device *d, const convis_real *from, int64_t n, convis_real *spare)

@@ -22,7 +22,8 @@ static void place_layer(const model_layer *l, int64_t count, int32_t layer, int3
 {
     const int64_t w = l->out.shape.dim[CONVIS_X], h = l->out.shape.dim[CONVIS_Y];
     for (int64_t i = 0; i < count; i++)
-        cells[i] = (convis_cell){ first_id + (int32_t)i, layer, (double)(i%w) - (double)(w - 1)/2, (double)(i/w%h) - (double)(h - 1)/2 };
+        cells[i] = (convis_cell){ first_id + (int32_t)i, layer, (double)(i%w) - (double)(w - 1)/2,
+                                  (double)(i/w%h) - (double)(h - 1)/2 };
 }
 
 /* The cells for one movie, in order of layers. */
@@ -73,8 +74,8 @@ convis_status convis_place_cells(convis_model *m)
     if (movies == 1 && m->units_given && m->unit_count == total) return CONVIS_OK;
     for (int64_t k = 0; k < m->unit_count; k++) if (m->units[k].id >= most) most = (int64_t)m->units[k].id + 1;
     if (total > INT32_MAX || most + total > INT32_MAX/movies)
-        return convis_fail(m->context, CONVIS_ESHAPE, "the spiking layers have %lld elements, expected at most %d", (long long)(movies*total),
-                           INT32_MAX);
+        return convis_fail(m->context, CONVIS_ESHAPE, "the spiking layers have %lld elements, expected at most %d",
+                           (long long)(movies*total), INT32_MAX);
     convis_cell *one = convis_obtain(m->context, (size_t)(total + 1)*sizeof *one);
     convis_cell *all = one && movies > 1 ? convis_obtain(m->context, (size_t)(movies*total + 1)*sizeof *all) : one;
     convis_status status = all ? place_one(m, movies, (int32_t)most, total, one) : CONVIS_ENOMEM;

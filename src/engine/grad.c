@@ -14,7 +14,9 @@ static convis_status require_parameter(convis_model *m, model_layer *l, int k, c
 {
     if (!convis_can_learn(&l->fields[k]))
         return convis_fail(m->context, CONVIS_ENOTSUP, "%s: a parameter without a gradient (%s)", path,
-                           l->fields[k].flags & CONVIS_TEXT ? "a text" : l->fields[k].flags & CONVIS_WHOLE ? "whole numbers" : "fixed");
+                           l->fields[k].flags & CONVIS_TEXT ? "a text"
+                           : l->fields[k].flags & CONVIS_WHOLE ? "whole numbers"
+                                                               : "fixed");
     l->requires_gradient |= 1u << k;
     return CONVIS_OK;
 }
@@ -75,18 +77,22 @@ convis_status convis_vjp_from(convis_model *m, const char *path, convis_tensor d
     if (!b) return CONVIS_ENAME;
     convis_status status = not_recorded(m);
     if (status) return status;
-    if (b != &owner->out) return convis_fail(m->context, CONVIS_ENOTSUP, "%s: gradients start from a layer's output, not from this", path);
+    if (b != &owner->out)
+        return convis_fail(m->context, CONVIS_ENOTSUP, "%s: gradients start from a layer's output, not from this", path);
     const int64_t *n = b->shape.dim, *s = d.stride;
     for (int k = 0; k < CONVIS_DIMS; k++)
         if (d.shape.dim[k] != (k == CONVIS_T ? m->ran : n[k]))
-            return convis_fail(m->context, CONVIS_ESHAPE, "%s: a gradient of (%lld, %lld, %lld, %lld, %lld), expected (%lld, %lld, %lld, %lld, %lld)",
-                path, (long long)d.shape.dim[0], (long long)d.shape.dim[1], (long long)d.shape.dim[2], (long long)d.shape.dim[3],
-                (long long)d.shape.dim[4], (long long)n[0], (long long)n[1], (long long)m->ran, (long long)n[3], (long long)n[4]);
+            return convis_fail(m->context, CONVIS_ESHAPE,
+                               "%s: a gradient of (%lld, %lld, %lld, %lld, %lld), expected (%lld, %lld, %lld, %lld, %lld)", path,
+                               (long long)d.shape.dim[0], (long long)d.shape.dim[1], (long long)d.shape.dim[2],
+                               (long long)d.shape.dim[3], (long long)d.shape.dim[4], (long long)n[0], (long long)n[1],
+                               (long long)m->ran, (long long)n[3], (long long)n[4]);
     if (!d.data && m->ran) return convis_fail(m->context, CONVIS_EINVAL, "%s: a gradient without data", path);
     if (!owner->needed || !b->probed)
         return convis_fail(m->context, CONVIS_ESTATE, "%s: its output was not probed (convis_probe before convis_plan)", path);
     if (!b->active) return CONVIS_OK;                     /* nothing before it requires a gradient */
-    if (!b->from && !(b->from = convis_obtain(m->context, (size_t)(m->chunk.dim[CONVIS_T]*b->n)*sizeof *b->from))) return CONVIS_ENOMEM;
+    if (!b->from && !(b->from = convis_obtain(m->context, (size_t)(m->chunk.dim[CONVIS_T]*b->n)*sizeof *b->from)))
+        return CONVIS_ENOMEM;
     convis_real *to = b->from;
     for (int64_t t = 0; t < m->ran; t++)
         for (int64_t i = 0; i < n[CONVIS_B]; i++)
@@ -190,7 +196,8 @@ static void segment_back(const convis_model *m, const segment *g, const slice *u
 static void give_input(const convis_model *m, const buffer *b, const slice *u, convis_tensor to)
 {
     const convis_real *from = convis_stage_back(m, b->d + b->history*b->n, u->frames*b->n);
-    convis_tensor_copy(convis_slice(to, CONVIS_T, u->t0, u->t0 + u->frames), convis_frames_view(b, (convis_real *)(uintptr_t)from, u->frames));
+    convis_tensor_copy(convis_slice(to, CONVIS_T, u->t0, u->t0 + u->frames),
+                       convis_frames_view(b, (convis_real *)(uintptr_t)from, u->frames));
 }
 
 static void chunk_back(convis_model *m, slice *u, void *user)
@@ -215,7 +222,8 @@ static void sum_maps(convis_model *m, model_layer *l)
     const convis_rows map = { 1, l->out.n, l->out.n };
     for (int k = 0; k < l->params; k++) {
         if (!convis_can_learn(&l->fields[k])) continue;
-        if (l->requires_gradient >> k & 1) l->grad[k] += convis_device_sum(m->device, l->pass.d_map + k*l->out.n, l->out.n, m->spare);
+        if (l->requires_gradient >> k & 1)
+            l->grad[k] += convis_device_sum(m->device, l->pass.d_map + k*l->out.n, l->out.n, m->spare);
         convis_rows_fill(m->device, l->pass.d_map + k*l->out.n, map, 0);
     }
 }
@@ -333,10 +341,12 @@ convis_status convis_grad(const convis_model *m, const char *path, double *value
     int k = l ? convis_find_row(l->fields, member) : -1, s = l ? convis_find_row(l->type->states, member) : -1;
     if (k < 0 && s < 0) return convis_fail(m->context, CONVIS_ENAME, "'%s': the model has no such parameter or state", path);
     if (!m->planned || !m->recording || (k >= 0 && !(l->requires_gradient >> k & 1)))
-        return convis_fail(m->context, CONVIS_ESTATE, "%s: its gradient was not asked for (convis_require_gradient before convis_plan)", path);
+        return convis_fail(m->context, CONVIS_ESTATE,
+                           "%s: its gradient was not asked for (convis_require_gradient before convis_plan)", path);
     int64_t expected = k < 0 ? l->state_n[s] : l->fields[k].flags & CONVIS_ARRAY ? (int64_t)l->param[k] : 1;
     if (count != expected)
-        return convis_fail(m->context, CONVIS_ESHAPE, "%s: room for %lld numbers, its gradient has %lld", path, (long long)count, (long long)expected);
+        return convis_fail(m->context, CONVIS_ESHAPE, "%s: room for %lld numbers, its gradient has %lld", path, (long long)count,
+                           (long long)expected);
     if (!l->out.active) memset(values, 0, (size_t)count*sizeof *values);      /* no probed output depends on it */
     else if (k < 0) return state_gradient(m, l, s, values);
     else if (l->grad_array[k]) memcpy(values, l->grad_array[k], (size_t)count*sizeof *values);

@@ -111,8 +111,9 @@ static const convis_field common[] = {
 static const convis_query_word words[] = {
     { "sum", "normalize", 1 }, { "norm", "normalize", 2 }, { "none", "normalize", 0 }, { NULL, NULL, 0 } };
 static const convis_query_word aliases[] = {
-    { "tf", "temporal_frequency", 0 }, { "sf", "frequency", 0 }, { "direction", "orientation", 0 }, { "normalise", "normalize", 0 }, { "path", "name", 0 },
-    { NULL, NULL, 0 } };
+    { "tf", "temporal_frequency", 0 }, { "sf", "frequency", 0 }, { "direction", "orientation", 0 },
+    { "normalise", "normalize", 0 }, { "path", "name", 0 },    { NULL, NULL, 0 }
+};
 
 static const convis_field *field_of(const void *of, int index)
 {
@@ -153,7 +154,8 @@ static void add_gaussian(kernel *k, double sigma, double weight)
     for (int64_t y = 0; y < height; y++)
         for (int64_t x = 0; x < width; x++) sum += bell((double)x - k->x, (double)y - k->y, sigma*k->ppd);
     for (int64_t y = 0; y < height && sum > 0; y++)
-        for (int64_t x = 0; x < width; x++) k->space[y*width + x] += weight/sum*bell((double)x - k->x, (double)y - k->y, sigma*k->ppd);
+        for (int64_t x = 0; x < width; x++)
+            k->space[y*width + x] += weight/sum*bell((double)x - k->x, (double)y - k->y, sigma*k->ppd);
 }
 
 static void add_gabor(kernel *k, int64_t o, double cycles)
@@ -248,7 +250,8 @@ static convis_status decode(kernel *k)
     *to = 0;
     for (const char *c = k->text; *c; c++)
         if (*c < FONT_FIRST || *c > FONT_LAST)
-            return convis_fail(k->context, CONVIS_EINVAL, "%s: text has a character of code %d, expected those of ASCII, 32 to 126", k->who,
+            return convis_fail(k->context, CONVIS_EINVAL,
+                               "%s: text has a character of code %d, expected those of ASCII, 32 to 126", k->who,
                                (unsigned char)*c);
     return CONVIS_OK;
 }
@@ -261,9 +264,9 @@ static convis_status text(kernel *k, int64_t o)
     const int64_t fits = width/dots < height/FONT_HEIGHT ? width/dots : height/FONT_HEIGHT;
     const int64_t scale = get(k, "scale") > 0 ? (int64_t)get(k, "scale") : fits;
     if (scale < 1 || scale > fits)
-        return convis_fail(k->context, CONVIS_ESHAPE, "%s: '%s' takes %lld x %d pixels, the kernel has %lld x %lld", k->who, CONVIS_QUOTED(k->text),
-                           (long long)(dots*(scale < 1 ? 1 : scale)), FONT_HEIGHT*(int)(scale < 1 ? 1 : scale), (long long)width,
-                           (long long)height);
+        return convis_fail(k->context, CONVIS_ESHAPE, "%s: '%s' takes %lld x %d pixels, the kernel has %lld x %lld", k->who,
+                           CONVIS_QUOTED(k->text), (long long)(dots*(scale < 1 ? 1 : scale)),
+                           FONT_HEIGHT*(int)(scale < 1 ? 1 : scale), (long long)width, (long long)height);
     const int64_t left = (int64_t)floor(k->x) - dots*scale/2, top = (int64_t)floor(k->y) - FONT_HEIGHT*scale/2;
     for (int64_t y = 0; y < FONT_HEIGHT*scale; y++)
         for (int64_t x = 0; x < dots*scale; x++) {
@@ -282,7 +285,8 @@ static convis_status moving_gabor(kernel *k, double *values)
     const int at = convis_query_find(&(convis_query){ .kind = k->kind, .field = field_of }, "speed");
     const int tf = convis_query_find(&(convis_query){ .kind = k->kind, .field = field_of }, "temporal_frequency");
     if (k->given[at] && k->given[tf])
-        return convis_fail(k->context, CONVIS_EINVAL, "%s: both speed and temporal_frequency are given, expected one of them", k->who);
+        return convis_fail(k->context, CONVIS_EINVAL, "%s: both speed and temporal_frequency are given, expected one of them",
+                           k->who);
     const double frequency = k->given[at] ? get(k, "speed")*get(k, "frequency") : get(k, "temporal_frequency");
     const double duration = get(k, "duration") > 0 ? get(k, "duration") : (double)dim[CONVIS_T]*k->dt/6;
     for (int64_t o = 0; o < dim[0]; o++)
@@ -338,9 +342,11 @@ static convis_status file(kernel *k, double *values)
         char sizes[128] = "";
         for (int d = 0; d < a.dims; d++)
             snprintf(sizes + strlen(sizes), sizeof sizes - strlen(sizes), d ? ", %lld" : "%lld", (long long)a.dim[d]);
-        status = convis_fail(k->context, CONVIS_ESHAPE, "%s: %.100s has the shape (%s), expected the kernel's, (%lld, %lld, %lld, %lld, "
-                             "%lld), or the end of it", k->who, k->text, sizes, (long long)dim[0], (long long)dim[1], (long long)dim[2],
-                             (long long)dim[3], (long long)dim[4]);
+        status = convis_fail(k->context, CONVIS_ESHAPE,
+                             "%s: %.100s has the shape (%s), expected the kernel's, (%lld, %lld, %lld, %lld, "
+                             "%lld), or the end of it",
+                             k->who, k->text, sizes, (long long)dim[0], (long long)dim[1], (long long)dim[2], (long long)dim[3],
+                             (long long)dim[4]);
     }
     convis_disown(a.data);
     return status;
@@ -394,8 +400,10 @@ static convis_status check(const kernel *k)
 {
     for (int d = 0; d < CONVIS_DIMS; d++)
         if (k->shape.dim[d] < 1)
-            return convis_fail(k->context, CONVIS_ESHAPE, "%s: a kernel of shape (%lld, %lld, %lld, %lld, %lld), expected sizes of 1 and "
-                               "more", k->who, (long long)k->shape.dim[0], (long long)k->shape.dim[1], (long long)k->shape.dim[2],
+            return convis_fail(k->context, CONVIS_ESHAPE,
+                               "%s: a kernel of shape (%lld, %lld, %lld, %lld, %lld), expected sizes of 1 and "
+                               "more",
+                               k->who, (long long)k->shape.dim[0], (long long)k->shape.dim[1], (long long)k->shape.dim[2],
                                (long long)k->shape.dim[3], (long long)k->shape.dim[4]);
     return k->dt > 0 && isfinite(k->dt) ? CONVIS_OK
          : convis_fail(k->context, CONVIS_EINVAL, "%s: frames of %g s, expected more than 0", k->who, k->dt);
@@ -439,7 +447,8 @@ static convis_status finish(const kernel *k, double *v, int64_t n)
     return CONVIS_OK;
 }
 
-convis_status convis_initialiser_values(convis_context *c, const char *path, const char *spec, convis_shape shape, double dt, double *values)
+convis_status convis_initialiser_values(convis_context *c, const char *path, const char *spec, convis_shape shape, double dt,
+                                        double *values)
 {
     char who[256];
     kernel k = { .context = c, .shape = shape, .dt = dt };
@@ -461,7 +470,8 @@ convis_status convis_initialiser_values(convis_context *c, const char *path, con
     for (int64_t i = 0; !status && i < dim[0]*dim[1]; i++) status = finish(&k, values + i*volume, volume);
     for (int64_t i = 0, n = dim[0]*dim[1]*volume; !status && i < n; i++)
         if (!isfinite(values[i]))
-            status = convis_fail(c, CONVIS_EINVAL, "%s: element %lld is %g, expected finite numbers", k.who, (long long)i, values[i]);
+            status =
+                convis_fail(c, CONVIS_EINVAL, "%s: element %lld is %g, expected finite numbers", k.who, (long long)i, values[i]);
     convis_release(c, k.space);
     convis_release(c, k.text);
     return status;

@@ -4,5 +4,6 @@
 #include <convis/layer.h>
 
 /* values: (out, in, T, Y, X). path begins the sentences. */
-convis_status convis_initialiser_values(convis_context *, const char *path, const char *spec, convis_shape, double dt, double *values);
+convis_status convis_initialiser_values(convis_context *, const char *path, const char *spec, convis_shape, double dt,
+                                        double *values);
 #endif

@@ -15,7 +15,8 @@ static model_input *look_up(const convis_model *m, const char *name)
 static convis_status check_name(const convis_model *m, const char *name)
 {
     const size_t length = strlen(name);
-    if (m->planned) return convis_fail(m->context, CONVIS_ESTATE, "%s: an input cannot be added or named after the model was planned", name);
+    if (m->planned)
+        return convis_fail(m->context, CONVIS_ESTATE, "%s: an input cannot be added or named after the model was planned", name);
     if (!length || length >= NAME_SIZE)
         return convis_fail(m->context, CONVIS_EINVAL, "'%s': an input's name has 1 to %d characters", name, NAME_SIZE - 1);
     if (convis_find_input(m, name) >= 0 || convis_has_layer(m, name))
@@ -29,7 +30,8 @@ convis_status convis_add_input(convis_model *m, const char *name, convis_shape f
     if (convis_refuse(m)) return m->status;
     convis_status status = check_name(m, name);
     if (!status && (frame.dim[CONVIS_T] != 1 || !convis_is_shape(frame)))
-        status = convis_fail(m->context, CONVIS_ESHAPE, "%s: frames of this input would be empty or too large, or more than one (T is 1)", name);
+        status = convis_fail(m->context, CONVIS_ESHAPE,
+                             "%s: frames of this input would be empty or too large, or more than one (T is 1)", name);
     model_input *more = status ? NULL : convis_obtain(m->context, (size_t)(m->input_count + 1)*sizeof *more);
     if (!more) return convis_stick(m, status ? status : CONVIS_ENOMEM);
     memcpy(more, m->inputs, (size_t)m->input_count*sizeof *more);
@@ -73,11 +75,13 @@ static convis_status check_frames(const convis_model *m, const model_input *i, c
     const int64_t *has = in.shape.dim, *b = i->frames.shape.dim;
     for (int d = 0; d < CONVIS_DIMS; d++)
         if (d != CONVIS_T ? has[d] != b[d] : has[d] < 0 || has[d] > frames || (!up_to && has[d] < frames))
-            return convis_fail(m->context, CONVIS_ESHAPE, "%s: (B, C, T, Y, X) = (%lld, %lld, %lld, %lld, %lld), %s (%lld, %lld, %s%lld, %lld, %lld)",
-                i->name, (long long)has[0], (long long)has[1], (long long)has[2], (long long)has[3], (long long)has[4],
-                up_to ? "planned for" : "expected", (long long)b[0], (long long)b[1], up_to ? "up to " : "", (long long)frames, (long long)b[3],
-                (long long)b[4]);
-    if (!in.data && has[CONVIS_T]) return convis_fail(m->context, CONVIS_EINVAL, "%s: %lld frames without data", i->name, (long long)has[CONVIS_T]);
+            return convis_fail(m->context, CONVIS_ESHAPE,
+                               "%s: (B, C, T, Y, X) = (%lld, %lld, %lld, %lld, %lld), %s (%lld, %lld, %s%lld, %lld, %lld)",
+                               i->name, (long long)has[0], (long long)has[1], (long long)has[2], (long long)has[3],
+                               (long long)has[4], up_to ? "planned for" : "expected", (long long)b[0], (long long)b[1],
+                               up_to ? "up to " : "", (long long)frames, (long long)b[3], (long long)b[4]);
+    if (!in.data && has[CONVIS_T])
+        return convis_fail(m->context, CONVIS_EINVAL, "%s: %lld frames without data", i->name, (long long)has[CONVIS_T]);
     return CONVIS_OK;
 }
 
@@ -86,8 +90,10 @@ convis_status convis_give(convis_model *m, const char *name, convis_tensor frame
     if (convis_refuse(m)) return m->status;
     model_input *i = look_up(m, name);
     if (!i) return CONVIS_ENAME;
-    if (!m->planned) return convis_fail(m->context, CONVIS_ESTATE, "%s: the model must be planned before it is given frames", name);
-    if (i == m->inputs) return convis_fail(m->context, CONVIS_EINVAL, "%s: the first input's frames are given to convis_run", name);
+    if (!m->planned)
+        return convis_fail(m->context, CONVIS_ESTATE, "%s: the model must be planned before it is given frames", name);
+    if (i == m->inputs)
+        return convis_fail(m->context, CONVIS_EINVAL, "%s: the first input's frames are given to convis_run", name);
     convis_status status = check_frames(m, i, frames, m->chunk.dim[CONVIS_T], 1);
     i->is_given = !status;
     if (!status) i->given = frames;
@@ -109,7 +115,9 @@ convis_status convis_take_inputs(convis_model *m, convis_tensor movie, int keep)
     convis_status status = check_frames(m, m->inputs, movie, m->chunk.dim[CONVIS_T], 1);
     for (int k = 1; k < m->input_count && !status; k++) {
         const model_input *i = &m->inputs[k];
-        if (!i->is_given) return convis_fail(m->context, CONVIS_ESTATE, "%s: this input was not given (convis_give before each convis_run)", i->name);
+        if (!i->is_given)
+            return convis_fail(m->context, CONVIS_ESTATE, "%s: this input was not given (convis_give before each convis_run)",
+                               i->name);
         if (!keep || i->given.shape.dim[CONVIS_T] < frames) status = check_frames(m, i, i->given, frames, 0);
     }
     m->inputs[0].given = movie;
@@ -137,10 +145,12 @@ static convis_status check_gradient(const convis_model *m, const model_input *i,
 {
     const buffer *b = &i->frames;
     if (!b->active)
-        return convis_fail(m->context, CONVIS_ESTATE, "%s: its gradient was not asked for (convis_require_gradient before convis_plan)", i->name);
+        return convis_fail(m->context, CONVIS_ESTATE,
+                           "%s: its gradient was not asked for (convis_require_gradient before convis_plan)", i->name);
     for (int k = 0; k < CONVIS_DIMS; k++)
         if (d->shape.dim[k] != (k == CONVIS_T ? m->ran : b->shape.dim[k]) || !d->data)
-            return convis_fail(m->context, CONVIS_ESHAPE, "%s: room for its gradient of another shape than the last run's %lld frames", i->name,
+            return convis_fail(m->context, CONVIS_ESHAPE,
+                               "%s: room for its gradient of another shape than the last run's %lld frames", i->name,
                                (long long)m->ran);
     return CONVIS_OK;
 }

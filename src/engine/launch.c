@@ -38,8 +38,9 @@ convis_pass convis_pass_of(const convis_model *m, const model_layer *l, const sl
 
 convis_span convis_span_of(const convis_pass *p, int64_t i0, int64_t i1, int64_t n, int64_t map_size)
 {
-    return (convis_span){ i0, i1, n, map_size, p->frames, (convis_real)p->dt, (uint32_t)p->frame, (uint32_t)p->key, (uint32_t)(p->key >> 32),
-                          NULL };
+    return (convis_span){
+        i0, i1, n, map_size, p->frames, (convis_real)p->dt, (uint32_t)p->frame, (uint32_t)p->key, (uint32_t)(p->key >> 32), NULL
+    };
 }
 
 /* An address in a mirrored block becomes that in its copy. */
@@ -52,8 +53,8 @@ static void *translate(const struct convis_place *place, void *address)
     return address;
 }
 
-void convis_place_launch(const struct convis_place *place, const convis_device_kernel *k, void *const *buffers, const convis_span *span,
-                         int64_t groups, int group_size)
+void convis_place_launch(const struct convis_place *place, const convis_device_kernel *k, void *const *buffers,
+                         const convis_span *span, int64_t groups, int group_size)
 {
     void *v[CONVIS_KERNEL_BUFFERS];
     if (place->device->type->host_visible) {
@@ -68,13 +69,14 @@ static const convis_device_kernel *find(const convis_pass *p, convis_program *pr
 {
     convis_device *d = p->place->device;
     const convis_device_kernel *k = program ? convis_program_kernel(d, program, name) : NULL;
-    if (!k && !d->status && !p->thread) convis_device_fault(d, CONVIS_ENOTSUP, "%s: there is no kernel '%s' for this device", p->path, name);
+    if (!k && !d->status && !p->thread)
+        convis_device_fault(d, CONVIS_ENOTSUP, "%s: there is no kernel '%s' for this device", p->path, name);
     return k;
 }
 
 /* The elements from..to - 1 that are this thread's. */
-static void launch(const convis_pass *p, const char *kernel, int64_t from, int64_t to, int64_t n, int frames, void *const *buffers,
-                   const void *block)
+static void launch(const convis_pass *p, const char *kernel, int64_t from, int64_t to, int64_t n, int frames,
+                   void *const *buffers, const void *block)
 {
     const convis_device_kernel *k = from < to ? find(p, p->place->program, kernel) : NULL;
     convis_span span = convis_span_of(p, from, to, n, n);
@@ -101,17 +103,19 @@ void convis_launch_items(const convis_pass *p, const char *kernel, int64_t n, in
     convis_barrier(p);
 }
 
-void convis_launch_rows(const convis_pass *p, const char *kernel, convis_shape frame, int64_t y0, int64_t y1, void *const *buffers)
+void convis_launch_rows(const convis_pass *p, const char *kernel, convis_shape frame, int64_t y0, int64_t y1,
+                        void *const *buffers)
 {
     const int64_t w = frame.dim[CONVIS_X], h = frame.dim[CONVIS_Y], n = convis_elements(frame);
     if (y1 - y0 == h) launch(p, kernel, 0, n, n, 1, buffers, NULL);
     else if (y0 < y1) for (int64_t at = 0; at < n; at += w*h) launch(p, kernel, at + y0*w, at + y1*w, n, 1, buffers, NULL);
 }
 
-void convis_launch_text(const convis_pass *p, const convis_gpu_text *text, const char *kernel, int64_t n, int frames, void *const *buffers,
-                        const void *block, int64_t groups, int group_size)
+void convis_launch_text(const convis_pass *p, const convis_gpu_text *text, const char *kernel, int64_t n, int frames,
+                        void *const *buffers, const void *block, int64_t groups, int group_size)
 {
-    const convis_device_kernel *k = find(p, convis_device_program(p->place->device, text->name, text->source, text->kernels), kernel);
+    const convis_device_kernel *k =
+        find(p, convis_device_program(p->place->device, text->name, text->source, text->kernels), kernel);
     convis_span span = convis_span_of(p, 0, n, n, n);
     span.nt = frames;
     span.block = block;

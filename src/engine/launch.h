@@ -12,8 +12,8 @@ typedef struct convis_gpu_text { const char *name; const char *const *source; co
     static const convis_gpu_text id##_text = { #id, convis_##id##_source, convis_##id##_kernels };
 /* One of its kernels, by `groups` workgroups of group_size; groups 0: as many work-items as n elements need. n and frames are the kernel's
  * n and nt; block: its struct of numbers, NULL if it has none. */
-void convis_launch_text(const convis_pass *, const convis_gpu_text *, const char *kernel, int64_t n, int frames, void *const *buffers,
-                        const void *block, int64_t groups, int group_size);
+void convis_launch_text(const convis_pass *, const convis_gpu_text *, const char *kernel, int64_t n, int frames,
+                        void *const *buffers, const void *block, int64_t groups, int group_size);
 /* n numbers; no overlap. */
 void convis_copy(const convis_pass *, convis_real *to, const convis_real *from, int64_t n);
 /* The host can read device memory: the device is the processor. For methods, which differ; layers need not ask. */

@@ -7,7 +7,9 @@
 static convis_status no_kernel(const convis_model *m, const model_layer *l, const char *kernel)
 {
     const char *device = m->device->name;
-    if (kernel) return convis_fail(m->context, CONVIS_ENOTSUP, "%s: a %s has no kernel '%s' for %s", l->name, l->type->name, kernel, device);
+    if (kernel)
+        return convis_fail(m->context, CONVIS_ENOTSUP, "%s: a %s has no kernel '%s' for %s", l->name, l->type->name, kernel,
+                           device);
     return convis_fail(m->context, CONVIS_ENOTSUP, "%s: a %s has no kernels for %s", l->name, l->type->name, device);
 }
 
@@ -125,8 +127,10 @@ static int countable(const convis_model *m)
 static convis_status too_large(const convis_model *m, int64_t room)
 {
     const convis_device *d = m->device;
-    return convis_fail(m->context, CONVIS_ENOMEM, "%s (%s): the model needs %.1f MB, %.1f MB in one block; free are %.1f MB, %.1f MB "
-                       "in one block", d->name, d->title, (double)m->device_bytes/1e6, (double)m->largest_block/1e6, (double)room/1e6,
+    return convis_fail(m->context, CONVIS_ENOMEM,
+                       "%s (%s): the model needs %.1f MB, %.1f MB in one block; free are %.1f MB, %.1f MB "
+                       "in one block",
+                       d->name, d->title, (double)m->device_bytes/1e6, (double)m->largest_block/1e6, (double)room/1e6,
                        (double)d->most/1e6);
 }
 

@@ -9,7 +9,8 @@ typedef struct mirror { const char *host; char *copy; size_t bytes; } mirror;
 
 /* What a pass's kernels depend on, but for constants. Without padding, as it is compared whole. */
 typedef struct pass_key {
-    const void *in[CONVIS_MAX_INPUTS], *out, *extra[CONVIS_MAX_OUTPUTS], *state[CONVIS_MAX_STATES], *tape[CONVIS_MAX_TAPE], *scratch;
+    const void *in[CONVIS_MAX_INPUTS], *out, *extra[CONVIS_MAX_OUTPUTS], *state[CONVIS_MAX_STATES], *tape[CONVIS_MAX_TAPE],
+        *scratch;
     int64_t frames;
     double  dt;
 } pass_key;

@@ -122,17 +122,20 @@ convis_node convis_join(convis_model *m, const convis_layer_type *type, const ch
         return stick(m, CONVIS_EINVAL, "'%s': a layer's name has 1 to %d characters", name, NAME_SIZE - 1);
     const int min_inputs = type->min_inputs ? type->min_inputs : type->inputs, most = convis_most_inputs(type);
     if (count > most || count < min_inputs)
-        return stick(m, CONVIS_ESHAPE, min_inputs < most ? "%s: %d inputs, %s expects %d to %d" : "%s: %d inputs, %s expects %d", name, count,
-                     type->name, min_inputs, most);
+        return stick(m, CONVIS_ESHAPE, min_inputs < most ? "%s: %d inputs, %s expects %d to %d" : "%s: %d inputs, %s expects %d",
+                     name, count, type->name, min_inputs, most);
     if (count > type->inputs) type = type->more;
     if (convis_has_layer(m, name)) return stick(m, CONVIS_ENAME, "%s: two layers have that name", name);
     for (int k = 0; k < m->input_count; k++)
-        if (!strcmp(m->inputs[k].name, name) && strcmp(name, "input")) return stick(m, CONVIS_ENAME, "%s: an input has that name", name);
+        if (!strcmp(m->inputs[k].name, name) && strcmp(name, "input"))
+            return stick(m, CONVIS_ENAME, "%s: an input has that name", name);
     for (int j = 0; j < count; j++)
         if (!is_node(m, in[j].from) || in[j].delay < 0 || in[j].delay > LONGEST_DELAY)
-            return stick(m, CONVIS_EINVAL, "%s: input %d is no earlier layer, or its delay is not 0 to %d frames", name, j, LONGEST_DELAY);
-    if (rows(type->params) > CONVIS_MAX_PARAMS || rows(type->states) > CONVIS_MAX_STATES || rows(type->outputs) > CONVIS_MAX_OUTPUTS
-        || type->inputs > CONVIS_MAX_INPUTS || type->tape > CONVIS_MAX_TAPE || (!type->pointwise && !type->forward))
+            return stick(m, CONVIS_EINVAL, "%s: input %d is no earlier layer, or its delay is not 0 to %d frames", name, j,
+                         LONGEST_DELAY);
+    if (rows(type->params) > CONVIS_MAX_PARAMS || rows(type->states) > CONVIS_MAX_STATES ||
+        rows(type->outputs) > CONVIS_MAX_OUTPUTS || type->inputs > CONVIS_MAX_INPUTS || type->tape > CONVIS_MAX_TAPE ||
+        (!type->pointwise && !type->forward))
         return stick(m, CONVIS_EINVAL, "%s: the table of %s is too long or names no kernel", name, type->name);
     if (type->pointwise && convis_device_lacks(m->device, type->kernels, type->pointwise))
         return stick(m, CONVIS_ENOTSUP, "%s: a %s has no kernel '%s' for %s", name, type->name, type->pointwise, m->device->name);
@@ -144,7 +147,8 @@ convis_node convis_join(convis_model *m, const convis_layer_type *type, const ch
                   .extras = rows(type->outputs), .dirty = 1 };
     snprintf(l->name, sizeof l->name, "%s", name);
     for (int j = 0; j < count; j++) l->in[j] = in[j];
-    for (int k = 0; k < l->params; k++) l->param[k] = type->params[k].flags & (CONVIS_ARRAY | CONVIS_TEXT) ? 0 : type->params[k].value;
+    for (int k = 0; k < l->params; k++)
+        l->param[k] = type->params[k].flags & (CONVIS_ARRAY | CONVIS_TEXT) ? 0 : type->params[k].value;
     m->count++;
     /* The default texts, for the rows that they add. */
     for (int k = 0; type->params && type->params[k].name; k++)
@@ -163,8 +167,8 @@ void convis_connect(convis_model *m, convis_node layer, int input, convis_edge e
     if (m->planned) stick(m, CONVIS_ESTATE, "a layer cannot be reconnected after the model was planned");
     else if (!l || input < 0 || input >= l->inputs) stick(m, CONVIS_EINVAL, "the model has no layer with such an input");
     else if (!is_node(m, e.from) || e.delay < (e.from.id >= layer.id) || e.delay > LONGEST_DELAY)
-        stick(m, CONVIS_EINVAL, "%s: input %d comes from no layer, or after %d frames, expected %d to %d", l->name, input, e.delay,
-              e.from.id >= layer.id, LONGEST_DELAY);
+        stick(m, CONVIS_EINVAL, "%s: input %d comes from no layer, or after %d frames, expected %d to %d", l->name, input,
+              e.delay, e.from.id >= layer.id, LONGEST_DELAY);
     else l->in[input] = e;
 }
 
@@ -178,7 +182,8 @@ void convis_alias(convis_model *m, const char *name, const char *path)
 {
     if (m->status) return;
     if (strlen(name) >= NAME_SIZE || strlen(path) >= NAME_SIZE) {
-        stick(m, CONVIS_EINVAL, "alias '%s' of '%s': a name has up to %d characters", CONVIS_QUOTED(name), CONVIS_QUOTED(path), NAME_SIZE - 1);
+        stick(m, CONVIS_EINVAL, "alias '%s' of '%s': a name has up to %d characters", CONVIS_QUOTED(name), CONVIS_QUOTED(path),
+              NAME_SIZE - 1);
         return;
     }
     if (convis_grow(m->context, (void **)&m->aliases, m->alias_count, &m->alias_room, sizeof *m->aliases)) {

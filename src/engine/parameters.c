@@ -28,7 +28,8 @@ static convis_status check_scalar(const convis_model *m, const model_layer *l, i
     if (f->flags & CONVIS_TEXT) return convis_fail(m->context, CONVIS_EINVAL, "%s: a text, not a number", path);
     const char *unit = strcmp(f->unit, "1") ? f->unit : "";
     if (!(value >= f->min && value <= f->max))
-        return convis_fail(m->context, CONVIS_EINVAL, "%s: %g%s%s, expected %g to %g", path, value, *unit ? " " : "", unit, f->min, f->max);
+        return convis_fail(m->context, CONVIS_EINVAL, "%s: %g%s%s, expected %g to %g", path, value, *unit ? " " : "", unit,
+                           f->min, f->max);
     if (f->flags & CONVIS_WHOLE && value != floor(value))
         return convis_fail(m->context, CONVIS_EINVAL, "%s: %g, expected a whole number", path, value);
     if (f->flags & CONVIS_PLAN && m->planned && value != l->param[k])
@@ -73,7 +74,8 @@ convis_status convis_set_array(convis_model *m, const char *path, const double *
     if (!l) return CONVIS_ENAME;
     if (!(l->fields[k].flags & CONVIS_ARRAY)) return convis_fail(m->context, CONVIS_EINVAL, "%s: a number, not an array", path);
     if (count < 0 || (m->planned && count != (int64_t)l->param[k]))
-        return convis_fail(m->context, CONVIS_ESHAPE, "%s: %lld values, planned for %lld", path, (long long)count, (long long)l->param[k]);
+        return convis_fail(m->context, CONVIS_ESHAPE, "%s: %lld values, planned for %lld", path, (long long)count,
+                           (long long)l->param[k]);
     const convis_field *f = &l->fields[k];
     for (int64_t j = 0; j < count; j++)
         if (!(values[j] >= f->min && values[j] <= f->max))
@@ -99,7 +101,8 @@ convis_status convis_get_array(const convis_model *m, const char *path, double *
     if (!l) return CONVIS_ENAME;
     if (!(l->fields[k].flags & CONVIS_ARRAY)) return convis_fail(m->context, CONVIS_EINVAL, "%s: a number, not an array", path);
     if (count != (int64_t)l->param[k])
-        return convis_fail(m->context, CONVIS_ESHAPE, "%s: room for %lld values, it has %lld", path, (long long)count, (long long)l->param[k]);
+        return convis_fail(m->context, CONVIS_ESHAPE, "%s: room for %lld values, it has %lld", path, (long long)count,
+                           (long long)l->param[k]);
     if (count) memcpy(values, l->array[k], (size_t)count*sizeof *values);
     return CONVIS_OK;
 }
@@ -132,7 +135,8 @@ convis_status convis_set_initialiser(convis_model *m, const char *path, const ch
         l->param[k] = 0;
         return CONVIS_OK;
     }
-    if (!l->pass.array_shape[k].dim[0]) return convis_fail(m->context, CONVIS_ENOTSUP, "%s: an array without a shape of its own", path);
+    if (!l->pass.array_shape[k].dim[0])
+        return convis_fail(m->context, CONVIS_ENOTSUP, "%s: an array without a shape of its own", path);
     double *values = convis_obtain(m->context, (size_t)(l->param[k] + 1)*sizeof *values);
     if (!values) return CONVIS_ENOMEM;
     convis_status status = convis_initialiser_values(m->context, path, kernel, l->pass.array_shape[k], m->dt, values);
@@ -182,7 +186,8 @@ convis_status convis_set_text(convis_model *m, const char *path, const char *tex
     if (convis_refuse(m)) return m->status;
     model_layer *l = convis_find_parameter(m, path, &k);
     if (!l) return CONVIS_ENAME;
-    if (!(l->fields[k].flags & CONVIS_TEXT)) return convis_fail(m->context, CONVIS_EINVAL, "%s: expected a number, not a text", path);
+    if (!(l->fields[k].flags & CONVIS_TEXT))
+        return convis_fail(m->context, CONVIS_EINVAL, "%s: expected a number, not a text", path);
     if (m->planned) return convis_fail(m->context, CONVIS_ESTATE, "%s: must be set before the model is planned", path);
     char *before = l->text[k];
     l->text[k] = NULL;
@@ -224,7 +229,9 @@ static int write_all(const convis_model *m, FILE *f)
             const convis_field *p = &l->fields[k];
             if (p->flags & CONVIS_TEXT) continue;
             if (!(p->flags & CONVIS_ARRAY)) ok = write_number(f, l->name, p->name, -1, l->param[k]);
-            else for (int64_t i = 0; ok && i < (int64_t)l->param[k]; i++) ok = write_number(f, l->name, p->name, i, l->array[k][i]);
+            else
+                for (int64_t i = 0; ok && i < (int64_t)l->param[k]; i++)
+                    ok = write_number(f, l->name, p->name, i, l->array[k][i]);
         }
     }
     return ok;
@@ -247,7 +254,8 @@ static convis_status read_number(convis_model *m, convis_lines *t, const char *p
     char name[NAME_SIZE + 64], *bracket, *end;
     int k = 0;
     if (strlen(path) >= sizeof name)
-        return convis_fail(m->context, CONVIS_EFORMAT, "%s:%lld: a path of more than %zu characters", t->path, (long long)t->line, sizeof name - 1);
+        return convis_fail(m->context, CONVIS_EFORMAT, "%s:%lld: a path of more than %zu characters", t->path, (long long)t->line,
+                           sizeof name - 1);
     strcpy(name, path);
     bracket = strchr(name, '[');
     if (bracket) *bracket = '\0';
@@ -287,7 +295,8 @@ static convis_status read_all(convis_model *m, convis_lines *t, int apply)
         char *path = convis_lines_word(t, 0), *number = convis_lines_word(t, 0), *more = convis_lines_word(t, 0);
         double value = 0;
         if (!path || !number || (more && *more != '#'))
-            status = convis_fail(m->context, CONVIS_EFORMAT, "%s:%lld: expected a path and a number", t->path, (long long)t->line);
+            status =
+                convis_fail(m->context, CONVIS_EFORMAT, "%s:%lld: expected a path and a number", t->path, (long long)t->line);
         if (!status) status = convis_lines_number(t, number, path, &value);
         if (!status) status = read_number(m, t, path, value, apply);
     }

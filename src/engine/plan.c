@@ -21,12 +21,14 @@ static convis_status shape_arrays(convis_model *m, model_layer *l)
         char path[2*NAME_SIZE];
         if (!(l->fields[k].flags & CONVIS_ARRAY) || (!s.dim[0] && !l->text[k])) continue;
         snprintf(path, sizeof path, "%s.%s", l->name, l->fields[k].name);
-        if (!s.dim[0]) return convis_fail(m->context, CONVIS_ENOTSUP, "%s: an array without a shape of its own, set it by values", path);
+        if (!s.dim[0])
+            return convis_fail(m->context, CONVIS_ENOTSUP, "%s: an array without a shape of its own, set it by values", path);
         if (!convis_is_shape(s)) return convis_fail(m->context, CONVIS_ESHAPE, "%s: would be empty or too large", path);
         const int64_t count = convis_elements(s);
         if (has && has != count)
-            return convis_fail(m->context, CONVIS_ESHAPE, "%s: %lld values, expected %lld (%lld outputs, %lld inputs, %lld x %lld x %lld)",
-                path, (long long)has, (long long)count, (long long)s.dim[0], (long long)s.dim[1], (long long)s.dim[2],
+            return convis_fail(m->context, CONVIS_ESHAPE,
+                               "%s: %lld values, expected %lld (%lld outputs, %lld inputs, %lld x %lld x %lld)", path,
+                               (long long)has, (long long)count, (long long)s.dim[0], (long long)s.dim[1], (long long)s.dim[2],
                 (long long)s.dim[3], (long long)s.dim[4]);
         if (has) continue;
         convis_release(m->context, l->array[k]);
@@ -48,8 +50,8 @@ convis_status convis_plan_alike(convis_pass *p)
         const int64_t *a = p->in_shape[0].dim, *b = p->in_shape[j].dim;
         if (!memcmp(a, b, sizeof p->in_shape[0])) continue;
         if (a[CONVIS_B] == b[CONVIS_B] && a[CONVIS_C] == b[CONVIS_C])
-            return convis_fail(p->context, CONVIS_ESHAPE, "%s: its inputs are %lldx%lld and %lldx%lld pixels", p->path, (long long)a[CONVIS_X],
-                               (long long)a[CONVIS_Y], (long long)b[CONVIS_X], (long long)b[CONVIS_Y]);
+            return convis_fail(p->context, CONVIS_ESHAPE, "%s: its inputs are %lldx%lld and %lldx%lld pixels", p->path,
+                               (long long)a[CONVIS_X], (long long)a[CONVIS_Y], (long long)b[CONVIS_X], (long long)b[CONVIS_Y]);
         return convis_fail(p->context, CONVIS_ESHAPE, "%s: its inputs have %lld and %lld channels, %lld and %lld movies", p->path,
                            (long long)a[CONVIS_C], (long long)b[CONVIS_C], (long long)a[CONVIS_B], (long long)b[CONVIS_B]);
     }
@@ -77,7 +79,8 @@ static convis_status plan_layer(convis_model *m, model_layer *l)
     int known = 0;
     while (known < p->inputs && convis_is_feedback(m, l, known)) known++;
     if (known == p->inputs && p->inputs)
-        return convis_fail(m->context, CONVIS_EINVAL, "%s: all of its inputs are fed back, expected one from an earlier layer", l->name);
+        return convis_fail(m->context, CONVIS_EINVAL, "%s: all of its inputs are fed back, expected one from an earlier layer",
+                           l->name);
     for (int j = 0; j < p->inputs; j++)
         l->in_shape[j] = convis_source(m, l->in[convis_is_feedback(m, l, j) ? known : j].from)->shape;
     p->out_shape = p->inputs ? p->in_shape[0] : m->inputs[0].frames.shape;
@@ -96,15 +99,18 @@ static convis_status plan_layer(convis_model *m, model_layer *l)
         convis_status status = l->type->plan(p);
         if (status) return status;
     }
-    if (!convis_is_shape(p->out_shape)) return convis_fail(m->context, CONVIS_ESHAPE, "%s: a frame of its output would be empty or too large", l->name);
+    if (!convis_is_shape(p->out_shape))
+        return convis_fail(m->context, CONVIS_ESHAPE, "%s: a frame of its output would be empty or too large", l->name);
     l->out.shape = p->out_shape;
     l->out.n = convis_elements(p->out_shape);
     for (int k = 0; k < l->extras; k++) {
         l->extra[k].shape = p->extra_shape[k].dim[0] ? p->extra_shape[k] : p->out_shape;
         l->extra[k].n = convis_elements(l->extra[k].shape);
     }
-    for (int k = 0; k < l->states; k++) l->state_n[k] = convis_elements(p->state_shape[k].dim[0] ? p->state_shape[k] : p->out_shape);
-    for (int k = 0; k < l->type->tape; k++) l->tape_n[k] = convis_elements(p->tape_shape[k].dim[0] ? p->tape_shape[k] : p->out_shape);
+    for (int k = 0; k < l->states; k++)
+        l->state_n[k] = convis_elements(p->state_shape[k].dim[0] ? p->state_shape[k] : p->out_shape);
+    for (int k = 0; k < l->type->tape; k++)
+        l->tape_n[k] = convis_elements(p->tape_shape[k].dim[0] ? p->tape_shape[k] : p->out_shape);
     l->recorded = m->record_spikes && convis_is_spiking(l);
     return shape_arrays(m, l);
 }
@@ -131,7 +137,8 @@ static convis_status cut_segments(convis_model *m)
         const model_layer *l = &m->layers[j];
         segment *last = m->segment_count ? &m->segments[m->segment_count - 1] : NULL;
         if (m->recording && !l->needed) continue;
-        int joins = last && last->first + last->count == j && l->type->pointwise && m->layers[last->first].type->pointwise && last->n == l->out.n;
+        int joins = last && last->first + last->count == j && l->type->pointwise && m->layers[last->first].type->pointwise &&
+                    last->n == l->out.n;
         if (joins && last->count < LONGEST_SEGMENT) last->count++;
         else m->segments[m->segment_count++] = (segment){ .first = j, .count = 1, .n = l->out.n };
     }
@@ -219,10 +226,12 @@ static void allocate_gradients(convis_model *m, model_layer *l, convis_status *s
     for (int k = 0; k < l->states; k++) l->pass.d_state[k] = convis_model_numbers(m, l->state_n[k], status);
     for (int k = 1; l->type->adjoint && k < l->inputs; k++)
         for (int q = 0, twin = 0; q < k; q++)
-            if (l->in[q].from.id == l->in[k].from.id && !twin++) l->twin[k] = convis_model_numbers(m, convis_reach_back(m, l, k), status);
+            if (l->in[q].from.id == l->in[k].from.id && !twin++)
+                l->twin[k] = convis_model_numbers(m, convis_reach_back(m, l, k), status);
     l->pass.d_map = convis_model_numbers(m, l->params*l->out.n, status);
     for (int k = 0; k < l->params; k++)
-        if (requires_array(l, k)) l->pass.d_array[k] = convis_model_obtain(m, (size_t)convis_sums_of(l, k)*convis_sum_size(m->device) + 1, status);
+        if (requires_array(l, k))
+            l->pass.d_array[k] = convis_model_obtain(m, (size_t)convis_sums_of(l, k)*convis_sum_size(m->device) + 1, status);
 }
 
 /* Memory for kernels. */
@@ -243,7 +252,8 @@ static convis_status allocate_frames(convis_model *m)
         if (p->scratch_size) p->scratch = convis_model_obtain(m, p->scratch_size, &status);
         convis_place_mirrors(m, l, &status);
         for (int k = 0; k < l->inputs; k++)
-            if (l->out.active && l->type->adjoint && !convis_source(m, l->in[k].from)->active && convis_reach_back(m, l, k) > reach)
+            if (l->out.active && l->type->adjoint && !convis_source(m, l->in[k].from)->active &&
+                convis_reach_back(m, l, k) > reach)
                 reach = convis_reach_back(m, l, k);
     }
     if (reach) m->unwanted = convis_model_numbers(m, reach, &status);
@@ -263,7 +273,8 @@ static convis_status allocate_layer(convis_model *m, model_layer *l)
         if (!(l->requires_gradient >> k & 1) || !(l->fields[k].flags & CONVIS_ARRAY)) continue;
         if (!(l->grad_array[k] = convis_obtain(m->context, (size_t)(l->param[k] + 1)*sizeof(double)))) return CONVIS_ENOMEM;
     }
-    if (longest && !m->device->type->host_visible && !(l->sums = convis_obtain(m->context, (size_t)longest*sizeof *l->sums))) return CONVIS_ENOMEM;
+    if (longest && !m->device->type->host_visible && !(l->sums = convis_obtain(m->context, (size_t)longest*sizeof *l->sums)))
+        return CONVIS_ENOMEM;
     return CONVIS_OK;
 }
 
@@ -276,7 +287,8 @@ static convis_status allocate(convis_model *m)
     if (!status) status = allocate_frames(m);
     for (int s = 0; s < m->segment_count && !status; s++) {
         segment *g = &m->segments[s];
-        if (g->tiled && !(g->scratch = convis_obtain(m->context, (size_t)(m->threads*g->slots*m->sub_chunk*g->tile)*sizeof *g->scratch)))
+        if (g->tiled && !(g->scratch = convis_obtain(m->context, (size_t)(m->threads*g->slots*m->sub_chunk*g->tile)*
+                                                                     sizeof *g->scratch)))
             status = CONVIS_ENOMEM;
     }
     return status;
@@ -310,7 +322,8 @@ static void find_needed(convis_model *m)
             for (int k = 0; k < l->extras; k++) probed |= l->extra[k].probed;
             if (probed && !l->needed) l->needed = changed = 1;
             for (int k = 0; l->needed && k < l->inputs; k++)
-                if (l->in[k].from.id > 0 && !m->layers[l->in[k].from.id - 1].needed) m->layers[l->in[k].from.id - 1].needed = changed = 1;
+                if (l->in[k].from.id > 0 && !m->layers[l->in[k].from.id - 1].needed)
+                    m->layers[l->in[k].from.id - 1].needed = changed = 1;
         }
     }
 }
@@ -421,7 +434,8 @@ int64_t convis_device_bytes(const convis_model *m) { return m->planned ? m->devi
 convis_status convis_probe(convis_model *m, const char *path)
 {
     if (convis_refuse(m)) return m->status;
-    if (m->planned) return convis_fail(m->context, CONVIS_ESTATE, "%s: ask for its output (convis_probe) before the model is planned", path);
+    if (m->planned)
+        return convis_fail(m->context, CONVIS_ESTATE, "%s: ask for its output (convis_probe) before the model is planned", path);
     buffer *b = convis_find_output(m, path, NULL);
     if (!b) return CONVIS_ENAME;
     b->probed = 1;

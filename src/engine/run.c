@@ -28,8 +28,8 @@ static void forward_buffers(const model_layer *l, const convis_pass *p, const co
 
 /* One layer on one tile, with these inputs and output in place of the pass's own; n: elements from frame to frame. A wide device has
  * a work-item for every frame of a pixel, where no frame needs another. */
-static void run_kernel(const model_layer *l, const convis_pass *p, const convis_real *const *in, convis_real *out, int64_t i0, int64_t i1,
-                       int64_t n)
+static void run_kernel(const model_layer *l, const convis_pass *p, const convis_real *const *in, convis_real *out, int64_t i0,
+                       int64_t i1, int64_t n)
 {
     void *v[2 + CONVIS_MAX_INPUTS + CONVIS_MAX_OUTPUTS + CONVIS_MAX_STATES + CONVIS_MAX_TAPE];
     convis_span span = convis_span_of(p, i0, i1, n, l->out.n);
@@ -155,10 +155,12 @@ convis_status convis_settle(convis_model *m, convis_tensor in, int64_t steps)
 {
     const int64_t apart = (int64_t)1 << 30;              /* its own noise: that of frames which no run reaches */
     if (convis_refuse(m)) return m->status;
-    if (m->frame) return convis_fail(m->context, CONVIS_ESTATE, "the model has seen %lld frames; it settles before the first", (long long)m->frame);
+    if (m->frame)
+        return convis_fail(m->context, CONVIS_ESTATE, "the model has seen %lld frames; it settles before the first",
+                           (long long)m->frame);
     if (steps < 0 || steps > apart || in.shape.dim[CONVIS_T] < 1)
-        return convis_fail(m->context, CONVIS_EINVAL, "settling for %lld steps on %lld frames, expected 0 to %lld on 1 or more", (long long)steps,
-                           (long long)in.shape.dim[CONVIS_T], (long long)apart);
+        return convis_fail(m->context, CONVIS_EINVAL, "settling for %lld steps on %lld frames, expected 0 to %lld on 1 or more",
+                           (long long)steps, (long long)in.shape.dim[CONVIS_T], (long long)apart);
     convis_status status = CONVIS_OK;
     m->frame = apart;
     while (steps-- > 0 && !status) status = run_given(m, convis_slice(in, CONVIS_T, 0, 1), 1);

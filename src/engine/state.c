@@ -231,7 +231,8 @@ convis_status convis_state_load(convis_model *m, const char *file)
         status = convis_fail(m->context, CONVIS_ESHAPE, "%s: the state of another model, or of another size", file);
     else if (!(bytes = convis_obtain(m->context, (size_t)head.bytes))) status = CONVIS_ENOMEM;
     else if (fread(bytes, (size_t)head.bytes, 1, f) != 1 || fgetc(f) != EOF)
-        status = convis_fail(m->context, CONVIS_EFORMAT, "%s: truncated, or longer than its %llu bytes", file, (unsigned long long)head.bytes);
+        status = convis_fail(m->context, CONVIS_EFORMAT, "%s: truncated, or longer than its %llu bytes", file,
+                             (unsigned long long)head.bytes);
     if (!status) status = convis_state_put(m, bytes, (size_t)head.bytes);
     if (!status) status = convis_seed(m, head.seed);
     fclose(f);

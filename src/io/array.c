@@ -31,7 +31,8 @@ static convis_status file_skip(convis_bytes *b, int64_t bytes)
     if (b->left >= 0) {
         if (bytes > b->left) bytes = b->left;
         b->left -= bytes;
-        return fseeko(f->file, (off_t)bytes, SEEK_CUR) ? convis_fail(b->context, CONVIS_EIO, "%s: %s", b->name, strerror(errno)) : CONVIS_OK;
+        return fseeko(f->file, (off_t)bytes, SEEK_CUR) ? convis_fail(b->context, CONVIS_EIO, "%s: %s", b->name, strerror(errno))
+                                                       : CONVIS_OK;
     }
     char drop[4096];
     for (int64_t got = 1; bytes > 0 && got > 0; bytes -= got)
@@ -107,7 +108,8 @@ convis_status convis_memory_check(convis_context *c, const char *name, double by
 {
     double machine = (double)sysconf(_SC_PHYS_PAGES)*(double)sysconf(_SC_PAGESIZE);
     return machine > 0 && bytes > machine
-         ? convis_fail(c, CONVIS_ENOMEM, "%s: needs %.1f GB of memory at once, more than the %.1f GB of this machine", name, bytes/1e9, machine/1e9)
+               ? convis_fail(c, CONVIS_ENOMEM, "%s: needs %.1f GB of memory at once, more than the %.1f GB of this machine", name,
+                             bytes/1e9, machine/1e9)
          : CONVIS_OK;
 }
 
@@ -158,8 +160,10 @@ static convis_status load(stream *s, double times, char **raw)
     *raw = status ? NULL : convis_obtain(n->context, (size_t)(all*size));
     if (!*raw) return status ? status : CONVIS_ENOMEM;
     const int64_t got = s->bytes->read(s->bytes, *raw, all*size);
-    return got < 0 ? CONVIS_EIO : got == all*size ? CONVIS_OK
-         : convis_fail(n->context, CONVIS_EFORMAT, "%s: ends after %lld of %lld numbers", n->name, (long long)(got/size), (long long)all);
+    return got < 0 ? CONVIS_EIO
+           : got == all*size ? CONVIS_OK
+                               : convis_fail(n->context, CONVIS_EFORMAT, "%s: ends after %lld of %lld numbers", n->name,
+                                             (long long)(got/size), (long long)all);
 }
 
 /* The longest runs of numbers that lie side by side in the file and in the box. */
@@ -300,16 +304,18 @@ convis_status convis_numbers_layout(const convis_numbers *n, const convis_movie_
                            "(B, C, T, Y, X), none of them 0", n->name, convis_numbers_shape_text(n, text));
     name_dimensions(l, n, first, dimensions(n, first, o));
     /* Frames with colour last, as other programs write them, would be read as many channels of narrow frames. */
-    if (l->at[CONVIS_C] >= 0 && l->at[CONVIS_C] < l->at[CONVIS_X] && l->size[CONVIS_X] == 3 && l->size[CONVIS_C] > 4
-        && l->size[CONVIS_C] != o->declared)
-        return convis_fail(n->context, CONVIS_ESHAPE, "%s: shape %s, as (C, T, Y, X) %lld channels of frames 3 pixels wide; where the last "
-                           "dimension is colour, --channels rgb or --channels gray says so", n->name, convis_numbers_shape_text(n, text),
-                           (long long)l->size[CONVIS_C]);
-    return convis_frames_planes_check(n->context, n->name, l->size[CONVIS_B], l->size[CONVIS_C], l->size[CONVIS_X], l->size[CONVIS_Y]);
+    if (l->at[CONVIS_C] >= 0 && l->at[CONVIS_C] < l->at[CONVIS_X] && l->size[CONVIS_X] == 3 && l->size[CONVIS_C] > 4 &&
+        l->size[CONVIS_C] != o->declared)
+        return convis_fail(n->context, CONVIS_ESHAPE,
+                           "%s: shape %s, as (C, T, Y, X) %lld channels of frames 3 pixels wide; where the last "
+                           "dimension is colour, --channels rgb or --channels gray says so",
+                           n->name, convis_numbers_shape_text(n, text), (long long)l->size[CONVIS_C]);
+    return convis_frames_planes_check(n->context, n->name, l->size[CONVIS_B], l->size[CONVIS_C], l->size[CONVIS_X],
+                                      l->size[CONVIS_Y]);
 }
 
-void convis_layout_box(const convis_layout *l, const convis_numbers *n, int64_t frame, int64_t frames, int64_t start[CONVIS_ARRAY_DIMS],
-                       int64_t count[CONVIS_ARRAY_DIMS])
+void convis_layout_box(const convis_layout *l, const convis_numbers *n, int64_t frame, int64_t frames,
+                       int64_t start[CONVIS_ARRAY_DIMS], int64_t count[CONVIS_ARRAY_DIMS])
 {
     for (int d = 0; d < n->dims; d++) { start[d] = 0; count[d] = n->dim[d]; }
     if (l->at[CONVIS_T] < 0) return;
@@ -464,7 +470,8 @@ static convis_status split_name(convis_context *c, const char *name, char **path
                 length = (size_t)(colon - name);
             }
     }
-    if (!*extension) return convis_fail(c, CONVIS_ENOTSUP, "%s: expected an array: .npy, .npz, .npz:KEY, .h5, .h5:DATASET or .inr", name);
+    if (!*extension)
+        return convis_fail(c, CONVIS_ENOTSUP, "%s: expected an array: .npy, .npz, .npz:KEY, .h5, .h5:DATASET or .inr", name);
     *path = convis_obtain(c, length + 1);
     if (!*path) return CONVIS_ENOMEM;
     memcpy(*path, name, length);

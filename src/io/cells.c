@@ -19,11 +19,13 @@ convis_status convis_cells_read(convis_context *c, const char *path, convis_cell
         if (!status) status = convis_lines_number(&t, convis_lines_word(&t, 0), "x in degrees", &u->x);
         if (!status) status = convis_lines_number(&t, convis_lines_word(&t, 0), "y in degrees", &u->y);
         if (!status && u->layer < 0)
-            status = convis_fail(c, CONVIS_EFORMAT, "%s:%lld: layer %d, expected layers from 0 on", path, (long long)t.line, u->layer);
+            status =
+                convis_fail(c, CONVIS_EFORMAT, "%s:%lld: layer %d, expected layers from 0 on", path, (long long)t.line, u->layer);
     }
     if (!status && got < 0) status = CONVIS_EFORMAT;
     convis_lines_close(&t);
-    if (!status && !list.count) status = convis_fail(c, CONVIS_EFORMAT, "%s: no units, expected lines 'layer unit x_deg y_deg'", path);
+    if (!status && !list.count)
+        status = convis_fail(c, CONVIS_EFORMAT, "%s: no units, expected lines 'layer unit x_deg y_deg'", path);
     if (status) convis_disown(list.data);
     else *units = list.data, *count = list.count;
     return status;
@@ -71,8 +73,9 @@ convis_status convis_cells_recorded(convis_context *c, const char *file, convis_
         const double id = array[0].data[u], layer = array[1].data[u];
         if (convis_is_whole(id) && convis_is_whole(layer))
             (*units)[u] = (convis_cell){ (int32_t)id, (int32_t)layer, array[2].data[u], array[3].data[u] };
-        else status = convis_fail(c, CONVIS_EFORMAT, "%s: cell %lld is unit %g, layer %g, expected whole numbers", file, (long long)u, id,
-                                  layer);
+        else
+            status = convis_fail(c, CONVIS_EFORMAT, "%s: cell %lld is unit %g, layer %g, expected whole numbers", file,
+                                 (long long)u, id, layer);
     }
     for (int k = 0; k < 4; k++) convis_array_free(array + k);
     if (!status) return CONVIS_OK;

@@ -183,7 +183,9 @@ static int is_full_range(const AVFrame *f)
 static int ready_scaler(video *v, const AVPixFmtDescriptor *d)
 {
     const AVFrame *f = v->frame;
-    const int space = f->colorspace != AVCOL_SPC_UNSPECIFIED ? (int)f->colorspace : f->height > 576 ? SWS_CS_ITU709 : SWS_CS_ITU601;
+    const int space = f->colorspace != AVCOL_SPC_UNSPECIFIED ? (int)f->colorspace
+                      : f->height > 576 ? SWS_CS_ITU709
+                                                             : SWS_CS_ITU601;
     const int full = is_full_range(f), deep = d->comp[0].depth > 8;
     if (v->scaler && v->key.width == f->width && v->key.height == f->height && v->key.format == f->format
         && v->key.space == space && v->key.full == full) return 1;

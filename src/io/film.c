@@ -91,8 +91,8 @@ static int drain(convis_film *f)
     }
 }
 
-convis_status convis_film_open(convis_context *c, const char *path, const char *temporary, int64_t planes, int64_t width, int64_t height,
-                               double fps, const char *comment, convis_film **out)
+convis_status convis_film_open(convis_context *c, const char *path, const char *temporary, int64_t planes, int64_t width,
+                               int64_t height, double fps, const char *comment, convis_film **out)
 {
     av_log_set_level(AV_LOG_QUIET);
     convis_film *f = *out = convis_obtain(c, sizeof *f);
@@ -118,7 +118,8 @@ convis_status convis_film_open(convis_context *c, const char *path, const char *
 /* The bytes of one pixel of the enlarged frame: red, green and blue, or three times the same. */
 static void pixel_at(const convis_film *f, const uint8_t *bytes, int64_t i, int64_t j, double rgb[3])
 {
-    const int64_t row = j/f->factor < f->height ? j/f->factor : f->height - 1, column = i/f->factor < f->width ? i/f->factor : f->width - 1;
+    const int64_t row = j/f->factor < f->height ? j/f->factor : f->height - 1,
+                  column = i/f->factor < f->width ? i/f->factor : f->width - 1;
     for (int k = 0; k < 3; k++) rgb[k] = bytes[(f->planes == 3 ? k : 0)*f->height*f->width + row*f->width + column];
 }
 

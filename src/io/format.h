@@ -40,19 +40,30 @@ struct convis_spike_writer {
 
 /* Sources: */
 convis_status convis_npy_frames   (convis_context *, const char *path, const convis_movie_options *, convis_frames **);
-convis_status convis_npz_frames   (convis_context *, const char *path, const char *key, const convis_movie_options *, convis_frames **);
-convis_status convis_hdf5_frames  (convis_context *, const char *path, const char *dataset, const convis_movie_options *, convis_frames **);
+convis_status convis_npz_frames   (convis_context *, const char *path, const char *key, const convis_movie_options *,
+                                convis_frames **);
+convis_status convis_hdf5_frames  (convis_context *, const char *path, const char *dataset, const convis_movie_options *,
+                                 convis_frames **);
 convis_status convis_inr_frames   (convis_context *, const char *path, const convis_movie_options *, convis_frames **);
-convis_status convis_ffmpeg_frames(convis_context *, const char *path, const convis_movie_options *, convis_frames **);   /* movies, images */
-convis_status convis_sequence_frames(convis_context *, const char *pattern, const convis_movie_options *, convis_frames **); /* globs, %04d */
+convis_status convis_ffmpeg_frames(convis_context *, const char *path, const convis_movie_options *,
+                                   convis_frames **);   /* movies, images */
+convis_status convis_sequence_frames(convis_context *, const char *pattern, const convis_movie_options *,
+                                     convis_frames **); /* globs, %04d */
 convis_status convis_raw_frames   (convis_context *, const convis_movie_options *, convis_frames **);    /* standard input */
-convis_status convis_spikes_frames(convis_context *, const char *path, const convis_movie_options *, convis_frames **);   /* counts a step */
+convis_status convis_spikes_frames(convis_context *, const char *path, const convis_movie_options *,
+                                   convis_frames **);   /* counts a step */
 
 /* Sinks, by extension; arguments as convis_map_writer_open and convis_spike_writer_open: */
-convis_status convis_npy_maps   (convis_context *, const char *file, const char *name, convis_shape, const convis_provenance *, convis_map_writer **);
-convis_status convis_npz_maps   (convis_context *, const char *file, const char *name, convis_shape, const convis_provenance *, convis_map_writer **);
-convis_status convis_hdf5_maps  (convis_context *, const char *file, const char *name, convis_shape, const convis_provenance *, convis_map_writer **);
-convis_status convis_inr_maps   (convis_context *, const char *file, const char *name, convis_shape, const convis_provenance *, convis_map_writer **);
-convis_status convis_csv_maps   (convis_context *, const char *file, const char *name, convis_shape, const convis_provenance *, convis_map_writer **);
-convis_status convis_ffmpeg_maps(convis_context *, const char *file, const char *name, convis_shape, const convis_provenance *, convis_map_writer **); /* .png .mp4 */
+convis_status convis_npy_maps   (convis_context *, const char *file, const char *name, convis_shape, const convis_provenance *,
+                              convis_map_writer **);
+convis_status convis_npz_maps   (convis_context *, const char *file, const char *name, convis_shape, const convis_provenance *,
+                              convis_map_writer **);
+convis_status convis_hdf5_maps  (convis_context *, const char *file, const char *name, convis_shape, const convis_provenance *,
+                               convis_map_writer **);
+convis_status convis_inr_maps   (convis_context *, const char *file, const char *name, convis_shape, const convis_provenance *,
+                              convis_map_writer **);
+convis_status convis_csv_maps   (convis_context *, const char *file, const char *name, convis_shape, const convis_provenance *,
+                              convis_map_writer **);
+convis_status convis_ffmpeg_maps(convis_context *, const char *file, const char *name, convis_shape, const convis_provenance *,
+                                 convis_map_writer **); /* .png .mp4 */
 #endif

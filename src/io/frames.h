@@ -26,7 +26,8 @@ void          convis_resample_close(convis_context *, convis_resample **);
 #define CONVIS_MAX_PIXELS ((int64_t)1 << 28)
 convis_status convis_frames_size_check(convis_context *, const char *name, int64_t width, int64_t height);
 /* The same of frames of several planes: all of them together must not be larger. */
-convis_status convis_frames_planes_check(convis_context *, const char *name, int64_t batch, int64_t channels, int64_t width, int64_t height);
+convis_status convis_frames_planes_check(convis_context *, const char *name, int64_t batch, int64_t channels, int64_t width,
+                                         int64_t height);
 /* A sentence that names the frame by its number, and the pixel, when it has NaN or infinity. frame: (B, C, Y, X), a shape whose T does
  * not matter. */
 convis_status convis_frames_finite(convis_context *, const char *name, const convis_real *frame, const int64_t dim[CONVIS_DIMS],
@@ -35,7 +36,8 @@ convis_status convis_frames_finite(convis_context *, const char *name, const con
 int           convis_frames_coloured(const convis_movie_options *);
 /* How many channels a source of `from` has to give for these options, and whether they come by convis_channels_map; a sentence where it
  * cannot be done. */
-convis_status convis_channels_choose(convis_context *, const char *name, int64_t from, const convis_movie_options *, int64_t *to, int *mapped);
+convis_status convis_channels_choose(convis_context *, const char *name, int64_t from, const convis_movie_options *, int64_t *to,
+                                     int *mapped);
 /* Rec. 709 of the values as they are; exactly g where r = g = b. */
 static inline convis_real convis_luminance(convis_real r, convis_real g, convis_real b)
 {

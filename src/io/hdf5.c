@@ -89,7 +89,8 @@ static convis_status dataset_box(convis_numbers *n, const int64_t *from, const i
 static convis_status dataset_read(convis_numbers *n, void *raw, int64_t rows)
 {
     dataset *d = (dataset *)n;
-    if (rows > n->rows - d->at) return convis_fail(n->context, CONVIS_EFORMAT, "%s: ends after %lld rows", n->name, (long long)n->rows);
+    if (rows > n->rows - d->at)
+        return convis_fail(n->context, CONVIS_EFORMAT, "%s: ends after %lld rows", n->name, (long long)n->rows);
     if (!rows) return CONVIS_OK;
     int64_t start[CONVIS_ARRAY_DIMS] = { 0 }, count[CONVIS_ARRAY_DIMS];
     memcpy(count, n->dim, sizeof count);
@@ -145,11 +146,12 @@ static hid_t memory_type(hid_t type, convis_dtype *dtype)
 static hid_t open_cached(hid_t file, const char *name)
 {
     hid_t set = H5Dopen2(file, name, H5P_DEFAULT);
-    hid_t made = set < 0 ? -1 : H5Dget_create_plist(set), space = set < 0 ? -1 : H5Dget_space(set), type = set < 0 ? -1 : H5Dget_type(set);
+    hid_t made = set < 0 ? -1 : H5Dget_create_plist(set), space = set < 0 ? -1 : H5Dget_space(set),
+          type = set < 0 ? -1 : H5Dget_type(set);
     hsize_t dim[H5S_MAX_RANK], chunk[H5S_MAX_RANK];
     int dims = space < 0 ? -1 : H5Sget_simple_extent_ndims(space);
-    if (dims > 0 && made >= 0 && type >= 0 && H5Pget_layout(made) == H5D_CHUNKED && H5Pget_chunk(made, H5S_MAX_RANK, chunk) == dims
-        && H5Sget_simple_extent_dims(space, dim, NULL) == dims) {
+    if (dims > 0 && made >= 0 && type >= 0 && H5Pget_layout(made) == H5D_CHUNKED &&
+        H5Pget_chunk(made, H5S_MAX_RANK, chunk) == dims && H5Sget_simple_extent_dims(space, dim, NULL) == dims) {
         double bytes = (double)H5Tget_size(type);
         for (int k = 0; k < dims; k++)                   /* all chunks that one row of the time axis crosses */
             bytes *= k == (dims > 3 ? dims - 3 : 0) ? (double)chunk[k] : (double)((dim[k] + chunk[k] - 1)/chunk[k]*chunk[k]);
@@ -174,7 +176,9 @@ static convis_status dataset_open(convis_context *c, const char *path, const cha
     if (!d) return CONVIS_ENOMEM;
     d->file = d->set = d->space = d->type = -1;
     convis_numbers *n = &d->base;
-    *n = (convis_numbers){ .context = c, .format = "h5", .read = dataset_read, .skip = dataset_skip, .box = dataset_box, .close = dataset_close };
+    *n = (convis_numbers){
+        .context = c, .format = "h5", .read = dataset_read, .skip = dataset_skip, .box = dataset_box, .close = dataset_close
+    };
     size_t room = strlen(path) + strlen(name) + 2;
     n->name = convis_obtain(c, room);
     if (!n->name) { dataset_release(d); return CONVIS_ENOMEM; }
@@ -185,8 +189,10 @@ static convis_status dataset_open(convis_context *c, const char *path, const cha
     hsize_t dim[H5S_MAX_RANK];
     d->file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
     if (d->file < 0) status = wrong(c, CONVIS_EFORMAT, path, "expected an HDF5 file");
-    if (!status && (d->set = open_cached(d->file, name)) < 0) status = convis_fail(c, CONVIS_ENAME, "%s: no data set '%s'", path, name);
-    if (!status && ((type = H5Dget_type(d->set)) < 0 || (d->space = H5Dget_space(d->set)) < 0)) status = wrong(c, CONVIS_EFORMAT, n->name, "opening");
+    if (!status && (d->set = open_cached(d->file, name)) < 0)
+        status = convis_fail(c, CONVIS_ENAME, "%s: no data set '%s'", path, name);
+    if (!status && ((type = H5Dget_type(d->set)) < 0 || (d->space = H5Dget_space(d->set)) < 0))
+        status = wrong(c, CONVIS_EFORMAT, n->name, "opening");
     if (!status) {
         d->type = memory_type(type, &n->dtype);
         if (d->type < 0 || !convis_dtype_known(n->dtype))
@@ -297,7 +303,8 @@ convis_status convis_hdf5_numbers(convis_context *c, const char *path, const cha
     return status;
 }
 
-convis_status convis_hdf5_frames(convis_context *c, const char *path, const char *name, const convis_movie_options *o, convis_frames **frames)
+convis_status convis_hdf5_frames(convis_context *c, const char *path, const char *name, const convis_movie_options *o,
+                                 convis_frames **frames)
 {
     convis_numbers *n;
     convis_status status = convis_hdf5_numbers(c, path, name, 1, &n);
@@ -326,7 +333,8 @@ convis_status convis_hdf5_text(convis_context *c, const char *path, const char *
     *text = NULL;
     convis_hdf5_enter();
     convis_status status = open_file(c, path, &file);
-    if (!status && (set = H5Dopen2(file, name, H5P_DEFAULT)) < 0) status = convis_fail(c, CONVIS_ENAME, "%s: no text '%s'", path, name);
+    if (!status && (set = H5Dopen2(file, name, H5P_DEFAULT)) < 0)
+        status = convis_fail(c, CONVIS_ENAME, "%s: no text '%s'", path, name);
     if (!status) {
         type = H5Dget_type(set);
         space = H5Dget_space(set);
@@ -401,10 +409,11 @@ static int set_provenance(hid_t file, const convis_provenance *p)
     char version[32];
     H5get_libversion(&major, &minor, &release);
     snprintf(version, sizeof version, "%u.%u.%u", major, minor, release);
-    return set_text(file, "convis", convis_version()) && set_text(file, "hdf5", version)
-        && (!p || (set_text(file, "command", p->command) && set_text(file, "input", p->input) && set_text(file, "numerics", p->numerics)
-                   && set_text(file, "device", p->device) && write_text(file, "model", p->model) && write_text(file, "parameters", p->parameters)
-                   && set_number(file, "dt", H5T_NATIVE_DOUBLE, &p->dt) && set_number(file, "seed", H5T_NATIVE_UINT64, &p->seed)));
+    return set_text(file, "convis", convis_version()) && set_text(file, "hdf5", version) &&
+           (!p || (set_text(file, "command", p->command) && set_text(file, "input", p->input) &&
+                   set_text(file, "numerics", p->numerics) && set_text(file, "device", p->device) &&
+                   write_text(file, "model", p->model) && write_text(file, "parameters", p->parameters) &&
+                   set_number(file, "dt", H5T_NATIVE_DOUBLE, &p->dt) && set_number(file, "seed", H5T_NATIVE_UINT64, &p->seed)));
 }
 
 /* After HDF5 calls: were they good, and has the disk taken everything? */
@@ -446,7 +455,8 @@ static convis_status result_leave(convis_shared *s, int keep)
 }
 
 /* A data set that grows along `axis`. */
-static hid_t create_growing(hid_t file, const char *name, hid_t type, int dims, const hsize_t *dim, const hsize_t *chunk, int axis, int packed)
+static hid_t create_growing(hid_t file, const char *name, hid_t type, int dims, const hsize_t *dim, const hsize_t *chunk,
+                            int axis, int packed)
 {
     hsize_t most[CONVIS_ARRAY_DIMS], now[CONVIS_ARRAY_DIMS];
     for (int k = 0; k < dims; k++) { most[k] = k == axis ? H5S_UNLIMITED : dim[k]; now[k] = k == axis ? 0 : dim[k]; }
@@ -463,9 +473,11 @@ static hid_t create_growing(hid_t file, const char *name, hid_t type, int dims, 
 }
 
 /* Put `count` rows after the `at` that there are. The memory has room for `room` rows along the axis. */
-static int append(hid_t set, hid_t type, int dims, const hsize_t *dim, int axis, hsize_t at, hsize_t room, hsize_t count, const void *data)
+static int append(hid_t set, hid_t type, int dims, const hsize_t *dim, int axis, hsize_t at, hsize_t room, hsize_t count,
+                  const void *data)
 {
-    hsize_t now[CONVIS_ARRAY_DIMS], start[CONVIS_ARRAY_DIMS] = { 0 }, zero[CONVIS_ARRAY_DIMS] = { 0 }, some[CONVIS_ARRAY_DIMS], held[CONVIS_ARRAY_DIMS];
+    hsize_t now[CONVIS_ARRAY_DIMS], start[CONVIS_ARRAY_DIMS] = { 0 }, zero[CONVIS_ARRAY_DIMS] = { 0 }, some[CONVIS_ARRAY_DIMS],
+                                    held[CONVIS_ARRAY_DIMS];
     for (int k = 0; k < dims; k++) {
         now[k] = k == axis ? at + count : dim[k];
         some[k] = k == axis ? count : dim[k];
@@ -500,7 +512,8 @@ typedef struct map_sink {
 static convis_status map_flush(map_sink *m)
 {
     convis_hdf5_enter();
-    m->status = result_check(m->shared, append(m->set, H5T_NATIVE_FLOAT, m->dims, m->dim, m->axis, m->written, m->room, m->held, m->frames));
+    m->status = result_check(m->shared,
+                             append(m->set, H5T_NATIVE_FLOAT, m->dims, m->dim, m->axis, m->written, m->room, m->held, m->frames));
     convis_hdf5_leave();
     m->written += m->held;
     m->held = 0;
@@ -665,13 +678,14 @@ convis_status convis_hdf5_spikes(convis_context *c, const char *path, const conv
         status = convis_fail(c, CONVIS_EINVAL, "%s: two outputs of spikes go to this file, expected one", path);
     const convis_cell nobody = { 0 }, *u = count ? units : &nobody;
     if (!status)
-        status = result_check(s->shared, (s->unit = create_growing(file, "spikes/unit", H5T_NATIVE_INT32, 1, &none, &chunk, 0, 1)) >= 0
-                    && (s->time = create_growing(file, "spikes/time", H5T_NATIVE_DOUBLE, 1, &none, &chunk, 0, 1)) >= 0
-                    && (s->layer = create_growing(file, "spikes/layer", H5T_NATIVE_INT32, 1, &none, &chunk, 0, 1)) >= 0
-                    && write_units(file, "units/id", H5T_NATIVE_INT32, sizeof u->id, &u->id, count, column)
-                    && write_units(file, "units/layer", H5T_NATIVE_INT32, sizeof u->layer, &u->layer, count, column)
-                    && write_units(file, "units/x", H5T_NATIVE_DOUBLE, sizeof u->x, &u->x, count, column)
-                    && write_units(file, "units/y", H5T_NATIVE_DOUBLE, sizeof u->y, &u->y, count, column));
+        status = result_check(
+            s->shared, (s->unit = create_growing(file, "spikes/unit", H5T_NATIVE_INT32, 1, &none, &chunk, 0, 1)) >= 0 &&
+                           (s->time = create_growing(file, "spikes/time", H5T_NATIVE_DOUBLE, 1, &none, &chunk, 0, 1)) >= 0 &&
+                           (s->layer = create_growing(file, "spikes/layer", H5T_NATIVE_INT32, 1, &none, &chunk, 0, 1)) >= 0 &&
+                           write_units(file, "units/id", H5T_NATIVE_INT32, sizeof u->id, &u->id, count, column) &&
+                           write_units(file, "units/layer", H5T_NATIVE_INT32, sizeof u->layer, &u->layer, count, column) &&
+                           write_units(file, "units/x", H5T_NATIVE_DOUBLE, sizeof u->x, &u->x, count, column) &&
+                           write_units(file, "units/y", H5T_NATIVE_DOUBLE, sizeof u->y, &u->y, count, column));
     convis_hdf5_leave();
     convis_release(c, column);
     if (!status) { *writer = &s->base; return CONVIS_OK; }

@@ -30,7 +30,8 @@ convis_status convis_store_close(convis_store **, int keep);
 /* The index-th name in a group, shorter than size, 0 past the last; ENAME where there is no such group. */
 convis_status convis_store_list (convis_context *, const char *path, const char *group, int64_t index, char *name, size_t size);
 /* Bytes, at most `room`; count: how many there are. ENAME when there are none of that name. */
-convis_status convis_store_read_bytes(convis_context *, const char *path, const char *name, void *bytes, size_t room, size_t *count);
+convis_status convis_store_read_bytes(convis_context *, const char *path, const char *name, void *bytes, size_t room,
+                                      size_t *count);
 convis_status convis_store_read_whole(convis_context *, const char *path, const char *name, uint64_t *value);
 /* A positive number stored in a result .h5 ("dt", "seconds"); 0 when that, or the file, is missing. */
 double convis_kept(const char *file, const char *name);

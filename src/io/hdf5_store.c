@@ -164,7 +164,8 @@ convis_status convis_store_list(convis_context *c, const char *path, const char 
     return status;
 }
 
-convis_status convis_store_read_bytes(convis_context *c, const char *path, const char *name, void *bytes, size_t room, size_t *count)
+convis_status convis_store_read_bytes(convis_context *c, const char *path, const char *name, void *bytes, size_t room,
+                                      size_t *count)
 {
     int64_t file = -1;
     *count = 0;
@@ -193,8 +194,8 @@ convis_status convis_store_read_whole(convis_context *c, const char *path, const
     convis_hdf5_enter();
     convis_status status = convis_hdf5_open(c, path, &file);
     hid_t a = status || H5Aexists(file, name) <= 0 ? -1 : H5Aopen(file, name, H5P_DEFAULT);
-    if (!status && (a < 0 || H5Aread(a, H5T_NATIVE_UINT64, value) < 0)) status = convis_fail(c, CONVIS_ENAME, "%s: it has no number '%s'",
-                                                                                             path, name);
+    if (!status && (a < 0 || H5Aread(a, H5T_NATIVE_UINT64, value) < 0))
+        status = convis_fail(c, CONVIS_ENAME, "%s: it has no number '%s'", path, name);
     if (a >= 0) H5Aclose(a);
     if (file >= 0) H5Fclose(file);
     convis_hdf5_leave();

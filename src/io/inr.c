@@ -60,8 +60,10 @@ static convis_status header_parse(convis_bytes *b, char *text, header *h)
         char shown[64];
         convis_quoted(shown, line);
         if (!line_parse(h, line))
-            return convis_fail(b->context, CONVIS_EFORMAT, "%s: the header has '%s', expected sizes as whole numbers, TYPE float, "
-                               "unsigned fixed or signed fixed, CPU decm, alpha, pc, sun or sgi", b->name, shown);
+            return convis_fail(b->context, CONVIS_EFORMAT,
+                               "%s: the header has '%s', expected sizes as whole numbers, TYPE float, "
+                               "unsigned fixed or signed fixed, CPU decm, alpha, pc, sun or sgi",
+                               b->name, shown);
     }
     if (h->v != 1)
         return convis_fail(b->context, CONVIS_ENOTSUP, "%s: %lld values per pixel (VDIM), expected 1", b->name, (long long)h->v);
@@ -80,10 +82,11 @@ static convis_status header_read(convis_bytes *b, header *h)
         int64_t got = used < BLOCK*BLOCKS_MOST ? b->read(b, text + used, BLOCK) : 0;
         if (got < 0) status = CONVIS_EIO;
         else if (used == 0 && (got < 13 || memcmp(text, "#INRIMAGE-4#{", 13)))
-            status = convis_fail(b->context, CONVIS_EFORMAT, "%s: does not begin with #INRIMAGE-4#{, expected an .inr image", b->name);
+            status =
+                convis_fail(b->context, CONVIS_EFORMAT, "%s: does not begin with #INRIMAGE-4#{, expected an .inr image", b->name);
         else if (got < BLOCK)
-            status = convis_fail(b->context, CONVIS_EFORMAT, "%s: the header has no end, expected '##}' at the end of a block of %d bytes",
-                                 b->name, BLOCK);
+            status = convis_fail(b->context, CONVIS_EFORMAT,
+                                 "%s: the header has no end, expected '##}' at the end of a block of %d bytes", b->name, BLOCK);
         else ended = !memcmp(text + used + BLOCK - 4, "##}\n", 4);
     }
     if (!status) status = header_parse(b, text, h);
@@ -100,9 +103,13 @@ convis_status convis_inr_numbers(convis_context *c, const char *path, convis_num
     status = header_read(b, &h);
     convis_dtype dtype = { h.kind, h.bits <= 64 ? (int)(h.bits/8) : 0, h.bits > 8 && h.little != HOST_LITTLE };
     if (!status && (h.bits % 8 || !convis_dtype_known(dtype) || (h.kind == 'f' && h.bits == 16)))
-        status = convis_fail(c, CONVIS_EFORMAT, "%s: PIXSIZE of %lld bits, expected 8, 16, 32 or 64 (32 or 64 for floating point)", path,
-                             (long long)h.bits);
-    if (status) { b->close(b); return status; }
+        status =
+            convis_fail(c, CONVIS_EFORMAT, "%s: PIXSIZE of %lld bits, expected 8, 16, 32 or 64 (32 or 64 for floating point)",
+                        path, (long long)h.bits);
+    if (status) {
+        b->close(b);
+        return status;
+    }
     return convis_numbers_stream(b, "inr", dtype, 3, (const int64_t[]){ h.z, h.y, h.x }, 0, numbers);
 }
 
@@ -120,7 +127,8 @@ typedef struct map_sink { convis_map_writer base; convis_out out; int64_t frames
 static convis_status header_write(map_sink *m)
 {
     char text[BLOCK + 1];
-    int length = snprintf(text, sizeof text, "#INRIMAGE-4#{\nXDIM=%lld\nYDIM=%lld\nZDIM=%lld\nVDIM=1\nTYPE=float\nPIXSIZE=32 bits\nCPU=%s\n",
+    int length = snprintf(text, sizeof text,
+                          "#INRIMAGE-4#{\nXDIM=%lld\nYDIM=%lld\nZDIM=%lld\nVDIM=1\nTYPE=float\nPIXSIZE=32 bits\nCPU=%s\n",
                           (long long)m->base.frame.dim[CONVIS_X], (long long)m->base.frame.dim[CONVIS_Y], (long long)m->frames,
                           HOST_LITTLE ? "decm" : "sun");
     memset(text + length, '\n', (size_t)(BLOCK - 4 - length));

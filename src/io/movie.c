@@ -71,7 +71,8 @@ convis_status convis_frames_finite(convis_context *c, const char *name, const co
     int64_t i = 0;
     while (isfinite((double)frame[i])) i++;
     if (batch > 1) snprintf(plane, sizeof plane, " in movie %lld", (long long)(i/pixels/channels));
-    if (channels > 1) snprintf(plane + strlen(plane), sizeof plane - strlen(plane), " in channel %lld", (long long)(i/pixels%channels));
+    if (channels > 1)
+        snprintf(plane + strlen(plane), sizeof plane - strlen(plane), " in channel %lld", (long long)(i/pixels%channels));
     return convis_fail(c, CONVIS_EFORMAT, "%s: frame %lld has the value %s at x = %lld, y = %lld%s, expected finite numbers",
                        name, (long long)number, isnan((double)frame[i]) ? "NaN" : "infinity",
                        (long long)(i%pixels%width), (long long)(i%pixels/width), plane);
@@ -81,8 +82,8 @@ convis_status convis_frames_finite(convis_context *c, const char *name, const co
 
 int convis_frames_coloured(const convis_movie_options *o) { return o->channels == CONVIS_RGB || o->channels == CONVIS_GRAY; }
 
-convis_status convis_channels_choose(convis_context *c, const char *name, int64_t from, const convis_movie_options *o, int64_t *to,
-                                     int *mapped)
+convis_status convis_channels_choose(convis_context *c, const char *name, int64_t from, const convis_movie_options *o,
+                                     int64_t *to, int *mapped)
 {
     const int colour = from == 3 && (o->channels == CONVIS_GRAY || o->channel >= 0);
     *to = o->channels == CONVIS_ALL_CHANNELS && !colour ? from : o->channels == CONVIS_RGB ? 3 : 1;
@@ -91,7 +92,8 @@ convis_status convis_channels_choose(convis_context *c, const char *name, int64_
     if (o->channels == CONVIS_ONE_CHANNEL)
         return convis_fail(c, CONVIS_ESHAPE, "%s: %lld channels, expected one%s", name, (long long)from,
                            from == 3 ? " (--channels gray makes it of three)" : "");
-    return convis_fail(c, CONVIS_ESHAPE, "%s: %lld channels, but --channels %s expects %s", name, (long long)from, *to == 3 ? "rgb" : "gray",
+    return convis_fail(c, CONVIS_ESHAPE, "%s: %lld channels, but --channels %s expects %s", name, (long long)from,
+                       *to == 3 ? "rgb" : "gray",
                        *to == 3 ? "three, or one, which is then shown in all three" : "one, or the three of colour");
 }
 
@@ -113,10 +115,12 @@ static void finish_frame(convis_movie *m, convis_real *frame)
     if (m->mapped) {
         convis_real *to = m->resample ? m->coloured : frame;
         for (int64_t b = 0; b < m->batch; b++)
-            convis_channels_map(m->pick, s->channels, m->channels, m->decoded + b*s->channels*pixels, to + b*m->channels*pixels, pixels);
+            convis_channels_map(m->pick, s->channels, m->channels, m->decoded + b*s->channels*pixels,
+                                to + b*m->channels*pixels, pixels);
         from = m->coloured;
     }
-    for (int64_t k = 0; m->resample && k < m->batch*m->channels; k++) convis_resample_run(m->resample, from + k*pixels, frame + k*out);
+    for (int64_t k = 0; m->resample && k < m->batch*m->channels; k++)
+        convis_resample_run(m->resample, from + k*pixels, frame + k*out);
 }
 
 /* A frame of the selection and its time stamp (or the time of the end). 1: got it, 0: the end, -1: an error. */
@@ -319,7 +323,8 @@ static convis_status prepare(convis_movie *m, const convis_movie_options *o)
     m->decoded = convis_obtain(m->context, (size_t)(s->batch*s->channels)*pixels*sizeof(convis_real));
     m->shown   = convis_obtain(m->context, frame);
     m->ahead   = convis_obtain(m->context, frame);
-    if (m->mapped && m->resample && !(m->coloured = convis_obtain(m->context, planes*pixels*sizeof(convis_real)))) return CONVIS_ENOMEM;
+    if (m->mapped && m->resample && !(m->coloured = convis_obtain(m->context, planes*pixels*sizeof(convis_real))))
+        return CONVIS_ENOMEM;
     return m->decoded && m->shown && m->ahead ? CONVIS_OK : CONVIS_ENOMEM;
 }
 

@@ -82,7 +82,8 @@ typedef struct header {
 
 static convis_status wrong(header *h, const char *expected)
 {
-    return convis_fail(h->context, CONVIS_EFORMAT, "%s: the header has '%s', expected %s", h->name, CONVIS_QUOTED(h->at), expected);
+    return convis_fail(h->context, CONVIS_EFORMAT, "%s: the header has '%s', expected %s", h->name, CONVIS_QUOTED(h->at),
+                       expected);
 }
 
 static void blanks(header *h) { h->at += strspn(h->at, " \t\n\r"); }
@@ -184,15 +185,18 @@ static convis_status header_read(convis_bytes *b, header *h)
     int64_t got = b->read(b, start, 8);
     if (got < 0) return CONVIS_EIO;
     if (got < 8 || memcmp(start, "\x93NUMPY", 6))
-        return convis_fail(b->context, CONVIS_EFORMAT, "%s: does not begin like an array of NumPy, expected a .npy array", b->name);
+        return convis_fail(b->context, CONVIS_EFORMAT, "%s: does not begin like an array of NumPy, expected a .npy array",
+                           b->name);
     if (start[6] < 1 || start[6] > 3)
-        return convis_fail(b->context, CONVIS_EFORMAT, "%s: version %d of the .npy format, expected 1, 2 or 3", b->name, start[6]);
+        return convis_fail(b->context, CONVIS_EFORMAT, "%s: version %d of the .npy format, expected 1, 2 or 3", b->name,
+                           start[6]);
     int wide = start[6] == 1 ? 2 : 4;
     got = b->read(b, start + 8, wide);
     if (got < 0) return CONVIS_EIO;
     uint32_t length = start[8] | (uint32_t)start[9] << 8 | (uint32_t)start[10] << 16 | (uint32_t)start[11] << 24;
     if (got == wide && length > HEADER_MOST)
-        return convis_fail(b->context, CONVIS_EFORMAT, "%s: a header of %u bytes, expected at most %d", b->name, length, HEADER_MOST);
+        return convis_fail(b->context, CONVIS_EFORMAT, "%s: a header of %u bytes, expected at most %d", b->name, length,
+                           HEADER_MOST);
     char *text = convis_obtain(b->context, (size_t)length + 1);
     if (!text) return CONVIS_ENOMEM;
     int64_t read = got == wide ? b->read(b, text, length) : 0;

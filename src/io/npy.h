@@ -78,7 +78,8 @@ void          convis_layout_place(const convis_layout *, const convis_numbers *,
 /* The array whose raw numbers are the next bytes. Takes `bytes`, and closes it even when it fails. */
 convis_status convis_numbers_stream(convis_bytes *bytes, const char *format, convis_dtype, int dims, const int64_t *dim,
                                     int fortran, convis_numbers **);
-convis_status convis_numbers_frames(convis_numbers *, const convis_movie_options *, convis_frames **);   /* takes the numbers likewise */
+convis_status convis_numbers_frames(convis_numbers *, const convis_movie_options *,
+                                    convis_frames **);   /* takes the numbers likewise */
 convis_status convis_numbers_array (convis_numbers *, convis_array *);          /* takes the numbers likewise */
 
 /* key NULL: the first array; movie: the first that is a movie, else the first picture. */

@@ -20,7 +20,8 @@ typedef struct member_bytes {
 
 static convis_status broken(convis_bytes *b)
 {
-    return convis_fail(b->context, CONVIS_EFORMAT, "%s: %s", b->name, zip_error_strerror(zip_file_get_error(((member_bytes *)b)->member)));
+    return convis_fail(b->context, CONVIS_EFORMAT, "%s: %s", b->name,
+                       zip_error_strerror(zip_file_get_error(((member_bytes *)b)->member)));
 }
 
 static int64_t member_read(convis_bytes *b, void *to, int64_t bytes)
@@ -55,7 +56,7 @@ static int64_t member_at(convis_bytes *b, int64_t from, void *to, int64_t bytes)
     for (; got < bytes && some > 0; got += some) {
         some = zip_fread(member, (char *)to + got, (zip_uint64_t)(bytes - got));
         if (some < 0) { broken(b); return -1; }
-    }
+        }
     if (zip_fseek(member, before, SEEK_SET)) { broken(b); return -1; }
     return got;
 }
@@ -83,7 +84,8 @@ static convis_status archive_open(convis_context *c, const char *path, zip_t **a
     if (!source) fclose(file);
     else *archive = zip_open_from_source(source, ZIP_RDONLY, &error);
     if (source && !*archive) zip_source_free(source);
-    if (!status && !*archive) status = convis_fail(c, CONVIS_EFORMAT, "%s: %s, expected a .npz archive", path, zip_error_strerror(&error));
+    if (!status && !*archive)
+        status = convis_fail(c, CONVIS_EFORMAT, "%s: %s, expected a .npz archive", path, zip_error_strerror(&error));
     zip_error_fini(&error);
     return status;
 }
@@ -95,9 +97,11 @@ static convis_status member_open(convis_context *c, const char *path, zip_t *arc
     member_bytes *m = convis_obtain(c, sizeof *m);
     if (!m) { zip_discard(archive); return CONVIS_ENOMEM; }
     *m = (member_bytes){ { c, NULL, 0, 0, member_read, member_skip, NULL, member_close }, archive, NULL, NULL };
-    convis_status status = zip_stat_index(archive, (zip_uint64_t)index, 0, &s) || (s.valid & (ZIP_STAT_NAME | ZIP_STAT_SIZE | ZIP_STAT_COMP_SIZE))
-                           != (ZIP_STAT_NAME | ZIP_STAT_SIZE | ZIP_STAT_COMP_SIZE)
-                         ? convis_fail(c, CONVIS_EFORMAT, "%s: %s", path, zip_strerror(archive)) : CONVIS_OK;
+    convis_status status =
+        zip_stat_index(archive, (zip_uint64_t)index, 0, &s) || (s.valid & (ZIP_STAT_NAME | ZIP_STAT_SIZE | ZIP_STAT_COMP_SIZE)) !=
+                                                                   (ZIP_STAT_NAME | ZIP_STAT_SIZE | ZIP_STAT_COMP_SIZE)
+            ? convis_fail(c, CONVIS_EFORMAT, "%s: %s", path, zip_strerror(archive))
+            : CONVIS_OK;
     if (!status) {
         size_t room = strlen(path) + strlen(s.name) + 2, length = strlen(s.name);
         if (length > 4 && !strcmp(s.name + length - 4, ".npy")) length -= 4;
@@ -154,7 +158,8 @@ convis_status convis_npz_name(convis_context *c, const char *path, int64_t index
         const char *full = zip_get_name(archive, (zip_uint64_t)index, 0);
         size_t length = full ? strlen(full) : 0;
         if (length > 4 && !strcmp(full + length - 4, ".npy")) length -= 4;
-        if (!length || length >= size) status = convis_fail(c, CONVIS_EFORMAT, "%s: array %lld has a name of %zu letters, expected 1 to %zu", path,
+        if (!length || length >= size)
+            status = convis_fail(c, CONVIS_EFORMAT, "%s: array %lld has a name of %zu letters, expected 1 to %zu", path,
                                                             (long long)index, length, size - 1);
         else snprintf(name, size, "%.*s", (int)length, full);
     }
@@ -173,7 +178,9 @@ convis_status convis_npz_numbers(convis_context *c, const char *path, const char
         zip_int64_t index = -1;
         if (snprintf(text, sizeof text, "%s.npy", key) < (int)sizeof text) index = zip_name_locate(archive, text, 0);
         if (index < 0) index = zip_name_locate(archive, key, 0);
-        if (index < 0) status = convis_fail(c, CONVIS_ENAME, "%s: no array '%s', it has %s", path, key, list_names(archive, text, sizeof text));
+        if (index < 0)
+            status =
+                convis_fail(c, CONVIS_ENAME, "%s: no array '%s', it has %s", path, key, list_names(archive, text, sizeof text));
         zip_discard(archive);
         return status ? status : numbers_open(c, path, index, numbers);
     }
@@ -192,7 +199,8 @@ convis_status convis_npz_numbers(convis_context *c, const char *path, const char
     return found ? CONVIS_OK : status;
 }
 
-convis_status convis_npz_frames(convis_context *c, const char *path, const char *key, const convis_movie_options *o, convis_frames **frames)
+convis_status convis_npz_frames(convis_context *c, const char *path, const char *key, const convis_movie_options *o,
+                                convis_frames **frames)
 {
     convis_numbers *n;
     convis_status status = convis_npz_numbers(c, path, key, 1, &n);

@@ -20,13 +20,16 @@ convis_status convis_frames_size_check(convis_context *c, const char *name, int6
                        name, (long long)width, (long long)height, (long long)CONVIS_MAX_PIXELS);
 }
 
-convis_status convis_frames_planes_check(convis_context *c, const char *name, int64_t batch, int64_t channels, int64_t width, int64_t height)
+convis_status convis_frames_planes_check(convis_context *c, const char *name, int64_t batch, int64_t channels, int64_t width,
+                                         int64_t height)
 {
     convis_status status = convis_frames_size_check(c, name, width, height);
     const int64_t most = status ? 0 : CONVIS_MAX_PIXELS/(width*height);
     if (status || (batch > 0 && channels > 0 && batch <= most && channels <= most/batch)) return status;
-    return convis_fail(c, CONVIS_ESHAPE, "%s: %lld movies of %lld channels of %lld x %lld pixels, expected at least one of each and at most "
-                       "%lld pixels in all", name, (long long)batch, (long long)channels, (long long)width, (long long)height,
+    return convis_fail(c, CONVIS_ESHAPE,
+                       "%s: %lld movies of %lld channels of %lld x %lld pixels, expected at least one of each and at most "
+                       "%lld pixels in all",
+                       name, (long long)batch, (long long)channels, (long long)width, (long long)height,
                        (long long)CONVIS_MAX_PIXELS);
 }
 
@@ -57,7 +60,8 @@ int convis_frames_pattern(const char *name) { return !exists(name) && is_pattern
 
 static int is_hdf5(const char *path) { return convis_has_extension(path, ".h5") || convis_has_extension(path, ".hdf5"); }
 
-static convis_status open_file(convis_context *c, const char *path, const char *key, const convis_movie_options *o, convis_frames **out)
+static convis_status open_file(convis_context *c, const char *path, const char *key, const convis_movie_options *o,
+                               convis_frames **out)
 {
     struct stat s;
     if (stat(path, &s))
@@ -74,7 +78,8 @@ static convis_status open_file(convis_context *c, const char *path, const char *
     return convis_ffmpeg_frames(c, path, o, out);
 }
 
-static convis_status open_name(convis_context *c, const char *name, const convis_movie_options *options, int nested, convis_frames **out)
+static convis_status open_name(convis_context *c, const char *name, const convis_movie_options *options, int nested,
+                               convis_frames **out)
 {
     static const char *const containers[] = { ".npz", ".h5", ".hdf5" };
     convis_movie_options o = *options;

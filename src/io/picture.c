@@ -110,7 +110,8 @@ static convis_status picture_write(convis_map_writer *w, convis_tensor frames)
     for (int64_t t = 0; t < frames.shape.dim[CONVIS_T]; t++) {
         float *to = p->frame;
         for (int64_t k = 0; k < p->planes*p->height; k++) {
-            const convis_real *row = frames.data + t*stride[CONVIS_T] + k/p->height*stride[CONVIS_C] + k%p->height*stride[CONVIS_Y];
+            const convis_real *row =
+                frames.data + t*stride[CONVIS_T] + k/p->height*stride[CONVIS_C] + k%p->height*stride[CONVIS_Y];
             for (int64_t x = 0; x < p->width; x++, to++) {
                 const float v = (float)row[x*stride[CONVIS_X]];
                 *to = p->in_group ? *to + v : v;
@@ -157,7 +158,8 @@ static convis_status write_frames(picture *p, double black, double white, const 
     convis_film *film = NULL;
     convis_status status = again(p);
     if (!status && p->is_film)
-        status = convis_film_open(p->writer.context, p->path, p->film.temporary, p->planes, p->width, p->height, p->fps, comment, &film);
+        status = convis_film_open(p->writer.context, p->path, p->film.temporary, p->planes, p->width, p->height, p->fps, comment,
+                                  &film);
     for (int64_t k = 0; !status && k < p->frames; k++) {
         status = spilled(p);
         if (status) break;

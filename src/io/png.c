@@ -33,7 +33,8 @@ static int encode(AVCodecContext *codec, AVFrame *frame, AVPacket *packet, const
     return r < 0 ? r : avcodec_receive_packet(codec, packet);
 }
 
-convis_status convis_png_write(convis_out *o, const uint8_t *bytes, int64_t planes, int64_t width, int64_t height, const char *comment)
+convis_status convis_png_write(convis_out *o, const uint8_t *bytes, int64_t planes, int64_t width, int64_t height,
+                               const char *comment)
 {
     convis_context *c = o->atomic.context;
     const AVCodec *png = avcodec_find_encoder(AV_CODEC_ID_PNG);

@@ -25,9 +25,11 @@ static int raw_next(convis_frames *f, convis_real *frame, double *start)
         }
         if (got == 0) {
             if (have == 0) return 0;
-            convis_fail(f->context, CONVIS_EFORMAT, "standard input: frame %lld ends after %zu bytes, expected %zu "
-                        "(%s%lld x %lld pixels of 4 bytes)", (long long)r->index, have, need, f->channels > 1 ? "3 channels, " : "",
-                        (long long)f->width, (long long)f->height);
+            convis_fail(f->context, CONVIS_EFORMAT,
+                        "standard input: frame %lld ends after %zu bytes, expected %zu "
+                        "(%s%lld x %lld pixels of 4 bytes)",
+                        (long long)r->index, have, need, f->channels > 1 ? "3 channels, " : "", (long long)f->width,
+                        (long long)f->height);
             return -1;
         }
         have += (size_t)got;

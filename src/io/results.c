@@ -26,7 +26,8 @@ convis_status convis_spike_writer_open(convis_context *c, const char *path, cons
     *writer = NULL;
     for (size_t k = 0; k < sizeof FORMATS/sizeof *FORMATS; k++)
         if (!strcasecmp(extension(path), FORMATS[k].extension)) return FORMATS[k].open(c, path, units, count, provenance, writer);
-    return convis_fail(c, CONVIS_ENOTSUP, "%s: no format for spikes ends in '%s', expected .spk, .csv, .npy, .npz or .h5", path, extension(path));
+    return convis_fail(c, CONVIS_ENOTSUP, "%s: no format for spikes ends in '%s', expected .spk, .csv, .npy, .npz or .h5", path,
+                       extension(path));
 }
 
 convis_status convis_spike_writer_write(convis_spike_writer *w, const convis_spike *spikes, int64_t count)
@@ -56,16 +57,18 @@ convis_status convis_map_writer_open(convis_context *c, const char *path, const 
     *writer = NULL;
     for (int d = 0; d < CONVIS_DIMS; d++)
         if (frame.dim[d] < 1 || __builtin_mul_overflow(all, frame.dim[d], &all) || (d == CONVIS_T && frame.dim[d] != 1))
-            return convis_fail(c, CONVIS_ESHAPE, "%s: a frame of shape (%lld, %lld, %lld, %lld, %lld), expected (B, C, 1, Y, X)", path,
-                               (long long)frame.dim[0], (long long)frame.dim[1], (long long)frame.dim[2], (long long)frame.dim[3],
-                               (long long)frame.dim[4]);
+            return convis_fail(c, CONVIS_ESHAPE, "%s: a frame of shape (%lld, %lld, %lld, %lld, %lld), expected (B, C, 1, Y, X)",
+                               path, (long long)frame.dim[0], (long long)frame.dim[1], (long long)frame.dim[2],
+                               (long long)frame.dim[3], (long long)frame.dim[4]);
     /* The name becomes that of a data set, or of a member of a .npz. */
     if (!name || !*name || *name == '.' || strlen(name) > 200 || strpbrk(name, "/\\:\n\r\t"))
-        return convis_fail(c, CONVIS_EINVAL, "%s: the data set '%s', expected a name without slashes and colons", path, CONVIS_QUOTED(name ? name : ""));
+        return convis_fail(c, CONVIS_EINVAL, "%s: the data set '%s', expected a name without slashes and colons", path,
+                           CONVIS_QUOTED(name ? name : ""));
     for (size_t k = 0; k < sizeof FORMATS/sizeof *FORMATS; k++)
         if (!strcasecmp(extension(path), FORMATS[k].extension)) return FORMATS[k].open(c, path, name, frame, provenance, writer);
-    return convis_fail(c, CONVIS_ENOTSUP, "%s: no format for maps ends in '%s', expected .npy, .npz, .h5, .inr, .csv, .png or .mp4",
-                       path, extension(path));
+    return convis_fail(c, CONVIS_ENOTSUP,
+                       "%s: no format for maps ends in '%s', expected .npy, .npz, .h5, .inr, .csv, .png or .mp4", path,
+                       extension(path));
 }
 
 convis_status convis_map_writer_write(convis_map_writer *w, convis_tensor frames)
@@ -96,7 +99,9 @@ void convis_plane(convis_tensor frames, int64_t b, int64_t c, int64_t t, float *
 convis_status convis_one_channel(convis_context *c, const char *path, convis_shape frame)
 {
     const int64_t channels = frame.dim[CONVIS_B]*frame.dim[CONVIS_C];
-    return channels == 1 ? CONVIS_OK
-         : convis_fail(c, CONVIS_ENOTSUP, "%s: %lld channels, expected 1 (.npy, .npz and .h5 take more, .png and .mp4 three as colour)",
-                       path, (long long)channels);
+    return channels == 1
+               ? CONVIS_OK
+               : convis_fail(c, CONVIS_ENOTSUP,
+                             "%s: %lld channels, expected 1 (.npy, .npz and .h5 take more, .png and .mp4 three as colour)", path,
+                             (long long)channels);
 }

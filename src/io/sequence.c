@@ -139,7 +139,8 @@ static int read_open(sequence *s, convis_real *frame)
         return -1;
     }
     const int same = f->width == s->frames.width && f->height == s->frames.height;
-    if (!same && (convis_frames_planes_check(c, path, f->batch, f->channels, f->width, f->height) || !obtain_odd(s, f))) return -1;
+    if (!same && (convis_frames_planes_check(c, path, f->batch, f->channels, f->width, f->height) || !obtain_odd(s, f)))
+        return -1;
     const int got = f->next(f, same ? frame : s->odd, &start);
     if (got == 0) convis_fail(c, CONVIS_EFORMAT, "%s: has no frame", path);
     if (got <= 0) return -1;

@@ -22,7 +22,8 @@ int convis_holds_spikes(convis_context *c, const char *name)
     int hdf5 = convis_has_extension(name, ".h5") || convis_has_extension(name, ".hdf5"), found = 0, parts = hdf5 ? 1 : 2;
     if (!hdf5 && !convis_has_extension(name, ".npz")) return 0;
     for (int k = 0; k < parts; k++) {
-        if (hdf5 ? convis_hdf5_numbers(c, name, "spikes/time", 0, &n) : convis_npz_numbers(c, name, k ? "time" : "unit", 0, &n)) break;
+        if (hdf5 ? convis_hdf5_numbers(c, name, "spikes/time", 0, &n) : convis_npz_numbers(c, name, k ? "time" : "unit", 0, &n))
+            break;
         n->close(n);
         found++;
     }
@@ -32,8 +33,8 @@ int convis_holds_spikes(convis_context *c, const char *name)
 /* ---- Cells ---- */
 
 /* The cells that the file lists, else those that fired, in order of layer, then id. */
-static convis_status find_units(convis_context *c, const char *path, const convis_spike *spikes, int64_t count, convis_cell **units,
-                                int64_t *unit_count)
+static convis_status find_units(convis_context *c, const char *path, const convis_spike *spikes, int64_t count,
+                                convis_cell **units, int64_t *unit_count)
 {
     convis_cell *recorded;
     int64_t recorded_count;
@@ -72,7 +73,8 @@ static convis_status number_units(convis_context *c, const char *path, int64_t d
 
 /* ---- Steps ---- */
 
-static convis_status sort_into_steps(convis_spike_counts *n, const char *path, const convis_spike *spikes, const convis_cell *units)
+static convis_status sort_into_steps(convis_spike_counts *n, const char *path, const convis_spike *spikes,
+                                     const convis_cell *units)
 {
     convis_context *c = n->context;
     for (int64_t k = 0; k < n->count; k++) {
@@ -83,8 +85,8 @@ static convis_status sort_into_steps(convis_spike_counts *n, const char *path, c
             return convis_fail(c, CONVIS_EFORMAT, "%s: a spike of unit %d in layer %d, which its list of cells lacks", path,
                                spikes[k].unit, spikes[k].layer);
         if (!(step < 4e15))
-            return convis_fail(c, CONVIS_EINVAL, "%s: a spike at %g s, which is more steps of %g s than can be counted", path, spikes[k].time,
-                               n->dt);
+            return convis_fail(c, CONVIS_EINVAL, "%s: a spike at %g s, which is more steps of %g s than can be counted", path,
+                               spikes[k].time, n->dt);
         n->events[k] = (convis_spike_event){ step < 0 ? -1 : (int64_t)step, (int32_t)(unit - units) };
     }
     return CONVIS_OK;
@@ -120,10 +122,12 @@ convis_status convis_spike_counts_fit(convis_spike_counts *n, const char *path, 
 {
     const double length = (double)steps, late = n->last/n->dt;
     if (n->seconds > 0 && fabs(n->seconds/n->dt - length) > 0.5)
-        return convis_fail(n->context, CONVIS_ESHAPE, "%s: a recording of %g s (%.10g frames of %g s), expected %lld frames, as many as %s has",
-                           path, n->seconds, n->seconds/n->dt, n->dt, (long long)steps, whose);
+        return convis_fail(n->context, CONVIS_ESHAPE,
+                           "%s: a recording of %g s (%.10g frames of %g s), expected %lld frames, as many as %s has", path,
+                           n->seconds, n->seconds/n->dt, n->dt, (long long)steps, whose);
     if (n->count && (n->events[0].step < 0 || late > length + ROUNDING))
-        return convis_fail(n->context, CONVIS_ESHAPE, "%s: a spike at %g s, expected 0 to %g s, the %lld frames of %g s that %s has", path,
+        return convis_fail(n->context, CONVIS_ESHAPE,
+                           "%s: a spike at %g s, expected 0 to %g s, the %lld frames of %g s that %s has", path,
                            n->events[0].step < 0 ? n->first : n->last, length*n->dt, (long long)steps, n->dt, whose);
     for (int64_t k = n->count - 1; k >= 0 && n->events[k].step >= steps; k--) n->events[k].step = steps - 1;
     return CONVIS_OK;
@@ -179,7 +183,8 @@ convis_status convis_spikes_frames(convis_context *c, const char *path, const co
     if (!status) {
         const double all = n->seconds > 0 ? n->seconds : n->last;
         s->steps = (int64_t)fmin(4e15, ceil(all/n->dt - ROUNDING));
-        if (!(n->seconds > 0) && n->count && n->events[n->count - 1].step >= s->steps) s->steps = n->events[n->count - 1].step + 1;
+        if (!(n->seconds > 0) && n->count && n->events[n->count - 1].step >= s->steps)
+            s->steps = n->events[n->count - 1].step + 1;
         status = convis_spike_counts_fit(n, path, s->steps, "the file");
     }
     s->base = (convis_frames){ .context = c, .channels = n->units, .width = 1, .height = 1, .count = n->seconds > 0 ? s->steps : -1,

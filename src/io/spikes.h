@@ -12,7 +12,8 @@ convis_spike_reader convis_csv_spikes_read, convis_npz_spikes_read, convis_hdf5_
 convis_status convis_spikes_columns(convis_context *, const char *path, const convis_array *unit, const convis_array *time,
                                     const convis_array *layer, convis_column *);
 /* Numbers as a spike, checked; row is for the sentence. */
-convis_status convis_spike_set(convis_context *, const char *path, int64_t row, double unit, double time, double layer, convis_spike *);
+convis_status convis_spike_set(convis_context *, const char *path, int64_t row, double unit, double time, double layer,
+                               convis_spike *);
 /* A container with spikes in it, or a file that can hold nothing else? */
 int convis_holds_spikes(convis_context *, const char *file);
 
@@ -22,7 +23,8 @@ typedef struct convis_spike_counts {
     convis_context *context;
     convis_spike_event *events;      /* in order of their steps */
     int64_t count, units;            /* units: cells, in order of layer, then id */
-    double  dt, first, last, seconds;        /* times of the first and the last spike; seconds: the length of the recording, 0: not said */
+    double  dt, first, last,
+        seconds;        /* times of the first and the last spike; seconds: the length of the recording, 0: not said */
 } convis_spike_counts;
 /* declared: so many units are expected, and cells 0, 1 ... are those of that number; 0: the cells that the file lists, else those that
  * fired. */

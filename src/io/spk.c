@@ -35,11 +35,14 @@ convis_status convis_spikes_columns(convis_context *c, const char *path, const c
     const convis_array *const columns[3] = { unit, time, layer };
     for (int k = 0; k < 3; k++)
         if (columns[k]->data && (columns[k]->dims != 1 || columns[k]->dim[0] != time->dim[0]))
-            return convis_fail(c, CONVIS_ESHAPE, "%s: unit, time and layer of the spikes differ in length, expected one row of each per spike", path);
+            return convis_fail(c, CONVIS_ESHAPE,
+                               "%s: unit, time and layer of the spikes differ in length, expected one row of each per spike",
+                               path);
     for (int64_t i = 0; i < time->dim[0]; i++) {
         convis_spike *spike = convis_column_add(c, spikes);
         if (!spike) return CONVIS_ENOMEM;
-        convis_status status = convis_spike_set(c, path, i, unit->data[i], time->data[i], layer->data ? layer->data[i] : 0, spike);
+        convis_status status =
+            convis_spike_set(c, path, i, unit->data[i], time->data[i], layer->data ? layer->data[i] : 0, spike);
         if (status) return status;
     }
     return CONVIS_OK;
@@ -47,11 +50,12 @@ convis_status convis_spikes_columns(convis_context *c, const char *path, const c
 
 int convis_is_whole(double v) { return v >= INT32_MIN && v <= INT32_MAX && v == floor(v); }
 
-convis_status convis_spike_set(convis_context *c, const char *path, int64_t row, double unit, double time, double layer, convis_spike *spike)
+convis_status convis_spike_set(convis_context *c, const char *path, int64_t row, double unit, double time, double layer,
+                               convis_spike *spike)
 {
     if (!isfinite(time) || !convis_is_whole(unit) || !convis_is_whole(layer))
-        return convis_fail(c, CONVIS_EFORMAT, "%s: spike %lld is unit %g, time %g, layer %g, expected whole numbers and a time", path,
-                           (long long)row, unit, time, layer);
+        return convis_fail(c, CONVIS_EFORMAT, "%s: spike %lld is unit %g, time %g, layer %g, expected whole numbers and a time",
+                           path, (long long)row, unit, time, layer);
     *spike = (convis_spike){ time, (int32_t)unit, (int32_t)layer };
     return CONVIS_OK;
 }

@@ -38,7 +38,8 @@ static convis_status plan(convis_pass *p)
 static convis_status prepare(convis_pass *p)
 {
     convis_blur_spec s = convis_blur_spec_of(p->param, 0);
-    convis_blur_prepare(p->constants, p->context, p->out_shape.dim[CONVIS_X], p->out_shape.dim[CONVIS_Y], convis_blur_varies(s), &s);
+    convis_blur_prepare(p->constants, p->context, p->out_shape.dim[CONVIS_X], p->out_shape.dim[CONVIS_Y], convis_blur_varies(s),
+                        &s);
     return CONVIS_OK;
 }
 

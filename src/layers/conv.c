@@ -56,11 +56,14 @@ static convis_status plan(convis_pass *p)
 {
     const convis_conv_spec s = spec_of(p);
     if (s.in % s.groups || s.out % s.groups)
-        return convis_fail(p->context, CONVIS_ESHAPE, "%s.groups: %lld of them, which do not divide %lld inputs and %lld channels", p->path,
+        return convis_fail(p->context, CONVIS_ESHAPE,
+                           "%s.groups: %lld of them, which do not divide %lld inputs and %lld channels", p->path,
                            (long long)s.groups, (long long)s.in, (long long)s.out);
     if (s.padding == CONVIS_CONV_NONE && (s.dilation_y*(s.y - 1) >= s.h || s.dilation_x*(s.x - 1) >= s.w))
-        return convis_fail(p->context, CONVIS_ESHAPE, "%s: a kernel of %lldx%lld pixels, its input has %lldx%lld, and nothing is padded", p->path,
-                           (long long)(s.dilation_x*(s.x - 1) + 1), (long long)(s.dilation_y*(s.y - 1) + 1), (long long)s.w, (long long)s.h);
+        return convis_fail(p->context, CONVIS_ESHAPE,
+                           "%s: a kernel of %lldx%lld pixels, its input has %lldx%lld, and nothing is padded", p->path,
+                           (long long)(s.dilation_x*(s.x - 1) + 1), (long long)(s.dilation_y*(s.y - 1) + 1), (long long)s.w,
+                           (long long)s.h);
     if (convis_conv_history(&s) > 4000)
         return convis_fail(p->context, CONVIS_ESHAPE, "%s: a kernel of %lld frames, expected at most 4000", p->path,
                            (long long)convis_conv_history(&s) + 1);

@@ -48,8 +48,9 @@ static convis_status plan(convis_pass *p)
 {
     const int64_t *d = p->in_shape[0].dim;
     if (p->param[LEFT] + p->param[WIDTH] > (double)d[CONVIS_X] || p->param[TOP] + p->param[HEIGHT] > (double)d[CONVIS_Y])
-        return convis_fail(p->context, CONVIS_ESHAPE, "%s: a window of %gx%g pixels at (%g, %g) does not fit into %lldx%lld", p->path,
-            p->param[WIDTH], p->param[HEIGHT], p->param[LEFT], p->param[TOP], (long long)d[CONVIS_X], (long long)d[CONVIS_Y]);
+        return convis_fail(p->context, CONVIS_ESHAPE, "%s: a window of %gx%g pixels at (%g, %g) does not fit into %lldx%lld",
+                           p->path, p->param[WIDTH], p->param[HEIGHT], p->param[LEFT], p->param[TOP], (long long)d[CONVIS_X],
+                           (long long)d[CONVIS_Y]);
     p->out_shape.dim[CONVIS_Y] = (int64_t)p->param[HEIGHT];
     p->out_shape.dim[CONVIS_X] = (int64_t)p->param[WIDTH];
     return CONVIS_OK;
@@ -67,7 +68,8 @@ static double baseline(const convis_pass *p, const double *x, double *state) { (
 static void forward(convis_pass *p)
 {
     const crop_args args = args_of(p);
-    convis_launch_with(p, "crop_forward", convis_elements(p->out_shape), p->frames, (void *[]){ (void *)(uintptr_t)p->in[0], p->out }, &args);
+    convis_launch_with(p, "crop_forward", convis_elements(p->out_shape), p->frames,
+                       (void *[]){ (void *)(uintptr_t)p->in[0], p->out }, &args);
 }
 
 static void vjp(convis_pass *p)

@@ -45,9 +45,11 @@ static convis_status plan(convis_pass *p)
 {
     double longest = p->param[LONGEST] > 0 ? p->param[LONGEST] : p->param[DELAY];
     if (p->param[DELAY] > longest)
-        return convis_fail(p->context, CONVIS_EINVAL, "%s.delay: %g s, expected at most longest, %g s", p->path, p->param[DELAY], longest);
+        return convis_fail(p->context, CONVIS_EINVAL, "%s.delay: %g s, expected at most longest, %g s", p->path, p->param[DELAY],
+                           longest);
     if (longest/p->dt > 4000)
-        return convis_fail(p->context, CONVIS_EINVAL, "%s.longest: %g s, expected at most 4000 frames of %g s", p->path, longest, p->dt);
+        return convis_fail(p->context, CONVIS_EINVAL, "%s.longest: %g s, expected at most 4000 frames of %g s", p->path, longest,
+                           p->dt);
     p->history[0] = (int)(longest/p->dt*(1 + 1e-6)) + 1;
     return CONVIS_OK;
 }
@@ -56,8 +58,8 @@ static convis_status plan(convis_pass *p)
 static convis_status prepare(convis_pass *p)
 {
     if ((convis_real)p->param[DELAY]/(convis_real)p->dt < (convis_real)p->history[0]) return CONVIS_OK;
-    return convis_fail(p->context, CONVIS_EINVAL, "%s.delay: %g s, expected less than %g s, for which the model was planned", p->path,
-                       p->param[DELAY], p->history[0]*p->dt);
+    return convis_fail(p->context, CONVIS_EINVAL, "%s.delay: %g s, expected less than %g s, for which the model was planned",
+                       p->path, p->param[DELAY], p->history[0]*p->dt);
 }
 
 static double baseline(const convis_pass *p, const double *x, double *state)

@@ -41,7 +41,8 @@ static convis_status compile(convis_context *c, const char *path, const char *te
     return status;
 }
 
-static convis_status fields(convis_context *c, const char *path, char *const *text, convis_field *rows, char (*names)[32], int room)
+static convis_status fields(convis_context *c, const char *path, char *const *text, convis_field *rows, char (*names)[32],
+                            int room)
 {
     convis_formula *f;
     convis_status status = compile(c, path, text[FORMULA], &f);
@@ -64,8 +65,8 @@ static convis_status plan(convis_pass *p)
     convis_status status = compile(p->context, p->path, p->text[FORMULA], &f);
     if (status) return status;
     if (f->inputs > p->inputs)
-        status = convis_fail(p->context, CONVIS_ESHAPE, "%s.formula: uses %c, input %d of a layer with %d", p->path, "xyzw"[f->inputs - 1],
-                             f->inputs, p->inputs);
+        status = convis_fail(p->context, CONVIS_ESHAPE, "%s.formula: uses %c, input %d of a layer with %d", p->path,
+                             "xyzw"[f->inputs - 1], f->inputs, p->inputs);
     for (int j = 1; !status && j < p->inputs; j++)
         if (memcmp(&p->in_shape[j], &p->in_shape[0], sizeof p->in_shape[0]))
             status = convis_fail(p->context, CONVIS_ESHAPE, "%s: its inputs are not of one shape", p->path);

@@ -22,7 +22,8 @@ CONVIS_KERNEL_OF(eye_args, eye_forward, PARAM corner, IN x, OUT y)
 {
     integer m = args.m, map = args.map, w = args.w, width = args.width, window = width*args.height;
     CONVIS_SCAN(i, t) {
-        y[t*n + i] = convis_bilinear(x + t*m + i/window*map, w, corner[2*t] + (real)(i%width), corner[2*t + 1] + (real)(i%window/width));
+        y[t*n + i] = convis_bilinear(x + t*m + i/window*map, w, corner[2*t] + (real)(i%width),
+                                       corner[2*t + 1] + (real)(i%window/width));
     }
 }
 
@@ -37,7 +38,8 @@ CONVIS_KERNEL_OF(eye_args, eye_back, PARAM corner, IN dy, OUT dx)
             for (integer i = right - 1; i <= right; i++)
                 if (i >= 0 && i < width && j >= 0 && j < height) {
                     real x = left + (real)i - column, y = top + (real)j - row;
-                    sum += convis_max(1 - (x < 0 ? -x : x), R(0.0))*convis_max(1 - (y < 0 ? -y : y), R(0.0))*dy[(before + j)*width + i];
+                    sum += convis_max(1 - (x < 0 ? -x : x), R(0.0))*convis_max(1 - (y < 0 ? -y : y), R(0.0))*
+                           dy[(before + j)*width + i];
                 }
         dx[t*n + c] += sum;
     }
@@ -72,7 +74,8 @@ static convis_status plan(convis_pass *p)
 {
     const int64_t *d = p->in_shape[0].dim;
     if (d[CONVIS_Y]*d[CONVIS_X] > 1 << 24)
-        return convis_fail(p->context, CONVIS_ESHAPE, "%s: %lld pixels, expected at most 2^24", p->path, (long long)(d[CONVIS_Y]*d[CONVIS_X]));
+        return convis_fail(p->context, CONVIS_ESHAPE, "%s: %lld pixels, expected at most 2^24", p->path,
+                           (long long)(d[CONVIS_Y]*d[CONVIS_X]));
     if (p->param[WIDTH] > (double)d[CONVIS_X] || p->param[HEIGHT] > (double)d[CONVIS_Y])
         return convis_fail(p->context, CONVIS_ESHAPE, "%s: a window of %gx%g pixels does not fit into %lldx%lld", p->path,
                            p->param[WIDTH], p->param[HEIGHT], (long long)d[CONVIS_X], (long long)d[CONVIS_Y]);
@@ -87,8 +90,8 @@ static convis_status plan(convis_pass *p)
 static eye_args args_of(const convis_pass *p)
 {
     const int64_t *d = p->in_shape[0].dim;
-    return (eye_args){ (int)convis_elements(p->in_shape[0]), (int)(d[CONVIS_Y]*d[CONVIS_X]), (int)d[CONVIS_X], (int)p->param[WIDTH],
-                       (int)p->param[HEIGHT] };
+    return (eye_args){ (int)convis_elements(p->in_shape[0]), (int)(d[CONVIS_Y]*d[CONVIS_X]), (int)d[CONVIS_X],
+                       (int)p->param[WIDTH], (int)p->param[HEIGHT] };
 }
 
 static double baseline(const convis_pass *p, const double *x, double *state) { (void)p; (void)state; return x[0]; }

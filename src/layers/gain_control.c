@@ -63,8 +63,8 @@ CONVIS_INLINE real conductance(PARAM k, real a, int custom)
     return custom && g == 0 ? R(1e-20) : g;
 }
 
-CONVIS_INLINE void bipolar_step(PARAM k, integer i, IN x, OUT y, STATE v, STATE a, STATE before, STATE j, STATE v_low, STATE j_low, OUT q,
-                                int square, int custom)
+CONVIS_INLINE void bipolar_step(PARAM k, integer i, IN x, OUT y, STATE v, STATE a, STATE before, STATE j, STATE v_low,
+                                STATE j_low, OUT q, int square, int custom)
 {
     real old = v[i], g = conductance(k, a[i], custom), p = square ? R(2.0) : k[K_P];
     real drive = k[K_LAMBDA]*(k[K_OLD]*before[i] + k[K_NEW]*x[i]);
@@ -86,7 +86,8 @@ CONVIS_INLINE void bipolar_step(PARAM k, integer i, IN x, OUT y, STATE v, STATE 
     before[i] = k[K_LAST] > 0 ? x[i] : before[i];
 }
 
-CONVIS_KERNEL10(gain_control_bipolar, PARAM k, IN x, OUT y, STATE v, STATE a, STATE before, STATE j, STATE v_low, STATE j_low, OUT q)
+CONVIS_KERNEL10(gain_control_bipolar, PARAM k, IN x, OUT y, STATE v, STATE a, STATE before, STATE j, STATE v_low, STATE j_low,
+                OUT q)
 {
     if (!(k[K_CUSTOM] > 0)) CONVIS_PIXELS(i) bipolar_step(k, i, x, y, v, a, before, j, v_low, j_low, q, 1, 0);
     else if (k[K_P] == 2)   CONVIS_PIXELS(i) bipolar_step(k, i, x, y, v, a, before, j, v_low, j_low, q, 1, 1);
@@ -120,7 +121,8 @@ CONVIS_KERNEL7(gain_control_ask, PARAM k, IN source, IN dy, STATE dv, IN da, OUT
 
 /* And after it. w: what arrives at Q; part: what pixel i adds to the gradients of parameters, CONVIS_GROUP apart. */
 CONVIS_INLINE void bipolar_back(PARAM k, integer i, IN x, IN v, IN a, IN before, IN j, IN source, IN w, IN q, STATE dv, STATE da,
-                                STATE dbefore, STATE dj, OUT dx, OUT dv_low, real *restrict part, int exact, int custom, int square)
+                                STATE dbefore, STATE dj, OUT dx, OUT dv_low, real *restrict part, int exact, int custom,
+                                int square)
 {
     real g = conductance(k, a[i], custom), per_g = 1/g, gone = convis_expm1(-k[K_H]*g), att = 1 + gone;
     real signal = k[K_OLD]*before[i] + k[K_NEW]*x[i], drive = k[K_LAMBDA]*signal, to_source;
@@ -128,7 +130,8 @@ CONVIS_INLINE void bipolar_back(PARAM k, integer i, IN x, IN v, IN a, IN before,
         real on_F, on_p, off_F = R(0.0), off_p = R(0.0), on, off = R(0.0), from_j = k[K_BT]*dj[i];
         real side_of_F = k[K_SIDE], h = side_of_F*source[i];
         if (square) {                                            /* no port is on while the other is */
-            real side = h < 0 ? k[K_SYM] : R(1.0), both = side*port_slope((h < 0 ? -h : h) - k[K_TH], k[K_F], R(2.0), &on_F, &on_p, 1);
+            real side = h < 0 ? k[K_SYM] : R(1.0),
+                 both = side*port_slope((h < 0 ? -h : h) - k[K_TH], k[K_F], R(2.0), &on_F, &on_p, 1);
             on_F *= side;
             on_p *= side;
             on = h < 0 ? R(0.0) : both;
@@ -172,8 +175,8 @@ CONVIS_INLINE void bipolar_back(PARAM k, integer i, IN x, IN v, IN a, IN before,
 #define BACK(exact, custom, square)                                                                                             \
     for (integer l = 0; l < count; l++)                                                                                         \
         bipolar_back(k, g + l, x, v, a, before, j, source, w, q, dv, da, dbefore, dj, dx, dv_low, part + l, exact, custom, square)
-CONVIS_KERNEL16(gain_control_back, PARAM k, IN x, IN v, IN a, IN before, IN j, IN source, IN w, IN q, STATE dv, STATE da, STATE dbefore,
-                STATE dj, OUT dx, OUT sums, OUT dv_low)
+CONVIS_KERNEL16(gain_control_back, PARAM k, IN x, IN v, IN a, IN before, IN j, IN source, IN w, IN q, STATE dv, STATE da,
+                STATE dbefore, STATE dj, OUT dx, OUT sums, OUT dv_low)
 {
     int exact = k[K_EXACT] > 0, custom = k[K_CUSTOM] > 0, square = k[K_P] == 2 && k[K_TH] >= 0;
     real part[S_COUNT*CONVIS_GROUP];
@@ -186,7 +189,8 @@ CONVIS_KERNEL16(gain_control_back, PARAM k, IN x, IN v, IN a, IN before, IN j, I
     }
 }
 
-CONVIS_EXPORT(gain_control, CONVIS_ENTRY(gain_control_bipolar) CONVIS_ENTRY(gain_control_adapt) CONVIS_ENTRY(gain_control_attenuation)
+CONVIS_EXPORT(gain_control,
+              CONVIS_ENTRY(gain_control_bipolar) CONVIS_ENTRY(gain_control_adapt) CONVIS_ENTRY(gain_control_attenuation)
               CONVIS_ENTRY(gain_control_ask) CONVIS_ENTRY(gain_control_back))
 
 #else
@@ -280,16 +284,17 @@ static int is_custom(const convis_pass *p)
 {
     const double *a = p->param;
     const unsigned bits = 1u << EXPONENT | 1u << E_INH | 1u << THRESHOLD | 1u << TRANSIENT_WEIGHT | 1u << TRANSIENT_TAU;
-    return a[LEAK] <= 0 || a[EXPONENT] != 2 || a[THRESHOLD] != 0 || a[SYMMETRIC] != 1 || a[TRANSIENT_WEIGHT] != 0 || a[E_INH] != 0 || p->requires_gradient & bits;
+    return a[LEAK] <= 0 || a[EXPONENT] != 2 || a[THRESHOLD] != 0 || a[SYMMETRIC] != 1 || a[TRANSIENT_WEIGHT] != 0 ||
+           a[E_INH] != 0 || p->requires_gradient & bits;
 }
 
 static convis_status prepare(convis_pass *p)
 {
     const double *a = p->param;
     convis_blur_spec s = convis_blur_spec_of(a, 0);
-    convis_blur_prepare(neighbourhood(p), p->context, p->out_shape.dim[CONVIS_X], p->out_shape.dim[CONVIS_Y], convis_blur_varies(s), &s);
-    if (a[LEAK] == 0 && !(a[EXACT] > 0))
-        return convis_fail(p->context, CONVIS_EINVAL, "%s.leak: 0 Hz, expected a leak", p->path);
+    convis_blur_prepare(neighbourhood(p), p->context, p->out_shape.dim[CONVIS_X], p->out_shape.dim[CONVIS_Y],
+                        convis_blur_varies(s), &s);
+    if (a[LEAK] == 0 && !(a[EXACT] > 0)) return convis_fail(p->context, CONVIS_EINVAL, "%s.leak: 0 Hz, expected a leak", p->path);
     int m = substeps(p), exact = a[EXACT] > 0;
     double h = p->dt/m, side = a[FEEDBACK] < 0 ? -1 : 1;
     for (int j = 0; j < m; j++) {
@@ -364,8 +369,10 @@ static void forward(convis_pass *p)
             record(p, k, m, t, s);
             for (int64_t y0, y1 = -1; convis_next_strip(p, neighbourhood(p), &y0, &y1);) {
                 if (p->extra[1])
-                    convis_launch_rows(p, "gain_control_attenuation", p->out_shape, y0, y1, (void *[]){ k, a, p->extra[1] + t*n });
-                convis_launch_rows(p, "gain_control_bipolar", p->out_shape, y0, y1, (void *[]){ k, x, y, v, a, before, j, p->state[V_LOW], p->state[J_LOW], q });
+                    convis_launch_rows(p, "gain_control_attenuation", p->out_shape, y0, y1,
+                                       (void *[]){ k, a, p->extra[1] + t*n });
+                convis_launch_rows(p, "gain_control_bipolar", p->out_shape, y0, y1,
+                                   (void *[]){ k, x, y, v, a, before, j, p->state[V_LOW], p->state[J_LOW], q });
                 convis_blur_rows(p, neighbourhood(p), q, q, planes, y0, y1, blur_scratch(p));
             }
             convis_barrier(p);
@@ -399,8 +406,9 @@ static void vjp(convis_pass *p)
                 convis_copy_rows(p, da, p->d_state[A_LOW]);
                 convis_copy_rows(p, dj, p->d_state[J_LOW]);
             }
-            convis_blur_back_run(p, neighbourhood(p), &back, "gain_control_ask", (void *[]){ k, source, dy, dv, da, g, q },
-                "gain_control_back", (void *[]){ k, x, v, a, before, j, source, g, q, dv, da, dbefore, dj, dx, sums, p->d_state[V_LOW] });
+            convis_blur_back_run(
+                p, neighbourhood(p), &back, "gain_control_ask", (void *[]){ k, source, dy, dv, da, g, q }, "gain_control_back",
+                (void *[]){ k, x, v, a, before, j, source, g, q, dv, da, dbefore, dj, dx, sums, p->d_state[V_LOW] });
         }
 }
 

@@ -69,7 +69,8 @@ CONVIS_KERNEL_OF(history_args, history_filters, IN x, IN dy, TOTAL sums)
     int coupled = args.coupled;
 #ifdef CONVIS_GPU
     CONVIS_PIXELS(i) {
-        integer share = i%shares, lag = i/shares%lags, q = i/shares/lags, o = coupled ? q/channels : q, c = coupled ? q%channels : q;
+        integer share = i%shares, lag = i/shares%lags, q = i/shares/lags, o = coupled ? q/channels : q,
+                c = coupled ? q%channels : q;
         real sum = 0, excess = 0;
         for (integer b = 0; b < batches; b++)
             for (integer e = share; e < plane*(integer)nt; e += shares) {
@@ -111,7 +112,8 @@ static const convis_field params[] = {
     { "weights",    "1", 0, -1e6, 1e6, CONVIS_ARRAY, "of lags or raised cosines, for each channel and the channels it takes" },
     { "coupling",   "1", 0, 0, 1, CONVIS_WHOLE | CONVIS_PLAN, "0: each channel filters its own past; 1: that of all channels" },
     { "basis",      "1", 1, 0, 1, CONVIS_WHOLE | CONVIS_PLAN, "0: a weight for every lag; 1: for every raised cosine" },
-    { "duration",   "s", 0.1, 1e-5, 100, CONVIS_FIXED | CONVIS_PLAN, "length of the filters, at most, as cosines end by themselves" },
+    { "duration",   "s", 0.1, 1e-5, 100, CONVIS_FIXED | CONVIS_PLAN,
+      "length of the filters, at most, as cosines end by themselves" },
     { "count",      "1", 8, 2, 100, CONVIS_WHOLE | CONVIS_PLAN, "raised cosines" },
     { "first_peak", "s", 0.002, 0, 100, CONVIS_FIXED | CONVIS_PLAN, "lag at the peak of the first" },
     { "last_peak",  "s", 0.05, 1e-5, 100, CONVIS_FIXED | CONVIS_PLAN, "lag at the peak of the last" },
@@ -156,11 +158,11 @@ static convis_status plan(convis_pass *p)
     int lags = lags_of(p), weights = weights_of(p), free_lags = !has_basis(p);
     const int64_t *d = p->in_shape[0].dim;
     if (lags > MOST_LAGS)
-        return convis_fail(p->context, CONVIS_EINVAL, "%s.duration: %g s are more than %d steps of %g s", p->path, a[DURATION], MOST_LAGS,
-                           p->dt);
+        return convis_fail(p->context, CONVIS_EINVAL, "%s.duration: %g s are more than %d steps of %g s", p->path, a[DURATION],
+                           MOST_LAGS, p->dt);
     if (!free_lags && a[LAST_PEAK] <= a[FIRST_PEAK])
-        return convis_fail(p->context, CONVIS_EINVAL, "%s.last_peak: %g s, expected more than first_peak, %g s", p->path, a[LAST_PEAK],
-                           a[FIRST_PEAK]);
+        return convis_fail(p->context, CONVIS_EINVAL, "%s.last_peak: %g s, expected more than first_peak, %g s", p->path,
+                           a[LAST_PEAK], a[FIRST_PEAK]);
     if (d[CONVIS_Y]*d[CONVIS_X] > 1 << 24 || d[CONVIS_C] > 4096)
         return convis_fail(p->context, CONVIS_ESHAPE, "%s: %lld channels of %lld pixels, expected at most 4096 and 2^24", p->path,
                            (long long)d[CONVIS_C], (long long)(d[CONVIS_Y]*d[CONVIS_X]));

@@ -28,7 +28,8 @@ CONVIS_INLINE real hh_phi(real temperature) { return convis_exp((temperature - R
 /* f(u) and its derivative, for e = exp(-u). */
 CONVIS_INLINE real hh_ramp(real u, real e)
 {
-    real z = u*u, series = 1 + u*R(0.5) + z*(R(8.3333333333333333e-2) - z*(R(1.3888888888888889e-3) - z*R(3.3068783068783069e-5)));
+    real z = u*u,
+         series = 1 + u*R(0.5) + z*(R(8.3333333333333333e-2) - z*(R(1.3888888888888889e-3) - z*R(3.3068783068783069e-5)));
     return z < R(0.25) ? series : u/(1 - e);
 }
 CONVIS_INLINE real hh_ramp_derivative(real u, real e)
@@ -76,44 +77,46 @@ CONVIS_INLINE void hh_substep(PARAM p, real x, real over, real time, real *v, re
 
 #ifndef CONVIS_HOST
 
-CONVIS_KERNEL10(hodgkin_huxley_forward, PARAM p, IN x, OUT y, OUT shown_v, OUT shown_spikes, STATE v, STATE gm, STATE gh, STATE gn,
-                TAPE tape)
+CONVIS_KERNEL10(hodgkin_huxley_forward, PARAM p, IN x, OUT y, OUT shown_v, OUT shown_spikes, STATE v, STATE gm, STATE gh,
+                STATE gn, TAPE tape)
 {
     int  steps = hh_substeps(dt, p[SUBSTEP]);
-    real length = dt*1000/(real)steps, over = length/p[CAPACITANCE], time = length*hh_phi(p[TEMPERATURE]), threshold = p[THRESHOLD];
-    CONVIS_FRAMES(t) CONVIS_GROUPS(g, count) {
-        real spikes[CONVIS_GROUP];
-        for (integer l = 0; l < count; l++) spikes[l] = 0;
-        if (tape)
+    real length = dt*1000/(real)steps, over = length/p[CAPACITANCE], time = length*hh_phi(p[TEMPERATURE]),
+         threshold = p[THRESHOLD];
+    CONVIS_FRAMES(t)
+        CONVIS_GROUPS(g, count) {
+            real spikes[CONVIS_GROUP];
+            for (integer l = 0; l < count; l++) spikes[l] = 0;
+            if (tape)
             for (integer l = 0; l < count; l++) {
-                CONVIS_GLOBAL real *at = tape + t*MAPS*map_size + g + l;
-                at[0] = v[g + l];
-                at[map_size] = gm[g + l];
-                at[2*map_size] = gh[g + l];
-                at[3*map_size] = gn[g + l];
-                at[4*map_size] = x[t*n + g + l];
-            }
-        for (int k = 0; k < steps; k++)
+                    CONVIS_GLOBAL real *at = tape + t*MAPS*map_size + g + l;
+                    at[0] = v[g + l];
+                    at[map_size] = gm[g + l];
+                    at[2*map_size] = gh[g + l];
+                    at[3*map_size] = gn[g + l];
+                    at[4*map_size] = x[t*n + g + l];
+                }
+            for (int k = 0; k < steps; k++)
             for (integer l = 0; l < count; l++) {
-                real V = v[g + l], m = gm[g + l], h = gh[g + l], n4 = gn[g + l], before = V;
-                hh_substep(p, x[t*n + g + l], over, time, &V, &m, &h, &n4);
-                spikes[l] += ((before < threshold) & (V >= threshold)) ? R(1.0) : R(0.0);
-                v[g + l] = V;
-                gm[g + l] = m;
-                gh[g + l] = h;
-                gn[g + l] = n4;
-            }
-        for (integer l = 0; l < count; l++) y[t*n + g + l] = p[OUTPUT] > 0 ? v[g + l] : spikes[l];
+                    real V = v[g + l], m = gm[g + l], h = gh[g + l], n4 = gn[g + l], before = V;
+                    hh_substep(p, x[t*n + g + l], over, time, &V, &m, &h, &n4);
+                    spikes[l] += ((before < threshold) & (V >= threshold)) ? R(1.0) : R(0.0);
+                    v[g + l] = V;
+                    gm[g + l] = m;
+                    gh[g + l] = h;
+                    gn[g + l] = n4;
+                }
+            for (integer l = 0; l < count; l++) y[t*n + g + l] = p[OUTPUT] > 0 ? v[g + l] : spikes[l];
         if (shown_v) for (integer l = 0; l < count; l++) shown_v[t*n + g + l] = v[g + l];
         if (shown_spikes) for (integer l = 0; l < count; l++) shown_spikes[t*n + g + l] = spikes[l];
         if (tape) for (integer l = 0; l < count; l++) tape[(t*MAPS + 5)*map_size + g + l] = spikes[l];
-    }
+        }
 }
 
 /* One substep backwards for one cell: the gradients from after it to before it, where the cell was at (v, m, h, n). x and
  * parameters get their parts added, those of parameter k in part[k*CONVIS_GROUP]. */
-CONVIS_INLINE void hh_back(PARAM p, real x, real over, real time, real v, real m, real h, real n, real *dv, real *dm, real *dh, real *dn,
-                           real *dx, real *part)
+CONVIS_INLINE void hh_back(PARAM p, real x, real over, real time, real v, real m, real h, real n, real *dv, real *dm, real *dh,
+                           real *dn, real *dx, real *part)
 {
     real m2 = m*m, n2 = n*n, m3h = m2*m*h, n4 = n2*n2, na = p[G_NA]*m3h, k = p[G_K]*n4;
     real source = x + na*p[E_NA] + k*p[E_K] + p[G_L]*p[E_L], rate = na + k + p[G_L], V = convis_relax(v, source*over, rate*over);
@@ -122,7 +125,8 @@ CONVIS_INLINE void hh_back(PARAM p, real x, real over, real time, real v, real m
     real inside = ((V > R(-250.0)) & (V < R(250.0))) ? time : R(0.0), dV = *dv;
     convis_relax_back(m, am*time, (am + bm)*time, *dm, &d, &ds, &dz);
     *dm = d;
-    dV += inside*((ds + dz)*R(0.1)*hh_ramp_derivative((u - 25)*R(0.1), tenth*R(12.182493960703473)) - dz*bm*R(5.5555555555555556e-2));
+    dV += inside*((ds + dz)*R(0.1)*hh_ramp_derivative((u - 25)*R(0.1), tenth*R(12.182493960703473)) -
+                    dz*bm*R(5.5555555555555556e-2));
     dtime += am*ds + (am + bm)*dz;
     convis_relax_back(h, ah*time, (ah + bh)*time, *dh, &d, &ds, &dz);
     *dh = d;
@@ -161,67 +165,71 @@ CONVIS_INLINE void hh_group(PARAM p, IN x, real over, real time, real *s, intege
         hh_substep(p, x[l], over, time, s + l, s + CONVIS_GROUP + l, s + 2*CONVIS_GROUP + l, s + 3*CONVIS_GROUP + l);
 }
 
-CONVIS_KERNEL11(hodgkin_huxley_adjoint, PARAM p, IN x, IN y, TAPE tape, IN dy, STATE dv, STATE dm, STATE dh, STATE dn, OUT dx, OUT dmap)
+CONVIS_KERNEL11(hodgkin_huxley_adjoint, PARAM p, IN x, IN y, TAPE tape, IN dy, STATE dv, STATE dm, STATE dh, STATE dn, OUT dx,
+                OUT dmap)
 {
     int  steps = hh_substeps(dt, p[SUBSTEP]), kind = (int)p[SURROGATE], shows_v = p[OUTPUT] > 0;
-    real length = dt*1000/(real)steps, over = length/p[CAPACITANCE], time = length*hh_phi(p[TEMPERATURE]), threshold = p[THRESHOLD];
-    CONVIS_FRAMES_BACK(t) CONVIS_GROUPS(g, count) {
-        real coarse[BLOCK*STATE_SIZE], fine[BLOCK*STATE_SIZE], now[STATE_SIZE], d[STATE_SIZE], part[OUTPUT*CONVIS_GROUP];
-        real peak[CONVIS_GROUP], push[CONVIS_GROUP], at[CONVIS_GROUP], to[CONVIS_GROUP];
-        IN   x_ = x + t*n + g;
-        for (int j = 0; j < 4; j++)
+    real length = dt*1000/(real)steps, over = length/p[CAPACITANCE], time = length*hh_phi(p[TEMPERATURE]),
+         threshold = p[THRESHOLD];
+    CONVIS_FRAMES_BACK(t)
+        CONVIS_GROUPS(g, count) {
+            real coarse[BLOCK*STATE_SIZE], fine[BLOCK*STATE_SIZE], now[STATE_SIZE], d[STATE_SIZE],
+                part[OUTPUT*CONVIS_GROUP];
+            real peak[CONVIS_GROUP], push[CONVIS_GROUP], at[CONVIS_GROUP], to[CONVIS_GROUP];
+            IN   x_ = x + t*n + g;
+            for (int j = 0; j < 4; j++)
             for (integer l = 0; l < count; l++) now[j*CONVIS_GROUP + l] = tape[(t*MAPS + j)*map_size + g + l];
-        for (integer l = 0; l < OUTPUT*CONVIS_GROUP; l++) part[l] = 0;
+            for (integer l = 0; l < OUTPUT*CONVIS_GROUP; l++) part[l] = 0;
         for (integer l = 0; l < CONVIS_GROUP; l++) { to[l] = 0; peak[l] = R(-1e30); at[l] = -1; }
-        /* Once through the step: the state before each block, and in it before each substep, and which one counts for the
+            /* Once through the step: the state before each block, and in it before each substep, and which one counts for the
          * surrogate. The last block is then at hand. */
-        for (int k = 0; k < steps; k++) {
-            real *before = fine + k%BLOCK*STATE_SIZE;
+            for (int k = 0; k < steps; k++) {
+                real *before = fine + k%BLOCK*STATE_SIZE;
             if (k%BLOCK == 0) for (integer l = 0; l < STATE_SIZE; l++) coarse[k/BLOCK*STATE_SIZE + l] = now[l];
-            for (integer l = 0; l < STATE_SIZE; l++) before[l] = now[l];
-            hh_group(p, x_, over, time, now, count);
-            for (integer l = 0; l < count; l++) {
-                int higher = (before[l] < threshold) & (now[l] > peak[l]);
-                peak[l] = higher ? now[l] : peak[l];
-                at[l] = higher ? (real)k : at[l];
-            }
-        }
-        for (integer l = 0; l < count; l++) {
-            real slope = convis_surrogate(kind, p[SLOPE], peak[l] - threshold), out = dy[t*n + g + l];
-            push[l] = shows_v || at[l] < 0 ? R(0.0) : out*slope;
-            d[l] = dv[g + l] + (shows_v ? out : R(0.0));
-            d[CONVIS_GROUP + l] = dm[g + l];
-            d[2*CONVIS_GROUP + l] = dh[g + l];
-            d[3*CONVIS_GROUP + l] = dn[g + l];
-            part[THRESHOLD*CONVIS_GROUP + l] -= push[l];
-        }
-        for (int last = steps; last > 0; last = (last - 1)/BLOCK*BLOCK) {
-            int first = (last - 1)/BLOCK*BLOCK;
-            if (last < steps) {
-                for (integer l = 0; l < STATE_SIZE; l++) now[l] = coarse[first/BLOCK*STATE_SIZE + l];
-                for (int k = 0; k < BLOCK; k++) {
-                    for (integer l = 0; l < STATE_SIZE; l++) fine[k*STATE_SIZE + l] = now[l];
-                    hh_group(p, x_, over, time, now, count);
+                for (integer l = 0; l < STATE_SIZE; l++) before[l] = now[l];
+                hh_group(p, x_, over, time, now, count);
+                for (integer l = 0; l < count; l++) {
+                    int higher = (before[l] < threshold) & (now[l] > peak[l]);
+                    peak[l] = higher ? now[l] : peak[l];
+                    at[l] = higher ? (real)k : at[l];
                 }
             }
-            for (int k = last - 1; k >= first; k--) {
-                const real *s = fine + (k - first)*STATE_SIZE;
-                for (integer l = 0; l < count; l++) d[l] += at[l] == (real)k ? push[l] : R(0.0);
-                for (integer l = 0; l < count; l++)
+            for (integer l = 0; l < count; l++) {
+                real slope = convis_surrogate(kind, p[SLOPE], peak[l] - threshold), out = dy[t*n + g + l];
+                push[l] = shows_v || at[l] < 0 ? R(0.0) : out*slope;
+                d[l] = dv[g + l] + (shows_v ? out : R(0.0));
+                d[CONVIS_GROUP + l] = dm[g + l];
+                d[2*CONVIS_GROUP + l] = dh[g + l];
+                d[3*CONVIS_GROUP + l] = dn[g + l];
+                part[THRESHOLD*CONVIS_GROUP + l] -= push[l];
+            }
+            for (int last = steps; last > 0; last = (last - 1)/BLOCK*BLOCK) {
+                int first = (last - 1)/BLOCK*BLOCK;
+                if (last < steps) {
+                    for (integer l = 0; l < STATE_SIZE; l++) now[l] = coarse[first/BLOCK*STATE_SIZE + l];
+                    for (int k = 0; k < BLOCK; k++) {
+                        for (integer l = 0; l < STATE_SIZE; l++) fine[k*STATE_SIZE + l] = now[l];
+                        hh_group(p, x_, over, time, now, count);
+                    }
+                }
+                for (int k = last - 1; k >= first; k--) {
+                    const real *s = fine + (k - first)*STATE_SIZE;
+                    for (integer l = 0; l < count; l++) d[l] += at[l] == (real)k ? push[l] : R(0.0);
+                    for (integer l = 0; l < count; l++)
                     hh_back(p, x_[l], over, time, s[l], s[CONVIS_GROUP + l], s[2*CONVIS_GROUP + l], s[3*CONVIS_GROUP + l], d + l,
                             d + CONVIS_GROUP + l, d + 2*CONVIS_GROUP + l, d + 3*CONVIS_GROUP + l, to + l, part + l);
+                }
             }
-        }
-        for (integer l = 0; l < count; l++) {
-            dv[g + l] = d[l];
-            dm[g + l] = d[CONVIS_GROUP + l];
-            dh[g + l] = d[2*CONVIS_GROUP + l];
-            dn[g + l] = d[3*CONVIS_GROUP + l];
-            dx[t*n + g + l] += to[l];
-        }
-        for (int j = 0; j < OUTPUT; j++)
+            for (integer l = 0; l < count; l++) {
+                dv[g + l] = d[l];
+                dm[g + l] = d[CONVIS_GROUP + l];
+                dh[g + l] = d[2*CONVIS_GROUP + l];
+                dn[g + l] = d[3*CONVIS_GROUP + l];
+                dx[t*n + g + l] += to[l];
+            }
+            for (int j = 0; j < OUTPUT; j++)
             for (integer l = 0; l < count; l++) dmap[j*map_size + g + l] += part[j*CONVIS_GROUP + l];
-    }
+        }
 }
 
 CONVIS_EXPORT(hodgkin_huxley, CONVIS_ENTRY(hodgkin_huxley_forward) CONVIS_ENTRY(hodgkin_huxley_adjoint))
@@ -263,8 +271,8 @@ static convis_status plan(convis_pass *p)
 {
     double steps = p->dt/p->param[SUBSTEP];
     if (steps > BLOCK*BLOCK)
-        return convis_fail(p->context, CONVIS_ENOTSUP, "%s.substep: %.0f of %g s in a step of %g s, expected at most %d", p->path, steps,
-                           p->param[SUBSTEP], p->dt, BLOCK*BLOCK);
+        return convis_fail(p->context, CONVIS_ENOTSUP, "%s.substep: %.0f of %g s in a step of %g s, expected at most %d", p->path,
+                           steps, p->param[SUBSTEP], p->dt, BLOCK*BLOCK);
     p->tape_shape[0] = p->out_shape;
     p->tape_shape[0].dim[CONVIS_B] *= MAPS;
     return CONVIS_OK;

@@ -31,16 +31,22 @@ CONVIS_INLINE int izhikevich_substeps(real dt, real longest) { return (int)convi
 CONVIS_INLINE void izhikevich_series(real w, real *c, real *s)
 {
     real z = w*w;
-    *c = (1 + w*R(0.5)) + z*((R(4.1666666666666664e-2) + w*R(1.3888888888888889e-3)) + z*((R(2.4801587301587302e-5)
-       + w*R(2.7557319223985893e-7)) + z*((R(2.08767569878681e-9) + w*R(1.1470745597729725e-11)) + z*R(4.779477332387385e-14))));
-    *s = (1 + w*R(1.6666666666666666e-1)) + z*((R(8.333333333333333e-3) + w*R(1.984126984126984e-4)) + z*((R(2.7557319223985893e-6)
-       + w*R(2.505210838544172e-8)) + z*((R(1.6059043836821613e-10) + w*R(7.647163731819816e-13)) + z*R(2.8114572543455206e-15))));
+    *c = (1 + w*R(0.5)) +
+         z*((R(4.1666666666666664e-2) + w*R(1.3888888888888889e-3)) +
+              z*((R(2.4801587301587302e-5) + w*R(2.7557319223985893e-7)) +
+                   z*((R(2.08767569878681e-9) + w*R(1.1470745597729725e-11)) + z*R(4.779477332387385e-14))));
+    *s = (1 + w*R(1.6666666666666666e-1)) +
+         z*((R(8.333333333333333e-3) + w*R(1.984126984126984e-4)) +
+              z*((R(2.7557319223985893e-6) + w*R(2.505210838544172e-8)) +
+                   z*((R(1.6059043836821613e-10) + w*R(7.647163731819816e-13)) + z*R(2.8114572543455206e-15))));
 }
 CONVIS_INLINE real izhikevich_series_derivative(real w)
 {
     real z = w*w;
-    return (R(1.6666666666666666e-1) + w*R(1.6666666666666666e-2)) + z*((R(5.952380952380953e-4) + w*R(1.102292768959436e-5))
-         + z*((R(1.252605419272086e-7) + w*R(9.635426302092969e-10)) + z*((R(5.353014612273871e-12) + w*R(2.2491658034764165e-14)))));
+    return (R(1.6666666666666666e-1) + w*R(1.6666666666666666e-2)) +
+           z*((R(5.952380952380953e-4) + w*R(1.102292768959436e-5)) +
+                z*((R(1.252605419272086e-7) + w*R(9.635426302092969e-10)) +
+                     z*((R(5.353014612273871e-12) + w*R(2.2491658034764165e-14)))));
 }
 
 CONVIS_INLINE real izhikevich_flow(real v, real J) { return (R(0.04)*v + 5)*v + J; }
@@ -80,7 +86,8 @@ CONVIS_INLINE real izhikevich_delay(real v, real J, real h)
 /* A substep with a spike. Returns its time. */
 CONVIS_INLINE real izhikevich_spike(PARAM p, real x, real h, real *v, real *u)
 {
-    real J = izhikevich_current(x, izhikevich_middle(p, *v, *u, h), h), delay = izhikevich_delay(*v, J, h), rest = h - delay, c, s;
+    real J = izhikevich_current(x, izhikevich_middle(p, *v, *u, h), h), delay = izhikevich_delay(*v, J, h), rest = h - delay, c,
+         s;
     izhikevich_series((R(6.25) - R(0.04)*J)*delay*delay, &c, &s);
     real Y = convis_max(c - delay*s*(R(0.04)*convis_min(*v, R(30.0)) + R(2.5)), R(1e-30));
     real after = izhikevich_recover(p, *u, -25*convis_log(Y) - R(62.5)*delay, delay) + p[D];
@@ -114,25 +121,25 @@ CONVIS_KERNEL8(izhikevich_forward, PARAM p, IN x, OUT y, OUT shown_v, OUT shown_
     int  steps = izhikevich_substeps(dt, p[SUBSTEP]);
     real h = dt*1000/(real)steps;
     CONVIS_FRAMES(t) CONVIS_GROUPS(g, count) {
-        real V[CONVIS_GROUP], U[CONVIS_GROUP], fired[CONVIS_GROUP], spikes[CONVIS_GROUP];
+            real V[CONVIS_GROUP], U[CONVIS_GROUP], fired[CONVIS_GROUP], spikes[CONVIS_GROUP];
         for (integer l = 0; l < count; l++) { V[l] = v[g + l]; U[l] = u[g + l]; spikes[l] = 0; }
-        if (tape)
+            if (tape)
             for (integer l = 0; l < count; l++) {
-                CONVIS_GLOBAL real *at = tape + t*MAPS*map_size + g + l;
-                at[0] = V[l];
-                at[map_size] = U[l];
-                at[2*map_size] = x[t*n + g + l];
+                    CONVIS_GLOBAL real *at = tape + t*MAPS*map_size + g + l;
+                    at[0] = V[l];
+                    at[map_size] = U[l];
+                    at[2*map_size] = x[t*n + g + l];
+                }
+            for (int k = 0; k < steps; k++) {
+                izhikevich_group(p, x + t*n + g, h, V, U, fired, count);
+                for (integer l = 0; l < count; l++) spikes[l] += fired[l];
             }
-        for (int k = 0; k < steps; k++) {
-            izhikevich_group(p, x + t*n + g, h, V, U, fired, count);
-            for (integer l = 0; l < count; l++) spikes[l] += fired[l];
-        }
         for (integer l = 0; l < count; l++) { v[g + l] = V[l]; u[g + l] = U[l]; }
-        for (integer l = 0; l < count; l++) y[t*n + g + l] = p[OUTPUT] > 0 ? V[l] : spikes[l];
+            for (integer l = 0; l < count; l++) y[t*n + g + l] = p[OUTPUT] > 0 ? V[l] : spikes[l];
         if (shown_v) for (integer l = 0; l < count; l++) shown_v[t*n + g + l] = V[l];
         if (shown_spikes) for (integer l = 0; l < count; l++) shown_spikes[t*n + g + l] = spikes[l];
         if (tape) for (integer l = 0; l < count; l++) tape[(t*MAPS + 3)*map_size + g + l] = spikes[l];
-    }
+        }
 }
 
 /* ---- Backwards ---- */
@@ -161,8 +168,8 @@ CONVIS_INLINE real izhikevich_recover_back(PARAM p, real u, real integral, real 
 }
 
 /* Of J to x, and through u in the middle to V, u, h (returned), a and b. */
-CONVIS_INLINE real izhikevich_current_back(PARAM p, real x, real v, real u, real h, real whole, real dJ, real *dx, real *dv, real *du,
-                                           real *part)
+CONVIS_INLINE real izhikevich_current_back(PARAM p, real x, real v, real u, real h, real whole, real dJ, real *dx, real *dv,
+                                           real *du, real *part)
 {
     real J = 140 + x - izhikevich_middle(p, v, u, h), most = 225/(whole*whole), lead = R(0.5)*p[A]*h;
     real within = ((J <= R(156.25) + most) & (J >= R(156.25) - most)) ? dJ : R(0.0);
@@ -178,7 +185,8 @@ CONVIS_INLINE real izhikevich_current_back(PARAM p, real x, real v, real u, real
 CONVIS_INLINE void izhikevich_back(PARAM p, real x, real h, real v, real u, real *dv, real *du, real *dx, real *part)
 {
     int  fires;
-    real J = izhikevich_current(x, izhikevich_middle(p, v, u, h), h), to = izhikevich_move(v, J, h, &fires), by_v, by_J, dintegral, dh;
+    real J = izhikevich_current(x, izhikevich_middle(p, v, u, h), h), to = izhikevich_move(v, J, h, &fires), by_v, by_J,
+         dintegral, dh;
     izhikevich_move_derivatives(v, J, h, &by_v, &by_J);
     real u_before = izhikevich_recover_back(p, u, R(0.5)*h*(v + to), h, *du, &dintegral, &dh, part);
     real share = dintegral*R(0.5)*h, d = *dv + share, v_before = share + d*by_v;
@@ -188,12 +196,14 @@ CONVIS_INLINE void izhikevich_back(PARAM p, real x, real h, real v, real u, real
 }
 
 /* One with a spike: its rest, u at the spike, the spike's time, in reversed order. push: the gradient of the spike itself. */
-CONVIS_INLINE void izhikevich_spike_back(PARAM p, real x, real h, real v, real u, real push, real *dv, real *du, real *dx, real *part)
+CONVIS_INLINE void izhikevich_spike_back(PARAM p, real x, real h, real v, real u, real push, real *dv, real *du, real *dx,
+                                         real *part)
 {
     real J = izhikevich_current(x, izhikevich_middle(p, v, u, h), h), delay = izhikevich_delay(v, J, h), rest = h - delay;
     real start = convis_min(v, R(30.0)), c, s;
     izhikevich_series((R(6.25) - R(0.04)*J)*delay*delay, &c, &s);
-    real lean = R(0.04)*start + R(2.5), S = delay*s, Y = convis_max(c - S*lean, R(1e-30)), integral = -25*convis_log(Y) - R(62.5)*delay;
+    real lean = R(0.04)*start + R(2.5), S = delay*s, Y = convis_max(c - S*lean, R(1e-30)),
+         integral = -25*convis_log(Y) - R(62.5)*delay;
     real after = izhikevich_recover(p, u, integral, delay) + p[D];
     int  again;
     real J2 = izhikevich_current(x, izhikevich_middle(p, p[C], after, rest), h), to = izhikevich_move(p[C], J2, rest, &again);
@@ -209,7 +219,8 @@ CONVIS_INLINE void izhikevich_spike_back(PARAM p, real x, real h, real v, real u
     part[3*CONVIS_GROUP] += dafter;
 
     real u_before = izhikevich_recover_back(p, u, integral, delay, dafter, &dintegral, &dh, part);
-    real dw = R(-0.04)*delay*delay, dS = delay*izhikevich_series_derivative((R(6.25) - R(0.04)*J)*delay*delay)*dw, dY = R(0.5)*s*dw - dS*lean;
+    real dw = R(-0.04)*delay*delay, dS = delay*izhikevich_series_derivative((R(6.25) - R(0.04)*J)*delay*delay)*dw,
+         dY = R(0.5)*s*dw - dS*lean;
     real ddelay = dh + dintegral*30 - drest, v_before = dintegral*S/Y, dJ = dintegral*-25*dY/Y;
     izhikevich_move_derivatives(start, J, delay, &by_v, &by_J);
     real over = v < 30 ? ddelay/izhikevich_flow(R(30.0), J) : R(0.0);
@@ -231,72 +242,72 @@ CONVIS_KERNEL9(izhikevich_adjoint, PARAM p, IN x, IN y, TAPE tape, IN dy, STATE 
     int  steps = izhikevich_substeps(dt, p[SUBSTEP]), kind = (int)p[SURROGATE], shows_v = p[OUTPUT] > 0;
     real h = dt*1000/(real)steps;
     CONVIS_FRAMES_BACK(t) CONVIS_GROUPS(g, count) {
-        real coarse[BLOCK*STATE_SIZE], fine[BLOCK*STATE_SIZE], now[STATE_SIZE], *fired = now + 2*CONVIS_GROUP;
-        real dV[CONVIS_GROUP], dU[CONVIS_GROUP], part[4*CONVIS_GROUP], to[CONVIS_GROUP];
-        real peak[CONVIS_GROUP], push[CONVIS_GROUP], at[CONVIS_GROUP], spikes[CONVIS_GROUP];
-        IN   x_ = x + t*n + g;
-        for (integer l = 0; l < STATE_SIZE; l++) now[l] = 0;
-        for (int j = 0; j < 2; j++)
+            real coarse[BLOCK*STATE_SIZE], fine[BLOCK*STATE_SIZE], now[STATE_SIZE], *fired = now + 2*CONVIS_GROUP;
+            real dV[CONVIS_GROUP], dU[CONVIS_GROUP], part[4*CONVIS_GROUP], to[CONVIS_GROUP];
+            real peak[CONVIS_GROUP], push[CONVIS_GROUP], at[CONVIS_GROUP], spikes[CONVIS_GROUP];
+            IN   x_ = x + t*n + g;
+            for (integer l = 0; l < STATE_SIZE; l++) now[l] = 0;
+            for (int j = 0; j < 2; j++)
             for (integer l = 0; l < count; l++) now[j*CONVIS_GROUP + l] = tape[(t*MAPS + j)*map_size + g + l];
-        for (integer l = 0; l < count; l++) spikes[l] = tape[(t*MAPS + 3)*map_size + g + l];
-        for (integer l = 0; l < 4*CONVIS_GROUP; l++) part[l] = 0;
+            for (integer l = 0; l < count; l++) spikes[l] = tape[(t*MAPS + 3)*map_size + g + l];
+            for (integer l = 0; l < 4*CONVIS_GROUP; l++) part[l] = 0;
         for (integer l = 0; l < CONVIS_GROUP; l++) { to[l] = 0; peak[l] = R(-1e30); at[l] = -1; }
-        /* Once through the step: the state before each block, and in it before each substep, and where V was highest. The last
+            /* Once through the step: the state before each block, and in it before each substep, and where V was highest. The last
          * block is then at hand. */
-        for (int k = 0; k < steps; k++) {
-            real *before = fine + k%BLOCK*STATE_SIZE;
+            for (int k = 0; k < steps; k++) {
+                real *before = fine + k%BLOCK*STATE_SIZE;
             if (k%BLOCK == 0) for (integer l = 0; l < STATE_SIZE; l++) coarse[k/BLOCK*STATE_SIZE + l] = now[l];
-            for (integer l = 0; l < STATE_SIZE; l++) before[l] = now[l];
-            izhikevich_group(p, x_, h, now, now + CONVIS_GROUP, fired, count);
-            for (integer l = 0; l < count; l++) before[2*CONVIS_GROUP + l] = fired[l];
-            for (integer l = 0; l < count; l++) {
-                int higher = now[l] > peak[l];
-                peak[l] = higher ? now[l] : peak[l];
-                at[l] = higher ? (real)k : at[l];
-            }
-        }
-        for (integer l = 0; l < count; l++) {
-            real slope = convis_surrogate(kind, p[SLOPE], peak[l] - 30), out = dy[t*n + g + l];
-            push[l] = shows_v ? R(0.0) : spikes[l] > 0 ? out : out*slope;
-            at[l] = spikes[l] > 0 ? R(-1.0) : at[l];
-            dV[l] = dv[g + l] + (shows_v ? out : R(0.0));
-            dU[l] = du[g + l];
-        }
-        for (int last = steps; last > 0; last = (last - 1)/BLOCK*BLOCK) {
-            int first = (last - 1)/BLOCK*BLOCK;
-            if (last < steps) {
-                for (integer l = 0; l < STATE_SIZE; l++) now[l] = coarse[first/BLOCK*STATE_SIZE + l];
-                for (int k = 0; k < BLOCK; k++) {
-                    real *before = fine + k*STATE_SIZE;
-                    for (integer l = 0; l < STATE_SIZE; l++) before[l] = now[l];
-                    izhikevich_group(p, x_, h, now, now + CONVIS_GROUP, fired, count);
-                    for (integer l = 0; l < count; l++) before[2*CONVIS_GROUP + l] = fired[l];
+                for (integer l = 0; l < STATE_SIZE; l++) before[l] = now[l];
+                izhikevich_group(p, x_, h, now, now + CONVIS_GROUP, fired, count);
+                for (integer l = 0; l < count; l++) before[2*CONVIS_GROUP + l] = fired[l];
+                for (integer l = 0; l < count; l++) {
+                    int higher = now[l] > peak[l];
+                    peak[l] = higher ? now[l] : peak[l];
+                    at[l] = higher ? (real)k : at[l];
                 }
             }
-            for (int k = last - 1; k >= first; k--) {
-                const real *v_ = fine + (k - first)*STATE_SIZE, *u_ = v_ + CONVIS_GROUP, *fired_ = u_ + CONVIS_GROUP;
-                for (integer l = 0; l < count; l++) dV[l] += at[l] == (real)k ? push[l] : R(0.0);
-                for (integer l = 0; l < count; l++)
+            for (integer l = 0; l < count; l++) {
+                real slope = convis_surrogate(kind, p[SLOPE], peak[l] - 30), out = dy[t*n + g + l];
+                push[l] = shows_v ? R(0.0) : spikes[l] > 0 ? out : out*slope;
+                at[l] = spikes[l] > 0 ? R(-1.0) : at[l];
+                dV[l] = dv[g + l] + (shows_v ? out : R(0.0));
+                dU[l] = du[g + l];
+            }
+            for (int last = steps; last > 0; last = (last - 1)/BLOCK*BLOCK) {
+                int first = (last - 1)/BLOCK*BLOCK;
+                if (last < steps) {
+                    for (integer l = 0; l < STATE_SIZE; l++) now[l] = coarse[first/BLOCK*STATE_SIZE + l];
+                    for (int k = 0; k < BLOCK; k++) {
+                        real *before = fine + k*STATE_SIZE;
+                        for (integer l = 0; l < STATE_SIZE; l++) before[l] = now[l];
+                        izhikevich_group(p, x_, h, now, now + CONVIS_GROUP, fired, count);
+                        for (integer l = 0; l < count; l++) before[2*CONVIS_GROUP + l] = fired[l];
+                    }
+                }
+                for (int k = last - 1; k >= first; k--) {
+                    const real *v_ = fine + (k - first)*STATE_SIZE, *u_ = v_ + CONVIS_GROUP, *fired_ = u_ + CONVIS_GROUP;
+                    for (integer l = 0; l < count; l++) dV[l] += at[l] == (real)k ? push[l] : R(0.0);
+                    for (integer l = 0; l < count; l++)
                     if (fired_[l] > 0)
                         izhikevich_spike_back(p, x_[l], h, v_[l], u_[l], push[l], dV + l, dU + l, to + l, part + l);
                 /* The others; those that fired take part with gradients of 0. */
-                for (integer l = 0; l < count; l++) {
-                    int  quiet = !(fired_[l] > 0);
-                    real a = quiet ? dV[l] : R(0.0), b = quiet ? dU[l] : R(0.0);
-                    izhikevich_back(p, x_[l], h, quiet ? v_[l] : R(-65.0), u_[l], &a, &b, to + l, part + l);
-                    dV[l] = quiet ? a : dV[l];
-                    dU[l] = quiet ? b : dU[l];
+                    for (integer l = 0; l < count; l++) {
+                        int  quiet = !(fired_[l] > 0);
+                        real a = quiet ? dV[l] : R(0.0), b = quiet ? dU[l] : R(0.0);
+                        izhikevich_back(p, x_[l], h, quiet ? v_[l] : R(-65.0), u_[l], &a, &b, to + l, part + l);
+                        dV[l] = quiet ? a : dV[l];
+                        dU[l] = quiet ? b : dU[l];
+                    }
                 }
             }
-        }
-        for (integer l = 0; l < count; l++) {
-            dv[g + l] = dV[l];
-            du[g + l] = dU[l];
-            dx[t*n + g + l] += to[l];
-        }
-        for (int j = 0; j < 4; j++)
+            for (integer l = 0; l < count; l++) {
+                dv[g + l] = dV[l];
+                du[g + l] = dU[l];
+                dx[t*n + g + l] += to[l];
+            }
+            for (int j = 0; j < 4; j++)
             for (integer l = 0; l < count; l++) dmap[(A + j)*map_size + g + l] += part[j*CONVIS_GROUP + l];
-    }
+        }
 }
 
 CONVIS_EXPORT(izhikevich, CONVIS_ENTRY(izhikevich_forward) CONVIS_ENTRY(izhikevich_adjoint))
@@ -306,7 +317,8 @@ CONVIS_EXPORT(izhikevich, CONVIS_ENTRY(izhikevich_forward) CONVIS_ENTRY(izhikevi
 #include <stdio.h>
 
 static const convis_field params[] = {
-    { "preset",    "RS", 0, 0, 0, CONVIS_TEXT, "the kind of cell: starting values of a, b, c and d. RS, IB, CH, FS, LTS, TC, RZ (2003), "
+    { "preset",    "RS", 0, 0, 0, CONVIS_TEXT,
+      "the kind of cell: starting values of a, b, c and d. RS, IB, CH, FS, LTS, TC, RZ (2003), "
       "or a feature of the paper of 2004: tonic_spiking, phasic_bursting ..." },
     { "output",    "1",  0, 0, 1, CONVIS_WHOLE | CONVIS_PLAN, "0: the output counts spikes; 1: it is V" },
     { "surrogate", "1",  0, 0, 3, CONVIS_WHOLE,
@@ -340,7 +352,8 @@ static const struct preset { const char *name; double a, b, c, d; } PRESETS[] = 
 };
 enum { PRESET_COUNT = sizeof PRESETS/sizeof *PRESETS };
 
-static convis_status fields(convis_context *c, const char *path, char *const *text, convis_field *rows, char (*names)[32], int room)
+static convis_status fields(convis_context *c, const char *path, char *const *text, convis_field *rows, char (*names)[32],
+                            int room)
 {
     const struct preset *q = PRESETS;
     (void)names;
@@ -365,8 +378,8 @@ static convis_status plan(convis_pass *p)
 {
     double steps = p->dt/p->param[SUBSTEP];
     if (steps > BLOCK*BLOCK)
-        return convis_fail(p->context, CONVIS_ENOTSUP, "%s.substep: %.0f of %g s in a step of %g s, expected at most %d", p->path, steps,
-                           p->param[SUBSTEP], p->dt, BLOCK*BLOCK);
+        return convis_fail(p->context, CONVIS_ENOTSUP, "%s.substep: %.0f of %g s in a step of %g s, expected at most %d", p->path,
+                           steps, p->param[SUBSTEP], p->dt, BLOCK*BLOCK);
     p->tape_shape[0] = p->out_shape;
     p->tape_shape[0].dim[CONVIS_B] *= MAPS;
     return CONVIS_OK;

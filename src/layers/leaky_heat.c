@@ -117,7 +117,8 @@ CONVIS_KERNEL9(leaky_heat_ask_second, PARAM k, IN x, IN w, IN before, IN v, IN d
 }
 
 /* sums: of tau and gain, which follow each other in the table. */
-CONVIS_KERNEL11(leaky_heat_second_back, PARAM k, IN x, IN w, IN before, IN v, STATE g, OUT blur_in, STATE dw, STATE dbefore, OUT dx, OUT sums)
+CONVIS_KERNEL11(leaky_heat_second_back, PARAM k, IN x, IN w, IN before, IN v, STATE g, OUT blur_in, STATE dw, STATE dbefore,
+                OUT dx, OUT sums)
 {
     CONVIS_PIXELS(i) {
         real u = w[i] + k[PUSH]*(v[i] - w[i]), moved = x[i] - before[i], signal = before[i] + k[SHARE_2]*moved;
@@ -193,9 +194,11 @@ CONVIS_KERNEL3(leaky_heat_map_sums, PARAM k, IN rows, OUT dr)
     }
 }
 
-CONVIS_EXPORT(leaky_heat, CONVIS_ENTRY(leaky_heat_follow) CONVIS_ENTRY(leaky_heat_keep) CONVIS_ENTRY(leaky_heat_charge)
-              CONVIS_ENTRY(leaky_heat_row_sums) CONVIS_ENTRY(leaky_heat_map_sums) CONVIS_ENTRY(leaky_heat_mix) CONVIS_ENTRY(leaky_heat_first) CONVIS_ENTRY(leaky_heat_second)
-              CONVIS_ENTRY(leaky_heat_ask_second) CONVIS_ENTRY(leaky_heat_second_back) CONVIS_ENTRY(leaky_heat_first_back)
+CONVIS_EXPORT(leaky_heat,
+              CONVIS_ENTRY(leaky_heat_follow) CONVIS_ENTRY(leaky_heat_keep) CONVIS_ENTRY(leaky_heat_charge)
+                  CONVIS_ENTRY(leaky_heat_row_sums) CONVIS_ENTRY(leaky_heat_map_sums) CONVIS_ENTRY(leaky_heat_mix)
+                      CONVIS_ENTRY(leaky_heat_first) CONVIS_ENTRY(leaky_heat_second) CONVIS_ENTRY(leaky_heat_ask_second)
+                          CONVIS_ENTRY(leaky_heat_second_back) CONVIS_ENTRY(leaky_heat_first_back)
               CONVIS_ENTRY(leaky_heat_ask_mix) CONVIS_ENTRY(leaky_heat_mix_back) CONVIS_ENTRY(leaky_heat_width))
 
 #else
@@ -392,8 +395,9 @@ static void vjp(convis_pass *p)
         void *v = is_exact(p) ? p->tape[1] + t*n : NULL, *dx = p->d_in[0] ? p->d_in[0] + t*n : convis_map_of(p, UNUSED);
         back.y = p->out + t*n;
         if (is_exact(p)) {
-            convis_blur_back_run(p, spread(p), &back, "leaky_heat_ask_second", (void *[]){ k, x, w, before, v, dy, dw, g, blur_in },
-                                 "leaky_heat_second_back", (void *[]){ k, x, w, before, v, g, blur_in, dw, dbefore, dx, sums });
+            convis_blur_back_run(p, spread(p), &back, "leaky_heat_ask_second",
+                                 (void *[]){ k, x, w, before, v, dy, dw, g, blur_in }, "leaky_heat_second_back",
+                                 (void *[]){ k, x, w, before, v, g, blur_in, dw, dbefore, dx, sums });
             back.y = v;
             convis_blur_back_run(p, spread(p), &back, NULL, NULL,
                                  "leaky_heat_first_back", (void *[]){ k, x, w, before, g, dw, dbefore, dx, sums });
@@ -404,8 +408,8 @@ static void vjp(convis_pass *p)
     }
     convis_launch_own(p, "leaky_heat_width", (void *[]){ k, convis_map_of(p, D_LN_SIGMA), p->d_map, sums });
     int64_t h = p->out_shape.dim[CONVIS_Y];
-    convis_launch_rows(p, "leaky_heat_row_sums", one_each(p, h), convis_share(h, p->thread, p->threads), convis_share(h, p->thread + 1, p->threads),
-                       (void *[]){ k, dw, rows });
+    convis_launch_rows(p, "leaky_heat_row_sums", one_each(p, h), convis_share(h, p->thread, p->threads),
+                       convis_share(h, p->thread + 1, p->threads), (void *[]){ k, dw, rows });
     convis_barrier(p);
     if (p->thread == 0) convis_launch_rows(p, "leaky_heat_map_sums", one_each(p, 1), 0, 1, (void *[]){ k, rows, p->d_state[2] });
 }

@@ -88,9 +88,9 @@ CONVIS_INLINE real lif_noise(real sigma, real g, real dt, int exact)
 /* One group of pixels for one frame, in local arrays of fixed length so that every loop vectorises. What a pixel still
  * has to compute after its first spike and a refractory time shorter than the step is rare, and done one pixel at
  * a time at the end. */
-CONVIS_INLINE void lif_group(PARAM p, IN x, OUT y, STATE v, STATE wait, STATE a, STATE before, STATE v_low, OUT tape_v, OUT tape_wait,
-                             OUT tape_j, OUT tape_a, integer g0, integer count, real dt, u32 frame, u32 key0, u32 key1,
-                             int noisy, int spread, int adapting, int exact, int brief)
+CONVIS_INLINE void lif_group(PARAM p, IN x, OUT y, STATE v, STATE wait, STATE a, STATE before, STATE v_low, OUT tape_v,
+                             OUT tape_wait, OUT tape_j, OUT tape_a, integer g0, integer count, real dt, u32 frame, u32 key0,
+                             u32 key1, int noisy, int spread, int adapting, int exact, int brief)
 {
     real z[CONVIS_GROUP], zr[CONVIS_GROUP], J[CONVIS_GROUP], V[CONVIS_GROUP], W[CONVIS_GROUP], A[CONVIS_GROUP], Y[CONVIS_GROUP];
     real E[CONVIS_GROUP], at[CONVIS_GROUP], end[CONVIS_GROUP], low[CONVIS_GROUP], rest_of[CONVIS_GROUP];
@@ -163,8 +163,8 @@ CONVIS_INLINE void lif_group(PARAM p, IN x, OUT y, STATE v, STATE wait, STATE a,
 }
 
 /* buffers: p, x, y, v, wait, a, before, v_low, then the four maps of the tape, which lie one after the other. */
-CONVIS_KERNEL12(lif_forward, PARAM p, IN x, OUT y, STATE v, STATE wait, STATE a, STATE before, STATE v_low, TAPE tape_v, TAPE tape_wait,
-                TAPE tape_j, TAPE tape_a)
+CONVIS_KERNEL12(lif_forward, PARAM p, IN x, OUT y, STATE v, STATE wait, STATE a, STATE before, STATE v_low, TAPE tape_v,
+                TAPE tape_wait, TAPE tape_j, TAPE tape_a)
 {
     int noisy = p[SIGMA] > 0, spread = p[REFRACTORY_SD] > 0, adapting = p[TAU] > 0, exact = p[EXACT] > 0;
     int brief = !adapting && lif_brief(p[LEAK], dt);
@@ -205,52 +205,57 @@ CONVIS_INLINE real lif_noise_derivative(real g, real dt, int exact, real *by_g)
 }
 
 /* part: what a group adds to the gradients of parameters, one row for each of the learnt parameters of the table. */
-CONVIS_KERNEL15(lif_adjoint, PARAM p, IN x, IN y, TAPE tape_v, TAPE tape_wait, TAPE tape_j, TAPE tape_a, IN dy, STATE dv, STATE dwait,
-                STATE da, STATE dbefore, STATE dlow, OUT dx, OUT dmap)
+CONVIS_KERNEL15(lif_adjoint, PARAM p, IN x, IN y, TAPE tape_v, TAPE tape_wait, TAPE tape_j, TAPE tape_a, IN dy, STATE dv,
+                STATE dwait, STATE da, STATE dbefore, STATE dlow, OUT dx, OUT dmap)
 {
     int adapting = p[TAU] > 0, exact = p[EXACT] > 0, kind = (int)p[SURROGATE];
     real leak = p[LEAK], sigma = p[SIGMA], delta = p[DELTA], reversal = p[REVERSAL], slope = p[SLOPE];
     real decay = adapting ? convis_exp(-dt/p[TAU]) : R(1.0), per_decay = decay > 0 ? 1/decay : R(0.0);
     real decay_by_tau = adapting ? dt/(p[TAU]*p[TAU]) : R(0.0);
     CONVIS_FRAMES_BACK(t) CONVIS_GROUPS(g0, count) {
-        u32  f = frame + (u32)t;
-        real z[CONVIS_GROUP], moved[CONVIS_GROUP], U[CONVIS_GROUP], part[SLOPE*CONVIS_GROUP], begins = f == 0 && p[RANDOM_INIT] > 0 ? R(0.0) : R(1.0);
-        convis_normals(z, g0, f, NOISE_CURRENT, key0, key1);
-        for (integer l = 0; l < count; l++) {
-            integer m = t*map_size + g0 + l;
-            real V = tape_v[m], g = adapting ? lif_conductance(leak, tape_a[m]) : leak;
-            moved[l] = convis_expm1(g*(convis_min(tape_wait[m], dt) - dt));
-            U[l] = V + (V - tape_j[m]/g)*moved[l];          /* and then S'(U) */
-        }
+            u32  f = frame + (u32)t;
+            real z[CONVIS_GROUP], moved[CONVIS_GROUP], U[CONVIS_GROUP], part[SLOPE*CONVIS_GROUP],
+                begins = f == 0 && p[RANDOM_INIT] > 0 ? R(0.0) : R(1.0);
+            convis_normals(z, g0, f, NOISE_CURRENT, key0, key1);
+            for (integer l = 0; l < count; l++) {
+                integer m = t*map_size + g0 + l;
+                real V = tape_v[m], g = adapting ? lif_conductance(leak, tape_a[m]) : leak;
+                moved[l] = convis_expm1(g*(convis_min(tape_wait[m], dt) - dt));
+                U[l] = V + (V - tape_j[m]/g)*moved[l];          /* and then S'(U) */
+            }
         if (kind == 0) for (integer l = 0; l < count; l++) U[l] = convis_surrogate(0, slope, U[l] - 1);
         else           for (integer l = 0; l < count; l++) U[l] = convis_surrogate(kind, slope, U[l] - 1);
-        for (integer l = 0; l < count; l++) {
-            integer i = g0 + l, m = t*map_size + i;
-            real V = tape_v[m], W = tape_wait[m], J = tape_j[m], A = tape_a[m], Y = y[t*n + i], g = adapting ? lif_conductance(leak, A) : leak, per_g = 1/g;
-            real E = J*per_g, left = convis_min(W, dt) - dt;
-            real receives = W < dt ? R(1.0) : R(0.0), fired = Y > 0 ? R(1.0) : R(0.0), at_y = dy[t*n + i] + (adapting ? delta*da[i] : R(0.0));
-            real at_u = receives*((1 - fired)*dv[i] + at_y*U[l]);
-            real at_E = -at_u*moved[l], at_exponent = at_u*((V - E)*(1 + moved[l])), at_g = at_exponent*left - at_E*E*per_g, at_J = at_E*per_g;
-            real noise_by_g, noise = lif_noise_derivative(adapting ? lif_conductance(leak, A*per_decay) : leak, dt, exact, &noise_by_g);
-            real at_noisy = at_J*z[l]*sigma*noise_by_g, at_a = da[i] + at_g + at_J*reversal;
-            part[LEAK*CONVIS_GROUP + l] = at_g + at_noisy;
-            part[SIGMA*CONVIS_GROUP + l] = at_J*z[l]*noise;
-            part[REFRACTORY*CONVIS_GROUP + l] = fired*dwait[i];
-            part[DELTA*CONVIS_GROUP + l] = adapting ? da[i]*Y : R(0.0);
-            part[TAU*CONVIS_GROUP + l] = at_a*A*decay_by_tau;
-            part[REVERSAL*CONVIS_GROUP + l] = at_J*A;
-            dlow[i] = (1 - receives)*dlow[i] + at_u;             /* added to V unchanged, or waits with it */
-            dv[i] = begins*((1 - receives)*dv[i] + at_u*(1 + moved[l]));
-            dwait[i] = W > 0 ? (1 - receives)*dwait[i] + at_exponent*g*receives : R(0.0);
-            da[i] = adapting ? decay*at_a + at_noisy : da[i];
-            dx[t*n + i] += exact ? R(0.5)*at_J + dbefore[i] : at_J;
-            dbefore[i] = exact ? R(0.5)*at_J : dbefore[i];
+            for (integer l = 0; l < count; l++) {
+                integer i = g0 + l, m = t*map_size + i;
+                real V = tape_v[m], W = tape_wait[m], J = tape_j[m], A = tape_a[m], Y = y[t*n + i],
+                     g = adapting ? lif_conductance(leak, A) : leak, per_g = 1/g;
+                real E = J*per_g, left = convis_min(W, dt) - dt;
+                real receives = W < dt ? R(1.0) : R(0.0), fired = Y > 0 ? R(1.0) : R(0.0),
+                     at_y = dy[t*n + i] + (adapting ? delta*da[i] : R(0.0));
+                real at_u = receives*((1 - fired)*dv[i] + at_y*U[l]);
+                real at_E = -at_u*moved[l], at_exponent = at_u*((V - E)*(1 + moved[l])),
+                     at_g = at_exponent*left - at_E*E*per_g, at_J = at_E*per_g;
+                real noise_by_g,
+                    noise = lif_noise_derivative(adapting ? lif_conductance(leak, A*per_decay) : leak, dt, exact, &noise_by_g);
+                real at_noisy = at_J*z[l]*sigma*noise_by_g, at_a = da[i] + at_g + at_J*reversal;
+                part[LEAK*CONVIS_GROUP + l] = at_g + at_noisy;
+                part[SIGMA*CONVIS_GROUP + l] = at_J*z[l]*noise;
+                part[REFRACTORY*CONVIS_GROUP + l] = fired*dwait[i];
+                part[DELTA*CONVIS_GROUP + l] = adapting ? da[i]*Y : R(0.0);
+                part[TAU*CONVIS_GROUP + l] = at_a*A*decay_by_tau;
+                part[REVERSAL*CONVIS_GROUP + l] = at_J*A;
+                dlow[i] = (1 - receives)*dlow[i] + at_u;             /* added to V unchanged, or waits with it */
+                dv[i] = begins*((1 - receives)*dv[i] + at_u*(1 + moved[l]));
+                dwait[i] = W > 0 ? (1 - receives)*dwait[i] + at_exponent*g*receives : R(0.0);
+                da[i] = adapting ? decay*at_a + at_noisy : da[i];
+                dx[t*n + i] += exact ? R(0.5)*at_J + dbefore[i] : at_J;
+                dbefore[i] = exact ? R(0.5)*at_J : dbefore[i];
+            }
+            for (int row = 0; row < SLOPE; row++) {
+                if (row == REFRACTORY_SD || row == RANDOM_INIT) continue;
+                for (integer l = 0; l < count; l++) dmap[row*map_size + g0 + l] += part[row*CONVIS_GROUP + l];
+            }
         }
-        for (int row = 0; row < SLOPE; row++) {
-            if (row == REFRACTORY_SD || row == RANDOM_INIT) continue;
-            for (integer l = 0; l < count; l++) dmap[row*map_size + g0 + l] += part[row*CONVIS_GROUP + l];
-        }
-    }
 }
 
 CONVIS_EXPORT(lif, CONVIS_ENTRY(lif_forward) CONVIS_ENTRY(lif_adjoint))
@@ -289,7 +294,8 @@ static void spikes(convis_pass *p, void *sink)
 {
     int64_t n = convis_elements(p->out_shape);
     const convis_real *q = p->number;
-    real dt = (real)p->dt, leak = q[LEAK], refractory = q[REFRACTORY], sd = q[REFRACTORY_SD], delta = q[DELTA], reversal = q[REVERSAL];
+    real dt = (real)p->dt, leak = q[LEAK], refractory = q[REFRACTORY], sd = q[REFRACTORY_SD], delta = q[DELTA],
+         reversal = q[REVERSAL];
     int adapting = q[TAU] > 0, brief = !adapting && lif_brief(leak, dt);
     u32 key0 = (u32)p->key, key1 = (u32)(p->key >> 32);
     for (int t = 0; t < p->frames; t++)
@@ -297,7 +303,8 @@ static void spikes(convis_pass *p, void *sink)
             int count = (int)p->out[t*n + i];
             if (!count) continue;
             convis_real J = p->tape[2][t*n + i], a = p->tape[3][t*n + i], wait = p->tape[1][t*n + i];
-            real per_g = 1/lif_conductance(leak, a), at = lif_first(wait, p->tape[0][t*n + i], brief ? J*per_g : J/lif_conductance(leak, a), per_g, dt, brief);
+            real per_g = 1/lif_conductance(leak, a),
+                 at = lif_first(wait, p->tape[0][t*n + i], brief ? J*per_g : J/lif_conductance(leak, a), per_g, dt, brief);
             convis_emit(sink, i, t, (double)at);
             if (count == 1) continue;
             u32 frame = (u32)p->frame + (u32)t;

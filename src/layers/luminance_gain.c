@@ -69,7 +69,8 @@ CONVIS_KERNEL5(luminance_ask, PARAM k, IN source, IN dh, OUT g, OUT q)
 }
 
 /* And after it. w: what arrives at S. */
-CONVIS_KERNEL12(luminance_back, PARAM k, IN x, IN p, IN h, IN source, IN w, IN q, STATE dp, STATE dh, OUT dx, OUT sums, OUT dp_low)
+CONVIS_KERNEL12(luminance_back, PARAM k, IN x, IN p, IN h, IN source, IN w, IN q, STATE dp, STATE dh, OUT dx, OUT sums,
+                OUT dp_low)
 {
     real part[S_COUNT*CONVIS_GROUP];
     CONVIS_GROUPS(g0, count) {
@@ -166,11 +167,13 @@ static convis_status prepare(convis_pass *p)
     convis_blur_spec s = convis_blur_spec_of(a, 0);
     double h = p->dt/substeps(p);
     if (fabs(a[LEAK]) < 1e-6)
-        return convis_fail(p->context, CONVIS_EINVAL, "%s.leak: %g Hz, expected at least 1e-6 Hz, or less than -1e-6 Hz", p->path, a[LEAK]);
+        return convis_fail(p->context, CONVIS_EINVAL, "%s.leak: %g Hz, expected at least 1e-6 Hz, or less than -1e-6 Hz", p->path,
+                           a[LEAK]);
     double b = a[TAU] > 0 ? -expm1(-h/a[TAU]) : 1, db = a[TAU] > 0 ? (b - 1)*h/(a[TAU]*a[TAU]) : 0;
     double number[K_COUNT] = { a[LEAK], a[FEEDBACK], a[NERNST], a[WEIGHT], h, b, a[EXACT], 1/b, db };
     for (int k = 0; k < K_COUNT; k++) ((convis_real *)p->constants)[k] = (convis_real)number[k];
-    convis_blur_prepare(neighbourhood(p), p->context, p->out_shape.dim[CONVIS_X], p->out_shape.dim[CONVIS_Y], convis_blur_varies(s), &s);
+    convis_blur_prepare(neighbourhood(p), p->context, p->out_shape.dim[CONVIS_X], p->out_shape.dim[CONVIS_Y],
+                        convis_blur_varies(s), &s);
     return CONVIS_OK;
 }
 
@@ -219,7 +222,8 @@ static void forward(convis_pass *p)
             convis_real *q = p->tape[0] ? taped(p, BLURRED, t, s) : convis_map_of(p, Q);
             record(p, t, s);
             for (int64_t y0, y1 = -1; convis_next_strip(p, neighbourhood(p), &y0, &y1);) {
-                convis_launch_rows(p, "luminance_receptor", p->out_shape, y0, y1, (void *[]){ k, x, receptor, horizontal, p->state[2], q });
+                convis_launch_rows(p, "luminance_receptor", p->out_shape, y0, y1,
+                                   (void *[]){ k, x, receptor, horizontal, p->state[2], q });
                 convis_blur_rows(p, neighbourhood(p), q, q, planes, y0, y1, blur_scratch(p));
             }
             convis_barrier(p);

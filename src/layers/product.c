@@ -79,7 +79,8 @@ static void frame_back(const convis_pass *p, int64_t at)
     convis_launch(p, "product_first", n, 1, (void *[]){ (void *)(uintptr_t)(p->d_out + at), before });
     for (int j = 0; j < p->inputs; j++) {
         const int last = p->inputs - 1 - j;
-        convis_launch(p, "product_give", n, 1, (void *[]){ before, last ? after + (last - 1)*n : NULL, (convis_real *)input(p, j) + at,
+        convis_launch(p, "product_give", n, 1,
+                      (void *[]){ before, last ? after + (last - 1)*n : NULL, (convis_real *)input(p, j) + at,
                                                            p->d_in[j] ? p->d_in[j] + at : NULL });
     }
 }

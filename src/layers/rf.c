@@ -125,7 +125,8 @@ static int64_t factors(const sizes *s) { return s->part && s->factorised ? s->ou
 static convis_rf_memory memory_of(const convis_pass *p)
 {
     const sizes *s = head(p);
-    const rf_shape shape = { (int)s->kernels, (int)s->size, (int)s->taps, (int)s->batches, (int)s->part, (int)s->outputs, (int)s->inputs };
+    const rf_shape shape = { (int)s->kernels, (int)s->size, (int)s->taps, (int)s->batches,
+                             (int)s->part, (int)s->outputs, (int)s->inputs };
     return (convis_rf_memory){ s, shape, biases(p), weights(p), space(p), features(p), p->array[SPACE], p->array[FEATURES] };
 }
 
@@ -134,8 +135,9 @@ static convis_status plan(convis_pass *p, int64_t taps, int factorised)
     const sizes s = sizes_of(p, taps, factorised);
     const int64_t *d = p->in_shape[0].dim;
     if (s.size > 1 << 24 || s.kernels > 1 << 24 || (double)s.size*(double)s.kernels > 1e9)
-        return convis_fail(p->context, CONVIS_ESHAPE, "%s: %lld fields of %lld numbers, expected at most 2^24 of either and 1e9 in all",
-                           p->path, (long long)s.kernels, (long long)s.size);
+        return convis_fail(p->context, CONVIS_ESHAPE,
+                           "%s: %lld fields of %lld numbers, expected at most 2^24 of either and 1e9 in all", p->path,
+                           (long long)s.kernels, (long long)s.size);
     p->out_shape = (convis_shape){ { s.batches, s.outputs, 1, 1, 1 } };
     if (!factorised) p->array_shape[WEIGHTS] = (convis_shape){ { s.outputs, s.inputs, taps, d[CONVIS_Y], d[CONVIS_X] } };
     else {
@@ -159,7 +161,8 @@ static void initial(const convis_pass *p, int k, double *values)
     const int64_t *n = p->array_shape[k].dim, each = n[CONVIS_C]*n[CONVIS_T]*n[CONVIS_Y]*n[CONVIS_X];
     if (k == BIAS) return;
     for (int64_t i = 0; i < n[CONVIS_B]*each; i++)
-        values[i] = (k == FEATURES ? 1 : 1/(double)each)*(0.5 + philox_uniform(philox_draw(p->key, (uint64_t)i, (uint64_t)k).word[0]));
+        values[i] = (k == FEATURES ? 1 : 1/(double)each)*
+                    (0.5 + philox_uniform(philox_draw(p->key, (uint64_t)i, (uint64_t)k).word[0]));
 }
 
 static double weight(const convis_pass *p, const sizes *s, int64_t o, int64_t i, int64_t k, int64_t at)
@@ -200,8 +203,8 @@ static void vjp(convis_pass *p)
 {
     const int factorised = head(p)->factorised;
     const convis_rf_memory f = memory_of(p);
-    const convis_rf_gradients d = { factorised ? NULL : p->d_array[WEIGHTS], p->d_array[BIAS], factorised ? p->d_array[SPACE] : NULL,
-                                    factorised ? p->d_array[FEATURES] : NULL };
+    const convis_rf_gradients d = { factorised ? NULL : p->d_array[WEIGHTS], p->d_array[BIAS],
+                                    factorised ? p->d_array[SPACE] : NULL, factorised ? p->d_array[FEATURES] : NULL };
     convis_rf_backward(p, &f, &d);
 }
 
@@ -230,9 +233,12 @@ static void baseline_vjp(const convis_pass *p, const double *x, double d_y, cons
                 for (int64_t at = 0; at < s->plane; at++) {
                     const double g = d_y*x[0]/(double)s->outputs;
                     d_x[0] += d_y*weight(p, s, o, i, j, at)/(double)s->outputs;
-                    if (!s->factorised && d_array[WEIGHTS]) d_array[WEIGHTS][((o*s->inputs + i)*s->taps + j)*s->plane + at] += g;
-                    if (s->factorised && d_array[SPACE]) d_array[SPACE][o*s->plane + at] += g*p->array[FEATURES][o*s->inputs + i];
-                    if (s->factorised && d_array[FEATURES]) d_array[FEATURES][o*s->inputs + i] += g*p->array[SPACE][o*s->plane + at];
+                    if (!s->factorised && d_array[WEIGHTS])
+                        d_array[WEIGHTS][((o*s->inputs + i)*s->taps + j)*s->plane + at] += g;
+                    if (s->factorised && d_array[SPACE])
+                        d_array[SPACE][o*s->plane + at] += g*p->array[FEATURES][o*s->inputs + i];
+                    if (s->factorised && d_array[FEATURES])
+                        d_array[FEATURES][o*s->inputs + i] += g*p->array[SPACE][o*s->plane + at];
                 }
     }
 }

@@ -58,7 +58,8 @@ CONVIS_KERNEL_OF(sample_args, sample_back_each, INDEX pixel, INDEX begin, INDEX 
     }
 }
 
-CONVIS_EXPORT(sample, CONVIS_ENTRY(sample_forward) CONVIS_ENTRY(sample_forward_each) CONVIS_ENTRY(sample_back) CONVIS_ENTRY(sample_back_each))
+CONVIS_EXPORT(sample, CONVIS_ENTRY(sample_forward) CONVIS_ENTRY(sample_forward_each) CONVIS_ENTRY(sample_back)
+                          CONVIS_ENTRY(sample_back_each))
 
 #else
 #include <convis/layer.h>
@@ -92,11 +93,13 @@ static convis_status plan(convis_pass *p)
 {
     int64_t units = (int64_t)p->param[0];
     if (units < 1 || p->param[1] != p->param[0])
-        return convis_fail(p->context, CONVIS_ESHAPE, "%s: %lld columns and %lld rows, expected as many of both, and a cell at least",
-                           p->path, (long long)units, (long long)p->param[1]);
+        return convis_fail(p->context, CONVIS_ESHAPE,
+                           "%s: %lld columns and %lld rows, expected as many of both, and a cell at least", p->path,
+                           (long long)units, (long long)p->param[1]);
     const int64_t *d = p->in_shape[0].dim;
     if (d[CONVIS_C] != 1 || d[CONVIS_Y]*d[CONVIS_X] > 1 << 24 || (d[CONVIS_B] > 1 && convis_elements(p->in_shape[0]) > 1 << 24))
-        return convis_fail(p->context, CONVIS_ESHAPE, "%s: cells look at one map of one channel, of at most 2^24 pixels", p->path);
+        return convis_fail(p->context, CONVIS_ESHAPE, "%s: cells look at one map of one channel, of at most 2^24 pixels",
+                           p->path);
     if (p->recording && units > MOST_CELLS)
         return convis_fail(p->context, CONVIS_ESHAPE, "%s: %lld cells, expected at most %d where gradients are required", p->path,
                            (long long)units, (int)MOST_CELLS);
@@ -128,7 +131,8 @@ static int seen(const convis_pass *p, const sight *s, int64_t u, int64_t pixel[4
 static convis_status list_cells(convis_pass *p)
 {
     sight s = sight_of(p);
-    int64_t m = p->in_shape[0].dim[CONVIS_Y]*p->in_shape[0].dim[CONVIS_X], units = (int64_t)p->param[0], at = 0, rows = 0, pixel[4];
+    int64_t m = p->in_shape[0].dim[CONVIS_Y]*p->in_shape[0].dim[CONVIS_X], units = (int64_t)p->param[0], at = 0, rows = 0,
+            pixel[4];
     double weight[4];
     int *place = convis_obtain(p->context, (size_t)m*sizeof *place);
     if (!place) return CONVIS_ENOMEM;
@@ -168,7 +172,8 @@ static double baseline(const convis_pass *p, const double *x, double *state) { (
 static sample_args args_of(const convis_pass *p, int seen_pixels)
 {
     const int64_t *d = p->in_shape[0].dim;
-    return (sample_args){ (int)convis_elements(p->in_shape[0]), (int)d[CONVIS_X], (int)d[CONVIS_Y], (int)p->param[0], seen_pixels };
+    return (sample_args){ (int)convis_elements(p->in_shape[0]), (int)d[CONVIS_X], (int)d[CONVIS_Y], (int)p->param[0],
+                          seen_pixels };
 }
 
 static void forward(convis_pass *p)
@@ -186,7 +191,8 @@ static void vjp(convis_pass *p)
     const sample_args args = args_of(p, *s.rows);
     const int64_t maps = p->in_shape[0].dim[CONVIS_B];
     void *buffers[] = { s.pixel, s.begin, s.cell, s.weight, (void *)(uintptr_t)p->d_out, p->d_in[0] };
-    if (p->d_in[0]) convis_launch_with(p, maps > 1 ? "sample_back_each" : "sample_back", maps*args.seen, p->frames, buffers, &args);
+    if (p->d_in[0])
+        convis_launch_with(p, maps > 1 ? "sample_back_each" : "sample_back", maps*args.seen, p->frames, buffers, &args);
 }
 
 CONVIS_LAYER_KERNELS(sample)

@@ -115,10 +115,12 @@ static convis_status plan(convis_pass *p)
     const convis_conv_spec s = spec_of(p);
     const int64_t *d = p->in_shape[0].dim;
     if (s.padding == CONVIS_CONV_NONE && (s.y > s.h || s.x > s.w))
-        return convis_fail(p->context, CONVIS_ESHAPE, "%s: filters of %lldx%lld pixels, its input has %lldx%lld, and nothing is padded", p->path,
+        return convis_fail(p->context, CONVIS_ESHAPE,
+                           "%s: filters of %lldx%lld pixels, its input has %lldx%lld, and nothing is padded", p->path,
                            (long long)s.x, (long long)s.y, (long long)s.w, (long long)s.h);
     if (d[CONVIS_Y]*d[CONVIS_X] > 1 << 24)
-        return convis_fail(p->context, CONVIS_ESHAPE, "%s: %lld pixels, expected at most 2^24", p->path, (long long)(d[CONVIS_Y]*d[CONVIS_X]));
+        return convis_fail(p->context, CONVIS_ESHAPE, "%s: %lld pixels, expected at most 2^24", p->path,
+                           (long long)(d[CONVIS_Y]*d[CONVIS_X]));
     p->out_shape = (convis_shape){ { s.batch, s.out, 1, convis_conv_height(&s), convis_conv_width(&s) } };
     p->state_shape[0] = p->in_shape[0];
     p->state_shape[0].dim[CONVIS_B] *= (int64_t)p->param[STAGES];
@@ -171,7 +173,8 @@ static void forward(convis_pass *p)
     const int64_t n = frame_of(p), block = block_of(p), out = convis_elements(p->out_shape), stored = n*(int64_t)p->param[STAGES];
     for (int64_t t = 0; t < p->frames; t += block) {
         const convis_pass q = block_at(p, t, p->frames - t < block ? p->frames - t : block);
-        void *chain[] = { (void *)(uintptr_t)(p->in[0] + t*n), p->scratch, p->state[0], p->tape[0] ? p->tape[0] + t*stored : NULL };
+        void *chain[] = { (void *)(uintptr_t)(p->in[0] + t*n), p->scratch, p->state[0],
+                          p->tape[0] ? p->tape[0] + t*stored : NULL };
         convis_launch_with(&q, "smooth_conv_chain", n, q.frames, chain, &args);
         convis_conv_forward(&q, conv_of(p), p->scratch, p->out + t*out, (char *)p->scratch + own_scratch(p));
     }
@@ -189,7 +192,8 @@ static void vjp(convis_pass *p)
                          p->d_in[0] ? p->d_in[0] + t*n : NULL, p->d_array[TAU] };
         convis_zero(p, dmaps, (size_t)(q.frames*stored)*sizeof *dmaps);
         convis_launch_with(&q, "smooth_conv_again", n, q.frames, again, &args);
-        convis_conv_vjp(&q, conv_of(p), maps, p->d_out + t*out, dmaps, p->d_array[WEIGHTS], p->d_array[BIAS], (char *)p->scratch + own_scratch(p));
+        convis_conv_vjp(&q, conv_of(p), maps, p->d_out + t*out, dmaps, p->d_array[WEIGHTS], p->d_array[BIAS],
+                        (char *)p->scratch + own_scratch(p));
         convis_launch_with(&q, "smooth_conv_back", n, q.frames, back, &args);
     }
 }

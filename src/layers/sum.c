@@ -66,14 +66,16 @@ static void forward(convis_pass *p)
     const int64_t n = convis_elements(p->out_shape);
     convis_launch(p, "sum_forward", n, p->frames, (void *[]){ NULL, input(p, 0), input(p, 1), input(p, 2), input(p, 3), p->out });
     for (int j = 4; j < p->inputs; j += 4)
-        convis_launch(p, "sum_more", n, p->frames, (void *[]){ p->out, input(p, j), input(p, j + 1), input(p, j + 2), input(p, j + 3) });
+        convis_launch(p, "sum_more", n, p->frames,
+                      (void *[]){ p->out, input(p, j), input(p, j + 1), input(p, j + 2), input(p, j + 3) });
 }
 
 static void vjp(convis_pass *p)
 {
     for (int j = 0; j < p->inputs; j++)
         if (p->d_in[j])
-            convis_launch(p, "sum_give", convis_elements(p->out_shape), p->frames, (void *[]){ (void *)(uintptr_t)p->d_out, p->d_in[j] });
+            convis_launch(p, "sum_give", convis_elements(p->out_shape), p->frames,
+                          (void *[]){ (void *)(uintptr_t)p->d_out, p->d_in[j] });
 }
 
 CONVIS_LAYER_KERNELS(sum)

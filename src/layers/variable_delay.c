@@ -64,8 +64,9 @@ static convis_status prepare(convis_pass *p)
     for (int64_t i = 0; i < maps(p); i++) {
         delay[i] = (convis_real)(p->array[DELAYS][i % n]/p->dt);
         if (delay[i] >= (convis_real)p->history[0])
-            return convis_fail(p->context, CONVIS_EINVAL, "%s.delays[%lld]: %g s, expected less than %g s, for which the model was planned",
-                               p->path, (long long)(i % n), p->array[DELAYS][i % n], p->history[0]*p->dt);
+            return convis_fail(p->context, CONVIS_EINVAL,
+                               "%s.delays[%lld]: %g s, expected less than %g s, for which the model was planned", p->path,
+                               (long long)(i % n), p->array[DELAYS][i % n], p->history[0]*p->dt);
     }
     return CONVIS_OK;
 }

@@ -43,8 +43,8 @@ static convis_status check_shape(convis_bptt *p, convis_shape frame, const char 
                        (long long)m[CONVIS_Y], (long long)m[CONVIS_X]);
 }
 
-convis_status convis_bptt_open(convis_model *m, const char *output, convis_shape frame, int64_t chunk, int64_t longest, const char *what,
-                                  convis_bptt *p)
+convis_status convis_bptt_open(convis_model *m, const char *output, convis_shape frame, int64_t chunk, int64_t longest,
+                               const char *what, convis_bptt *p)
 {
     convis_tensor ignored;
     *p = (convis_bptt){ .model = m, .context = m->context, .output = output, .budget = STATE_BYTES };

@@ -32,8 +32,8 @@ typedef struct convis_bptt {
 
 /* Plans the model if it is not: for frames of this shape, `chunk` frames at a time (0: as many as suit), and never more than
  * `longest`. output NULL: the last layer's. Messages about sizes begin with `what`. */
-convis_status convis_bptt_open (convis_model *, const char *output, convis_shape frame, int64_t chunk, int64_t longest, const char *what,
-                                   convis_bptt *);
+convis_status convis_bptt_open (convis_model *, const char *output, convis_shape frame, int64_t chunk, int64_t longest,
+                               const char *what, convis_bptt *);
 void          convis_bptt_close(convis_bptt *);
 convis_status convis_bptt_room (convis_bptt *, int64_t frames);    /* for predictions and gradients of so many frames */
 /* Run these frames from the state the model is in; predictions are stored, and, if `back`, what the backward pass needs. */

@@ -9,7 +9,8 @@ convis_tensor convis_feed_view(convis_real *data, int64_t frames, int64_t channe
     return (convis_tensor){ data, { { 1, channels, frames, height, width } }, { all, plane, all, width, 1 } };
 }
 
-convis_status convis_feed_open(convis_model *m, convis_recording *r, const convis_given *given, int count, int64_t chunk, convis_feed *f)
+convis_status convis_feed_open(convis_model *m, convis_recording *r, const convis_given *given, int count, int64_t chunk,
+                               convis_feed *f)
 {
     convis_context *c = convis_model_context(m);
     convis_recording_input_info info;
@@ -47,7 +48,8 @@ convis_status convis_feed_give(convis_feed *f, int64_t from, int64_t frames)
         }
         convis_recording_input_list(f->recording, k, &i);
         status = convis_recording_input_read(f->recording, k, from, frames, f->frames[k]);
-        if (!status) status = convis_give(f->model, i.name, convis_feed_view(f->frames[k], frames, i.channels, i.height, i.width));
+        if (!status)
+            status = convis_give(f->model, i.name, convis_feed_view(f->frames[k], frames, i.channels, i.height, i.width));
     }
     return status;
 }

@@ -14,7 +14,8 @@ typedef struct convis_feed {
 /* chunk: the most frames that are given together. The recording, or the arrays, must outlive the feed. */
 convis_status convis_feed_open (convis_model *, convis_recording *, const convis_given *, int count, int64_t chunk, convis_feed *);
 void          convis_feed_close(convis_feed *);
-convis_tensor convis_feed_view (convis_real *, int64_t frames, int64_t channels, int64_t height, int64_t width);   /* (frames, C, Y, X) */
+convis_tensor convis_feed_view (convis_real *, int64_t frames, int64_t channels, int64_t height,
+                               int64_t width);   /* (frames, C, Y, X) */
 /* Before a run of these frames. */
 convis_status convis_feed_give (convis_feed *, int64_t from, int64_t frames);
 #endif

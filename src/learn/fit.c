@@ -60,7 +60,8 @@ static void look_for_plateau(fit *a)
 {
     int64_t patience = a->options->schedule_patience ? a->options->schedule_patience : PLATEAU_PATIENCE;
     double factor = a->options->schedule_factor;
-    if (schedule_of(a->options) == 3 && a->progress.idle > 0 && a->progress.idle%patience == 0) a->progress.factor *= factor > 0 ? factor : PLATEAU;
+    if (schedule_of(a->options) == 3 && a->progress.idle > 0 && a->progress.idle%patience == 0)
+        a->progress.factor *= factor > 0 ? factor : PLATEAU;
 }
 
 /* ---- After an epoch ---- */
@@ -110,7 +111,8 @@ static convis_status write_checkpoint(fit *a)
     const convis_fit_vectors v = { a->x, a->best, a->overall, a->origin };
     convis_fit_progress_state progress = a->progress;
     progress.seconds += convis_seconds() - a->began;
-    return a->options->checkpoint ? convis_fit_checkpoint_write(&a->f, a->options->checkpoint, &progress, &v, a->optimizer) : CONVIS_OK;
+    return a->options->checkpoint ? convis_fit_checkpoint_write(&a->f, a->options->checkpoint, &progress, &v, a->optimizer)
+                                  : CONVIS_OK;
 }
 
 static int ask(fit *a, double loss, double held_out)
@@ -135,7 +137,8 @@ static int end_epoch(fit *a, const double *x, double loss, int better, convis_en
     if (a->status) return 1;
     judge(a, x, value);
     a->progress.ended = ended;
-    if (ended == CONVIS_ENDED_LIMIT && a->options->patience && a->progress.idle >= a->options->patience) a->progress.ended = CONVIS_ENDED_PATIENCE;
+    if (ended == CONVIS_ENDED_LIMIT && a->options->patience && a->progress.idle >= a->options->patience)
+        a->progress.ended = CONVIS_ENDED_PATIENCE;
     a->status = write_checkpoint(a);
     if (a->status) return 1;
     if (ask(a, loss, held_out)) a->progress.ended = CONVIS_ENDED_STOPPED;
@@ -168,8 +171,8 @@ static convis_status step_epoch(fit *a, double *loss)
         sum += weight*value;
         all += weight;
         if (status)
-            return convis_fit_problem_fail(&a->f, status, "fit: epoch %lld, frames %lld to %lld", (long long)a->progress.epoch + 1, (long long)from,
-                                       (long long)(from + frames - 1));
+            return convis_fit_problem_fail(&a->f, status, "fit: epoch %lld, frames %lld to %lld",
+                                           (long long)a->progress.epoch + 1, (long long)from, (long long)(from + frames - 1));
     }
     *loss = sum/all;
     memcpy(a->ran, a->x, bytes(a));
@@ -184,8 +187,10 @@ static convis_status take_steps(fit *a)
         convis_status status = step_epoch(a, &loss);
         if (status) return status;
         if (loss - a->progress.loss_before > DIVERGED*(a->f.scale + fabs(a->progress.loss_before)))
-            return convis_fail(a->f.context, CONVIS_EINVAL, "fit: epoch %lld: the loss has grown from %g to %g; the steps diverge, "
-                               "and a smaller rate may help", (long long)a->progress.epoch + 1, a->progress.loss_before, loss);
+            return convis_fail(a->f.context, CONVIS_EINVAL,
+                               "fit: epoch %lld: the loss has grown from %g to %g; the steps diverge, "
+                               "and a smaller rate may help",
+                               (long long)a->progress.epoch + 1, a->progress.loss_before, loss);
         over = end_epoch(a, a->x, loss, 1, CONVIS_ENDED_LIMIT);
         if (a->status) return a->status;
     }
@@ -220,8 +225,8 @@ static convis_status iterate(fit *a)
     for (int over = 0; !over && a->progress.epoch < a->options->epochs;) {
         double value = NAN;
         const convis_minimize_options once = { .iterations = 1 };
-        convis_status status = convis_optimizer_minimize(a->optimizer, objective, a, a->x, a->f.vector.low, a->f.vector.high, &once,
-                                                         &value);
+        convis_status status =
+            convis_optimizer_minimize(a->optimizer, objective, a, a->x, a->f.vector.low, a->f.vector.high, &once, &value);
         if (status) return status;
         over = end_epoch(a, a->x, value, 1, convis_optimizer_ended(a->optimizer));
         if (a->status) return a->status;
@@ -306,10 +311,12 @@ static convis_status run_starts(fit *a)
     for (int going = a->resumed;; going = 0) {
         convis_status status = going ? CONVIS_OK : begin(a);
         if (going) a->evaluations = 1;
-        if (status == CONVIS_EINVAL && a->progress.start > 0) a->progress.best = INFINITY;     /* perturbed to where the loss is not finite */
+        if (status == CONVIS_EINVAL && a->progress.start > 0)
+            a->progress.best = INFINITY;     /* perturbed to where the loss is not finite */
         else {
             if (status) return status;
-            if (a->progress.ended == CONVIS_ENDED_LIMIT) status = a->type->step ? take_steps(a) : a->type->iterates ? iterate(a) : search(a);
+            if (a->progress.ended == CONVIS_ENDED_LIMIT)
+                status = a->type->step ? take_steps(a) : a->type->iterates ? iterate(a) : search(a);
             if (status) a->progress.ended = CONVIS_ENDED_FAILED;
         }
         record_best(a);
@@ -381,8 +388,8 @@ convis_status convis_fit(convis_model *m, convis_recording *r, const convis_fit_
     if (report) *report = (convis_fit_report){ .ended = CONVIS_ENDED_FAILED };
     convis_status status = look_up(c, options, &a.how, &a.type);
     if (!status && (options->epochs < 1 || options->starts < 1))
-        status = convis_fail(c, CONVIS_EINVAL, "fit: %lld epochs and %d starts, expected 1 or more of each", (long long)options->epochs,
-                             options->starts);
+        status = convis_fail(c, CONVIS_EINVAL, "fit: %lld epochs and %d starts, expected 1 or more of each",
+                             (long long)options->epochs, options->starts);
     /* Weight decay draws parameters towards 0, which logarithms cannot reach. */
     const int linear = a.how.weight_decay > 0 || (!status && a.type->defaults.weight_decay > 0);
     if (!status) status = convis_fit_problem_open(m, r, options, linear, a.type->minimize != NULL, &a.f);
@@ -398,8 +405,8 @@ convis_status convis_fit(convis_model *m, convis_recording *r, const convis_fit_
 
 /* ---- Objective and prediction alone ---- */
 
-convis_status convis_fit_objective(convis_model *m, convis_recording *r, const convis_fit_options *options, double *value, double *gradient,
-                                   int64_t count)
+convis_status convis_fit_objective(convis_model *m, convis_recording *r, const convis_fit_options *options, double *value,
+                                   double *gradient, int64_t count)
 {
     convis_context *c = convis_model_context(m);
     convis_fit_problem f;

@@ -23,9 +23,12 @@ static uint64_t mix_text(uint64_t h, const char *text) { return text ? mix(h, te
 static uint64_t key_of(const convis_fit_problem *f)
 {
     const convis_fit_options *o = f->options;
-    const int64_t whole[] = { (int64_t)sizeof(convis_real), f->training, f->held, f->segment, f->info.units, f->info.trials, o->truncate,
-                              o->starts, o->regularizer_count, f->loss.counts };
-    const double real[] = { f->loss.dt, f->loss.tau, f->loss.shape, o->spread, o->schedule_factor, (double)o->schedule_patience,
+    const int64_t whole[] = {
+        (int64_t)sizeof(convis_real), f->training, f->held, f->segment, f->info.units, f->info.trials, o->truncate, o->starts,
+        o->regularizer_count, f->loss.counts
+    };
+    const double real[] = { f->loss.dt, f->loss.tau, f->loss.shape,
+                            o->spread, o->schedule_factor, (double)o->schedule_patience,
                            (double)o->seed };
     uint64_t h = mix(0xcbf29ce484222325u, whole, sizeof whole);
     h = mix(h, real, sizeof real);
@@ -82,8 +85,10 @@ static int possible(const convis_fit_problem *f, const convis_fit_progress_state
         { k->idle, k->epoch }, { k->best_epoch, k->epoch }, { k->overall_epoch, k->epochs }, { k->ended, CONVIS_ENDED_FAILED },
         { k->overall_ended, CONVIS_ENDED_FAILED },
     };
-    for (size_t j = 0; j < sizeof count/sizeof *count; j++) if (count[j].value < 0 || count[j].value > count[j].most) return 0;
-    return !isnan(k->best) && !isnan(k->overall) && k->factor >= 0 && isfinite(k->factor) && k->seconds >= 0 && isfinite(k->seconds);
+    for (size_t j = 0; j < sizeof count/sizeof *count; j++)
+        if (count[j].value < 0 || count[j].value > count[j].most) return 0;
+    return !isnan(k->best) && !isnan(k->overall) && k->factor >= 0 && isfinite(k->factor) && k->seconds >= 0 &&
+           isfinite(k->seconds);
 }
 
 static int all_finite(const double *x, int64_t n)
@@ -112,8 +117,8 @@ static convis_status read_vectors(convis_fit_problem *f, const char *name, FILE 
     return good ? CONVIS_OK : damaged(f, name);
 }
 
-convis_status convis_fit_checkpoint_read(convis_fit_problem *f, const char *name, convis_fit_progress_state *progress, const convis_fit_vectors *v,
-                                         convis_optimizer *optimizer, int *found)
+convis_status convis_fit_checkpoint_read(convis_fit_problem *f, const char *name, convis_fit_progress_state *progress,
+                                         const convis_fit_vectors *v, convis_optimizer *optimizer, int *found)
 {
     const head expected = head_of(f, optimizer);
     head h;
@@ -125,10 +130,12 @@ convis_status convis_fit_checkpoint_read(convis_fit_problem *f, const char *name
     convis_status status = CONVIS_OK;
     if (fread(&h, sizeof h, 1, file) != 1 || memcmp(h.magic, MAGIC, sizeof MAGIC))
         status = convis_fail(f->context, CONVIS_EFORMAT, "%s: not the checkpoint of a fit", name);
-    else if (h.key != expected.key || h.parameters != expected.parameters || h.n != expected.n
-             || h.optimizer_bytes != expected.optimizer_bytes)
-        status = convis_fail(f->context, CONVIS_EFORMAT, "%s: the checkpoint of another fit (other parameters, recording or options); "
-                             "remove it to begin anew", name);
+    else if (h.key != expected.key || h.parameters != expected.parameters || h.n != expected.n ||
+             h.optimizer_bytes != expected.optimizer_bytes)
+        status = convis_fail(f->context, CONVIS_EFORMAT,
+                             "%s: the checkpoint of another fit (other parameters, recording or options); "
+                             "remove it to begin anew",
+                             name);
     if (!status && !possible(f, &h.progress)) status = damaged(f, name);
     if (!status) status = read_vectors(f, name, file, v);
     if (!status && !(state = convis_obtain(f->context, (size_t)h.optimizer_bytes))) status = CONVIS_ENOMEM;

@@ -86,8 +86,10 @@ static convis_status check_responses(convis_fit_problem *f)
         status = convis_fail(f->context, CONVIS_EINVAL, "response: nothing counts in the %lld frames of the training part",
                              (long long)f->training);
     else if (!status && constant == units)
-        status = convis_fail(f->context, CONVIS_EINVAL, "response: %s %g in all %lld frames of the training part, so there is nothing to "
-                             "learn from it", units == 1 ? "it is" : "all units are constant, the first", low[0], (long long)f->training);
+        status = convis_fail(f->context, CONVIS_EINVAL,
+                             "response: %s %g in all %lld frames of the training part, so there is nothing to "
+                             "learn from it",
+                             units == 1 ? "it is" : "all units are constant, the first", low[0], (long long)f->training);
     convis_release(f->context, low);
     return status;
 }
@@ -104,9 +106,10 @@ convis_status convis_check_cells(const convis_bptt *p, int64_t units)
 {
     const int64_t *d = p->out_shape.dim;
     if (p->units == units) return CONVIS_OK;
-    return convis_fail(p->context, CONVIS_ESHAPE, "response: %lld unit%s, but '%s' has (C, Y, X) = (%lld, %lld, %lld) numbers a frame%s",
-                       (long long)units, units == 1 ? "" : "s", p->output, (long long)d[CONVIS_C], (long long)d[CONVIS_Y],
-                       (long long)d[CONVIS_X], p->units > units ? "; a readout makes fewer of many" : "");
+    return convis_fail(p->context, CONVIS_ESHAPE,
+                       "response: %lld unit%s, but '%s' has (C, Y, X) = (%lld, %lld, %lld) numbers a frame%s", (long long)units,
+                       units == 1 ? "" : "s", p->output, (long long)d[CONVIS_C], (long long)d[CONVIS_Y], (long long)d[CONVIS_X],
+                       p->units > units ? "; a readout makes fewer of many" : "");
 }
 
 static convis_status check_dt(convis_fit_problem *f)
@@ -127,7 +130,8 @@ static convis_status check_options(convis_fit_problem *f)
     };
     for (size_t k = 0; k < sizeof from_zero/sizeof *from_zero; k++)
         if (!(from_zero[k].value >= 0) || isinf(from_zero[k].value))
-            return convis_fail(f->context, CONVIS_EINVAL, "fit: %s is %g, expected 0 or more", from_zero[k].what, from_zero[k].value);
+            return convis_fail(f->context, CONVIS_EINVAL, "fit: %s is %g, expected 0 or more", from_zero[k].what,
+                               from_zero[k].value);
     if (!(o->validate >= 0 && o->validate <= 0.9))
         return convis_fail(f->context, CONVIS_EINVAL, "fit: validate is %g, expected a fraction from 0 to 0.9", o->validate);
     return CONVIS_OK;
@@ -202,14 +206,15 @@ static convis_status mean_over_trials(convis_fit_problem *f, const convis_fit_re
         status = convis_loss_evaluate(f->context, &f->loss, f->bptt.prediction, a->response + k*each, a->mask + k*each, a->frames,
                                       f->info.units, &one, to);
         *value += share*one;
-        if (with_gradient && !status && to != gradient) for (int64_t i = 0; i < each; i++) gradient[i] += (convis_real)share*to[i];
+        if (with_gradient && !status && to != gradient)
+            for (int64_t i = 0; i < each; i++) gradient[i] += (convis_real)share*to[i];
     }
     if (!status && !isfinite(*value)) status = convis_fail(f->context, CONVIS_EINVAL, "loss: it is not finite");
     return status;
 }
 
-static convis_status loss_over(convis_fit_problem *f, convis_fit_responses *a, int64_t from, int64_t frames, int with_gradient, double *value,
-                               double *weight)
+static convis_status loss_over(convis_fit_problem *f, convis_fit_responses *a, int64_t from, int64_t frames, int with_gradient,
+                               double *value, double *weight)
 {
     *value = *weight = 0;
     convis_status status = responses_of(f, a, from, frames);
@@ -223,7 +228,8 @@ static convis_status loss_over(convis_fit_problem *f, convis_fit_responses *a, i
     return status ? status : convis_parameter_vector_collect(&f->vector);
 }
 
-convis_status convis_fit_problem_loss(convis_fit_problem *f, int64_t from, int64_t frames, int with_gradient, double *value, double *weight)
+convis_status convis_fit_problem_loss(convis_fit_problem *f, int64_t from, int64_t frames, int with_gradient, double *value,
+                                      double *weight)
 {
     return loss_over(f, &f->responses, from, frames, with_gradient, value, weight);
 }
@@ -234,8 +240,9 @@ convis_status convis_fit_problem_held_out(convis_fit_problem *f, double *value)
     *value = NAN;
     if (!f->held) return CONVIS_OK;
     convis_status status = loss_over(f, &f->held_responses, f->training, f->held, 0, value, &weight);
-    if (!status && !(weight > 0)) status = convis_fail(f->context, CONVIS_EINVAL, "response: nothing counts in the %lld frames held out",
-                                                       (long long)f->held);
+    if (!status && !(weight > 0))
+        status =
+            convis_fail(f->context, CONVIS_EINVAL, "response: nothing counts in the %lld frames held out", (long long)f->held);
     return status;
 }
 
@@ -279,13 +286,13 @@ convis_status convis_fit_problem_penalty(convis_fit_problem *f, double *value)
             double one = 0;
             if (!is_meant(f, r.path, v)) continue;
             any = 1;
-            status = convis_regularizer_add(f->context, &(convis_regularizer){ v->path, r.kind, r.weight }, s->values + v->at, v->shape,
-                                            &one,
-                                            s->gradient + v->at);
+            status = convis_regularizer_add(f->context, &(convis_regularizer){ v->path, r.kind, r.weight }, s->values + v->at,
+                                            v->shape, &one, s->gradient + v->at);
             *value += one;
         }
         if (!status && !any)
-            status = convis_fail(f->context, CONVIS_ENAME, "regularizer %s: '%s' is no parameter that is fitted, nor a layer with arrays "
+            status = convis_fail(f->context, CONVIS_ENAME,
+                                 "regularizer %s: '%s' is no parameter that is fitted, nor a layer with arrays "
                                  "that are",
                                  r.kind ? r.kind : "", r.path ? r.path : "");
         if (status) return status;

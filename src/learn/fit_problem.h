@@ -29,11 +29,13 @@ typedef struct convis_fit_problem {
     int64_t trial_room;
 } convis_fit_problem;
 
-convis_status convis_fit_problem_open (convis_model *, convis_recording *, const convis_fit_options *, int linear, int batch, convis_fit_problem *);
+convis_status convis_fit_problem_open (convis_model *, convis_recording *, const convis_fit_options *, int linear, int batch,
+                                      convis_fit_problem *);
 void          convis_fit_problem_close(convis_fit_problem *);
 /* The loss over frames that run from the model's state; weight: how much of them counts (0: the value is 0). with_gradient: gradients by
  * the parameters that require gradient go to vector.gradient. */
-convis_status convis_fit_problem_loss(convis_fit_problem *, int64_t from, int64_t frames, int with_gradient, double *value, double *weight);
+convis_status convis_fit_problem_loss(convis_fit_problem *, int64_t from, int64_t frames, int with_gradient, double *value,
+                                      double *weight);
 /* The regularisers at vector.values, their gradient added to vector.gradient. */
 convis_status convis_fit_problem_penalty(convis_fit_problem *, double *value);
 /* Over the training part from the first frame, and on over the held-out one (NaN without; NULL: not asked for). */
@@ -52,8 +54,8 @@ typedef struct convis_fit_progress_state {
 } convis_fit_progress_state;
 typedef struct convis_fit_vectors { double *x, *best, *overall, *origin; } convis_fit_vectors;     /* n each */
 /* found: whether there was such a file; a file of another fit is EFORMAT. */
-convis_status convis_fit_checkpoint_read (convis_fit_problem *, const char *file, convis_fit_progress_state *, const convis_fit_vectors *,
-                                          convis_optimizer *, int *found);
-convis_status convis_fit_checkpoint_write(convis_fit_problem *, const char *file, const convis_fit_progress_state *, const convis_fit_vectors *,
-                                          const convis_optimizer *);
+convis_status convis_fit_checkpoint_read (convis_fit_problem *, const char *file, convis_fit_progress_state *,
+                                         const convis_fit_vectors *, convis_optimizer *, int *found);
+convis_status convis_fit_checkpoint_write(convis_fit_problem *, const char *file, const convis_fit_progress_state *,
+                                          const convis_fit_vectors *, const convis_optimizer *);
 #endif

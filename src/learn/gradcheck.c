@@ -157,8 +157,8 @@ static int at_a_kink(const check *a, double after, double before, double gradien
 }
 
 /* Rows of one path: `at` is the value of an element, `scale` what its step is a part of. */
-static convis_status compare(check *a, const convis_item *item, int64_t count, uint64_t stream, const double *at, double scale, double low,
-                             double high, const double *gradient, int judged, setter *set)
+static convis_status compare(check *a, const convis_item *item, int64_t count, uint64_t stream, const double *at, double scale,
+                             double low, double high, const double *gradient, int judged, setter *set)
 {
     int64_t samples = samples_of(a, count);
     convis_gradcheck_row *rows = a->report->rows + a->report->count;
@@ -170,7 +170,8 @@ static convis_status compare(check *a, const convis_item *item, int64_t count, u
         if (!status) status = set(a, item, i, down, &below);
         if (status) return status;
         rows[k] = (convis_gradcheck_row){ .element = i, .gradient = gradient[i], .difference = (above - below)/(up - down) };
-        rows[k].judged = judged && up > at[i] && down < at[i] && !at_a_kink(a, (above - a->value)/h, (a->value - below)/h, gradient[i]);
+        rows[k].judged =
+            judged && up > at[i] && down < at[i] && !at_a_kink(a, (above - a->value)/h, (a->value - below)/h, gradient[i]);
         snprintf(rows[k].path, sizeof rows[k].path, "%s", item->path);
         largest = fmax(largest, fmax(fabs(gradient[i]), fabs(rows[k].difference)));
         rounding = fmax(rounding, (IN_DOUBLE ? DBL_EPSILON : FLT_EPSILON)*a->size/h);
@@ -193,7 +194,8 @@ static convis_status compare(check *a, const convis_item *item, int64_t count, u
 
 static convis_status set_value(check *a, const convis_item *item, int64_t i)
 {
-    return item->array ? convis_set_array(a->model, item->path, a->values, item->count) : convis_set(a->model, item->path, a->values[i]);
+    return item->array ? convis_set_array(a->model, item->path, a->values, item->count)
+                       : convis_set(a->model, item->path, a->values[i]);
 }
 
 static convis_status set_parameter(check *a, const convis_item *item, int64_t i, double v, double *l)
@@ -417,9 +419,10 @@ static convis_status check_options(convis_context *c, const convis_gradcheck_opt
     if (!(o->low < o->high) || isinf(o->low) || isinf(o->high))
         return convis_fail(c, CONVIS_EINVAL, "gradcheck: pixels from %g to %g, expected a range", o->low, o->high);
     if (!(o->step >= 0 && o->step < 1) || !(o->tolerance >= 0) || o->samples < 0)
-        return convis_fail(c, CONVIS_EINVAL, "gradcheck: a step of %g, a tolerance of %g, %d samples, expected 0 or more, and less than "
-                           "1 of the step", o->step,
-                           o->tolerance, o->samples);
+        return convis_fail(c, CONVIS_EINVAL,
+                           "gradcheck: a step of %g, a tolerance of %g, %d samples, expected 0 or more, and less than "
+                           "1 of the step",
+                           o->step, o->tolerance, o->samples);
     return CONVIS_OK;
 }
 
@@ -433,7 +436,8 @@ convis_status convis_gradcheck(convis_model *m, const convis_gradcheck_options *
     convis_shape frame = m->planned ? m->chunk : options->frame;
     if (!status && !m->planned) status = convis_require_gradient(m, "*");
     if (!status && !m->planned) status = convis_require_gradient(m, "input");
-    for (int k = 0; k < options->given_count && !status && !m->planned; k++) status = convis_require_gradient(m, options->given[k].name);
+    for (int k = 0; k < options->given_count && !status && !m->planned; k++)
+        status = convis_require_gradient(m, options->given[k].name);
     if (!status) status = convis_bptt_open(m, options->output, frame, options->chunk, a.frames, "frames", &a.bptt);
     if (status) return status;
     a.bptt.read = read_movie;

@@ -90,14 +90,16 @@ static convis_status check_result(const convis_loss_task *t, double value)
 {
     const char *kind = t->loss->kind ? t->loss->kind : "";
     if (!isfinite(value))
-        return convis_fail(t->context, CONVIS_EINVAL, "loss%s%s: its value is %g, expected a finite number", *kind ? " " : "", kind, value);
+        return convis_fail(t->context, CONVIS_EINVAL, "loss%s%s: its value is %g, expected a finite number", *kind ? " " : "",
+                           kind, value);
     for (int64_t i = 0; t->gradient && i < t->frames*t->units; i++)
         if (!isfinite(t->gradient[i])) return fail_at(t, i, "gradient", (double)t->gradient[i], "a finite number");
     return CONVIS_OK;
 }
 
-convis_status convis_loss_evaluate(convis_context *c, const convis_loss *loss, const convis_real *prediction, const convis_real *response,
-                                   const convis_real *mask, int64_t frames, int64_t units, double *value, convis_real *gradient)
+convis_status convis_loss_evaluate(convis_context *c, const convis_loss *loss, const convis_real *prediction,
+                                   const convis_real *response, const convis_real *mask, int64_t frames, int64_t units,
+                                   double *value, convis_real *gradient)
 {
     const convis_loss_type *type;
     convis_loss with_counts = *loss;

@@ -5,9 +5,9 @@
 #include <string.h>
 
 static const convis_optimizer_type *const TYPES[] = {
-    &convis_sgd, &convis_adagrad, &convis_adadelta, &convis_rmsprop, &convis_adam, &convis_adamw, &convis_rprop,
-    &convis_lbfgs, &convis_quasi_newton, &convis_tnewton, &convis_mma, &convis_ccsa, &convis_slsqp, &convis_nelder_mead, &convis_bobyqa,
-    &convis_cobyla, &convis_crs,
+    &convis_sgd, &convis_adagrad, &convis_adadelta, &convis_rmsprop, &convis_adam, &convis_adamw,
+    &convis_rprop, &convis_lbfgs, &convis_quasi_newton, &convis_tnewton, &convis_mma, &convis_ccsa,
+    &convis_slsqp, &convis_nelder_mead, &convis_bobyqa,       &convis_cobyla, &convis_crs,
 };
 enum { TYPE_COUNT = sizeof TYPES/sizeof *TYPES, MOST_PAIRS = 1000 };
 
@@ -46,7 +46,8 @@ static convis_status check_option(convis_context *c, const char *kind, const cha
 {
     if (value >= 0 && (open_end ? value < most : value <= most)) return CONVIS_OK;
     if (isinf(most)) return convis_fail(c, CONVIS_EINVAL, "%s: %s is %g, expected a number from 0", kind, name, value);
-    return convis_fail(c, CONVIS_EINVAL, "%s: %s is %g, expected 0 to %g%s", kind, name, value, most, open_end ? ", that excluded" : "");
+    return convis_fail(c, CONVIS_EINVAL, "%s: %s is %g, expected 0 to %g%s", kind, name, value, most,
+                       open_end ? ", that excluded" : "");
 }
 
 static convis_status check_options(convis_context *c, const convis_optimizer_options *o)
@@ -62,13 +63,15 @@ static convis_status check_options(convis_context *c, const convis_optimizer_opt
     return check_option(c, o->kind, "memory", o->memory, MOST_PAIRS, 0);
 }
 
-convis_status convis_optimizer_open(convis_context *c, const convis_optimizer_options *options, int64_t n, convis_optimizer **optimizer)
+convis_status convis_optimizer_open(convis_context *c, const convis_optimizer_options *options, int64_t n,
+                                    convis_optimizer **optimizer)
 {
     const convis_optimizer_type *type = NULL;
     *optimizer = NULL;
     convis_status status = convis_optimizer_named(c, options->kind, &type);
     if (!status) status = check_options(c, options);
-    if (!status && n < 1) status = convis_fail(c, CONVIS_EINVAL, "%s: nothing to optimise, expected one number or more", type->name);
+    if (!status && n < 1)
+        status = convis_fail(c, CONVIS_EINVAL, "%s: nothing to optimise, expected one number or more", type->name);
     if (status) return status;
     convis_optimizer *o = convis_obtain(c, sizeof *o);
     if (!o) return CONVIS_ENOMEM;
@@ -109,11 +112,12 @@ double convis_within(double x, double low, double high) { return x < low ? low :
 static convis_status check_start(const convis_optimizer *o, const double *x, const double *low, const double *high)
 {
     for (int64_t i = 0; i < o->n; i++) {
-        if (!isfinite(x[i])) return convis_fail(o->context, CONVIS_EINVAL, "%s: x[%lld] is not finite", o->type->name, (long long)i);
+        if (!isfinite(x[i]))
+            return convis_fail(o->context, CONVIS_EINVAL, "%s: x[%lld] is not finite", o->type->name, (long long)i);
         double least = low ? low[i] : -INFINITY, most = high ? high[i] : INFINITY;
         if (!(least <= most))
-            return convis_fail(o->context, CONVIS_EINVAL, "%s: the bounds of x[%lld] are %g to %g", o->type->name, (long long)i, least,
-                               most);
+            return convis_fail(o->context, CONVIS_EINVAL, "%s: the bounds of x[%lld] are %g to %g", o->type->name, (long long)i,
+                               least, most);
     }
     return CONVIS_OK;
 }
@@ -124,14 +128,17 @@ convis_status convis_optimizer_step(convis_optimizer *o, double *x, const double
                                     double rate_factor)
 {
     if (!o->type->step)
-        return convis_fail(o->context, CONVIS_ESTATE, "%s: looks for a minimum in one call, and takes no single steps", o->type->name);
+        return convis_fail(o->context, CONVIS_ESTATE, "%s: looks for a minimum in one call, and takes no single steps",
+                           o->type->name);
     if (!(rate_factor >= 0) || isinf(rate_factor))
-        return convis_fail(o->context, CONVIS_EINVAL, "%s: the factor on the rate is %g, expected 0 or more", o->type->name, rate_factor);
+        return convis_fail(o->context, CONVIS_EINVAL, "%s: the factor on the rate is %g, expected 0 or more", o->type->name,
+                           rate_factor);
     convis_status status = check_start(o, x, low, high);
     if (status) return status;
     for (int64_t i = 0; i < o->n; i++)
         if (!isfinite(gradient[i]))
-            return convis_fail(o->context, CONVIS_EINVAL, "%s: the gradient of x[%lld] is not finite", o->type->name, (long long)i);
+            return convis_fail(o->context, CONVIS_EINVAL, "%s: the gradient of x[%lld] is not finite", o->type->name,
+                               (long long)i);
     /* On copies, so that a failed step leaves x as it was. */
     double *g = o->scratch, *to = o->scratch + o->n, decay = o->type->defaults.weight_decay ? 0 : o->options.weight_decay;
     for (int64_t i = 0; i < o->n; i++) {
@@ -143,8 +150,10 @@ convis_status convis_optimizer_step(convis_optimizer *o, double *x, const double
     for (int64_t i = 0; i < o->n; i++) {
         to[i] = convis_within(to[i], low ? low[i] : -INFINITY, high ? high[i] : INFINITY);
         if (!isfinite(to[i]))
-            return convis_fail(o->context, CONVIS_EINVAL, "%s: step %lld leads x[%lld] from %g to a value that is not finite; a smaller "
-                               "rate may help", o->type->name, (long long)o->count, (long long)i, x[i]);
+            return convis_fail(o->context, CONVIS_EINVAL,
+                               "%s: step %lld leads x[%lld] from %g to a value that is not finite; a smaller "
+                               "rate may help",
+                               o->type->name, (long long)o->count, (long long)i, x[i]);
     }
     memcpy(x, to, (size_t)o->n*sizeof *x);
     return CONVIS_OK;
@@ -223,7 +232,8 @@ convis_status convis_optimizer_minimize(convis_optimizer *o, convis_objective ob
     o->type->minimize(&s);
     *value = s.value;
     if (s.status) return s.status;
-    return isinf(s.value) ? convis_fail(o->context, CONVIS_EINVAL, "%s: the value at the start is not finite", o->type->name) : CONVIS_OK;
+    return isinf(s.value) ? convis_fail(o->context, CONVIS_EINVAL, "%s: the value at the start is not finite", o->type->name)
+                          : CONVIS_OK;
 }
 
 /* ---- State: what it is of, then the numbers ---- */
@@ -251,9 +261,11 @@ convis_status convis_optimizer_state_put(convis_optimizer *o, const void *bytes,
     memcpy(&h, bytes, sizeof h);
     h.kind[sizeof h.kind - 1] = 0;
     if (strcmp(h.kind, o->type->name) || h.n != o->n || h.state_n != o->state_n || h.count < 0)
-        return convis_fail(o->context, CONVIS_EFORMAT, "%s: the state of another optimiser, or of other parameters", o->type->name);
+        return convis_fail(o->context, CONVIS_EFORMAT, "%s: the state of another optimiser, or of other parameters",
+                           o->type->name);
     if (o->type->sound && !o->type->sound(o->options.memory, state))
-        return convis_fail(o->context, CONVIS_EFORMAT, "%s: a state with numbers that none of its searches leaves", o->type->name);
+        return convis_fail(o->context, CONVIS_EFORMAT, "%s: a state with numbers that none of its searches leaves",
+                           o->type->name);
     o->count = h.count;
     memcpy(o->state, state, (size_t)o->state_n*sizeof *o->state);
     return CONVIS_OK;

@@ -77,7 +77,9 @@ convis_status convis_parameter_vector_open(convis_model *m, int linear, convis_p
     convis_item item;
     *s = (convis_parameter_vector){ .model = m, .context = convis_model_context(m) };
     for (int k = 0; next_required(m, &k, &item); s->count++) s->n += item.count;
-    if (!s->n) return convis_fail(s->context, CONVIS_ESTATE, "no parameter requires gradient (convis_require_gradient before convis_plan)");
+    if (!s->n)
+        return convis_fail(s->context, CONVIS_ESTATE,
+                           "no parameter requires gradient (convis_require_gradient before convis_plan)");
     s->list = convis_obtain(s->context, (size_t)s->count*sizeof *s->list);
     s->low = s->list ? convis_obtain(s->context, 4*(size_t)s->n*sizeof *s->low) : NULL;
     if (!s->low) { convis_parameter_vector_close(s); return CONVIS_ENOMEM; }
@@ -138,6 +140,7 @@ void convis_parameter_vector_chain(const convis_parameter_vector *s, const doubl
 {
     for (int k = 0; k < s->count; k++) {
         const convis_vector_part *v = &s->list[k];
-        for (int64_t i = v->at; i < v->at + v->count; i++) gradient[i] = s->gradient[i]*v->scale*(v->logarithmic ? exp(x[i] - 1) : 1);
+        for (int64_t i = v->at; i < v->at + v->count; i++)
+            gradient[i] = s->gradient[i]*v->scale*(v->logarithmic ? exp(x[i] - 1) : 1);
     }
 }

@@ -92,14 +92,16 @@ static convis_status lay_out(convis_recording *r, film *f, const convis_movie_op
     const convis_numbers *n = f->numbers;
     const int64_t *size = f->layout.size;
     if (size[CONVIS_B] > 1)
-        return convis_fail(r->context, CONVIS_ESHAPE, "%s: %lld movies side by side, expected one", n->name, (long long)size[CONVIS_B]);
+        return convis_fail(r->context, CONVIS_ESHAPE, "%s: %lld movies side by side, expected one", n->name,
+                           (long long)size[CONVIS_B]);
     f->channels = size[CONVIS_C];
     f->height = size[CONVIS_Y];
     f->width = size[CONVIS_X];
     f->fps = o->fps;
     f->length = convis_frames_steps(r->info.dt, f->fps, size[CONVIS_T]);
     if (f->length < 0)
-        return convis_fail(r->context, CONVIS_EINVAL, "%s: would take more steps of %g s than can be counted", n->name, r->info.dt);
+        return convis_fail(r->context, CONVIS_EINVAL, "%s: would take more steps of %g s than can be counted", n->name,
+                           r->info.dt);
     if ((o->width && o->width != f->width) || (o->height && o->height != f->height))
         return convis_fail(r->context, CONVIS_ESHAPE,
                            "%s: %lld x %lld pixels, expected %lld x %lld (a size is for stimuli that have none of their own)",
@@ -240,8 +242,9 @@ static convis_status fit_length(convis_recording *r, input *in, const char *file
         f->length = r->length;
     }
     if (f->length >= r->length - held && f->length <= r->length + held && f->length > 0) return CONVIS_OK;
-    return convis_fail(r->context, CONVIS_ESHAPE, "%s: the input '%s' has %lld frames of %g s, expected %lld, as many as %s has%s", file,
-                       in->name, (long long)f->length, r->info.dt, (long long)r->length, r->stimulus_name,
+    return convis_fail(r->context, CONVIS_ESHAPE,
+                       "%s: the input '%s' has %lld frames of %g s, expected %lld, as many as %s has%s", file, in->name,
+                       (long long)f->length, r->info.dt, (long long)r->length, r->stimulus_name,
                        in->fps > 0 ? "" : ", or a rate of its own");
 }
 
@@ -301,7 +304,8 @@ convis_status convis_recording_input_read(convis_recording *r, int index, int64_
 {
     convis_status status = check_range(r, frame, frames);
     if (!status && (index < 0 || index >= r->info.inputs))
-        status = convis_fail(r->context, CONVIS_EINVAL, "%s: input %d, expected 0 to %d", r->stimulus_name, index, r->info.inputs - 1);
+        status =
+            convis_fail(r->context, CONVIS_EINVAL, "%s: input %d, expected 0 to %d", r->stimulus_name, index, r->info.inputs - 1);
     return status ? status : read_film(r, &r->inputs[index].film, r->from + frame, frames, to);
 }
 
@@ -325,11 +329,14 @@ static convis_status response_shape(convis_recording *r)
     int good = n->dims >= 1 && n->dims <= 4;
     for (int d = 0; d < n->dims; d++) good &= n->dim[d] > 0;
     if (!good)
-        return convis_fail(r->context, CONVIS_ESHAPE, "%s: shape %s, expected a response: (T), (T, N), (trials, T, N) or a map, none of "
-                           "them 0", n->name, convis_numbers_shape_text(n, text));
+        return convis_fail(r->context, CONVIS_ESHAPE,
+                           "%s: shape %s, expected a response: (T), (T, N), (trials, T, N) or a map, none of "
+                           "them 0",
+                           n->name, convis_numbers_shape_text(n, text));
     const int64_t frames = n->dim[time_axis(r, n)];
     if (frames != r->length)
-        return convis_fail(r->context, CONVIS_ESHAPE, "%s: a response of %lld frames (shape %s), expected %lld, as many as %s has", n->name,
+        return convis_fail(r->context, CONVIS_ESHAPE,
+                           "%s: a response of %lld frames (shape %s), expected %lld, as many as %s has", n->name,
                            (long long)frames, convis_numbers_shape_text(n, text), (long long)r->length, r->stimulus_name);
     r->info.trials = n->dims == 3 && !is_map(r, n) ? n->dim[0] : 1;
     r->info.units = n->dims > 1 ? n->dim[n->dims - 1] : 1;
@@ -346,8 +353,10 @@ static convis_status mask_shape(convis_recording *r)
     if (fits && is_map(r, n)) fits = n->rows*n->row == r->length*r->info.units;
     else fits = fits && (n->dims < 3 || n->dim[0] == r->info.trials) && (n->dims < 2 || n->dim[n->dims - 1] == r->info.units);
     return fits ? CONVIS_OK
-         : convis_fail(r->context, CONVIS_ESHAPE, "%s: shape %s, expected that of the response %s: (%lld, %lld, %lld), or without trials "
-                       "or units", n->name, convis_numbers_shape_text(n, text), r->response_name, (long long)r->info.trials,
+                : convis_fail(r->context, CONVIS_ESHAPE,
+                              "%s: shape %s, expected that of the response %s: (%lld, %lld, %lld), or without trials "
+                              "or units",
+                              n->name, convis_numbers_shape_text(n, text), r->response_name, (long long)r->info.trials,
                        (long long)r->length, (long long)r->info.units);
 }
 
@@ -407,8 +416,8 @@ static convis_status open_response(convis_recording *r, const convis_recording_o
     if (convis_holds_spikes(r->context, o->response)) status = read_spikes(r);
     else if (!(status = convis_named_numbers(r->context, o->response, 0, &r->response))) status = response_shape(r);
     if (status == CONVIS_ENOTSUP)
-        convis_fail(r->context, status, "%s: expected a response: an array in .npy, .npz or .h5, or spikes in .spk, .csv, .h5 or .npz",
-                    o->response);
+        convis_fail(r->context, status,
+                    "%s: expected a response: an array in .npy, .npz or .h5, or spikes in .spk, .csv, .h5 or .npz", o->response);
     if (!status && o->mask && !(status = convis_named_numbers(r->context, o->mask, 0, &r->mask))) status = mask_shape(r);
     return status;
 }
@@ -438,14 +447,15 @@ static convis_status read_mask(convis_recording *r, int64_t trial, int64_t at, i
     if (status) return status;
     for (int64_t k = 0; k < count*units; k++) {
         if (r->mask && isnan((double)mask[k]))
-            return convis_fail(r->context, CONVIS_EFORMAT, "%s: frame %lld of unit %lld has the value NaN, expected 0 or 1", r->mask->name,
-                               (long long)(at + k/units), (long long)(k%units));
+            return convis_fail(r->context, CONVIS_EFORMAT, "%s: frame %lld of unit %lld has the value NaN, expected 0 or 1",
+                               r->mask->name, (long long)(at + k/units), (long long)(k%units));
         mask[k] = at + k/units - r->from < r->skip ? 0 : r->mask ? mask[k] != 0 : 1;
     }
     return CONVIS_OK;
 }
 
-convis_status convis_recording_response(convis_recording *r, int64_t frame, int64_t frames, convis_real *response, convis_real *mask)
+convis_status convis_recording_response(convis_recording *r, int64_t frame, int64_t frames, convis_real *response,
+                                        convis_real *mask)
 {
     convis_status status = check_range(r, frame, frames);
     const int64_t at = r->from + frame, all = frames*r->info.units;
@@ -467,23 +477,25 @@ static convis_status check_options(convis_context *c, const convis_recording_opt
         { "fps", o->fps }, { "skip", (double)o->skip }, { "from", (double)o->from }, { "frames", (double)o->frames },
         { "width", (double)o->width }, { "height", (double)o->height } };
     if (!o->stimulus || !*o->stimulus || !o->response || !*o->response)
-        return convis_fail(c, CONVIS_EINVAL, "recording: no name of a %s was given", o->stimulus && *o->stimulus ? "response" : "stimulus");
+        return convis_fail(c, CONVIS_EINVAL, "recording: no name of a %s was given",
+                           o->stimulus && *o->stimulus ? "response" : "stimulus");
     if (!(o->dt > 0) || !isfinite(o->dt))
         return convis_fail(c, CONVIS_EINVAL, "%s: dt is %g, expected seconds per frame above 0", o->stimulus, o->dt);
     for (size_t k = 0; k < sizeof from_zero/sizeof *from_zero; k++)
         if (!(from_zero[k].value >= 0) || !isfinite(from_zero[k].value))
-            return convis_fail(c, CONVIS_EINVAL, "%s: %s is %g, expected 0 or more", o->stimulus, from_zero[k].what, from_zero[k].value);
+            return convis_fail(c, CONVIS_EINVAL, "%s: %s is %g, expected 0 or more", o->stimulus, from_zero[k].what,
+                               from_zero[k].value);
     return CONVIS_OK;
 }
 
 static convis_status choose_part(convis_recording *r, const convis_recording_options *o)
 {
     if (o->from >= r->length)
-        return convis_fail(r->context, CONVIS_EINVAL, "%s: has %lld frames, numbered from 0, so there is no frame %lld", r->stimulus_name,
-                           (long long)r->length, (long long)o->from);
+        return convis_fail(r->context, CONVIS_EINVAL, "%s: has %lld frames, numbered from 0, so there is no frame %lld",
+                           r->stimulus_name, (long long)r->length, (long long)o->from);
     if (o->frames > r->length - o->from)
-        return convis_fail(r->context, CONVIS_EINVAL, "%s: has %lld frames from frame %lld on, expected at least %lld", r->stimulus_name,
-                           (long long)(r->length - o->from), (long long)o->from, (long long)o->frames);
+        return convis_fail(r->context, CONVIS_EINVAL, "%s: has %lld frames from frame %lld on, expected at least %lld",
+                           r->stimulus_name, (long long)(r->length - o->from), (long long)o->from, (long long)o->frames);
     r->from = o->from;
     r->skip = o->skip;
     r->info.frames = o->frames ? o->frames : r->length - o->from;
@@ -500,7 +512,8 @@ static convis_status obtain_raw(convis_recording *r)
     r->raw_bytes = BATCH;
     for (int k = -1; k < i->inputs; k++) {
         const film *f = k < 0 ? &r->stimulus : &r->inputs[k].film;
-        if (f->numbers && r->raw_bytes < frame_numbers(f)*f->numbers->dtype.size) r->raw_bytes = frame_numbers(f)*f->numbers->dtype.size;
+        if (f->numbers && r->raw_bytes < frame_numbers(f)*f->numbers->dtype.size)
+            r->raw_bytes = frame_numbers(f)*f->numbers->dtype.size;
     }
     if (r->raw_bytes < i->units*(int64_t)sizeof(double)) r->raw_bytes = i->units*(int64_t)sizeof(double);
     r->raw = convis_obtain(r->context, (size_t)r->raw_bytes);

@@ -265,7 +265,8 @@ static convis_status check(convis_context *c, const convis_regularizer *r, const
         return convis_fail(c, CONVIS_EINVAL, "%s: %s has the weight %g, expected 0 or more", path, r->kind, r->weight);
     for (int64_t i = 0; i < n; i++)
         if (!isfinite(x[i]))
-            return convis_fail(c, CONVIS_EINVAL, "%s: element %lld is %g, expected a number to regularize", path, (long long)i, x[i]);
+            return convis_fail(c, CONVIS_EINVAL, "%s: element %lld is %g, expected a number to regularize", path, (long long)i,
+                               x[i]);
     return CONVIS_OK;
 }
 

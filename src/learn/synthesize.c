@@ -105,7 +105,9 @@ static convis_status evaluate(synthesis *a, const double *x, double *value, doub
     for (int64_t i = 0; i < a->n; i++) {
         a->shown[i] = by*x[i];
         double pixel = middle(a) + half(a)*a->shown[i];
-        a->movie[i] = (convis_real)(pixel < a->options->low ? a->options->low : pixel > a->options->high ? a->options->high : pixel);
+        a->movie[i] = (convis_real)(pixel < a->options->low ? a->options->low
+                                    : pixel > a->options->high ? a->options->high
+                                                               : pixel);
     }
     for (int k = 0; !status && k < a->models; k++) {
         status = convis_reset(a->bptt[k].model);
@@ -164,7 +166,8 @@ static convis_status take_steps(synthesis *a)
     while (a->iterations < a->options->iterations) {
         convis_status status = evaluate(a, a->x, &value, a->gradient, &ignored);
         if (status) return status;
-        if (!isfinite(value)) return convis_fail(a->context, CONVIS_EINVAL, "synthesize: step %lld leads to a value that is not finite",
+        if (!isfinite(value))
+            return convis_fail(a->context, CONVIS_EINVAL, "synthesize: step %lld leads to a value that is not finite",
                                                  (long long)a->iterations);
         note_best(a, a->x, value);
         status = convis_optimizer_step(a->optimizer, a->x, a->gradient, a->bounds, a->bounds + a->n, 1);
@@ -181,12 +184,13 @@ static int after_evaluation(void *user, double value) { return ask(user, value);
 static convis_status search(synthesis *a)
 {
     const int iterates = a->optimizer->type->iterates;
-    const convis_minimize_options once = { .iterations = 1 }, whole = { .evaluations = a->options->iterations, .stop = after_evaluation };
+    const convis_minimize_options once = { .iterations = 1 },
+                                  whole = { .evaluations = a->options->iterations, .stop = after_evaluation };
     double value = NAN;
     convis_status status = CONVIS_OK;
     while (!status && a->iterations < a->options->iterations) {
-        status = convis_optimizer_minimize(a->optimizer, objective, a, a->x, a->bounds, a->bounds + a->n, iterates ? &once : &whole,
-                                           &value);
+        status = convis_optimizer_minimize(a->optimizer, objective, a, a->x, a->bounds, a->bounds + a->n,
+                                           iterates ? &once : &whole, &value);
         convis_ended ended = convis_optimizer_ended(a->optimizer);
         if (a->ended != CONVIS_ENDED_STOPPED && ended != CONVIS_ENDED_STOPPED) a->ended = ended;
         if (status || !iterates || ask(a, value) || ended != CONVIS_ENDED_LIMIT) break;
@@ -205,16 +209,17 @@ static convis_status check(synthesis *a)
     };
     for (size_t k = 0; k < sizeof from_zero/sizeof *from_zero; k++)
         if (!(from_zero[k].value >= 0) || isinf(from_zero[k].value))
-            return convis_fail(a->context, CONVIS_EINVAL, "synthesize: %s is %g, expected 0 or more", from_zero[k].what, from_zero[k].value);
+            return convis_fail(a->context, CONVIS_EINVAL, "synthesize: %s is %g, expected 0 or more", from_zero[k].what,
+                               from_zero[k].value);
     if (!(o->low < o->high) || isinf(o->low) || isinf(o->high))
         return convis_fail(a->context, CONVIS_EINVAL, "synthesize: pixels from %g to %g, expected a range", o->low, o->high);
     if (o->iterations < 1) return convis_fail(a->context, CONVIS_EINVAL, "synthesize: %lld iterations, expected 1 or more",
                                               (long long)o->iterations);
     if (o->skip >= a->frames)
         return convis_fail(a->context, CONVIS_EINVAL, "synthesize: %lld frames are skipped, expected fewer than the movie's %lld",
-                           (long long)o->skip,
-                           (long long)a->frames);
-    if (o->target && o->other) return convis_fail(a->context, CONVIS_EINVAL, "synthesize: both a target and another model, expected one goal");
+                           (long long)o->skip, (long long)a->frames);
+    if (o->target && o->other)
+        return convis_fail(a->context, CONVIS_EINVAL, "synthesize: both a target and another model, expected one goal");
     return CONVIS_OK;
 }
 
@@ -239,8 +244,8 @@ static convis_status open_models(synthesis *a, convis_model *m)
     if (status) return status;
     int64_t units = a->bptt[0].units;
     if (o->other && units != a->bptt[1].units)
-        return convis_fail(a->context, CONVIS_ESHAPE, "synthesize: the outputs of the two models have %lld and %lld numbers a frame",
-                           (long long)units,
+        return convis_fail(a->context, CONVIS_ESHAPE,
+                           "synthesize: the outputs of the two models have %lld and %lld numbers a frame", (long long)units,
                            (long long)a->bptt[1].units);
     if (o->unit >= units)
         return convis_fail(a->context, CONVIS_EINVAL, "synthesize: unit %lld, but '%s' has %lld numbers a frame, counted from 0",
@@ -311,8 +316,8 @@ convis_status convis_synthesize(convis_model *m, const convis_synthesize_options
     a.n = convis_elements(shape);
     a.frames = shape.dim[CONVIS_T];
     if (a.n < 1 || shape.dim[CONVIS_B] != 1)
-        return convis_fail(a.context, CONVIS_ESHAPE, "synthesize: a movie of %lld numbers in %lld batches, expected one movie", (long long)a.n,
-                           (long long)shape.dim[CONVIS_B]);
+        return convis_fail(a.context, CONVIS_ESHAPE, "synthesize: a movie of %lld numbers in %lld batches, expected one movie",
+                           (long long)a.n, (long long)shape.dim[CONVIS_B]);
     a.pixels = a.n/a.frames;
     convis_status status = check(&a);
     if (!status) status = open_models(&a, m);

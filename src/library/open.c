@@ -12,7 +12,8 @@ static const struct convis_hooks hooks = { .array = convis_array_read, .stimulus
 static convis_status choose_card(convis_context *c, const char *device)
 {
 #ifdef CONVIS_DOUBLE
-    return convis_fail(c, CONVIS_EDEVICE, "device '%s': in double precision we compute on processors only (cpu, cpu:ISA)", device);
+    return convis_fail(c, CONVIS_EDEVICE, "device '%s': in double precision we compute on processors only (cpu, cpu:ISA)",
+                       device);
 #else
     return convis_device_open(c, device, &c->device);
 #endif

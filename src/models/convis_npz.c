@@ -101,7 +101,8 @@ static int has_path(const struct target *t, const char *path)
 {
     char value[64];
     int row;
-    return t->graph ? !convis_graph_get(t->c, t->graph, path, value, sizeof value) : convis_find_parameter(t->model, path, &row) != NULL;
+    return t->graph ? !convis_graph_get(t->c, t->graph, path, value, sizeof value)
+                    : convis_find_parameter(t->model, path, &row) != NULL;
 }
 
 /* Does it compute the outer plexiform layer as Convis does? */
@@ -141,7 +142,8 @@ static convis_status transpose(const struct target *t, const char *path, convis_
     const int64_t n = a->dims > 1 ? a->dim[a->dims - 1] : 1;
     if (a->dims < 2) return CONVIS_OK;
     if (a->dim[a->dims - 2] != n || count_of(a) != n*n)
-        return convis_fail(t->c, CONVIS_ESHAPE, "%s: %lld x %lld values; Convis takes delays by x, then y, so it expects a square", path,
+        return convis_fail(t->c, CONVIS_ESHAPE,
+                           "%s: %lld x %lld values; Convis takes delays by x, then y, so it expects a square", path,
                            (long long)a->dim[a->dims - 2], (long long)n);
     for (int64_t y = 0; y < n; y++)
         for (int64_t x = 0; x < y; x++) {
@@ -180,7 +182,8 @@ static convis_status convert(const struct target *t, const char *path, convis_ar
 /* (outputs, inputs) of a layer that has channels, but no other size of its own (`readout`), is a row of numbers for each output. */
 static void unfold(const struct target *t, const char *path, convis_array *a)
 {
-    if (a->dims != 2 || beside(t, path, "frames") > 0 || beside(t, path, "height") > 0 || !(beside(t, path, "channels") > 0)) return;
+    if (a->dims != 2 || beside(t, path, "frames") > 0 || beside(t, path, "height") > 0 || !(beside(t, path, "channels") > 0))
+        return;
     const int64_t dim[5] = { a->dim[0], 1, 1, 1, a->dim[1] };
     memcpy(a->dim, dim, sizeof dim);
     a->dims = 5;
@@ -259,7 +262,8 @@ static convis_status put(struct target *t, const char *path, convis_array *a, in
 static void with_digit(const char *pattern, int digit, char *text, size_t size)
 {
     size_t n = 0;
-    for (; *pattern && n + 1 < size; pattern++) text[n++] = *pattern == '#' ? (char)('0' + digit) : *pattern == '+' ? (char)('1' + digit) : *pattern;
+    for (; *pattern && n + 1 < size; pattern++)
+        text[n++] = *pattern == '#' ? (char)('0' + digit) : *pattern == '+' ? (char)('1' + digit) : *pattern;
     text[n] = 0;
 }
 
@@ -385,8 +389,10 @@ static void forget_what_made_kernels(const struct target *t, struct names *n)
 static convis_status warn_of_filters(struct target *t, struct convis_warnings *warnings)
 {
     if (!warnings || !t->graph || !has_path(t, "filters") || as_convis(t)) return CONVIS_OK;
-    return convis_warn(t->c, warnings, "%s: Convis's high pass gets its input a frame late, and its low passes have gains of their own; "
-                       "filters=convis computes them so", t->file);
+    return convis_warn(t->c, warnings,
+                       "%s: Convis's high pass gets its input a frame late, and its low passes have gains of their own; "
+                       "filters=convis computes them so",
+                       t->file);
 }
 
 static convis_status take_all(struct target *t, struct convis_warnings *warnings)
@@ -408,7 +414,8 @@ static convis_status take_all(struct target *t, struct convis_warnings *warnings
     if (!status) status = warn_of_filters(t, warnings);
     if (!status) forget_what_made_kernels(t, &n);
     for (int k = 0; k < n.count && warnings && !status; k++)
-        if (!n.understood[k]) status = convis_warn(t->c, warnings, "%s: '%s' has no counterpart in this model", t->file, n.name[k]);
+        if (!n.understood[k])
+            status = convis_warn(t->c, warnings, "%s: '%s' has no counterpart in this model", t->file, n.name[k]);
     convis_release(t->c, n.name);
     convis_release(t->c, n.understood);
     return status;

@@ -43,7 +43,9 @@ static convis_status not_found(convis_context *c, const char *name)
         convis_hint_offer(&hint, known);
     }
     convis_quoted(quoted, name);
-    if (*hint.text) return convis_fail(c, CONVIS_ENAME, "model '%s': expected a built-in model, a .yaml, .xml or .h5 file%s", quoted, hint.text);
+    if (*hint.text)
+        return convis_fail(c, CONVIS_ENAME, "model '%s': expected a built-in model, a .yaml, .xml or .h5 file%s", quoted,
+                           hint.text);
     return convis_fail(c, CONVIS_ENAME, "model '%s': expected a built-in model (%s), a .yaml, .xml or .h5 file", quoted, list);
 }
 
@@ -93,7 +95,8 @@ convis_status convis_read_graph(convis_context *c, const char *name, const char 
 
 static int is_yaml(const char *name) { return convis_has_extension(name, ".yaml") || convis_has_extension(name, ".yml"); }
 
-static convis_status open_file(convis_context *c, const char *name, int depth, struct convis_warnings *warnings, struct convis_graph *g)
+static convis_status open_file(convis_context *c, const char *name, int depth, struct convis_warnings *warnings,
+                               struct convis_graph *g)
 {
     char *text = NULL;
     size_t size = 0;
@@ -106,13 +109,14 @@ static convis_status open_file(convis_context *c, const char *name, int depth, s
 }
 
 /* A file of another extension may be VirtualRetina's. */
-convis_status convis_open_graph(convis_context *c, const char *name, int depth, struct convis_warnings *warnings, struct convis_graph *g)
+convis_status convis_open_graph(convis_context *c, const char *name, int depth, struct convis_warnings *warnings,
+                                struct convis_graph *g)
 {
     const struct convis_preset *preset = convis_preset_named(name);
     *g = (struct convis_graph){ .dt = 0.001 };
     if (preset) return convis_preset_graph(c, preset, convis_open_node, g);
-    if (convis_has_extension(name, ".h5") || convis_has_extension(name, ".hdf5")) return convis_open_saved(c, name, depth, warnings, g);
-    if (!is_yaml(name) && !convis_has_extension(name, ".xml") && access(name, F_OK))
-        return not_found(c, name);
+    if (convis_has_extension(name, ".h5") || convis_has_extension(name, ".hdf5"))
+        return convis_open_saved(c, name, depth, warnings, g);
+    if (!is_yaml(name) && !convis_has_extension(name, ".xml") && access(name, F_OK)) return not_found(c, name);
     return open_file(c, name, depth, warnings, g);
 }

@@ -106,7 +106,8 @@ convis_status convis_recipe_add_layer(convis_recipe *r, const char *type, const 
     return status;
 }
 
-convis_status convis_recipe_add_model(convis_recipe *r, const convis_recipe *model, const char *name, const convis_from *in, int count)
+convis_status convis_recipe_add_model(convis_recipe *r, const convis_recipe *model, const char *name, const convis_from *in,
+                                      int count)
 {
     struct convis_graph copy;
     struct convis_graph_layer *l;
@@ -147,7 +148,8 @@ convis_status convis_recipe_output(convis_recipe *r, const char *name)
 }
 
 /* Flat, it is a graph of one model within, which has the names and cells in order. */
-convis_node convis_insert(convis_model *m, const convis_recipe *r, const char *name, convis_node in, int64_t width, int64_t height)
+convis_node convis_insert(convis_model *m, const convis_recipe *r, const char *name, convis_node in, int64_t width,
+                          int64_t height)
 {
     convis_context *c = r->context;
     struct convis_graph outer = { .dt = convis_dt(m) }, copy, flat = { .layers = 0 };
@@ -249,10 +251,11 @@ convis_status convis_recipe_save(const convis_recipe *r, const char *file)
     convis_out out;
     const int is_xml = convis_has_extension(file, ".xml");
     if (!is_xml && !convis_has_extension(file, ".yaml") && !convis_has_extension(file, ".yml"))
-        return convis_fail(r->context, CONVIS_ENOTSUP, "%s: expected a name that ends in .yaml or .xml, the formats of models", file);
-    if (is_xml && !convis_retina_of(&r->graph))
-        return convis_fail(r->context, CONVIS_ENOTSUP, "%s: VirtualRetina's format has only retinas; expected a name that ends in .yaml",
+        return convis_fail(r->context, CONVIS_ENOTSUP, "%s: expected a name that ends in .yaml or .xml, the formats of models",
                            file);
+    if (is_xml && !convis_retina_of(&r->graph))
+        return convis_fail(r->context, CONVIS_ENOTSUP,
+                           "%s: VirtualRetina's format has only retinas; expected a name that ends in .yaml", file);
     convis_status status = is_xml ? convis_recipe_text(r, &text) : convis_recipe_yaml(r, &text);
     if (status) return status;
     status = convis_out_open(r->context, file, 0, &out);

@@ -16,8 +16,8 @@ struct convis_recipe {
 /* The model that `name` stands for: a preset, or a file by its extension. depth: of files that name others. */
 convis_status convis_open_graph(convis_context *, const char *name, int depth, struct convis_warnings *, struct convis_graph *);
 /* A text that is YAML, or XML; name begins its messages. */
-convis_status convis_read_graph(convis_context *, const char *name, const char *text, size_t size, int depth, struct convis_warnings *,
-                                struct convis_graph *);
+convis_status convis_read_graph(convis_context *, const char *name, const char *text, size_t size, int depth,
+                                struct convis_warnings *, struct convis_graph *);
 const struct convis_preset *convis_preset_named(const char *name);                               /* NULL: none */
 convis_status convis_slurp(convis_context *, const char *path, char **text, size_t *size);       /* convis_release */
 const char   *convis_extension(const char *name);                                               /* ".h5", or "" */
@@ -25,8 +25,8 @@ const char   *convis_extension(const char *name);                               
 /* ---- recipe_yaml.c ---- */
 
 /* path: of the file, for its messages and the files beside it. */
-convis_status convis_read_yaml(convis_context *, const char *path, const char *text, size_t size, int depth, struct convis_warnings *,
-                               struct convis_graph *);
+convis_status convis_read_yaml(convis_context *, const char *path, const char *text, size_t size, int depth,
+                               struct convis_warnings *, struct convis_graph *);
 /* The model that a node names, or is: a convis_graph_opener. */
 convis_status convis_open_node(const struct convis_yaml *, const char *path, const struct convis_yaml_node *, int depth,
                                struct convis_warnings *, struct convis_graph *);

@@ -14,15 +14,16 @@
 enum { DEEPEST = 8 };                                    /* files that name files */
 
 /* Only these keys beside `what`. */
-static convis_status only(const struct convis_yaml *y, const struct convis_yaml_node *map, const char *what, const char *const *others,
-                          const char *list)
+static convis_status only(const struct convis_yaml *y, const struct convis_yaml_node *map, const char *what,
+                          const char *const *others, const char *list)
 {
     char quoted[64];
     for (const struct convis_yaml_node *n = map->first; n; n = n->next) {
         int known = !strcmp(n->name, what);
         for (int k = 0; others[k]; k++) known |= !strcmp(n->name, others[k]);
         if (!known)
-            return convis_yaml_fail_name(y, n, CONVIS_ENAME, "'%s' beside %s, expected %s", convis_quoted(quoted, n->name), what, list);
+            return convis_yaml_fail_name(y, n, CONVIS_ENAME, "'%s' beside %s, expected %s", convis_quoted(quoted, n->name), what,
+                                         list);
     }
     return CONVIS_OK;
 }
@@ -69,10 +70,12 @@ convis_status convis_open_node(const struct convis_yaml *y, const char *path, co
 {
     *g = (struct convis_graph){ .dt = 0.001 };
     if (depth > DEEPEST) return convis_yaml_fail(y, n, CONVIS_EFORMAT, "the %dth model in a row, expected fewer", depth);
-    if (n->kind == CONVIS_NODE_MAP) return read_map(&(struct convis_graph_reading){ y, path, convis_open_node, depth, warnings }, n, g);
+    if (n->kind == CONVIS_NODE_MAP)
+        return read_map(&(struct convis_graph_reading){ y, path, convis_open_node, depth, warnings }, n, g);
     if (n->kind != CONVIS_NODE_TEXT || !*n->text)
         return convis_yaml_fail(y, n, CONVIS_EFORMAT, "expected the name of a model or a file, or a model");
-    char *name = convis_preset_named(n->text) ? convis_copy_text(y->context, n->text) : convis_file_beside(y->context, path, n->text);
+    char *name =
+        convis_preset_named(n->text) ? convis_copy_text(y->context, n->text) : convis_file_beside(y->context, path, n->text);
     if (!name) return CONVIS_ENOMEM;
     convis_status status = convis_open_graph(y->context, name, depth, warnings, g);
     if (status) status = convis_yaml_blame(y, n, status);

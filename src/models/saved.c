@@ -91,7 +91,8 @@ static convis_status plain_model(const struct convis_graph *g, const convis_mode
     status = convis_graph_build(c, &flat, plain);
     convis_graph_clear(c, &flat);
     if (!status && (*plain)->count != m->count)
-        status = convis_fail(c, CONVIS_EINVAL, "saving: the model has %d layers, its recipe %d; expected those that belong together",
+        status =
+            convis_fail(c, CONVIS_EINVAL, "saving: the model has %d layers, its recipe %d; expected those that belong together",
                              m->count, (*plain)->count);
     return status;
 }
@@ -146,7 +147,8 @@ static convis_status attach(convis_store *s, convis_context *c, const convis_att
     char name[200];
     const int64_t count = (int64_t)a->count;
     if (!*a->name || strlen(a->name) > 100 || strchr(a->name, '/') || !strcmp(a->name, "."))
-        return convis_fail(c, CONVIS_ENAME, "attachment '%s': expected a name of 1 to 100 letters without '/'", CONVIS_QUOTED(a->name));
+        return convis_fail(c, CONVIS_ENAME, "attachment '%s': expected a name of 1 to 100 letters without '/'",
+                           CONVIS_QUOTED(a->name));
     snprintf(name, sizeof name, "attached/%s", a->name);
     if (a->type == 't') convis_store_text(s, name, a->data);
     else if (a->type == 'd') convis_store_numbers(s, name, 1, &count, a->data);
@@ -155,8 +157,8 @@ static convis_status attach(convis_store *s, convis_context *c, const convis_att
     return CONVIS_OK;
 }
 
-convis_status convis_model_save(const convis_recipe *r, const convis_model *m, const char *file, const convis_attachment *attachment,
-                                int attachments)
+convis_status convis_model_save(const convis_recipe *r, const convis_model *m, const char *file,
+                                const convis_attachment *attachment, int attachments)
 {
     convis_context *c = m->context;
     convis_store *s;
@@ -193,7 +195,8 @@ static convis_status read_arrays(convis_context *c, const char *file, struct con
     }
 }
 
-convis_status convis_open_saved(convis_context *c, const char *file, int depth, struct convis_warnings *warnings, struct convis_graph *g)
+convis_status convis_open_saved(convis_context *c, const char *file, int depth, struct convis_warnings *warnings,
+                                struct convis_graph *g)
 {
     char *text = NULL, *lines = NULL;
     *g = (struct convis_graph){ .dt = 0.001 };
@@ -247,7 +250,8 @@ convis_status convis_model_attached(convis_context *c, const char *file, const c
         convis_release(c, text);
         return status;
     }
-    if (type != 'd') return convis_fail(c, CONVIS_EINVAL, "attachment '%s': of type '%c', expected b, d or t", CONVIS_QUOTED(name), type);
+    if (type != 'd')
+        return convis_fail(c, CONVIS_EINVAL, "attachment '%s': of type '%c', expected b, d or t", CONVIS_QUOTED(name), type);
     convis_status status = convis_hdf5_numbers(c, file, full, 0, &numbers);
     if (!status) status = convis_numbers_array(numbers, &values);
     if (!status) {

@@ -76,7 +76,7 @@ static double chirp_level(const convis_stim *s, double t)
             case GREY:   return 0;
             case SPEED:  return sin(PI*convis_stim_value(s, "frequency")/sweep*t*t);
             default:     return t/sweep*sin(2*PI*convis_stim_value(s, "contrast_frequency")*t);
-        }
+            }
         t = fmax(0, t - parts[k].length);
     }
     return -1;

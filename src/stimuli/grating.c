@@ -62,7 +62,8 @@ static void grating_close(convis_stim *s)
 static void draw(const convis_stim *s, double gain, double turns, double diameter, double sigma, convis_real *out)
 {
     const carrier *c = s->own;
-    const double per_pixel = convis_stim_value(s, "spatial_frequency")/s->ppd, angle = convis_stim_value(s, "direction")*TWO_PI/360;
+    const double per_pixel = convis_stim_value(s, "spatial_frequency")/s->ppd,
+                 angle = convis_stim_value(s, "direction")*TWO_PI/360;
     const double fx = TWO_PI*per_pixel*cos(angle), fy = TWO_PI*per_pixel*sin(angle);
     const int square = convis_stim_value(s, "square") != 0;
     for (int64_t i = 0; i < s->frames.width; i++) {

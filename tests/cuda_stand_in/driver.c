@@ -199,7 +199,8 @@ static void do_launch(task *t)
     if (last && ++launches >= last) { lost = LAUNCH_FAILED; return; }
     if (launch(t->kernel, arguments, t->blocks, t->block_size)) return;
     lost = LAUNCH_FAILED;
-    fputs("stand-in for CUDA: the threads of a kernel did not all meet, or met in a kernel that is not CONVIS_GPU_KERNEL\n", stderr);
+    fputs("stand-in for CUDA: the threads of a kernel did not all meet, or met in a kernel that is not CONVIS_GPU_KERNEL\n",
+          stderr);
 }
 
 static void do_task(task *t)
@@ -442,7 +443,8 @@ static int open_module(module **made, const void *image)
     if (memcmp(head.magic, IMAGE_MAGIC, sizeof head.magic)) return INVALID_IMAGE;
     memcpy(&head, image, sizeof head);
     const int here = capability(), there = (int)head.architecture;
-    if (head.exact ? here/10 != there/10 || here < there : here < there) return head.exact ? NO_BINARY_FOR_GPU : UNSUPPORTED_PTX_VERSION;
+    if (head.exact ? here/10 != there/10 || here < there : here < there)
+        return head.exact ? NO_BINARY_FOR_GPU : UNSUPPORTED_PTX_VERSION;
     void *library = open_library((const char *)image + sizeof head, head.size);
     void (**meeting)(void) = library ? dlsym(library, "stand_in_meet") : NULL;
     module *m = meeting ? calloc(1, sizeof *m) : NULL;
@@ -517,8 +519,8 @@ static int take_arguments(const kernel *k, void **arguments, uint64_t *values)
     return DONE;
 }
 
-int cuLaunchKernel(kernel *k, unsigned bx, unsigned by, unsigned bz, unsigned tx, unsigned ty, unsigned tz, unsigned shared, stream *s,
-                   void **arguments, void **extra)
+int cuLaunchKernel(kernel *k, unsigned bx, unsigned by, unsigned bz, unsigned tx, unsigned ty, unsigned tz, unsigned shared,
+                   stream *s, void **arguments, void **extra)
 {
     int error = begin();
     task t = { .what = LAUNCH, .kernel = k, .blocks = bx, .block_size = tx };

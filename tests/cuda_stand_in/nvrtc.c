@@ -190,7 +190,8 @@ int nvrtcVersion(int *major, int *minor) { *major = 12; *minor = 4; return DONE;
 int nvrtcGetNumSupportedArchs(int *count) { *count = ARCHITECTURE_COUNT; return DONE; }
 int nvrtcGetSupportedArchs(int *list) { memcpy(list, ARCHITECTURES, sizeof ARCHITECTURES); return DONE; }
 
-int nvrtcCreateProgram(program **made, const char *text, const char *name, int headers, const char *const *header, const char *const *named)
+int nvrtcCreateProgram(program **made, const char *text, const char *name, int headers, const char *const *header,
+                       const char *const *named)
 {
     (void)header;
     (void)named;

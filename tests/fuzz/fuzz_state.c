@@ -6,7 +6,8 @@ static convis_model *model(convis_context *c)
     static convis_model *m;
     convis_recipe *r;
     if (m) return m;
-    if (convis_recipe_open(c, "retina", &r) || convis_recipe_build(r, 8, 7, &m) || convis_plan(m, convis_movie_shape(1, 7, 8))) abort();
+    if (convis_recipe_open(c, "retina", &r) || convis_recipe_build(r, 8, 7, &m) || convis_plan(m, convis_movie_shape(1, 7, 8)))
+        abort();
     convis_recipe_free(&r);
     return m;
 }

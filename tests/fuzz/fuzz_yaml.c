@@ -10,7 +10,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 /* Files that the text names would be looked for, and what they are is no matter of this test. */
 static int names_files(const uint8_t *data, size_t size)
 {
-    return memmem(data, size, "file", 4) || memmem(data, size, "extends", 7) || (memmem(data, size, "model", 5) && memchr(data, '/', size));
+    return memmem(data, size, "file", 4) || memmem(data, size, "extends", 7) ||
+           (memmem(data, size, "model", 5) && memchr(data, '/', size));
 }
 
 /* libfyaml 0.7.12 forgets a buffer when a long text in quotes has no end. */

@@ -117,8 +117,10 @@ EXPORT object *clCreateBuffer(void *context, uint64_t flags, size_t size, void *
 EXPORT int clReleaseMemObject(object *o);
 EXPORT int clReleaseMemObject(object *o) { free(o->data); free(o); return 0; }
 
-EXPORT int clEnqueueFillBuffer(void *q, object *o, const void *pattern, size_t n, size_t at, size_t size, uint32_t k, const void *e, void *f);
-EXPORT int clEnqueueFillBuffer(void *q, object *o, const void *pattern, size_t n, size_t at, size_t size, uint32_t k, const void *e, void *f)
+EXPORT int clEnqueueFillBuffer(void *q, object *o, const void *pattern, size_t n, size_t at, size_t size, uint32_t k,
+                               const void *e, void *f);
+EXPORT int clEnqueueFillBuffer(void *q, object *o, const void *pattern, size_t n, size_t at, size_t size, uint32_t k,
+                               const void *e, void *f)
 {
     (void)q; (void)k; (void)e; (void)f;
     for (size_t i = 0; i < size; i++) o->data[at + i] = ((const char *)pattern)[i%n];

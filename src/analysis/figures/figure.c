@@ -81,11 +81,14 @@ convis_status convis_figure_done(convis_figure *f, FILE *file, const char *part)
 convis_status convis_figure_open(convis_figure *f, char name[FIGURE_PATH], convis_figure_opener open, void *user)
 {
     const char *set = f->options->name;
-    const int inside = set && !strchr(set, '/') && (convis_has_extension(f->source, ".h5") || convis_has_extension(f->source, ".hdf5"));
+    const int inside =
+        set && !strchr(set, '/') && (convis_has_extension(f->source, ".h5") || convis_has_extension(f->source, ".hdf5"));
     convis_status s = CONVIS_ENAME;
     for (int probes = inside; probes >= 0 && s; probes--) {
-        const int length = snprintf(name, FIGURE_PATH, "%s%s%s%s", f->source, set ? ":" : "", probes ? "probes/" : "", set ? set : "");
-        if (length < 0 || length >= FIGURE_PATH) return convis_fail(f->context, CONVIS_EINVAL, "%s: the name is too long", f->source);
+        const int length =
+            snprintf(name, FIGURE_PATH, "%s%s%s%s", f->source, set ? ":" : "", probes ? "probes/" : "", set ? set : "");
+        if (length < 0 || length >= FIGURE_PATH)
+            return convis_fail(f->context, CONVIS_EINVAL, "%s: the name is too long", f->source);
         s = open(f, name, user);
     }
     return s;
@@ -208,8 +211,10 @@ static draw_kind choose_kind(convis_figure *f)
     if (kind) {
         for (size_t k = 0; k < sizeof KINDS/sizeof *KINDS; k++)
             if (!strcmp(kind, KINDS[k].name)) return KINDS[k].draw;
-        convis_fail(f->context, CONVIS_ENAME, "kind of figure '%s': expected raster, maps, traces, mosaic, kernel, tuning, prediction "
-                    "or nonlinearity", kind);
+        convis_fail(f->context, CONVIS_ENAME,
+                    "kind of figure '%s': expected raster, maps, traces, mosaic, kernel, tuning, prediction "
+                    "or nonlinearity",
+                    kind);
         return NULL;
     }
     if (f->options->pixels) return convis_figure_traces;

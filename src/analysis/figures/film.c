@@ -97,7 +97,8 @@ static void put_beside(const convis_figure_film *film, const convis_real *frame,
             memcpy(to + y*film->width + p*width, frame + p*plane + y*width, (size_t)width*sizeof *to);
 }
 
-convis_status convis_figure_film_each(convis_figure *f, const convis_figure_film *film, convis_figure_film_visit visit, void *user)
+convis_status convis_figure_film_each(convis_figure *f, const convis_figure_film *film, convis_figure_film_visit visit,
+                                      void *user)
 {
     convis_movie *movie = NULL;
     int64_t got = 1;
@@ -108,7 +109,8 @@ convis_status convis_figure_film_each(convis_figure *f, const convis_figure_film
     if (!frame) s = CONVIS_ENOMEM;
     for (int64_t k = 0; !s && k < film->count; k++) {
         s = convis_movie_read(movie, frame, 1, &got);
-        if (!s && !got) s = convis_fail(f->context, CONVIS_EFORMAT, "%s: ended after %lld frames", f->source, (long long)(film->first + k));
+        if (!s && !got)
+            s = convis_fail(f->context, CONVIS_EFORMAT, "%s: ended after %lld frames", f->source, (long long)(film->first + k));
         if (!s && film->planes > 1) put_beside(film, frame, shown);
         if (!s && !visit(user, film->planes > 1 ? shown : frame, film->first + k)) break;
     }

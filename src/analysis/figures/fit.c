@@ -21,7 +21,8 @@ static convis_status read_fit(convis_figure *f, convis_array *a)
     if (s) return s;
     if (a->dims == 3 && a->dim[0] > 1 && a->dim[1] == ROWS && a->dim[2] > 0) return CONVIS_OK;
     convis_array_free(a);
-    return convis_fail(f->context, CONVIS_ESHAPE, "%s: expected an array (T, %d, N) as 'convis fit --report' writes it", f->source, ROWS);
+    return convis_fail(f->context, CONVIS_ESHAPE, "%s: expected an array (T, %d, N) as 'convis fit --report' writes it",
+                       f->source, ROWS);
 }
 
 /* Pearson's correlation of prediction and response over frames first..last - 1; NaN when there is none. */
@@ -49,8 +50,8 @@ static convis_status choose_window(const convis_figure *f, const convis_array *a
     const double dt = o->dt > 0 ? o->dt : 1, frames = (double)a->dim[0], from = o->from/dt, to = o->to > 0 ? o->to/dt : INFINITY;
     const char *unit = o->dt > 0 ? "s" : "frames";
     if (from >= frames)
-        return convis_fail(f->context, CONVIS_EINVAL, "%s: nothing after %g %s, it ends at %g %s", f->source, o->from, unit, frames*dt,
-                           unit);
+        return convis_fail(f->context, CONVIS_EINVAL, "%s: nothing after %g %s, it ends at %g %s", f->source, o->from, unit,
+                           frames*dt, unit);
     *first = (int64_t)from;
     *last = to < frames ? (int64_t)ceil(to) : a->dim[0];
     if (*last - *first < 2) *first = *last > 2 ? *last - 2 : 0;
@@ -84,7 +85,8 @@ static void write_prediction(convis_figure *f, const convis_array *a, int64_t fi
     FILE *s = f->script;
     const double right = f->width - 14, each = (f->height - bottom - above - (panels - 1)*gap)/panels;
     convis_figure_title(f, left);
-    fprintf(s, "set multiplot\nset xrange [%.9g:%.9g]\nset xzeroaxis linetype 1 linewidth 0.5 linecolor '#b0b0b0'\nset format x ''\n",
+    fprintf(
+        s, "set multiplot\nset xrange [%.9g:%.9g]\nset xzeroaxis linetype 1 linewidth 0.5 linecolor '#b0b0b0'\nset format x ''\n",
             (double)first*scale, (double)(last - 1)*scale);
     for (int u = 0; u < panels; u++) {
         const double y = bottom + (panels - 1 - u)*(each + gap), r = correlation(a, first, last, u);
@@ -101,8 +103,10 @@ static void write_prediction(convis_figure *f, const convis_array *a, int64_t fi
             fprintf(s, "set key at screen %.5f,%.5f right top horizontal Left reverse samplen 1.2 width 1\n", right/f->width,
                     (y + each + 18)/f->height);
         else fputs("unset key\n", s);
-        fprintf(s, "plot 'courses.dat' using 1:%d with lines linewidth 1 linecolor '#9a9a9a' title 'recorded', "
-                   "'' using 1:%d with lines linewidth 1.3 linecolor '%s' title 'model'\n", 2*u + 3, 2*u + 2, convis_figure_color(0));
+        fprintf(s,
+                "plot 'courses.dat' using 1:%d with lines linewidth 1 linecolor '#9a9a9a' title 'recorded', "
+                "'' using 1:%d with lines linewidth 1.3 linecolor '%s' title 'model'\n",
+                2*u + 3, 2*u + 2, convis_figure_color(0));
     }
     fputs("unset multiplot\n", s);
 }
@@ -159,7 +163,8 @@ static convis_status write_nonlinearity_data(convis_figure *f, const convis_arra
             count += !isnan(v[count].input) && !isnan(v[count].recorded);
         }
         if (!count)
-            s = convis_fail(f->context, CONVIS_EINVAL, "%s: nothing was kept of what a static layer of unit %d heard", f->source, u);
+            s = convis_fail(f->context, CONVIS_EINVAL, "%s: nothing was kept of what a static layer of unit %d heard", f->source,
+                            u);
         else qsort(v, (size_t)count, sizeof *v, by_input);
         if (!s) write_bins(out, v, count);
     }

@@ -218,12 +218,12 @@ static void write_strip(convis_figure *f, const drawn *d, const layout *l)
                         (x + l->w/2)/f->width,
                         (y + l->h + 7)/f->height);
             else if (d->maps > 1 && k == 0)
-                fprintf(s, "set label 2 'map %lld' at screen %.5f,%.5f center rotate by 90 font small\n", (long long)map_of(d, r, k),
-                        (x - (line ? 46 : 8))/f->width, (y + l->h/2)/f->height);
+                fprintf(s, "set label 2 'map %lld' at screen %.5f,%.5f center rotate by 90 font small\n",
+                        (long long)map_of(d, r, k), (x - (line ? 46 : 8))/f->width, (y + l->h/2)/f->height);
             if (k == 0 && line) {
                 fprintf(s, "set ytics ('%.4g' 0, '0' %lld) offset 0.6,0 font small\n", lag(d, 0), (long long)d->frames - 1);
-                fprintf(s, "set label 3 'lag (%s)' at screen %.5f,%.5f center rotate by 90 font small\n", lag_unit(d), (x - 34)/f->width,
-                        (y + l->h/2)/f->height);
+                fprintf(s, "set label 3 'lag (%s)' at screen %.5f,%.5f center rotate by 90 font small\n", lag_unit(d),
+                        (x - 34)/f->width, (y + l->h/2)/f->height);
             }
             if (last) {
                 fprintf(s, "set colorbox user origin screen %.5f,%.5f size screen %.5f,%.5f\n", (x + l->w + 10)/f->width,
@@ -235,11 +235,12 @@ static void write_strip(convis_figure *f, const drawn *d, const layout *l)
                         .5*(l->bottom + l->top)/f->height);
             }
             fprintf(s, "plot 'kernel.bin' binary skip=%lld array=(%lld,%lld) format='%%float32' endian=%s with image\n",
-                    (long long)(r*d->columns + k)*(long long)(width*height)*(long long)sizeof(float), (long long)width, (long long)height,
-                    *(const char *)&endian ? "little" : "big");
+                    (long long)(r*d->columns + k)*(long long)(width*height)*(long long)sizeof(float), (long long)width,
+                    (long long)height, *(const char *)&endian ? "little" : "big");
             fputs("unset ytics\nunset label\n", s);
         }
-    fputs("unset colorbox\nset border 3 linewidth 0.75\nset tics scale 0.5\nset xtics nomirror autofreq\nset ytics nomirror\n", s);
+    fputs("unset colorbox\nset border 3 linewidth 0.75\nset tics scale 0.5\nset xtics nomirror autofreq\nset ytics nomirror\n",
+          s);
 }
 
 static void write_panel(convis_figure *f, const drawn *d, double left, double right, const layout *l, const char *x)
@@ -277,9 +278,11 @@ static void write_script(convis_figure *f, const drawn *d)
             *name = 0;
             if (d->maps > 1) snprintf(name, sizeof name, "map %lld", (long long)d->map[r]);
             if (d->height*d->width > 1 && d->drawn_count < 4)
-                snprintf(name + strlen(name), sizeof name - strlen(name), "%s(%lld, %lld)", d->maps > 1 ? " " : "strongest pixel ",
-                         (long long)d->x[r], (long long)d->y[r]);
-            fprintf(s, "%s'course.dat' using 1:%d with linespoints linewidth 1.1 pointtype 7 pointsize 0.25 linecolor '%s' title '%s'",
+                snprintf(name + strlen(name), sizeof name - strlen(name), "%s(%lld, %lld)",
+                         d->maps > 1 ? " " : "strongest pixel ", (long long)d->x[r], (long long)d->y[r]);
+            fprintf(
+                s,
+                "%s'course.dat' using 1:%d with linespoints linewidth 1.1 pointtype 7 pointsize 0.25 linecolor '%s' title '%s'",
                     r ? ", \\\n     " : "", r + 2, convis_figure_color(r), name);
         }
         fputs("\nunset label\nunset arrow\n", s);

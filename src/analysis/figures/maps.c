@@ -72,9 +72,9 @@ static void write_time(convis_figure *f, const strip *p, int k, double y)
     const convis_figure_film *m = p->film;
     double span = (double)m->count*(m->dt > 0 ? m->dt : 1);
     if (m->dt > 0)
-        fprintf(f->script, "set label 1 '%.4g %s'", (double)p->at[k]*m->dt*convis_figure_time_scale(span), convis_figure_time_unit(span));
-    else
-        fprintf(f->script, "set label 1 '%s%lld'", k ? "" : "frame ", (long long)p->at[k]);
+        fprintf(f->script, "set label 1 '%.4g %s'", (double)p->at[k]*m->dt*convis_figure_time_scale(span),
+                convis_figure_time_unit(span));
+    else fprintf(f->script, "set label 1 '%s%lld'", k ? "" : "frame ", (long long)p->at[k]);
     fprintf(f->script, " at graph 0.5,screen %.5f center\n", y/f->height);
 }
 
@@ -84,11 +84,14 @@ static void write_axes(convis_figure *f, const strip *p, double x, double y, dou
 {
     FILE *s = f->script;
     if (beside) {
-        fprintf(s, "set ytics ('0' 0, '%lld' %lld) offset 0.6,0 font small\n", (long long)p->film->height - 1, (long long)p->height - 1);
-        fprintf(s, "set label 3 'y (pixels)' at screen %.5f,%.5f center rotate by 90 font small\n", (x - 32)/f->width, (y + h/2)/f->height);
+        fprintf(s, "set ytics ('0' 0, '%lld' %lld) offset 0.6,0 font small\n", (long long)p->film->height - 1,
+                (long long)p->height - 1);
+        fprintf(s, "set label 3 'y (pixels)' at screen %.5f,%.5f center rotate by 90 font small\n", (x - 32)/f->width,
+                (y + h/2)/f->height);
     }
     if (!below) return;
-    fprintf(s, "set xtics ('0' 0, '%lld' %lld) offset 0,0.4 font small\n", (long long)p->film->width - 1, (long long)p->width - 1);
+    fprintf(s, "set xtics ('0' 0, '%lld' %lld) offset 0,0.4 font small\n", (long long)p->film->width - 1,
+            (long long)p->width - 1);
     fprintf(s, "set label 2 'x (pixels)' at screen %.5f,%.5f center font small\n", (x + w/2)/f->width, (y - 19)/f->height);
 }
 
@@ -126,8 +129,8 @@ static void begin_script(convis_figure *f, const strip *p, grid *g)
 static void write_bar(convis_figure *f, const strip *p, double x, double bottom, double top)
 {
     FILE *s = f->script;
-    fprintf(s, "set colorbox user origin screen %.5f,%.5f size screen %.5f,%.5f\n", (x + 10)/f->width, bottom/f->height, 7/f->width,
-            (top - bottom)/f->height);
+    fprintf(s, "set colorbox user origin screen %.5f,%.5f size screen %.5f,%.5f\n", (x + 10)/f->width, bottom/f->height,
+            7/f->width, (top - bottom)/f->height);
     fputs("set label 4 ", s);
     convis_figure_quote(s, p->film->label);
     fprintf(s, " at screen %.5f,%.5f center rotate by 90 noenhanced\n", (x + 52)/f->width, .5*(bottom + top)/f->height);

@@ -9,8 +9,8 @@ enum { CELLS_PIXELS = 250000, CELLS_VECTOR = 20000, COLUMNS = 4 };
 /* Cells are discs whose diameter is a part of the local spacing: dense where the mosaic is dense. Where they are too small
  * for gaps between them to be seen they touch, so that colours are not diluted. `larger`: by what spacings grow when cells
  * are left out. */
-static convis_status write_cells(convis_figure *f, const convis_figure_recording *r, const unsigned char *chosen, const double *spacing,
-                                 double dot, double larger)
+static convis_status write_cells(convis_figure *f, const convis_figure_recording *r, const unsigned char *chosen,
+                                 const double *spacing, double dot, double larger)
 {
     FILE *out = convis_figure_data(f, "cells.dat");
     if (!out) return CONVIS_EIO;
@@ -48,7 +48,8 @@ static field find_field(const convis_figure_recording *r, const double *spacing)
 static void write_script(convis_figure *f, const convis_figure_recording *r, field a, int64_t drawn)
 {
     int rated = r->count > 0, columns = r->layers < COLUMNS ? r->layers : COLUMNS, lines = (r->layers + columns - 1)/columns;
-    double left = 56, right = rated ? 70 : 14, below = 40, above = (f->options->title ? 44 : 28) + (drawn < r->cells ? 12 : 0), gap = 24;
+    double left = 56, right = rated ? 70 : 14, below = 40, above = (f->options->title ? 44 : 28) + (drawn < r->cells ? 12 : 0),
+           gap = 24;
     double width = columns == 1 ? 380 : 320*columns;
     if (f->options->width) width = f->options->width/2.;
     double w = (width - left - right - gap*(columns - 1))/columns, h = w*(a.y1 - a.y0)/(a.x1 - a.x0);
@@ -59,8 +60,10 @@ static void write_script(convis_figure *f, const convis_figure_recording *r, fie
     fputs("set multiplot\n", s);
     convis_figure_title(f, left);
     if (drawn < r->cells)
-        fprintf(s, "set label 98 '%lld of %lld cells, chosen at random' at screen %.5f,%.5f right font small textcolor '#606060'\n", (long long)drawn,
-                (long long)r->cells, (left + columns*w + (columns - 1)*gap)/f->width, (f->height - 8)/f->height);
+        fprintf(s,
+                "set label 98 '%lld of %lld cells, chosen at random' at screen %.5f,%.5f right font small textcolor '#606060'\n",
+                (long long)drawn, (long long)r->cells, (left + columns*w + (columns - 1)*gap)/f->width,
+                (f->height - 8)/f->height);
     /* y grows downwards, as in the maps that the cells look at. */
     fprintf(s, "set xrange [%.7g:%.7g]\nset yrange [%.7g:%.7g]\nset style fill solid noborder\n", a.x0, a.x1, a.y1, a.y0);
     if (rated) {
@@ -77,10 +80,10 @@ static void write_script(convis_figure *f, const convis_figure_recording *r, fie
         convis_figure_panel(f, x, x + w, y, y + h);
         fprintf(s, "set ytics format '%s'\n", k%columns ? "" : "%g");
         convis_figure_axes(f, x, x + w, y, y + h, "x (degrees)", k%columns ? NULL : "y (degrees)");
-        fprintf(s, "set label 1 '%s' at graph 0,screen %.5f left textcolor '%s' font large\n", r->label[k], (y + h + 9)/f->height,
-                convis_figure_color(k));
-        fprintf(s, "set label 2 '%lld cell%s' at graph 1,screen %.5f right font small textcolor '#606060'\n", (long long)r->cells_of[k],
-                r->cells_of[k] == 1 ? "" : "s", (y + h + 9)/f->height);
+        fprintf(s, "set label 1 '%s' at graph 0,screen %.5f left textcolor '%s' font large\n", r->label[k],
+                (y + h + 9)/f->height, convis_figure_color(k));
+        fprintf(s, "set label 2 '%lld cell%s' at graph 1,screen %.5f right font small textcolor '#606060'\n",
+                (long long)r->cells_of[k], r->cells_of[k] == 1 ? "" : "s", (y + h + 9)/f->height);
         if (rated) fprintf(s, "plot 'cells.dat' index %d using 1:2:3:4 with circles linecolor palette\n", k);
         else fprintf(s, "plot 'cells.dat' index %d using 1:2:3 with circles linecolor '%s'\n", k, convis_figure_color(k));
         if (k == 0) fputs("unset colorbox\n", s);
@@ -97,8 +100,8 @@ convis_status convis_figure_mosaic(convis_figure *f)
     unsigned char *chosen = NULL;
     double *spacing = NULL;
     if (!r.placed)
-        s = convis_fail(f->context, CONVIS_EFORMAT, "%s: it does not say where the cells are; a mosaic needs .h5, .npz or a list of units (.txt)",
-                        f->source);
+        s = convis_fail(f->context, CONVIS_EFORMAT,
+                        "%s: it does not say where the cells are; a mosaic needs .h5, .npz or a list of units (.txt)", f->source);
     else if (!r.cells) s = convis_fail(f->context, CONVIS_EFORMAT, "%s: no cells to draw", f->source);
     for (int64_t u = 0; !s && u < r.cells; u++)
         if (!isfinite(r.units[u].x) || !isfinite(r.units[u].y))

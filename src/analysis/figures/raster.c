@@ -118,13 +118,14 @@ static void write_script(convis_figure *f, const convis_figure_recording *r, con
         fprintf(s, "set arrow %d from graph -0.008,first %.1f to graph -0.008,first %.1f nohead linewidth 2.5 linecolor '%s'\n",
                 k + 1, a + .01*(b - a), b - .01*(b - a), convis_figure_color(k));
         /* The name, and below it how many, where there is room for one and for both. */
-        double band = (top - floor_raster)*(double)w->drawn_of[k]/(double)w->count, y = top - (top - floor_raster)*(middle + .5)/(double)w->count;
+        double band = (top - floor_raster)*(double)w->drawn_of[k]/(double)w->count,
+               y = top - (top - floor_raster)*(middle + .5)/(double)w->count;
         if (band < 10) continue;
-        fprintf(s, "set label %d '%s' at screen %.5f,%.5f right textcolor '%s' font large\n", k + 1, r->label[k], (left - 10)/f->width,
-                (y + (band < 24 ? 0 : 6))/f->height, convis_figure_color(k));
+        fprintf(s, "set label %d '%s' at screen %.5f,%.5f right textcolor '%s' font large\n", k + 1, r->label[k],
+                (left - 10)/f->width, (y + (band < 24 ? 0 : 6))/f->height, convis_figure_color(k));
         if (band < 24) continue;
-        fprintf(s, "set label %d '%lld cell%s' at screen %.5f,%.5f right textcolor '#606060' font small\n", k + 41, (long long)r->cells_of[k],
-                r->cells_of[k] == 1 ? "" : "s", (left - 10)/f->width, (y - 6)/f->height);
+        fprintf(s, "set label %d '%lld cell%s' at screen %.5f,%.5f right textcolor '#606060' font small\n", k + 41,
+                (long long)r->cells_of[k], r->cells_of[k] == 1 ? "" : "s", (left - 10)/f->width, (y - 6)/f->height);
     }
     fputs("plot ", s);
     for (int k = 0; k < r->layers; k++)
@@ -133,13 +134,16 @@ static void write_script(convis_figure *f, const convis_figure_recording *r, con
     fputs(r->layers ? "\n" : "NaN\n", s);
     fputs("unset label\nunset arrow\n", s);
     convis_figure_panel(f, left, right, floor_rate, ceiling_rate);
-    fprintf(s, "set border 3\nset xtics nomirror out scale 0.5 offset 0,lift\nset ytics %g nomirror out scale 0.5\nset yrange [0:%g]\n"
+    fprintf(
+        s,
+        "set border 3\nset xtics nomirror out scale 0.5 offset 0,lift\nset ytics %g nomirror out scale 0.5\nset yrange [0:%g]\n"
                "set label 1 'Gaussian, σ = %g ms' at graph 1,1.06 right font small textcolor '#606060'\n",
             most > 0 ? convis_figure_step(1.05*most, 4) : 1, most > 0 ? 1.05*most : 1, sigma*1e3);
     convis_figure_axes(f, left, right, floor_rate, ceiling_rate, span <= 2 ? "time (ms)" : "time (s)", "spikes/s per cell");
     fputs("plot ", s);
     for (int k = 0; k < r->layers; k++)
-        fprintf(s, "%s'rate.dat' using 1:%d with lines linewidth 1.2 linecolor '%s'", k ? ", \\\n     " : "", k + 2, convis_figure_color(k));
+        fprintf(s, "%s'rate.dat' using 1:%d with lines linewidth 1.2 linecolor '%s'", k ? ", \\\n     " : "", k + 2,
+                convis_figure_color(k));
     fputs(r->layers ? "\nunset multiplot\n" : "NaN\nunset multiplot\n", s);
 }
 

@@ -6,7 +6,9 @@
 /* Okabe and Ito's palette, told apart by every kind of colour vision; ON is vermilion, OFF blue. */
 const char *convis_figure_color(int index)
 {
-    static const char *const COLORS[] = { "#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999" };
+    static const char *const COLORS[] = {
+        "#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999"
+    };
     return COLORS[index % 8];
 }
 
@@ -43,7 +45,8 @@ void convis_figure_begin(convis_figure *f, double width, double height)
         fprintf(s, "set terminal pngcairo size %.0f,%.0f font 'Helvetica,8.5' fontscale 2 linewidth 2 pointscale 2 background '#ffffff'\n",
                 2*f->width, 2*f->height);
     else if (!strcmp(f->extension, "svg"))
-        fprintf(s, "set terminal svg size %.0f,%.0f font 'Helvetica,11.3' linewidth 1 background '#ffffff'\n", f->width, f->height);
+        fprintf(s, "set terminal svg size %.0f,%.0f font 'Helvetica,11.3' linewidth 1 background '#ffffff'\n", f->width,
+                f->height);
     else
         fprintf(s, "set terminal pdfcairo size %.3fin,%.3fin font 'Helvetica,8.5' fontscale 1 linewidth 2 pointscale 1 background '#ffffff'\n",
                 f->width/72, f->height/72);
@@ -54,7 +57,8 @@ void convis_figure_begin(convis_figure *f, double width, double height)
                "set format xy '%%g'\n"
                "set format cb '%%g'\n"
                "unset key\n"
-               "small = ',%g'\nlarge = ',%g'\nlift = %g\nset xtics offset 0,lift\n", f->extension, 7.8*unit, 10*unit, unit > 1 ? .35 : 0.);
+            "small = ',%g'\nlarge = ',%g'\nlift = %g\nset xtics offset 0,lift\n",
+            f->extension, 7.8*unit, 10*unit, unit > 1 ? .35 : 0.);
 }
 
 void convis_figure_title(convis_figure *f, double x)
@@ -62,7 +66,8 @@ void convis_figure_title(convis_figure *f, double x)
     if (!f->options->title) return;
     fputs("set label 99 ", f->script);
     convis_figure_quote(f->script, f->options->title);
-    fprintf(f->script, " at screen %.5f,%.5f left noenhanced font large textcolor '#000000' front\n", x/f->width, 1 - 14/f->height);
+    fprintf(f->script, " at screen %.5f,%.5f left noenhanced font large textcolor '#000000' front\n", x/f->width,
+            1 - 14/f->height);
 }
 
 /* 1, 2 or 5 times a power of ten, so that a range gets at most `most` steps. */
@@ -75,26 +80,31 @@ double convis_figure_step(double range, int most)
 /* Names of axes are labels at a place of their own: gnuplot's own move with the font, off the picture in an SVG. */
 void convis_figure_axes(convis_figure *f, double left, double right, double bottom, double top, const char *x, const char *y)
 {
-    if (x) fprintf(f->script, "set label 11 '%s' at screen %.5f,%.5f center\n", x, .5*(left + right)/f->width, (bottom - 31)/f->height);
+    if (x)
+        fprintf(f->script, "set label 11 '%s' at screen %.5f,%.5f center\n", x, .5*(left + right)/f->width,
+                (bottom - 31)/f->height);
     if (!y) return;
     fputs("set label 12 ", f->script);
     convis_figure_quote(f->script, y);
-    fprintf(f->script, " at screen %.5f,%.5f center rotate by 90 noenhanced\n", (left - 50)/f->width, .5*(bottom + top)/f->height);
+    fprintf(f->script, " at screen %.5f,%.5f center rotate by 90 noenhanced\n", (left - 50)/f->width,
+            .5*(bottom + top)/f->height);
 }
 
 void convis_figure_panel(convis_figure *f, double left, double right, double bottom, double top)
 {
-    fprintf(f->script, "set lmargin at screen %.5f\nset rmargin at screen %.5f\nset bmargin at screen %.5f\nset tmargin at screen %.5f\n",
+    fprintf(f->script,
+            "set lmargin at screen %.5f\nset rmargin at screen %.5f\nset bmargin at screen %.5f\nset tmargin at screen %.5f\n",
             left/f->width, right/f->width, bottom/f->height, top/f->height);
 }
 
 /* viridis (van der Walt and Smith) for values, ColorBrewer's RdBu for signed ones: zero is white, plus is red. */
 void convis_figure_palette(FILE *s, const char *name)
 {
-    static const char *const VIRIDIS[] = { "#440154", "#481a6c", "#472f7d", "#414487", "#39568c", "#31688e", "#2a788e", "#23888e",
-        "#1f988b", "#22a884", "#35b779", "#54c568", "#7ad151", "#a5db36", "#d2e21b", "#fde725", NULL };
-    static const char *const DIVERGING[] = { "#053061", "#2166ac", "#4393c3", "#92c5de", "#d1e5f0", "#f7f7f7", "#fddbc7", "#f4a582",
-        "#d6604d", "#b2182b", "#67001f", NULL };
+    static const char *const VIRIDIS[] = { "#440154", "#481a6c", "#472f7d", "#414487", "#39568c", "#31688e",
+                                           "#2a788e", "#23888e", "#1f988b", "#22a884", "#35b779", "#54c568",
+                                           "#7ad151", "#a5db36", "#d2e21b", "#fde725", NULL };
+    static const char *const DIVERGING[] = { "#053061", "#2166ac", "#4393c3", "#92c5de", "#d1e5f0", "#f7f7f7",
+                                             "#fddbc7", "#f4a582", "#d6604d", "#b2182b", "#67001f", NULL };
     static const char *const GREY[] = { "#000000", "#ffffff", NULL };
     const char *const *colors = !strcmp(name, "viridis") ? VIRIDIS : !strcmp(name, "diverging") ? DIVERGING : GREY;
     fputs("set palette defined (", s);

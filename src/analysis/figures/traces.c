@@ -38,8 +38,8 @@ static convis_status read_pixels(convis_figure *f, traces *t)
         if (comma == p || *comma != ',' || end == comma + 1 || (*end && !strchr(" ;\t", *end)))
             return convis_fail(f->context, CONVIS_EINVAL, "pixels '%s': expected x,y x,y ...", f->options->pixels);
         if (x < 0 || y < 0 || x >= t->film->width || y >= t->film->height)
-            return convis_fail(f->context, CONVIS_EINVAL, "%s: pixel %lld,%lld is outside the map of %lld x %lld", f->source, x, y,
-                               (long long)t->film->width, (long long)t->film->height);
+            return convis_fail(f->context, CONVIS_EINVAL, "%s: pixel %lld,%lld is outside the map of %lld x %lld", f->source, x,
+                               y, (long long)t->film->width, (long long)t->film->height);
         if (!add_pixel(t, x, y, ""))
             return convis_fail(f->context, CONVIS_EINVAL, "pixels '%s': at most %d", f->options->pixels, PIXELS);
         p = end;
@@ -115,11 +115,13 @@ static void write_script(convis_figure *f, const traces *t)
     convis_figure_axes(f, left, right, 40, top, !(m->dt > 0) ? "frame" : span <= 2 ? "time (ms)" : "time (s)", m->label);
     /* A thin line at zero where the values pass it. */
     fputs("set xzeroaxis linetype 1 linewidth 0.5 linecolor '#b0b0b0'\n", s);
-    fprintf(s, "set key at screen %.5f,%.5f right top horizontal Left reverse samplen 1.2 width 1\n", right/f->width, (top + 16)/f->height);
+    fprintf(s, "set key at screen %.5f,%.5f right top horizontal Left reverse samplen 1.2 width 1\n", right/f->width,
+            (top + 16)/f->height);
     fputs("plot ", s);
     for (int k = 0; k < t->count; k++)
-        fprintf(s, "%s'traces.dat' using 1:%d with lines linewidth 1.1 linecolor '%s' title '%s%s(%lld, %lld)'", k ? ", \\\n     " : "",
-                k + 2, convis_figure_color(k), t->what[k], *t->what[k] ? " " : "", (long long)t->x[k], (long long)t->y[k]);
+        fprintf(s, "%s'traces.dat' using 1:%d with lines linewidth 1.1 linecolor '%s' title '%s%s(%lld, %lld)'",
+                k ? ", \\\n     " : "", k + 2, convis_figure_color(k), t->what[k], *t->what[k] ? " " : "", (long long)t->x[k],
+                (long long)t->y[k]);
     fputc('\n', s);
 }
 

@@ -26,8 +26,8 @@ static convis_status shape(convis_figure *f, const convis_array *a, tuning *t)
     int sizes = 0;
     for (int k = 0; k < a->dims; k++) if (a->dim[k] != 1) size[sizes++] = a->dim[k];
     if (sizes != 2 || size[1] < 2 || size[1] > CURVES + 1)
-        return convis_fail(f->context, CONVIS_ESHAPE, "%s: expected two rows or more, each a direction and 1 to %d responses", f->source,
-                           CURVES);
+        return convis_fail(f->context, CONVIS_ESHAPE, "%s: expected two rows or more, each a direction and 1 to %d responses",
+                           f->source, CURVES);
     t->v = a->data;
     t->rows = size[0];
     t->columns = size[1];
@@ -94,12 +94,15 @@ static void write_polar(convis_figure *f, const tuning *t, double left, double r
     const double step = convis_figure_step(t->high, 3), reach = t->high*1.05, edge = 1.25*reach;
     FILE *s = f->script;
     convis_figure_panel(f, left, right, low, high);
-    fprintf(s, "unset border\nunset xtics\nunset ytics\nset xrange [%.9g:%.9g]\nset yrange [%.9g:%.9g]\n", -edge, edge, -edge, edge);
+    fprintf(s, "unset border\nunset xtics\nunset ytics\nset xrange [%.9g:%.9g]\nset yrange [%.9g:%.9g]\n", -edge, edge, -edge,
+            edge);
     int circle = 1;
     for (double r = step; r < t->high*1.0001; r += step, circle++)
-        fprintf(s, "set object %d circle at first 0,0 size first %.9g fillstyle empty border linecolor '#c8c8c8' linewidth 0.5 back\n"
-                   "set label %d '%.4g' at first %.9g,%.9g center font small textcolor '#707070'\n", circle, r, 20 + circle, r,
-                r*cos(.39), r*sin(.39));
+        fprintf(
+            s,
+            "set object %d circle at first 0,0 size first %.9g fillstyle empty border linecolor '#c8c8c8' linewidth 0.5 back\n"
+            "set label %d '%.4g' at first %.9g,%.9g center font small textcolor '#707070'\n",
+            circle, r, 20 + circle, r, r*cos(.39), r*sin(.39));
     for (int k = 0; k < 4; k++)
         fprintf(s, "set arrow %d from first 0,0 to first %.9g,%.9g nohead linewidth 0.5 linecolor '#c8c8c8' back\n"
                    "set label %d '%s' at first %.9g,%.9g center font small\n", k + 1, reach*ENDS[k].x, reach*ENDS[k].y, 40 + k,
@@ -126,7 +129,8 @@ static void write_straight(convis_figure *f, const tuning *t, double left, doubl
 static void write_script(convis_figure *f, const tuning *t)
 {
     convis_figure_begin(f, t->round ? 560 : 380, 270);
-    const double above = f->options->title ? 50 : 26, low = 42, high = f->height - above, side = fmin(high - low + 24, f->width*.45);
+    const double above = f->options->title ? 50 : 26, low = 42, high = f->height - above,
+                 side = fmin(high - low + 24, f->width*.45);
     const double middle = low + (high - low)/2;
     fputs("set multiplot\n", f->script);
     convis_figure_title(f, t->round ? 20 : 60);

@@ -147,7 +147,8 @@ static void load_nvrtc(void)
     const char *own = getenv("CONVIS_NVRTC");
     if (!own || !*own) {
         if (search_nvrtc()) return;
-        snprintf(cu.why, sizeof cu.why, "there is no compiler for it: NVRTC 11.2 or later (libnvrtc.so) was not found; it comes with "
+        snprintf(cu.why, sizeof cu.why,
+                 "there is no compiler for it: NVRTC 11.2 or later (libnvrtc.so) was not found; it comes with "
                  "NVIDIA's CUDA toolkit (package cuda-nvrtc), and CONVIS_NVRTC can name the file");
         return;
     }
@@ -170,8 +171,8 @@ static void load(void)
     find_graphs(library);
     if (cu.cuDriverGetVersion) cu.cuDriverGetVersion(&cu.version);
     if (cu.version < CU_OLDEST)
-        snprintf(cu.why, sizeof cu.why, "its driver is too old: found one for CUDA %d.%d, expected %d.%d or later", cu.version/1000,
-                 cu.version%1000/10, CU_OLDEST/1000, CU_OLDEST%1000/10);
+        snprintf(cu.why, sizeof cu.why, "its driver is too old: found one for CUDA %d.%d, expected %d.%d or later",
+                 cu.version/1000, cu.version%1000/10, CU_OLDEST/1000, CU_OLDEST%1000/10);
     else if (lacks) snprintf(cu.why, sizeof cu.why, "libcuda.so.1 is not whole: it has no %s", lacks);
     if (cu.why[0]) return;
     int error = cu.cuInit(0);
@@ -232,8 +233,9 @@ static void judge(int device, convis_device_info *info)
     if (attribute(device, CU_COMPUTE_MODE) == CU_PROHIBITED)
         snprintf(info->why, sizeof info->why, "its compute mode is 'prohibited' ('nvidia-smi -c 0' as root allows it)");
     else if (!architecture_for(capability))
-        snprintf(info->why, sizeof info->why, "its compute capability is %d.%d; NVRTC %d.%d compiles for %d.%d and later (try an older)",
-                 capability/10, capability%10, nvrtc.major, nvrtc.minor, nvrtc.architecture[0]/10, nvrtc.architecture[0]%10);
+        snprintf(info->why, sizeof info->why,
+                 "its compute capability is %d.%d; NVRTC %d.%d compiles for %d.%d and later (try an older)", capability/10,
+                 capability%10, nvrtc.major, nvrtc.minor, nvrtc.architecture[0]/10, nvrtc.architecture[0]%10);
     info->usable = !info->why[0];
 }
 
@@ -269,9 +271,10 @@ typedef struct cuda {
 /* After these errors nothing of this process works any more on the device. */
 static int is_lost(int error)
 {
-    static const int LOST[] = { 4, 46, 101, 201, 202, 214, 220, 226, 700, 702, 709, 710, 714, 715, 716, 717, 718, 719, 721, 806, 810,
-        911, 999 };
-    for (size_t k = 0; k < sizeof LOST/sizeof *LOST; k++) if (error == LOST[k]) return 1;
+    static const int LOST[] = { 4, 46, 101, 201, 202, 214, 220, 226, 700, 702, 709, 710,
+                                714, 715, 716, 717, 718, 719, 721, 806, 810, 911, 999 };
+    for (size_t k = 0; k < sizeof LOST/sizeof *LOST; k++)
+        if (error == LOST[k]) return 1;
     return 0;
 }
 
@@ -288,7 +291,8 @@ static int failed(convis_device *d, int error, const char *what)
     if (error == CU_OUT_OF_MEMORY)
         convis_device_fault(d, CONVIS_ENOMEM, "out of memory on the device (%s: %s, %d)", what, name_of(error), error);
     else if (error) {
-        const char *words = is_lost(error) ? "the device was lost; the run can go on from the last saved state" : "its driver failed";
+        const char *words =
+            is_lost(error) ? "the device was lost; the run can go on from the last saved state" : "its driver failed";
         convis_device_fault(d, CONVIS_EDEVICE, "%s (%s: %s, %d)", words, what, name_of(error), error);
     }
     return error != 0;
@@ -407,7 +411,9 @@ static void get(convis_device *d, int queue, void *to, const void *from, size_t 
 static void copy(convis_device *d, void *to, const void *from, size_t bytes)
 {
     cuda *o = enter(d);
-    if (o) failed(d, cu.cuMemcpyDtoDAsync_v2(address_of(to), address_of(from), bytes, o->queue[CONVIS_QUEUE_RUN]), "cuMemcpyDtoDAsync");
+    if (o)
+        failed(d, cu.cuMemcpyDtoDAsync_v2(address_of(to), address_of(from), bytes, o->queue[CONVIS_QUEUE_RUN]),
+               "cuMemcpyDtoDAsync");
 }
 
 static void zero(convis_device *d, void *to, size_t bytes)
@@ -456,7 +462,9 @@ static void complain(convis_device *d, const char *name, nvrtc_program p, int er
 static int translate(convis_device *d, const char *name, nvrtc_program p, int architecture, int exact)
 {
     char target[48];
-    const char *const options[] = { target, "--fmad=false", "--ftz=true", "--prec-div=true", "--prec-sqrt=true", "--diag-suppress=177" };
+    const char *const options[] = {
+        target, "--fmad=false", "--ftz=true", "--prec-div=true", "--prec-sqrt=true", "--diag-suppress=177"
+    };
     snprintf(target, sizeof target, "--gpu-architecture=%s_%d", exact ? "sm" : "compute", architecture);
     const int error = nvrtc.nvrtcCompileProgram(p, sizeof options/sizeof *options, options);
     if (error) complain(d, name, p, error);
@@ -465,7 +473,8 @@ static int translate(convis_device *d, const char *name, nvrtc_program p, int ar
 
 static char *take_image(convis_device *d, nvrtc_program p, int exact, size_t *size)
 {
-    if (refused(d, (exact ? nvrtc.nvrtcGetCUBINSize : nvrtc.nvrtcGetPTXSize)(p, size), "the size of what was compiled")) return NULL;
+    if (refused(d, (exact ? nvrtc.nvrtcGetCUBINSize : nvrtc.nvrtcGetPTXSize)(p, size), "the size of what was compiled"))
+        return NULL;
     char *image = convis_obtain(d->context, *size + 1);
     if (image && refused(d, (exact ? nvrtc.nvrtcGetCUBIN : nvrtc.nvrtcGetPTX)(p, image), "what was compiled")) {
         convis_release(d->context, image);
@@ -514,8 +523,8 @@ static void *find(convis_device *d, void *program, const char *kernel)
     return enter(d) && !cu.cuModuleGetFunction(&function, program, kernel) ? function : NULL;
 }
 
-static void launch(convis_device *d, void *kernel, int buffers, void *const *buffer, const void *block, size_t bytes, const uint32_t *tail,
-                   int64_t groups, int group_size)
+static void launch(convis_device *d, void *kernel, int buffers, void *const *buffer, const void *block, size_t bytes,
+                   const uint32_t *tail, int64_t groups, int group_size)
 {
     void *arguments[CONVIS_KERNEL_BUFFERS + 1 + CONVIS_TAIL_WORDS];
     int count = 0;
@@ -525,7 +534,8 @@ static void launch(convis_device *d, void *kernel, int buffers, void *const *buf
     for (int k = 0; k < buffers; k++) arguments[count++] = (void *)(uintptr_t)&buffer[k];
     if (bytes) arguments[count++] = (void *)(uintptr_t)block;
     for (int k = 0; k < CONVIS_TAIL_WORDS; k++) arguments[count++] = (void *)(uintptr_t)&tail[k];
-    failed(d, cu.cuLaunchKernel(kernel, (unsigned)groups, 1, 1, (unsigned)group_size, 1, 1, 0, run, arguments, NULL), "cuLaunchKernel");
+    failed(d, cu.cuLaunchKernel(kernel, (unsigned)groups, 1, 1, (unsigned)group_size, 1, 1, 0, run, arguments, NULL),
+           "cuLaunchKernel");
 }
 
 /* ---- Recorded launches ---- */

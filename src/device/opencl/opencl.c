@@ -72,7 +72,8 @@ static void load(void)
     void *library = dlopen(own && *own ? own : "libOpenCL.so.1", RTLD_NOW | RTLD_LOCAL);
     convis_shorten(shown, sizeof shown, "%s", own ? own : "");
     if (!library && *shown) convis_shorten(cl.why, sizeof cl.why, "CONVIS_OPENCL is %s: it cannot be loaded", shown);
-    else if (!library) snprintf(cl.why, sizeof cl.why, "there is no libOpenCL.so.1 here; it comes with a GPU's driver, or with PoCL");
+    else if (!library)
+        snprintf(cl.why, sizeof cl.why, "there is no libOpenCL.so.1 here; it comes with a GPU's driver, or with PoCL");
     if (!library) return;
 #define CL_FIND(result, name, arguments)                                                                         \
     {                                                                                                            \
@@ -119,8 +120,10 @@ static void judge(cl_device device, convis_device_info *info)
     info->memory = (int64_t)number_of(device, CL_DEVICE_GLOBAL_MEM_SIZE);
     info->is_gpu = (number_of(device, CL_DEVICE_TYPE) & CL_DEVICE_TYPE_GPU) != 0;
     if (version) sscanf(version, "OpenCL %d.%d", &major, &minor);
-    if (!number_of(device, CL_DEVICE_AVAILABLE)) snprintf(info->why, sizeof info->why, "its driver says that it is not available");
-    else if (!number_of(device, CL_DEVICE_COMPILER_AVAILABLE)) snprintf(info->why, sizeof info->why, "its driver has no compiler");
+    if (!number_of(device, CL_DEVICE_AVAILABLE))
+        snprintf(info->why, sizeof info->why, "its driver says that it is not available");
+    else if (!number_of(device, CL_DEVICE_COMPILER_AVAILABLE))
+        snprintf(info->why, sizeof info->why, "its driver has no compiler");
     else if (major < 1 || (major == 1 && minor < 2))
         convis_shorten(info->why, sizeof info->why, "its driver knows '%s', expected OpenCL 1.2 or later",
                           version ? version : "nothing");
@@ -145,7 +148,8 @@ static cl_device device_at(int driver, int index)
 {
     uint32_t count = 0;
     cl_platform platform = platform_at((uint32_t)driver);
-    if (!platform || index < 0 || cl.clGetDeviceIDs(platform, CL_DEVICE_TYPE_ALL, 0, NULL, &count) || (uint32_t)index >= count) return NULL;
+    if (!platform || index < 0 || cl.clGetDeviceIDs(platform, CL_DEVICE_TYPE_ALL, 0, NULL, &count) || (uint32_t)index >= count)
+        return NULL;
     cl_device found = NULL, *all = malloc(count*sizeof *all);
     if (all && !cl.clGetDeviceIDs(platform, CL_DEVICE_TYPE_ALL, count, all, NULL)) found = all[index];
     free(all);
@@ -202,7 +206,8 @@ static const char *words(int error)
 static int failed(convis_device *d, int error, const char *what)
 {
     const int memory = error == -4 || error == -6;
-    if (error) convis_device_fault(d, memory ? CONVIS_ENOMEM : CONVIS_EDEVICE, "%s (%s: OpenCL error %d)", words(error), what, error);
+    if (error)
+        convis_device_fault(d, memory ? CONVIS_ENOMEM : CONVIS_EDEVICE, "%s (%s: OpenCL error %d)", words(error), what, error);
     return error != 0;
 }
 
@@ -210,14 +215,17 @@ static int failed(convis_device *d, int error, const char *what)
  * can be had. */
 static void describe(convis_device *d, opencl *o)
 {
-    char *const text[] = { text_of(o->device, CL_DEVICE_NAME), text_of(o->device, CL_DRIVER_VERSION), text_of(o->device, CL_DEVICE_VERSION) };
+    char *const text[] = { text_of(o->device, CL_DEVICE_NAME), text_of(o->device, CL_DRIVER_VERSION),
+                           text_of(o->device, CL_DEVICE_VERSION) };
     const int exact = (number_of(o->device, CL_DEVICE_SINGLE_FP_CONFIG) & CL_FP_CORRECTLY_ROUNDED_DIVIDE_SQRT) != 0;
     size_t size = sizeof o->options + 8;
-    snprintf(o->options, sizeof o->options, "-cl-std=CL1.2 -cl-denorms-are-zero%s", exact ? " -cl-fp32-correctly-rounded-divide-sqrt" : "");
+    snprintf(o->options, sizeof o->options, "-cl-std=CL1.2 -cl-denorms-are-zero%s",
+             exact ? " -cl-fp32-correctly-rounded-divide-sqrt" : "");
     for (int k = 0; k < 3; k++) size += text[k] ? strlen(text[k]) : 0;
     d->version = convis_obtain(d->context, size);
     if (d->version)
-        snprintf(d->version, size, "%s, %s, %s, %s", text[0] ? text[0] : "", text[1] ? text[1] : "", text[2] ? text[2] : "", o->options);
+        snprintf(d->version, size, "%s, %s, %s, %s", text[0] ? text[0] : "", text[1] ? text[1] : "", text[2] ? text[2] : "",
+                 o->options);
     for (int k = 0; k < 3; k++) free(text[k]);
 }
 
@@ -297,7 +305,8 @@ static const block *find_block(const opencl *o, const void *address)
         int middle = (low + high)/2;
         if (o->blocks[middle].address <= at) low = middle; else high = middle;
     }
-    return low < o->count && at >= o->blocks[low].address && at < o->blocks[low].address + o->blocks[low].size ? &o->blocks[low] : NULL;
+    return low < o->count && at >= o->blocks[low].address && at < o->blocks[low].address + o->blocks[low].size ? &o->blocks[low]
+                                                                                                               : NULL;
 }
 
 static void release(convis_device *d, void *memory)
@@ -329,7 +338,9 @@ static void put(convis_device *d, int queue, void *to, const void *from, size_t 
     opencl *o = d->own;
     size_t at;
     cl_mem memory = place(d, to, bytes, &at);
-    if (memory) failed(d, cl.clEnqueueWriteBuffer(o->queue[queue], memory, CL_TRUE, at, bytes, from, 0, NULL, NULL), "clEnqueueWriteBuffer");
+    if (memory)
+        failed(d, cl.clEnqueueWriteBuffer(o->queue[queue], memory, CL_TRUE, at, bytes, from, 0, NULL, NULL),
+               "clEnqueueWriteBuffer");
 }
 
 static void get(convis_device *d, int queue, void *to, const void *from, size_t bytes)
@@ -337,7 +348,8 @@ static void get(convis_device *d, int queue, void *to, const void *from, size_t 
     opencl *o = d->own;
     size_t at;
     cl_mem memory = place(d, from, bytes, &at);
-    if (memory) failed(d, cl.clEnqueueReadBuffer(o->queue[queue], memory, CL_TRUE, at, bytes, to, 0, NULL, NULL), "clEnqueueReadBuffer");
+    if (memory)
+        failed(d, cl.clEnqueueReadBuffer(o->queue[queue], memory, CL_TRUE, at, bytes, to, 0, NULL, NULL), "clEnqueueReadBuffer");
 }
 
 static void copy(convis_device *d, void *to, const void *from, size_t bytes)
@@ -346,7 +358,9 @@ static void copy(convis_device *d, void *to, const void *from, size_t bytes)
     size_t target_offset, source_offset;
     cl_mem target = place(d, to, bytes, &target_offset), source = place(d, from, bytes, &source_offset);
     if (target && source)
-        failed(d, cl.clEnqueueCopyBuffer(o->queue[CONVIS_QUEUE_RUN], source, target, source_offset, target_offset, bytes, 0, NULL, NULL),
+        failed(d,
+               cl.clEnqueueCopyBuffer(o->queue[CONVIS_QUEUE_RUN], source, target, source_offset, target_offset, bytes, 0, NULL,
+                                      NULL),
                "clEnqueueCopyBuffer");
 }
 
@@ -455,8 +469,8 @@ static void *find(convis_device *d, void *handle, const char *kernel)
     return k && !error ? p->kernel[p->count++] = k : NULL;
 }
 
-static void launch(convis_device *d, void *kernel, int buffers, void *const *buffer, const void *own, size_t bytes, const uint32_t *tail,
-                   int64_t groups, int group_size)
+static void launch(convis_device *d, void *kernel, int buffers, void *const *buffer, const void *own, size_t bytes,
+                   const uint32_t *tail, int64_t groups, int group_size)
 {
     opencl *o = d->own;
     int error = 0;
@@ -465,7 +479,8 @@ static void launch(convis_device *d, void *kernel, int buffers, void *const *buf
         const block *b = find_block(o, buffer[k]);
         const uint64_t at = b ? (uint64_t)((char *)buffer[k] - b->address) : 0;
         if (buffer[k] && !b) {
-            convis_device_fault(d, CONVIS_EDEVICE, "buffer %d of a kernel is no memory of the device (this is a mistake of convis)", k);
+            convis_device_fault(d, CONVIS_EDEVICE,
+                                "buffer %d of a kernel is no memory of the device (this is a mistake of convis)", k);
             return;
         }
         error = cl.clSetKernelArg(kernel, argument++, sizeof(cl_mem), b ? &b->memory : NULL);
@@ -475,7 +490,8 @@ static void launch(convis_device *d, void *kernel, int buffers, void *const *buf
     for (int k = 0; k < CONVIS_TAIL_WORDS && !error; k++) error = cl.clSetKernelArg(kernel, argument++, sizeof *tail, &tail[k]);
     if (failed(d, error, "clSetKernelArg")) return;
     const size_t local = (size_t)group_size, global = (size_t)groups*local;
-    failed(d, cl.clEnqueueNDRangeKernel(o->queue[CONVIS_QUEUE_RUN], kernel, 1, NULL, &global, &local, 0, NULL, NULL), "clEnqueueNDRangeKernel");
+    failed(d, cl.clEnqueueNDRangeKernel(o->queue[CONVIS_QUEUE_RUN], kernel, 1, NULL, &global, &local, 0, NULL, NULL),
+           "clEnqueueNDRangeKernel");
 }
 
 const convis_device_type convis_device_opencl = {

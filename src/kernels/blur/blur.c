@@ -21,7 +21,8 @@ size_t convis_blur_size(int64_t w, int64_t h, int varying)
 size_t convis_blur_scratch(const convis_pass *p)
 {
     const int64_t w = p->out_shape.dim[CONVIS_X], h = p->out_shape.dim[CONVIS_Y];
-    if (!convis_host_visible(p->context)) return (size_t)(p->recording ? 2 : 1)*(size_t)convis_elements(p->out_shape)*sizeof(convis_real);
+    if (!convis_host_visible(p->context))
+        return (size_t)(p->recording ? 2 : 1)*(size_t)convis_elements(p->out_shape)*sizeof(convis_real);
     return (size_t)p->threads*convis_blur_part(w, h)*sizeof(convis_real);
 }
 
@@ -143,7 +144,8 @@ void convis_blur_prepare(convis_blur *b, convis_context *c, int64_t w, int64_t h
 
 int convis_next_strip(const convis_pass *p, const convis_blur *b, int64_t *y0, int64_t *y1)
 {
-    int64_t end = convis_share(b->h, p->thread + 1, p->threads), lines = convis_host_visible(p->context) ? b->kernels->lanes : b->h;
+    int64_t end = convis_share(b->h, p->thread + 1, p->threads),
+            lines = convis_host_visible(p->context) ? b->kernels->lanes : b->h;
     *y0 = *y1 < 0 ? convis_share(b->h, p->thread, p->threads) : *y1;
     *y1 = *y0 + lines < end ? *y0 + lines : end;
     return *y0 < end;
@@ -181,9 +183,11 @@ void convis_blur_columns(const convis_pass *p, const convis_blur *b, convis_real
     else for (int64_t k = 0; k < planes; k++) b->kernels->columns(b, map + k*n, map + k*n, x0, x1, mine);
 }
 
-void convis_blur_run(const convis_pass *p, const convis_blur *b, const convis_real *in, convis_real *out, int64_t planes, void *scratch)
+void convis_blur_run(const convis_pass *p, const convis_blur *b, const convis_real *in, convis_real *out, int64_t planes,
+                     void *scratch)
 {
-    convis_blur_rows(p, b, in, out, planes, convis_share(b->h, p->thread, p->threads), convis_share(b->h, p->thread + 1, p->threads), scratch);
+    convis_blur_rows(p, b, in, out, planes, convis_share(b->h, p->thread, p->threads),
+                     convis_share(b->h, p->thread + 1, p->threads), scratch);
     convis_barrier(p);
     convis_blur_columns(p, b, out, planes, scratch);
     convis_barrier(p);

@@ -55,7 +55,8 @@ size_t convis_blur_scratch(const convis_pass *);
 /* varying: room was made for coefficients that differ from pixel to pixel. */
 void convis_blur_prepare(convis_blur *, convis_context *, int64_t w, int64_t h, int varying, const convis_blur_spec *);
 /* Blur `planes` maps, in to out (which may be the same), by all threads of the pass. Ends at a barrier. */
-void convis_blur_run(const convis_pass *, const convis_blur *, const convis_real *in, convis_real *out, int64_t planes, void *scratch);
+void convis_blur_run(const convis_pass *, const convis_blur *, const convis_real *in, convis_real *out, int64_t planes,
+                     void *scratch);
 /* Its two halves, without barriers, for layers that blur in a loop over time. Rows strip by strip, so that what pointwise
  * kernels do to the same rows (convis_launch_rows) before and after is still in cache:
  *
@@ -91,7 +92,8 @@ void convis_blur_back_run(const convis_pass *, const convis_blur *, const convis
 static inline void convis_launch_own(const convis_pass *p, const char *kernel, void *const *buffers)
 {
     int64_t h = p->out_shape.dim[CONVIS_Y];
-    convis_launch_rows(p, kernel, p->out_shape, convis_share(h, p->thread, p->threads), convis_share(h, p->thread + 1, p->threads), buffers);
+    convis_launch_rows(p, kernel, p->out_shape, convis_share(h, p->thread, p->threads),
+                       convis_share(h, p->thread + 1, p->threads), buffers);
 }
 void convis_copy_rows(const convis_pass *, const convis_real *from, convis_real *to);
 /* ... and the k-th of those maps in scratch memory that begins with them. */
@@ -107,8 +109,8 @@ static inline convis_real *convis_map_of(const convis_pass *p, int k)
 /* ---- On a device (blur_on_device.c): whole maps, without barriers ---- */
 
 void convis_blur_device_prepare(convis_blur *);
-void convis_blur_on_device(const convis_pass *, const convis_blur *, int columns, const convis_real *in, convis_real *out, int64_t planes,
-                       void *scratch);
+void convis_blur_on_device(const convis_pass *, const convis_blur *, int columns, const convis_real *in, convis_real *out,
+                           int64_t planes, void *scratch);
 void convis_blur_back_on_device(const convis_pass *, const convis_blur *, const convis_blur_back *, const char *before,
                             void *const *buffers_before, const char *after, void *const *buffers_after);
 

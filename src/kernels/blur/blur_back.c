@@ -130,7 +130,8 @@ static void line_back(const recursion *q, double *g, double *work)
 }
 
 /* One line of a map, `stride` apart; x: what went in, or NULL. dL/d ln sigma is added to the place of the line's first. */
-static void deriche_line(const recursion *q, const convis_blur_back *k, const convis_real *x, int64_t at, int64_t stride, double *mine)
+static void deriche_line(const recursion *q, const convis_blur_back *k, const convis_real *x, int64_t at, int64_t stride,
+                         double *mine)
 {
     int64_t n = q->length;
     double *input = mine, *g = mine + n, *work = mine + 2*n;
@@ -175,9 +176,9 @@ static void columns(const convis_pass *p, const convis_blur *b, const convis_blu
     for (int64_t at = 0; at < k->planes*b->w*b->h; at += b->w*b->h) {
         if (b->method == CONVIS_BLUR_DIFFUSION) diffusion_columns(b, k, at, x0, x1, part_of(p, b, k));
         else for (int64_t x = x0; x < x1; x++) {
-            recursion q = recursion_of(b, b->column, x, b->w, b->h);
-            deriche_line(&q, k, k->spare, at + x, b->w, part_of(p, b, k));
-        }
+                recursion q = recursion_of(b, b->column, x, b->w, b->h);
+                deriche_line(&q, k, k->spare, at + x, b->w, part_of(p, b, k));
+            }
     }
 }
 
@@ -187,14 +188,14 @@ static void rows(const convis_pass *p, const convis_blur *b, const convis_blur_b
     for (int64_t at = 0; at < k->planes*b->w*b->h; at += b->w*b->h) {
         if (b->method == CONVIS_BLUR_DIFFUSION) diffusion_rows(b, k, at, y0, y1, part_of(p, b, k));
         else for (int64_t y = y0; y < y1; y++) {
-            recursion q = recursion_of(b, b->row, y, b->h, b->w);
-            deriche_line(&q, k, k->x, at + y*b->w, 1, part_of(p, b, k));
-        }
+                recursion q = recursion_of(b, b->row, y, b->h, b->w);
+                deriche_line(&q, k, k->x, at + y*b->w, 1, part_of(p, b, k));
+            }
     }
 }
 
-void convis_blur_back_run(const convis_pass *p, const convis_blur *b, const convis_blur_back *k, const char *before, void *const *buffers_before,
-                          const char *after, void *const *buffers_after)
+void convis_blur_back_run(const convis_pass *p, const convis_blur *b, const convis_blur_back *k, const char *before,
+                          void *const *buffers_before, const char *after, void *const *buffers_after)
 {
     if (!convis_host_visible(p->context)) {
         convis_blur_back_on_device(p, b, k, before, buffers_before, after, buffers_after);

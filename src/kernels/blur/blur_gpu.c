@@ -62,9 +62,9 @@ CONVIS_GPU_KERNEL_OF(blur_lines, blur_diffuse, BLUR_SHARED, PARAM m, PARAM c, IN
             real F = 0, P = 1;
             CONVIS_BARRIER;
             if (active) for (integer i = from; i < to; i++) {
-                F = m[i*cs + k]*shared[own + i] + c[i*cs + k]*F;
-                P *= c[i*cs + k];
-            }
+                    F = m[i*cs + k]*shared[own + i] + c[i*cs + k]*F;
+                    P *= c[i*cs + k];
+                }
             real f = compose(shared, CONVIS_MEMBER, member, members, F, P);
             F = 0;
             P = 1;
@@ -81,9 +81,9 @@ CONVIS_GPU_KERNEL_OF(blur_lines, blur_diffuse, BLUR_SHARED, PARAM m, PARAM c, IN
             CONVIS_BARRIER;
             f = compose(shared, mine*members + members - 1 - member, members - 1 - member, members, F, P);
             if (active) for (integer i = to - 1; i >= from; i--) {
-                f = shared[own + i] + c[i*cs + k]*f;
-                shared[own + i] = f;
-            }
+                    f = shared[own + i] + c[i*cs + k]*f;
+                    shared[own + i] = f;
+                }
         }
         CONVIS_BARRIER;
         for (integer e = CONVIS_MEMBER; e < count*length; e += CONVIS_MEMBERS) {
@@ -194,7 +194,8 @@ CONVIS_INLINE void coefficient_derivatives(blur_lines z, PARAM c, integer i, rea
 
 CONVIS_INLINE real end_derivative(blur_lines z, PARAM c, const real *s, int a)
 {
-    real rest = 1 - coefficient(z, c, B1, 0) - coefficient(z, c, B2, 0), sum = coefficient(z, c, a, 0) + coefficient(z, c, a + 1, 0);
+    real rest = 1 - coefficient(z, c, B1, 0) - coefficient(z, c, B2, 0),
+         sum = coefficient(z, c, a, 0) + coefficient(z, c, a + 1, 0);
     return (s[a] + s[a + 1])/rest + sum*(s[B1] + s[B2])/(rest*rest);
 }
 
@@ -214,7 +215,8 @@ CONVIS_INLINE real line_gradient(blur_lines z, PARAM c, IN x, IN F, IN G, int ra
         real now = x[i*stride], before = x[(i ? i - 1 : 0)*stride];
         if (i == 0 || z.c_stride) coefficient_derivatives(z, c, i, s);
         sum += F[i*stride]*(s[A0]*now + s[A1]*before + s[B1]*f1 + s[B2]*f2);
-        real f = coefficient(z, c, A0, i)*now + coefficient(z, c, A1, i)*before + coefficient(z, c, B1, i)*f1 + coefficient(z, c, B2, i)*f2;
+        real f = coefficient(z, c, A0, i)*now + coefficient(z, c, A1, i)*before + coefficient(z, c, B1, i)*f1 +
+                 coefficient(z, c, B2, i)*f2;
         f2 = f1;
         f1 = f;
     }
@@ -223,12 +225,14 @@ CONVIS_INLINE real line_gradient(blur_lines z, PARAM c, IN x, IN F, IN G, int ra
         real x1 = x[one*stride], x2 = x[two*stride];
         if (z.c_stride) coefficient_derivatives(z, c, i, s);
         sum += G[i*stride]*(s[A2]*x1 + s[A3]*x2 + s[B1]*r1 + s[B2]*r2);
-        real r = coefficient(z, c, A2, i)*x1 + coefficient(z, c, A3, i)*x2 + coefficient(z, c, B1, i)*r1 + coefficient(z, c, B2, i)*r2;
+        real r = coefficient(z, c, A2, i)*x1 + coefficient(z, c, A3, i)*x2 + coefficient(z, c, B1, i)*r1 +
+                 coefficient(z, c, B2, i)*r2;
         r2 = r1;
         r1 = r;
     }
     if (radial) return sum;
-    return sum + at_end(z, c, F, 0, 1)*x0*end_derivative(z, c, s, A0) + at_end(z, c, G, n - 1, n - 2)*xn*end_derivative(z, c, s, A2);
+    return sum + at_end(z, c, F, 0, 1)*x0*end_derivative(z, c, s, A0) +
+           at_end(z, c, G, n - 1, n - 2)*xn*end_derivative(z, c, s, A2);
 }
 
 /* What place i receives from the backward recursion: from the places whose next two it is, at the end of more. */

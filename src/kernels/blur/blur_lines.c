@@ -43,9 +43,10 @@ INLINE void diffuse(const real *in, int64_t in_stride, real *s, real *out, int64
         real *y = k < steps - 1 ? s : out;
         vector f[VECTORS];
         EACH f[j] = all(0);
-        for (int64_t i = 0; i < length; i++)
-            EACH {
-                f[j] = coefficient(m, varying, c_stride, i, j)*load(x + i*x_stride + j*WIDTH) + coefficient(c, varying, c_stride, i, j)*f[j];
+        for (int64_t i = 0; i < length; i++) EACH
+            {
+                f[j] = coefficient(m, varying, c_stride, i, j)*load(x + i*x_stride + j*WIDTH) +
+                       coefficient(c, varying, c_stride, i, j)*f[j];
                 store(s + i*LANES + j*WIDTH, f[j]);
             }
         EACH store(y + (length - 1)*y_stride + j*WIDTH, f[j]);
@@ -66,7 +67,8 @@ INLINE void deriche(const convis_blur *b, const real *in, int64_t in_stride, rea
 {
     const real *const *c = (const real *const *)b->column;
     real F = b->end_forward, G = b->end_backward;
-    vector b1 = all(c[4][0]), b2 = all(c[5][0]), f1 = all(F - c[0][0]), f2 = all(F*c[5][0]), g1 = all(G), g2 = all(c[3][0] + G*c[5][0]);
+    vector b1 = all(c[4][0]), b2 = all(c[5][0]), f1 = all(F - c[0][0]), f2 = all(F*c[5][0]), g1 = all(G),
+           g2 = all(c[3][0] + G*c[5][0]);
     vector x1[VECTORS], d1[VECTORS], y1[VECTORS], y2[VECTORS];
     EACH { x1[j] = load(in + j*WIDTH); d1[j] = y1[j] = y2[j] = all(0); }
     for (int64_t i = 0; i < length; i++)
@@ -272,9 +274,10 @@ INLINE void diffuse_rows(const real *in, real *s, real *out, int64_t w, int step
         }
         int last = k == steps - 1;
         for (int64_t x0 = w - LINE; x0 >= 0; x0 -= LINE) {
-            for (int i = LINE - 1; i >= 0; i--)
-                EACH {
-                    if (x0 + i < w - 1) f[j] = load(s + (x0 + i)*LANES + j*WIDTH) + coefficient(c, varying, c_stride, x0 + i, j)*f[j];
+            for (int i = LINE - 1; i >= 0; i--) EACH
+                {
+                    if (x0 + i < w - 1)
+                        f[j] = load(s + (x0 + i)*LANES + j*WIDTH) + coefficient(c, varying, c_stride, x0 + i, j)*f[j];
                     if (last) square[i/WIDTH][j][i%WIDTH] = f[j];
                     else store(s + (x0 + i)*LANES + j*WIDTH, f[j]);
                 }

@@ -35,7 +35,8 @@ void convis_blur_device_prepare(convis_blur *b)
 
 static void *address(const convis_real *v) { return (void *)(uintptr_t)v; }
 
-static void run(const convis_pass *p, const char *kernel, int64_t n, int steps, void *const *buffers, const void *block, int64_t groups)
+static void run(const convis_pass *p, const char *kernel, int64_t n, int steps, void *const *buffers, const void *block,
+                int64_t groups)
 {
     convis_launch_text(p, &blur_gpu_text, kernel, n, steps, buffers, block, groups, GROUP_SIZE);
 }
@@ -52,8 +53,8 @@ static void diffuse(const convis_pass *p, const convis_blur *b, int columns, int
 }
 
 /* As many maps at once as fit into the scratch. */
-static void deriche(const convis_pass *p, const convis_blur *b, int columns, const convis_real *in, convis_real *out, int64_t planes,
-                    void *scratch)
+static void deriche(const convis_pass *p, const convis_blur *b, int columns, const convis_real *in, convis_real *out,
+                    int64_t planes, void *scratch)
 {
     const int64_t n = b->w*b->h, most = convis_elements(p->out_shape)/n;
     const blur_deriche_args args = { b->lines[columns], b->method == CONVIS_BLUR_DERICHE_RADIAL };
@@ -64,8 +65,8 @@ static void deriche(const convis_pass *p, const convis_blur *b, int columns, con
     }
 }
 
-void convis_blur_on_device(const convis_pass *p, const convis_blur *b, int columns, const convis_real *in, convis_real *out, int64_t planes,
-                       void *scratch)
+void convis_blur_on_device(const convis_pass *p, const convis_blur *b, int columns, const convis_real *in, convis_real *out,
+                           int64_t planes, void *scratch)
 {
     if (b->method == CONVIS_BLUR_NONE) {
         if (in != out) convis_copy(p, out, in, planes*b->w*b->h);
@@ -105,7 +106,8 @@ static void deriche_back(const convis_pass *p, const convis_blur *b, const convi
     const blur_deriche_back_args args = { b->lines[columns], b->method == CONVIS_BLUR_DERICHE_RADIAL, (float)k->scale };
     convis_real *forward = k->scratch, *backward = forward + n;
     run(p, "blur_deriche_back", k->planes*args.z.lines, 1,
-        (void *[]){ columns ? b->column[0] : b->row[0], k->g, forward, backward, columns ? k->spare : address(k->x), k->dsigma }, &args, 0);
+        (void *[]){ columns ? b->column[0] : b->row[0], k->g, forward, backward, columns ? k->spare : address(k->x), k->dsigma },
+        &args, 0);
 }
 
 void convis_blur_back_on_device(const convis_pass *p, const convis_blur *b, const convis_blur_back *k, const char *before,

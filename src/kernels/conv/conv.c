@@ -81,7 +81,8 @@ static double cost_of(const convis_conv *c, int method, int operation)
 
 static int choose(const convis_conv *c, int operation, double *cost)
 {
-    int pixels = c->taps == c->s.t && c->s.stride_y == 1 && c->s.stride_x == 1, direct = pixels ? CONV_PIXELS : CONV_DIRECT, method = direct;
+    int pixels = c->taps == c->s.t && c->s.stride_y == 1 && c->s.stride_x == 1, direct = pixels ? CONV_PIXELS : CONV_DIRECT,
+        method = direct;
     double by_fft = convis_conv_fft_cost(c, operation);
     if (c->s.method == CONVIS_CONV_FFT && by_fft < INFINITY) method = CONV_FFT;
     else if (c->s.method != CONVIS_CONV_DIRECT && by_fft < cost_of(c, direct, operation)) method = CONV_FFT;
@@ -174,8 +175,8 @@ static void append_method(convis_conv *c, const convis_conv *of, int method)
 static void describe(convis_conv *c)
 {
     const convis_conv_spec *s = &c->s;
-    append(c, "%lldx%lld, kernel %lldx%lldx%lld, %lld to %lld channels: ", (long long)s->w, (long long)s->h, (long long)s->t, (long long)s->y,
-        (long long)s->x, (long long)s->in, (long long)s->out);
+    append(c, "%lldx%lld, kernel %lldx%lldx%lld, %lld to %lld channels: ", (long long)s->w, (long long)s->h, (long long)s->t,
+           (long long)s->y, (long long)s->x, (long long)s->in, (long long)s->out);
     append_method(c, c, c->forward);
     if (c->forward == CONV_DEVICE) return;
     if (s->gradients & CONVIS_CONV_KERNEL) { append(c, "; gradient of the kernel "); append_method(c, c, c->kernel); }
@@ -209,8 +210,8 @@ static convis_status prepare_methods(convis_conv *c, convis_context *context, co
     return status;
 }
 
-convis_status convis_conv_prepare(convis_conv *c, convis_context *context, const convis_conv_spec *spec, int threads, const double *weights,
-                                  const double *bias)
+convis_status convis_conv_prepare(convis_conv *c, convis_context *context, const convis_conv_spec *spec, int threads,
+                                  const double *weights, const double *bias)
 {
     convis_conv_arrange(c, spec, threads);
     c->kernels = convis_best_of(context, convis_conv_lines_ladder);
@@ -342,15 +343,16 @@ static void add_bias(const convis_pass *p, const convis_conv *c, const real *d_o
     convis_barrier(p);
 }
 
-void convis_conv_vjp(const convis_pass *p, const convis_conv *c, const real *in, const real *d_out, real *d_in, convis_total *d_weights,
-                     convis_total *d_bias, void *scratch)
+void convis_conv_vjp(const convis_pass *p, const convis_conv *c, const real *in, const real *d_out, real *d_in,
+                     convis_total *d_weights, convis_total *d_bias, void *scratch)
 {
     if (c->forward == CONV_DEVICE) {
         convis_conv_device_vjp(p, c, in, d_out, d_in, d_weights, d_bias, scratch);
         return;
     }
     if (d_bias) add_bias(p, c, d_out, d_bias, scratch);
-    real *direct = c->input == CONV_DIRECT || c->input == CONV_LINES ? d_in : NULL, *pixels = c->input == CONV_PIXELS ? d_in : NULL;
+    real *direct = c->input == CONV_DIRECT || c->input == CONV_LINES ? d_in : NULL,
+         *pixels = c->input == CONV_PIXELS ? d_in : NULL;
     real *fft = c->input == CONV_FFT ? d_in : NULL;
     double *by_direct = c->kernel == CONV_DIRECT ? d_weights : NULL, *by_pixels = c->kernel == CONV_PIXELS ? d_weights : NULL;
     double *by_fft = c->kernel == CONV_FFT ? d_weights : NULL;

@@ -52,7 +52,8 @@ typedef struct convis_conv convis_conv;
 size_t convis_conv_size   (const convis_conv_spec *);
 size_t convis_conv_scratch(const convis_conv_spec *, int threads);   /* for so many at most; zeroed at first, then left alone */
 int    convis_conv_frames (const convis_conv_spec *);                /* a good number of frames for one call */
-int64_t convis_conv_block (const convis_conv_spec *, int64_t n);     /* and of frames of n numbers that wait in scratch memory for it */
+int64_t convis_conv_block (const convis_conv_spec *,
+                          int64_t n);     /* and of frames of n numbers that wait in scratch memory for it */
 /* bias may be NULL: 0. Not from two threads at once with the same memory; ENOMEM when FFTW has none. */
 convis_status convis_conv_prepare(convis_conv *, convis_context *, const convis_conv_spec *, int threads, const double *weights,
                                   const double *bias);

@@ -192,7 +192,8 @@ static void fill_gradients(const convis_pass *p, const convis_conv *c, const rea
     }
 }
 
-static void fill_back(const convis_pass *p, const convis_conv *c, conv_ring *ring, const real *d_out, int64_t lo, int64_t hi, void *scratch)
+static void fill_back(const convis_pass *p, const convis_conv *c, conv_ring *ring, const real *d_out, int64_t lo, int64_t hi,
+                      void *scratch)
 {
     const conv_direct *d = &c->direct;
     int64_t channels = c->s.batch*c->s.out, map = c->y.out*c->x.out;
@@ -242,8 +243,8 @@ static patch patch_at(const convis_conv *c, const patches *n, int64_t k)
 
 /* Rows r0..r1-1 of frames t0..t0+frames-1 (of a block from `lo`). Of two rows of taps, the second is applied to each row of the input
  * with the row before of the gradient; rows of zeros stand in at the ends. */
-static void add_patch(const convis_pass *p, const convis_conv *c, const patch *q, int64_t b, int64_t lo, int64_t t0, int64_t frames,
-                      int64_t r0, int64_t r1, double *d_weights, const void *scratch)
+static void add_patch(const convis_pass *p, const convis_conv *c, const patch *q, int64_t b, int64_t lo, int64_t t0,
+                      int64_t frames, int64_t r0, int64_t r1, double *d_weights, const void *scratch)
 {
     const conv_direct *d = &c->direct;
     const real *g[SEGMENTS*CONVIS_LINES], *x[SEGMENTS*CONVIS_COLUMNS];
@@ -267,9 +268,10 @@ static void add_patch(const convis_pass *p, const convis_conv *c, const patch *q
     c->kernels->outer(&j);
     for (int l = 0; l < q->lines; l++)
         for (int a = 0; a < q->columns; a++) {
-            int64_t o = q->g*c->outputs + q->o + (q->down ? 0 : l), i = (q->column + a)/c->x.kernel, at = (q->column + a)%c->x.kernel;
-            d_weights[((o*c->inputs + i)*c->s.t + q->k)*c->y.kernel*c->x.kernel + (q->b + (q->down ? l : 0))*c->x.kernel + at]
-                += sum[l*q->columns + a];
+            int64_t o = q->g*c->outputs + q->o + (q->down ? 0 : l), i = (q->column + a)/c->x.kernel,
+                    at = (q->column + a)%c->x.kernel;
+            d_weights[((o*c->inputs + i)*c->s.t + q->k)*c->y.kernel*c->x.kernel +
+                      (q->b + (q->down ? l : 0))*c->x.kernel + at] += sum[l*q->columns + a];
         }
 }
 
@@ -288,7 +290,8 @@ static void add_kernel(const convis_pass *p, const convis_conv *c, int64_t lo, i
                     patch q = patch_at(c, &n, k);
                     int64_t last = c->y.out + (q.down ? q.lines - 1 : 0);
                     if (r >= last) continue;
-                    add_patch(p, c, &q, b, lo, t, convis_least(together, hi - t), r, convis_least(r + chunk, last), d_weights, scratch);
+                    add_patch(p, c, &q, b, lo, t, convis_least(together, hi - t), r, convis_least(r + chunk, last), d_weights,
+                              scratch);
                 }
 }
 
@@ -315,7 +318,9 @@ static void back_planes(const convis_pass *p, const convis_conv *c, int64_t t, i
             for (int64_t k = 0; k < c->s.t; k++) {
                 int64_t f = t + (c->s.t - 1 - k)*c->s.dilation_t;
                 if (f < 0 || f >= p->frames) continue;
-                planes[j.planes] = back + (convis_conv_slot(f, d->room)*c->s.batch*c->s.out + b*c->s.out + g*c->outputs + o)*d->back_plane;
+                planes[j.planes] =
+                    back +
+                    (convis_conv_slot(f, d->room)*c->s.batch*c->s.out + b*c->s.out + g*c->outputs + o)*d->back_plane;
                 w[j.planes++] = weights + first*c->outputs*c->taps + (o*c->s.t + k)*area*lines;
             }
         for (int l = 0; l < lines; l++) j.out[l] = d_planes + l*d->d_plane;
@@ -326,8 +331,8 @@ static void back_planes(const convis_pass *p, const convis_conv *c, int64_t t, i
         convis_conv_fold(c, d_planes + l*d->d_plane, d->d_pitch, d_in + t*c->n_in + (b*c->s.in + first + l)*map);
 }
 
-void convis_conv_direct_vjp(const convis_pass *p, const convis_conv *c, const real *in, const real *d_out, real *d_in, double *d_weights,
-                            void *scratch)
+void convis_conv_direct_vjp(const convis_pass *p, const convis_conv *c, const real *in, const real *d_out, real *d_in,
+                            double *d_weights, void *scratch)
 {
     int64_t blocks = c->input == CONV_LINES ? c->inputs : convis_conv_blocks(c->inputs), end = d_in ? -c->history : 0;
     conv_ring ring, back = { 0 };

@@ -30,13 +30,15 @@ static const double MOST_BYTES = 1.5e9;
 
 typedef struct length { int n; float row, column; } length;
 static const length LENGTHS[] = {
-    { 4, 4, 5 }, { 6, 4, 4 }, { 8, 5, 6 }, { 10, 7, 6 }, { 12, 8, 9 }, { 16, 16, 11 }, { 20, 20, 16 }, { 24, 50, 42 }, { 28, 52, 48 },
-    { 32, 40, 25 }, { 36, 64, 60 }, { 40, 70, 52 }, { 48, 86, 64 }, { 54, 68, 110 }, { 56, 72, 86 }, { 64, 94, 59 }, { 72, 66, 101 },
-    { 80, 76, 107 }, { 96, 190, 117 }, { 100, 106, 167 }, { 112, 132, 174 }, { 120, 126, 300 }, { 128, 283, 166 }, { 144, 124, 228 },
-    { 150, 214, 306 }, { 160, 146, 224 }, { 180, 203, 318 }, { 192, 192, 494 }, { 200, 202, 330 }, { 216, 352, 592 }, { 240, 269, 654 },
-    { 256, 252, 417 }, { 288, 290, 591 }, { 320, 347, 632 }, { 360, 570, 1026 }, { 384, 463, 1090 }, { 400, 424, 1117 },
-    { 448, 638, 1410 }, { 480, 602, 1348 }, { 512, 481, 1230 }, { 576, 698, 1668 }, { 640, 660, 1945 }, { 720, 1046, 2158 },
-    { 768, 825, 2630 }, { 800, 783, 2521 }, { 864, 1334, 2756 }, { 960, 1536, 3027 }, { 1024, 1272, 3458 }, { 1152, 1440, 3778 },
+    { 4, 4, 5 }, { 6, 4, 4 }, { 8, 5, 6 }, { 10, 7, 6 }, { 12, 8, 9 }, { 16, 16, 11 },
+    { 20, 20, 16 }, { 24, 50, 42 }, { 28, 52, 48 },     { 32, 40, 25 }, { 36, 64, 60 }, { 40, 70, 52 },
+    { 48, 86, 64 }, { 54, 68, 110 }, { 56, 72, 86 }, { 64, 94, 59 }, { 72, 66, 101 },     { 80, 76, 107 },
+    { 96, 190, 117 }, { 100, 106, 167 }, { 112, 132, 174 }, { 120, 126, 300 }, { 128, 283, 166 }, { 144, 124, 228 },
+    { 150, 214, 306 }, { 160, 146, 224 }, { 180, 203, 318 }, { 192, 192, 494 }, { 200, 202, 330 }, { 216, 352, 592 },
+    { 240, 269, 654 },    { 256, 252, 417 }, { 288, 290, 591 }, { 320, 347, 632 }, { 360, 570, 1026 }, { 384, 463, 1090 },
+    { 400, 424, 1117 },   { 448, 638, 1410 }, { 480, 602, 1348 }, { 512, 481, 1230 }, { 576, 698, 1668 }, { 640, 660, 1945 },
+    { 720, 1046, 2158 },  { 768, 825, 2630 }, { 800, 783, 2521 }, { 864, 1334, 2756 }, { 960, 1536, 3027 }, { 1024, 1272, 3458 },
+    { 1152, 1440, 3778 },
 };
 enum { LENGTH_COUNT = sizeof LENGTHS/sizeof *LENGTHS };
 
@@ -123,7 +125,8 @@ void convis_conv_fft_room(convis_conv *c, int threads)
     d->ring     = convis_conv_take(&c->scratch, sizeof(conv_ring));
     d->spectra  = convis_conv_take(&c->scratch, planes ? (size_t)(in*(d->room + d->mirrored))*spectrum : 0);
     d->back     = convis_conv_take(&c->scratch, kernel || input ? (size_t)(out*(d->back_room + d->mirrored))*spectrum : 0);
-    d->products = convis_conv_take(&c->scratch, (size_t)(d->frames*convis_most(input ? in : 0, c->forward == CONV_FFT ? out : 0))*spectrum);
+    d->products = convis_conv_take(
+        &c->scratch, (size_t)(d->frames*convis_most(input ? in : 0, c->forward == CONV_FFT ? out : 0))*spectrum);
     d->gradient = convis_conv_take(&c->scratch, kernel ? (size_t)(s->out*c->inputs*s->t)*spectrum : 0);
     convis_conv_take(&own, (size_t)(d->ny*d->nx)*sizeof(real));
     d->thread_mixed = convis_conv_take(&own, spectrum);
@@ -149,8 +152,10 @@ static FFTW(plan) make_plan(int kind, int n, int count, int nc)
     if (plane && spectrum) {
         FFTW(complex) *other = (FFTW(complex) *)plane;
         if (kind == ROWS) plan = FFTW(plan_many_dft_r2c)(1, &n, count, plane, NULL, 1, n, spectrum, NULL, 1, nc, FFTW_ESTIMATE);
-        else if (kind == ROWS_BACK) plan = FFTW(plan_many_dft_c2r)(1, &n, count, spectrum, NULL, 1, nc, plane, NULL, 1, n, FFTW_ESTIMATE);
-        else plan = FFTW(plan_many_dft)(1, &n, nc, spectrum, NULL, nc, 1, other, NULL, nc, 1,
+        else if (kind == ROWS_BACK)
+            plan = FFTW(plan_many_dft_c2r)(1, &n, count, spectrum, NULL, 1, nc, plane, NULL, 1, n, FFTW_ESTIMATE);
+        else
+            plan = FFTW(plan_many_dft)(1, &n, nc, spectrum, NULL, nc, 1, other, NULL, nc, 1,
                                         kind == COLUMNS ? FFTW_FORWARD : FFTW_BACKWARD, FFTW_ESTIMATE | FFTW_PRESERVE_INPUT);
     }
     FFTW(free)(plane);
@@ -204,9 +209,10 @@ convis_status convis_conv_fft_prepare(convis_conv *c, convis_context *context, c
     d->rows_in_back    = find_plan(ROWS_BACK, d->nx, c->y.padded, d->nc);
     d->rows_out_back   = find_plan(ROWS_BACK, d->nx, rows_out(c), d->nc);
     d->rows_kernel_back = find_plan(ROWS_BACK, d->nx, rows_kernel(c), d->nc);
-    if (!d->columns || !d->columns_back || !d->rows_in || !d->rows_out || !d->rows_kernel || !d->rows_in_back || !d->rows_out_back
-        || !d->rows_kernel_back) return convis_fail(context, CONVIS_ENOMEM, "out of memory: FFTW has none for transforms of %lld x %lld",
-                                                    (long long)d->ny, (long long)d->nx);
+    if (!d->columns || !d->columns_back || !d->rows_in || !d->rows_out || !d->rows_kernel || !d->rows_in_back ||
+        !d->rows_out_back || !d->rows_kernel_back)
+        return convis_fail(context, CONVIS_ENOMEM, "out of memory: FFTW has none for transforms of %lld x %lld", (long long)d->ny,
+                           (long long)d->nx);
     if (c->forward != CONV_FFT && !(c->input == CONV_FFT && s->gradients & CONVIS_CONV_INPUT)) return CONVIS_OK;
 
     size_t plane_bytes = (size_t)(d->ny*d->nx)*sizeof(real), spectrum_bytes = (size_t)(d->blocks*CONVIS_BLOCK)*sizeof(real);
@@ -239,7 +245,8 @@ typedef struct desk { real *plane, *mixed, *spectrum; } desk;      /* a thread's
 static desk desk_of(const convis_pass *p, const convis_conv *c, void *scratch)
 {
     char *own = convis_conv_own(p, scratch, c->fft.thread, c->fft.thread_bytes);
-    return (desk){ (real *)(void *)own, (real *)(void *)(own + c->fft.thread_mixed), (real *)(void *)(own + c->fft.thread_spectrum) };
+    return (desk){ (real *)(void *)own, (real *)(void *)(own + c->fft.thread_mixed),
+                   (real *)(void *)(own + c->fft.thread_spectrum) };
 }
 
 static void put_spectrum(const convis_conv *c, const real *spectrum, real *ring, int64_t channels, int64_t room, int64_t channel,
@@ -250,7 +257,8 @@ static void put_spectrum(const convis_conv *c, const real *spectrum, real *ring,
         c->kernels->split(spectrum, ring + (channel*slots + slot)*CONVIS_BLOCK, c->fft.blocks, step);
 }
 
-static void fill_spectra(const convis_pass *p, const convis_conv *c, conv_ring *ring, const real *in, int64_t lo, int64_t hi, void *scratch)
+static void fill_spectra(const convis_pass *p, const convis_conv *c, conv_ring *ring, const real *in, int64_t lo, int64_t hi,
+                         void *scratch)
 {
     const conv_fft *d = &c->fft;
     int64_t channels = c->s.batch*c->s.in, area = c->s.h*c->s.w;
@@ -264,12 +272,14 @@ static void fill_spectra(const convis_pass *p, const convis_conv *c, conv_ring *
         for (int64_t y = 0; y < c->y.padded; y++)
             memset(own.plane + y*d->nx + c->x.padded, 0, (size_t)(d->nx - c->x.padded)*sizeof *own.plane);
         transform(c, d->rows_in, c->y.padded, own.plane, own.mixed, own.spectrum);
-        put_spectrum(c, own.spectrum, convis_conv_in(scratch, d->spectra), channels, d->room, channel, convis_conv_slot(f, d->room));
+        put_spectrum(c, own.spectrum, convis_conv_in(scratch, d->spectra), channels, d->room, channel,
+                     convis_conv_slot(f, d->room));
     }
 }
 
 /* Of gradients at the output; frames that the pass does not have are 0. */
-static void fill_back(const convis_pass *p, const convis_conv *c, conv_ring *ring, const real *d_out, int64_t lo, int64_t hi, void *scratch)
+static void fill_back(const convis_pass *p, const convis_conv *c, conv_ring *ring, const real *d_out, int64_t lo, int64_t hi,
+                      void *scratch)
 {
     const conv_fft *d = &c->fft;
     int64_t channels = c->s.batch*c->s.out, area = c->y.out*c->x.out;
@@ -290,7 +300,8 @@ static void fill_back(const convis_pass *p, const convis_conv *c, conv_ring *rin
             }
             transform(c, d->rows_out, rows_out(c), own.plane, own.mixed, own.spectrum);
         }
-        put_spectrum(c, own.spectrum, convis_conv_in(scratch, d->back), channels, d->back_room, channel, convis_conv_slot(f, d->back_room));
+        put_spectrum(c, own.spectrum, convis_conv_in(scratch, d->back), channels, d->back_room, channel,
+                     convis_conv_slot(f, d->back_room));
     }
 }
 
@@ -439,8 +450,8 @@ static void give_kernel(const convis_pass *p, const convis_conv *c, double *d_we
     }
 }
 
-void convis_conv_fft_vjp(const convis_pass *p, const convis_conv *c, const real *in, const real *d_out, real *d_in, double *d_weights,
-                         void *scratch)
+void convis_conv_fft_vjp(const convis_pass *p, const convis_conv *c, const real *in, const real *d_out, real *d_in,
+                         double *d_weights, void *scratch)
 {
     const conv_fft *d = &c->fft;
     int64_t end = d_in ? -c->history : 0, channels = c->s.batch*c->s.in, area = c->s.h*c->s.w;
@@ -452,11 +463,13 @@ void convis_conv_fft_vjp(const convis_pass *p, const convis_conv *c, const real 
     if (d_weights) {
         conv_range mine = convis_conv_share(p, d->blocks);
         int64_t pairs = c->s.out*c->inputs*c->s.t*CONVIS_BLOCK;
-        memset((real *)convis_conv_in(scratch, d->gradient) + mine.from*pairs, 0, (size_t)((mine.to - mine.from)*pairs)*sizeof(real));
+        memset((real *)convis_conv_in(scratch, d->gradient) + mine.from*pairs, 0,
+               (size_t)((mine.to - mine.from)*pairs)*sizeof(real));
     }
     for (int64_t hi = p->frames; hi > end; hi -= d->frames) {
         int64_t lo = convis_most(hi - d->frames, end), now = convis_most(lo, 0);
-        if (d_in) fill_back(p, c, &back, d_out, convis_most(lo, -beyond), convis_least(hi + c->history, p->frames + beyond), scratch);
+        if (d_in)
+            fill_back(p, c, &back, d_out, convis_most(lo, -beyond), convis_least(hi + c->history, p->frames + beyond), scratch);
         else fill_back(p, c, &back, d_out, lo, hi, scratch);
         if (d_weights && hi > 0) fill_spectra(p, c, &ring, in, now - c->history, hi, scratch);
         convis_barrier(p);

@@ -34,7 +34,7 @@ enum { GROUP_SIZE = CONV_GROUP, LANES = CONV_LANES, ROWS = CONV_ROWS, ROWS_ONE =
 #  define FOUR_AT(p) (*(const four *)(const void *)(p))
 #elif defined(CONVIS_GPU)
 #  define SHARED __local real *
-   typedef float4 four;
+typedef float4 four;
 #  define FOUR_AT(p) (*(const __local four *)(p))
 #else
 #  define SHARED real *
@@ -44,8 +44,10 @@ enum { GROUP_SIZE = CONV_GROUP, LANES = CONV_LANES, ROWS = CONV_ROWS, ROWS_ONE =
 #if defined(__CUDA_ARCH__)
 #  define FUSED(a, b, c) __fmaf_rn(a, b, c)
    /* Two groups on each processor: one computes while the other one loads. */
-   extern "C" __global__ void __launch_bounds__(256, 2) conv_gpu_eight(void *, void *, void *, void *, void *, const conv_pass_args, CONVIS_TAIL);
-   extern "C" __global__ void __launch_bounds__(256, 2) conv_gpu_weights(void *, void *, void *, void *, const conv_gradient_args, CONVIS_TAIL);
+extern "C" __global__ void __launch_bounds__(256, 2)
+    conv_gpu_eight(void *, void *, void *, void *, void *, const conv_pass_args, CONVIS_TAIL);
+extern "C" __global__ void __launch_bounds__(256, 2)
+    conv_gpu_weights(void *, void *, void *, void *, const conv_gradient_args, CONVIS_TAIL);
 #elif defined(FP_FAST_FMAF)
 #  define FUSED(a, b, c) fma(a, b, c)
 #else
@@ -85,8 +87,8 @@ CONVIS_INLINE place place_of(conv_shape z, conv_tiling tiling, integer width, in
 }
 
 /* Rows and columns of the padded source from (v, u) on, to a tile. */
-CONVIS_INLINE void load_tile(SHARED to, conv_shape z, INDEX maps, IN map, integer v, integer u, integer rows, integer columns, integer pitch,
-                             integer log_width)
+CONVIS_INLINE void load_tile(SHARED to, conv_shape z, INDEX maps, IN map, integer v, integer u, integer rows, integer columns,
+                             integer pitch, integer log_width)
 {
     INDEX from_x = maps + z.padded_h;
     integer w = z.src_w, lane = CONVIS_MEMBER & ((1 << log_width) - 1), line = CONVIS_MEMBER >> log_width;
@@ -173,7 +175,8 @@ CONVIS_GPU_KERNEL_OF(conv_pass_args, conv_gpu_eight, CONV_SHARED, INDEX maps, PA
     integer src_n = z.src_h*z.src_w, src_all = z.groups*sources, dst_all = z.groups*destinations;
     place p = place_of(z, tiling, width, LANES, nt);
     /* The last lane that exists, and the first frame of the source that the first lane reads. */
-    integer last = in_time ? least(LANES - 1, p.first < nt ? (nt - 1 - p.first)/hop_t : -1) : least(LANES - 1, destinations - 1 - p.to);
+    integer last =
+        in_time ? least(LANES - 1, p.first < nt ? (nt - 1 - p.first)/hop_t : -1) : least(LANES - 1, destinations - 1 - p.to);
     integer source_frame = args.first + p.first + z.offset, idle = p.v + line*ROWS >= dst_h || line*ROWS >= tile_h;
     real part[LANES][ROWS], total[LANES][ROWS];
     SHARED tiles = ALIGNED(shared);
@@ -379,11 +382,13 @@ CONVIS_GPU_KERNEL_OF(conv_gradient_args, conv_gpu_weights, CONV_SHARED, INDEX ma
     integer blocks_y = (ky + tiling.taps_y - 1)/tiling.taps_y;
     integer blocks_x = (kx + tiling.taps_x - 1)/tiling.taps_x;
     /* This group's piece: inputs input.., taps (b0.., a0..), and eight frames of the kernel from k0 on, or outputs from o0 on. */
-    integer workgroup = CONVIS_WORKGROUP, share = workgroup%shares, piece = workgroup/shares, block = piece%tiling.blocks, most_i = tiling.inputs;
+    integer workgroup = CONVIS_WORKGROUP, share = workgroup%shares, piece = workgroup/shares, block = piece%tiling.blocks,
+            most_i = tiling.inputs;
     integer a0 = block%blocks_x*tiling.taps_x, b0 = block/blocks_x%blocks_y*tiling.taps_y;
     integer input = block/(blocks_x*blocks_y)*most_i, eights = tiling.eights;
     integer eight = piece/tiling.blocks%eights, other = piece/tiling.blocks/eights;
-    integer k0 = in_time ? eight*LANES : other%taps, o0 = in_time ? other%outputs : eight*LANES, group = other/(in_time ? outputs : taps);
+    integer k0 = in_time ? eight*LANES : other%taps, o0 = in_time ? other%outputs : eight*LANES,
+            group = other/(in_time ? outputs : taps);
     integer taps_y = least(tiling.taps_y, ky - b0), taps_x = least(tiling.taps_x, kx - a0);
     integer sources = least(most_i, inputs - input), area = taps_y*taps_x, columns = sources*area;
     integer lanes = least(LANES, in_time ? taps - k0 : outputs - o0), late = (taps - 1 - k0)*hop_t;
@@ -475,7 +480,9 @@ CONVIS_GPU_KERNEL_OF(conv_gradient_args, conv_gpu_weight, CONV_GROUP, INDEX maps
         for (integer e = CONVIS_MEMBER; e < dst_n; e += GROUP_SIZE) {
             integer y = maps[e/dst_w*z.stride_y + b*z.hop_y];
             integer u = from_x[e%dst_w*z.stride_x + a*z.hop_x];
-            if (y >= 0 && u >= 0) part = FUSED(g[(t*outputs + o)*dst_n + e], x[((f*batch + t%batch)*all + from)*src_n + y*src_w + u], part);
+            if (y >= 0 && u >= 0)
+                part = FUSED(g[(t*outputs + o)*dst_n + e], x[((f*batch + t%batch)*all + from)*src_n + y*src_w + u],
+                             part);
         }
         total += part;
     }
@@ -512,5 +519,5 @@ CONVIS_GPU_KERNEL(conv_gpu_gather, CONV_GROUP, IN parts, TOTAL values)
 }
 
 CONVIS_EXPORT_GPU(conv_gpu, CONVIS_GPU_ENTRY(conv_gpu_eight) CONVIS_GPU_ENTRY(conv_gpu_one) CONVIS_ENTRY(conv_gpu_plain)
-    CONVIS_ENTRY(conv_gpu_fold) CONVIS_GPU_ENTRY(conv_gpu_weights) CONVIS_GPU_ENTRY(conv_gpu_weight) CONVIS_GPU_ENTRY(conv_gpu_bias)
-    CONVIS_GPU_ENTRY(conv_gpu_gather))
+                                CONVIS_ENTRY(conv_gpu_fold) CONVIS_GPU_ENTRY(conv_gpu_weights) CONVIS_GPU_ENTRY(conv_gpu_weight)
+                                    CONVIS_GPU_ENTRY(conv_gpu_bias) CONVIS_GPU_ENTRY(conv_gpu_gather))

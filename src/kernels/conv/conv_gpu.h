@@ -9,8 +9,8 @@ enum { CONV_GROUP = 256, CONV_LANES = 8, CONV_ROWS = 4, CONV_ROWS_ONE = 8, CONV_
  * the outputs are apart. offset: of the first frame that the first output sees. turned: the kernel is reversed in time and space. in_time: eights are
  * frames, else channels. log_width: of a tile. */
 typedef struct conv_shape {
-    int batch, groups, src, dst, src_h, src_w, dst_h, dst_w, padded_h, padded_w, kernel_t, kernel_y, kernel_x, stride_y, stride_x, hop_t, hop_y,
-        hop_x, offset, turned, in_time, log_width;
+    int batch, groups, src, dst, src_h, src_w, dst_h, dst_w, padded_h, padded_w, kernel_t, kernel_y, kernel_x, stride_y, stride_x,
+        hop_t, hop_y, hop_x, offset, turned, in_time, log_width;
 } conv_shape;
 /* Taps treated at once, planes, rows of a tile, distances of rows and planes, tiles, blocks of destinations. planes 0: it does not fit. */
 typedef struct conv_tiling { int taps_y, taps_x, planes, tile_h, pitch, plane, tiles, blocks; } conv_tiling;

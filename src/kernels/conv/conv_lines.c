@@ -92,8 +92,8 @@ static void channels(const conv_tile *j, int lines)
 }
 
 /* Taps from..to of one line (the first or the second) or of both, the second's one row of taps behind. */
-INLINE void tap_run(const conv_tile *j, int64_t p, int64_t at, int64_t from, int64_t to, vector a[2][8], const int first, const int second,
-                    const int vectors)
+INLINE void tap_run(const conv_tile *j, int64_t p, int64_t at, int64_t from, int64_t to, vector a[2][8], const int first,
+                    const int second, const int vectors)
 {
     const real *w0 = j->weights[p], *w1 = w0 - (second ? j->taps_x : 0), *plane = j->plane[p] + at;
     for (int64_t k = from; k < to; k++) {
@@ -320,4 +320,5 @@ static void join(const real *block, real *to, int64_t blocks, int64_t stride)
 #define STR_(x) #x
 #define STR(x) STR_(x)
 extern const convis_conv_kernels CAT(convis_conv_lines_, CONVIS_ISA);
-const convis_conv_kernels CAT(convis_conv_lines_, CONVIS_ISA) = { STR(CONVIS_ISA), channels, rows, sum, correlate, outer, split, join };
+const convis_conv_kernels CAT(convis_conv_lines_, CONVIS_ISA) = { STR(CONVIS_ISA), channels, rows, sum,
+                                                                  correlate, outer, split, join };

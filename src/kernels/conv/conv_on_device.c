@@ -38,8 +38,10 @@ static int64_t pitch_of(int64_t columns, int64_t width, int64_t rows)
 /* lanes: outputs of each member, of `rows` rows. All taps if they fit, else as many as do. */
 static conv_tiling tiling_of(const conv_shape *z, int64_t lanes, int64_t rows)
 {
-    const int64_t width = (int64_t)1 << z->log_width, planes = z->src*((int64_t)z->kernel_t + (z->in_time && lanes > 1 ? LANES - 1 : 0));
-    int64_t taps_y = z->kernel_y, taps_x = z->kernel_x, tile_h = convis_least(GROUP_SIZE/width*rows, convis_round(z->dst_h, rows));
+    const int64_t width = (int64_t)1 << z->log_width,
+                  planes = z->src*((int64_t)z->kernel_t + (z->in_time && lanes > 1 ? LANES - 1 : 0));
+    int64_t taps_y = z->kernel_y, taps_x = z->kernel_x,
+            tile_h = convis_least(GROUP_SIZE/width*rows, convis_round(z->dst_h, rows));
     int64_t pitch, plane, together;
     for (;;) {
         const int64_t columns = (width - 1)*z->stride_x + (taps_x - 1)*z->hop_x + 1;
@@ -96,7 +98,8 @@ static void arrange_pass(convis_conv *c, conv_pass *s)
 static void arrange_weights(const convis_conv *c, conv_on_device *d)
 {
     const int log_width = log_width_of(c->y.out, c->x.out), in_time = use_of_fours(c->s.t) > use_of_fours(c->outputs);
-    const int64_t width = (int64_t)1 << log_width, rows = convis_least(GROUP_SIZE >> log_width, c->y.out), room = SHARED - rows*width*LANES;
+    const int64_t width = (int64_t)1 << log_width, rows = convis_least(GROUP_SIZE >> log_width, c->y.out),
+                  room = SHARED - rows*width*LANES;
     int64_t taps_y = c->s.y, taps_x = c->s.x, pitch, plane, inputs;
     for (;;) {
         pitch = (width - 1)*c->s.stride_x + (taps_x - 1)*c->s.dilation_x + 1;
@@ -151,7 +154,8 @@ void convis_conv_device_room(convis_conv *c)
         arrange_pass(c, &k->back);
         if (k->folds) {
             const int64_t frame = c->s.batch*c->s.in*c->y.padded*c->x.padded;
-            k->places = convis_conv_take(&c->size, (size_t)(c->y.in + 1 + c->x.in + 1 + c->y.padded + c->x.padded)*sizeof(int32_t));
+            k->places =
+                convis_conv_take(&c->size, (size_t)(c->y.in + 1 + c->x.in + 1 + c->y.padded + c->x.padded)*sizeof(int32_t));
             k->fold_frames = convis_most(1, convis_least(FOLDED/frame, c->history + 256));
             scratch = k->fold_frames*frame;
         }
@@ -219,7 +223,8 @@ const char *convis_conv_device_method(const convis_conv *c)
 
 static void *address(const void *v) { return (void *)(uintptr_t)v; }
 
-static void run(const convis_pass *p, const char *kernel, int64_t n, int64_t frames, void *const *buffers, const void *block, int64_t groups)
+static void run(const convis_pass *p, const char *kernel, int64_t n, int64_t frames, void *const *buffers, const void *block,
+                int64_t groups)
 {
     convis_launch_text(p, &conv_gpu_text, kernel, n, (int)frames, buffers, block, groups, GROUP_SIZE);
 }
@@ -241,7 +246,8 @@ static int better_alone(const convis_conv *c, const conv_pass *s, int64_t each, 
 {
     enum { PROCESSORS = 128 };                           /* of a large GPU */
     const conv_tiling *a = &s->eight, *b = &s->one;
-    if (!s->shape.in_time || !b->planes || b->taps_y < c->s.y || b->taps_x < c->s.x || a->taps_y < c->s.y || a->taps_x < c->s.x) return 0;
+    if (!s->shape.in_time || !b->planes || b->taps_y < c->s.y || b->taps_x < c->s.x || a->taps_y < c->s.y || a->taps_x < c->s.x)
+        return 0;
     const double eights = ROWS*(double)work_of(c, convis_least(LANES, each))*(double)convis_most(PROCESSORS, by_eights);
     return ROWS_ONE*(double)c->s.t/0.6*(double)convis_most(PROCESSORS, by_ones) < eights;
 }
@@ -276,7 +282,8 @@ static void add_input(const convis_pass *p, const convis_conv *c, const real *d_
         const int64_t frames = convis_least(most, all - t), first = t - c->history;
         real *to = d_in + first*c->n_in;
         pass(p, c, &k->back, NULL, d_out, k->folds ? scratch : to, frames, first, 0, p->frames, !k->folds);
-        if (k->folds) run(p, "conv_gpu_fold", frames*c->n_in, 1, (void *[]){ convis_conv_at(c, k->places), scratch, to }, &fold, 0);
+        if (k->folds)
+            run(p, "conv_gpu_fold", frames*c->n_in, 1, (void *[]){ convis_conv_at(c, k->places), scratch, to }, &fold, 0);
     }
 }
 
@@ -285,7 +292,8 @@ static void gather(const convis_pass *p, const real *parts, int64_t n, int64_t c
     run(p, "conv_gpu_gather", n, count, (void *[]){ address(parts), values }, NULL, (n + 31)/32);
 }
 
-static void add_kernel(const convis_pass *p, const convis_conv *c, const real *in, const real *d_out, convis_total *values, real *scratch)
+static void add_kernel(const convis_pass *p, const convis_conv *c, const real *in, const real *d_out, convis_total *values,
+                       real *scratch)
 {
     const conv_on_device *k = &c->device;
     void *buffers[] = { convis_conv_at(c, k->forward.maps), address(in), address(d_out), scratch };
@@ -297,8 +305,8 @@ static void add_kernel(const convis_pass *p, const convis_conv *c, const real *i
     gather(p, scratch, n, shares ? shares : 1, values);
 }
 
-void convis_conv_device_vjp(const convis_pass *p, const convis_conv *c, const real *in, const real *d_out, real *d_in, convis_total *d_weights,
-                            convis_total *d_bias, void *scratch)
+void convis_conv_device_vjp(const convis_pass *p, const convis_conv *c, const real *in, const real *d_out, real *d_in,
+                            convis_total *d_weights, convis_total *d_bias, void *scratch)
 {
     if (d_in) add_input(p, c, d_out, d_in, scratch);
     if (d_weights) add_kernel(p, c, in, d_out, d_weights, scratch);

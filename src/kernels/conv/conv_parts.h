@@ -141,8 +141,8 @@ double convis_conv_direct_cost(const convis_conv *, int operation);
 void   convis_conv_direct_room(convis_conv *, int threads);
 void   convis_conv_direct_prepare(convis_conv *, const double *weights);
 void   convis_conv_direct_forward(const convis_pass *, const convis_conv *, const real *in, real *out, void *scratch);
-void   convis_conv_direct_vjp(const convis_pass *, const convis_conv *, const real *in, const real *d_out, real *d_in, double *d_weights,
-                              void *scratch);
+void   convis_conv_direct_vjp(const convis_pass *, const convis_conv *, const real *in, const real *d_out, real *d_in,
+                            double *d_weights, void *scratch);
 /* LINES, with what the direct method has prepared: its planes. */
 double convis_conv_lines_cost(const convis_conv *, int operation, double terms);     /* terms of a pair of channels */
 void   convis_conv_lines_room(convis_conv *, size_t *own);                 /* own: bytes of each thread */
@@ -150,7 +150,8 @@ double convis_conv_lines_prepare(convis_conv *, const double *weights);    /* me
 void   convis_conv_lines_forward(const convis_pass *, const convis_conv *, int64_t t, int64_t b, int64_t y0, int64_t y1, real *out,
                                  void *scratch);
 /* Of input i of one frame that the pass has: into a padded plane of d_pitch. */
-void   convis_conv_lines_back(const convis_pass *, const convis_conv *, int64_t t, int64_t b, int64_t i, real *d_plane, void *scratch);
+void   convis_conv_lines_back(const convis_pass *, const convis_conv *, int64_t t, int64_t b, int64_t i, real *d_plane,
+                            void *scratch);
 static inline const real *convis_conv_plane(const convis_conv *c, const void *scratch, int64_t frame, int64_t channel)
 {
     const conv_direct *d = &c->direct;
@@ -163,23 +164,23 @@ double convis_conv_pixels_cost(const convis_conv *, int operation);
 void   convis_conv_pixels_room(convis_conv *, int threads);
 void   convis_conv_pixels_prepare(convis_conv *, const double *weights);
 void   convis_conv_pixels_forward(const convis_pass *, const convis_conv *, const real *in, real *out, void *scratch);
-void   convis_conv_pixels_vjp(const convis_pass *, const convis_conv *, const real *in, const real *d_out, real *d_in, double *d_weights,
-                              void *scratch);
+void   convis_conv_pixels_vjp(const convis_pass *, const convis_conv *, const real *in, const real *d_out, real *d_in,
+                            double *d_weights, void *scratch);
 
 void   convis_conv_fft_lengths(convis_conv *);
 double convis_conv_fft_cost(const convis_conv *, int operation);           /* with these lengths */
 void   convis_conv_fft_room(convis_conv *, int threads);
 convis_status convis_conv_fft_prepare(convis_conv *, convis_context *, const double *weights);
 void   convis_conv_fft_forward(const convis_pass *, const convis_conv *, const real *in, real *out, void *scratch);
-void   convis_conv_fft_vjp(const convis_pass *, const convis_conv *, const real *in, const real *d_out, real *d_in, double *d_weights,
-                           void *scratch);
+void   convis_conv_fft_vjp(const convis_pass *, const convis_conv *, const real *in, const real *d_out, real *d_in,
+                         double *d_weights, void *scratch);
 
 void   convis_conv_device_room(convis_conv *);
 void   convis_conv_device_prepare(convis_conv *, const double *weights);
 const char *convis_conv_device_method(const convis_conv *);                     /* in words */
 void   convis_conv_device_forward(const convis_pass *, const convis_conv *, const real *in, real *out);
-void   convis_conv_device_vjp(const convis_pass *, const convis_conv *, const real *in, const real *d_out, real *d_in, convis_total *d_weights,
-                            convis_total *d_bias, void *scratch);
+void   convis_conv_device_vjp(const convis_pass *, const convis_conv *, const real *in, const real *d_out, real *d_in,
+                            convis_total *d_weights, convis_total *d_bias, void *scratch);
 
 void   convis_conv_factored_room(convis_conv *, int threads);              /* for what might be faster than c->cost */
 /* better: the kernel's rank allows it and it is faster; c->cost and c->cost_input are brought up to date. */

@@ -61,8 +61,8 @@ static piece piece_at(const convis_conv *c, int64_t k)
 }
 
 /* Rows lo..hi-1 of `count` channels from `first` on: frames of a movie with `channels` of them. */
-static void copy(const convis_conv *c, const piece *q, const real *movie, int64_t channels, int64_t first, int64_t count, int64_t lo,
-                 int64_t hi, int64_t row0, real *to)
+static void copy(const convis_conv *c, const piece *q, const real *movie, int64_t channels, int64_t first, int64_t count,
+                 int64_t lo, int64_t hi, int64_t row0, real *to)
 {
     int64_t n = c->s.h*c->s.w, rows = c->history + c->pixels.frames, tile = c->pixels.tile;
     for (int64_t k = 0; k < count; k++)
@@ -124,8 +124,8 @@ void convis_conv_pixels_forward(const convis_pass *p, const convis_conv *c, cons
 /* ---- Gradients ---- */
 
 /* One piece's part of the kernel's gradient. */
-static void add_piece(const convis_pass *p, const convis_conv *c, const piece *q, const real *in, const real *d_out, real *x, real *g,
-                      double *sums)
+static void add_piece(const convis_pass *p, const convis_conv *c, const piece *q, const real *in, const real *d_out, real *x,
+                      real *g, double *sums)
 {
     const conv_pixels *d = &c->pixels;
     int64_t rows = c->history + d->frames, columns = c->inputs*c->s.t, tiles = (columns + CONVIS_COLUMNS - 1)/CONVIS_COLUMNS;
@@ -146,13 +146,15 @@ static void add_piece(const convis_pass *p, const convis_conv *c, const piece *q
                     xs[k] = x + ((first + k)/c->s.t*rows + (first + k)%c->s.t*c->s.dilation_t)*d->tile;
                 c->kernels->outer(&j);
                 for (int l = 0; l < j.lines; l++)
-                    for (int k = 0; k < j.columns; k++) sums[(q->g*c->outputs + o + l)*columns + first + k] += sum[l*j.columns + k];
+                    for (int k = 0; k < j.columns; k++)
+                        sums[(q->g*c->outputs + o + l)*columns + first + k] += sum[l*j.columns + k];
             }
     }
 }
 
 /* Every slot has pieces of its own, whichever thread adds to them; so the sums do not depend on the number of threads. */
-static void add_kernel(const convis_pass *p, const convis_conv *c, const real *in, const real *d_out, double *d_weights, void *scratch)
+static void add_kernel(const convis_pass *p, const convis_conv *c, const real *in, const real *d_out, double *d_weights,
+                       void *scratch)
 {
     const conv_pixels *d = &c->pixels;
     real *x = convis_conv_own(p, scratch, d->thread, d->thread_bytes), *g = (real *)(void *)((char *)x + d->thread_g);
@@ -174,8 +176,8 @@ static void add_kernel(const convis_pass *p, const convis_conv *c, const real *i
 }
 
 /* Frames y0..y1-1 from `lo` on, through taps a0..a1-1 only, which reach frames of the pass. */
-static void back_rows(const convis_conv *c, const piece *q, const real *g, int64_t lo, int64_t y0, int64_t y1, int64_t a0, int64_t a1,
-                      real *d_in)
+static void back_rows(const convis_conv *c, const piece *q, const real *g, int64_t lo, int64_t y0, int64_t y1, int64_t a0,
+                      int64_t a1, real *d_in)
 {
     const conv_pixels *d = &c->pixels;
     const real *weights = convis_conv_at(c, d->back_weights);
@@ -214,8 +216,8 @@ static void add_input(const convis_pass *p, const convis_conv *c, const real *d_
     convis_barrier(p);
 }
 
-void convis_conv_pixels_vjp(const convis_pass *p, const convis_conv *c, const real *in, const real *d_out, real *d_in, double *d_weights,
-                            void *scratch)
+void convis_conv_pixels_vjp(const convis_pass *p, const convis_conv *c, const real *in, const real *d_out, real *d_in,
+                            double *d_weights, void *scratch)
 {
     if (d_weights) add_kernel(p, c, in, d_out, d_weights, scratch);
     if (d_in) add_input(p, c, d_out, d_in, scratch);

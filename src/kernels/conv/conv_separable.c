@@ -129,7 +129,8 @@ static void add_columns(const convis_conv *c, pile *q, const real *plane, const 
     }
 }
 
-static void add_rows(const convis_conv *c, const pile *q, const int64_t *across, int64_t width, real *out, int64_t pitch, real start)
+static void add_rows(const convis_conv *c, const pile *q, const int64_t *across, int64_t width, real *out, int64_t pitch,
+                     real start)
 {
     conv_tile j = { .plane = q->plane, .weights = q->w, .planes = q->terms, .taps_y = 1, .taps_x = c->x.kernel, .step = q->pitch,
                     .offset = across, .width = width, .pitch = pitch, .y1 = q->y1 - q->y0, .out = { out }, .start = { start } };
@@ -143,8 +144,8 @@ static pile pile_of(const convis_pass *p, const convis_conv *c, void *scratch)
                    .columns = (real *)(void *)(own + c->direct.thread_lines) };
 }
 
-void convis_conv_lines_forward(const convis_pass *p, const convis_conv *c, int64_t t, int64_t b, int64_t y0, int64_t y1, real *out,
-                               void *scratch)
+void convis_conv_lines_forward(const convis_pass *p, const convis_conv *c, int64_t t, int64_t b, int64_t y0, int64_t y1,
+                               real *out, void *scratch)
 {
     const conv_direct *d = &c->direct;
     const real *terms = convis_conv_at(c, d->terms), *bias = convis_conv_at(c, c->bias);
@@ -163,11 +164,13 @@ void convis_conv_lines_forward(const convis_pass *p, const convis_conv *c, int64
             int64_t pair = o*c->inputs + i, channel = b*c->s.in + o/c->outputs*c->inputs + i;
             add_columns(c, &q, convis_conv_plane(c, scratch, p->frame + t, channel), terms + pair*step, count[pair]);
         }
-        add_rows(c, &q, convis_conv_at(c, d->across), c->x.out, out + ((b*c->s.out + o)*c->y.out + y0)*c->x.out, c->x.out, bias[o]);
+        add_rows(c, &q, convis_conv_at(c, d->across), c->x.out, out + ((b*c->s.out + o)*c->y.out + y0)*c->x.out, c->x.out,
+                 bias[o]);
     }
 }
 
-void convis_conv_lines_back(const convis_pass *p, const convis_conv *c, int64_t t, int64_t b, int64_t i, real *d_plane, void *scratch)
+void convis_conv_lines_back(const convis_pass *p, const convis_conv *c, int64_t t, int64_t b, int64_t i, real *d_plane,
+                            void *scratch)
 {
     const conv_direct *d = &c->direct;
     const real *turned = convis_conv_at(c, d->turned), *back = convis_conv_in(scratch, d->back);
@@ -288,8 +291,8 @@ convis_status convis_conv_factored_prepare(convis_conv *c, convis_context *conte
         for (int64_t r = 0; r < rank; r++) {
             memcpy(g + (i*rank + r)*c->s.t, left + (i*d->most + r)*c->s.t, (size_t)c->s.t*sizeof *g);
             for (int64_t o = 0; o < c->outputs; o++)
-                memcpy(s + (((i/c->inputs*c->outputs + o)*c->inputs + i%c->inputs)*rank + r)*area, right + (i*d->most + r)*columns + o*area,
-                       (size_t)area*sizeof *s);
+                memcpy(s + (((i/c->inputs*c->outputs + o)*c->inputs + i%c->inputs)*rank + r)*area,
+                       right + (i*d->most + r)*columns + o*area, (size_t)area*sizeof *s);
         }
     convis_conv_spec spec = in_time(c, rank);
     convis_status status = convis_conv_prepare(time, context, &spec, c->threads, g, NULL);

@@ -42,7 +42,8 @@ static void excerpt(char to[SHOWN + 8], const char *text, const char *from, size
 {
     size_t length = strlen(from) < most ? strlen(from) : most, n = 0;
     if (from > text) n += (size_t)sprintf(to, "...");
-    for (size_t k = 0; k < length; k++) to[n++] = isascii((unsigned char)from[k]) && isprint((unsigned char)from[k]) ? from[k] : '?';
+    for (size_t k = 0; k < length; k++)
+        to[n++] = isascii((unsigned char)from[k]) && isprint((unsigned char)from[k]) ? from[k] : '?';
     strcpy(to + n, from[length] ? "..." : "");
 }
 
@@ -131,7 +132,8 @@ static int unknown_function(parser *p, const char *name, const char *start)
 {
     convis_hint hint = CONVIS_HINT(name);
     for (int k = 0; k < FUNCTION_COUNT; k++) convis_hint_offer(&hint, FUNCTIONS[k].name);
-    return fault(p, CONVIS_ENAME, start, "no function has the name '%s'%s", name, *hint.text ? hint.text : "; a product needs a *");
+    return fault(p, CONVIS_ENAME, start, "no function has the name '%s'%s", name,
+                 *hint.text ? hint.text : "; a product needs a *");
 }
 
 static int call(parser *p, const struct function *g, const char *start)
@@ -145,7 +147,8 @@ static int call(parser *p, const struct function *g, const char *start)
     } while (accept(p, ','));
     if (!accept(p, ')')) return expected(p, "an operator, ',' or ')'");
     if (count != g->arguments)
-        return fault(p, CONVIS_EINVAL, start, "%s of %d argument%s, expected %d", g->name, count, count == 1 ? "" : "s", g->arguments);
+        return fault(p, CONVIS_EINVAL, start, "%s of %d argument%s, expected %d", g->name, count, count == 1 ? "" : "s",
+                     g->arguments);
     if (g->op == CONVIS_F_POW) return convis_formula_power(p->f, argument[0], argument[1]);
     return convis_formula_make(p->f, g->op, argument[0], argument[1], argument[2]);
 }
@@ -263,8 +266,9 @@ convis_status convis_formula_compile(convis_context *c, const char *path, const 
     if (f->full || !convis_formula_assemble(f, sum, sums)) {
         char shown[SHOWN + 8];
         excerpt(shown, text, text, SHOWN);
-        return convis_fail(c, CONVIS_EINVAL, "%s: '%s' is too long: with its derivatives it has more than %d operations or %d sums",
-                           path, shown, (int)CONVIS_FORMULA_STEPS, (int)CONVIS_FORMULA_SUMS);
+        return convis_fail(c, CONVIS_EINVAL,
+                           "%s: '%s' is too long: with its derivatives it has more than %d operations or %d sums", path, shown,
+                           (int)CONVIS_FORMULA_STEPS, (int)CONVIS_FORMULA_SUMS);
     }
     return CONVIS_OK;
 }

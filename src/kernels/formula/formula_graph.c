@@ -127,7 +127,8 @@ static int add(convis_formula *f, node n)
 {
     for (int i = f->nodes - 1; i >= 0; i--) {
         const node *m = &f->node[i];
-        if (m->op == n.op && m->a == n.a && m->b == n.b && m->c == n.c && !memcmp(&m->number, &n.number, sizeof n.number)) return i;
+        if (m->op == n.op && m->a == n.a && m->b == n.b && m->c == n.c && !memcmp(&m->number, &n.number, sizeof n.number))
+            return i;
     }
     if (f->nodes == CONVIS_FORMULA_NODES) { f->full = 1; return 0; }
     int operands = convis_formula_operands(n.op);
@@ -250,7 +251,7 @@ int convis_formula_make(convis_formula *f, int op, int a, int b, int c)
     if (op == CONVIS_F_ADD || op == CONVIS_F_MUL || op == CONVIS_F_MIN || op == CONVIS_F_MAX) {
         int ua = f->node[a].uniform, ub = f->node[b].uniform, na = OP(a) == CONVIS_F_NUMBER, nb = OP(b) == CONVIS_F_NUMBER;
         if (na != nb ? na : ua != ub ? ua : a > b) { int swap = a; a = b; b = swap; }
-    }
+        }
     numbers = (OP(a) == CONVIS_F_NUMBER) + (operands > 1 && OP(b) == CONVIS_F_NUMBER) + (operands > 2 && OP(c) == CONVIS_F_NUMBER);
     if (numbers == operands) return NUMBER(apply(&n, f->node[a].number, f->node[b].number, f->node[c].number));
     int other = simpler(f, op, a, b, c);

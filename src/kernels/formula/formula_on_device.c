@@ -58,8 +58,8 @@ void convis_formula_device_prepare(const convis_formula *f, convis_real *program
 
 /* ---- Running them ---- */
 
-static void run(const convis_pass *p, const char *kernel, int64_t n, int frames, void *const *buffers, const formula_args *args, int64_t groups,
-                int members)
+static void run(const convis_pass *p, const char *kernel, int64_t n, int frames, void *const *buffers, const formula_args *args,
+                int64_t groups, int members)
 {
     convis_launch_text(p, &formula_gpu_text, kernel, n, frames, buffers, args, groups, members);
 }
@@ -106,7 +106,8 @@ static int overlap(convis_real *const *d_in, int64_t all)
     return 0;
 }
 
-void convis_formula_device_backward(const convis_pass *p, const convis_formula *f, const convis_real *programs, convis_total *sums)
+void convis_formula_device_backward(const convis_pass *p, const convis_formula *f, const convis_real *programs,
+                                    convis_total *sums)
 {
     const int64_t n = convis_elements(p->out_shape);
     const int members = members_of(&f->backward), count = f->backward.sums, apart = overlap(p->d_in, n*p->frames);

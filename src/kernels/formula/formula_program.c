@@ -209,7 +209,8 @@ static void give_registers(program *p)
             if (last[r] == k) freed[j] = place[r];
         }
         for (int j = 0; j < 3; j++)
-            if (freed[j] >= 0 && !(j > 0 && freed[j] == freed[0]) && !(j > 1 && freed[j] == freed[1])) spare[spares++] = (short)freed[j];
+            if (freed[j] >= 0 && !(j > 0 && freed[j] == freed[0]) && !(j > 1 && freed[j] == freed[1]))
+                spare[spares++] = (short)freed[j];
     }
 }
 

@@ -6,8 +6,8 @@
 
 CONVIS_LADDER(convis_products, convis_products)
 
-void convis_products_add(const convis_context *context, int64_t m, int64_t n, int64_t depth, const double *a, int64_t a_row, int64_t a_step,
-                         const double *b, double *c)
+void convis_products_add(const convis_context *context, int64_t m, int64_t n, int64_t depth, const double *a, int64_t a_row,
+                         int64_t a_step, const double *b, double *c)
 {
     enum { ROWS = 32 };
     const convis_products *kernels = convis_best_of(context, convis_products_ladder);

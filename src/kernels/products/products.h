@@ -13,6 +13,6 @@ typedef struct convis_products {
     void (*add)(int64_t m, int64_t n, int64_t depth, const double *a, int64_t a_row, int64_t a_step, const double *b, double *c);
 } convis_products;
 /* For the context's instruction set, with its threads: each has rows of its own, so the bits do not depend on how many. */
-void convis_products_add(const convis_context *, int64_t m, int64_t n, int64_t depth, const double *a, int64_t a_row, int64_t a_step,
-                         const double *b, double *c);
+void convis_products_add(const convis_context *, int64_t m, int64_t n, int64_t depth, const double *a, int64_t a_row,
+                         int64_t a_step, const double *b, double *c);
 #endif

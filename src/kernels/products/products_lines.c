@@ -13,7 +13,8 @@ typedef double vector __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(d
 enum { WIDTH = VECTOR_BYTES/sizeof(double), LANES = CONVIS_PRODUCTS_LANES, VECTORS = LANES/WIDTH, DEPTH = 256 };
 
 /* `rows` of C, from packed A: rows next to each other for each k. */
-static inline __attribute__((always_inline)) void tile(int rows, int64_t n, int64_t depth, const double *packed, const double *b, double *c)
+static inline __attribute__((always_inline)) void tile(int rows, int64_t n, int64_t depth, const double *packed, const double *b,
+                                                       double *c)
 {
     vector sum[ROWS][VECTORS];
     for (int i = 0; i < rows; i++)

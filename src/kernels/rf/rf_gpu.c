@@ -157,6 +157,6 @@ CONVIS_KERNEL(rf_gpu_bias, IN dy, TOTAL dbias)
     }
 }
 
-CONVIS_EXPORT_GPU(rf_gpu, CONVIS_GPU_ENTRY(rf_gpu_project) CONVIS_ENTRY(rf_gpu_join) CONVIS_ENTRY(rf_gpu_gather) CONVIS_ENTRY(rf_gpu_spread)
-    CONVIS_ENTRY(rf_gpu_input) CONVIS_ENTRY(rf_gpu_weights) CONVIS_ENTRY(rf_gpu_space) CONVIS_GPU_ENTRY(rf_gpu_features)
-    CONVIS_ENTRY(rf_gpu_bias))
+CONVIS_EXPORT_GPU(rf_gpu, CONVIS_GPU_ENTRY(rf_gpu_project) CONVIS_ENTRY(rf_gpu_join) CONVIS_ENTRY(rf_gpu_gather)
+                              CONVIS_ENTRY(rf_gpu_spread) CONVIS_ENTRY(rf_gpu_input) CONVIS_ENTRY(rf_gpu_weights)
+                                  CONVIS_ENTRY(rf_gpu_space) CONVIS_GPU_ENTRY(rf_gpu_features) CONVIS_ENTRY(rf_gpu_bias))

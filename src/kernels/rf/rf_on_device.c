@@ -27,7 +27,8 @@ size_t convis_rf_device_scratch(const convis_rf_sizes *s, int recording)
 static void *address(const convis_real *v) { return (void *)(uintptr_t)v; }
 static int64_t in_all(int64_t n, int64_t each) { return (n + each - 1)/each; }
 
-static void run(const convis_pass *p, const char *kernel, int64_t n, int64_t frames, void *const *buffers, const rf_shape *shape, int64_t groups)
+static void run(const convis_pass *p, const char *kernel, int64_t n, int64_t frames, void *const *buffers, const rf_shape *shape,
+                int64_t groups)
 {
     convis_launch_text(p, &rf_gpu_text, kernel, n, (int)frames, buffers, shape, groups, GROUP_SIZE);
 }
@@ -49,19 +50,23 @@ void convis_rf_device_forward(const convis_pass *p, const convis_rf_memory *f)
 
 void convis_rf_device_backward(const convis_pass *p, const convis_rf_memory *f, const convis_rf_gradients *d)
 {
-    convis_total *const d_weights = d->weights, *const d_bias = d->bias, *const d_space = d->space, *const d_features = d->features;
+    convis_total *const d_weights = d->weights, *const d_bias = d->bias, *const d_space = d->space,
+                        *const d_features = d->features;
     const convis_rf_sizes *s = f->s;
     convis_real *dp = p->scratch, *dw = dp + s->rows*s->kernels;
     for (int64_t t = 0; t < p->frames; t += s->block) {
         const int64_t frames = p->frames - t < s->block ? p->frames - t : s->block, rows = (frames + s->taps - 1)*s->batches;
         const int64_t first = (t - (s->taps - 1))*s->batches*s->size;
-        run(p, "rf_gpu_spread", rows*s->kernels, frames, (void *[]){ address(p->d_out + t*s->batches*s->outputs), dp }, &f->shape, 0);
+        run(p, "rf_gpu_spread", rows*s->kernels, frames, (void *[]){ address(p->d_out + t*s->batches*s->outputs), dp },
+            &f->shape, 0);
         if (p->d_in[0])
-            run(p, "rf_gpu_input", s->size*in_all(rows, EIGHT), rows, (void *[]){ address(f->weights), dp, p->d_in[0] + first }, &f->shape, 0);
+            run(p, "rf_gpu_input", s->size*in_all(rows, EIGHT), rows, (void *[]){ address(f->weights), dp, p->d_in[0] + first },
+                &f->shape, 0);
         if (!d_weights && !d_space && !d_features) continue;
         run(p, "rf_gpu_weights", s->size*in_all(s->kernels, EIGHT), rows,
             (void *[]){ dp, address(p->in[0] + first), dw, d_weights }, &f->shape, 0);
-        if (d_space) run(p, "rf_gpu_space", s->outputs*s->plane, 1, (void *[]){ address(f->features), dw, d_space }, &f->shape, 0);
+        if (d_space)
+            run(p, "rf_gpu_space", s->outputs*s->plane, 1, (void *[]){ address(f->features), dw, d_space }, &f->shape, 0);
         if (d_features)
             run(p, "rf_gpu_features", 0, 1, (void *[]){ address(f->space), dw, d_features }, &f->shape, s->outputs*s->inputs);
     }

@@ -53,7 +53,8 @@ static int is_constant(const convis_loss_task *t, int64_t unit, const convis_rea
 static convis_status fail_constant(const convis_loss_task *t, int64_t unit, const char *what, double at)
 {
     return convis_fail(t->context, CONVIS_EINVAL,
-                       "loss correlation: unit %lld: the %s is %g in every frame that counts, expected it to vary", (long long)unit, what, at);
+                       "loss correlation: unit %lld: the %s is %g in every frame that counts, expected it to vary",
+                       (long long)unit, what, at);
 }
 
 /* Of 1 - c; of a unit without a frame that counts, NaN. The gradient still lacks the division by the number of units. */

@@ -29,6 +29,9 @@ const convis_optimizer_type convis_adam = {
     .defaults = { .rate = 1e-3, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8 }, .vectors = 2, .step = step,
 };
 const convis_optimizer_type convis_adamw = {
-    .name = "adamw", .doc = "adam with decoupled weight decay",
-    .defaults = { .rate = 1e-3, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8, .weight_decay = 0.01 }, .vectors = 2, .step = step_decoupled,
+    .name = "adamw",
+    .doc = "adam with decoupled weight decay",
+    .defaults = { .rate = 1e-3, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8, .weight_decay = 0.01 },
+    .vectors = 2,
+    .step = step_decoupled,
 };

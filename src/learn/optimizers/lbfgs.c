@@ -126,7 +126,8 @@ static int iterate(convis_search *s, lbfgs *l)
     for (;;) {
         memcpy(l->before_x, l->x, bytes);
         memcpy(l->before_g, l->g, bytes);
-        if (direction(s, l) && convis_line_search(s, l->x, l->d, &l->k->value, l->g, longest(s, l), l->next_x, l->next_g, l->kept_g)) {
+        if (direction(s, l) &&
+            convis_line_search(s, l->x, l->d, &l->k->value, l->g, longest(s, l), l->next_x, l->next_g, l->kept_g)) {
             remember(s, l);
             return 1;
         }

@@ -57,9 +57,10 @@ int convis_line_search(convis_search *s, double *x, const double *d, double *val
         if (s->over && isinf(here.value)) return 0;
         here.derivative = isinf(here.value) ? 0 : convis_dot(n, d, next_g);
         int lower = here.value <= start.value + DECREASE*at*start.derivative, level = here.value <= start.value + noise;
-        int done = (lower && fabs(here.derivative) <= -CURVATURE*start.derivative)
-                || (level && here.derivative >= CURVATURE*start.derivative && here.derivative <= (2*DECREASE - 1)*start.derivative)
-                || (lower && here.derivative < 0 && at >= longest);
+        int done = (lower && fabs(here.derivative) <= -CURVATURE*start.derivative) ||
+                   (level && here.derivative >= CURVATURE*start.derivative &&
+                    here.derivative <= (2*DECREASE - 1)*start.derivative) ||
+                   (lower && here.derivative < 0 && at >= longest);
         if (done) {
             memcpy(x, next_x, (size_t)n*sizeof *x);
             memcpy(g, next_g, (size_t)n*sizeof *g);

@@ -61,7 +61,8 @@ static void search(convis_search *s, nlopt_algorithm algorithm)
     convis_optimizer *o = s->optimizer;
     double *x = o->scratch + o->n, least;
     if (o->n > INT32_MAX) {
-        s->status = convis_fail(o->context, CONVIS_ENOTSUP, "%s: %lld numbers are more than it can hold", o->type->name, (long long)o->n);
+        s->status =
+            convis_fail(o->context, CONVIS_ENOTSUP, "%s: %lld numbers are more than it can hold", o->type->name, (long long)o->n);
         return;
     }
     bowl b = { s, nlopt_create(algorithm, (unsigned)o->n), 0 };
@@ -73,10 +74,12 @@ static void search(convis_search *s, nlopt_algorithm algorithm)
     nlopt_result r = NLOPT_OUT_OF_MEMORY;
     convis_status status = set_up(&b, x);
     if (!status) r = nlopt_optimize(b.opt, x, &least);
-    if (!s->status && r == NLOPT_OUT_OF_MEMORY) s->status = convis_fail(o->context, CONVIS_ENOMEM, "%s: out of memory", o->type->name);
+    if (!s->status && r == NLOPT_OUT_OF_MEMORY)
+        s->status = convis_fail(o->context, CONVIS_ENOMEM, "%s: out of memory", o->type->name);
     if (!s->status && r == NLOPT_INVALID_ARGS) {
         const char *why = nlopt_get_errmsg(b.opt);
-        s->status = convis_fail(o->context, CONVIS_EINVAL, "%s: %s", o->type->name, why ? why : "it cannot search within these bounds");
+        s->status =
+            convis_fail(o->context, CONVIS_EINVAL, "%s: %s", o->type->name, why ? why : "it cannot search within these bounds");
     }
     nlopt_destroy(b.opt);
     o->count++;

@@ -58,9 +58,9 @@ static inline double *convis_moment(const convis_optimizer *o, int k) { return o
 static inline double convis_low (const convis_search *s, int64_t i) { return s->low  ? s->low[i]  : -HUGE_VAL; }
 static inline double convis_high(const convis_search *s, int64_t i) { return s->high ? s->high[i] :  HUGE_VAL; }
 
-extern const convis_optimizer_type convis_sgd, convis_adagrad, convis_adadelta, convis_rmsprop, convis_adam, convis_adamw, convis_rprop,
-    convis_lbfgs, convis_quasi_newton, convis_tnewton, convis_mma, convis_ccsa, convis_slsqp, convis_nelder_mead, convis_bobyqa,
-    convis_cobyla, convis_crs;
+extern const convis_optimizer_type convis_sgd, convis_adagrad, convis_adadelta, convis_rmsprop, convis_adam, convis_adamw,
+    convis_rprop, convis_lbfgs, convis_quasi_newton, convis_tnewton, convis_mma, convis_ccsa, convis_slsqp, convis_nelder_mead,
+    convis_bobyqa, convis_cobyla, convis_crs;
 
 /* ---- Parts of lbfgs.c ---- */
 

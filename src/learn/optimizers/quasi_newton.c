@@ -43,7 +43,8 @@ static double measure_noise(convis_search *s, const double *x, double *to)
     for (int j = 0; j < ROW; j++) {
         for (int64_t i = 0; i < n; i++) {
             double away = j*SPACING*fmax(fabs(x[i]), 1);
-            to[i] = x[i] + away <= convis_high(s, i) ? x[i] + away : convis_within(x[i] - away, convis_low(s, i), convis_high(s, i));
+            to[i] =
+                x[i] + away <= convis_high(s, i) ? x[i] + away : convis_within(x[i] - away, convis_low(s, i), convis_high(s, i));
         }
         convis_search_evaluate(s, to, &f[j], NULL);
         if (isinf(f[j])) return 0;

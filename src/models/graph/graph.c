@@ -71,7 +71,8 @@ static convis_status copy_layer(convis_context *c, const struct convis_graph_lay
     to->values = to->inputs = to->input_room = 0;
     to->input = NULL;
     to->model = NULL;
-    for (int k = 0; k < from->inputs && !status; k++) status = convis_graph_add_input(c, to, from->input[k].from, from->input[k].delay);
+    for (int k = 0; k < from->inputs && !status; k++)
+        status = convis_graph_add_input(c, to, from->input[k].from, from->input[k].delay);
     while (!status && to->values < from->values) {
         status = convis_value_copy(c, &from->value[to->values], &to->value[to->values]);
         to->values++;
@@ -117,14 +118,17 @@ convis_status convis_graph_copy(convis_context *c, const struct convis_graph *fr
     if (!status) status = copy_text(c, from->source, &to->source);
     if (!status) status = copy_text(c, from->lines, &to->lines);
     if (!status) status = copy_arrays(c, from, to);
-    if (!status && from->unit && !(to->unit = copy_block(c, from->unit, (size_t)from->units*sizeof *to->unit))) status = CONVIS_ENOMEM;
+    if (!status && from->unit && !(to->unit = copy_block(c, from->unit, (size_t)from->units*sizeof *to->unit)))
+        status = CONVIS_ENOMEM;
     to->units = from->units;
     for (int j = 0; j < from->layers && !status; j++) {
         status = convis_grow(c, (void **)&to->layer, to->layers, &to->layer_room, sizeof *to->layer);
         if (!status) status = copy_layer(c, &from->layer[j], &to->layer[to->layers++]);
     }
-    for (int k = 0; k < from->aliases && !status; k++) status = convis_graph_add_alias(c, to, from->alias[k].name, from->alias[k].path);
-    for (int k = 0; k < from->givens && !status; k++) status = convis_graph_add_source(c, to, from->given[k].name, from->given[k].frame);
+    for (int k = 0; k < from->aliases && !status; k++)
+        status = convis_graph_add_alias(c, to, from->alias[k].name, from->alias[k].path);
+    for (int k = 0; k < from->givens && !status; k++)
+        status = convis_graph_add_source(c, to, from->given[k].name, from->given[k].frame);
     if (status) convis_graph_clear(c, to);
     return status;
 }
@@ -207,7 +211,8 @@ convis_status convis_graph_add_input(convis_context *c, struct convis_graph_laye
 {
     char quoted[64];
     if (strlen(from) >= CONVIS_GRAPH_NAME)
-        return convis_fail(c, CONVIS_ENAME, "%s: its input '%s': too long to be a layer's name", l->name, convis_quoted(quoted, from));
+        return convis_fail(c, CONVIS_ENAME, "%s: its input '%s': too long to be a layer's name", l->name,
+                           convis_quoted(quoted, from));
     convis_status status = convis_grow(c, (void **)&l->input, l->inputs, &l->input_room, sizeof *l->input);
     if (status) return status;
     struct convis_graph_input *in = &l->input[l->inputs++];
@@ -225,7 +230,8 @@ convis_status convis_graph_add_alias(convis_context *c, struct convis_graph *g, 
 {
     char quoted[64];
     if (!is_name(name) || !is_name(path))
-        return convis_fail(c, CONVIS_ENAME, "alias '%s': expected a name for a path", convis_quoted(quoted, is_name(name) ? path : name));
+        return convis_fail(c, CONVIS_ENAME, "alias '%s': expected a name for a path",
+                           convis_quoted(quoted, is_name(name) ? path : name));
     convis_status status = convis_grow(c, (void **)&g->alias, g->aliases, &g->alias_room, sizeof *g->alias);
     if (status) return status;
     struct convis_graph_alias *a = &g->alias[g->aliases++];
@@ -243,7 +249,8 @@ int convis_graph_find_source(const struct convis_graph *g, const char *name)
 convis_status convis_graph_add_source(convis_context *c, struct convis_graph *g, const char *name, convis_shape frame)
 {
     char quoted[64];
-    if (!is_name(name) || convis_graph_find(g, name) || convis_graph_find_source(g, name) >= (*name == 'i' && !strcmp(name, "input") ? g->givens : 0))
+    if (!is_name(name) || convis_graph_find(g, name) ||
+        convis_graph_find_source(g, name) >= (*name == 'i' && !strcmp(name, "input") ? g->givens : 0))
         return convis_fail(c, CONVIS_ENAME, "input '%s': expected a name of its own, of letters, digits, '_', '-' and '.'",
                            convis_quoted(quoted, name));
     convis_status status = convis_grow(c, (void **)&g->given, g->givens, &g->given_room, sizeof *g->given);
@@ -309,7 +316,8 @@ int convis_graph_is_sized(const struct convis_graph *g)
 double convis_graph_baseline(const struct convis_graph *g)
 {
     if (g->kind && g->kind->sized) return g->kind->baseline(g->settings);
-    for (int j = 0; j < g->layers && !g->has_baseline; j++) if (g->layer[j].model) return convis_graph_baseline(g->layer[j].model);
+    for (int j = 0; j < g->layers && !g->has_baseline; j++)
+        if (g->layer[j].model) return convis_graph_baseline(g->layer[j].model);
     return g->baseline;
 }
 
@@ -361,24 +369,26 @@ convis_status convis_graph_rows(convis_context *c, const struct convis_graph_lay
     return rows_with(c, l, NULL, r);
 }
 
-static convis_status check_value(convis_context *c, const struct convis_graph_layer *l, const convis_field *f, const struct convis_value *v)
+static convis_status check_value(convis_context *c, const struct convis_graph_layer *l, const convis_field *f,
+                                 const struct convis_value *v)
 {
     const char *unit = strcmp(f->unit, "1") ? f->unit : "";
     if (f->flags & CONVIS_TEXT)
-        return v->kind == CONVIS_VALUE_TEXT ? CONVIS_OK : convis_fail(c, CONVIS_EINVAL, "%s.%s: expected a text", l->name, f->name);
+        return v->kind == CONVIS_VALUE_TEXT ? CONVIS_OK
+                                            : convis_fail(c, CONVIS_EINVAL, "%s.%s: expected a text", l->name, f->name);
     if (f->flags & CONVIS_ARRAY) {
         for (int64_t i = 0; v->kind == CONVIS_VALUE_ARRAY && i < v->count; i++)
             if (!(v->array[i] >= f->min && v->array[i] <= f->max))
-                return convis_fail(c, CONVIS_EINVAL, "%s.%s[%lld]: %g %s, expected %g to %g", l->name, f->name, (long long)i, v->array[i],
-                                   unit, f->min, f->max);
+                return convis_fail(c, CONVIS_EINVAL, "%s.%s[%lld]: %g %s, expected %g to %g", l->name, f->name, (long long)i,
+                                   v->array[i], unit, f->min, f->max);
         return CONVIS_OK;
     }
     if (v->kind != CONVIS_VALUE_NUMBER)
         return convis_fail(c, CONVIS_EINVAL, "%s.%s: %s, expected a number", l->name, f->name,
                            v->kind == CONVIS_VALUE_TEXT ? "a text" : "an array");
     if (!(v->number >= f->min && v->number <= f->max))
-        return convis_fail(c, CONVIS_EINVAL, "%s.%s: %g%s%s, expected %g to %g", l->name, f->name, v->number, *unit ? " " : "", unit,
-                           f->min, f->max);
+        return convis_fail(c, CONVIS_EINVAL, "%s.%s: %g%s%s, expected %g to %g", l->name, f->name, v->number, *unit ? " " : "",
+                           unit, f->min, f->max);
     if (f->flags & CONVIS_WHOLE && v->number != floor(v->number))
         return convis_fail(c, CONVIS_EINVAL, "%s.%s: %g, expected a whole number", l->name, f->name, v->number);
     return CONVIS_OK;
@@ -496,7 +506,8 @@ static convis_status check_count(convis_context *c, const struct convis_graph_la
     const int min_inputs = l->model ? most : l->type->min_inputs ? l->type->min_inputs : l->type->inputs;
     const char *format = min_inputs < most ? "%s: %d input%s, %s expects %d to %d" : "%s: %d input%s, %s expects %d";
     if (l->inputs <= most && l->inputs >= min_inputs) return CONVIS_OK;
-    return convis_fail(c, CONVIS_ESHAPE, format, l->name, l->inputs, l->inputs == 1 ? "" : "s", l->model ? "it" : l->type->name, min_inputs, most);
+    return convis_fail(c, CONVIS_ESHAPE, format, l->name, l->inputs, l->inputs == 1 ? "" : "s", l->model ? "it" : l->type->name,
+                       min_inputs, most);
 }
 
 convis_status convis_graph_check(convis_context *c, const struct convis_graph *g)

@@ -100,7 +100,8 @@ convis_status convis_graph_add_input(convis_context *, struct convis_graph_layer
 convis_status convis_graph_follow(convis_context *, struct convis_graph *, int layer);
 convis_status convis_graph_add_source(convis_context *, struct convis_graph *, const char *name, convis_shape frame);
 int           convis_graph_find_source(const struct convis_graph *, const char *name);           /* its place; -1: no input of that name */
-convis_status convis_graph_add_array(convis_context *, struct convis_graph *, const char *path, struct convis_value *);   /* takes it */
+convis_status convis_graph_add_array(convis_context *, struct convis_graph *, const char *path,
+                                     struct convis_value *);   /* takes it */
 convis_status convis_graph_add_alias(convis_context *, struct convis_graph *, const char *name, const char *path);
 /* Set a parameter of the layer; takes the value's memory, also when it fails. The name and value are checked. */
 convis_status convis_graph_put(convis_context *, struct convis_graph_layer *, struct convis_value *);
@@ -134,8 +135,8 @@ int           convis_graph_spiking(const struct convis_graph *);         /* laye
 /* ---- graph_flat.c ---- */
 
 /* The graph with the layers of its models in their place, for movies of this size. Nothing of it is the other's. */
-convis_status convis_graph_flat(convis_context *, const struct convis_graph *, int64_t width, int64_t height, struct convis_warnings *,
-                                struct convis_graph *);
+convis_status convis_graph_flat(convis_context *, const struct convis_graph *, int64_t width, int64_t height,
+                                struct convis_warnings *, struct convis_graph *);
 
 /* ---- graph_model.c ---- */
 
@@ -155,13 +156,15 @@ int           convis_graph_list(convis_context *, const struct convis_graph *, i
 convis_status convis_graph_make(convis_context *, const struct convis_preset_kind *, const void *settings, struct convis_graph *);
 convis_status convis_graph_set_cells(convis_context *, struct convis_graph *, const convis_cell *, int64_t count);
 /* The cells of one layer of a preset, by its path; ENAME when it has no such. */
-convis_status convis_graph_set_units_of(convis_context *, struct convis_graph *, const char *layer, const convis_cell *, int64_t count);
+convis_status convis_graph_set_units_of(convis_context *, struct convis_graph *, const char *layer, const convis_cell *,
+                                        int64_t count);
 /* Are these cells of a model that has so many spiking layers? */
 convis_status convis_cells_check(convis_context *, const convis_cell *, int64_t count, int spiking);
 /* Lines "PATH VALUE" and "PATH[INDEX] VALUE"; name begins messages. On any fault nothing is set. */
 convis_status convis_graph_set_lines(convis_context *, struct convis_graph *, const char *name, const char *text);
 /* The values of a parameter from outside, such as a file of arrays. ENAME when there is no such path. */
-convis_status convis_graph_set_value(convis_context *, struct convis_graph *, const char *path, struct convis_value *);     /* takes it */
+convis_status convis_graph_set_value(convis_context *, struct convis_graph *, const char *path,
+                                     struct convis_value *);     /* takes it */
 convis_status convis_graph_set_array(convis_context *, struct convis_graph *, const char *path, const convis_array *);
 /* An array that was stored until there are layers; they are those of the size for which it was stored. */
 convis_status convis_graph_set_kept(convis_context *, struct convis_graph *, const struct convis_graph_array *);
@@ -174,15 +177,17 @@ convis_status convis_graph_kept_lines(convis_context *, const struct convis_grap
 /* What opens a model that a file names or contains (a text or a map); depth: of files that name others. */
 struct convis_yaml;
 struct convis_yaml_node;
-typedef convis_status (*convis_graph_opener)(const struct convis_yaml *, const char *path, const struct convis_yaml_node *, int depth,
-                                             struct convis_warnings *, struct convis_graph *);
+typedef convis_status (*convis_graph_opener)(const struct convis_yaml *, const char *path, const struct convis_yaml_node *,
+                                             int depth, struct convis_warnings *, struct convis_graph *);
 /* A model of layers, as the map describes. path: of the file, beside which others are looked for. On failure the graph is cleared. */
 struct convis_graph_reading { const struct convis_yaml *y; const char *path; convis_graph_opener open; int depth; struct convis_warnings *warnings; };
 convis_status convis_graph_read (const struct convis_graph_reading *, const struct convis_yaml_node *map, struct convis_graph *);
 /* What is different from a model that the graph already is: title, set, further layers, output. */
-convis_status convis_graph_read_changes(const struct convis_graph_reading *, const struct convis_yaml_node *map, struct convis_graph *);
+convis_status convis_graph_read_changes(const struct convis_graph_reading *, const struct convis_yaml_node *map,
+                                        struct convis_graph *);
 /* Settings of a graph, and cells of its layers: {opl.center.tau: 0.01, ganglion_0.units: {...}} */
-convis_status convis_graph_read_settings(const struct convis_graph_reading *, const struct convis_yaml_node *map, struct convis_graph *);
+convis_status convis_graph_read_settings(const struct convis_graph_reading *, const struct convis_yaml_node *map,
+                                         struct convis_graph *);
 convis_status convis_graph_write(convis_context *, const struct convis_graph *, char **text);    /* release: convis_release */
 /* Cells as columns, or from a file; release them with convis_release. with_layers: the layer of each, too. */
 convis_status convis_graph_read_cells(const struct convis_yaml *, const char *path, const struct convis_yaml_node *,

@@ -175,7 +175,9 @@ static convis_status size_of(const struct flat *f, const char *from, int64_t *wi
     before.unit = NULL;
     status = convis_graph_build(f->c, &before, &m);
     if (!status) status = convis_probe(m, name);
-    if (!status) status = convis_plan(m, (convis_shape){ { 1, f->to->givens ? f->to->given[0].frame.dim[CONVIS_C] : 1, 1, f->height, f->width } });
+    if (!status)
+        status = convis_plan(
+            m, (convis_shape){ { 1, f->to->givens ? f->to->given[0].frame.dim[CONVIS_C] : 1, 1, f->height, f->width } });
     if (!status) status = convis_output_shape(m, name, &frame);
     if (!status) *width = frame.dim[CONVIS_X];
     if (!status) *height = frame.dim[CONVIS_Y];

@@ -15,7 +15,8 @@ static convis_status set_value(convis_model *m, const struct convis_graph_layer 
     snprintf(path, sizeof path, "%s.%s", l->name, v->name);
     if (is_text) return convis_set_text(m, path, v->text);
     if (v->kind == CONVIS_VALUE_NUMBER) return convis_set(m, path, v->number);
-    return v->kind == CONVIS_VALUE_TEXT ? convis_set_initialiser(m, path, v->text) : convis_set_array(m, path, v->array, v->count);
+    return v->kind == CONVIS_VALUE_TEXT ? convis_set_initialiser(m, path, v->text)
+                                        : convis_set_array(m, path, v->array, v->count);
 }
 
 /* The layers and the inputs of a graph as they become nodes of a model. */
@@ -178,8 +179,8 @@ convis_status convis_graph_of_model(const convis_model *m, struct convis_graph *
         if ((status = convis_graph_add(c, g, l->name, l->type, &to))) break;
         for (int k = 0; k < l->inputs && !status; k++) {
             const convis_node from = l->in[k].from;
-            status = convis_graph_add_input(c, to, from.id > 0 ? m->layers[from.id - 1].name : m->inputs[convis_input_of(from)].name,
-                                            l->in[k].delay);
+            status = convis_graph_add_input(
+                c, to, from.id > 0 ? m->layers[from.id - 1].name : m->inputs[convis_input_of(from)].name, l->in[k].delay);
         }
         if (!status) status = values_of(c, l, to);
     }

@@ -21,7 +21,8 @@ struct reader {
 
 static convis_status expect_text(const struct reader *r, const node *n, const char *what)
 {
-    return n->kind == CONVIS_NODE_TEXT && *n->text ? CONVIS_OK : convis_yaml_fail(r->y, n, CONVIS_EFORMAT, "%s: expected a text", what);
+    return n->kind == CONVIS_NODE_TEXT && *n->text ? CONVIS_OK
+                                                   : convis_yaml_fail(r->y, n, CONVIS_EFORMAT, "%s: expected a text", what);
 }
 
 static convis_status expect_number(const struct reader *r, const node *n, const char *what, double *value)
@@ -38,7 +39,8 @@ static convis_status expect_whole(const struct reader *r, const node *n, const c
     convis_status status = expect_number(r, n, what, &number);
     if (status) return status;
     if (number != floor(number) || number < min || number > max)
-        return convis_yaml_fail(r->y, n, CONVIS_EINVAL, "%s: %g, expected a whole number of %.0f to %.0f", what, number, min, max);
+        return convis_yaml_fail(r->y, n, CONVIS_EINVAL, "%s: %g, expected a whole number of %.0f to %.0f", what, number, min,
+                                max);
     *value = (int64_t)number;
     return CONVIS_OK;
 }
@@ -47,7 +49,8 @@ static convis_status expect_whole(const struct reader *r, const node *n, const c
 static convis_status expect_keys(const struct reader *r, const node *map, const char *what, const char *const *keys)
 {
     char quoted[64], all[160] = "";
-    if (map->kind != CONVIS_NODE_MAP) return convis_yaml_fail(r->y, map, CONVIS_EFORMAT, "%s: expected a map of names and values", what);
+    if (map->kind != CONVIS_NODE_MAP)
+        return convis_yaml_fail(r->y, map, CONVIS_EFORMAT, "%s: expected a map of names and values", what);
     for (const char *const *k = keys; *k; k++) {
         size_t used = strlen(all);
         snprintf(all + used, sizeof all - used, "%s%s", used ? ", " : "", *k);
@@ -57,8 +60,8 @@ static convis_status expect_keys(const struct reader *r, const node *map, const 
         const char *const *k = keys;
         while (*k && strcmp(*k, n->name)) convis_hint_offer(&hint, *k++);
         if (!*k)
-            return convis_yaml_fail_name(r->y, n, CONVIS_ENAME, "%s: '%s', expected one of %s%s", what, convis_quoted(quoted, n->name),
-                                         all, hint.text);
+            return convis_yaml_fail_name(r->y, n, CONVIS_ENAME, "%s: '%s', expected one of %s%s", what,
+                                         convis_quoted(quoted, n->name), all, hint.text);
     }
     return CONVIS_OK;
 }
@@ -80,7 +83,8 @@ static convis_status shape_of_lists(const struct reader *r, const node *n, const
     v->count = 1;
     for (v->dims = 0; n && n->kind == CONVIS_NODE_LIST; n = n->first) {
         if (v->dims == CONVIS_VALUE_DIMS)
-            return convis_yaml_fail(r->y, n, CONVIS_ESHAPE, "%s: lists in lists, expected %d dimensions at most", what, CONVIS_VALUE_DIMS);
+            return convis_yaml_fail(r->y, n, CONVIS_ESHAPE, "%s: lists in lists, expected %d dimensions at most", what,
+                                    CONVIS_VALUE_DIMS);
         if (!n->count) return convis_yaml_fail(r->y, n, CONVIS_ESHAPE, "%s: an empty list, expected numbers", what);
         v->dim[v->dims++] = n->count;
         if (v->count > INT32_MAX/n->count) return convis_yaml_fail(r->y, n, CONVIS_ESHAPE, "%s: too many numbers", what);
@@ -89,12 +93,13 @@ static convis_status shape_of_lists(const struct reader *r, const node *n, const
     return CONVIS_OK;
 }
 
-static convis_status fill_from_lists(const struct reader *r, const node *n, const char *what, const struct convis_value *v, int level,
-                                     double **to)
+static convis_status fill_from_lists(const struct reader *r, const node *n, const char *what, const struct convis_value *v,
+                                     int level, double **to)
 {
     if (level == v->dims) return expect_number(r, n, what, (*to)++);
     if (n->kind != CONVIS_NODE_LIST || n->count != v->dim[level])
-        return convis_yaml_fail(r->y, n, CONVIS_ESHAPE, "%s: expected a list of %lld as before it", what, (long long)v->dim[level]);
+        return convis_yaml_fail(r->y, n, CONVIS_ESHAPE, "%s: expected a list of %lld as before it", what,
+                                (long long)v->dim[level]);
     convis_status status = CONVIS_OK;
     for (const node *e = n->first; e && !status; e = e->next) status = fill_from_lists(r, e, what, v, level + 1, to);
     return status;
@@ -113,7 +118,8 @@ static convis_status array_of_lists(const struct reader *r, const node *n, const
 /* { shape: [2, 3], packed: ... } or { shape: [2, 3], values: [...] } */
 static convis_status array_of_shape(const struct reader *r, const node *n, const char *what, struct convis_value *v)
 {
-    const node *shape = convis_yaml_find(n, "shape"), *packed = convis_yaml_find(n, "packed"), *values = convis_yaml_find(n, "values");
+    const node *shape = convis_yaml_find(n, "shape"), *packed = convis_yaml_find(n, "packed"),
+               *values = convis_yaml_find(n, "values");
     convis_status status = CONVIS_OK;
     int64_t dim[CONVIS_VALUE_DIMS], count = 1;
     int dims = 0;
@@ -189,8 +195,10 @@ static convis_status read_array(const struct reader *r, const node *n, const cha
 
 static int is_reserved(const char *key, const convis_layer_type *type)
 {
-    for (const convis_field *f = type->params; f && f->name; f++) if (!strcmp(f->name, key)) return 0;
-    return !strcmp(key, "name") || !strcmp(key, "type") || !strcmp(key, "input") || !strcmp(key, "inputs") || !strcmp(key, "delay");
+    for (const convis_field *f = type->params; f && f->name; f++)
+        if (!strcmp(f->name, key)) return 0;
+    return !strcmp(key, "name") || !strcmp(key, "type") || !strcmp(key, "input") || !strcmp(key, "inputs") ||
+           !strcmp(key, "delay");
 }
 
 static convis_status read_input(const struct reader *r, const node *n, struct convis_graph_layer *l)
@@ -224,14 +232,16 @@ static convis_status read_inputs(const struct reader *r, const node *map, int j)
     struct convis_graph_layer *l = &r->g->layer[j];
     const node *input = map->kind == CONVIS_NODE_MAP ? convis_yaml_find(map, "input") : NULL;
     const node *inputs = map->kind == CONVIS_NODE_MAP ? convis_yaml_find(map, "inputs") : NULL;
-    const node *delay = map->kind == CONVIS_NODE_MAP && (l->model || is_reserved("delay", l->type)) ? convis_yaml_find(map, "delay") : NULL;
+    const node *delay =
+        map->kind == CONVIS_NODE_MAP && (l->model || is_reserved("delay", l->type)) ? convis_yaml_find(map, "delay") : NULL;
     convis_status status = CONVIS_OK;
     int64_t frames = 0;
     if (input && inputs) return convis_yaml_fail(r->y, inputs, CONVIS_EFORMAT, "%s: expected input or inputs, not both", l->name);
     if (inputs && inputs->kind == CONVIS_NODE_LIST) {
         const int most = l->model ? l->model->givens > 1 ? l->model->givens : 1 : CONVIS_MAX_INPUTS;
         if (inputs->count > most)
-            return convis_yaml_fail(r->y, inputs, CONVIS_ESHAPE, "%s: %d inputs, expected %d at most", l->name, inputs->count, most);
+            return convis_yaml_fail(r->y, inputs, CONVIS_ESHAPE, "%s: %d inputs, expected %d at most", l->name, inputs->count,
+                                    most);
         for (const node *n = inputs->first; n && !status; n = n->next) status = read_input(r, n, l);
     } else if (input || inputs) {
         status = read_input(r, input ? input : inputs, l);
@@ -240,7 +250,8 @@ static convis_status read_inputs(const struct reader *r, const node *map, int j)
     }
     if (status || !delay) return status;
     if (l->inputs != 1)
-        return convis_yaml_fail(r->y, delay, CONVIS_EFORMAT, "%s: of several inputs each has its own delay: {from: a, delay: 1}", l->name);
+        return convis_yaml_fail(r->y, delay, CONVIS_EFORMAT, "%s: of several inputs each has its own delay: {from: a, delay: 1}",
+                                l->name);
     status = expect_whole(r, delay, "delay", 0, INT32_MAX, &frames);
     l->input[0].delay = (int)frames;
     return status;
@@ -306,7 +317,8 @@ static convis_status read_model(const struct reader *r, const node *n)
     convis_status status = expect_keys(r, n, "a model within", KEYS);
     if (status) return status;
     if (!name && model->kind == CONVIS_NODE_TEXT) name = model;
-    if (!name) return convis_yaml_fail(r->y, n, CONVIS_EFORMAT, "a model without name, expected one: {name: retina, model: primate}");
+    if (!name)
+        return convis_yaml_fail(r->y, n, CONVIS_EFORMAT, "a model without name, expected one: {name: retina, model: primate}");
     if ((status = expect_text(r, name, "name"))) return status;
     if ((status = r->how->open(r->y, r->path, model, r->how->depth + 1, r->how->warnings, &within))) return status;
     if (set && (status = convis_graph_read_settings(r->how, set, &within))) { convis_graph_clear(r->c, &within); return status; }
@@ -327,7 +339,8 @@ static convis_status read_layer(const struct reader *r, const node *n)
         type = convis_yaml_find(n, "type");
         name = convis_yaml_find(n, "name");
         if (!type && convis_yaml_find(n, "model")) return read_model(r, n);
-        if (!type) return convis_yaml_fail(r->y, n, CONVIS_EFORMAT, "a layer without type, expected one: {name: filter, type: conv}");
+        if (!type)
+            return convis_yaml_fail(r->y, n, CONVIS_EFORMAT, "a layer without type, expected one: {name: filter, type: conv}");
         if (!name) name = type;
     }
     convis_status status = expect_text(r, type, "type");
@@ -370,10 +383,11 @@ static convis_status units_of_columns(const struct reader *r, const node *n, con
     for (int k = 3; k >= 0 && !status; k--) {
         const node *list = convis_yaml_find(n, KEYS[k]);
         if (!list && k < 2) continue;
-        status = list ? read_array(r, list, KEYS[k], &column[k]) : convis_yaml_fail(r->y, n, CONVIS_EFORMAT, "units: expected x and y");
+        status = list ? read_array(r, list, KEYS[k], &column[k])
+                      : convis_yaml_fail(r->y, n, CONVIS_EFORMAT, "units: expected x and y");
         if (!status && k < 3 && column[k].count != *count)
-            status = convis_yaml_fail(r->y, list, CONVIS_ESHAPE, "units: %lld of %s, expected %lld as of y", (long long)column[k].count,
-                                      KEYS[k], (long long)*count);
+            status = convis_yaml_fail(r->y, list, CONVIS_ESHAPE, "units: %lld of %s, expected %lld as of y",
+                                      (long long)column[k].count, KEYS[k], (long long)*count);
         if (k == 3) *count = column[k].count;
         for (int64_t i = 0; k < 2 && i < *count && !status; i++)
             if (!(column[k].array[i] >= 0 && column[k].array[i] <= INT32_MAX) || column[k].array[i] != floor(column[k].array[i]))
@@ -421,7 +435,8 @@ static convis_status read_units_of(const struct reader *r, const node *n)
     int64_t count;
     snprintf(layer, sizeof layer, "%.*s", (int)(strlen(n->name) - strlen(".units")), n->name);
     convis_status status = columns_or_file(r, n, &units, &count);
-    if (!status && (status = convis_graph_set_units_of(r->c, r->g, layer, units, count))) status = convis_yaml_blame(r->y, n, status);
+    if (!status && (status = convis_graph_set_units_of(r->c, r->g, layer, units, count)))
+        status = convis_yaml_blame(r->y, n, status);
     convis_release(r->c, units);
     return status;
 }
@@ -433,7 +448,8 @@ convis_status convis_graph_read_settings(const struct convis_graph_reading *how,
     if (map->kind != CONVIS_NODE_MAP) return convis_yaml_fail(r.y, map, CONVIS_EFORMAT, "expected settings and their values");
     for (const node *n = map->first; n && !status; n = n->next) {
         if (is_units(n)) continue;
-        if (n->kind != CONVIS_NODE_TEXT) return convis_yaml_fail(r.y, n, CONVIS_EFORMAT, "%.60s: expected a number or a text", n->name);
+        if (n->kind != CONVIS_NODE_TEXT)
+            return convis_yaml_fail(r.y, n, CONVIS_EFORMAT, "%.60s: expected a number or a text", n->name);
         if ((status = convis_graph_set(r.c, g, n->name, n->text))) status = convis_yaml_blame(r.y, n, status);
     }
     for (const node *n = map->first; n && !status; n = n->next)              /* after all settings, which may take cells away */
@@ -455,7 +471,8 @@ static convis_status read_head(const struct reader *r, const node *root)
         if (!status && !(g->dt > 0 && g->dt <= 1e6))
             status = convis_yaml_fail(r->y, n, CONVIS_EINVAL, "dt: %g s, expected more than 0 s", g->dt);
     }
-    if (!status && ((n = convis_yaml_find(root, "baseline")) || (n = convis_yaml_find(root, "past")))) {     /* past: of older files */
+    if (!status &&
+        ((n = convis_yaml_find(root, "baseline")) || (n = convis_yaml_find(root, "past")))) {     /* past: of older files */
         status = expect_number(r, n, n->name, &g->baseline);
         if (!status && !(fabs(g->baseline) <= 1e30))
             status = convis_yaml_fail(r->y, n, CONVIS_EINVAL, "%s: %g, expected -1e30 to 1e30", n->name, g->baseline);
@@ -483,7 +500,8 @@ static convis_status read_aliases(const struct reader *r, const node *map)
     if (map->kind != CONVIS_NODE_MAP) return convis_yaml_fail(r->y, map, CONVIS_EFORMAT, "aliases: expected names and paths");
     for (const node *n = map->first; n && !status; n = n->next) {
         status = expect_text(r, n, "alias");
-        if (!status && (status = convis_graph_add_alias(r->c, r->g, n->name, n->text))) status = convis_yaml_blame(r->y, n, status);
+        if (!status && (status = convis_graph_add_alias(r->c, r->g, n->name, n->text)))
+            status = convis_yaml_blame(r->y, n, status);
     }
     return status;
 }
@@ -502,11 +520,12 @@ static convis_status read_sources(const struct reader *r, const node *map)
         for (int k = 0; k < 3 && !status; k++) {
             const node *size = convis_yaml_find(n, KEYS[k]);
             if (size && k && n == map->first)
-                return convis_yaml_fail(r->y, size, CONVIS_EFORMAT, "%s: the first input has the movie's %s, expected channels alone", n->name,
-                                        KEYS[k]);
+                return convis_yaml_fail(r->y, size, CONVIS_EFORMAT,
+                                        "%s: the first input has the movie's %s, expected channels alone", n->name, KEYS[k]);
             if (size) status = expect_whole(r, size, KEYS[k], 1, 1 << 20, &frame.dim[DIM[k]]);
         }
-        if (!status && (status = convis_graph_add_source(r->c, r->g, n->name, frame))) status = convis_yaml_blame(r->y, n, status);
+        if (!status && (status = convis_graph_add_source(r->c, r->g, n->name, frame)))
+            status = convis_yaml_blame(r->y, n, status);
     }
     return status;
 }
@@ -526,16 +545,19 @@ static convis_status one_time_step(const struct reader *r, const node *root)
 {
     char text[32];
     struct convis_graph *g = r->g;
-    for (int j = g->layers - 1; j >= 0 && !convis_yaml_find(root, "dt"); j--) if (g->layer[j].model) g->dt = g->layer[j].model->dt;
+    for (int j = g->layers - 1; j >= 0 && !convis_yaml_find(root, "dt"); j--)
+        if (g->layer[j].model) g->dt = g->layer[j].model->dt;
     convis_number_print(g->dt, text, sizeof text);
     convis_status status = CONVIS_OK;
-    for (int j = 0; j < g->layers && !status; j++) if (g->layer[j].model) status = convis_graph_set(r->c, g->layer[j].model, "dt", text);
+    for (int j = 0; j < g->layers && !status; j++)
+        if (g->layer[j].model) status = convis_graph_set(r->c, g->layer[j].model, "dt", text);
     return status;
 }
 
 convis_status convis_graph_read(const struct convis_graph_reading *how, const node *root, struct convis_graph *g)
 {
-    static const char *const KEYS[] = { "title", "source", "dt", "baseline", "past", "inputs", "layers", "output", "aliases", "units", NULL };
+    static const char *const KEYS[] = { "title", "source", "dt", "baseline", "past", "inputs",
+                                        "layers", "output", "aliases", "units", NULL };
     struct reader r = { how->y, how->y->context, how->path, g, how };
     const node *n;
     *g = (struct convis_graph){ .dt = 0.001 };
@@ -557,7 +579,8 @@ convis_status convis_graph_read(const struct convis_graph_reading *how, const no
 static convis_status read_parameters(const struct reader *r, const node *map)
 {
     convis_status status = CONVIS_OK;
-    if (map->kind != CONVIS_NODE_MAP) return convis_yaml_fail(r->y, map, CONVIS_EFORMAT, "parameters: expected paths and their values");
+    if (map->kind != CONVIS_NODE_MAP)
+        return convis_yaml_fail(r->y, map, CONVIS_EFORMAT, "parameters: expected paths and their values");
     for (const node *n = map->first; n && !status; n = n->next) {
         char line[4*CONVIS_GRAPH_NAME];
         struct convis_value v = { .kind = CONVIS_VALUE_NUMBER };

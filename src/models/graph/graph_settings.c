@@ -102,7 +102,8 @@ static convis_status parse_list(convis_context *c, const char *text, struct conv
     return CONVIS_OK;
 }
 
-static convis_status parse_value(convis_context *c, const convis_field *f, const char *path, const char *text, struct convis_value *v)
+static convis_status parse_value(convis_context *c, const convis_field *f, const char *path, const char *text,
+                                 struct convis_value *v)
 {
     char quoted[64];
     memset(v, 0, sizeof *v);
@@ -130,7 +131,8 @@ static convis_status set_dt(convis_context *c, struct convis_graph *g, const cha
     if (!convis_number_parse(value, &dt))
         return convis_fail(c, CONVIS_EINVAL, "dt: '%s', expected a number in s", convis_quoted(quoted, value));
     if (!(dt > 0 && dt <= 1e6)) return convis_fail(c, CONVIS_EINVAL, "dt: %g s, expected more than 0 s", dt);
-    for (int j = 0; j < g->layers && !status; j++) if (g->layer[j].model) status = convis_graph_set(c, g->layer[j].model, "dt", value);
+    for (int j = 0; j < g->layers && !status; j++)
+        if (g->layer[j].model) status = convis_graph_set(c, g->layer[j].model, "dt", value);
     if (!status) g->dt = dt;
     return status;
 }
@@ -141,7 +143,8 @@ static convis_status set_baseline(convis_context *c, struct convis_graph *g, con
     char quoted[64];
     if (strcmp(value, "auto") && !convis_number_parse(value, &baseline))
         return convis_fail(c, CONVIS_EINVAL, "baseline: '%s', expected a number", convis_quoted(quoted, value));
-    if (!(baseline >= -1e30 && baseline <= 1e30)) return convis_fail(c, CONVIS_EINVAL, "baseline: %g, expected -1e30 to 1e30", baseline);
+    if (!(baseline >= -1e30 && baseline <= 1e30))
+        return convis_fail(c, CONVIS_EINVAL, "baseline: %g, expected -1e30 to 1e30", baseline);
     g->baseline = baseline;
     g->has_baseline = 1;
     return CONVIS_OK;
@@ -158,13 +161,15 @@ static int same(const struct convis_value *a, const struct convis_value *b)
 }
 
 /* What was set in `now` since it was `plain` is set in `next`, where there is such a layer. */
-static convis_status apply_changes(convis_context *c, const struct convis_graph *plain, struct convis_graph *now, struct convis_graph *next)
+static convis_status apply_changes(convis_context *c, const struct convis_graph *plain, struct convis_graph *now,
+                                   struct convis_graph *next)
 {
     convis_status status = CONVIS_OK;
     if (now->dt != plain->dt) next->dt = now->dt;
     if (now->baseline != plain->baseline) next->baseline = now->baseline;
     for (int j = 0; j < now->layers; j++) {
-        struct convis_graph_layer *l = &now->layer[j], *was = convis_graph_find(plain, l->name), *to = convis_graph_find(next, l->name);
+        struct convis_graph_layer *l = &now->layer[j], *was = convis_graph_find(plain, l->name),
+                                  *to = convis_graph_find(next, l->name);
         if (!was || !to || to->type != l->type) continue;
         for (int k = 0; k < l->values && status != CONVIS_ENOMEM; k++) {
             struct convis_value v = l->value[k];
@@ -177,7 +182,8 @@ static convis_status apply_changes(convis_context *c, const struct convis_graph 
     return status == CONVIS_ENOMEM ? status : CONVIS_OK;
 }
 
-convis_status convis_graph_make(convis_context *c, const struct convis_preset_kind *kind, const void *settings, struct convis_graph *g)
+convis_status convis_graph_make(convis_context *c, const struct convis_preset_kind *kind, const void *settings,
+                                struct convis_graph *g)
 {
     *g = (struct convis_graph){ .dt = 0.001 };
     convis_status status = kind->layers(c, settings, 0, 0, NULL, g);
@@ -293,8 +299,10 @@ convis_status convis_graph_set_kept(convis_context *c, struct convis_graph *g, c
     if (status) return status;
     const struct convis_value *now = convis_graph_value(l, f.name);
     if (now && now->kind == CONVIS_VALUE_ARRAY && now->count != a->value.count)
-        return convis_fail(c, CONVIS_ESHAPE, "%s: %lld values were saved, for movies of this size it has %lld; expected the size for which "
-                           "it was saved", a->path, (long long)a->value.count, (long long)now->count);
+        return convis_fail(c, CONVIS_ESHAPE,
+                           "%s: %lld values were saved, for movies of this size it has %lld; expected the size for which "
+                           "it was saved",
+                           a->path, (long long)a->value.count, (long long)now->count);
     status = convis_value_copy(c, &a->value, &v);
     snprintf(v.name, sizeof v.name, "%s", f.name);
     if (status) convis_value_free(c, &v);
@@ -537,15 +545,18 @@ int convis_graph_list(convis_context *c, const struct convis_graph *g, int index
 
 convis_status convis_cells_check(convis_context *c, const convis_cell *unit, int64_t count, int spiking)
 {
-    if (count < 0 || (count && !unit)) return convis_fail(c, CONVIS_EINVAL, "units: a list of %lld, expected 0 or more", (long long)count);
+    if (count < 0 || (count && !unit))
+        return convis_fail(c, CONVIS_EINVAL, "units: a list of %lld, expected 0 or more", (long long)count);
     if (!spiking) return convis_fail(c, CONVIS_EINVAL, "units: this model has no layer that spikes, expected one");
     for (int64_t k = 0; k < count; k++) {
         const convis_cell *u = &unit[k];
         if (u->layer < 0 || u->layer >= spiking)
-            return convis_fail(c, CONVIS_EINVAL, "unit %d: spiking layer %d, expected 0 to %d (this model has %d spiking layer%s)", u->id,
-                               u->layer, spiking - 1, spiking, spiking == 1 ? "" : "s");
+            return convis_fail(c, CONVIS_EINVAL,
+                               "unit %d: spiking layer %d, expected 0 to %d (this model has %d spiking layer%s)", u->id, u->layer,
+                               spiking - 1, spiking, spiking == 1 ? "" : "s");
         if (u->id < 0 || !(fabs(u->x) <= 1e6) || !(fabs(u->y) <= 1e6))
-            return convis_fail(c, CONVIS_EINVAL, "unit %d: at (%g, %g) deg, expected an id from 0 and finite positions", u->id, u->x, u->y);
+            return convis_fail(c, CONVIS_EINVAL, "unit %d: at (%g, %g) deg, expected an id from 0 and finite positions", u->id,
+                               u->x, u->y);
     }
     return CONVIS_OK;
 }
@@ -570,7 +581,8 @@ static convis_status set_own_units(convis_context *c, struct convis_graph *g, co
 }
 
 /* Those of the layers from `first` on, to a model within that has `spiking` of them; none: it has its own. */
-static convis_status set_units_within(convis_context *c, struct convis_graph *g, const convis_cell *unit, int64_t count, int first)
+static convis_status set_units_within(convis_context *c, struct convis_graph *g, const convis_cell *unit, int64_t count,
+                                      int first)
 {
     const int spiking = convis_graph_spiking(g);
     convis_cell *part = convis_obtain(c, (size_t)(count + 1)*sizeof *part);
@@ -598,13 +610,15 @@ convis_status convis_graph_set_cells(convis_context *c, struct convis_graph *g, 
     return status ? status : set_own_units(c, g, unit, count);
 }
 
-convis_status convis_graph_set_units_of(convis_context *c, struct convis_graph *g, const char *layer, const convis_cell *unit, int64_t count)
+convis_status convis_graph_set_units_of(convis_context *c, struct convis_graph *g, const char *layer, const convis_cell *unit,
+                                        int64_t count)
 {
     const char *rest;
     char path[2*CONVIS_GRAPH_NAME], of[2*CONVIS_GRAPH_NAME], quoted[64];
     snprintf(path, sizeof path, "%.150s.units", layer);  /* home_of takes paths of members */
     g = home_of(g, path, &rest);
-    if (!is_sized(g)) return convis_fail(c, CONVIS_ENAME, "%s.units: expected ganglion_0.units, of a retina", convis_quoted(quoted, layer));
+    if (!is_sized(g))
+        return convis_fail(c, CONVIS_ENAME, "%s.units: expected ganglion_0.units, of a retina", convis_quoted(quoted, layer));
     snprintf(of, sizeof of, "%.*s", (int)(strlen(rest) - strlen(".units")), rest);
     return g->kind->cells(c, g->settings, of, unit, count);
 }

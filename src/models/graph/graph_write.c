@@ -124,7 +124,8 @@ static convis_status put_layer(convis_context *c, FILE *f, int indent, const str
 
 /* ---- Cells ---- */
 
-convis_status convis_graph_put_cells(convis_context *c, FILE *f, int indent, const convis_cell *unit, int64_t count, int with_layers)
+convis_status convis_graph_put_cells(convis_context *c, FILE *f, int indent, const convis_cell *unit, int64_t count,
+                                     int with_layers)
 {
     static const char *const NAME[] = { "id", "layer", "x", "y" };
     struct convis_value v = { .kind = CONVIS_VALUE_ARRAY, .dims = 1, .count = count, .dim = { count } };
@@ -156,7 +157,8 @@ static void put_sources(FILE *f, int indent, const struct convis_graph *g)
         member(f, indent + 2, g->given[k].name);
         putc('{', f);
         for (int d = 0; d < 3; d++)
-            if (g->given[k].frame.dim[DIM[d]] > 1) fprintf(f, "%s%s: %lld", some++ ? ", " : "", NAME[d], (long long)g->given[k].frame.dim[DIM[d]]);
+            if (g->given[k].frame.dim[DIM[d]] > 1)
+                fprintf(f, "%s%s: %lld", some++ ? ", " : "", NAME[d], (long long)g->given[k].frame.dim[DIM[d]]);
         fputs("}\n", f);
     }
 }
@@ -185,7 +187,8 @@ static convis_status put_kept(convis_context *c, FILE *f, int indent, const stru
         convis_yaml_put_text(f, path);
         fprintf(f, ": %.*s\n", rest - length - 1, line + length + 1);
     }
-    for (int k = 0; k < g->arrays && !status; k++) status = convis_graph_put_array(c, f, indent + 2, g->array[k].path, &g->array[k].value);
+    for (int k = 0; k < g->arrays && !status; k++)
+        status = convis_graph_put_array(c, f, indent + 2, g->array[k].path, &g->array[k].value);
     return status;
 }
 
@@ -200,7 +203,8 @@ static convis_status put_graph(convis_context *c, FILE *f, int indent, const str
     }
     if (g->source) text_member(f, indent, "source", g->source);
     if (!base) number_member(f, indent, "dt", g->dt);
-    if (!base && g->has_baseline && (g->baseline != 0 || convis_graph_is_sized(g))) number_member(f, indent, "baseline", g->baseline);
+    if (!base && g->has_baseline && (g->baseline != 0 || convis_graph_is_sized(g)))
+        number_member(f, indent, "baseline", g->baseline);
     put_sources(f, indent, g);
     if (base) fprintf(f, "%*sextends:\n", indent, "");
     if (base) status = put_graph(c, f, indent + 2, base);

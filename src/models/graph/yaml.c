@@ -60,7 +60,8 @@ static void where(const struct convis_yaml *y, int line, int column, char to[WHE
     else convis_shorten(to, WHERE, "%s: ", y->name);
 }
 
-static convis_status fail_at(const struct convis_yaml *y, int line, int column, convis_status status, const char *format, va_list ap)
+static convis_status fail_at(const struct convis_yaml *y, int line, int column, convis_status status, const char *format,
+                             va_list ap)
 {
     char text[640], place[WHERE];
     convis_vshorten(text, sizeof text, format, ap);
@@ -116,7 +117,8 @@ static convis_status copy_text(struct convis_yaml *y, struct fy_token *token, co
     size_t length = 0;
     const char *text = fy_token_get_text(token, &length);
     if (!text) length = 0;
-    if (length && memchr(text, 0, length)) return convis_yaml_fail(y, place, CONVIS_EFORMAT, "a text with a zero byte, expected none");
+    if (length && memchr(text, 0, length))
+        return convis_yaml_fail(y, place, CONVIS_EFORMAT, "a text with a zero byte, expected none");
     if (!(*copy = take(y, length + 1))) return CONVIS_ENOMEM;
     if (length) memcpy(*copy, text, length);
     (*copy)[length] = 0;
@@ -129,7 +131,8 @@ static convis_status place_node(struct reading *r, struct convis_yaml_node node,
     struct convis_yaml *y = r->y;
     struct convis_yaml_node *parent = r->depth ? r->open[r->depth - 1] : NULL;
     if (y->nodes++ >= NODES)
-        return convis_yaml_fail(y, &node, CONVIS_EFORMAT, "more than %d values; large arrays are packed, or files of their own", NODES);
+        return convis_yaml_fail(y, &node, CONVIS_EFORMAT, "more than %d values; large arrays are packed, or files of their own",
+                                NODES);
     struct convis_yaml_node *n = *placed = take(y, sizeof *n);
     if (!n) return CONVIS_ENOMEM;
     *n = node;
@@ -164,7 +167,8 @@ static convis_status take_scalar(struct reading *r, struct fy_token *token)
     if (status) return status;
     if (wants_key(r)) {
         if (convis_yaml_find(r->open[r->depth - 1], text))
-            return convis_yaml_fail(r->y, &node, CONVIS_EFORMAT, "'%s' for the second time, expected each key once", CONVIS_QUOTED(text));
+            return convis_yaml_fail(r->y, &node, CONVIS_EFORMAT, "'%s' for the second time, expected each key once",
+                                    CONVIS_QUOTED(text));
         r->key[r->depth - 1] = text;
         r->key_line[r->depth - 1] = node.line;
         r->key_column[r->depth - 1] = node.column;
@@ -226,8 +230,10 @@ static size_t letter(const unsigned char *s, size_t left)
     if (*s < 0x80) return (*s >= ' ' && *s != 127) || *s == '\t' || *s == '\n' || *s == '\r';
     size_t n = *s >= 0xf0 ? 4 : *s >= 0xe0 ? 3 : 2;
     if (*s < 0xc2 || *s > 0xf4 || n > left) return 0;
-    for (size_t k = 1; k < n; k++) if ((s[k] & 0xc0) != 0x80) return 0;
-    if ((*s == 0xe0 && s[1] < 0xa0) || (*s == 0xed && s[1] > 0x9f) || (*s == 0xf0 && s[1] < 0x90) || (*s == 0xf4 && s[1] > 0x8f)) return 0;
+    for (size_t k = 1; k < n; k++)
+        if ((s[k] & 0xc0) != 0x80) return 0;
+    if ((*s == 0xe0 && s[1] < 0xa0) || (*s == 0xed && s[1] > 0x9f) || (*s == 0xf0 && s[1] < 0x90) || (*s == 0xf4 && s[1] > 0x8f))
+        return 0;
     return n;
 }
 
@@ -350,7 +356,8 @@ convis_status convis_pack(convis_context *c, const double *values, int64_t count
         to = *text = NULL;
     }
     for (uLong k = 0; to && k < size; k += 3) {
-        unsigned three = (unsigned)packed[k] << 16 | (k + 1 < size ? (unsigned)packed[k + 1] << 8 : 0) | (k + 2 < size ? packed[k + 2] : 0);
+        unsigned three =
+            (unsigned)packed[k] << 16 | (k + 1 < size ? (unsigned)packed[k + 1] << 8 : 0) | (k + 2 < size ? packed[k + 2] : 0);
         *to++ = DIGIT[three >> 18];
         *to++ = DIGIT[three >> 12 & 63];
         *to++ = k + 1 < size ? DIGIT[three >> 6 & 63] : '=';

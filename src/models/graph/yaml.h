@@ -30,13 +30,15 @@ struct convis_yaml {
 convis_status convis_yaml_read(convis_context *, const char *name, const char *text, size_t size, struct convis_yaml *);
 void          convis_yaml_free(struct convis_yaml *);
 /* A message with the place. node NULL: only the file. */
-convis_status convis_yaml_fail(const struct convis_yaml *, const struct convis_yaml_node *, convis_status, const char *format, ...)
+convis_status convis_yaml_fail(const struct convis_yaml *, const struct convis_yaml_node *, convis_status, const char *format,
+                               ...)
 #if defined(__GNUC__)
     __attribute__((format(printf, 4, 5)))
 #endif
     ;
 /* The same, at the node's name. */
-convis_status convis_yaml_fail_name(const struct convis_yaml *, const struct convis_yaml_node *, convis_status, const char *format, ...)
+convis_status convis_yaml_fail_name(const struct convis_yaml *, const struct convis_yaml_node *, convis_status,
+                                    const char *format, ...)
 #if defined(__GNUC__)
     __attribute__((format(printf, 4, 5)))
 #endif

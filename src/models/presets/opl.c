@@ -53,7 +53,9 @@ static const double CUT = 1e-4;
 
 static struct convis_value kernel(convis_context *c, int64_t frames, int64_t side)
 {
-    struct convis_value v = { .kind = CONVIS_VALUE_ARRAY, .dims = 5, .dim = { 1, 1, frames, side, side }, .count = frames*side*side };
+    struct convis_value v = {
+        .kind = CONVIS_VALUE_ARRAY, .dims = 5, .dim = { 1, 1, frames, side, side }, .count = frames*side*side
+    };
     v.array = convis_obtain(c, (size_t)(v.count + 1)*sizeof *v.array);
     return v;
 }
@@ -89,7 +91,8 @@ static struct convis_value blur(convis_context *c, double sigma)
     /* Far out the kernel falls by a from pixel to pixel; 4 more standard deviations cover the powers of k in front. */
     const double radius = sigma > 0 ? ceil(log(CUT)/log(a) + 4*sigma) : 0;
     const int64_t n = 2*(radius > 500 ? 500 : (int64_t)radius) + 1;
-    double *line = convis_obtain(c, (size_t)(3*n)*sizeof *line), *g = line ? line + n : NULL, *next = line ? line + 2*n : NULL, sum = 0;
+    double *line = convis_obtain(c, (size_t)(3*n)*sizeof *line), *g = line ? line + n : NULL,
+           *next = line ? line + 2*n : NULL, sum = 0;
     struct convis_value v = { .array = NULL };
     if (!line) return v;
     for (int64_t k = 0; k < n; k++) line[k] = g[k] = (1 - a)/(1 + a)*pow(a, fabs((double)(k - n/2)));

@@ -37,10 +37,10 @@ static convis_status parse(convis_context *c, const struct convis_preset_option 
 {
     char quoted[64], words[160] = "";
     if (!o->words) {
-        if (convis_number_parse(text, value) && *value >= o->min && *value <= o->max && (!o->whole
-            || *value == floor(*value))) return CONVIS_OK;
-        return convis_fail(c, CONVIS_EINVAL, "%s: '%s', expected a %snumber of %g to %g%s%s", o->name, convis_quoted(quoted, text),
-                           o->whole ? "whole " : "", o->min, o->max, *o->unit ? " " : "", o->unit);
+        if (convis_number_parse(text, value) && *value >= o->min && *value <= o->max && (!o->whole || *value == floor(*value)))
+            return CONVIS_OK;
+        return convis_fail(c, CONVIS_EINVAL, "%s: '%s', expected a %snumber of %g to %g%s%s", o->name,
+                           convis_quoted(quoted, text), o->whole ? "whole " : "", o->min, o->max, *o->unit ? " " : "", o->unit);
     }
     *value = place_of(o, text);
     for (int k = 0; *value < 0 && k <= (int)o->max; k++) {
@@ -48,7 +48,8 @@ static convis_status parse(convis_context *c, const struct convis_preset_option 
         const char *word = word_at(o->words, k, &length);
         snprintf(words + used, sizeof words - used, "%s%.*s", !k ? "" : k == (int)o->max ? " or " : ", ", (int)length, word);
     }
-    return *value < 0 ? convis_fail(c, CONVIS_EINVAL, "%s: '%s', expected %s", o->name, convis_quoted(quoted, text), words) : CONVIS_OK;
+    return *value < 0 ? convis_fail(c, CONVIS_EINVAL, "%s: '%s', expected %s", o->name, convis_quoted(quoted, text), words)
+                      : CONVIS_OK;
 }
 
 /* ---- The kind of preset whose settings are options ---- */
@@ -135,7 +136,8 @@ static const struct convis_preset_kind options_kind = { .copy = copy, .free = re
 
 /* ---- Graphs ---- */
 
-convis_status convis_preset_graph(convis_context *c, const struct convis_preset *p, convis_graph_opener open, struct convis_graph *g)
+convis_status convis_preset_graph(convis_context *c, const struct convis_preset *p, convis_graph_opener open,
+                                  struct convis_graph *g)
 {
     struct options o = { .preset = p, .open = open };
     if (p->numbers) {

@@ -27,5 +27,6 @@ struct convis_preset {
 extern const struct convis_preset *const convis_presets[];                            /* NULL at the end */
 
 /* The preset as a graph. open: what opens models that its YAML names. */
-convis_status convis_preset_graph(convis_context *, const struct convis_preset *, convis_graph_opener open, struct convis_graph *);
+convis_status convis_preset_graph(convis_context *, const struct convis_preset *, convis_graph_opener open,
+                                  struct convis_graph *);
 #endif

@@ -15,8 +15,10 @@
 #include "preset.h"
 
 static const struct convis_preset_option options[] = {
-    { "orientations", "", "preferred ones, evenly over 180 degrees from rightwards on: channels of the output", 8, 1, 180, 1, NULL },
-    { .name = NULL } };
+    { "orientations", "", "preferred ones, evenly over 180 degrees from rightwards on: channels of the output", 8, 1, 180, 1,
+      NULL },
+    { .name = NULL }
+};
 
 static convis_status write(convis_context *c, FILE *f, const double *option)
 {

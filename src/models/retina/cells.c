@@ -106,7 +106,8 @@ static convis_status reserve(struct list *l, int64_t more)
 {
     struct convis_mosaic *s = l->cells;
     if (more > MOST_CELLS - s->total)
-        return convis_fail(l->c, CONVIS_EINVAL, "ganglion cells: more than %d, expected fewer: a smaller array or density", MOST_CELLS);
+        return convis_fail(l->c, CONVIS_EINVAL, "ganglion cells: more than %d, expected fewer: a smaller array or density",
+                           MOST_CELLS);
     if (s->total + more <= l->room) return CONVIS_OK;
     int64_t room = s->total + more + l->room/2;
     convis_cell *unit = convis_obtain(l->c, (size_t)room*sizeof *unit);
@@ -196,7 +197,8 @@ static convis_status add_explicit(struct list *l, const convis_cell *unit, int64
     for (int64_t k = 0; k < count && !status; k++) {
         if (layer >= 0 && unit[k].layer != layer) continue;
         if (!isfinite(unit[k].x) || !isfinite(unit[k].y))
-            return convis_fail(l->c, CONVIS_EINVAL, "unit %d: it lies at (%g, %g) deg, expected finite numbers", unit[k].id, unit[k].x, unit[k].y);
+            return convis_fail(l->c, CONVIS_EINVAL, "unit %d: it lies at (%g, %g) deg, expected finite numbers", unit[k].id,
+                               unit[k].x, unit[k].y);
         add(l, unit[k].x, unit[k].y, unit[k].id);
     }
     l->next = next;
@@ -217,7 +219,8 @@ static convis_status distinct(convis_context *c, const struct convis_mosaic *s)
     qsort(id, (size_t)s->total, sizeof *id, by_id);
     int64_t k = 1;
     while (k < s->total && id[k] != id[k - 1]) k++;
-    convis_status status = k < s->total ? convis_fail(c, CONVIS_EINVAL, "unit %d: two cells have this id, expected one", id[k]) : CONVIS_OK;
+    convis_status status =
+        k < s->total ? convis_fail(c, CONVIS_EINVAL, "unit %d: two cells have this id, expected one", id[k]) : CONVIS_OK;
     convis_release(c, id);
     return status;
 }
@@ -273,8 +276,9 @@ convis_status convis_retina_cells(convis_context *c, const struct convis_retina 
     }
     for (int64_t k = 0; override && k < overrides; k++)
         if (override[k].layer < 0 || override[k].layer >= spiking)
-            return convis_fail(c, CONVIS_EINVAL, "unit %d: spiking layer %d, expected 0 to %d (this retina has %d spiking layer%s)",
-                               override[k].id, override[k].layer, spiking ? spiking - 1 : 0, spiking, spiking == 1 ? "" : "s");
+            return convis_fail(c, CONVIS_EINVAL,
+                               "unit %d: spiking layer %d, expected 0 to %d (this retina has %d spiking layer%s)", override[k].id,
+                               override[k].layer, spiking ? spiking - 1 : 0, spiking, spiking == 1 ? "" : "s");
     for (int k = 0; k < r->ganglions && !status; k++) {
         const struct convis_ganglion *g = &r->ganglion[k];
         cells->first[k] = cells->total;

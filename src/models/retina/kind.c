@@ -111,7 +111,8 @@ static convis_status set_cells(convis_context *c, void *settings, const char *of
         layer += r->ganglion[k].spikes;
     }
     if (status || found || !of) return status;
-    return convis_fail(c, CONVIS_ENAME, "%s.units: expected ganglion_0.units, of a layer that there is", convis_quoted(quoted, of));
+    return convis_fail(c, CONVIS_ENAME, "%s.units: expected ganglion_0.units, of a layer that there is",
+                       convis_quoted(quoted, of));
 }
 
 /* ---- YAML ---- */

@@ -92,7 +92,8 @@ static void member_alias(builder *b, const char *of, const char *name, const cha
 /* ---- Outer plexiform layer ---- */
 
 /* Low pass and blur, or both at once. hold: as in lowpass.c. */
-static node spatiotemporal(builder *b, const char *name, node from, int delay, double sigma, double tau, int n, double gain, int hold)
+static node spatiotemporal(builder *b, const char *name, node from, int delay, double sigma, double tau, int n, double gain,
+                           int hold)
 {
     char blur[CONVIS_GRAPH_NAME];
     if (b->r->leaky_heat && tau > 0) {                   /* without a time constant nothing spreads */
@@ -231,8 +232,8 @@ static node ganglion_current(builder *b, const struct convis_ganglion *g, const 
 }
 
 /* Dense cells, one a pixel, need no interpolation. */
-static void spiking(builder *b, const struct convis_ganglion *g, const char *name, node current, const struct convis_mosaic *cells,
-                    int k)
+static void spiking(builder *b, const struct convis_ganglion *g, const char *name, node current,
+                    const struct convis_mosaic *cells, int k)
 {
     char path[CONVIS_GRAPH_NAME];
     int  delay = b->delay;
@@ -325,25 +326,31 @@ static convis_status inspect(convis_context *c, const struct convis_retina *d, i
         dense |= !g->unit && g->cells == CONVIS_CELLS_DENSE;
         arrays |= g->unit || g->cells != CONVIS_CELLS_DENSE;
         if (g->unit) continue;
-        double ax = g->cells == CONVIS_CELLS_CIRCULAR ? g->diameter : g->size_x, ay = g->cells == CONVIS_CELLS_CIRCULAR ? ax : g->size_y;
-        if ((ax > map->array_x[k] || ay > map->array_y[k]) && (g->cells == CONVIS_CELLS_SQUARE || g->cells == CONVIS_CELLS_CIRCULAR))
-            status = convis_warn(c, w, "ganglion_%d.cells: the array was cut to %.4g x %.4g deg, which keeps its cells clear of the edges", k,
+        double ax = g->cells == CONVIS_CELLS_CIRCULAR ? g->diameter : g->size_x,
+               ay = g->cells == CONVIS_CELLS_CIRCULAR ? ax : g->size_y;
+        if ((ax > map->array_x[k] || ay > map->array_y[k]) &&
+            (g->cells == CONVIS_CELLS_SQUARE || g->cells == CONVIS_CELLS_CIRCULAR))
+            status = convis_warn(
+                c, w, "ganglion_%d.cells: the array was cut to %.4g x %.4g deg, which keeps its cells clear of the edges", k,
                                  map->array_x[k], map->array_y[k]);
         if (!status && d->log_polar && g->cells == CONVIS_CELLS_SQUARE)
-            status = convis_warn(c, w, "ganglion_%d.cells: a square array does not thin out with the log-polar scheme; a circular one does", k);
+            status = convis_warn(
+                c, w, "ganglion_%d.cells: a square array does not thin out with the log-polar scheme; a circular one does", k);
     }
     if (!status && (map->size_x < seen_x || map->size_y < seen_y))
-        status = convis_warn(c, w, "the retina sees the central %lld x %lld of %lld x %lld pixels, all that its arrays need", (long long)map->size_x,
-                             (long long)map->size_y, (long long)seen_x, (long long)seen_y);
+        status = convis_warn(c, w, "the retina sees the central %lld x %lld of %lld x %lld pixels, all that its arrays need",
+                             (long long)map->size_x, (long long)map->size_y, (long long)seen_x, (long long)seen_y);
     if (status || !arrays || dense) return status;       /* dense cells are many and need no warning */
     for (int k = 0; k < d->ganglions && !status; k++)
         if (d->ganglion[k].spikes && !cells->count[k] && !d->ganglion[k].unit)
-            status = convis_warn(c, w, "ganglion_%d.cells: no cell fits into the %lld x %lld pixels that are clear of the edges; "
-                                       "a larger input or dense cells have some", k, (long long)map->zone_x, (long long)map->zone_y);
+            status = convis_warn(c, w,
+                                 "ganglion_%d.cells: no cell fits into the %lld x %lld pixels that are clear of the edges; "
+                                 "a larger input or dense cells have some",
+                                 k, (long long)map->zone_x, (long long)map->zone_y);
     if (!status && cells->outside)
-        status = convis_warn(c, w, "units: %lld lie%s outside the map of %lld x %lld pixels and see%s its border", (long long)cells->outside,
-                             cells->outside == 1 ? "s" : "", (long long)map->size_x, (long long)map->size_y,
-                             cells->outside == 1 ? "s" : "");
+        status = convis_warn(c, w, "units: %lld lie%s outside the map of %lld x %lld pixels and see%s its border",
+                             (long long)cells->outside, cells->outside == 1 ? "s" : "", (long long)map->size_x,
+                             (long long)map->size_y, cells->outside == 1 ? "s" : "");
     return status;
 }
 
@@ -357,8 +364,9 @@ convis_status convis_retina_layers(convis_context *c, const struct convis_retina
     struct convis_mosaic cells = { 0 };
     if (b.status) return b.status;
     if (seen_x < 1 || seen_y < 1)
-        return convis_fail(c, CONVIS_ESHAPE, "eye.amplitude: %g deg takes %.0f pixels from an input of %lld x %lld, expected less", r->eye_amplitude,
-                           4*r->eye_amplitude*r->ppd, (long long)width, (long long)height);
+        return convis_fail(c, CONVIS_ESHAPE,
+                           "eye.amplitude: %g deg takes %.0f pixels from an input of %lld x %lld, expected less",
+                           r->eye_amplitude, 4*r->eye_amplitude*r->ppd, (long long)width, (long long)height);
     b.status = convis_retina_map(c, r, seen_x, seen_y, &map);
     if (!b.status) b.status = convis_retina_cells(c, r, &map, NULL, 0, (uint64_t)r->cell_seed, &cells);
     if (!b.status) b.status = inspect(c, r, seen_x, seen_y, &map, &cells, warnings);

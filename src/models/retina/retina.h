@@ -162,8 +162,8 @@ void convis_numbers_linear(struct convis_retina *);
 /* ---- retina.c ---- */
 
 /* The layers of this retina for movies of this size, and warnings about its cells and map. */
-convis_status convis_retina_layers(convis_context *, const struct convis_retina *, int64_t width, int64_t height, struct convis_warnings *,
-                                   struct convis_graph *);
+convis_status convis_retina_layers(convis_context *, const struct convis_retina *, int64_t width, int64_t height,
+                                   struct convis_warnings *, struct convis_graph *);
 
 /* ---- taken.c ---- */
 

@@ -293,7 +293,8 @@ static convis_status bad_range(convis_context *c, const struct convis_row *row, 
     convis_number_print(v, found, sizeof found);
     convis_number_print(low ? row->min : row->max, bound, sizeof bound);
     if (low && row->flags & CONVIS_ROW_OPEN)
-        return convis_fail(c, CONVIS_EINVAL, "%s: %s%s%s, expected more than %s%s%s", where, found, space, unit, bound, space, unit);
+        return convis_fail(c, CONVIS_EINVAL, "%s: %s%s%s, expected more than %s%s%s", where, found, space, unit, bound, space,
+                           unit);
     return convis_fail(c, CONVIS_EINVAL, "%s: %s%s%s is %s value %s%s%s", where, found, space, unit,
                        low ? "below the smallest" : "above the largest", bound, space, unit);
 }
@@ -381,7 +382,8 @@ static convis_status locate(convis_context *c, struct convis_retina *r, const ch
             if (g > r->ganglions || g >= CONVIS_GANGLIONS || (g == r->ganglions && !create)) {
                 char quoted[64];
                 if (r->ganglions == CONVIS_GANGLIONS)
-                    return convis_fail(c, CONVIS_ENAME, "'%s': this retina has its most ganglion layers, ganglion_0 to ganglion_%d",
+                    return convis_fail(c, CONVIS_ENAME,
+                                       "'%s': this retina has its most ganglion layers, ganglion_0 to ganglion_%d",
                                        convis_quoted(quoted, path), CONVIS_GANGLIONS - 1);
                 return convis_fail(c, CONVIS_ENAME, "'%s': this retina has %d ganglion layer%s; the next would be ganglion_%d",
                                    convis_quoted(quoted, path), r->ganglions, r->ganglions == 1 ? "" : "s", r->ganglions);
@@ -506,9 +508,11 @@ convis_status convis_retina_check(convis_context *c, const struct convis_retina 
         const struct convis_ganglion *g = &r->ganglion[k];
         if (!g->spikes) continue;
         if (!g->cells && !g->unit)
-            return convis_fail(c, CONVIS_EINVAL, "ganglion_%d.cells: none, expected square, circular or dense for a layer that spikes", k);
+            return convis_fail(c, CONVIS_EINVAL,
+                               "ganglion_%d.cells: none, expected square, circular or dense for a layer that spikes", k);
         if (g->cells == CONVIS_CELLS_CIRCULAR && !g->unit && !(g->density > 0))
-            return convis_fail(c, CONVIS_EINVAL, "ganglion_%d.density: %g 1/deg, expected more than 0 for a circular array", k, g->density);
+            return convis_fail(c, CONVIS_EINVAL, "ganglion_%d.density: %g 1/deg, expected more than 0 for a circular array", k,
+                               g->density);
         if (g->adaptation && !(g->adaptation_tau > 0))
             return convis_fail(c, CONVIS_EINVAL, "ganglion_%d.spikes.adaptation.tau: 0 s, expected more than 0 s", k);
     }

@@ -123,7 +123,8 @@ static long line_of(const struct reading *in, xmlNodePtr node, const char *attri
         while (begin && in->text[begin - 1] != '\n') begin--;
         size_t n = strlen(attribute), tag = strlen((const char *)node->name);
         for (size_t k = begin; k < end; k++) {
-            if (n && k + n <= end && !memcmp(in->text + k, attribute, n) && (k == begin || strchr(" \t", in->text[k - 1]))) return at;
+            if (n && k + n <= end && !memcmp(in->text + k, attribute, n) && (k == begin || strchr(" \t", in->text[k - 1])))
+                return at;
         }
         for (size_t k = begin; k + tag < end; k++)
             if (in->text[k] == '<' && !memcmp(in->text + k + 1, node->name, tag)) return n ? line : at;
@@ -150,12 +151,14 @@ static const struct odd { const char *path; double least, most; const char *what
     { "density",                      1e-300, INFINITY, "the array has no cells" },
 };
 
-static convis_status warn_of_odd(struct reading *in, xmlNodePtr node, const struct convis_row *row, const char *name, const void *base)
+static convis_status warn_of_odd(struct reading *in, xmlNodePtr node, const struct convis_row *row, const char *name,
+                                 const void *base)
 {
     double v = row->type == CONVIS_ROW_REAL ? *(const double *)((const char *)base + row->offset) : 0;
     for (size_t k = 0; k < sizeof odd/sizeof *odd && row->type == CONVIS_ROW_REAL; k++)
         if (!strcmp(odd[k].path, row->path) && (v < odd[k].least || v >= odd[k].most))
-            return convis_warn(in->c, in->warnings, "%s:%ld: %s is %g: %s", in->name, line_of(in, node, name), name, v, odd[k].what);
+            return convis_warn(in->c, in->warnings, "%s:%ld: %s is %g: %s", in->name, line_of(in, node, name), name, v,
+                               odd[k].what);
     return CONVIS_OK;
 }
 
@@ -174,7 +177,8 @@ static const char *understood(xmlNodePtr node, const struct convis_row *row, con
 {
     double v;
     if (!convis_number_parse(given, &v) || !(fabs(v) < 1e9)) return NULL;
-    int is_sigma = row->type == CONVIS_ROW_REAL && (!strcmp(row->path, "opl.center.sigma") || !strcmp(row->path, "opl.surround.sigma"));
+    int is_sigma =
+        row->type == CONVIS_ROW_REAL && (!strcmp(row->path, "opl.center.sigma") || !strcmp(row->path, "opl.surround.sigma"));
     if (row->type == CONVIS_ROW_SWITCH && v != 0 && v != 1) snprintf(text, 64, "%d", trunc(v) != 0);
     else if (row->type == CONVIS_ROW_WHOLE && v != trunc(v)) snprintf(text, 64, "%.0f", trunc(v));
     else if (v < 0 && (row->flags & CONVIS_ROW_SIZE || (is_sigma && is_leaky(node)))) convis_number_print(-v, text, 64);
@@ -215,8 +219,8 @@ static convis_status unknown(struct reading *in, xmlNodePtr node, int e, const c
             snprintf(known, sizeof known, "%.*s", (int)n, name);
             convis_hint_offer(&hint, known);
         }
-        return convis_warn(in->c, in->warnings, "%s:%ld: <%s> has no attribute '%s': ignored%s", in->name, line_of(in, node, attribute),
-                           element[e].name, convis_quoted(a, attribute), hint.text);
+        return convis_warn(in->c, in->warnings, "%s:%ld: <%s> has no attribute '%s': ignored%s", in->name,
+                           line_of(in, node, attribute), element[e].name, convis_quoted(a, attribute), hint.text);
     }
     for (int k = 0; k < ELEMENTS; k++) if (element[k].parents >> e & 1) convis_hint_offer(&hint, element[k].name);
     return convis_warn(in->c, in->warnings, "%s:%ld: <%s> in <%s> is unknown: ignored%s", in->name, line_of(in, node, ""),
@@ -309,7 +313,8 @@ static convis_status check_element(struct reading *in, xmlNodePtr node, int e, c
     const struct convis_ganglion *g = base;
     if (e == LINEAR && r->leaky_heat) {
         const char *name = r->center_sigma > 0 && !(r->center_tau > 0) ? "center-tau__sec"
-                         : r->surround_weight != 0 && r->surround_sigma > 0 && !(r->surround_tau > 0) ? "surround-tau__sec" : NULL;
+                           : r->surround_weight != 0 && r->surround_sigma > 0 && !(r->surround_tau > 0) ? "surround-tau__sec"
+                                                                                                        : NULL;
         if (name)
             return convis_fail(in->c, CONVIS_EINVAL, "%s:%ld: %s: 0 s, expected more with leaky-heat-equation on", in->name,
                                line_of(in, node, name), name);
@@ -318,8 +323,8 @@ static convis_status check_element(struct reading *in, xmlNodePtr node, int e, c
         return convis_fail(in->c, CONVIS_EINVAL, "%s:%ld: fovea-density__inv-deg: %g 1/deg, expected more than 0 1/deg", in->name,
                            line_of(in, node, "fovea-density__inv-deg"), g->density);
     if ((e == SPIKES || e == ADAP) && !has_array && !g->unit)
-        return convis_fail(in->c, CONVIS_EFORMAT, "%s:%ld: <%s> is without <square-array> or <circular-array>, expected one", in->name,
-                           line_of(in, node, ""), element[e].name);
+        return convis_fail(in->c, CONVIS_EFORMAT, "%s:%ld: <%s> is without <square-array> or <circular-array>, expected one",
+                           in->name, line_of(in, node, ""), element[e].name);
     return CONVIS_OK;
 }
 
@@ -367,7 +372,8 @@ static convis_status microsaccade_quirk(struct reading *in, xmlNodePtr root)
             in->r->eye_period_sd = in->r->eye_amplitude_sd;
             read = "sets the deviation of the period, not of the amplitude, as in VirtualRetina";
         }
-        return convis_warn(in->c, in->warnings, "%s:%ld: amplitude-stdev__deg %s", in->name, line_of(in, n, "amplitude-stdev__deg"), read);
+        return convis_warn(in->c, in->warnings, "%s:%ld: amplitude-stdev__deg %s", in->name,
+                           line_of(in, n, "amplitude-stdev__deg"), read);
     }
     return CONVIS_OK;
 }
@@ -385,8 +391,8 @@ static convis_status read_document(struct reading *in, xmlDocPtr doc)
     if (!status) status = microsaccade_quirk(in, root);
     if (!status && (status = convis_retina_check(in->c, in->r))) return convis_fail_before(in->c, status, "%s: ", in->name);
     if (!status && in->r->opl == CONVIS_OPL_LINEAR && !(in->r->opl_amplification >= 1 && in->r->opl_amplification <= 20))
-        status = convis_warn(in->c, in->warnings, "%s: opl-amplification is %g: between 1 and 20 the signals are of order 1", in->name,
-                             in->r->opl_amplification);
+        status = convis_warn(in->c, in->warnings, "%s: opl-amplification is %g: between 1 and 20 the signals are of order 1",
+                             in->name, in->r->opl_amplification);
     return status;
 }
 
@@ -397,7 +403,8 @@ convis_status convis_xml_read(convis_context *c, const char *name, const char *t
     convis_shorten(in.name, sizeof in.name, "%s", name);
     convis_retina_init(r);
     if (size > LARGEST)
-        return convis_fail(c, CONVIS_EFORMAT, "%s: %.0f MB, expected a retina file below %d MB", in.name, (double)size/1e6, LARGEST >> 20);
+        return convis_fail(c, CONVIS_EFORMAT, "%s: %.0f MB, expected a retina file below %d MB", in.name, (double)size/1e6,
+                           LARGEST >> 20);
     xmlParserCtxtPtr parser = xmlNewParserCtxt();
     if (!parser) return convis_fail(c, CONVIS_ENOMEM, "out of memory: libxml2 found none to read %s", in.name);
     xmlDocPtr doc = xmlCtxtReadMemory(parser, text, (int)size, NULL, NULL,
@@ -409,7 +416,8 @@ convis_status convis_xml_read(convis_context *c, const char *name, const char *t
         char why[200];
         convis_shorten(why, sizeof why, "%s", e && e->message ? e->message : "nothing");
         why[strcspn(why, "\r\n")] = 0;
-        status = convis_fail(c, CONVIS_EFORMAT, "%s:%d: %s; expected well-formed XML", in.name, e && e->line > 0 ? e->line : 1, why);
+        status =
+            convis_fail(c, CONVIS_EFORMAT, "%s:%d: %s; expected well-formed XML", in.name, e && e->line > 0 ? e->line : 1, why);
     }
     xmlFreeDoc(doc);
     xmlFreeParserCtxt(parser);
