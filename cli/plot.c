@@ -16,7 +16,7 @@ static const cli_page PAGE = {
     "Of arrays, when it is asked for:\n"
     "  kernel   (T, Y, X), or several: frames by lag, course and profile of the strongest pixel\n"
     "  tuning   rows of a direction in degrees and responses\n"
-    "  prediction, nonlinearity   as 'convis fit --report' writes\n"
+    "  prediction, nonlinearity   what 'convis fit --report' writes\n"
     "Figures are drawn by gnuplot.\n",
     "  convis plot spikes.h5\n"
     "  convis plot spikes.h5 --kind mosaic -o mosaic.pdf\n"

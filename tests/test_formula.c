@@ -8,7 +8,7 @@
 #include <string.h>
 
 #ifdef CONVIS_DOUBLE
-static const double VALUE = 1e-14, DERIVATIVE = 2e-7;         /* DERIVATIVE is of the differences, not of us */
+static const double VALUE = 1e-14, DERIVATIVE = 2e-7;    /* DERIVATIVE is of the differences, not of us */
 #else
 static const double VALUE = 2e-6, DERIVATIVE = 2e-5;
 #endif

@@ -1,5 +1,5 @@
 /* test_inputs.c - models with several inputs: against the same frames as channels of one, whatever the chunks, threads and strides; their
- * gradients, states and histories; layers of many inputs; movies side by side; and what is refused. */
+ * gradients, states and baselines; layers of many inputs; movies side by side; and what is refused. */
 #include "devices.h"
 #include <math.h>
 #include <stdio.h>
@@ -259,8 +259,8 @@ static void states(void **state)
     convis_close(&c);
 }
 
-/* Each input has a history of its own, and any shape. */
-static void pasts_and_shapes(void **state)
+/* Each input has a baseline of its own, and any shape. */
+static void baselines_and_shapes(void **state)
 {
     convis_context *c;
     convis_model *m;
@@ -527,7 +527,7 @@ static void runs_on_device(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(as_channels), cmocka_unit_test(gradients),
-                                        cmocka_unit_test(states),      cmocka_unit_test(pasts_and_shapes),
+                                        cmocka_unit_test(states),      cmocka_unit_test(baselines_and_shapes),
                                         cmocka_unit_test(refusals), cmocka_unit_test(many_inputs),
                                         cmocka_unit_test(batches) };
     const struct CMUnitTest devices[] = { cmocka_unit_test(runs_on_device) };

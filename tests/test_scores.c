@@ -334,7 +334,7 @@ static void intervals(void **state)
     score(&x, &o, s);
     score(&x, &other, again);
     assert_true(s[CORRELATION].high - s[CORRELATION].low > 2.5*(again[CORRELATION].high - again[CORRELATION].low));
-    /* by default a block is a second; a recording of minus_one than two has no interval */
+    /* by default a block is a second; a recording of less than two has no interval */
     other = o;
     other.block = 0;
     other.dt = .2;                                       /* 5 frames: fewer than the 10 that a block has at least */

@@ -21,7 +21,7 @@ typedef struct disk {
     H5FD_t  base;
     int     file, error;                                 /* error: errno of the first failure */
     haddr_t eoa, eof;                                    /* HDF5's words: end of what it has allocated; of what is there */
-    block  *failed, **last;                                /* writes that failed, oldest first */
+    block  *failed, **last;                              /* writes that failed, oldest first */
 } disk;
 
 static H5FD_t *disk_open(const char *name, unsigned flags, hid_t access, haddr_t most)

@@ -163,8 +163,7 @@ static convis_status write_nonlinearity_data(convis_figure *f, const convis_arra
             count += !isnan(v[count].input) && !isnan(v[count].recorded);
         }
         if (!count)
-            s = convis_fail(f->context, CONVIS_EINVAL, "%s: nothing was kept of what a static layer of unit %d heard", f->source,
-                            u);
+            s = convis_fail(f->context, CONVIS_EINVAL, "%s: there is no input of a static layer for unit %d", f->source, u);
         else qsort(v, (size_t)count, sizeof *v, by_input);
         if (!s) write_bins(out, v, count);
     }

@@ -16,7 +16,7 @@ typedef struct drawn {
     int64_t maps, frames, height, width;
     int64_t map[MAPS];                   /* which are drawn, the strongest ones, in order */
     int64_t x[MAPS], y[MAPS];            /* the strongest pixel of each */
-    int     drawn_count;                        /* how many */
+    int     drawn_count;
     int     rows, columns;               /* of panels; columns 0: none are drawn */
     int64_t frame[FRAMES];
     int64_t best_map, best_frame, best_y, best_x;
