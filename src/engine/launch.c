@@ -48,7 +48,8 @@ static void *translate(const struct convis_place *place, void *address)
 {
     const mirror *const mirrors[] = { &place->constants, &place->numbers };
     for (int k = 0; k < 2; k++)
-        if (mirrors[k]->bytes && (const char *)address >= mirrors[k]->host && (const char *)address < mirrors[k]->host + mirrors[k]->bytes)
+        if (mirrors[k]->bytes && (const char *)address >= mirrors[k]->host &&
+            (const char *)address < mirrors[k]->host + mirrors[k]->bytes)
             return mirrors[k]->copy + ((const char *)address - mirrors[k]->host);
     return address;
 }
