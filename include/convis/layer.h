@@ -66,7 +66,7 @@ struct convis_pass {
     /* plan() may change these from their defaults: out like the first input; further outputs, states and tape like out. */
     convis_shape out_shape, extra_shape[CONVIS_MAX_OUTPUTS], state_shape[CONVIS_MAX_STATES], tape_shape[CONVIS_MAX_TAPE];
     int    *history;                             /* earlier frames that lie before frame 0 of in[j] (and d_in[j]); 0 unless set */
-    int     preferred_frames;                       /* passes of so many frames suit the layer; 0: what the cache likes */
+    int     preferred_frames;                    /* passes of so many frames suit the layer; 0: what the cache likes */
     int64_t work_items;                          /* about so many keep the device busy; for dividing sums, never of threads */
     int64_t sums[CONVIS_MAX_PARAMS];             /* elements of d_array[k], for a scalar, or where gather() says what they mean */
     convis_shape array_shape[CONVIS_MAX_PARAMS]; /* of array parameters as (out, in, T, Y, X); unset: any length will do */
@@ -94,7 +94,7 @@ struct convis_pass {
     convis_real *d_state[CONVIS_MAX_STATES];
     convis_real *d_map;                          /* [k*map_size + i]: element i's part of the gradient of scalar k; add to it */
     convis_total *d_array[CONVIS_MAX_PARAMS];      /* gradient of array k; of a scalar sums[k] parts; add to it; NULL: not required */
-    uint32_t requires_gradient;                             /* bit k: the gradient of parameter k is required */
+    uint32_t requires_gradient;                  /* bit k: the gradient of parameter k is required */
 
     /* spikes() */
     const convis_real *number;                   /* scalars as kernels get them */
@@ -123,13 +123,13 @@ struct convis_layer_type {
     const convis_field *params, *states;
     const convis_field *outputs;                 /* further outputs ("bipolar.adaptation"), or NULL */
     int inputs, tape;                            /* tape: maps recorded per frame for the backward pass */
-    int min_inputs;                                  /* inputs that must be connected (kernels get NULL for the others); 0: all */
+    int min_inputs;                              /* inputs that must be connected (kernels get NULL for the others); 0: all */
     const convis_layer_type *more;               /* the type that replaces this one for more than `inputs` inputs; NULL: there are no more */
     const convis_kernels *const *kernels;        /* best instruction set first, NULL at the end */
     const char *const *source;                   /* the same kernels as text, for NVRTC and OpenCL */
     const char *pointwise;                       /* the kernel's name, or NULL for a neighbourhood layer */
     const char *adjoint;                         /* its backward pass */
-    int memoryless;                                 /* pointwise: the output at a place and time depends on the inputs there and then alone */
+    int memoryless;                              /* pointwise: the output at a place and time depends on the inputs there and then alone */
 
     /* Shapes, sizes, and checks of parameters against each other. Optional. */
     convis_status (*plan)(convis_pass *);

@@ -1,6 +1,6 @@
 /* lines.h - lines of numbers: what the .spk, .csv and cell files share. Always with a decimal point, whatever the locale. */
-#ifndef CONVIS_TEXT_H
-#define CONVIS_TEXT_H
+#ifndef CONVIS_LINES_H
+#define CONVIS_LINES_H
 #include "atomic_file.h"
 #include <locale.h>
 

@@ -1,7 +1,7 @@
 /* text.h - the user's words in sentences: quoted, looked up in lists, and copied. What may be meant instead of a name that is in no
  * list: convis_hint of <convis/layer.h>. */
-#ifndef CONVIS_NAMES_H
-#define CONVIS_NAMES_H
+#ifndef CONVIS_TEXT_H
+#define CONVIS_TEXT_H
 #include <convis/layer.h>
 #include <stdarg.h>
 

@@ -1,8 +1,9 @@
 /* device.h - where kernels run: one small table, behind it the processor, CUDA and OpenCL.
  *
  * Drivers are loaded at run time; nothing of theirs is needed to build. Device memory is named by addresses that may be
- * added to and compared but, unless the device is host_visible, not followed. Calls are queued and return at once but for `get`, which waits. The first fault
- * stays: its sentence is on the device, later calls do nothing, and a run of a model checks the status at its end. */
+ * added to and compared but, unless the device is host_visible, not followed. Calls are queued and return at once but for `get`,
+ * which waits. The first fault stays: its sentence is on the device, later calls do nothing, and a run of a model checks the status
+ * at its end. */
 #ifndef CONVIS_DEVICE_H
 #define CONVIS_DEVICE_H
 #include "base/context.h"

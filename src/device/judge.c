@@ -337,7 +337,8 @@ static void write_verdict(const char *key, const verdict *v)
     if (v->drivers || v->all[0]) convis_cache_write(&c, key, v, sizeof *v);
 }
 
-/* Of one type. */
+/* Of one type of devices. */
+enum { MOST_TYPES = 8 };
 typedef struct file { const convis_device_type *type; enum { UNKNOWN, READ, OWN } from; verdict v; } file;
 
 static void look_into(file *f, int again)
@@ -356,10 +357,12 @@ static void look_into(file *f, int again)
 int convis_driver_refused(const convis_device_type *type, int driver, int again, char why[CONVIS_WHY])
 {
     static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
-    static file files[] = { { .type = &convis_device_cuda }, { .type = &convis_device_opencl } };
-    file *f = files[0].type == type ? &files[0] : &files[1];
+    static file files[MOST_TYPES];
+    file *f = files;
     if (in_child) return 0;
     pthread_mutex_lock(&mutex);
+    while (f->type && f->type != type && f < files + MOST_TYPES - 1) f++;
+    if (f->type != type) *f = (file){ .type = type };
     look_into(f, again);
     if (driver >= MOST_DRIVERS)
         snprintf(why, CONVIS_WHY, "it is behind the first %d drivers, which are all that are tried", MOST_DRIVERS);

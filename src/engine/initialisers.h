@@ -1,6 +1,6 @@
 /* initialisers.h - arrays from a text: "gaussian?sigma=2". The public lists of kinds and keys are in <convis/convis.h>. */
-#ifndef CONVIS_MODELS_KERNELS_H
-#define CONVIS_MODELS_KERNELS_H
+#ifndef CONVIS_INITIALISERS_H
+#define CONVIS_INITIALISERS_H
 #include <convis/layer.h>
 
 /* values: (out, in, T, Y, X). path begins the sentences. */

@@ -148,10 +148,11 @@ static convis_status check_gradient(const convis_model *m, const model_input *i,
         return convis_fail(m->context, CONVIS_ESTATE,
                            "%s: its gradient was not asked for (convis_require_gradient before convis_plan)", i->name);
     for (int k = 0; k < CONVIS_DIMS; k++)
-        if (d->shape.dim[k] != (k == CONVIS_T ? m->ran : b->shape.dim[k]) || !d->data)
+        if (d->shape.dim[k] != (k == CONVIS_T ? m->ran : b->shape.dim[k]))
             return convis_fail(m->context, CONVIS_ESHAPE,
                                "%s: room for its gradient of another shape than the last run's %lld frames", i->name,
                                (long long)m->ran);
+    if (!d->data) return convis_fail(m->context, CONVIS_EINVAL, "%s: room for its gradient without data", i->name);
     return CONVIS_OK;
 }
 

@@ -40,7 +40,7 @@ convis_status convis_place_layers(convis_model *m)
     return status;
 }
 
-void convis_forget_captures(struct convis_place *place)
+static void forget_captures(struct convis_place *place)
 {
     for (size_t k = 0; k < sizeof place->passes/sizeof *place->passes; k++) {
         convis_device_forget(place->device, place->passes[k].launches);
@@ -53,7 +53,7 @@ void convis_unplace_layers(convis_model *m)
     for (int j = 0; j < m->count; j++) {
         struct convis_place *place = m->layers[j].pass.place;
         if (!place) continue;
-        convis_forget_captures(place);
+        forget_captures(place);
         convis_device_release(m->device, place->constants.copy);
         convis_device_release(m->device, place->numbers.copy);
         convis_release(m->context, place);
@@ -85,7 +85,7 @@ void convis_place_prepared(const model_layer *l)
 {
     struct convis_place *place = l->pass.place;
     if (!place) return;
-    convis_forget_captures(place);
+    forget_captures(place);
     upload(place->device, &place->constants);
     upload(place->device, &place->numbers);
 }

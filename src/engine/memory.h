@@ -32,7 +32,6 @@ void          convis_unplace_layers(convis_model *);
 void          convis_place_prepared(const model_layer *);
 /* Room for the copies of what it prepares, where the device needs them. */
 void          convis_place_mirrors(convis_model *, model_layer *, convis_status *status);
-void          convis_forget_captures(struct convis_place *);
 
 /* Zeroed memory for kernels. *status is left alone when it is not OK. */
 void         *convis_model_obtain (convis_model *, size_t bytes, convis_status *status);

@@ -155,7 +155,8 @@ convis_node convis_join(convis_model *m, const convis_layer_type *type, const ch
         if (type->params[k].flags & CONVIS_TEXT) {
             char path[2*NAME_SIZE];
             snprintf(path, sizeof path, "%s.%s", name, type->params[k].name);
-            if (convis_set_text(m, path, type->params[k].unit)) return stick(m, CONVIS_EINVAL, "%s", m->context->message);
+            const convis_status status = convis_set_text(m, path, type->params[k].unit);
+            if (status) { convis_stick(m, status); return (convis_node){ -1 }; }
         }
     return (convis_node){ m->count };
 }

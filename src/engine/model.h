@@ -12,9 +12,9 @@ typedef struct buffer {
     convis_real *base;
     convis_shape shape;              /* of one frame */
     int64_t n;                       /* elements a frame */
-    int     history, probed, whole;    /* whole: base has room for a chunk, not only a sub-chunk */
+    int     history, probed, whole;  /* whole: base has room for a chunk, not only a sub-chunk */
     int     local, slot;             /* local: lives only in its segment's tiles; slot: its place there */
-    double  baseline;                    /* constant value before the first frame */
+    double  baseline;                /* constant value before the first frame */
     int     active;                  /* its gradient is needed: */
     convis_real *d;                  /* of `history` earlier frames, then of one sub-chunk's */
     convis_real *before;             /* the `history` frames before the last run's, which the backward pass needs again */
@@ -27,7 +27,7 @@ typedef struct buffer {
 typedef struct model_input {
     char    name[NAME_SIZE];
     buffer  frames;
-    double  baseline;                    /* what it was before the first frame */
+    double  baseline;                /* what it was before the first frame */
     convis_tensor given;             /* for this run, ... */
     int     is_given;                /* ... if it is a further input: the next one */
     int     in_order;                /* they lie one after the other, as the model's own */
@@ -58,7 +58,7 @@ typedef struct model_layer {
     buffer  out, extra[CONVIS_MAX_OUTPUTS];
     convis_pass pass;                /* everything but the frames of one call */
 
-    uint32_t requires_gradient;                 /* bit k: the gradient of parameter k was asked for */
+    uint32_t requires_gradient;      /* bit k: the gradient of parameter k was asked for */
     double  grad[CONVIS_MAX_PARAMS], *grad_array[CONVIS_MAX_PARAMS];
     double *sums;                    /* of a device whose memory is not the host's: room for the longest of pass.d_array */
     convis_real *twin[CONVIS_MAX_INPUTS];    /* of a pointwise layer's input that comes from where an earlier one does */
@@ -167,7 +167,6 @@ static inline int convis_can_learn(const convis_field *f) { return !(f->flags & 
 uint64_t convis_state_layout(const convis_model *);           /* equal for models whose states mean the same */
 convis_status convis_parameters_read(convis_model *, const char *file);     /* lines, as convis_parameters_save writes them */
 convis_status convis_prepare(convis_model *);                 /* constants of every layer whose parameters changed */
-void convis_start(convis_model *);                            /* states and histories as before the first frame */
 /* Cells of the model's spiking layers, in order (copied). Without them each element is a cell. */
 convis_status convis_model_cells(convis_model *, const convis_cell *, int64_t count);
 convis_status convis_place_cells(convis_model *);

@@ -111,16 +111,15 @@ convis_status convis_get_array(const convis_model *m, const char *path, double *
 
 static convis_status store_text(const convis_model *m, model_layer *l, int k, const char *text)
 {
-    char *copy = convis_obtain(m->context, strlen(text) + 1);
+    char *copy = convis_copy_text(m->context, text);
     if (!copy) return CONVIS_ENOMEM;
-    strcpy(copy, text);
     convis_release(m->context, l->text[k]);
     l->text[k] = copy;
     l->dirty = 1;
     return CONVIS_OK;
 }
 
-convis_status convis_set_initialiser(convis_model *m, const char *path, const char *kernel)
+convis_status convis_set_initialiser(convis_model *m, const char *path, const char *initialiser)
 {
     int k = 0;
     if (convis_refuse(m)) return m->status;
@@ -128,7 +127,7 @@ convis_status convis_set_initialiser(convis_model *m, const char *path, const ch
     if (!l) return CONVIS_ENAME;
     if (!(l->fields[k].flags & CONVIS_ARRAY)) return convis_fail(m->context, CONVIS_EINVAL, "%s: a number, not an array", path);
     if (!m->planned) {
-        convis_status status = store_text(m, l, k, kernel);
+        convis_status status = store_text(m, l, k, initialiser);
         if (status) return status;
         convis_release(m->context, l->array[k]);         /* its old values; convis_plan fills in the initialiser's */
         l->array[k] = NULL;
@@ -139,9 +138,9 @@ convis_status convis_set_initialiser(convis_model *m, const char *path, const ch
         return convis_fail(m->context, CONVIS_ENOTSUP, "%s: an array without a shape of its own", path);
     double *values = convis_obtain(m->context, (size_t)(l->param[k] + 1)*sizeof *values);
     if (!values) return CONVIS_ENOMEM;
-    convis_status status = convis_initialiser_values(m->context, path, kernel, l->pass.array_shape[k], m->dt, values);
+    convis_status status = convis_initialiser_values(m->context, path, initialiser, l->pass.array_shape[k], m->dt, values);
     if (!status) status = convis_set_array(m, path, values, (int64_t)l->param[k]);
-    if (!status) status = store_text(m, l, k, kernel);
+    if (!status) status = store_text(m, l, k, initialiser);
     convis_release(m->context, values);
     return status;
 }
@@ -278,12 +277,7 @@ static convis_status read_number(convis_model *m, convis_lines *t, const char *p
         }
     }
     if (l && apply) l->dirty = 1;
-    if (status) {
-        char sentence[512];
-        convis_shorten(sentence, sizeof sentence, "%s", convis_message(m->context));
-        convis_fail(m->context, status, "%s:%lld: %s", t->path, (long long)t->line, sentence);
-    }
-    return status;
+    return status ? convis_fail_before(m->context, status, "%s:%lld: ", t->path, (long long)t->line) : CONVIS_OK;
 }
 
 static convis_status read_all(convis_model *m, convis_lines *t, int apply)

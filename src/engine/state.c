@@ -4,7 +4,6 @@
  * no more than the frame number. */
 #include "memory.h"
 #include "base/atomic_file.h"
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -31,7 +30,8 @@ static void start_input(const convis_model *m, model_input *i)
     if (b->base) fill(m, b->base, b->history*b->n, b->baseline);
 }
 
-void convis_start(convis_model *m)
+/* States and histories as before the first frame. */
+static void start(convis_model *m)
 {
     m->epoch++;
     m->taped = 0;
@@ -77,7 +77,7 @@ convis_status convis_reset(convis_model *m)
     m->frame = m->ran = 0;
     m->spike_count = 0;
     convis_seed(m, m->seed);
-    convis_start(m);
+    start(m);
     return convis_device_sync(m->device);
 }
 
@@ -221,13 +221,15 @@ convis_status convis_state_save(const convis_model *m, const char *file)
 convis_status convis_state_load(convis_model *m, const char *file)
 {
     struct { char magic[16]; uint64_t layout, seed, bytes; } head = { .bytes = 0 };
-    FILE *f = fopen(file, "rb");
-    if (!f) return convis_fail(m->context, CONVIS_EIO, "%s: %s", file, strerror(errno));
-    convis_status status = CONVIS_OK;
+    FILE *f;
+    int64_t size;
     char *bytes = NULL;
+    if (!m->planned) return convis_fail(m->context, CONVIS_ESTATE, "the model must be planned before a state is loaded");
+    convis_status status = convis_file_open(m->context, file, "a saved state", 0, &f, &size);
+    if (status) return status;
     if (fread(&head, sizeof head, 1, f) != 1 || memcmp(head.magic, MAGIC, sizeof MAGIC))
         status = convis_fail(m->context, CONVIS_EFORMAT, "%s: not a saved state", file);
-    else if (!m->planned || head.layout != convis_state_layout(m) || head.bytes != convis_state_size(m))
+    else if (head.layout != convis_state_layout(m) || head.bytes != convis_state_size(m))
         status = convis_fail(m->context, CONVIS_ESHAPE, "%s: the state of another model, or of another size", file);
     else if (!(bytes = convis_obtain(m->context, (size_t)head.bytes))) status = CONVIS_ENOMEM;
     else if (fread(bytes, (size_t)head.bytes, 1, f) != 1 || fgetc(f) != EOF)

@@ -25,13 +25,11 @@ static const convis_field params[] = { CONVIS_BLUR_FIELDS, { 0 } };
 static const convis_field states[] = { { 0 } };
 
 /* scratch: in the backward pass a frame's gradient and a spare map, then the blur's. */
-static size_t map_size(const convis_pass *p) { return ((size_t)convis_elements(p->out_shape)*sizeof(convis_real) + 63)/64*64; }
-
 static convis_status plan(convis_pass *p)
 {
     int64_t w = p->out_shape.dim[CONVIS_X], h = p->out_shape.dim[CONVIS_Y];
     p->constants_size = convis_blur_size(w, h, convis_blur_varies(convis_blur_spec_of(p->param, 0)));
-    p->scratch_size = convis_blur_scratch(p) + (p->recording ? 2*map_size(p) : 0);
+    p->scratch_size = convis_blur_scratch(p) + (p->recording ? 2*convis_map_size(p) : 0);
     return CONVIS_OK;
 }
 
@@ -56,7 +54,7 @@ static void vjp(convis_pass *p)
     int64_t n = convis_elements(p->out_shape);
     convis_blur_back back = {
         .g = p->scratch, .dsigma = p->requires_gradient & 1 ? p->d_map : NULL, .scale = 1/p->param[0], .planes = p->out_shape.dim[CONVIS_B]*p->out_shape.dim[CONVIS_C],
-        .spare = (convis_real *)((char *)p->scratch + map_size(p)), .scratch = (char *)p->scratch + 2*map_size(p),
+        .spare = convis_map_of(p, 1), .scratch = convis_map_of(p, 2),
     };
     for (int t = p->frames - 1; t >= 0; t--) {
         void *dy = (void *)(uintptr_t)(p->d_out + t*n);

@@ -1,4 +1,4 @@
-/* open.c - a context is opened: on which device it computes, and what lower folders call of higher ones. */
+/* open.c - a context is opened: on which device it computes, and what lower rooms call of higher ones. */
 #include "base/context.h"
 #include "device/device.h"
 #include "io/format.h"
@@ -6,10 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Lower folders may not include headers of higher ones and call them through these pointers, which are set here. */
+/* Lower rooms may not include headers of higher ones and call them through these pointers, which are set here. */
 static const struct convis_hooks hooks = { .array = convis_array_read, .stimulus = convis_stim_frames };
 
-static convis_status choose_card(convis_context *c, const char *device)
+static convis_status choose_device(convis_context *c, const char *device)
 {
 #ifdef CONVIS_DOUBLE
     return convis_fail(c, CONVIS_EDEVICE, "device '%s': in double precision we compute on processors only (cpu, cpu:ISA)",
@@ -25,7 +25,7 @@ static convis_status choose_fastest(convis_context *c)
 #ifndef CONVIS_DOUBLE
     convis_device_info info;
     for (int k = 0; convis_device_list_known(k, &info); k++)
-        if (info.usable && info.is_gpu && !choose_card(c, info.name)) return CONVIS_OK;
+        if (info.usable && info.is_gpu && !choose_device(c, info.name)) return CONVIS_OK;
 #endif
     c->message[0] = 0;
     return convis_processor_open(c, &c->device);
@@ -40,7 +40,7 @@ static convis_status choose(convis_context *c, const char *device)
     convis_status status = convis_isa_choose(c, is_processor ? device : "cpu");
     if (status) return status;
     if (is_processor) return convis_processor_open(c, &c->device);
-    return !strcmp(device, "auto") ? choose_fastest(c) : choose_card(c, device);
+    return !strcmp(device, "auto") ? choose_fastest(c) : choose_device(c, device);
 }
 
 convis_status convis_open_with(convis_context **context, const char *device, const convis_allocator *allocator)

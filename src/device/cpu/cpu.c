@@ -1,7 +1,7 @@
 /* cpu.c - the processor: its instruction sets, and the first entry of the table of devices.
  *
- * Its memory is the host's, so frames are read where they lie; a launch is a call, over the part of the elements that the calling thread has;
- * threads meet at a barrier (base/threads.h). Compiled without any further instruction set, so that asking is always safe. */
+ * Its memory is the host's, so frames are read where they lie; a launch is a call, over the part of the elements that the calling
+ * thread has; threads wait for each other at a barrier (base/threads.h). Compiled without any further instruction set, so that asking is always safe. */
 #include "device/device.h"
 #include <stdio.h>
 #include <string.h>

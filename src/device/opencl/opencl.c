@@ -271,15 +271,7 @@ static void *obtain(convis_device *d, size_t bytes)
     int error = 0;
     const int zero = 0;
     const size_t size = (bytes + 63)/64*64;
-    if (o->count == o->room) {
-        int more = o->room ? 2*o->room : 64;
-        block *larger = convis_obtain(d->context, (size_t)more*sizeof *larger);
-        if (!larger) return NULL;
-        if (o->count) memcpy(larger, o->blocks, (size_t)o->count*sizeof *larger);
-        convis_release(d->context, o->blocks);
-        o->blocks = larger;
-        o->room = more;
-    }
+    if (convis_grow(d->context, (void **)&o->blocks, o->count, &o->room, sizeof *o->blocks)) return NULL;
     if ((int64_t)size > d->most || (int64_t)size > room(d)) return NULL;
     cl_mem memory = cl.clCreateBuffer(o->context, CL_MEM_READ_WRITE, size, NULL, &error);
     /* Many drivers find room only when a block is first written to. */

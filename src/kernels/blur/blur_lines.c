@@ -3,25 +3,13 @@
  * Lines are independent, so a strip of them fills vector registers: neighbouring columns as they lie, rows after a
  * transposition into scratch memory that stays in the first-level cache. The order of operations on each line is the
  * same for every width, hence the same bits. */
+#define CONVIS_VECTORS_OF_REALS
 #include "blur.h"
+#include "kernels/vectors.h"
 #include <string.h>
 
-#if defined(__AVX512F__)
-enum { VECTOR_BYTES = 64 };
-#elif defined(__AVX__)
-enum { VECTOR_BYTES = 32 };
-#else
-enum { VECTOR_BYTES = 16 };
-#endif
-typedef convis_real real;
-typedef real vector __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(real)), may_alias));
-enum { WIDTH = VECTOR_BYTES/sizeof(real), VECTORS = 4, LANES = WIDTH*VECTORS };
+enum { VECTORS = 4, LANES = WIDTH*VECTORS };
 
-#define INLINE static inline __attribute__((always_inline))
-
-INLINE vector load(const real *p)          { return *(const vector *)(const void *)p; }
-INLINE void   store(real *p, vector v)     { *(vector *)(void *)p = v; }
-INLINE vector all(real x)                  { return x - (vector){ 0 }; }
 /* The coefficient of place i for vector j of the strip. */
 INLINE vector coefficient(const real *c, int varying, int64_t stride, int64_t i, int j)
 {
@@ -61,7 +49,7 @@ INLINE void diffuse(const real *in, int64_t in_stride, real *s, real *out, int64
 /* ---- Deriche, uniform: CImg's borders (SPEC 2a). c = a0 a1 a2 a3 b1 b2, one number each ----
  *
  * The forward recursion answers a constant x with F x, the backward one with G x, F + G = 1. What is computed is how far they are from
- * that, from differences of neighbours (blur.h): a constant stays what it is, to the last bit, also where b1 + b2 comes close to 1. */
+ * that, from differences of neighbours: a constant stays what it is, to the last bit, also where b1 + b2 comes close to 1. */
 
 INLINE void deriche(const convis_blur *b, const real *in, int64_t in_stride, real *s, int64_t stride, int64_t length, real *f)
 {
@@ -147,14 +135,7 @@ static int64_t place_coefficients(const convis_blur *b, real *const *from, int64
 /* ---- Transposition in squares of WIDTH x WIDTH registers: log2(WIDTH) rounds of interleaving the upper half with the
  * lower ---- */
 
-#ifdef CONVIS_DOUBLE
-typedef int64_t lane;
-#else
-typedef int32_t lane;
-#endif
-typedef lane lanes __attribute__((vector_size(VECTOR_BYTES)));
-
-INLINE __attribute__((unused)) void interleave(vector a, vector b, vector *low, vector *high)
+INLINE void interleave(vector a, vector b, vector *low, vector *high)
 {
     lanes l, h;
     for (int k = 0; k < WIDTH; k++) {
@@ -329,9 +310,4 @@ static void gradient(const convis_blur *blur, const convis_real *a, const convis
         else     for (int64_t i = y*blur->w + x0; i < y*blur->w + x1; i++) to[i] += scale*(a[i] - b[i])*x[i];
 }
 
-#define CAT_(a, b) a##b
-#define CAT(a, b) CAT_(a, b)
-#define STR_(x) #x
-#define STR(x) STR_(x)
-extern const convis_blur_kernels CAT(convis_blur_lines_, CONVIS_ISA);
-const convis_blur_kernels CAT(convis_blur_lines_, CONVIS_ISA) = { STR(CONVIS_ISA), LANES, rows, columns, gradient };
+CONVIS_ISA_TABLE(convis_blur_kernels, convis_blur_lines) = { CONVIS_ISA_NAME, LANES, rows, columns, gradient };

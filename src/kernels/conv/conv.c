@@ -303,7 +303,7 @@ void convis_conv_fold(const convis_conv *c, const real *padded, int64_t pitch, r
 void convis_conv_forward(const convis_pass *p, const convis_conv *c, const real *in, real *out, void *scratch)
 {
     switch (c->forward) {
-    case CONV_DEVICE:     convis_conv_device_forward(p, c, in, out); break;
+    case CONV_DEVICE:   convis_conv_device_forward(p, c, in, out); break;
     case CONV_PIXELS:   convis_conv_pixels_forward(p, c, in, out, scratch); break;
     case CONV_FFT:      convis_conv_fft_forward(p, c, in, out, scratch); break;
     case CONV_FACTORED: convis_conv_factored_forward(p, c, in, out, scratch); break;

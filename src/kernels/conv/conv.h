@@ -6,13 +6,14 @@
  * kernel is not reversed (a cross-correlation): the last index of T weighs the present frame, index 0 the oldest. What
  * needs a convolution in the mathematical sense reverses the array.
  *
- * Time is padded by the history: the T - 1 frames (times dilation_t) before frame 0 must lie before it in memory. The engine
+ * Time is padded by the history: the T - 1 frames (times dilation_t) before frame 0 must lie before it in memory. A convolution
  * has no state of its own; what it stores of earlier frames (their spectra, their padded planes) is a cache keyed by
  * pass->frame and pass->epoch, without which the bits would be the same.
  *
  * Space is padded by `padding`, so that an output has the size of the input over the stride, rounded up, and the kernel is
  * centred on it: before = d floor(K/2), so index floor(K/2) of Y and X weighs the output's own place, and an even kernel reaches
- * one place further to the left (up) than to the right, as in Convis, SciPy and OpenCV. With CONVIS_CONV_NONE nothing is padded and only places count where the whole kernel fits.
+ * one place further to the left (up) than to the right, as in Convis, SciPy and OpenCV. With CONVIS_CONV_NONE nothing is padded and
+ * only places count where the whole kernel fits.
  *
  * Methods, chosen by the sizes and the kernel's rank, never by the length of a chunk:
  *      direct      the sum as it stands, over padded planes; sums of 1 x 1 kernels over tiles of pixels
@@ -51,16 +52,16 @@ int64_t convis_conv_history(const convis_conv_spec *);
 typedef struct convis_conv convis_conv;
 size_t convis_conv_size   (const convis_conv_spec *);
 size_t convis_conv_scratch(const convis_conv_spec *, int threads);   /* for so many at most; zeroed at first, then left alone */
-int    convis_conv_frames (const convis_conv_spec *);                /* a good number of frames for one call */
-int64_t convis_conv_block (const convis_conv_spec *,
-                          int64_t n);     /* and of frames of n numbers that wait in scratch memory for it */
+/* A good number of frames for one call; and of frames of n numbers each that wait in scratch memory for one. */
+int     convis_conv_frames(const convis_conv_spec *);
+int64_t convis_conv_block (const convis_conv_spec *, int64_t n);
 /* bias may be NULL: 0. Not from two threads at once with the same memory; ENOMEM when FFTW has none. */
 convis_status convis_conv_prepare(convis_conv *, convis_context *, const convis_conv_spec *, int threads, const double *weights,
                                   const double *bias);
 /* "128x128, kernel 20x10x10, 1 to 1: forward fft 144x144, ..." */
 const char *convis_conv_choice(const convis_conv *);
 
-/* By all threads of the pass (its thread, threads, group, frame, epoch and frames count); end at a barrier. */
+/* By all threads of the pass (its thread, threads, barrier, frame, epoch and frames count); end at a barrier. */
 void convis_conv_forward(const convis_pass *, const convis_conv *, const convis_real *in, convis_real *out, void *scratch);
 /* Add to what is not NULL: d_in (and the history before it), d_weights, d_bias. spec.gradients must have named them. */
 void convis_conv_vjp(const convis_pass *, const convis_conv *, const convis_real *in, const convis_real *d_out, convis_real *d_in,

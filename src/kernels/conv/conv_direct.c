@@ -111,18 +111,6 @@ static void fill_planes(const convis_pass *p, const convis_conv *c, conv_ring *r
     }
 }
 
-static void begin(const convis_pass *p, const convis_conv *c, conv_ring *ring, void *scratch)
-{
-    *ring = *(conv_ring *)convis_conv_in(scratch, c->direct.ring);
-    if (ring->epoch != p->epoch) *ring = (conv_ring){ 0, 0, p->epoch };
-}
-
-static void finish(const convis_pass *p, const convis_conv *c, const conv_ring *ring, void *scratch)
-{
-    if (p->thread == 0) *(conv_ring *)convis_conv_in(scratch, c->direct.ring) = *ring;
-    convis_barrier(p);
-}
-
 /* ---- Forward ---- */
 
 static void forward_rows(const convis_pass *p, const convis_conv *c, int64_t t, int64_t b, int64_t y0, int64_t y1, real *out,
@@ -159,8 +147,7 @@ static void forward_rows(const convis_pass *p, const convis_conv *c, int64_t t, 
 void convis_conv_direct_forward(const convis_pass *p, const convis_conv *c, const real *in, real *out, void *scratch)
 {
     int64_t rows = chunk_rows(c), chunks = (c->y.out + rows - 1)/rows;
-    conv_ring ring;
-    begin(p, c, &ring, scratch);
+    conv_ring ring = convis_ring_begin(p, scratch, c->direct.ring);
     for (int64_t t0 = 0; t0 < p->frames; t0 += FRAMES) {
         int64_t count = convis_least(p->frames - t0, FRAMES);
         fill_planes(p, c, &ring, in, t0 - c->history, t0 + count, scratch);
@@ -174,12 +161,12 @@ void convis_conv_direct_forward(const convis_pass *p, const convis_conv *c, cons
         }
         convis_barrier(p);
     }
-    finish(p, c, &ring, scratch);
+    convis_ring_finish(p, &ring, scratch, c->direct.ring);
 }
 
 /* ---- Gradient of the kernel ---- */
 
-/* Frames lo..hi-1 of the gradient at the output: as they are, and spread. */
+/* Frames lo..hi-1 of the gradient at the output as they are; fill_back has them spread by the stride. */
 static void fill_gradients(const convis_pass *p, const convis_conv *c, const real *d_out, int64_t lo, int64_t hi, void *scratch)
 {
     const conv_direct *d = &c->direct;
@@ -335,8 +322,7 @@ void convis_conv_direct_vjp(const convis_pass *p, const convis_conv *c, const re
                             double *d_weights, void *scratch)
 {
     int64_t blocks = c->input == CONV_LINES ? c->inputs : convis_conv_blocks(c->inputs), end = d_in ? -c->history : 0;
-    conv_ring ring, back = { 0 };
-    begin(p, c, &ring, scratch);
+    conv_ring ring = convis_ring_begin(p, scratch, c->direct.ring), back = { 0 };
     for (int64_t hi = p->frames; hi > end; hi -= FRAMES) {
         int64_t lo = convis_most(hi - FRAMES, end), now = convis_most(lo, 0);
         if (d_in) fill_back(p, c, &back, d_out, now, convis_least(hi + c->history, p->frames), scratch);
@@ -353,5 +339,5 @@ void convis_conv_direct_vjp(const convis_pass *p, const convis_conv *c, const re
         }
         convis_barrier(p);
     }
-    finish(p, c, &ring, scratch);
+    convis_ring_finish(p, &ring, scratch, c->direct.ring);
 }

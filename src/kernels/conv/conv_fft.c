@@ -240,12 +240,12 @@ convis_status convis_conv_fft_prepare(convis_conv *c, convis_context *context, c
 
 /* ---- Filling the rings. A ring is [block][channel][slot] ---- */
 
-typedef struct desk { real *plane, *mixed, *spectrum; } desk;      /* a thread's own */
+typedef struct workspace { real *plane, *mixed, *spectrum; } workspace;      /* a thread's own */
 
-static desk desk_of(const convis_pass *p, const convis_conv *c, void *scratch)
+static workspace workspace_of(const convis_pass *p, const convis_conv *c, void *scratch)
 {
     char *own = convis_conv_own(p, scratch, c->fft.thread, c->fft.thread_bytes);
-    return (desk){ (real *)(void *)own, (real *)(void *)(own + c->fft.thread_mixed),
+    return (workspace){ (real *)(void *)own, (real *)(void *)(own + c->fft.thread_mixed),
                    (real *)(void *)(own + c->fft.thread_spectrum) };
 }
 
@@ -262,7 +262,7 @@ static void fill_spectra(const convis_pass *p, const convis_conv *c, conv_ring *
 {
     const conv_fft *d = &c->fft;
     int64_t channels = c->s.batch*c->s.in, area = c->s.h*c->s.w;
-    desk own = desk_of(p, c, scratch);
+    workspace own = workspace_of(p, c, scratch);
     conv_range fresh[2];
     convis_ring_request(ring, d->room, p->frame + lo, p->frame + hi, fresh);
     conv_range mine = convis_conv_share(p, (fresh[0].to - fresh[0].from + fresh[1].to - fresh[1].from)*channels);
@@ -283,7 +283,7 @@ static void fill_back(const convis_pass *p, const convis_conv *c, conv_ring *rin
 {
     const conv_fft *d = &c->fft;
     int64_t channels = c->s.batch*c->s.out, area = c->y.out*c->x.out;
-    desk own = desk_of(p, c, scratch);
+    workspace own = workspace_of(p, c, scratch);
     conv_range fresh[2];
     convis_ring_request(ring, d->back_room, lo, hi, fresh);
     conv_range mine = convis_conv_share(p, (fresh[0].to - fresh[0].from + fresh[1].to - fresh[1].from)*channels);
@@ -303,18 +303,6 @@ static void fill_back(const convis_pass *p, const convis_conv *c, conv_ring *rin
         put_spectrum(c, own.spectrum, convis_conv_in(scratch, d->back), channels, d->back_room, channel,
                      convis_conv_slot(f, d->back_room));
     }
-}
-
-static void begin(const convis_pass *p, const convis_conv *c, conv_ring *ring, void *scratch)
-{
-    *ring = *(conv_ring *)convis_conv_in(scratch, c->fft.ring);
-    if (ring->epoch != p->epoch) *ring = (conv_ring){ 0, 0, p->epoch };
-}
-
-static void finish(const convis_pass *p, const convis_conv *c, const conv_ring *ring, void *scratch)
-{
-    if (p->thread == 0) *(conv_ring *)convis_conv_in(scratch, c->fft.ring) = *ring;
-    convis_barrier(p);
 }
 
 /* ---- Forward ---- */
@@ -359,9 +347,8 @@ void convis_conv_fft_forward(const convis_pass *p, const convis_conv *c, const r
     const real *bias = convis_conv_at(c, c->bias);
     int64_t channels = c->s.batch*c->s.out, area = c->y.out*c->x.out;
     real *products = convis_conv_in(scratch, d->products);
-    desk own = desk_of(p, c, scratch);
-    conv_ring ring;
-    begin(p, c, &ring, scratch);
+    workspace own = workspace_of(p, c, scratch);
+    conv_ring ring = convis_ring_begin(p, scratch, c->fft.ring);
     for (int64_t t0 = 0; t0 < p->frames; t0 += d->frames) {
         int64_t count = convis_least(p->frames - t0, d->frames);
         fill_spectra(p, c, &ring, in, t0 - c->history, t0 + count, scratch);
@@ -374,7 +361,7 @@ void convis_conv_fft_forward(const convis_pass *p, const convis_conv *c, const r
             give_output(c, own.plane, bias[item%channels%c->s.out], out + (t0 + item/channels)*c->n_out + item%channels*area);
         }
     }
-    finish(p, c, &ring, scratch);
+    convis_ring_finish(p, &ring, scratch, c->fft.ring);
 }
 
 /* ---- Backward ---- */
@@ -439,7 +426,7 @@ static void give_kernel(const convis_pass *p, const convis_conv *c, double *d_we
     const real *e = convis_conv_in(scratch, d->gradient);
     double scale = 1/(double)(d->ny*d->nx);
     int64_t count = c->s.out*c->inputs*c->s.t, area = c->s.y*c->s.x;
-    desk own = desk_of(p, c, scratch);
+    workspace own = workspace_of(p, c, scratch);
     conv_range mine = convis_conv_share(p, count);
     for (int64_t k = mine.from; k < mine.to; k++) {
         c->kernels->join(e + k*CONVIS_BLOCK, own.spectrum, d->blocks, count*CONVIS_BLOCK);
@@ -457,9 +444,8 @@ void convis_conv_fft_vjp(const convis_pass *p, const convis_conv *c, const real 
     int64_t end = d_in ? -c->history : 0, channels = c->s.batch*c->s.in, area = c->s.h*c->s.w;
     int64_t beyond = CONVIS_TOGETHER - 1;
     real *products = convis_conv_in(scratch, d->products);
-    desk own = desk_of(p, c, scratch);
-    conv_ring ring, back = { 0 };
-    begin(p, c, &ring, scratch);
+    workspace own = workspace_of(p, c, scratch);
+    conv_ring ring = convis_ring_begin(p, scratch, c->fft.ring), back = { 0 };
     if (d_weights) {
         conv_range mine = convis_conv_share(p, d->blocks);
         int64_t pairs = c->s.out*c->inputs*c->s.t*CONVIS_BLOCK;
@@ -483,5 +469,5 @@ void convis_conv_fft_vjp(const convis_pass *p, const convis_conv *c, const real 
         }
     }
     if (d_weights) give_kernel(p, c, d_weights, scratch);
-    finish(p, c, &ring, scratch);
+    convis_ring_finish(p, &ring, scratch, c->fft.ring);
 }

@@ -4,22 +4,13 @@
  * over many pixels (gradients of kernels), eight partial sums are made whatever the instruction set. Loops take several
  * outputs at once, so that what is loaded is used more than once: a processor does four additions and multiplications in the
  * time of two loads. */
+#define CONVIS_VECTORS_OF_REALS
 #include "conv_lines.h"
+#include "kernels/vectors.h"
 #include <string.h>
 
-#if defined(__AVX512F__)
-enum { VECTOR_BYTES = 64 };
-#elif defined(__AVX__)
-enum { VECTOR_BYTES = 32 };
-#else
-enum { VECTOR_BYTES = 16 };
-#endif
-typedef convis_real real;
-typedef real vector __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(real)), may_alias));
 typedef real octet __attribute__((vector_size(CONVIS_OCTET*sizeof(real)), aligned(sizeof(real)), may_alias));
-enum { WIDTH = VECTOR_BYTES/sizeof(real), BLOCK_VECTORS = CONVIS_BINS/WIDTH };
 
-#define INLINE static inline __attribute__((always_inline))
 #define UNROLL _Pragma("GCC unroll 8")
 #define EACH_LINE   UNROLL for (int l = 0; l < lines; l++)
 #define EACH_VECTOR UNROLL for (int v = 0; v < vectors; v++)
@@ -31,10 +22,7 @@ enum { WIDTH = VECTOR_BYTES/sizeof(real), BLOCK_VECTORS = CONVIS_BINS/WIDTH };
 #define ONCE(x) (void)0
 #endif
 
-INLINE vector load(const real *p)      { return *(const vector *)(const void *)p; }
 INLINE vector load_once(const real *p) { vector x = load(p); ONCE(x); return x; }
-INLINE void   store(real *p, vector v) { *(vector *)(void *)p = v; }
-INLINE vector all(real x)              { return x - (vector){ 0 }; }
 INLINE int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
 /* ---- Direct sums ---- */
@@ -286,13 +274,6 @@ static void correlate(const conv_correlation *j)
         }
 }
 
-#ifdef CONVIS_DOUBLE
-typedef int64_t lane;
-#else
-typedef int32_t lane;
-#endif
-typedef lane lanes __attribute__((vector_size(VECTOR_BYTES)));
-
 static void split(const real *from, real *block, int64_t blocks, int64_t stride)
 {
     lanes even;
@@ -315,10 +296,5 @@ static void join(const real *block, real *to, int64_t blocks, int64_t stride)
         for (int i = 0; i < CONVIS_BINS; i++) { to[2*i] = block[i]; to[2*i + 1] = block[CONVIS_BINS + i]; }
 }
 
-#define CAT_(a, b) a##b
-#define CAT(a, b) CAT_(a, b)
-#define STR_(x) #x
-#define STR(x) STR_(x)
-extern const convis_conv_kernels CAT(convis_conv_lines_, CONVIS_ISA);
-const convis_conv_kernels CAT(convis_conv_lines_, CONVIS_ISA) = { STR(CONVIS_ISA), channels, rows, sum,
-                                                                  correlate, outer, split, join };
+CONVIS_ISA_TABLE(convis_conv_kernels,
+                 convis_conv_lines) = { CONVIS_ISA_NAME, channels, rows, sum, correlate, outer, split, join };

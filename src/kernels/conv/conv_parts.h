@@ -122,6 +122,17 @@ static inline int64_t convis_conv_block_start(int64_t block, int64_t count)
  * are outputs, and taps go from last to first. In time k goes from first to last, or with `turned` from last to first. */
 void convis_conv_pack(const convis_conv *, const double *weights, real *to, int back, int turned);
 
+/* A ring is stored at `place` in the scratch; in a pass each thread has a copy, and the last thing is to store it, and a barrier. */
+static inline conv_ring convis_ring_begin(const convis_pass *p, void *scratch, size_t place)
+{
+    const conv_ring *stored = convis_conv_in(scratch, place);
+    return stored->epoch == p->epoch ? *stored : (conv_ring){ 0, 0, p->epoch };
+}
+static inline void convis_ring_finish(const convis_pass *p, const conv_ring *ring, void *scratch, size_t place)
+{
+    if (p->thread == 0) *(conv_ring *)convis_conv_in(scratch, place) = *ring;
+    convis_barrier(p);
+}
 /* Make the ring hold frames lo..hi-1 (no more than its room): which are new, in up to two ranges. */
 int convis_ring_request(conv_ring *, int64_t room, int64_t lo, int64_t hi, conv_range fresh[2]);
 /* Item k of so many channels of the fresh frames. */

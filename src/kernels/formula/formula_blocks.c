@@ -5,6 +5,7 @@
  * into blocks or vectors, hence the same bits everywhere; only sums are made in double, in lanes whose number is fixed. */
 #define CONVIS_FORMULA_FUNCTIONS
 #include "formula.h"
+#include "kernels/vectors.h"
 #include <convis/kernel.h>
 
 enum {
@@ -136,9 +137,4 @@ static void gradient(const convis_formula *f, const convis_real *const *in, cons
     for (int k = 0; sums && k < p->sums; k++) for (int l = 0; l < LANES; l++) sums[k] += lanes[k][l];
 }
 
-#define CAT_(a, b) a##b
-#define CAT(a, b) CAT_(a, b)
-#define STR_(x) #x
-#define STR(x) STR_(x)
-extern const convis_formula_blocks CAT(convis_formula_blocks_, CONVIS_ISA);
-const convis_formula_blocks CAT(convis_formula_blocks_, CONVIS_ISA) = { STR(CONVIS_ISA), value, gradient };
+CONVIS_ISA_TABLE(convis_formula_blocks, convis_formula_blocks) = { CONVIS_ISA_NAME, value, gradient };

@@ -1,20 +1,14 @@
 /* products_lines.c - C += A B, compiled once per instruction set: a tile of C stays in registers while k runs through a block
  * of A that was copied side by side. Every element is summed in order of k, whatever the tile: the same bits everywhere. */
 #include "products.h"
+#include "kernels/vectors.h"
 
-#if defined(__AVX512F__)
-enum { VECTOR_BYTES = 64, ROWS = 8 };
-#elif defined(__AVX__)
-enum { VECTOR_BYTES = 32, ROWS = 4 };
-#else
-enum { VECTOR_BYTES = 16, ROWS = 2 };
-#endif
+enum { ROWS = VECTOR_BYTES/8 };
 typedef double vector __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(double)), may_alias));
 enum { WIDTH = VECTOR_BYTES/sizeof(double), LANES = CONVIS_PRODUCTS_LANES, VECTORS = LANES/WIDTH, DEPTH = 256 };
 
 /* `rows` of C, from packed A: rows next to each other for each k. */
-static inline __attribute__((always_inline)) void tile(int rows, int64_t n, int64_t depth, const double *packed, const double *b,
-                                                       double *c)
+INLINE void tile(int rows, int64_t n, int64_t depth, const double *packed, const double *b, double *c)
 {
     vector sum[ROWS][VECTORS];
     for (int i = 0; i < rows; i++)
@@ -45,9 +39,4 @@ static void add(int64_t m, int64_t n, int64_t depth, const double *a, int64_t a_
     }
 }
 
-#define CAT_(a, b) a##b
-#define CAT(a, b) CAT_(a, b)
-#define STR_(x) #x
-#define STR(x) STR_(x)
-extern const convis_products CAT(convis_products_, CONVIS_ISA);
-const convis_products CAT(convis_products_, CONVIS_ISA) = { STR(CONVIS_ISA), add };
+CONVIS_ISA_TABLE(convis_products, convis_products) = { CONVIS_ISA_NAME, add };

@@ -1,15 +1,15 @@
 /* rf_gpu.c - the receptive fields of rf.c on graphics processors (GPUs): products of a block of frames with all kernels, forward and backward.
  *
- * A block of M rows (frames, batches) of `size` numbers is multiplied with N kernels: 2 M N size operations on 4 (M + N) size bytes, so that up to about
- * 40 kernels a GPU waits for memory, and each row should be read from it once. `rf_gpu_project`: 32 rows and 32 kernels in shared
- * memory, 4 sums a member; the numbers are divided into parts for enough groups, always the same, and `rf_gpu_join` adds the
+ * A block of M rows (frames, batches) of `size` numbers is multiplied with N kernels: 2 M N size operations on 4 (M + N) size bytes,
+ * so that up to about 40 kernels a GPU waits for memory, and each row should be read from it once. `rf_gpu_project`: 32 rows and 32
+ * kernels in shared memory, 4 sums a member; the numbers are divided into parts for enough groups, always the same, and `rf_gpu_join` adds the
  * parts in order. Backward, a member has one number of the frame and 8 rows (the input) or 8 kernels (their gradient), which pass without
  * any sum among members. */
 #define CONVIS_KERNEL_SHORT_NAMES
 #include <convis/kernel.h>
 #include "rf_gpu.h"
 
-enum { GROUP_SIZE = RF_GROUP, TILE = RF_TILE, PITCH = RF_TILE + 1, EIGHT = RF_EIGHT };
+enum { GROUP_SIZE = RF_GROUP, TILE = RF_TILE, PITCH = RF_TILE + 1, TILES = 2*TILE*PITCH, EIGHT = RF_EIGHT };
 
 #if defined(__CUDA_ARCH__)
 #  define FUSED(a, b, c) __fmaf_rn(a, b, c)
@@ -20,7 +20,7 @@ enum { GROUP_SIZE = RF_GROUP, TILE = RF_TILE, PITCH = RF_TILE + 1, EIGHT = RF_EI
 #endif
 
 /* n rows; parts[part][row][kernel]. */
-CONVIS_GPU_KERNEL_OF(rf_shape, rf_gpu_project, 2112, PARAM w, IN x, OUT parts)
+CONVIS_GPU_KERNEL_OF(rf_shape, rf_gpu_project, TILES, PARAM w, IN x, OUT parts)
 {
     integer kernels = args.kernels, size = args.size, across = (kernels + TILE - 1)/TILE, down = (n + TILE - 1)/TILE;
     integer c0 = CONVIS_WORKGROUP%across*TILE, r0 = CONVIS_WORKGROUP/across%down*TILE, part = CONVIS_WORKGROUP/(across*down);
@@ -133,7 +133,7 @@ CONVIS_KERNEL_OF(rf_shape, rf_gpu_space, PARAM features, IN dw, TOTAL dspace)
         dspace[e] += sum;
     }
 }
-CONVIS_GPU_KERNEL_OF(rf_shape, rf_gpu_features, 256, PARAM space, IN dw, TOTAL dfeatures)
+CONVIS_GPU_KERNEL_OF(rf_shape, rf_gpu_features, GROUP_SIZE, PARAM space, IN dw, TOTAL dfeatures)
 {
     integer size = args.size, inputs = args.inputs, plane = size/inputs, o = CONVIS_WORKGROUP/inputs;
     real sum = 0;
