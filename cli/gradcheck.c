@@ -14,7 +14,7 @@ static const cli_page PAGE = {
     "gradcheck", "MODEL [OPTION]...",
     "Every parameter that has a gradient, the movie and the initial states against central differences in double\n"
     "precision, of a random weighting of an output over random frames, run in several chunks. Exit status 1 when one\n"
-    "is wrong. What reaches the output only through spikes has a declared slope instead, and is shown without judgement.\n",
+    "is wrong. What reaches the output only through spikes has a surrogate gradient, and is shown without judgement.\n",
     "  convis gradcheck retina --output bipolar --size 9x7\n"
     "  convis gradcheck mine.yaml --size 12x12 --all\n",
     1, 1

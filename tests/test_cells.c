@@ -47,7 +47,7 @@ static void compare(const char *name, const struct convis_retina *r, const struc
         double x, y;
         if (sscanf(line, "%d %d %lf %lf", &layer, &id, &x, &y) != 4) continue;
         assert_true(k < s->total);
-        const convis_cell *u = &s->unit[k++];
+        const convis_cell *u = &s->cell[k++];
         assert_int_equal(u->layer, layer);
         assert_int_equal(u->id, id);
         if (r->ganglion[layer].cells == CONVIS_CELLS_SQUARE) {
@@ -83,7 +83,7 @@ static void reference_cases(void **state)
         if (k >= 2) compare(run[k].name, &r, &s); else assert_int_equal(s.total, 0);
         assert_int_equal(s.outside, 0);
         for (int64_t i = 0; i < s.total; i++)
-            assert_true(s.x[i] == (float)((double)map.size_x/2.0 + r.ppd*s.unit[i].x));
+            assert_true(s.x[i] == (float)((double)map.size_x/2.0 + r.ppd*s.cell[i].x));
         convis_mosaic_free(c, &s);
         convis_retina_clear(c, &r);
     }
@@ -121,8 +121,8 @@ static void dense(void **state)
         cells_of(&r, 5, 3, 0, &s);
         assert_int_equal(s.total, 15);
         assert_true(s.dense[0]);
-        for (int k = 0; k < 15; k++) assert_true(s.x[k] == k%5 && s.y[k] == k/5 && s.unit[k].id == k);
-        assert_true(fabs(s.unit[7].x - (n ? 0 : -.05)) < 1e-12);
+        for (int k = 0; k < 15; k++) assert_true(s.x[k] == k%5 && s.y[k] == k/5 && s.cell[k].id == k);
+        assert_true(fabs(s.cell[7].x - (n ? 0 : -.05)) < 1e-12);
         convis_mosaic_free(c, &s);
     }
 }
@@ -152,9 +152,9 @@ static void rings(void **state)
     cells_of(&r, 40, 60, 3, &a);
     double last = -1;
     for (int64_t k = 0, ring = 0; k < a.total; ring += 1) {
-        double radius = hypot(a.unit[k].x, a.unit[k].y);
+        double radius = hypot(a.cell[k].x, a.cell[k].y);
         int64_t n = 0;
-        while (k + n < a.total && fabs(hypot(a.unit[k + n].x, a.unit[k + n].y) - radius) < 1e-9) n++;
+        while (k + n < a.total && fabs(hypot(a.cell[k + n].x, a.cell[k + n].y) - radius) < 1e-9) n++;
         assert_int_equal(n, ring ? (int64_t)floor(2*M_PI*7*convis_retina_density(&r, radius)*radius) : 1);
         /* the integral of the density up to this ring counts the rings */
         double D = radius <= .4 ? radius : .4 + log1p(2*(radius - .4))/2;
@@ -164,8 +164,8 @@ static void rings(void **state)
     }
     cells_of(&r, 40, 60, 3, &b);                         /* the same seed, the same cells */
     cells_of(&r, 40, 60, 4, &d);
-    assert_memory_equal(a.unit, b.unit, (size_t)a.total*sizeof *a.unit);
-    assert_true(a.total == d.total && memcmp(a.unit, d.unit, (size_t)a.total*sizeof *a.unit));
+    assert_memory_equal(a.cell, b.cell, (size_t)a.total*sizeof *a.cell);
+    assert_true(a.total == d.total && memcmp(a.cell, d.cell, (size_t)a.total*sizeof *a.cell));
     convis_mosaic_free(c, &a); convis_mosaic_free(c, &b); convis_mosaic_free(c, &d);
 }
 
@@ -180,7 +180,7 @@ static void shifts(void **state)
     assert_int_equal(a.total, 200*200);
     double mean = 0, x = 0, y = 0;
     for (int64_t k = 0; k < a.total; k++) {
-        double dx = b.unit[k].x - a.unit[k].x, dy = b.unit[k].y - a.unit[k].y, d = hypot(dx, dy);
+        double dx = b.cell[k].x - a.cell[k].x, dy = b.cell[k].y - a.cell[k].y, d = hypot(dx, dy);
         assert_true(d <= .1 + 1e-12);
         mean += d; x += dx; y += dy;
     }
@@ -198,7 +198,7 @@ static void units_override(void **state)
     convis_cell u[] = { { 9, 0, 0, 0 }, { 4, 0, 1, -1 }, { 7, 0, 50, 0 } };
     assert_int_equal(convis_retina_map(c, &r, 40, 40, &map), CONVIS_OK);
     assert_int_equal(convis_retina_cells(c, &r, &map, u, 3, 0, &s), CONVIS_OK);
-    assert_true(s.total == 3 && !s.dense[0] && s.unit[0].id == 9 && s.x[0] == 20 && s.y[1] == 10 && s.x[2] == 39);
+    assert_true(s.total == 3 && !s.dense[0] && s.cell[0].id == 9 && s.x[0] == 20 && s.y[1] == 10 && s.x[2] == 39);
     assert_int_equal(s.outside, 1);
     convis_mosaic_free(c, &s);
     u[1].id = 9;
@@ -244,22 +244,22 @@ static void numbers(void **state)
                  &s, &width, &height);
     assert_true(width == 8 && height == 7 && s.count[0] == 12 && s.count[1] == 3 && s.count[2] == 12);
     for (int k = 0; k < 12; k++) {
-        assert_true(s.unit[k].id == 3 + k && s.unit[k].layer == 0);
-        assert_true(s.unit[k].x == -1.5 + k/3 && s.unit[k].y == -1 + k%3);
-        assert_int_equal(s.unit[15 + k].id, 15 + k);
+        assert_true(s.cell[k].id == 3 + k && s.cell[k].layer == 0);
+        assert_true(s.cell[k].x == -1.5 + k/3 && s.cell[k].y == -1 + k%3);
+        assert_int_equal(s.cell[15 + k].id, 15 + k);
     }
-    for (int k = 0; k < 3; k++) assert_true(s.unit[12 + k].id == k && s.unit[12 + k].layer == 1);
+    for (int k = 0; k < 3; k++) assert_true(s.cell[12 + k].id == k && s.cell[12 + k].layer == 1);
     convis_mosaic_free(c, &s);
 
     /* Given numbers that are those of the list anyway; and others, which leave the count as it is. */
     listed_cells(LAYERS_HEAD LAYER(SQUARE_4x3) LAYER(SQUARE_4x3 "<all-units>" UNIT("-1", "0", ID("0")) UNIT("0.5", "1", ID("1"))
                                                          UNIT("1", "-1", ID("2")) "</all-units>") LAYERS_FOOT,
                  &s, &width, &height);
-    for (int k = 0; k < 15; k++) assert_int_equal(s.unit[k].id, k < 12 ? 3 + k : k - 12);
+    for (int k = 0; k < 15; k++) assert_int_equal(s.cell[k].id, k < 12 ? 3 + k : k - 12);
     convis_mosaic_free(c, &s);
     listed_cells(LAYERS_HEAD LAYER("<all-units>" UNIT("0", "0", ID("70")) UNIT("1", "0", "") "</all-units>") LAYER(SQUARE_4x3)
              LAYER("<all-units>" UNIT("0", "1", "") "</all-units>") LAYERS_FOOT, &s, &width, &height);
-    assert_true(s.unit[0].id == 70 && s.unit[1].id == 1 && s.unit[2].id == 3 && s.unit[13].id == 14 && s.unit[14].id == 2);
+    assert_true(s.cell[0].id == 70 && s.cell[1].id == 1 && s.cell[2].id == 3 && s.cell[13].id == 14 && s.cell[14].id == 2);
     convis_mosaic_free(c, &s);
 }
 
@@ -270,10 +270,10 @@ static void empty_lists(void **state)
     int64_t width, height;
     listed_cells(LAYERS_HEAD LAYER(SQUARE_4x3 "<all-units></all-units>") LAYER("<all-units/>" SQUARE_4x3) LAYERS_FOOT, &s, &width,
                  &height);
-    assert_true(width == 8 && height == 7 && s.count[0] == 12 && s.count[1] == 12 && s.unit[0].id == 0 && s.unit[23].id == 23);
+    assert_true(width == 8 && height == 7 && s.count[0] == 12 && s.count[1] == 12 && s.cell[0].id == 0 && s.cell[23].id == 23);
     convis_mosaic_free(c, &s);
     listed_cells(LAYERS_HEAD LAYER(SQUARE_4x3 "<all-units none='1'/>") LAYER(SQUARE_4x3) LAYERS_FOOT, &s, &width, &height);
-    assert_true(s.count[0] == 0 && s.count[1] == 12 && s.unit[0].id == 0);
+    assert_true(s.count[0] == 0 && s.count[1] == 12 && s.cell[0].id == 0);
     convis_mosaic_free(c, &s);
 }
 

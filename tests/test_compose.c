@@ -117,6 +117,14 @@ static void settings_within(void **state)
     assert_true(tau == .0005);
     assert_string_equal(convis_recipe_parameters(r), "eye.bipolar.substep 0.0005\n");
     convis_model_free(&m);
+    must(c, convis_recipe_set(r, "initial", "3"));
+    expect(r, "baseline", "3");
+    must(c, convis_recipe_set(r, "initial", "auto"));    /* half of the range of the retina within */
+    expect(r, "baseline", "127.5");
+    convis_recipe_free(&r);
+    r = opened("complex_cell");                          /* no retina: as the model says */
+    must(c, convis_recipe_set(r, "initial", "auto"));
+    expect(r, "baseline", "127.5");
     convis_recipe_free(&r);
 }
 
@@ -320,6 +328,37 @@ static void inputs_within(void **state)
     convis_model_free(&m);
     convis_recipe_free(&r);
     convis_recipe_free(&again);
+}
+
+/* The movie keeps the name "input" beside further inputs, in files and of models that were built by calls. */
+static void movie_named_input(void **state)
+{
+    (void)state;
+    convis_recipe *r = from_yaml("inputs: {input: {channels: 3}, speed: {}}\nlayers:\n  - {name: visual, type: rf}\n"
+                                 "  - {name: sum, type: sum, inputs: [visual, speed]}\n");
+    convis_recipe *of_model;
+    convis_model *m;
+    convis_node speed;
+    const char *name;
+    convis_shape frame;
+    char *text;
+    must(c, convis_recipe_yaml(r, &text));
+    convis_recipe *again = from_yaml(text);
+    assert_true(convis_recipe_input(again, 0, &name, &frame) && !strcmp(name, "input") && frame.dim[CONVIS_C] == 3);
+    assert_true(convis_recipe_input(again, 1, &name, &frame) && !strcmp(name, "speed"));
+    m = built(again, 6, 5);
+    must(c, convis_plan(m, (convis_shape){ { 1, 3, 2, 5, 6 } }));
+    convis_model_free(&m);
+    must(c, convis_model_new(c, .001, &m));
+    must(c, convis_add_input(m, "speed", convis_movie_shape(1, 1, 1), &speed));
+    convis_add(m, type_named("scale"), "faster", speed);
+    must(c, convis_recipe_of_model(m, &of_model));
+    assert_true(convis_recipe_input(of_model, 0, &name, &frame) && !strcmp(name, "input"));
+    convis_recipe_text_free(r, &text);
+    convis_model_free(&m);
+    convis_recipe_free(&r);
+    convis_recipe_free(&again);
+    convis_recipe_free(&of_model);
 }
 
 /* ---- From calls, text and models ---- */
@@ -535,8 +574,11 @@ static void v1(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(as_alone), cmocka_unit_test(settings_within), cmocka_unit_test(round_trips), cmocka_unit_test(extension),
-        cmocka_unit_test(files_within), cmocka_unit_test(size_of_input), cmocka_unit_test(cells_of_several), cmocka_unit_test(inputs_within), cmocka_unit_test(from_calls),
+        cmocka_unit_test(as_alone), cmocka_unit_test(settings_within),
+        cmocka_unit_test(round_trips), cmocka_unit_test(extension),
+        cmocka_unit_test(files_within), cmocka_unit_test(size_of_input),
+        cmocka_unit_test(cells_of_several), cmocka_unit_test(inputs_within),
+        cmocka_unit_test(movie_named_input), cmocka_unit_test(from_calls),
         cmocka_unit_test(inserted), cmocka_unit_test(refused_compositions), cmocka_unit_test(no_memory), cmocka_unit_test(v1),
     };
     return cmocka_run_group_tests(tests, open_all, close_all);

@@ -292,6 +292,8 @@ static void refused_graphs(void **state)
         { "layers:\n  - {type: lowpass, n: 1.5}\n", CONVIS_EINVAL, ":2:24: lowpass.n: 1.5, expected a whole number" },
         { "layers:\n  - rectify\n  - rectify\n", CONVIS_ENAME, ":3:5: 'rectify': two layers have that name, expected one" },
         { "layers:\n  - {name: input, type: rectify}\n", CONVIS_ENAME, ":2:12: 'input': expected a name of letters" },
+        { "inputs: {movie: {}, input: {}}\nlayers: [rectify]\n", CONVIS_ENAME,
+          ":1:28: input 'input': expected a name of its own" },
         { "layers:\n  - {name: 'a b', type: rectify}\n", CONVIS_ENAME, ":2:12: 'a b': expected a name" },
         { "layers:\n  - rectify\n  - difference\n", CONVIS_ESHAPE, ":3:5: difference: 0 inputs, difference expects 2" },
         { "layers:\n  - {type: difference, inputs: [input]}\n", CONVIS_ESHAPE,

@@ -202,7 +202,7 @@ static void defaults(void **state)
     assert_true(r.ganglions == 1 && g->sign == 1 && g->transient_tau == .04 && g->transient_weight == .75 &&
                 g->value_at_threshold == 70 && g->amplification == 100 && g->pool_sigma == 0 && g->spikes && !g->adaptation &&
                 g->leak == 50 && g->refractory == .003 && g->noise == 0 && g->cells == CONVIS_CELLS_SQUARE && g->density == 1 &&
-                !g->unit);
+                !g->listed);
     assert_int_equal(w.count, 0);
     convis_retina_clear(c, &r);
 }
@@ -483,15 +483,15 @@ static void unit_lists(void **state)
     struct convis_retina again;
     struct convis_warnings w = { .text = NULL };
     assert_int_equal(convis_xml_read(c, "again", text, strlen(text), &again, &w), CONVIS_OK);
-    assert_true(again.ganglion[0].unit && again.ganglion[0].units == 0 && again.ganglion[1].units == 3);
+    assert_true(again.ganglion[0].listed && again.ganglion[0].listed_count == 0 && again.ganglion[1].listed_count == 3);
     for (int k = 0; k < 3; k++) {
-        const convis_cell *v = &again.ganglion[1].unit[k];
+        const convis_cell *v = &again.ganglion[1].listed[k];
         assert_true(v->id == u[k].id && v->x == u[k].x && v->y == u[k].y);
     }
     convis_retina_clear(c, &again);
     convis_recipe_text_free(r, &text);
     SET(r, "ganglion_1.cells", "square");                /* drops the list */
-    assert_true(!retina_of(r)->ganglion[1].unit && retina_of(r)->ganglion[0].unit);
+    assert_true(!retina_of(r)->ganglion[1].listed && retina_of(r)->ganglion[0].listed);
     SET(r, "ganglions", "0");
     assert_int_equal(convis_recipe_cells(r, u, 3), CONVIS_EINVAL);
     assert_string_equal(convis_message(c), "units: this model has no layer that spikes, expected one");

@@ -24,7 +24,7 @@ static double read_attribute(const char *path, const char *name)
     return value;
 }
 
-double convis_kept(const char *file, const char *name)
+double convis_result_number(const char *file, const char *name)
 {
     static const char *const ENDINGS[] = { ".h5", ".hdf5" };
     char path[4096];
@@ -44,7 +44,7 @@ double convis_kept(const char *file, const char *name)
 
 double convis_spikes_seconds(convis_context *c, const char *file)
 {
-    if (!convis_has_extension(file, ".npz")) return convis_kept(file, "seconds");
+    if (!convis_has_extension(file, ".npz")) return convis_result_number(file, "seconds");
     char name[4096];
     convis_array a = { 0 };
     int length = snprintf(name, sizeof name, "%s:seconds", file);

@@ -34,5 +34,5 @@ convis_status convis_store_read_bytes(convis_context *, const char *path, const 
                                       size_t *count);
 convis_status convis_store_read_whole(convis_context *, const char *path, const char *name, uint64_t *value);
 /* A positive number stored in a result .h5 ("dt", "seconds"); 0 when that, or the file, is missing. */
-double convis_kept(const char *file, const char *name);
+double convis_result_number(const char *file, const char *name);
 #endif

@@ -113,7 +113,7 @@ convis_status convis_frames_open(convis_context *c, const char *name, const conv
     if (status) return status;
     if (!(*out)->batch) (*out)->batch = 1;
     if (!(*out)->channels) (*out)->channels = 1;
-    const double dt = options->rated && !strcmp((*out)->format, "h5") ? convis_kept(name, "dt") : 0;
+    const double dt = options->rated && !strcmp((*out)->format, "h5") ? convis_result_number(name, "dt") : 0;
     if (dt > 0) (*out)->fps = 1/dt;
     return CONVIS_OK;
 }

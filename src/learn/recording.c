@@ -221,7 +221,7 @@ convis_status convis_recording_stimulus(convis_recording *r, int64_t frame, int6
 static void find_rate(convis_recording *r, input *in, const char *file)
 {
     film *f = &in->film;
-    const double dt = f->numbers && !f->fps && f->length != r->length ? convis_kept(file, "dt") : 0;
+    const double dt = f->numbers && !f->fps && f->length != r->length ? convis_result_number(file, "dt") : 0;
     if (dt > 0) {
         f->fps = 1/dt;
         f->length = convis_frames_steps(r->info.dt, f->fps, f->layout.size[CONVIS_T]);

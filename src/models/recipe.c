@@ -190,9 +190,9 @@ int convis_recipe_list(const convis_recipe *r, int index, convis_setting *s)
     return convis_graph_list(r->context, &r->graph, index, s);
 }
 
-convis_status convis_recipe_cells(convis_recipe *r, const convis_cell *unit, int64_t count)
+convis_status convis_recipe_cells(convis_recipe *r, const convis_cell *cell, int64_t count)
 {
-    return convis_graph_set_cells(r->context, &r->graph, unit, count);
+    return convis_graph_set_cells(r->context, &r->graph, cell, count);
 }
 
 convis_status convis_recipe_add_parameters(convis_recipe *r, const char *lines)
@@ -205,7 +205,7 @@ const char *convis_recipe_parameters(const convis_recipe *recipe)
     convis_recipe *r = (convis_recipe *)(uintptr_t)recipe;                   /* of which only the copy changes */
     convis_release(r->context, r->parameters);
     r->parameters = NULL;
-    return convis_graph_kept_lines(r->context, &r->graph, &r->parameters) ? NULL : r->parameters;
+    return convis_graph_stored_lines(r->context, &r->graph, &r->parameters) ? NULL : r->parameters;
 }
 
 /* ---- Building ---- */

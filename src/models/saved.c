@@ -107,7 +107,7 @@ static convis_status store_sized(convis_store *s, const convis_recipe *r, const 
     convis_lines_out out;
     convis_status status = convis_graph_copy(c, &r->graph, &now.graph);
     if (status) return status;
-    convis_graph_drop_kept(c, &now.graph);               /* the model has them */
+    convis_graph_drop_stored(c, &now.graph);             /* the model has them */
     if (m->planned) status = plain_model(&now.graph, m, &plain);
     if (!status && !(status = convis_lines_begin(c, &out))) {
         store_changes(s, m, plain, out.file);

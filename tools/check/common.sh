@@ -46,7 +46,7 @@ sanitizer_build() {
     CC=$compiler configure build/asan -Dfuzz=$fuzzers -Ddouble=false -Db_sanitize=address,undefined -Db_lundef=false -Doptimization=1 -Ddebug=true
 }
 
-# What the sanitizers and the fuzzers hear.
+# Options of the sanitizers and the fuzzers.
 export ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=1:detect_stack_use_after_return=1
 export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
 export LSAN_OPTIONS=suppressions=$PWD/tools/check/leaks.supp:print_suppressions=0

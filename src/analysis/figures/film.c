@@ -79,7 +79,7 @@ convis_status convis_figure_film_open(convis_figure *f, convis_figure_film *film
     film->height = info.height;
     film->frames = info.steps;
     film->dt = o->dt > 0 ? o->dt : info.fps > 0 ? 1/info.fps
-             : !strncmp(f->source, "stim:", 5) ? STEP : convis_kept(f->source, "dt");
+             : !strncmp(f->source, "stim:", 5) ? STEP : convis_result_number(f->source, "dt");
     film->picture = strcmp(info.format, "npy") && strcmp(info.format, "npz") && strcmp(info.format, "h5")
                  && strcmp(info.format, "hdf5") && strcmp(info.format, "inr");
     convis_figure_label(f, film->label);

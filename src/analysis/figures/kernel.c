@@ -310,7 +310,7 @@ convis_status convis_figure_kernel(convis_figure *f)
     convis_status s = convis_figure_open(f, name, read_array, &a);
     if (s) return s;
     convis_figure_label(f, label);
-    d.dt = f->options->dt > 0 ? f->options->dt : convis_kept(f->source, "dt");
+    d.dt = f->options->dt > 0 ? f->options->dt : convis_result_number(f->source, "dt");
     s = shape(f, &a, &d);
     if (!s) {
         find_best(&d);

@@ -50,7 +50,7 @@ void convis_graph_clear(convis_context *c, struct convis_graph *g)
     convis_release(c, g->lines);
     convis_release(c, g->title);
     convis_release(c, g->source);
-    convis_release(c, g->unit);
+    convis_release(c, g->cell);
     memset(g, 0, sizeof *g);
 }
 
@@ -118,9 +118,9 @@ convis_status convis_graph_copy(convis_context *c, const struct convis_graph *fr
     if (!status) status = copy_text(c, from->source, &to->source);
     if (!status) status = copy_text(c, from->lines, &to->lines);
     if (!status) status = copy_arrays(c, from, to);
-    if (!status && from->unit && !(to->unit = copy_block(c, from->unit, (size_t)from->units*sizeof *to->unit)))
+    if (!status && from->cell && !(to->cell = copy_block(c, from->cell, (size_t)from->cells*sizeof *to->cell)))
         status = CONVIS_ENOMEM;
-    to->units = from->units;
+    to->cells = from->cells;
     for (int j = 0; j < from->layers && !status; j++) {
         status = convis_grow(c, (void **)&to->layer, to->layers, &to->layer_room, sizeof *to->layer);
         if (!status) status = copy_layer(c, &from->layer[j], &to->layer[to->layers++]);
@@ -249,8 +249,9 @@ int convis_graph_find_source(const struct convis_graph *g, const char *name)
 convis_status convis_graph_add_source(convis_context *c, struct convis_graph *g, const char *name, convis_shape frame)
 {
     char quoted[64];
-    if (!is_name(name) || convis_graph_find(g, name) ||
-        convis_graph_find_source(g, name) >= (*name == 'i' && !strcmp(name, "input") ? g->givens : 0))
+    /* "input" is the first one, whatever else that is called, so no later one may be. */
+    const int is_taken = strcmp(name, "input") ? convis_graph_find_source(g, name) >= 0 : g->givens > 0;
+    if (!is_name(name) || convis_graph_find(g, name) || is_taken)
         return convis_fail(c, CONVIS_ENAME, "input '%s': expected a name of its own, of letters, digits, '_', '-' and '.'",
                            convis_quoted(quoted, name));
     convis_status status = convis_grow(c, (void **)&g->given, g->givens, &g->given_room, sizeof *g->given);

@@ -56,7 +56,7 @@ struct convis_preset_kind {
     convis_status (*layers)(convis_context *, const void *settings, int64_t width, int64_t height, struct convis_warnings *,
                             struct convis_graph *);
     /* Of sized ones, whose layers are not there to be asked: */
-    double        (*baseline) (const void *settings);        /* the input before the first frame */
+    double        (*baseline)(const void *settings);     /* the input before the first frame */
     int           (*spiking)(const void *settings);      /* how many layers of it spike */
     /* Cells for the layer `of`, or for all that spike by their number (NULL); copied. */
     convis_status (*cells)(convis_context *, void *settings, const char *of, const convis_cell *, int64_t count);
@@ -66,8 +66,8 @@ struct convis_preset_kind {
 struct convis_graph {
     char   *title, *source;                              /* source: who published it; NULL: unknown */
     char    file[200];                                   /* of its layers' lines; "": none */
-    double  dt, baseline;                                    /* seconds; the input before the first frame */
-    int     has_baseline;                                    /* baseline was given; else it is that of the first model within */
+    double  dt, baseline;                                /* seconds; the input before the first frame */
+    int     has_baseline;                                /* baseline was given; else it is that of the first model within */
     const struct convis_preset_kind *kind;               /* what makes its layers from `settings`; NULL: nothing does */
     void   *settings;
     char   *lines;                                       /* of a sized kind: parameters of layers to come, a line a number; or NULL */
@@ -81,8 +81,8 @@ struct convis_graph {
     int     aliases, alias_room;
     char    output[CONVIS_GRAPH_NAME];                   /* the layer that counts; "": the last */
     int     output_line, output_column;                  /* where the file gives it; 0: it does not */
-    convis_cell *unit;                                   /* the cells of its spiking layers; NULL: one per element */
-    int64_t units;
+    convis_cell *cell;                                   /* the cells of its spiking layers; NULL: one per element */
+    int64_t cells;
 };
 
 /* ---- graph.c ---- */
@@ -156,7 +156,7 @@ int           convis_graph_list(convis_context *, const struct convis_graph *, i
 convis_status convis_graph_make(convis_context *, const struct convis_preset_kind *, const void *settings, struct convis_graph *);
 convis_status convis_graph_set_cells(convis_context *, struct convis_graph *, const convis_cell *, int64_t count);
 /* The cells of one layer of a preset, by its path; ENAME when it has no such. */
-convis_status convis_graph_set_units_of(convis_context *, struct convis_graph *, const char *layer, const convis_cell *,
+convis_status convis_graph_set_cells_of(convis_context *, struct convis_graph *, const char *layer, const convis_cell *,
                                         int64_t count);
 /* Are these cells of a model that has so many spiking layers? */
 convis_status convis_cells_check(convis_context *, const convis_cell *, int64_t count, int spiking);
@@ -167,10 +167,10 @@ convis_status convis_graph_set_value(convis_context *, struct convis_graph *, co
                                      struct convis_value *);     /* takes it */
 convis_status convis_graph_set_array(convis_context *, struct convis_graph *, const char *path, const convis_array *);
 /* An array that was stored until there are layers; they are those of the size for which it was stored. */
-convis_status convis_graph_set_kept(convis_context *, struct convis_graph *, const struct convis_graph_array *);
-void          convis_graph_drop_kept(convis_context *, struct convis_graph *);   /* lines and arrays, of models within too */
+convis_status convis_graph_set_stored(convis_context *, struct convis_graph *, const struct convis_graph_array *);
+void          convis_graph_drop_stored(convis_context *, struct convis_graph *);   /* lines and arrays, of models within too */
 /* The lines that are stored in it and in models within, with full paths; NULL: none. Release with convis_release. */
-convis_status convis_graph_kept_lines(convis_context *, const struct convis_graph *, char **lines);
+convis_status convis_graph_stored_lines(convis_context *, const struct convis_graph *, char **lines);
 
 /* ---- graph_read.c, graph_write.c ---- */
 

@@ -56,7 +56,7 @@ static convis_status translate(const struct flat *f, const struct place *p, cons
 /* A layer's own name; an alias of an alias is one, too. */
 static const char *resolve(const struct convis_graph *g, const char *name)
 {
-    for (int turn = 0; turn < g->aliases && !convis_graph_find(g, name); turn++) name = convis_graph_resolve(g, name);
+    for (int k = 0; k < g->aliases && !convis_graph_find(g, name); k++) name = convis_graph_resolve(g, name);
     return name;
 }
 
@@ -98,17 +98,17 @@ static convis_status add_cells(struct flat *f, const struct convis_graph *g, int
     struct convis_graph *to = f->to;
     const int spiking = convis_graph_spiking(to);
     int64_t count = 0;
-    for (int64_t k = 0; k < g->units; k++) count += g->unit[k].layer == layer;
+    for (int64_t k = 0; k < g->cells; k++) count += g->cell[k].layer == layer;
     if (!count) return CONVIS_OK;
-    convis_cell *all = convis_obtain(f->c, (size_t)(to->units + count)*sizeof *all);
+    convis_cell *all = convis_obtain(f->c, (size_t)(to->cells + count)*sizeof *all);
     if (!all) return CONVIS_ENOMEM;
-    if (to->units) memcpy(all, to->unit, (size_t)to->units*sizeof *all);
-    convis_release(f->c, to->unit);
-    to->unit = all;
-    for (int64_t k = 0; k < g->units; k++) {
-        if (g->unit[k].layer != layer) continue;
-        convis_cell *u = &all[to->units++];
-        *u = g->unit[k];
+    if (to->cells) memcpy(all, to->cell, (size_t)to->cells*sizeof *all);
+    convis_release(f->c, to->cell);
+    to->cell = all;
+    for (int64_t k = 0; k < g->cells; k++) {
+        if (g->cell[k].layer != layer) continue;
+        convis_cell *u = &all[to->cells++];
+        *u = g->cell[k];
         if (u->id > INT32_MAX - first_id) return convis_fail(f->c, CONVIS_EINVAL, "unit %d: too large beside other cells", u->id);
         u->id += first_id;
         u->layer = spiking - 1;
@@ -119,7 +119,7 @@ static convis_status add_cells(struct flat *f, const struct convis_graph *g, int
 static int32_t next_id(const struct convis_graph *g)
 {
     int32_t next = 0;
-    for (int64_t k = 0; k < g->units; k++) if (g->unit[k].id >= next) next = g->unit[k].id + (g->unit[k].id < INT32_MAX);
+    for (int64_t k = 0; k < g->cells; k++) if (g->cell[k].id >= next) next = g->cell[k].id + (g->cell[k].id < INT32_MAX);
     return next;
 }
 
@@ -127,8 +127,8 @@ static int32_t next_id(const struct convis_graph *g)
 static int next_layer(const struct convis_graph *g, int layer)
 {
     int next = -1;
-    for (int64_t k = 0; k < g->units; k++)
-        if (g->unit[k].layer > layer && (next < 0 || g->unit[k].layer < next)) next = g->unit[k].layer;
+    for (int64_t k = 0; k < g->cells; k++)
+        if (g->cell[k].layer > layer && (next < 0 || g->cell[k].layer < next)) next = g->cell[k].layer;
     return next;
 }
 
@@ -147,7 +147,7 @@ static convis_status make(struct flat *f, const struct place *p, int64_t width, 
     convis_status status = g->kind->layers(c, g->settings, width, height, f->warnings, made);
     *f->warnings->prefix = 0;
     if (!status && g->lines) status = convis_graph_set_lines(c, made, "parameters", g->lines);
-    for (int k = 0; k < g->arrays && !status; k++) status = convis_graph_set_kept(c, made, &g->array[k]);
+    for (int k = 0; k < g->arrays && !status; k++) status = convis_graph_set_stored(c, made, &g->array[k]);
     if (status && *p->prefix) convis_fail_before(c, status, "%.*s: ", named, p->prefix);
     if (status) convis_graph_clear(c, made);
     return status;
@@ -171,8 +171,8 @@ static convis_status size_of(const struct flat *f, const char *from, int64_t *wi
     convis_status status = convis_graph_copy(f->c, f->to, &before);
     if (status) return status;
     link_inputs(&before);
-    convis_release(f->c, before.unit);                   /* their number is not known yet, and is not needed */
-    before.unit = NULL;
+    convis_release(f->c, before.cell);                   /* their number is not known yet, and is not needed */
+    before.cell = NULL;
     status = convis_graph_build(f->c, &before, &m);
     if (!status) status = convis_probe(m, name);
     if (!status)

@@ -66,9 +66,9 @@ static int is_taken(const struct convis_graph *g, const char *name)
 }
 
 /* Cells beside those that the model has already. */
-static convis_status add_units(convis_model *m, const struct convis_graph *g, int spiking)
+static convis_status add_cells(convis_model *m, const struct convis_graph *g, int spiking)
 {
-    const int64_t before = m->unit_count, count = before + g->units;
+    const int64_t before = m->unit_count, count = before + g->cells;
     int32_t id = 0;
     convis_cell *all = convis_obtain(m->context, (size_t)(count + 1)*sizeof *all);
     if (!all) return CONVIS_ENOMEM;
@@ -76,8 +76,8 @@ static convis_status add_units(convis_model *m, const struct convis_graph *g, in
         all[k] = m->units[k];
         if (all[k].id >= id) id = all[k].id + 1;
     }
-    for (int64_t k = 0; k < g->units; k++) {
-        all[before + k] = g->unit[k];
+    for (int64_t k = 0; k < g->cells; k++) {
+        all[before + k] = g->cell[k];
         all[before + k].layer += spiking;
         all[before + k].id += id;
     }
@@ -104,7 +104,7 @@ convis_status convis_graph_insert(convis_model *m, const struct convis_graph *g,
     for (int j = 0; j < g->layers && !status; j++) connect_feedback(&b, j);
     for (int k = 0; k < g->aliases && !status; k++) convis_alias(m, g->alias[k].name, g->alias[k].path);
     if (!status && m->status) status = convis_fail(c, m->status, "%s", m->sentence);
-    if (!status && g->unit) status = add_units(m, g, spiking);
+    if (!status && g->cell) status = add_cells(m, g, spiking);
     if (!status && output) *output = *g->output ? node_of(&b, g->output) : b.node[g->layers - 1];
     convis_release(c, b.node);
     return status;
@@ -191,10 +191,10 @@ convis_status convis_graph_of_model(const convis_model *m, struct convis_graph *
         if (!output) status = convis_graph_add_alias(c, g, a->name, a->path);
     }
     if (!status && m->units_given) {
-        g->unit = convis_obtain(c, (size_t)(m->unit_count + 1)*sizeof *g->unit);
-        if (!g->unit) status = CONVIS_ENOMEM;
-        else memcpy(g->unit, m->units, (size_t)m->unit_count*sizeof *g->unit);
-        g->units = m->unit_count;
+        g->cell = convis_obtain(c, (size_t)(m->unit_count + 1)*sizeof *g->cell);
+        if (!g->cell) status = CONVIS_ENOMEM;
+        else memcpy(g->cell, m->units, (size_t)m->unit_count*sizeof *g->cell);
+        g->cells = m->unit_count;
     }
     if (status) convis_graph_clear(c, g);
     return status;

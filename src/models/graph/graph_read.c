@@ -360,7 +360,7 @@ static convis_status read_layer(const struct reader *r, const node *n)
 
 /* ---- Cells ---- */
 
-static convis_status units_of_file(const struct reader *r, const node *n, convis_cell **units, int64_t *count)
+static convis_status cells_of_file(const struct reader *r, const node *n, convis_cell **cells, int64_t *count)
 {
     convis_cell *read = NULL;
     char *full = convis_file_beside(r->c, r->path, n->text);
@@ -368,14 +368,14 @@ static convis_status units_of_file(const struct reader *r, const node *n, convis
     convis_status status = convis_cells_read(r->c, full, &read, count);
     convis_release(r->c, full);
     if (status) return convis_yaml_blame(r->y, n, status);
-    *units = convis_obtain(r->c, (size_t)(*count + 1)*sizeof **units);
-    if (*units) memcpy(*units, read, (size_t)*count*sizeof **units);
+    *cells = convis_obtain(r->c, (size_t)(*count + 1)*sizeof **cells);
+    if (*cells) memcpy(*cells, read, (size_t)*count*sizeof **cells);
     convis_cells_free(&read);
-    return *units ? CONVIS_OK : CONVIS_ENOMEM;
+    return *cells ? CONVIS_OK : CONVIS_ENOMEM;
 }
 
 /* Columns of equal length; id counts from 0 and layer is 0 unless they are there. */
-static convis_status units_of_columns(const struct reader *r, const node *n, convis_cell **units, int64_t *count)
+static convis_status cells_of_columns(const struct reader *r, const node *n, convis_cell **cells, int64_t *count)
 {
     static const char *const KEYS[] = { "id", "layer", "x", "y", NULL };
     struct convis_value column[4] = { { .count = 0 } };
@@ -394,28 +394,28 @@ static convis_status units_of_columns(const struct reader *r, const node *n, con
                 status = convis_yaml_fail(r->y, list, CONVIS_EINVAL, "units: %s %g, expected whole numbers from 0", KEYS[k],
                                           column[k].array[i]);
     }
-    if (!status && !(*units = convis_obtain(r->c, (size_t)(*count + 1)*sizeof **units))) status = CONVIS_ENOMEM;
+    if (!status && !(*cells = convis_obtain(r->c, (size_t)(*count + 1)*sizeof **cells))) status = CONVIS_ENOMEM;
     for (int64_t i = 0; i < *count && !status; i++)
-        (*units)[i] = (convis_cell){ column[0].array ? (int32_t)column[0].array[i] : (int32_t)i,
+        (*cells)[i] = (convis_cell){ column[0].array ? (int32_t)column[0].array[i] : (int32_t)i,
                                      column[1].array ? (int32_t)column[1].array[i] : 0, column[2].array[i], column[3].array[i] };
     for (int k = 0; k < 4; k++) convis_value_free(r->c, &column[k]);
     return status;
 }
 
-static convis_status columns_or_file(const struct reader *r, const node *n, convis_cell **units, int64_t *count)
+static convis_status columns_or_file(const struct reader *r, const node *n, convis_cell **cells, int64_t *count)
 {
-    *units = NULL;
+    *cells = NULL;
     *count = 0;
-    return n->kind == CONVIS_NODE_TEXT ? units_of_file(r, n, units, count) : units_of_columns(r, n, units, count);
+    return n->kind == CONVIS_NODE_TEXT ? cells_of_file(r, n, cells, count) : cells_of_columns(r, n, cells, count);
 }
 
-static convis_status read_units(const struct reader *r, const node *n)
+static convis_status read_cells(const struct reader *r, const node *n)
 {
-    convis_cell *units;
+    convis_cell *cells;
     int64_t count;
-    convis_status status = columns_or_file(r, n, &units, &count);
-    if (!status && (status = convis_graph_set_cells(r->c, r->g, units, count))) status = convis_yaml_blame(r->y, n, status);
-    convis_release(r->c, units);
+    convis_status status = columns_or_file(r, n, &cells, &count);
+    if (!status && (status = convis_graph_set_cells(r->c, r->g, cells, count))) status = convis_yaml_blame(r->y, n, status);
+    convis_release(r->c, cells);
     return status;
 }
 
@@ -428,16 +428,16 @@ static int is_units(const node *n)
     return n->kind == CONVIS_NODE_MAP && length > 6 && !strcmp(n->name + length - 6, ".units");
 }
 
-static convis_status read_units_of(const struct reader *r, const node *n)
+static convis_status read_cells_of(const struct reader *r, const node *n)
 {
     char layer[2*CONVIS_GRAPH_NAME];
-    convis_cell *units;
+    convis_cell *cells;
     int64_t count;
     snprintf(layer, sizeof layer, "%.*s", (int)(strlen(n->name) - strlen(".units")), n->name);
-    convis_status status = columns_or_file(r, n, &units, &count);
-    if (!status && (status = convis_graph_set_units_of(r->c, r->g, layer, units, count)))
+    convis_status status = columns_or_file(r, n, &cells, &count);
+    if (!status && (status = convis_graph_set_cells_of(r->c, r->g, layer, cells, count)))
         status = convis_yaml_blame(r->y, n, status);
-    convis_release(r->c, units);
+    convis_release(r->c, cells);
     return status;
 }
 
@@ -453,7 +453,7 @@ convis_status convis_graph_read_settings(const struct convis_graph_reading *how,
         if ((status = convis_graph_set(r.c, g, n->name, n->text))) status = convis_yaml_blame(r.y, n, status);
     }
     for (const node *n = map->first; n && !status; n = n->next)              /* after all settings, which may take cells away */
-        if (is_units(n)) status = read_units_of(&r, n);
+        if (is_units(n)) status = read_cells_of(&r, n);
     return status;
 }
 
@@ -569,7 +569,7 @@ convis_status convis_graph_read(const struct convis_graph_reading *how, const no
     if (!status) status = read_layers(&r, root);
     if (!status) status = one_time_step(&r, root);
     if (!status && (n = convis_yaml_find(root, "aliases"))) status = read_aliases(&r, n);
-    if (!status && (n = convis_yaml_find(root, "units"))) status = read_units(&r, n);
+    if (!status && (n = convis_yaml_find(root, "units"))) status = read_cells(&r, n);
     if (!status) status = convis_graph_check(r.c, g);
     if (status) convis_graph_clear(r.c, g);
     return status;

@@ -139,9 +139,13 @@ static convis_status set_dt(convis_context *c, struct convis_graph *g, const cha
 
 static convis_status set_baseline(convis_context *c, struct convis_graph *g, const char *value)
 {
-    double baseline = 0;
+    double baseline;
     char quoted[64];
-    if (strcmp(value, "auto") && !convis_number_parse(value, &baseline))
+    if (!strcmp(value, "auto")) {                        /* that of a retina within; where there is none, what the model says itself */
+        for (int j = 0; j < g->layers; j++) if (g->layer[j].model) g->has_baseline = 0;
+        return CONVIS_OK;
+    }
+    if (!convis_number_parse(value, &baseline))
         return convis_fail(c, CONVIS_EINVAL, "baseline: '%s', expected a number", convis_quoted(quoted, value));
     if (!(baseline >= -1e30 && baseline <= 1e30))
         return convis_fail(c, CONVIS_EINVAL, "baseline: %g, expected -1e30 to 1e30", baseline);
@@ -289,7 +293,7 @@ convis_status convis_graph_set_array(convis_context *c, struct convis_graph *g, 
     return status;
 }
 
-convis_status convis_graph_set_kept(convis_context *c, struct convis_graph *g, const struct convis_graph_array *a)
+convis_status convis_graph_set_stored(convis_context *c, struct convis_graph *g, const struct convis_graph_array *a)
 {
     struct convis_graph_layer *l = NULL;
     struct convis_rows rows;
@@ -312,7 +316,7 @@ convis_status convis_graph_set_kept(convis_context *c, struct convis_graph *g, c
 /* ---- Lines of parameters ---- */
 
 /* Stored until there are layers, instead of an earlier one. */
-static convis_status keep_line(convis_context *c, struct convis_graph *g, const char *path, const char *number)
+static convis_status store_line(convis_context *c, struct convis_graph *g, const char *path, const char *number)
 {
     const size_t length = strlen(path);
     for (char *line = g->lines; line && *line;) {
@@ -330,15 +334,15 @@ static convis_status keep_line(convis_context *c, struct convis_graph *g, const 
     return CONVIS_OK;
 }
 
-void convis_graph_drop_kept(convis_context *c, struct convis_graph *g)
+void convis_graph_drop_stored(convis_context *c, struct convis_graph *g)
 {
     convis_release(c, g->lines);
     g->lines = NULL;
     while (g->arrays > 0) convis_value_free(c, &g->array[--g->arrays].value);
-    for (int j = 0; j < g->layers; j++) if (g->layer[j].model) convis_graph_drop_kept(c, g->layer[j].model);
+    for (int j = 0; j < g->layers; j++) if (g->layer[j].model) convis_graph_drop_stored(c, g->layer[j].model);
 }
 
-convis_status convis_graph_kept_lines(convis_context *c, const struct convis_graph *g, char **lines)
+convis_status convis_graph_stored_lines(convis_context *c, const struct convis_graph *g, char **lines)
 {
     convis_status status = CONVIS_OK;
     struct convis_graph all = { .lines = NULL };         /* holds lines only */
@@ -347,7 +351,7 @@ convis_status convis_graph_kept_lines(convis_context *c, const struct convis_gra
     for (int j = 0; j < g->layers && !status; j++) {
         const struct convis_graph_layer *l = &g->layer[j];
         char *within = NULL, *next;
-        if (l->model) status = convis_graph_kept_lines(c, l->model, &within);
+        if (l->model) status = convis_graph_stored_lines(c, l->model, &within);
         for (char *line = within; line && *line && !status; line = next) {
             char path[4*CONVIS_GRAPH_NAME];
             next = line + strcspn(line, "\n");
@@ -355,7 +359,7 @@ convis_status convis_graph_kept_lines(convis_context *c, const struct convis_gra
             char *number = line + strcspn(line, " ");
             if (*number) *number++ = 0;
             snprintf(path, sizeof path, "%s%s%s", l->name, *l->name ? "." : "", line);
-            status = keep_line(c, &all, path, number);
+            status = store_line(c, &all, path, number);
         }
         convis_release(c, within);
     }
@@ -399,7 +403,7 @@ static convis_status set_line(convis_context *c, struct convis_graph *g, const c
     g = home_of(g, path, &path);
     if (is_sized(g)) {                                   /* a setting, where there is one */
         if (!strchr(path, '[') && !g->kind->take(c, g->settings, path, value)) return CONVIS_OK;
-        return keep_line(c, g, path, number);
+        return store_line(c, g, path, number);
     }
     char name[160], *end;
     const char *bracket = strchr(path, '[');
@@ -543,13 +547,13 @@ int convis_graph_list(convis_context *c, const struct convis_graph *g, int index
 
 /* ---- Cells ---- */
 
-convis_status convis_cells_check(convis_context *c, const convis_cell *unit, int64_t count, int spiking)
+convis_status convis_cells_check(convis_context *c, const convis_cell *cell, int64_t count, int spiking)
 {
-    if (count < 0 || (count && !unit))
+    if (count < 0 || (count && !cell))
         return convis_fail(c, CONVIS_EINVAL, "units: a list of %lld, expected 0 or more", (long long)count);
     if (!spiking) return convis_fail(c, CONVIS_EINVAL, "units: this model has no layer that spikes, expected one");
     for (int64_t k = 0; k < count; k++) {
-        const convis_cell *u = &unit[k];
+        const convis_cell *u = &cell[k];
         if (u->layer < 0 || u->layer >= spiking)
             return convis_fail(c, CONVIS_EINVAL,
                                "unit %d: spiking layer %d, expected 0 to %d (this model has %d spiking layer%s)", u->id, u->layer,
@@ -561,7 +565,7 @@ convis_status convis_cells_check(convis_context *c, const convis_cell *unit, int
     return CONVIS_OK;
 }
 
-static convis_status set_own_units(convis_context *c, struct convis_graph *g, const convis_cell *unit, int64_t count)
+static convis_status set_own_cells(convis_context *c, struct convis_graph *g, const convis_cell *cell, int64_t count)
 {
     convis_cell *list = convis_obtain(c, (size_t)(count + 1)*sizeof *list);
     if (!list) return CONVIS_ENOMEM;
@@ -569,19 +573,19 @@ static convis_status set_own_units(convis_context *c, struct convis_graph *g, co
     int s = 0, own = 0;
     for (int j = 0; j < g->layers; j++) {                /* in order of layers, each in the order given */
         const struct convis_graph_layer *l = &g->layer[j];
-        for (int64_t k = 0; k < count && !l->model && l->type->spikes; k++) if (unit[k].layer == s) list[n++] = unit[k];
+        for (int64_t k = 0; k < count && !l->model && l->type->spikes; k++) if (cell[k].layer == s) list[n++] = cell[k];
         own += !l->model && l->type->spikes;
         s += l->model ? convis_graph_spiking(l->model) : l->type->spikes != NULL;
     }
     if (!own) { convis_release(c, list); list = NULL; }
-    convis_release(c, g->unit);
-    g->unit = list;
-    g->units = n;
+    convis_release(c, g->cell);
+    g->cell = list;
+    g->cells = n;
     return CONVIS_OK;
 }
 
 /* Those of the layers from `first` on, to a model within that has `spiking` of them; none: it has its own. */
-static convis_status set_units_within(convis_context *c, struct convis_graph *g, const convis_cell *unit, int64_t count,
+static convis_status set_cells_within(convis_context *c, struct convis_graph *g, const convis_cell *cell, int64_t count,
                                       int first)
 {
     const int spiking = convis_graph_spiking(g);
@@ -589,8 +593,8 @@ static convis_status set_units_within(convis_context *c, struct convis_graph *g,
     int64_t n = 0;
     if (!part) return CONVIS_ENOMEM;
     for (int64_t k = 0; k < count; k++) {
-        if (unit[k].layer < first || unit[k].layer >= first + spiking) continue;
-        part[n] = unit[k];
+        if (cell[k].layer < first || cell[k].layer >= first + spiking) continue;
+        part[n] = cell[k];
         part[n++].layer -= first;
     }
     convis_status status = n ? convis_graph_set_cells(c, g, part, n) : CONVIS_OK;
@@ -598,19 +602,19 @@ static convis_status set_units_within(convis_context *c, struct convis_graph *g,
     return status;
 }
 
-convis_status convis_graph_set_cells(convis_context *c, struct convis_graph *g, const convis_cell *unit, int64_t count)
+convis_status convis_graph_set_cells(convis_context *c, struct convis_graph *g, const convis_cell *cell, int64_t count)
 {
-    convis_status status = convis_cells_check(c, unit, count, convis_graph_spiking(g));
-    if (!status && is_sized(g)) return g->kind->cells(c, g->settings, NULL, unit, count);
+    convis_status status = convis_cells_check(c, cell, count, convis_graph_spiking(g));
+    if (!status && is_sized(g)) return g->kind->cells(c, g->settings, NULL, cell, count);
     for (int j = 0, first = 0; j < g->layers && !status; j++) {
         const struct convis_graph_layer *l = &g->layer[j];
-        if (l->model) status = set_units_within(c, l->model, unit, count, first);
+        if (l->model) status = set_cells_within(c, l->model, cell, count, first);
         first += l->model ? convis_graph_spiking(l->model) : l->type->spikes != NULL;
     }
-    return status ? status : set_own_units(c, g, unit, count);
+    return status ? status : set_own_cells(c, g, cell, count);
 }
 
-convis_status convis_graph_set_units_of(convis_context *c, struct convis_graph *g, const char *layer, const convis_cell *unit,
+convis_status convis_graph_set_cells_of(convis_context *c, struct convis_graph *g, const char *layer, const convis_cell *cell,
                                         int64_t count)
 {
     const char *rest;
@@ -620,5 +624,5 @@ convis_status convis_graph_set_units_of(convis_context *c, struct convis_graph *
     if (!is_sized(g))
         return convis_fail(c, CONVIS_ENAME, "%s.units: expected ganglion_0.units, of a retina", convis_quoted(quoted, layer));
     snprintf(of, sizeof of, "%.*s", (int)(strlen(rest) - strlen(".units")), rest);
-    return g->kind->cells(c, g->settings, of, unit, count);
+    return g->kind->cells(c, g->settings, of, cell, count);
 }

@@ -124,7 +124,7 @@ static convis_status put_layer(convis_context *c, FILE *f, int indent, const str
 
 /* ---- Cells ---- */
 
-convis_status convis_graph_put_cells(convis_context *c, FILE *f, int indent, const convis_cell *unit, int64_t count,
+convis_status convis_graph_put_cells(convis_context *c, FILE *f, int indent, const convis_cell *cell, int64_t count,
                                      int with_layers)
 {
     static const char *const NAME[] = { "id", "layer", "x", "y" };
@@ -134,7 +134,7 @@ convis_status convis_graph_put_cells(convis_context *c, FILE *f, int indent, con
     for (int k = 0; k < 4 && !status; k++) {
         int usual = k == 0 || (k == 1 && with_layers);   /* ids count from 0, and all are of layer 0 */
         for (int64_t i = 0; i < count; i++) {
-            const convis_cell *u = &unit[i];
+            const convis_cell *u = &cell[i];
             v.array[i] = k == 0 ? u->id : k == 1 ? u->layer : k == 2 ? u->x : u->y;
             usual &= k == 0 ? u->id == i : !u->layer;
         }
@@ -169,13 +169,13 @@ static convis_status put_rest(convis_context *c, FILE *f, int indent, const stru
     if (*g->output) text_member(f, indent, "output", g->output);
     if (g->aliases) fprintf(f, "%*saliases:\n", indent, "");
     for (int k = 0; k < g->aliases; k++) text_member(f, indent + 2, g->alias[k].name, g->alias[k].path);
-    if (!g->unit) return CONVIS_OK;
+    if (!g->cell) return CONVIS_OK;
     fprintf(f, "%*sunits:\n", indent, "");
-    return convis_graph_put_cells(c, f, indent + 2, g->unit, g->units, 1);
+    return convis_graph_put_cells(c, f, indent + 2, g->cell, g->cells, 1);
 }
 
 /* parameters: { bipolar.substep: 0.0005 }: what is stored for layers to come */
-static convis_status put_kept(convis_context *c, FILE *f, int indent, const struct convis_graph *g)
+static convis_status put_stored(convis_context *c, FILE *f, int indent, const struct convis_graph *g)
 {
     convis_status status = CONVIS_OK;
     if (g->lines || g->arrays) fprintf(f, "%*sparameters:\n", indent, "");
@@ -199,7 +199,7 @@ static convis_status put_graph(convis_context *c, FILE *f, int indent, const str
     if (g->title) text_member(f, indent, "title", g->title);
     if (g->kind && g->kind->sized) {
         status = g->kind->put(c, f, indent, g->settings);
-        return status ? status : put_kept(c, f, indent, g);
+        return status ? status : put_stored(c, f, indent, g);
     }
     if (g->source) text_member(f, indent, "source", g->source);
     if (!base) number_member(f, indent, "dt", g->dt);

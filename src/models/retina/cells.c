@@ -110,11 +110,11 @@ static convis_status reserve(struct list *l, int64_t more)
                            MOST_CELLS);
     if (s->total + more <= l->room) return CONVIS_OK;
     int64_t room = s->total + more + l->room/2;
-    convis_cell *unit = convis_obtain(l->c, (size_t)room*sizeof *unit);
-    if (!unit) return CONVIS_ENOMEM;
-    if (s->total) memcpy(unit, s->unit, (size_t)s->total*sizeof *unit);
-    convis_release(l->c, s->unit);
-    s->unit = unit;
+    convis_cell *cell = convis_obtain(l->c, (size_t)room*sizeof *cell);
+    if (!cell) return CONVIS_ENOMEM;
+    if (s->total) memcpy(cell, s->cell, (size_t)s->total*sizeof *cell);
+    convis_release(l->c, s->cell);
+    s->cell = cell;
     l->room = room;
     return CONVIS_OK;
 }
@@ -122,7 +122,7 @@ static convis_status reserve(struct list *l, int64_t more)
 static void add(struct list *l, double x, double y, int32_t id)
 {
     struct convis_mosaic *s = l->cells;
-    s->unit[s->total++] = (convis_cell){ id < 0 ? (int32_t)l->next : id, l->layer, x, y };
+    s->cell[s->total++] = (convis_cell){ id < 0 ? (int32_t)l->next : id, l->layer, x, y };
     l->next++;
 }
 
@@ -188,18 +188,18 @@ static convis_status add_dense(struct list *l, const struct convis_retina_map *m
     return CONVIS_OK;
 }
 
-/* Those units of a list that belong to this layer; layer < 0: all. They count from `first` on, whatever came before. */
-static convis_status add_explicit(struct list *l, const convis_cell *unit, int64_t count, int layer, int64_t first)
+/* Those cells of a list that belong to this layer; layer < 0: all. They count from `first` on, whatever came before. */
+static convis_status add_explicit(struct list *l, const convis_cell *cell, int64_t count, int layer, int64_t first)
 {
     int64_t next = l->next;
     convis_status status = reserve(l, count);
     l->next = first;
     for (int64_t k = 0; k < count && !status; k++) {
-        if (layer >= 0 && unit[k].layer != layer) continue;
-        if (!isfinite(unit[k].x) || !isfinite(unit[k].y))
-            return convis_fail(l->c, CONVIS_EINVAL, "unit %d: it lies at (%g, %g) deg, expected finite numbers", unit[k].id,
-                               unit[k].x, unit[k].y);
-        add(l, unit[k].x, unit[k].y, unit[k].id);
+        if (layer >= 0 && cell[k].layer != layer) continue;
+        if (!isfinite(cell[k].x) || !isfinite(cell[k].y))
+            return convis_fail(l->c, CONVIS_EINVAL, "unit %d: it lies at (%g, %g) deg, expected finite numbers", cell[k].id,
+                               cell[k].x, cell[k].y);
+        add(l, cell[k].x, cell[k].y, cell[k].id);
     }
     l->next = next;
     return status;
@@ -215,7 +215,7 @@ static convis_status distinct(convis_context *c, const struct convis_mosaic *s)
 {
     int32_t *id = convis_obtain(c, (size_t)s->total*sizeof *id);
     if (!id) return CONVIS_ENOMEM;
-    for (int64_t k = 0; k < s->total; k++) id[k] = s->unit[k].id;
+    for (int64_t k = 0; k < s->total; k++) id[k] = s->cell[k].id;
     qsort(id, (size_t)s->total, sizeof *id, by_id);
     int64_t k = 1;
     while (k < s->total && id[k] != id[k - 1]) k++;
@@ -240,7 +240,7 @@ static convis_status sample(convis_context *c, const struct convis_retina *r, co
         return CONVIS_ENOMEM;
     for (int g = 0; g < r->ganglions; g++)
         for (int64_t k = s->first[g], j = 0; j < s->count[g]; k++, j++) {
-            double x = center_x + r->ppd*s->unit[k].x, y = center_y + r->ppd*s->unit[k].y;
+            double x = center_x + r->ppd*s->cell[k].x, y = center_y + r->ppd*s->cell[k].y;
             int64_t outside = 0;
             if (r->numerics == CONVIS_VIRTUALRETINA) { x = (float)x; y = (float)y; }
             s->x[k] = clamp(x, map->size_x, &outside);
@@ -253,7 +253,7 @@ static convis_status sample(convis_context *c, const struct convis_retina *r, co
 
 void convis_mosaic_free(convis_context *c, struct convis_mosaic *s)
 {
-    convis_release(c, s->unit);
+    convis_release(c, s->cell);
     convis_release(c, s->x);
     convis_release(c, s->y);
     memset(s, 0, sizeof *s);
@@ -272,7 +272,7 @@ convis_status convis_retina_cells(convis_context *c, const struct convis_retina 
     /* The original makes listed cells while it reads the file, and arrays afterwards: these are numbered after all of those. */
     for (int k = 0; k < r->ganglions; k++) {
         spiking += r->ganglion[k].spikes;
-        if (r->ganglion[k].spikes && r->ganglion[k].unit) l.next += r->ganglion[k].units;
+        if (r->ganglion[k].spikes && r->ganglion[k].listed) l.next += r->ganglion[k].listed_count;
     }
     for (int64_t k = 0; override && k < overrides; k++)
         if (override[k].layer < 0 || override[k].layer >= spiking)
@@ -285,9 +285,9 @@ convis_status convis_retina_cells(convis_context *c, const struct convis_retina 
         cells->layer[k] = g->spikes ? l.layer : -1;
         if (!g->spikes) continue;
         if (override) status = add_explicit(&l, override, overrides, l.layer, cells->total);
-        else if (g->unit) {
-            status = add_explicit(&l, g->unit, g->units, -1, first);
-            first += g->units;
+        else if (g->listed) {
+            status = add_explicit(&l, g->listed, g->listed_count, -1, first);
+            first += g->listed_count;
             listed = 1;
         }
         else if (g->cells == CONVIS_CELLS_SQUARE) status = add_square(&l, g, map->array_x[k], map->array_y[k], seed);

@@ -21,11 +21,11 @@ static convis_status copy(convis_context *c, const void *settings, void **to)
     int bad = 0;
     for (int k = 0; k < CONVIS_GANGLIONS; k++) {
         struct convis_ganglion *g = &r->ganglion[k];
-        const convis_cell *list = g->unit;
+        const convis_cell *list = g->listed;
         if (!list) continue;
-        g->unit = convis_obtain(c, (size_t)(g->units + 1)*sizeof *list);
-        if (!g->unit) bad = 1;
-        else memcpy(g->unit, list, (size_t)g->units*sizeof *list);
+        g->listed = convis_obtain(c, (size_t)(g->listed_count + 1)*sizeof *list);
+        if (!g->listed) bad = 1;
+        else memcpy(g->listed, list, (size_t)g->listed_count*sizeof *list);
     }
     if (!bad) return CONVIS_OK;
     release(c, r);
@@ -84,19 +84,19 @@ static convis_status layers(convis_context *c, const void *settings, int64_t wid
 /* ---- Cells ---- */
 
 /* Those of one layer instead of its own; its number counts the layers that spike, -1: all that are given. */
-static convis_status set_list(convis_context *c, struct convis_ganglion *g, const convis_cell *unit, int64_t count, int layer)
+static convis_status set_list(convis_context *c, struct convis_ganglion *g, const convis_cell *cell, int64_t count, int layer)
 {
     convis_cell *own = convis_obtain(c, (size_t)(count + 1)*sizeof *own);
     if (!own) return CONVIS_ENOMEM;
-    convis_release(c, g->unit);
-    g->unit = own;
-    g->units = 0;
-    for (int64_t k = 0; k < count; k++) if (layer < 0 || unit[k].layer == layer) own[g->units++] = unit[k];
+    convis_release(c, g->listed);
+    g->listed = own;
+    g->listed_count = 0;
+    for (int64_t k = 0; k < count; k++) if (layer < 0 || cell[k].layer == layer) own[g->listed_count++] = cell[k];
     return CONVIS_OK;
 }
 
 /* Each spiking layer gets its own of the list, and none is left with its array: they are part of the settings from here on. */
-static convis_status set_cells(convis_context *c, void *settings, const char *of, const convis_cell *unit, int64_t count)
+static convis_status set_cells(convis_context *c, void *settings, const char *of, const convis_cell *cell, int64_t count)
 {
     struct convis_retina *r = settings;
     convis_status status = CONVIS_OK;
@@ -106,7 +106,7 @@ static convis_status set_cells(convis_context *c, void *settings, const char *of
         char name[32];
         snprintf(name, sizeof name, "ganglion_%d", k);
         const int is_it = of ? !strcmp(of, name) : r->ganglion[k].spikes;
-        if (is_it) status = set_list(c, &r->ganglion[k], unit, count, of ? -1 : layer);
+        if (is_it) status = set_list(c, &r->ganglion[k], cell, count, of ? -1 : layer);
         found |= is_it;
         layer += r->ganglion[k].spikes;
     }
@@ -130,9 +130,9 @@ static convis_status put(convis_context *c, FILE *f, int indent, const void *set
         putc('\n', f);
     }
     for (int k = 0; k < r->ganglions && !status; k++) {
-        if (!r->ganglion[k].unit) continue;
+        if (!r->ganglion[k].listed) continue;
         fprintf(f, "%*sganglion_%d.units:\n", indent + 2, "", k);
-        status = convis_graph_put_cells(c, f, indent + 4, r->ganglion[k].unit, r->ganglion[k].units, 0);
+        status = convis_graph_put_cells(c, f, indent + 4, r->ganglion[k].listed, r->ganglion[k].listed_count, 0);
     }
     return status;
 }

@@ -323,9 +323,9 @@ static convis_status inspect(convis_context *c, const struct convis_retina *d, i
     for (int k = 0; k < d->ganglions && !status; k++) {
         const struct convis_ganglion *g = &d->ganglion[k];
         if (!g->spikes) continue;
-        dense |= !g->unit && g->cells == CONVIS_CELLS_DENSE;
-        arrays |= g->unit || g->cells != CONVIS_CELLS_DENSE;
-        if (g->unit) continue;
+        dense |= !g->listed && g->cells == CONVIS_CELLS_DENSE;
+        arrays |= g->listed || g->cells != CONVIS_CELLS_DENSE;
+        if (g->listed) continue;
         double ax = g->cells == CONVIS_CELLS_CIRCULAR ? g->diameter : g->size_x,
                ay = g->cells == CONVIS_CELLS_CIRCULAR ? ax : g->size_y;
         if ((ax > map->array_x[k] || ay > map->array_y[k]) &&
@@ -342,7 +342,7 @@ static convis_status inspect(convis_context *c, const struct convis_retina *d, i
                              (long long)map->size_x, (long long)map->size_y, (long long)seen_x, (long long)seen_y);
     if (status || !arrays || dense) return status;       /* dense cells are many and need no warning */
     for (int k = 0; k < d->ganglions && !status; k++)
-        if (d->ganglion[k].spikes && !cells->count[k] && !d->ganglion[k].unit)
+        if (d->ganglion[k].spikes && !cells->count[k] && !d->ganglion[k].listed)
             status = convis_warn(c, w,
                                  "ganglion_%d.cells: no cell fits into the %lld x %lld pixels that are clear of the edges; "
                                  "a larger input or dense cells have some",
@@ -375,9 +375,9 @@ convis_status convis_retina_layers(convis_context *c, const struct convis_retina
     g->baseline = convis_retina_initial(r);
     g->has_baseline = 1;
     if (!b.status && cells.total) {
-        g->unit = cells.unit;                            /* handed over */
-        g->units = cells.total;
-        cells.unit = NULL;
+        g->cell = cells.cell;                            /* handed over */
+        g->cells = cells.total;
+        cells.cell = NULL;
     }
     convis_mosaic_free(c, &cells);
     return b.status;

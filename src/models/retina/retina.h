@@ -28,8 +28,8 @@ struct convis_ganglion {
     double size_x, size_y, diameter;                     /* degrees; 0: as large as the map allows */
     double density, position_noise;                      /* 1/degree; in units of the spacing */
     /* Explicit cells (all-units); they replace the generated array. From convis_obtain; NULL: none. Numbered before all arrays. */
-    convis_cell *unit;
-    int64_t units;
+    convis_cell *listed;
+    int64_t listed_count;
 };
 
 struct convis_retina {
@@ -99,7 +99,7 @@ extern const struct convis_row convis_retina_rows[], convis_ganglion_rows[];    
 
 void   convis_retina_init(struct convis_retina *);       /* every row at its default, no ganglion layer */
 void   convis_ganglion_init(struct convis_ganglion *);
-void   convis_retina_clear(convis_context *, struct convis_retina *);                 /* releases unit lists */
+void   convis_retina_clear(convis_context *, struct convis_retina *);                 /* releases lists of cells */
 convis_status convis_retina_set(convis_context *, struct convis_retina *, const char *path, const char *value);
 convis_status convis_retina_get(convis_context *, const struct convis_retina *, const char *path, char *value, size_t size);
 /* The index-th setting that the retina has. 0 past the last. */
@@ -130,7 +130,7 @@ convis_status convis_retina_map(convis_context *, const struct convis_retina *, 
 
 /* The cells of all spiking layers in order; cells of ganglion layer g are first[g] .. first[g] + count[g] - 1. */
 struct convis_mosaic {
-    convis_cell *unit;                                   /* unit.layer counts the spiking layers from 0 */
+    convis_cell *cell;                                   /* cell.layer counts the spiking layers from 0 */
     double  *x, *y;                                      /* where each samples its map: pixel i has coordinate i; clamped */
     int64_t  total, first[CONVIS_GANGLIONS], count[CONVIS_GANGLIONS];    /* count may be 0: no cell fits */
     int64_t  outside;                                    /* cells beyond the map; they sample its border */

@@ -237,7 +237,7 @@ void convis_retina_init(struct convis_retina *r)
 
 void convis_retina_clear(convis_context *c, struct convis_retina *r)
 {
-    for (int g = 0; g < CONVIS_GANGLIONS; g++) convis_release(c, r->ganglion[g].unit);
+    for (int g = 0; g < CONVIS_GANGLIONS; g++) convis_release(c, r->ganglion[g].listed);
     memset(r, 0, sizeof *r);
 }
 
@@ -426,9 +426,9 @@ static convis_status turn_on(convis_context *c, const struct place *p, const str
 
 static void drop_units(convis_context *c, struct convis_ganglion *g)
 {
-    convis_release(c, g->unit);
-    g->unit = NULL;
-    g->units = 0;
+    convis_release(c, g->listed);
+    g->listed = NULL;
+    g->listed_count = 0;
 }
 
 convis_status convis_retina_set(convis_context *c, struct convis_retina *r, const char *path, const char *value)
@@ -445,7 +445,7 @@ convis_status convis_retina_set(convis_context *c, struct convis_retina *r, cons
     if (!is_off && (status = turn_on(c, &p, p.row))) return status;
 
     struct convis_ganglion *g = p.ganglion < 0 ? NULL : &next.ganglion[p.ganglion];
-    if (g && g->spikes && !g->cells && !g->unit && strcmp(p.row->path, "cells")) g->cells = CONVIS_CELLS_DENSE;
+    if (g && g->spikes && !g->cells && !g->listed && strcmp(p.row->path, "cells")) g->cells = CONVIS_CELLS_DENSE;
 
     if (g && !strcmp(p.row->path, "cells")) drop_units(c, g);
     for (int k = r->ganglions; k < next.ganglions; k++) if (!g) convis_ganglion_init(&next.ganglion[k]);
@@ -507,10 +507,10 @@ convis_status convis_retina_check(convis_context *c, const struct convis_retina 
     for (int k = 0; k < r->ganglions; k++) {
         const struct convis_ganglion *g = &r->ganglion[k];
         if (!g->spikes) continue;
-        if (!g->cells && !g->unit)
+        if (!g->cells && !g->listed)
             return convis_fail(c, CONVIS_EINVAL,
                                "ganglion_%d.cells: none, expected square, circular or dense for a layer that spikes", k);
-        if (g->cells == CONVIS_CELLS_CIRCULAR && !g->unit && !(g->density > 0))
+        if (g->cells == CONVIS_CELLS_CIRCULAR && !g->listed && !(g->density > 0))
             return convis_fail(c, CONVIS_EINVAL, "ganglion_%d.density: %g 1/deg, expected more than 0 for a circular array", k,
                                g->density);
         if (g->adaptation && !(g->adaptation_tau > 0))

@@ -21,7 +21,7 @@ static convis_status layers_of(convis_context *c, const struct convis_retina *r,
     small.eye = 0;                                       /* its settings are its layer's */
     if (small.bipolar == CONVIS_GAIN_ON) small.bipolar = CONVIS_GAIN_CUSTOM;
     for (int k = 0; k < small.ganglions; k++) {
-        small.ganglion[k].unit = NULL;
+        small.ganglion[k].listed = NULL;
         small.ganglion[k].cells = CONVIS_CELLS_DENSE;
     }
     *g = (struct convis_graph){ .dt = r->dt };

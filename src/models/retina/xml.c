@@ -243,7 +243,7 @@ static convis_status read_attributes(struct reading *in, xmlNodePtr node, int e,
             struct convis_ganglion *g = base;
             int none = 0;
             status = read_attribute(in, node, &none_row, name, a->children, &none);
-            if (!status && none && !(g->unit = convis_obtain(in->c, sizeof *g->unit))) status = CONVIS_ENOMEM;
+            if (!status && none && !(g->listed = convis_obtain(in->c, sizeof *g->listed))) status = CONVIS_ENOMEM;
         }
         else if (!is_ignored(e, name)) status = unknown(in, node, e, name);
     }
@@ -257,16 +257,16 @@ static convis_status read_attributes(struct reading *in, xmlNodePtr node, int e,
 
 static convis_status add_unit(struct reading *in, struct convis_ganglion *g, int64_t *room, convis_cell **unit)
 {
-    if (g->units == *room) {
+    if (g->listed_count == *room) {
         int64_t more = *room ? 2*(*room) : 64;
         convis_cell *list = convis_obtain(in->c, (size_t)more*sizeof *list);
         if (!list) return CONVIS_ENOMEM;
-        if (g->units) memcpy(list, g->unit, (size_t)g->units*sizeof *list);
-        convis_release(in->c, g->unit);
-        g->unit = list;
+        if (g->listed_count) memcpy(list, g->listed, (size_t)g->listed_count*sizeof *list);
+        convis_release(in->c, g->listed);
+        g->listed = list;
         *room = more;
     }
-    *unit = &g->unit[g->units++];
+    *unit = &g->listed[g->listed_count++];
     (*unit)->id = -1;                                    /* in order of creation unless the file gives it */
     return CONVIS_OK;
 }
@@ -322,7 +322,7 @@ static convis_status check_element(struct reading *in, xmlNodePtr node, int e, c
     if (e == CIRCULAR && !(g->density > 0))
         return convis_fail(in->c, CONVIS_EINVAL, "%s:%ld: fovea-density__inv-deg: %g 1/deg, expected more than 0 1/deg", in->name,
                            line_of(in, node, "fovea-density__inv-deg"), g->density);
-    if ((e == SPIKES || e == ADAP) && !has_array && !g->unit)
+    if ((e == SPIKES || e == ADAP) && !has_array && !g->listed)
         return convis_fail(in->c, CONVIS_EFORMAT, "%s:%ld: <%s> is without <square-array> or <circular-array>, expected one",
                            in->name, line_of(in, node, ""), element[e].name);
     return CONVIS_OK;
@@ -461,14 +461,14 @@ static void put_ganglion(FILE *f, const struct convis_ganglion *g)
     put_begin(f, 3, channel, g, ">");
     if (g->cells) put_begin(f, 4, g->cells == CONVIS_CELLS_CIRCULAR ? CIRCULAR : SQUARE, g,
                             g->cells == CONVIS_CELLS_DENSE ? " dense=\"1\"/>" : "/>");
-    if (g->unit) {
+    if (g->listed) {
         char x[32], y[32];
-        fprintf(f, "        <all-units%s>\n", g->units ? "" : " none=\"1\"");
-        for (int64_t k = 0; k < g->units; k++) {
-            convis_row_print(&unit_rows[0], &g->unit[k], x, sizeof x);
-            convis_row_print(&unit_rows[1], &g->unit[k], y, sizeof y);
+        fprintf(f, "        <all-units%s>\n", g->listed_count ? "" : " none=\"1\"");
+        for (int64_t k = 0; k < g->listed_count; k++) {
+            convis_row_print(&unit_rows[0], &g->listed[k], x, sizeof x);
+            convis_row_print(&unit_rows[1], &g->listed[k], y, sizeof y);
             fprintf(f, "          <unit x-offset__deg=\"%s\" y-offset__deg=\"%s\"", x, y);
-            if (g->unit[k].id >= 0) fprintf(f, " mvaspike-id=\"%d\"", g->unit[k].id);
+            if (g->listed[k].id >= 0) fprintf(f, " mvaspike-id=\"%d\"", g->listed[k].id);
             fprintf(f, "/>\n");
         }
         fprintf(f, "        </all-units>\n");
