@@ -38,7 +38,7 @@ struct convert {
     convis_provenance origin;
     convis_context *context;
     convis_spike *spikes;   int64_t count;
-    convis_cell  *units;    int64_t unit_count;
+    convis_cell  *cells;    int64_t cell_count;
 };
 
 static int is(const char *file, const char *const *extensions)
@@ -55,50 +55,16 @@ static const char *const SPIKES_OUT[] = { "spk", "csv", "npy", "npz", "h5", "hdf
 
 /* ---- Cells ---- */
 
-/* Cells of a .h5 or .npz: four arrays. An id need not be in order, and lengths must agree. */
-static int read_unit_arrays(struct convert *v, const char *file)
-{
-    static const char *const FIELDS[] = { "id", "layer", "x", "y" };
-    const char *prefix = strcasecmp(cli_extension(file), "npz") ? "units/" : "unit_";
-    convis_array a[4] = { { 0 } };
-    char name[4096];
-    int good = 1;
-    for (int k = 0; k < 4 && good; k++) {
-        good = snprintf(name, sizeof name, "%s:%s%s", file, prefix, FIELDS[k]) < (int)sizeof name &&
-               !convis_array_read(v->context, name, a + k) && a[k].dims == 1 && a[k].dim[0] == a[0].dim[0];
-    }
-    if (good && (v->units = malloc((size_t)(a[0].dim[0] + 1)*sizeof *v->units))) {
-        v->unit_count = a[0].dim[0];
-        for (int64_t u = 0; u < v->unit_count; u++)
-            v->units[u] = (convis_cell){ (int32_t)a[0].data[u], (int32_t)a[1].data[u], a[2].data[u], a[3].data[u] };
-    }
-    for (int k = 0; k < 4; k++) convis_array_free(a + k);
-    return v->units != NULL;
-}
-
-static int read_unit_lines(struct convert *v, const char *file)
-{
-    convis_cell *units = NULL;
-    int64_t count;
-    if (convis_cells_read(v->context, file, &units, &count)) return cli_report(v->context);
-    v->units = malloc((size_t)(count + 1)*sizeof *units);
-    if (v->units && count) memcpy(v->units, units, (size_t)count*sizeof *units);
-    v->unit_count = v->units ? count : 0;
-    convis_cells_free(&units);
-    return v->units ? 0 : cli_fail("out of memory");
-}
-
 /* From --units; else from IN where it holds them. Returns 1 after a sentence. */
-static int find_units(struct convert *v, int needed)
+static int find_cells(struct convert *v, int needed)
 {
     const char *file = v->units_file ? v->units_file : v->in;
-    if (is(file, CONTAINER)) {
-        if (!read_unit_arrays(v, file) && (needed || v->units_file)) return cli_fail("%s: holds no list of cells", file);
-        return 0;
-    }
-    if (v->units_file || is(file, CELLS)) return read_unit_lines(v, file);
-    return needed ? cli_fail("%s: does not say where the cells are; --units FILE gives lines 'layer unit x_deg y_deg'", v->in)
-                  : 0;
+    if (!v->units_file && !is(file, CELLS) && !is(file, CONTAINER))
+        return needed ? cli_fail("%s: does not say where the cells are; --units FILE gives lines 'layer unit x_deg y_deg'", v->in)
+                      : 0;
+    const convis_status status = convis_cells_read(v->context, file, &v->cells, &v->cell_count);
+    const int may_lack = status == CONVIS_ENAME && !needed && !v->units_file;
+    return status && !may_lack ? cli_report(v->context) : 0;
 }
 
 static int by_id(const void *a, const void *b)
@@ -110,15 +76,15 @@ static int by_id(const void *a, const void *b)
 /* A .spk has no layers; the cells' list knows them. */
 static int set_layers(struct convert *v)
 {
-    if (!v->units || !v->units_file) return 0;
-    convis_cell *sorted = malloc((size_t)(v->unit_count + 1)*sizeof *sorted);
+    if (!v->cells || !v->units_file) return 0;
+    convis_cell *sorted = malloc((size_t)(v->cell_count + 1)*sizeof *sorted);
     if (!sorted) return cli_fail("out of memory");
-    memcpy(sorted, v->units, (size_t)v->unit_count*sizeof *sorted);
-    qsort(sorted, (size_t)v->unit_count, sizeof *sorted, by_id);
+    memcpy(sorted, v->cells, (size_t)v->cell_count*sizeof *sorted);
+    qsort(sorted, (size_t)v->cell_count, sizeof *sorted, by_id);
     int missing = 0;
     for (int64_t k = 0; k < v->count && !missing; k++) {
         convis_cell key = { v->spikes[k].unit, 0, 0, 0 };
-        const convis_cell *u = bsearch(&key, sorted, (size_t)v->unit_count, sizeof key, by_id);
+        const convis_cell *u = bsearch(&key, sorted, (size_t)v->cell_count, sizeof key, by_id);
         if (u) v->spikes[k].layer = u->layer;
         else missing = cli_fail("%s: unit %d spikes in %s and is not in this list", v->units_file, (int)key.id, v->in);
     }
@@ -137,7 +103,7 @@ static double seconds_of(struct convert *v)
 static int write_spikes(struct convert *v)
 {
     convis_spike_writer *w = NULL;
-    if (convis_spike_writer_open(v->context, v->out, v->units, v->unit_count, &v->origin, &w)) return cli_report(v->context);
+    if (convis_spike_writer_open(v->context, v->out, v->cells, v->cell_count, &v->origin, &w)) return cli_report(v->context);
     convis_status s = convis_spike_writer_write(w, v->spikes, v->count);
     convis_status end = convis_spike_writer_close(&w, seconds_of(v), !s);
     return s || end ? cli_report(v->context) : 0;
@@ -145,11 +111,11 @@ static int write_spikes(struct convert *v)
 
 static int convert_cells(struct convert *v)
 {
-    if (find_units(v, 1)) return 1;
+    if (find_cells(v, 1)) return 1;
     if (!is(v->out, CELLS))
         return is(v->out, CONTAINER) ? write_spikes(v)
                                      : cli_usage("convert", "%s: cells are written as .txt, .h5 or .npz", v->out);
-    return convis_cells_write(v->context, v->out, v->units, v->unit_count) ? cli_report(v->context) : 0;
+    return convis_cells_write(v->context, v->out, v->cells, v->cell_count) ? cli_report(v->context) : 0;
 }
 
 /* ---- Spikes to maps ---- */
@@ -183,7 +149,7 @@ static void weights_of_model(struct convert *v)
 
 static int reconstruct(struct convert *v)
 {
-    if (find_units(v, 1) || set_layers(v)) return 1;
+    if (find_cells(v, 1) || set_layers(v)) return 1;
     if (!v->weights) weights_of_model(v);
     if (v->fps > 0) v->r.fps = v->fps;
     v->r.from = (double)v->from/v->r.fps;
@@ -193,7 +159,7 @@ static int reconstruct(struct convert *v)
     sink s = { .v = v };
     convis_reconstruction *r = NULL;
     double seconds = seconds_of(v);
-    if (convis_reconstruction_open(v->context, v->units, v->unit_count, &v->r, write_frame, &s, &r))
+    if (convis_reconstruction_open(v->context, v->cells, v->cell_count, &v->r, write_frame, &s, &r))
         return cli_report(v->context);
     convis_reconstruction_size(r, &s.width, &s.height);
     v->origin.dt = 1/v->r.fps;
@@ -321,7 +287,7 @@ static int choose(struct convert *v)
     }
     if (!spikes) return convert_maps(v);
     if (v->reconstruct || !is(v->out, SPIKES_OUT)) return reconstruct(v);
-    return find_units(v, 0) || set_layers(v) || write_spikes(v);
+    return find_cells(v, 0) || set_layers(v) || write_spikes(v);
 }
 
 static int extent_of(struct convert *v)
@@ -409,7 +375,7 @@ int cli_convert(int argc, char **argv)
     v.origin.input = v.in;
     int failed = choose(&v);
     free(command);
-    free(v.units);
+    convis_cells_free(&v.cells);
     convis_spikes_free(&v.spikes);
     convis_close(&v.context);
     return failed;

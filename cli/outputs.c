@@ -171,13 +171,13 @@ int run_outputs_choose(struct run *r)
 
 int run_outputs_open(struct run *r)
 {
-    const convis_cell *units = NULL;
+    const convis_cell *cells = NULL;
     convis_provenance origin = { .command = r->command, .input = r->input, .device = convis_device_name(r->context),
                                  .numerics = r->numerics_used[0] ? r->numerics_used : NULL,
                                  .dt = convis_dt(r->model), .seed = convis_seed_of(r->model),
                                  .parameters = convis_recipe_parameters(r->of.recipe) };
     if (!convis_recipe_text(r->of.recipe, &r->model_text)) origin.model = r->model_text;
-    if (r->record_spikes && convis_cells(r->model, &units, &r->units)) return cli_report(r->context);
+    if (r->record_spikes && convis_cells(r->model, &cells, &r->units)) return cli_report(r->context);
 
     for (int k = 0; k < r->spike_files; k++) {
         if (!strcmp(r->outs.at[k], "-")) {
@@ -185,7 +185,7 @@ int run_outputs_open(struct run *r)
             if (cli_flush(r->context)) return cli_report(r->context);    /* who reads may wait for it before sending a frame */
             continue;
         }
-        if (convis_spike_writer_open(r->context, r->outs.at[k], units, r->units, &origin, &r->spikes[k]))
+        if (convis_spike_writer_open(r->context, r->outs.at[k], cells, r->units, &origin, &r->spikes[k]))
             return cli_report(r->context);
     }
     for (int k = 0; k < r->probe_count; k++) {

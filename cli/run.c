@@ -40,7 +40,8 @@ static int parse(struct run *r, int argc, char **argv)
           "virtualretina (as the original program computes) or\nconverged (the same model solved well)" },
         { 0, "initial",        "LUMINANCE", CLI_TEXT,     &r->of.initial,
           "before the first frame; auto: half of a retina's range; of\nother models what they say themselves" },
-        { 0, "units",          "FILE",      CLI_TEXT,     &r->units_file, "place cells by lines 'layer unit x_deg y_deg'" },
+        { 0, "units",          "FILE",      CLI_TEXT,     &r->units_file,
+          "place cells by lines 'layer unit x_deg y_deg', or as in a\nresult (.h5, .npz)" },
         { 0, "seed",           "N",         CLI_SEED,     &r->seed,     "of all noise (0)" },
         { 0, "settle",         "N",         CLI_COUNT,    &r->settle,
           "steps for which the first frame is shown before the run\nbegins, unrecorded (none)" },
@@ -91,13 +92,13 @@ static void warn_of_losses(const struct run *r)
         cli_warn("%s does not keep the parameters of layers that were set beside the model's settings", r->save_xml);
 }
 
-static int set_units(struct run *r)
+static int set_cells(struct run *r)
 {
-    convis_cell *units;
+    convis_cell *cells;
     int64_t count;
-    if (convis_cells_read(r->context, r->units_file, &units, &count)) return cli_report(r->context);
-    convis_status status = convis_recipe_cells(r->of.recipe, units, count);
-    convis_cells_free(&units);
+    if (convis_cells_read(r->context, r->units_file, &cells, &count)) return cli_report(r->context);
+    convis_status status = convis_recipe_cells(r->of.recipe, cells, count);
+    convis_cells_free(&cells);
     return status ? cli_report(r->context) : 0;
 }
 
@@ -105,7 +106,7 @@ static int open_model(struct run *r)
 {
     if (!(r->context = cli_open(r->device, r->threads))) return 1;
     if (cli_model_open(&r->of, r->context)) return 1;
-    if (r->units_file && set_units(r)) return 1;
+    if (r->units_file && set_cells(r)) return 1;
     if (convis_recipe_get(r->of.recipe, "numerics", r->numerics_used, sizeof r->numerics_used)) r->numerics_used[0] = 0;
 
     r->movie_options.dt = cli_model_dt(&r->of);

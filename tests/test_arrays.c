@@ -473,6 +473,17 @@ static void units_read_back(void **state)
         assert_true(back[i].id == units[i].id && back[i].layer == units[i].layer && back[i].x == units[i].x &&
                     back[i].y == units[i].y);
     convis_cells_free(&back);
+    static const char *const RESULT[] = { "cells.h5", "cells.npz" };
+    for (int k = 0; k < 2; k++) {
+        OK(write_spikes(RESULT[k], 3, 1));
+        OK(convis_cells_read(context, RESULT[k], &back, &count));
+        assert_int_equal(count, UNITS);
+        assert_memory_equal(back, units, sizeof units);
+        convis_cells_free(&back);
+    }
+    SAYS(convis_cells_read(context, "none.npz", &back, &count), "none.npz: No such file");
+    put("none.npz", "", 0);
+    SAYS(convis_cells_read(context, "none.npz", &back, &count), "none.npz: holds no list of cells");
     put("units.txt", "# layer unit x_deg y_deg V\n0 5 -.5\t1e-1 0.25 50 # more\n", 54);
     OK(convis_cells_read(context, "units.txt", &back, &count));
     assert_true(count == 1 && back->id == 5 && back->x == -0.5 && back->y == 0.1);

@@ -64,7 +64,7 @@ void          convis_movie_close(convis_movie **);
 convis_status convis_array_read(convis_context *, const char *name, convis_array *);   /* .npy .npz .h5 .inr */
 void          convis_array_free(convis_array *);
 
-/* Lines "layer unit x_deg y_deg ..." ('#' begins a comment). Cells in file order; free with convis_cells_free. */
+/* In the file's order: lines "layer unit x_deg y_deg" ('#' comments), or those in a .h5 or .npz. Free with convis_cells_free. */
 convis_status convis_cells_read(convis_context *, const char *file, convis_cell **, int64_t *count);
 convis_status convis_cells_write(convis_context *, const char *file, const convis_cell *, int64_t count);
 void          convis_cells_free(convis_cell **);

@@ -9,7 +9,7 @@
 /* A spike at k dt is one of step k, whatever the rounding. */
 static const double ROUNDING = 1e-6;
 
-static int by_layer_then_id(const void *a, const void *b)
+int convis_cell_order(const void *a, const void *b)
 {
     const convis_cell *p = a, *q = b;
     return p->layer != q->layer ? (p->layer > q->layer) - (p->layer < q->layer) : (p->id > q->id) - (p->id < q->id);
@@ -33,40 +33,40 @@ int convis_holds_spikes(convis_context *c, const char *name)
 /* ---- Cells ---- */
 
 /* The cells that the file lists, else those that fired, in order of layer, then id. */
-static convis_status find_units(convis_context *c, const char *path, const convis_spike *spikes, int64_t count,
-                                convis_cell **units, int64_t *unit_count)
+static convis_status find_cells(convis_context *c, const char *path, const convis_spike *spikes, int64_t count,
+                                convis_cell **cells, int64_t *cell_count)
 {
     convis_cell *recorded;
     int64_t recorded_count;
     convis_status status = convis_cells_recorded(c, path, &recorded, &recorded_count);
     if (status && status != CONVIS_ENAME) return status;
     const int64_t all = status ? count : recorded_count;
-    *units = convis_obtain(c, (size_t)(all + 1)*sizeof **units);
-    for (int64_t k = 0; *units && k < all; k++)
-        (*units)[k] = status ? (convis_cell){ spikes[k].unit, spikes[k].layer, 0, 0 } : recorded[k];
+    *cells = convis_obtain(c, (size_t)(all + 1)*sizeof **cells);
+    for (int64_t k = 0; *cells && k < all; k++)
+        (*cells)[k] = status ? (convis_cell){ spikes[k].unit, spikes[k].layer, 0, 0 } : recorded[k];
     convis_cells_free(&recorded);
-    if (!*units) return CONVIS_ENOMEM;
-    qsort(*units, (size_t)all, sizeof **units, by_layer_then_id);
-    *unit_count = 0;
+    if (!*cells) return CONVIS_ENOMEM;
+    qsort(*cells, (size_t)all, sizeof **cells, convis_cell_order);
+    *cell_count = 0;
     for (int64_t k = 0; k < all; k++)
-        if (!k || by_layer_then_id(*units + k, *units + *unit_count - 1)) (*units)[(*unit_count)++] = (*units)[k];
-    return *unit_count ? CONVIS_OK : convis_fail(c, CONVIS_EFORMAT, "%s: neither spikes nor cells, expected spikes", path);
+        if (!k || convis_cell_order(*cells + k, *cells + *cell_count - 1)) (*cells)[(*cell_count)++] = (*cells)[k];
+    return *cell_count ? CONVIS_OK : convis_fail(c, CONVIS_EFORMAT, "%s: neither spikes nor cells, expected spikes", path);
 }
 
 /* Where a model's input has so many channels: cells numbered from 0 are their channels, also where some never fire. */
-static convis_status number_units(convis_context *c, const char *path, int64_t declared, convis_cell **units, int64_t *count)
+static convis_status number_cells(convis_context *c, const char *path, int64_t declared, convis_cell **cells, int64_t *count)
 {
-    const convis_cell *u = *units, *last = u + *count - 1;
+    const convis_cell *u = *cells, *last = u + *count - 1;
     const int numbers = u->layer == last->layer && u->id >= 0 && last->id < declared;
     if (!declared || *count == declared) return CONVIS_OK;
     if (!numbers)
         return convis_fail(c, CONVIS_ESHAPE, "%s: spikes of %lld cell%s, but the input takes %lld channel%s", path,
                            (long long)*count, *count == 1 ? "" : "s", (long long)declared, declared == 1 ? "" : "s");
     const int32_t layer = u->layer;
-    convis_release(c, *units);
-    *units = convis_obtain(c, (size_t)declared*sizeof **units);
-    if (!*units) return CONVIS_ENOMEM;
-    for (int64_t k = 0; k < declared; k++) (*units)[k] = (convis_cell){ (int32_t)k, layer, 0, 0 };
+    convis_release(c, *cells);
+    *cells = convis_obtain(c, (size_t)declared*sizeof **cells);
+    if (!*cells) return CONVIS_ENOMEM;
+    for (int64_t k = 0; k < declared; k++) (*cells)[k] = (convis_cell){ (int32_t)k, layer, 0, 0 };
     *count = declared;
     return CONVIS_OK;
 }
@@ -74,20 +74,20 @@ static convis_status number_units(convis_context *c, const char *path, int64_t d
 /* ---- Steps ---- */
 
 static convis_status sort_into_steps(convis_spike_counts *n, const char *path, const convis_spike *spikes,
-                                     const convis_cell *units)
+                                     const convis_cell *cells)
 {
     convis_context *c = n->context;
     for (int64_t k = 0; k < n->count; k++) {
         const convis_cell key = { spikes[k].unit, spikes[k].layer, 0, 0 };
-        const convis_cell *unit = bsearch(&key, units, (size_t)n->units, sizeof key, by_layer_then_id);
+        const convis_cell *cell = bsearch(&key, cells, (size_t)n->units, sizeof key, convis_cell_order);
         const double step = floor(spikes[k].time/n->dt + ROUNDING);
-        if (!unit)
+        if (!cell)
             return convis_fail(c, CONVIS_EFORMAT, "%s: a spike of unit %d in layer %d, which its list of cells lacks", path,
                                spikes[k].unit, spikes[k].layer);
         if (!(step < 4e15))
             return convis_fail(c, CONVIS_EINVAL, "%s: a spike at %g s, which is more steps of %g s than can be counted", path,
                                spikes[k].time, n->dt);
-        n->events[k] = (convis_spike_event){ step < 0 ? -1 : (int64_t)step, (int32_t)(unit - units) };
+        n->events[k] = (convis_spike_event){ step < 0 ? -1 : (int64_t)step, (int32_t)(cell - cells) };
     }
     return CONVIS_OK;
 }
@@ -95,18 +95,18 @@ static convis_status sort_into_steps(convis_spike_counts *n, const char *path, c
 convis_status convis_spike_counts_open(convis_context *c, const char *path, double dt, int64_t declared, convis_spike_counts *n)
 {
     convis_spike *spikes = NULL;
-    convis_cell *units = NULL;
+    convis_cell *cells = NULL;
     *n = (convis_spike_counts){ .context = c, .dt = dt };
     convis_status status = convis_spikes_read(c, path, &spikes, &n->count);
-    if (!status) status = find_units(c, path, spikes, n->count, &units, &n->units);
-    if (!status) status = number_units(c, path, declared, &units, &n->units);
+    if (!status) status = find_cells(c, path, spikes, n->count, &cells, &n->units);
+    if (!status) status = number_cells(c, path, declared, &cells, &n->units);
     n->events = status ? NULL : convis_obtain(c, (size_t)(n->count + 1)*sizeof *n->events);
     if (!status && !n->events) status = CONVIS_ENOMEM;
-    if (!status) status = sort_into_steps(n, path, spikes, units);
+    if (!status) status = sort_into_steps(n, path, spikes, cells);
     if (!status && n->count) { n->first = spikes[0].time; n->last = spikes[n->count - 1].time; }
     if (!status) n->seconds = convis_spikes_seconds(c, path);
     convis_spikes_free(&spikes);
-    convis_release(c, units);
+    convis_release(c, cells);
     if (status) convis_spike_counts_close(n);
     return status;
 }

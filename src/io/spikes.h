@@ -35,6 +35,7 @@ convis_status convis_spike_counts_fit  (convis_spike_counts *, const char *path,
 void          convis_spike_counts_read (const convis_spike_counts *, int64_t step, int64_t steps, convis_real *to);  /* (steps, units) */
 
 int convis_is_whole(double);                             /* of 32 bits */
+int convis_cell_order(const void *, const void *);       /* for qsort and bsearch: by layer, then id */
 /* The cells stored in a .h5 or .npz of spikes; ENAME when there are none. Free with convis_cells_free. */
 convis_status convis_cells_recorded(convis_context *, const char *file, convis_cell **, int64_t *count);
 #endif

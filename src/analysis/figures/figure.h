@@ -57,7 +57,7 @@ const char *convis_figure_time_unit (double span);
 
 typedef struct convis_figure_recording {
     convis_spike *spikes;  int64_t count;
-    convis_cell  *units;   int64_t cells;        /* in order of layer, then id */
+    convis_cell  *cell;    int64_t cells;        /* in order of layer, then id */
     int64_t      *spikes_of;                     /* of each unit, within the window */
     int     placed;                              /* positions are known */
     int     layers, layer[FIGURE_LAYERS];        /* the layers' numbers, increasing */

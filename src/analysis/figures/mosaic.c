@@ -18,7 +18,7 @@ static convis_status write_cells(convis_figure *f, const convis_figure_recording
     for (int k = 0; k < r->layers; k++) {
         fprintf(out, "# %s: x, y (degrees), radius, spikes/s\nNaN NaN NaN NaN\n", r->label[k]);
         for (int64_t u = 0; u < r->cells; u++) {
-            const convis_cell *c = r->units + u;
+            const convis_cell *c = r->cell + u;
             if (c->layer != r->layer[k] || !chosen[u]) continue;
             double apart = larger*spacing[u], radius = apart > 0 ? apart*(.38 + .24*fmax(0, 1 - apart/(.35*dot))) : dot;
             fprintf(out, "%.7g %.7g %.4g %.6g\n", c->x, c->y, radius, (double)r->spikes_of[u]/span);
@@ -35,7 +35,7 @@ static field find_field(const convis_figure_recording *r, const double *spacing)
     field a = { INFINITY, -INFINITY, INFINITY, -INFINITY };
     double margin = 0;
     for (int64_t u = 0; u < r->cells; u++) {
-        const convis_cell *c = r->units + u;
+        const convis_cell *c = r->cell + u;
         a.x0 = fmin(a.x0, c->x); a.x1 = fmax(a.x1, c->x);
         a.y0 = fmin(a.y0, c->y); a.y1 = fmax(a.y1, c->y);
         margin = fmax(margin, spacing[u]);
@@ -104,12 +104,12 @@ convis_status convis_figure_mosaic(convis_figure *f)
                         "%s: it does not say where the cells are; a mosaic needs .h5, .npz or a list of units (.txt)", f->source);
     else if (!r.cells) s = convis_fail(f->context, CONVIS_EFORMAT, "%s: no cells to draw", f->source);
     for (int64_t u = 0; !s && u < r.cells; u++)
-        if (!isfinite(r.units[u].x) || !isfinite(r.units[u].y))
-            s = convis_fail(f->context, CONVIS_EFORMAT, "%s: unit %d has no finite position", f->source, (int)r.units[u].id);
+        if (!isfinite(r.cell[u].x) || !isfinite(r.cell[u].y))
+            s = convis_fail(f->context, CONVIS_EFORMAT, "%s: unit %d has no finite position", f->source, (int)r.cell[u].id);
     if (!s) {
         chosen = convis_obtain(f->context, (size_t)r.cells);
         spacing = convis_obtain(f->context, (size_t)r.cells*sizeof *spacing);
-        s = chosen && spacing ? convis_unit_spacing(f->context, r.units, r.cells, spacing) : CONVIS_ENOMEM;
+        s = chosen && spacing ? convis_unit_spacing(f->context, r.cell, r.cells, spacing) : CONVIS_ENOMEM;
     }
     if (!s) {
         int64_t drawn = 0;

@@ -23,7 +23,7 @@ static convis_status choose_rows(convis_figure *f, const convis_figure_recording
     memset(w->drawn_of, 0, sizeof w->drawn_of);
     w->count = 0;
     for (int64_t u = 0; u < r->cells; u++) {
-        int layer = convis_figure_recording_layer(r, r->units[u].layer);
+        int layer = convis_figure_recording_layer(r, r->cell[u].layer);
         if (!chosen[u]) { w->of[u] = -1; continue; }
         if (!w->drawn_of[layer]++) w->first_of[layer] = w->count;
         w->of[u] = w->count++;

@@ -7,12 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int may_have_units(const char *file)
+static int may_have_cells(const char *file)
 {
     return convis_has_extension(file, ".h5") || convis_has_extension(file, ".hdf5") || convis_has_extension(file, ".npz");
 }
 
-static int is_unit_list(const char *file) { return convis_has_extension(file, ".txt") || convis_has_extension(file, ".units"); }
+static int is_cell_list(const char *file) { return convis_has_extension(file, ".txt") || convis_has_extension(file, ".units"); }
 
 int convis_figure_recording_has_spikes(convis_figure *f)
 {
@@ -23,7 +23,7 @@ int convis_figure_recording_has_spikes(convis_figure *f)
         int table = !convis_npy_numbers(f->context, f->source, &n) && n->dims == 2 && n->dim[1] == 3;
         if (n) n->close(n);
         if (!table) return 0;
-    } else if (!may_have_units(f->source)) return 0;
+    } else if (!may_have_cells(f->source)) return 0;
     int good = !convis_spikes_read(f->context, f->source, &spikes, &count);
     convis_spikes_free(&spikes);
     return good;
@@ -31,52 +31,44 @@ int convis_figure_recording_has_spikes(convis_figure *f)
 
 /* ---- Cells ---- */
 
-static int by_layer_then_id(const void *a, const void *b)
+/* ENAME when there are none. */
+static convis_status read_cells(convis_figure *f, convis_figure_recording *r)
 {
-    const convis_cell *p = a, *q = b;
-    if (p->layer != q->layer) return p->layer < q->layer ? -1 : 1;
-    return (p->id > q->id) - (p->id < q->id);
-}
-
-/* From a .h5 or .npz, or from lines of text. ENAME when there are none. */
-static convis_status read_units(convis_figure *f, convis_figure_recording *r, int lines)
-{
-    convis_cell *units = NULL;
+    convis_cell *cells = NULL;
     int64_t count = 0;
-    convis_status s = lines ? convis_cells_read(f->context, f->source, &units, &count)
-                    : convis_cells_recorded(f->context, f->source, &units, &count);
+    convis_status s = convis_cells_read(f->context, f->source, &cells, &count);
     if (s) return s;
-    r->units = convis_obtain(f->context, (size_t)(count ? count : 1)*sizeof *units);
-    if (r->units && count) memcpy(r->units, units, (size_t)count*sizeof *units);
-    convis_cells_free(&units);
+    r->cell = convis_obtain(f->context, (size_t)(count ? count : 1)*sizeof *cells);
+    if (r->cell && count) memcpy(r->cell, cells, (size_t)count*sizeof *cells);
+    convis_cells_free(&cells);
     r->cells = count;
-    return r->units ? CONVIS_OK : CONVIS_ENOMEM;
+    return r->cell ? CONVIS_OK : CONVIS_ENOMEM;
 }
 
 /* A file of spikes alone: its cells are the ids between the first and the last that spiked, for ids are handed out
  * layer by layer; where they are too far apart for that, only those that spiked. */
-static convis_status guess_units(convis_figure *f, convis_figure_recording *r)
+static convis_status guess_cells(convis_figure *f, convis_figure_recording *r)
 {
     convis_cell *seen = convis_obtain(f->context, (size_t)(r->count ? r->count : 1)*sizeof *seen);
     if (!seen) return CONVIS_ENOMEM;
     for (int64_t k = 0; k < r->count; k++) seen[k] = (convis_cell){ r->spikes[k].unit, r->spikes[k].layer, NAN, NAN };
-    qsort(seen, (size_t)r->count, sizeof *seen, by_layer_then_id);
+    qsort(seen, (size_t)r->count, sizeof *seen, convis_cell_order);
     int64_t distinct = 0, total = 0;
     for (int64_t k = 0; k < r->count; k++)
-        if (!distinct || by_layer_then_id(seen + distinct - 1, seen + k)) seen[distinct++] = seen[k];
+        if (!distinct || convis_cell_order(seen + distinct - 1, seen + k)) seen[distinct++] = seen[k];
     for (int64_t k = 0; k < distinct; k++)
         total += k && seen[k].layer == seen[k-1].layer ? (int64_t)seen[k].id - seen[k-1].id : 1;
     int fill = total <= 4*distinct;
-    r->units = convis_obtain(f->context, (size_t)((fill ? total : distinct) + 1)*sizeof *seen);
-    for (int64_t k = 0; r->units && k < distinct; k++) {
+    r->cell = convis_obtain(f->context, (size_t)((fill ? total : distinct) + 1)*sizeof *seen);
+    for (int64_t k = 0; r->cell && k < distinct; k++) {
         int32_t id = fill && k && seen[k].layer == seen[k-1].layer ? seen[k-1].id + 1 : seen[k].id;
         for (; id <= seen[k].id; id++) {
-            r->units[r->cells++] = (convis_cell){ id, seen[k].layer, NAN, NAN };
+            r->cell[r->cells++] = (convis_cell){ id, seen[k].layer, NAN, NAN };
             if (id == INT32_MAX) break;
         }
     }
     convis_release(f->context, seen);
-    return r->units ? CONVIS_OK : CONVIS_ENOMEM;
+    return r->cell ? CONVIS_OK : CONVIS_ENOMEM;
 }
 
 /* ---- Layers ---- */
@@ -84,10 +76,10 @@ static convis_status guess_units(convis_figure *f, convis_figure_recording *r)
 static convis_status count_layers(convis_figure *f, convis_figure_recording *r)
 {
     for (int64_t u = 0; u < r->cells; u++) {
-        if (!r->layers || r->layer[r->layers-1] != r->units[u].layer) {
+        if (!r->layers || r->layer[r->layers-1] != r->cell[u].layer) {
             if (r->layers == FIGURE_LAYERS)
                 return convis_fail(f->context, CONVIS_ENOTSUP, "%s: more than %d layers of cells", f->source, FIGURE_LAYERS);
-            r->layer[r->layers++] = r->units[u].layer;
+            r->layer[r->layers++] = r->cell[u].layer;
         }
         r->cells_of[r->layers-1]++;
     }
@@ -113,8 +105,8 @@ int convis_figure_recording_layer(const convis_figure_recording *r, int32_t laye
 int64_t convis_figure_recording_unit(const convis_figure_recording *r, const convis_spike *spike)
 {
     convis_cell key = { spike->unit, spike->layer, 0, 0 };
-    const convis_cell *found = bsearch(&key, r->units, (size_t)r->cells, sizeof key, by_layer_then_id);
-    return found ? found - r->units : -1;
+    const convis_cell *found = bsearch(&key, r->cell, (size_t)r->cells, sizeof key, convis_cell_order);
+    return found ? found - r->cell : -1;
 }
 
 int convis_figure_recording_within(const convis_figure_recording *r, double time) { return time >= r->from && time <= r->to; }
@@ -135,9 +127,9 @@ static uint64_t lot(const convis_cell *u)
 void convis_figure_recording_thin(const convis_figure_recording *r, int64_t most, unsigned char *chosen)
 {
     for (int64_t u = 0; u < r->cells; u++) {
-        double of = (double)r->cells_of[convis_figure_recording_layer(r, r->units[u].layer)];
+        double of = (double)r->cells_of[convis_figure_recording_layer(r, r->cell[u].layer)];
         double share = r->cells > most ? fmax((double)most/(double)r->cells, (double)most/(4.0*r->layers*of)) : 1;
-        chosen[u] = share >= 1 || (double)(lot(r->units + u) >> 11) < share*0x1p53;
+        chosen[u] = share >= 1 || (double)(lot(r->cell + u) >> 11) < share*0x1p53;
     }
 }
 
@@ -164,27 +156,27 @@ static convis_status find_window(convis_figure *f, convis_figure_recording *r)
 
 convis_status convis_figure_recording_open(convis_figure *f, int require_spikes, convis_figure_recording *r)
 {
-    const int may_have = may_have_units(f->source);
+    const int may_have = may_have_cells(f->source);
     convis_status s = CONVIS_OK;
     int cells = 0;
     memset(r, 0, sizeof *r);
-    if (is_unit_list(f->source)) {
+    if (is_cell_list(f->source)) {
         if (require_spikes) return convis_fail(f->context, CONVIS_EFORMAT, "%s: a list of cells, expected spikes", f->source);
-        s = read_units(f, r, 1);
+        s = read_cells(f, r);
         cells = !s;
     } else {
         s = convis_spikes_read(f->context, f->source, &r->spikes, &r->count);
         if (s && may_have && !require_spikes) s = CONVIS_OK;     /* cells without spikes will do */
         if (!s && may_have) {
-            s = read_units(f, r, 0);
+            s = read_cells(f, r);
             cells = !s;
             if (s == CONVIS_ENAME) s = CONVIS_OK;
         }
     }
-    if (!s && !cells) s = guess_units(f, r);
+    if (!s && !cells) s = guess_cells(f, r);
     if (!s) {
         r->placed = cells;
-        qsort(r->units, (size_t)r->cells, sizeof *r->units, by_layer_then_id);
+        qsort(r->cell, (size_t)r->cells, sizeof *r->cell, convis_cell_order);
         s = count_layers(f, r);
     }
     if (!s) s = find_window(f, r);
@@ -196,7 +188,7 @@ convis_status convis_figure_recording_open(convis_figure *f, int require_spikes,
 void convis_figure_recording_close(convis_figure *f, convis_figure_recording *r)
 {
     convis_spikes_free(&r->spikes);
-    convis_release(f->context, r->units);
+    convis_release(f->context, r->cell);
     convis_release(f->context, r->spikes_of);
     memset(r, 0, sizeof *r);
 }
