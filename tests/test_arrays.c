@@ -483,7 +483,9 @@ static void units_read_back(void **state)
     }
     SAYS(convis_cells_read(context, "none.npz", &back, &count), "none.npz: No such file");
     put("none.npz", "", 0);
-    SAYS(convis_cells_read(context, "none.npz", &back, &count), "none.npz: holds no list of cells");
+    SAYS(convis_cells_read(context, "none.npz", &back, &count), "none.npz: empty");
+    SAYS(convis_cells_read(context, CONVIS_TEST_DATA "/convis/expected.npz", &back, &count),
+         CONVIS_TEST_DATA "/convis/expected.npz: holds no list of cells");
     put("units.txt", "# layer unit x_deg y_deg V\n0 5 -.5\t1e-1 0.25 50 # more\n", 54);
     OK(convis_cells_read(context, "units.txt", &back, &count));
     assert_true(count == 1 && back->id == 5 && back->x == -0.5 && back->y == 0.1);
