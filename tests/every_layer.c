@@ -16,7 +16,7 @@
 typedef void check(const trial *);
 
 /* The sanitizers look for memory, not for numbers, and take ten times as long; double precision is the same text once more: drawn
- * parameters on one shape must do for them, and for everyone who is not asked for all of it. */
+ * parameters on one shape, and company on two, must do for them, and for everyone who is not asked for all of it. */
 #if SANITIZED || defined(CONVIS_DOUBLE)
 static int brief(void) { return 1; }
 #else
@@ -31,6 +31,7 @@ static void for_each_trial(const convis_layer_type *type, int shapes, int varian
             for (int k = 0; k < SETTINGS; k++) {
                 trial q = { type, shape_of(s), v, k };
                 if (brief() && v && s != DRAWN_SHAPE) continue;
+                if (brief() && k != ALONE && s != DRAWN_SHAPE && s != BATCHES) continue;
                 if (fits(&q) && (v < 3 || convis_elements(q.shape) < 50000)) f(&q);
             }
 }
@@ -544,7 +545,7 @@ OVER_TRIALS(test_nans,     SHAPE_COUNT, VARIANTS, nans)
 static void test_bounds(void **state)   { bounds(*state); }
 static void test_seeds(void **state)    { seeds(*state); }
 static void test_refusals(void **state) { refusals(*state); }
-static void test_process(void **state)  { for (int v = 0; v < 2; v++) another_process(*state, v); }
+static void test_process(void **state)  { for (int v = 0; v < (brief() ? 1 : 2); v++) another_process(*state, v); }
 
 int main(int argc, char **argv)
 {

@@ -120,7 +120,8 @@ static void chunks_of(const trial *q)
 static void chunks(void **state)
 {
     for_each(*state, (const int[]){ BATCHES, -1 }, MORE_VARIANTS, chunks_of);
-    for_each(*state, (const int[]){ 2, -1 }, need_of(*state)->one_map ? MORE_VARIANTS : 1, chunks_of);
+    if (at_length() || need_of(*state)->one_map)
+        for_each(*state, (const int[]){ 2, -1 }, need_of(*state)->one_map ? MORE_VARIANTS : 1, chunks_of);
 }
 
 /* ---- State ---- */
@@ -215,7 +216,7 @@ static void get_put_of(const trial *q)
 
 static void states(void **state)
 {
-    static const int shapes[] = { SMALL, BATCHES, -1 };
+    const int *shapes = (const int[]){ SMALL, BATCHES, -1 } + !at_length();
     for_each(*state, shapes, 2, reset_of);
     for_each(*state, shapes, 2, push_pop_of);
     for_each(*state, shapes, 2, get_put_of);

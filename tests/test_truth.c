@@ -240,7 +240,12 @@ static void find_retina(int spikes, int64_t frames, double tolerance)
 }
 
 static void retina_currents(void **state) { (void)state; find_retina(0, 600, 0.02); }
-static void retina_spikes(void **state)   { (void)state; find_retina(1, 16000, 0.05); }
+static void retina_spikes(void **state)
+{
+    (void)state;
+    if (!at_length()) skip();                            /* half a minute */
+    find_retina(1, 16000, 0.05);
+}
 
 int main(void)
 {

@@ -206,21 +206,23 @@ int64_t convis_share(int64_t lines, int thread, int threads);
 /* One spike of element i at `seconds` after the start of frame t of the pass. */
 void convis_emit(void *sink, int64_t i, int t, double seconds);
 
-/* CONVIS_LAYER_KERNELS(lowpass): declares what the build made of the upper half of lowpass.c. */
-#if defined(CONVIS_HAVE_X86)
-#define CONVIS_LAYER_KERNELS(id)                                                                         \
-    extern const convis_kernel convis_##id##_avx512[], convis_##id##_avx2[], convis_##id##_baseline[];   \
-    extern const char *const convis_##id##_source[];                                                     \
-    static const convis_kernels id##_avx512 = { "avx512", convis_##id##_avx512 },                        \
-        id##_avx2 = { "avx2", convis_##id##_avx2 }, id##_baseline = { "baseline", convis_##id##_baseline }; \
-    static const convis_kernels *const id##_kernels[] = { &id##_avx512, &id##_avx2, &id##_baseline, NULL };
+/* f(name, ISA) for every instruction set that the build makes kernels for, the best first. Double precision, which is for comparisons,
+ * has the plain ones alone: the others compute the same bits, and would be a fifth of all compiling. */
+#if defined(CONVIS_HAVE_X86) && !defined(CONVIS_DOUBLE)
+#define CONVIS_EACH_ISA(f, name) f(name, avx512) f(name, avx2) f(name, baseline)
 #else
-#define CONVIS_LAYER_KERNELS(id)                                                                         \
-    extern const convis_kernel convis_##id##_baseline[];                                                 \
-    extern const char *const convis_##id##_source[];                                                     \
-    static const convis_kernels id##_baseline = { "baseline", convis_##id##_baseline };                  \
-    static const convis_kernels *const id##_kernels[] = { &id##_baseline, NULL };
+#define CONVIS_EACH_ISA(f, name) f(name, baseline)
 #endif
+
+/* CONVIS_LAYER_KERNELS(lowpass): declares what the build made of the upper half of lowpass.c. */
+#define CONVIS_ISA_KERNELS_(id, isa)                                                                     \
+    extern const convis_kernel convis_##id##_##isa[];                                                    \
+    static const convis_kernels id##_##isa = { #isa, convis_##id##_##isa };
+#define CONVIS_ISA_ADDRESS_(id, isa) &id##_##isa,
+#define CONVIS_LAYER_KERNELS(id)                                                                         \
+    extern const char *const convis_##id##_source[];                                                     \
+    CONVIS_EACH_ISA(CONVIS_ISA_KERNELS_, id)                                                             \
+    static const convis_kernels *const id##_kernels[] = { CONVIS_EACH_ISA(CONVIS_ISA_ADDRESS_, id) NULL };
 
 #pragma GCC visibility pop
 #ifdef __cplusplus

@@ -131,15 +131,11 @@ convis_status convis_isa_choose(convis_context *, const char *device);
 const void   *convis_best_of(const convis_context *, const void *const *ladder);
 /* CONVIS_LADDER(convis_blur_kernels, convis_blur_lines): declares such tables, which the build made of one file, and their list,
  * convis_blur_lines_ladder. */
-#ifdef CONVIS_HAVE_X86
+#define CONVIS_ISA_EXTERN_(name, isa) extern const name##_table name##_##isa;
 #define CONVIS_LADDER(type, name)                                            \
-    extern const type name##_avx512, name##_avx2, name##_baseline;           \
-    static const void *const name##_ladder[] = { &name##_avx512, &name##_avx2, &name##_baseline, NULL };
-#else
-#define CONVIS_LADDER(type, name)                                            \
-    extern const type name##_baseline;                                       \
-    static const void *const name##_ladder[] = { &name##_baseline, NULL };
-#endif
+    typedef type name##_table;                                               \
+    CONVIS_EACH_ISA(CONVIS_ISA_EXTERN_, name)                                \
+    static const void *const name##_ladder[] = { CONVIS_EACH_ISA(CONVIS_ISA_ADDRESS_, name) NULL };
 
 /* cache.c: what compilers made, on disk by content. key: everything it depends on. Missing or damaged is no fault. */
 void *convis_cache_read (convis_context *, const char *key, size_t *size);       /* NULL, or release it */

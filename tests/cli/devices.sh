@@ -109,11 +109,11 @@ anew build,gpu
 yes  'a driver that aborts when it compiles' judged run rates.yaml noise.npy -q -o judged.npy
 same 'is passed, too'              here.npy judged.npy
 anew hang:1
-CONVIS_DRIVER_SECONDS=1; export CONVIS_DRIVER_SECONDS
+CONVIS_DRIVER_SECONDS=4; export CONVIS_DRIVER_SECONDS
 yes  'a driver that hangs'         judged run rates.yaml noise.npy -q -o judged.npy
 same 'is passed, too'              here.npy judged.npy
 yes  'with the reason'             judged devices
-says 'in the list'                 'opencl .*hangs.*1 seconds'
+says 'in the list'                 'opencl .*hangs.*4 seconds'
 unset CONVIS_DRIVER_SECONDS
 if [ -e "$stand_in/libcuda.so.1" ]; then
     more=$stand_in; CONVIS_NVRTC=$stand_in/libnvrtc.so; export CONVIS_NVRTC
@@ -125,7 +125,7 @@ if [ -e "$stand_in/libcuda.so.1" ]; then
     yes  'OpenCL that aborts'      judged devices --json
     says 'CUDA is taken'           '"auto": "cuda:0"'
     anew hangs
-    CONVIS_DRIVER_SECONDS=1; export CONVIS_DRIVER_SECONDS
+    CONVIS_DRIVER_SECONDS=4; export CONVIS_DRIVER_SECONDS
     yes  'CUDA that hangs'         judged devices
     says 'has its reason, too'     'cuda .*hangs'
     unset CONVIS_DRIVER_SECONDS

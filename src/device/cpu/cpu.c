@@ -1,19 +1,16 @@
 /* cpu.c - the processor: its instruction sets, and the first entry of the table of devices.
  *
  * Its memory is the host's, so frames are read where they lie; a launch is a call, over the part of the elements that the calling
- * thread has; threads wait for each other at a barrier (base/threads.h). Compiled without any further instruction set, so that asking is always safe. */
+ * thread has; threads wait for each other at a barrier (base/threads.h). Compiled without any further instruction set, so that
+ * asking is always safe. */
 #include "device/device.h"
 #include <stdio.h>
 #include <string.h>
 
 /* ---- Instruction sets, the best first ---- */
 
-static const char *const ISA[] = {
-#ifdef CONVIS_HAVE_X86
-    "avx512", "avx2",
-#endif
-    "baseline"
-};
+#define ISA_NAME(list, isa) #isa,
+static const char *const ISA[] = { CONVIS_EACH_ISA(ISA_NAME, list) };
 enum { ISA_COUNT = sizeof ISA/sizeof *ISA };
 
 static int usable(const char *isa)
