@@ -336,7 +336,7 @@ int cli_convert(int argc, char **argv)
     const cli_option options[] = {
         { 0, "units",     "FILE",    CLI_TEXT,     &v.units_file, "the cells: .txt, .h5 or .npz (those of IN)" },
         { 0, "name",      "DATASET", CLI_TEXT,     &v.name,      "of .h5 and .npz: which map, as IN:DATASET" },
-        { 0, "size",      "WxH",     CLI_SIZE,     &v.size,      "scale to this size; of a reconstruction: all cells fit into it (a pixel\na cell of a grid; else 128 along the longer side)" },
+        { 0, "size",      "WxH",     CLI_SIZE,     &v.size,      "scale to this size (an .mp4 below 320 pixels is then enlarged by a whole\nfactor); of a reconstruction: all cells fit into it (a pixel\na cell of a grid; else 128 along the longer side)" },
         { 0, "fps",       "F",       CLI_POSITIVE, &v.fps,       "frames per second (the movie's; of a reconstruction 60)" },
         { 0, "dt",        "SECONDS", CLI_POSITIVE, &v.dt,        "a movie in steps of a model, each frame held for its duration" },
         { 0, "from",      "FRAME",   CLI_WHOLE,    &v.from,      "first frame, from 0" },

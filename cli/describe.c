@@ -165,7 +165,7 @@ static void layer_text(const convis_layer_type *t)
 {
     printf("%s: %s\n", t->name, t->doc);
     if (min_inputs(t) < most(t)) printf("%d to ", min_inputs(t));
-    printf("%d input%s, %s in space%s\n", most(t), most(t) == 1 ? "" : "s", t->pointwise ? "pointwise" : "a neighbourhood",
+    printf("%d input%s, %s in space%s\n", most(t), most(t) == 1 ? "" : "s", t->pointwise || t->memoryless ? "pointwise" : "a neighbourhood",
            t->spikes ? ", spikes" : "");
     fields_text("Parameters (name, default, unit, bounds)", t->params, 1);
     fields_text("States", t->states, 0);
@@ -179,7 +179,7 @@ static void layer_json(const convis_layer_type *t)
     text_member("doc", t->doc, 0);
     number_member("inputs", most(t));
     number_member("min_inputs", min_inputs(t));
-    flag_member("pointwise", t->pointwise != NULL);
+    flag_member("pointwise", t->pointwise || t->memoryless);
     flag_member("spiking", t->spikes != NULL);
     fields_json("parameters", t->params, 1);
     fields_json("states", t->states, 0);

@@ -104,7 +104,7 @@ static int parse(struct fit *f, int argc, char **argv)
         { 0, "stimulus",   "FILE",    CLI_TEXT,     &f->stimulus,   "what was shown" },
         { 0, "response",   "FILE",    CLI_TEXT,     &f->response,   "what was recorded" },
         { 'o', NULL,       "FITTED",  CLI_TEXT,     &f->out,        "the fitted model, .h5" },
-        { 0, "report",     "FOLDER",  CLI_TEXT,     &f->report_folder, "draw kernels, nonlinearities, prediction and loss there" },
+        { 0, "report",     "FOLDER",  CLI_TEXT,     &f->report_folder, "draw kernels, nonlinearities and prediction there" },
         { 0, "output",     "PATH",    CLI_TEXT,     &f->output,     "which output is to be like the response (the last)" },
         { 0, "free",       "PATH",    CLI_TEXTS,    &f->free,       "a parameter, or a layer with all of its, to be fitted (all)" },
         { 's', "set",      "PATH=VALUE", CLI_TEXTS, &f->model.sets, "where the fit begins: a setting or parameter of the model" },

@@ -166,10 +166,12 @@ static void print_average(const struct sta *s)
     for (int64_t i = 1; i < all; i++) if (fabs(f->sta[i]) > fabs(f->sta[best])) best = i;
     /* Beyond four standard deviations chance puts one element in sixteen thousand. */
     for (int64_t i = 0; f->significance && i < all; i++) beyond += fabs(f->significance[i]) > 4;
-    const double seconds = (double)s->info.frames*s->info.dt;
-    printf("unit %lld of %lld: a response of %.6g in %lld frames of %g ms, %.3g a second%s\n", (long long)s->options.unit,
-           (long long)s->info.units, f->spikes, (long long)s->info.frames, 1e3*s->info.dt,
-           f->spikes/seconds/(double)s->info.trials, s->info.trials > 1 ? " and trial" : "");
+    const int64_t counted = s->info.frames - (f->lags - 1);
+    printf("unit %lld of %lld: a response of %.6g in %lld frames of %g ms, %.3g a second%s", (long long)s->options.unit,
+           (long long)s->info.units, f->spikes, (long long)counted, 1e3*s->info.dt,
+           f->spikes/((double)counted*s->info.dt)/(double)s->info.trials, s->info.trials > 1 ? " and trial" : "");
+    if (f->lags > 1) printf("; not counted: the first %lld, before which frames are missing", (long long)f->lags - 1);
+    printf("\n");
     printf("average: strongest at x = %lld, y = %lld", (long long)(best%f->width), (long long)(best/f->width%f->height));
     if (f->channels > 1) printf(", channel %lld", (long long)(best/plane%f->channels));
     printf(", %.4g ms back: %.4g", 1e3*s->info.dt*(double)(f->lags - 1 - best/frame), f->sta[best]);

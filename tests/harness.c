@@ -251,6 +251,13 @@ int at_length(void)
     return asked && *asked;
 }
 
+int only_at_length(void)
+{
+    if (at_length()) return 0;
+    print_message("at length alone (CONVIS_TEST_LONG=1, make check-long): skipped\n");
+    return 77;
+}
+
 int usable_isa(int index, char device[32])
 {
     int usable = 0;

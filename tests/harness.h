@@ -66,5 +66,7 @@ void recording_free(recording *);
 void assert_same(const recording *found, const recording *expected, const char *what);
 const convis_real *recorded(const recording *, const char *path, int64_t *n);
 int at_length(void);         /* $CONVIS_TEST_LONG: every trial, however long it takes (make check-long); else a part that misses no promise */
+/* For what takes long and only repeats what other tests show: the status of a skipped test, with a word, or 0 at length. */
+int only_at_length(void);
 int usable_isa(int index, char device[32]);              /* "cpu:avx2"; 0 past the last; -1 where it is not usable */
 #endif

@@ -76,8 +76,8 @@ def home(name):
 
 def layer(name):
     d = describe(name)
-    text = [f"## {name}\n\n{d['doc'][0].upper() + d['doc'][1:]}. {inputs(d)}, "
-            f"{'pointwise in space' if d['pointwise'] else 'uses neighbouring pixels'}{', spiking' if d['spiking'] else ''}. "
+    text = [f"## {name}\n\n{d['doc'][0].upper() + d['doc'][1:]}. {inputs(d)}"
+            f"{', pointwise in space' if d['pointwise'] else ''}{', spiking' if d['spiking'] else ''}. "
             f"Equation and gradient: [src/layers/{home(name)}.c](../src/layers/{home(name)}.c).\n"]
     kinds = lambda p: next((kind for kind in ("whole", "text", "differentiable") if p[kind]), "")
     if d["parameters"]:

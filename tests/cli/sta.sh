@@ -20,7 +20,7 @@ printf '0 0 0 0\n1 1 0 0\n' > units.txt
 convis stim checkers size=0 rate=100 duration=20 --size 9x9 --ppd 10 --dt 0.005 -o s.npy 2> err &&
     convis run retina s.npy --dt 0.005 --set ppd=10 --units units.txt -q -o r.csv -o r.h5 2> err
 yes 'sta'                           $of --lags 5 --stc 2 --shuffles 20 -o a.npz
-is  'it says who'                   grep -q '^unit 0 of 2: a response of [0-9]* in 4000 frames of 5 ms' out
+is  'it says who'                   grep -q '^unit 0 of 2: a response of [0-9]* in 3996 frames of 5 ms' out
 is  'where and when'                grep -q '^average: strongest at x = 4, y = 4, [51]0* ms back: [0-9]' out
 is  'and what chance makes'         grep -q '^chance: -.* in 95 % of 20 shifts' out
 cp out first

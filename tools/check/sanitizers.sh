@@ -5,9 +5,9 @@
 # another LLVM into the process, whose leaks and faults are not ours; devices are the stand-ins of tests/.
 . "$(dirname "$0")/common.sh"
 say 'under sanitizers, and fuzzing'
-except='--no-suite trials'
-[ -n "$CONVIS_TEST_LONG" ] && except=
+except='--no-suite trials' needed='quick fuzzers'
+[ -n "$CONVIS_TEST_LONG" ] && except= needed=meson-test-prereq
 mkdir -p build/no_drivers
 export OCL_ICD_VENDORS="$PWD/build/no_drivers" CONVIS_TEST_DEVICE=none
 unset CONVIS_FUZZ_SECONDS
-sanitizer_build && build build/asan meson-test-prereq && tests build/asan -t 4 --no-suite long --no-suite source --no-suite numeric $except
+sanitizer_build && build build/asan $needed && tests build/asan -t 4 --no-suite long --no-suite source --no-suite numeric $except
