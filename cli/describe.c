@@ -165,8 +165,8 @@ static void layer_text(const convis_layer_type *t)
 {
     printf("%s: %s\n", t->name, t->doc);
     if (min_inputs(t) < most(t)) printf("%d to ", min_inputs(t));
-    printf("%d input%s, %s in space%s\n", most(t), most(t) == 1 ? "" : "s", t->pointwise || t->memoryless ? "pointwise" : "a neighbourhood",
-           t->spikes ? ", spikes" : "");
+    printf("%d input%s, %s in space%s\n", most(t), most(t) == 1 ? "" : "s",
+           t->pointwise || t->memoryless ? "pointwise" : "a neighbourhood", t->spikes ? ", spikes" : "");
     fields_text("Parameters (name, default, unit, bounds)", t->params, 1);
     fields_text("States", t->states, 0);
     fields_text("Further outputs", t->outputs, 0);

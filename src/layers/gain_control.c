@@ -29,6 +29,9 @@ enum { K_LAMBDA, K_G0, K_F, K_P, K_E, K_TH, K_SYM, K_WT, K_BT, K_H, K_BA, K_OLD,
 /* Gradients of parameters, in the order of the table from tau on. */
 enum { S_TAU, S_LAMBDA, S_G0, S_F, S_USUAL, S_P = S_USUAL, S_E, S_SYM, S_TH, S_WT, S_TT, S_COUNT };
 
+/* Are steps of A so small a part of it that what rounding takes from many would add up? */
+CONVIS_INLINE int adapts_slowly(real share) { return share < R(0.03125); }
+
 #ifndef CONVIS_HOST
 
 /* S of one port; p = 2 needs no power. */
@@ -64,14 +67,14 @@ CONVIS_INLINE real conductance(PARAM k, real a, int custom)
 }
 
 CONVIS_INLINE void bipolar_step(PARAM k, integer i, IN x, OUT y, STATE v, STATE a, STATE before, STATE j, STATE v_low,
-                                STATE j_low, OUT q, int square, int custom)
+                                STATE j_low, OUT q, int exact, int square, int custom)
 {
     real old = v[i], g = conductance(k, a[i], custom), p = square ? R(2.0) : k[K_P];
-    real drive = k[K_LAMBDA]*(k[K_OLD]*before[i] + k[K_NEW]*x[i]);
+    real drive = k[K_LAMBDA]*(exact ? k[K_OLD]*before[i] + k[K_NEW]*x[i] : x[i]);
     if (custom) drive += a[i]*k[K_E] + j[i];
     real low = v_low[i] + (g*old - drive)*(convis_expm1(-k[K_H]*g)/g);
     if (custom) low = convis_min(convis_max(low, R(-1e18)), R(1e18));      /* what diverges stays finite, and so does its square */
-    real now = convis_gather(old, &low), source = k[K_EXACT] > 0 ? now : old;
+    real now = convis_gather(old, &low), source = exact ? now : old;
     v_low[i] = low;
     v[i] = now;
     y[i] = now;
@@ -83,24 +86,28 @@ CONVIS_INLINE void bipolar_step(PARAM k, integer i, IN x, OUT y, STATE v, STATE 
     } else {
         q[i] = port(source < 0 ? -source : source, k[K_F], p);      /* symmetric, no threshold: one port is silent */
     }
-    before[i] = k[K_LAST] > 0 ? x[i] : before[i];
+    if (exact) before[i] = k[K_LAST] > 0 ? x[i] : before[i];
 }
 
 CONVIS_KERNEL10(gain_control_bipolar, PARAM k, IN x, OUT y, STATE v, STATE a, STATE before, STATE j, STATE v_low, STATE j_low,
                 OUT q)
 {
-    if (!(k[K_CUSTOM] > 0)) CONVIS_PIXELS(i) bipolar_step(k, i, x, y, v, a, before, j, v_low, j_low, q, 1, 0);
-    else if (k[K_P] == 2)   CONVIS_PIXELS(i) bipolar_step(k, i, x, y, v, a, before, j, v_low, j_low, q, 1, 1);
-    else                    CONVIS_PIXELS(i) bipolar_step(k, i, x, y, v, a, before, j, v_low, j_low, q, 0, 1);
+    int exact = k[K_EXACT] > 0;
+#define STEP(exact, square, custom) CONVIS_PIXELS(i) bipolar_step(k, i, x, y, v, a, before, j, v_low, j_low, q, exact, square, custom)
+    if (k[K_CUSTOM] > 0) { if (k[K_P] == 2) STEP(exact, 1, 1); else STEP(exact, 0, 1); }
+    else if (exact) STEP(1, 1, 0);
+    else            STEP(0, 1, 0);
+#undef STEP
 }
 
 CONVIS_KERNEL4(gain_control_adapt, PARAM k, IN q, STATE a, STATE a_low)
 {
-    CONVIS_PIXELS(i) {
-        real low = a_low[i] + k[K_BA]*(q[i] - a[i]);
-        a[i] = convis_gather(a[i], &low);
-        a_low[i] = low;
-    }
+    if (!adapts_slowly(k[K_BA])) CONVIS_PIXELS(i) a[i] += k[K_BA]*(q[i] - a[i]);
+    else CONVIS_PIXELS(i) {
+            real low = a_low[i] + k[K_BA]*(q[i] - a[i]);
+            a[i] = convis_gather(a[i], &low);
+            a_low[i] = low;
+        }
 }
 
 /* An output, computed if probed. */
@@ -403,7 +410,7 @@ static void vjp(convis_pass *p)
             void *source = !(k[K_EXACT] > 0) ? v : s < m - 1 ? taped_v(p, m, t, s + 1) : p->out + t*n;
             back.y = taped_q(p, m, t, s);
             if (!t && !s) {                                  /* added to A and J unchanged, as V_low to V */
-                convis_copy_rows(p, da, p->d_state[A_LOW]);
+                if (adapts_slowly(k[K_BA])) convis_copy_rows(p, da, p->d_state[A_LOW]);
                 convis_copy_rows(p, dj, p->d_state[J_LOW]);
             }
             convis_blur_back_run(

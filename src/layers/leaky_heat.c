@@ -31,6 +31,7 @@ enum { LEAK, OLD_SHARE, NEW_SHARE, PART, PUSH, FACTOR, SHARE_1, SHARE_2, D_LEAK,
 #ifndef CONVIS_HOST
 
 /* w, v: minus the reference r. */
+CONVIS_INLINE real heat_held(PARAM k, real x, real w, real share, real r) { return w + share*((k[FACTOR]*x - r) - w); }
 CONVIS_INLINE real heat_mixed(PARAM k, real x, real w, real before, real r)
 {
     return w + ((k[OLD_SHARE]*((k[FACTOR]*before - r) - w)) + k[NEW_SHARE]*((k[FACTOR]*x - r) - w));
@@ -77,7 +78,10 @@ CONVIS_KERNEL6(leaky_heat_mix, PARAM k, IN x, STATE w, IN before, IN now, IN aft
 {
     HEAT_SPANS(g, count) {
         real r = now[heat_map(k, g)], moved = after[heat_map(k, g)] - r;
-        for (integer l = 0; l < count; l++) w[g + l] = heat_mixed(k, x[g + l], w[g + l], before[g + l], r) - moved;
+        if (k[OLD_SHARE] == 0)                               /* the input is held: the frame before does not matter */
+            for (integer l = 0; l < count; l++) w[g + l] = heat_held(k, x[g + l], w[g + l], k[NEW_SHARE], r) - moved;
+        else
+            for (integer l = 0; l < count; l++) w[g + l] = heat_mixed(k, x[g + l], w[g + l], before[g + l], r) - moved;
     }
 }
 
@@ -85,7 +89,10 @@ CONVIS_KERNEL6(leaky_heat_first, PARAM k, IN x, IN w, IN before, IN now, OUT v)
 {
     HEAT_SPANS(g, count) {
         real r = now[heat_map(k, g)];
-        for (integer l = 0; l < count; l++) v[g + l] = heat_first(k, x[g + l], w[g + l], before[g + l], r);
+        if (k[OLD_SHARE] == 0)
+            for (integer l = 0; l < count; l++) v[g + l] = heat_held(k, x[g + l], w[g + l], k[PART], r);
+        else
+            for (integer l = 0; l < count; l++) v[g + l] = heat_first(k, x[g + l], w[g + l], before[g + l], r);
     }
 }
 
@@ -93,7 +100,11 @@ CONVIS_KERNEL7(leaky_heat_second, PARAM k, IN x, IN w, IN before, IN now, IN aft
 {
     HEAT_SPANS(g, count) {
         real r = now[heat_map(k, g)], moved = after[heat_map(k, g)] - r;
-        for (integer l = 0; l < count; l++) v[g + l] = heat_second(k, x[g + l], w[g + l], before[g + l], v[g + l], r) - moved;
+        if (k[OLD_SHARE] == 0)
+            for (integer l = 0; l < count; l++)
+                v[g + l] = heat_held(k, x[g + l], w[g + l] + k[PUSH]*(v[g + l] - w[g + l]), k[PART], r) - moved;
+        else
+            for (integer l = 0; l < count; l++) v[g + l] = heat_second(k, x[g + l], w[g + l], before[g + l], v[g + l], r) - moved;
     }
 }
 

@@ -55,6 +55,9 @@ CONVIS_INLINE real lif_brief_expm1(real u)
          + z*R(1.388888888888889e-3)));
 }
 
+/* Is a step so small a part of V that what rounding takes from many would add up? Then it is stored in V_low (convis_gather). */
+CONVIS_INLINE int lif_slow(real leak, real dt) { return leak*dt < R(0.03125); }
+
 /* Does a cell fire in a step at whose end V would be `end` plus its rounding error `rest`; below, when. */
 CONVIS_INLINE int lif_fires(real wait, real v, real end, real rest, real dt)
 {
@@ -90,7 +93,7 @@ CONVIS_INLINE real lif_noise(real sigma, real g, real dt, int exact)
  * a time at the end. */
 CONVIS_INLINE void lif_group(PARAM p, IN x, OUT y, STATE v, STATE wait, STATE a, STATE before, STATE v_low, OUT tape_v,
                              OUT tape_wait, OUT tape_j, OUT tape_a, integer g0, integer count, real dt, u32 frame, u32 key0,
-                             u32 key1, int noisy, int spread, int adapting, int exact, int brief)
+                             u32 key1, int noisy, int spread, int adapting, int exact, int brief, int slow)
 {
     real z[CONVIS_GROUP], zr[CONVIS_GROUP], J[CONVIS_GROUP], V[CONVIS_GROUP], W[CONVIS_GROUP], A[CONVIS_GROUP], Y[CONVIS_GROUP];
     real E[CONVIS_GROUP], at[CONVIS_GROUP], end[CONVIS_GROUP], low[CONVIS_GROUP], rest_of[CONVIS_GROUP];
@@ -101,7 +104,7 @@ CONVIS_INLINE void lif_group(PARAM p, IN x, OUT y, STATE v, STATE wait, STATE a,
     for (integer l = 0; l < count; l++) J[l] = exact ? R(0.5)*(before[g0 + l] + x[l]) : x[l];
     if (exact) for (integer l = 0; l < count; l++) before[g0 + l] = x[l];
     for (integer l = 0; l < count; l++) V[l] = v[g0 + l];
-    for (integer l = 0; l < count; l++) low[l] = v_low[g0 + l];
+    if (slow) for (integer l = 0; l < count; l++) low[l] = v_low[g0 + l];
     for (integer l = 0; l < count; l++) W[l] = convis_max(wait[g0 + l], R(0.0));
     for (integer l = 0; l < count; l++) A[l] = adapting ? a[g0 + l] : R(0.0);
     if (noisy) {
@@ -125,17 +128,18 @@ CONVIS_INLINE void lif_group(PARAM p, IN x, OUT y, STATE v, STATE wait, STATE a,
     for (integer l = 0; l < CONVIS_GROUP; l++) {
         real g = adapting ? lif_conductance(leak, A[l]) : leak, u = g*(convis_min(W[l], dt) - dt);
         E[l] = brief ? J[l]*per_leak : J[l]/g;               /* brief: it hardly moves towards it */
-        rest_of[l] = low[l] + (V[l] - E[l])*(brief ? lif_brief_expm1(u) : convis_expm1(u));
-        end[l] = convis_gather(V[l], &rest_of[l]);
+        real step = (V[l] - E[l])*(brief ? lif_brief_expm1(u) : convis_expm1(u)), rest = slow ? low[l] + step : step;
+        end[l] = convis_gather(V[l], &rest);
+        rest_of[l] = slow ? rest : R(0.0);
     }
     for (integer l = 0; l < CONVIS_GROUP; l++)
         at[l] = lif_first(W[l], V[l], E[l], adapting ? 1/lif_conductance(leak, A[l]) : per_leak, dt, brief);
     for (integer l = 0; l < CONVIS_GROUP; l++) {
         real rest = spread ? convis_max(refractory + refractory_sd*zr[l], R(0.0)) : refractory;
         real fires = lif_fires(W[l], V[l], end[l], rest_of[l], dt) ? R(1.0) : R(0.0);
-        real quiet = W[l] < dt ? end[l] : V[l], faint = W[l] < dt ? rest_of[l] : low[l], left = convis_max(W[l] - dt, R(0.0));
+        real quiet = W[l] < dt ? end[l] : V[l], left = convis_max(W[l] - dt, R(0.0));
+        if (slow) low[l] = fires > 0 ? R(0.0) : W[l] < dt ? rest_of[l] : low[l];
         V[l] = fires > 0 ? R(0.0) : quiet;
-        low[l] = fires > 0 ? R(0.0) : faint;
         W[l] = fires > 0 ? rest - (dt - at[l]) : left;
         Y[l] = fires;
         if (adapting) A[l] += fires*delta;
@@ -156,7 +160,7 @@ CONVIS_INLINE void lif_group(PARAM p, IN x, OUT y, STATE v, STATE wait, STATE a,
                 W[l] = lif_later_refractory(refractory, refractory_sd, g0 + l, frame, k, key0, key1) - (left - delay);
             }
     for (integer l = 0; l < count; l++) v[g0 + l] = V[l];
-    for (integer l = 0; l < count; l++) v_low[g0 + l] = low[l];
+    if (slow) for (integer l = 0; l < count; l++) v_low[g0 + l] = low[l];
     for (integer l = 0; l < count; l++) wait[g0 + l] = W[l];
     for (integer l = 0; l < count; l++) y[l] = Y[l];
     if (adapting) for (integer l = 0; l < count; l++) a[g0 + l] = A[l];
@@ -167,7 +171,7 @@ CONVIS_KERNEL12(lif_forward, PARAM p, IN x, OUT y, STATE v, STATE wait, STATE a,
                 TAPE tape_wait, TAPE tape_j, TAPE tape_a)
 {
     int noisy = p[SIGMA] > 0, spread = p[REFRACTORY_SD] > 0, adapting = p[TAU] > 0, exact = p[EXACT] > 0;
-    int brief = !adapting && lif_brief(p[LEAK], dt);
+    int brief = !adapting && lif_brief(p[LEAK], dt), slow = lif_slow(p[LEAK], dt);
     CONVIS_FRAMES(t) {
         u32 f = frame + (u32)t;
         if (f == 0 && p[RANDOM_INIT] > 0)
@@ -185,13 +189,11 @@ CONVIS_KERNEL12(lif_forward, PARAM p, IN x, OUT y, STATE v, STATE wait, STATE a,
             OUT tj = tape_v ? tape_j + m : tape_v;
             OUT ta = tape_v ? tape_a + m : tape_v;
             /* The usual cells have loops of their own, without the parts that they do not need. */
-#define LIF_GROUP(noisy, spread, adapting, exact, brief) lif_group(p, x_, y_, v, wait, a, before, v_low, tv, tw, tj, ta, g, count, dt, f, \
-                                                                   key0, key1, noisy, spread, adapting, exact, brief)
-            if (!brief || spread) LIF_GROUP(noisy, spread, adapting, exact, brief);
-            else if (noisy && exact) LIF_GROUP(1, 0, 0, 1, 1);
-            else if (noisy)          LIF_GROUP(1, 0, 0, 0, 1);
-            else if (exact)          LIF_GROUP(0, 0, 0, 1, 1);
-            else                     LIF_GROUP(0, 0, 0, 0, 1);
+#define LIF_GROUP(noisy, spread, adapting, exact, brief, slow) lif_group(p, x_, y_, v, wait, a, before, v_low, tv, tw, tj, ta, g, count, dt, f, \
+                                                                   key0, key1, noisy, spread, adapting, exact, brief, slow)
+            if (!brief) LIF_GROUP(noisy, spread, adapting, exact, 0, slow);
+            else if (noisy && !spread && !slow) { if (exact) LIF_GROUP(1, 0, 0, 1, 1, 0); else LIF_GROUP(1, 0, 0, 0, 1, 0); }
+            else LIF_GROUP(noisy, spread, 0, exact, 1, slow);
         }
     }
 }
@@ -208,7 +210,7 @@ CONVIS_INLINE real lif_noise_derivative(real g, real dt, int exact, real *by_g)
 CONVIS_KERNEL15(lif_adjoint, PARAM p, IN x, IN y, TAPE tape_v, TAPE tape_wait, TAPE tape_j, TAPE tape_a, IN dy, STATE dv,
                 STATE dwait, STATE da, STATE dbefore, STATE dlow, OUT dx, OUT dmap)
 {
-    int adapting = p[TAU] > 0, exact = p[EXACT] > 0, kind = (int)p[SURROGATE];
+    int adapting = p[TAU] > 0, exact = p[EXACT] > 0, kind = (int)p[SURROGATE], slow = lif_slow(p[LEAK], dt);
     real leak = p[LEAK], sigma = p[SIGMA], delta = p[DELTA], reversal = p[REVERSAL], slope = p[SLOPE];
     real decay = adapting ? convis_exp(-dt/p[TAU]) : R(1.0), per_decay = decay > 0 ? 1/decay : R(0.0);
     real decay_by_tau = adapting ? dt/(p[TAU]*p[TAU]) : R(0.0);
@@ -244,7 +246,7 @@ CONVIS_KERNEL15(lif_adjoint, PARAM p, IN x, IN y, TAPE tape_v, TAPE tape_wait, T
                 part[DELTA*CONVIS_GROUP + l] = adapting ? da[i]*Y : R(0.0);
                 part[TAU*CONVIS_GROUP + l] = at_a*A*decay_by_tau;
                 part[REVERSAL*CONVIS_GROUP + l] = at_J*A;
-                dlow[i] = (1 - receives)*dlow[i] + at_u;             /* added to V unchanged, or waits with it */
+                if (slow) dlow[i] = (1 - receives)*dlow[i] + at_u;   /* added to V unchanged, or waits with it */
                 dv[i] = begins*((1 - receives)*dv[i] + at_u*(1 + moved[l]));
                 dwait[i] = W > 0 ? (1 - receives)*dwait[i] + at_exponent*g*receives : R(0.0);
                 da[i] = adapting ? decay*at_a + at_noisy : da[i];
@@ -282,7 +284,7 @@ static const convis_field states[] = {
     { "wait",   "s",  0, 0, 0, 0, "refractory time that remains" },
     { "a",      "Hz", 0, 0, 0, 0, "adaptation conductance" },
     { "before", "Hz", 0, 0, 0, 0, "previous input" },
-    { "V_low",  "1",  0, 0, 0, 0, "what V is too coarse for" },
+    { "V_low",  "1",  0, 0, 0, 0, "what V is too coarse for, where steps are small (leak < 1/32 dt)" },
     { 0 }
 };
 
