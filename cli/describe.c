@@ -327,11 +327,10 @@ static void model_json(const struct subject *s)
 static int print_xml(convis_context *c, const struct subject *s)
 {
     char *text;
-    convis_setting setting;
-    int is_retina = 0;
-    for (int k = 0; convis_recipe_list(s->recipe, k, &setting); k++) is_retina |= *setting.xml != 0;
-    if (!is_retina) return cli_fail("%s: VirtualRetina's format has only retinas; --yaml writes any model", s->name);
-    if (convis_recipe_text(s->recipe, &text)) return cli_report(c);
+    const convis_status status = convis_recipe_xml(s->recipe, &text);
+    if (status == CONVIS_ENOTSUP)
+        return cli_fail("%s: VirtualRetina's format has only retinas; --yaml writes any model", s->name);
+    if (status) return cli_report(c);
     if (convis_recipe_parameters(s->recipe))
         cli_warn("VirtualRetina's format does not keep the parameters of layers that are no settings; --yaml does");
     fputs(text, stdout);

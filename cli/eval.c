@@ -45,6 +45,7 @@ struct eval {
     convis_real *p, *r, *m;
     int64_t trials, frames, units;
     char   *chosen;                                      /* a flag a unit */
+    char    path[128];                                   /* of the model's output that is compared */
     convis_score *scores;
 };
 
@@ -107,7 +108,8 @@ static int parse(struct eval *e, int argc, char **argv)
         { 0, "mask",       "FILE",    CLI_TEXT,     &e->mask,       "an array like the response, 0 where it must not count" },
         { 0, "counts",     NULL,      CLI_FLAG,     &e->options.counts,
           "responses are spikes a frame, predictions Hz (always so for\n.spk and .csv); else both have one unit" },
-        { 0, "output",     "PATH",    CLI_TEXT,     &e->output,     "which output of the model predicts (its last)" },
+        { 0, "output",     "PATH",    CLI_TEXT,     &e->output,
+          "which output of the model predicts (the one that was fitted, else the\nmodel's, else its last)" },
         { 's', "set",      "PATH=VALUE", CLI_TEXTS, &e->model.sets, "change a setting or parameter of the model" },
         { 0, "params",     "FILE",    CLI_TEXT,     &e->model.parameters, "set the model's parameters in this file, lines 'PATH VALUE'" },
         { 0, "numerics",   "KIND",    CLI_TEXT,     &e->model.numerics, "of a retina: virtualretina or converged" },
@@ -174,14 +176,13 @@ static int open_recording(struct eval *e)
 
 static int run_model(struct eval *e)
 {
-    char path[128];
     convis_recording_info info;
     if (cli_model_open(&e->model, e->context) || cli_inputs_open(&e->inputs, &e->model) || open_recording(e)) return 1;
     convis_recording_info_get(e->recording, &info);
     if (cli_inputs_movie(&e->inputs, e->stimulus, info.channels)) return 1;
-    if (cli_model_build(&e->model, info.width, info.height) || cli_model_output(&e->model, e->output, path, sizeof path))
-        return 1;
-    const convis_status status = convis_predict(e->model.model, e->recording, path, e->chunk, e->p);
+    if (cli_model_build(&e->model, info.width, info.height)) return 1;
+    if (cli_model_output(&e->model, e->output, e->path, sizeof e->path)) return 1;
+    const convis_status status = convis_predict(e->model.model, e->recording, e->path, e->chunk, e->p);
     return status ? cli_inputs_report(&e->inputs, e->context, status, info.channels) : 0;
 }
 
@@ -355,6 +356,10 @@ static void print_json(const struct eval *e)
     cli_json_text(stdout, e->response);
     printf(",\n \"%s\": ", e->model.name ? "model" : "prediction");
     cli_json_text(stdout, e->model.name ? e->model.name : e->prediction);
+    if (*e->path) {
+        printf(",\n \"output\": ");
+        cli_json_text(stdout, e->path);
+    }
     printf(",\n \"frames\": %lld, \"trials\": %lld, \"counts\": %s, ", (long long)e->frames, (long long)e->trials,
            e->options.counts ? "true" : "false");
     json_number("dt", e->options.dt > 0 ? e->options.dt : NAN);
@@ -375,15 +380,16 @@ static void print_json(const struct eval *e)
 
 static void summary(const struct eval *e)
 {
-    char seconds[64] = "", intervals[128] = "", block[40] = "one second";
+    char seconds[64] = "", intervals[128] = "", block[40] = "one second", output[160] = "";
+    if (*e->path) snprintf(output, sizeof output, "; output %s of the model", e->path);
     if (e->options.dt > 0)
         snprintf(seconds, sizeof seconds, " of %.6g ms (%.4g s)", 1e3*e->options.dt, (double)e->frames*e->options.dt);
     if (e->options.block) snprintf(block, sizeof block, "%lld frames", (long long)e->options.block);
     if (e->options.bootstrap)
         snprintf(intervals, sizeof intervals, "; %.4g %% intervals by %d samples of blocks of %s", 100*e->options.level,
                  e->options.bootstrap, block);
-    cli_message("%s: %lld frames%s, %lld trial%s, %s%s", e->response, (long long)e->frames, seconds, (long long)e->trials,
-            e->trials == 1 ? "" : "s", e->options.counts ? "counts" : "in the unit of the prediction", intervals);
+    cli_message("%s: %lld frames%s, %lld trial%s, %s%s%s", e->response, (long long)e->frames, seconds, (long long)e->trials,
+            e->trials == 1 ? "" : "s", e->options.counts ? "counts" : "in the unit of the prediction", output, intervals);
 }
 
 int cli_eval(int argc, char **argv)

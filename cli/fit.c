@@ -105,7 +105,8 @@ static int parse(struct fit *f, int argc, char **argv)
         { 0, "response",   "FILE",    CLI_TEXT,     &f->response,   "what was recorded" },
         { 'o', NULL,       "FITTED",  CLI_TEXT,     &f->out,        "the fitted model, .h5" },
         { 0, "report",     "FOLDER",  CLI_TEXT,     &f->report_folder, "draw kernels, nonlinearities and prediction there" },
-        { 0, "output",     "PATH",    CLI_TEXT,     &f->output,     "which output is to be like the response (the last)" },
+        { 0, "output",     "PATH",    CLI_TEXT,     &f->output,
+          "which output is to be like the response (the model's, else its last);\nFITTED remembers it" },
         { 0, "free",       "PATH",    CLI_TEXTS,    &f->free,       "a parameter, or a layer with all of its, to be fitted (all)" },
         { 's', "set",      "PATH=VALUE", CLI_TEXTS, &f->model.sets, "where the fit begins: a setting or parameter of the model" },
         { 0, "loss",       "KIND",    CLI_TEXT,     &o->loss.kind,
@@ -165,7 +166,7 @@ static int require_all(struct fit *f)
     if (!f->free.count) return convis_require_gradient(f->model.model, "*") ? cli_report(f->context) : 0;
     for (int k = 0; k < f->free.count; k++) {
         convis_status status = convis_require_gradient(f->model.model, f->free.at[k]);
-        if (status == CONVIS_ENAME) return cli_model_no_such(&f->model, "--free", f->free.at[k]);
+        if (status == CONVIS_ENAME) return cli_model_no_such(&f->model, "--free", f->free.at[k], 1);
         if (status) return cli_report(f->context);
     }
     return 0;
@@ -239,6 +240,9 @@ static int save(struct fit *f, const char *command)
     const double losses[] = { r->loss_before, r->loss, r->held_out_before, r->held_out };
     const convis_attachment attachments[] = { { "command", 't', command, 0 }, { "losses", 'd', losses, 4 },
                                               { "history", 't', f->history ? f->history : "", 0 } };
+    /* Who takes the fitted model compares the same output, unless another is asked for. */
+    if (strcmp(f->path, convis_output_name(f->model.model)) && convis_recipe_output(f->model.recipe, f->path))
+        return cli_report(f->context);
     return convis_model_save(f->model.recipe, f->model.model, f->out, attachments, 3) ? cli_report(f->context) : 0;
 }
 

@@ -32,12 +32,9 @@ static int is_static(const char *type)
 
 static int find_input(struct fit *f)
 {
-    convis_item layer, alias;
-    const char *path = f->path;
-    for (int k = 0; convis_list(f->model.model, CONVIS_ALIAS, k, &alias); k++)
-        if (!strcmp(alias.path, f->path)) path = alias.target;
+    convis_item layer;
     for (int k = 0; convis_list(f->model.model, CONVIS_LAYER, k, &layer); k++)
-        if (!strcmp(layer.path, path) && layer.inputs == 1 && layer.input[0].from.id > 0 && !layer.input[0].delay
+        if (!strcmp(layer.path, f->path) && layer.inputs == 1 && layer.input[0].from.id > 0 && !layer.input[0].delay
             && is_static(layer.target)) {
             convis_item before;
             if (convis_list(f->model.model, CONVIS_LAYER, layer.input[0].from.id - 1, &before))

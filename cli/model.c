@@ -83,13 +83,25 @@ double cli_model_dt(const cli_model *m) { return cli_model_setting(m, "dt"); }
 
 /* ---- The model ---- */
 
-int cli_model_no_such(const cli_model *m, const char *option, const char *path)
+/* "opl" and "opl.center" of "opl.center.tau" */
+static void offer_beginnings(convis_hint *n, char *path)
+{
+    for (char *dot = strrchr(path, '.'); dot; dot = strrchr(path, '.')) {
+        *dot = 0;
+        convis_hint_offer(n, path);
+    }
+}
+
+int cli_model_no_such(const cli_model *m, const char *option, const char *path, int layers)
 {
     convis_setting setting;
     convis_item item;
     convis_hint n = CONVIS_HINT(path);
     for (int k = 0; convis_recipe_list(m->recipe, k, &setting); k++) convis_hint_offer(&n, setting.path);
-    for (int k = 0; convis_list(m->model, CONVIS_PARAMETER, k, &item); k++) convis_hint_offer(&n, item.path);
+    for (int k = 0; convis_list(m->model, CONVIS_PARAMETER, k, &item); k++) {
+        convis_hint_offer(&n, item.path);
+        if (layers) offer_beginnings(&n, item.path);
+    }
     return cli_fail("%s: the model '%s' has no '%s'%s", option, m->name, path, n.text);
 }
 
@@ -105,7 +117,7 @@ int cli_model_build(cli_model *m, int64_t width, int64_t height)
         return cli_report(m->context);
     for (int k = 0; k < m->later.count; k++) {
         cli_split(m->later.at[k], path, sizeof path, &text);
-        if (convis_get(m->model, path, &value)) return cli_model_no_such(m, "--set", path);
+        if (convis_get(m->model, path, &value)) return cli_model_no_such(m, "--set", path, 0);
         if (!cli_number(text, &value)) return cli_fail("--set %s: '%s', expected a number", path, text);
         if (convis_set(m->model, path, value)) return cli_report(m->context);
         char *line = NULL;
@@ -133,19 +145,41 @@ static int has(const convis_model *m, convis_kind kind, const char *path)
     return 0;
 }
 
+/* What an alias stands for; NULL: there is none of that name. */
+static const char *target_of(const convis_model *m, const char *path)
+{
+    convis_item item;
+    for (int k = 0; convis_list(m, CONVIS_ALIAS, k, &item); k++)
+        if (!strcmp(item.path, path)) return item.target;
+    return NULL;
+}
+
+/* An output by its own path, also where an alias of it, or of that, is given; NULL: there is none. */
+static const char *find_output(const convis_model *m, const char *path)
+{
+    enum { ALIASES = 16 };
+    for (int k = 0; path && k < ALIASES; k++) {
+        if (has(m, CONVIS_OUTPUT, path)) return path;
+        path = target_of(m, path);
+    }
+    return NULL;
+}
+
+int cli_model_find(const cli_model *m, const char *asked, char *path, size_t size)
+{
+    const char *found = find_output(m->model, asked);
+    if (found) snprintf(path, size, "%s", found);
+    return !found;
+}
+
 int cli_model_output(const cli_model *m, const char *asked, char *path, size_t size)
 {
-    const convis_kind kinds[] = { CONVIS_OUTPUT, CONVIS_LAYER, CONVIS_ALIAS };
+    const convis_kind kinds[] = { CONVIS_OUTPUT, CONVIS_ALIAS };
     convis_item item;
-    convis_hint n = CONVIS_HINT(asked ? asked : "output");
-    *path = 0;
-    for (int j = 0; j < 3; j++)
-        if (has(m->model, kinds[j], n.typed)) { snprintf(path, size, "%s", n.typed); return 0; }
-    if (!asked) {
-        for (int k = 0; convis_list(m->model, CONVIS_LAYER, k, &item); k++) snprintf(path, size, "%s", item.path);
-        return *path ? 0 : cli_fail("the model '%s' has no layers", m->name);
-    }
-    for (int j = 0; j < 3; j++)
+    if (!cli_model_find(m, asked ? asked : convis_output_name(m->model), path, size)) return 0;
+    if (!asked) return cli_fail("the model '%s' has no layers", m->name);
+    convis_hint n = CONVIS_HINT(asked);
+    for (int j = 0; j < 2; j++)
         for (int k = 0; convis_list(m->model, kinds[j], k, &item); k++) convis_hint_offer(&n, item.path);
     return cli_fail("--output: the model '%s' has no output '%s'%s", m->name, asked, n.text);
 }

@@ -24,7 +24,9 @@ double cli_model_setting(const cli_model *, const char *path);   /* a number; 0:
 double cli_model_dt   (const cli_model *);               /* of the recipe; 0: it does not say */
 int    cli_model_build(cli_model *, int64_t width, int64_t height);      /* and what waited */
 void   cli_model_close(cli_model *);
-int    cli_model_no_such(const cli_model *, const char *option, const char *path);   /* fails, with the nearest name */
-/* --output PATH: the layer or output that this names, or 1 with the nearest name. NULL: the model's output, else its last layer. */
+/* Fails, with the nearest name: of settings and parameters, and, where these count too, of layers and beginnings of their names. */
+int    cli_model_no_such(const cli_model *, const char *option, const char *path, int layers);
+/* --output PATH: the path of the output that this names, or 1 with the nearest name. NULL: the model's output, else its last layer. */
+int    cli_model_find  (const cli_model *, const char *asked, char *path, size_t size);  /* the same without a word */
 int    cli_model_output(const cli_model *, const char *asked, char *path, size_t size);
 #endif

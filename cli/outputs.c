@@ -125,11 +125,11 @@ static int no_such_output(struct run *r, const char *path)
     return cli_fail("--probe: the model '%s' has no output '%s'%s", r->of.name, path, n.text);
 }
 
-/* Without spikes, -o takes what the last layer says. */
-static int probe_the_last(struct run *r)
+/* Without spikes, -o takes the model's output. */
+static int probe_output(struct run *r)
 {
-    convis_item layer, last = { .path = "" };
-    for (int k = 0; convis_list(r->model, CONVIS_LAYER, k, &layer); k++) last = layer;
+    char path[sizeof r->probe->path];
+    if (cli_model_output(&r->of, NULL, path, sizeof path)) return 1;
     for (int k = 0; k < r->outs.count; k++) {
         if (!holds_maps(r->outs.at[k]))
             return cli_fail(
@@ -137,10 +137,27 @@ static int probe_the_last(struct run *r)
                             r->outs.at[k], r->of.name);
         if (r->probe_count == CLI_LIST_MAX) return cli_fail("too many outputs");
         struct run_probe *p = &r->probe[r->probe_count++];
-        snprintf(p->path, sizeof p->path, "%s", last.path);
+        snprintf(p->path, sizeof p->path, "%s", path);
         p->file = r->outs.at[k];
     }
     return 0;
+}
+
+/* Who wrote `output: smooth` beneath spiking layers may take -o for it. */
+static void warn_of_output(const struct run *r)
+{
+    const char *chosen = convis_recipe_chosen(r->of.recipe);
+    char path[sizeof r->probe->path], probed[sizeof path];
+    convis_item layer;
+    int file = 0;
+    while (file < r->outs.count && !holds_maps(r->outs.at[file])) file++;
+    if (!chosen || file == r->outs.count || cli_model_output(&r->of, NULL, path, sizeof path)) return;
+    for (int k = 0; convis_list(r->model, CONVIS_LAYER, k, &layer); k++)
+        if (!strcmp(layer.path, path) && spiking(layer.target)) return;
+    for (int k = 0; k < r->probe_count; k++)
+        if (!cli_model_find(&r->of, r->probe[k].path, probed, sizeof probed) && !strcmp(probed, path)) return;
+    cli_warn("-o %s: the model '%s' spikes, so it holds the spikes; --probe %s=FILE writes the output", r->outs.at[file],
+             r->of.name, chosen);
 }
 
 static int spikes_to_files(struct run *r)
@@ -150,13 +167,14 @@ static int spikes_to_files(struct run *r)
             return cli_fail("%s: spikes are written as .spk, .csv, .npy, .npz or .h5; a map is asked for by --probe PATH=%s",
                             r->outs.at[k], r->outs.at[k]);
     r->spike_files = r->outs.count;
+    warn_of_output(r);
     return 0;
 }
 
 int run_outputs_choose(struct run *r)
 {
     int spikes = model_spikes(r->model);
-    if (spikes ? spikes_to_files(r) : probe_the_last(r)) return 1;
+    if (spikes ? spikes_to_files(r) : probe_output(r)) return 1;
     r->record_spikes = spikes && (r->spike_files || !r->probe_count);
     if (r->record_spikes && convis_record_spikes(r->model, 1)) return cli_report(r->context);
     for (int k = 0; k < r->probe_count; k++) {

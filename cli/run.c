@@ -15,7 +15,8 @@ static const cli_page PAGE = {
     "Frames of arrays are steps of the model unless --fps says otherwise; a movie's frames last as long as it says.\n"
     "\n"
     "-o takes the spikes: .spk (VirtualRetina's text), .csv (unit,time,layer), .npy, .npz or .h5 (what it takes to\n"
-    "run it again); - prints .csv lines as they happen. Of a model without spikes, -o takes its last layer's output.\n"
+    "run it again); - prints .csv lines as they happen. Of a model without spikes, -o takes its output: the layer that\n"
+    "the model file names, else the last.\n"
     "--probe takes any layer's output as a map: .npy, .npz, .h5, .inr, .csv, .png or .mp4; - prints raw float32 frames.\n"
     "Spike counts of a model with a cell per pixel are the output of its spiking layer, so --probe writes them too.\n",
     "  convis run retina movie.mp4 -o spikes.h5\n"
@@ -31,7 +32,7 @@ static int parse(struct run *r, int argc, char **argv)
 {
     cli_list words = { 0 };
     const cli_option options[] = {
-        { 'o', "output",       "OUT",       CLI_TEXTS,    &r->outs,     "write the spikes here; may be given again" },
+        { 'o', "output",       "OUT",       CLI_TEXTS,    &r->outs,     "write the spikes, or the output, here; may be given again" },
         { 'p', "probe",        "PATH=FILE", CLI_TEXTS,    &r->probe_texts, "write the output PATH of the model here; may be given again" },
         { 's', "set",          "PATH=VALUE", CLI_TEXTS,   &r->of.sets,
           "change a setting or parameter ('convis describe MODEL' lists them)" },
@@ -60,7 +61,8 @@ static int parse(struct run *r, int argc, char **argv)
         { 0, "save-state",     "FILE",      CLI_TEXT,     &r->save_state, "write the state after the last step" },
         { 0, "params",         "FILE",      CLI_TEXT,     &r->of.parameters, "set the parameters in this file, lines 'PATH VALUE'" },
         { 0, "save-params",    "FILE",      CLI_TEXT,     &r->save_params, "write all parameters of the model as such lines" },
-        { 0, "save-xml",       "FILE",      CLI_TEXT,     &r->save_xml, "write the model with its settings as VirtualRetina's .xml" },
+        { 0, "save-xml",       "FILE",      CLI_TEXT,     &r->save_xml,
+          "write the model with its settings: a retina as VirtualRetina's\n.xml, any model as .yaml" },
         { 'q', "quiet",        NULL,        CLI_FLAG,     &r->quiet,    "no progress bar and no summary" },
         { 0 }
     };
@@ -88,7 +90,7 @@ static int parse(struct run *r, int argc, char **argv)
 /* VirtualRetina's format has the settings; what was set behind them must be set again. A .h5 keeps both. */
 static void warn_of_losses(const struct run *r)
 {
-    if (r->save_xml && convis_recipe_parameters(r->of.recipe))
+    if (r->save_xml && !strcasecmp(cli_extension(r->save_xml), "xml") && convis_recipe_parameters(r->of.recipe))
         cli_warn("%s does not keep the parameters of layers that were set beside the model's settings", r->save_xml);
 }
 

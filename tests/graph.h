@@ -74,7 +74,21 @@ static recording said(convis_model *m, int64_t frames, int64_t width, int64_t he
     return r;
 }
 
-static void expect(convis_recipe *r, const char *path, const char *expected)
+/* Two recipes say the same of movies of this size, bit for bit. */
+static inline void same_models(convis_recipe *r, convis_recipe *s, int64_t width, int64_t height, const char *what)
+{
+    convis_model *m = built(r, width, height), *n = built(s, width, height);
+    recording a = said(m, 20, width, height), b = said(n, 20, width, height);
+    assert_int_equal(a.outputs, b.outputs);
+    assert_int_equal(a.spike_count, b.spike_count);
+    assert_same(&a, &b, what);
+    recording_free(&a);
+    recording_free(&b);
+    convis_model_free(&m);
+    convis_model_free(&n);
+}
+
+static inline void expect(convis_recipe *r, const char *path, const char *expected)
 {
     char found[256];
     must(c, convis_recipe_get(r, path, found, sizeof found));

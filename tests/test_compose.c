@@ -26,19 +26,6 @@ static int same_output(const recording *a, const char *one, const recording *b, 
     return x && y && n == m && a->frames == b->frames && !memcmp(x, y, (size_t)(n*a->frames)*sizeof *x);
 }
 
-static void same_models(convis_recipe *r, convis_recipe *s, int64_t width, int64_t height, const char *what)
-{
-    convis_model *m = built(r, width, height), *n = built(s, width, height);
-    recording a = said(m, 20, width, height), b = said(n, 20, width, height);
-    assert_int_equal(a.outputs, b.outputs);
-    assert_int_equal(a.spike_count, b.spike_count);
-    assert_same(&a, &b, what);
-    recording_free(&a);
-    recording_free(&b);
-    convis_model_free(&m);
-    convis_model_free(&n);
-}
-
 /* ---- A retina within ---- */
 
 static void as_alone(void **state)
@@ -449,7 +436,7 @@ static void refused_compositions(void **state)
           ":2:38: a: 2 inputs, expected 1 at most" },
         { "layers:\n  - {name: a, type: relu, input: b.c}\n  - {name: b, model: retina}\n", CONVIS_EINVAL,
           ":2:5: a: its input b.c comes later; feedback needs a delay" },
-        { "layers:\n  - {name: a, model: model.yaml}\n", CONVIS_EFORMAT, "the 9th model in a row" },
+        { "layers:\n  - {name: a, model: model.yaml}\n", CONVIS_EFORMAT, ":2:22: the file includes itself: " },
         { "layers:\n  - {name: a, model: [1]}\n", CONVIS_EFORMAT, "expected the name of a model or a file, or a model" },
         { "layers:\n  - {name: a, model: retina}\noutput: b\n", CONVIS_ENAME, "output: 'b' is no layer" },
     };

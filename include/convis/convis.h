@@ -212,6 +212,8 @@ convis_status convis_give  (convis_model *, const char *name, convis_tensor fram
 /* A probed output over the last run: a view of the model's memory, valid until the next run, plan or free. ESTATE when not probed. */
 convis_status convis_output(convis_model *, const char *path, convis_tensor *);
 convis_status convis_output_shape(const convis_model *, const char *path, convis_shape *frame);  /* once planned */
+/* The path of the output that counts: of a recipe the one that it names, else what is called "output", else the last layer. */
+const char   *convis_output_name (const convis_model *);
 /* By which method the index-th layer computes, of those that have several ("128x128, kernel 20x10x10: forward fft ..."); once
  * planned. NULL: there is only one. */
 const char   *convis_method(const convis_model *, int layer);
@@ -305,6 +307,7 @@ convis_status convis_recipe_add_input(convis_recipe *, const char *name,
  * last. */
 int           convis_recipe_input    (const convis_recipe *, int index, const char **name, convis_shape *frame);
 convis_status convis_recipe_output   (convis_recipe *, const char *name);     /* the layer that counts; NULL: the last */
+const char   *convis_recipe_chosen   (const convis_recipe *);                 /* the one that the user's own file names; NULL: none */
 void          convis_recipe_free (convis_recipe **);
 const char   *convis_recipe_name (int index, const char **doc);           /* NULL past the last */
 /* Settings by path, as text: "opl.center.sigma" "0.05", "numerics" "converged", "ganglion_0.cells" "dense",
@@ -325,10 +328,11 @@ convis_status convis_recipe_save (const convis_recipe *, const char *file);
 convis_status convis_recipe_add_parameters(convis_recipe *, const char *lines);
 convis_status convis_recipe_load_parameters(convis_recipe *, const char *file);
 const char   *convis_recipe_parameters(const convis_recipe *);
-/* The recipe as text, from which convis_recipe_open makes it again: a retina's as XML, others as YAML; or as YAML in any
- * case. Free with convis_recipe_text_free. */
+/* The recipe as text, from which convis_recipe_open makes it again: a retina's as XML, unless an output was chosen, others as YAML; or
+ * as YAML in any case; or as XML, which only retinas can be (ENOTSUP). Free with convis_recipe_text_free. */
 convis_status convis_recipe_text (const convis_recipe *, char **text);
 convis_status convis_recipe_yaml (const convis_recipe *, char **text);
+convis_status convis_recipe_xml  (const convis_recipe *, char **text);
 void          convis_recipe_text_free(const convis_recipe *, char **text);
 /* Warnings of opening or building (unknown attributes with their line ...). NULL past the last. */
 const char   *convis_recipe_warning(const convis_recipe *, int index);

@@ -28,6 +28,7 @@ typedef struct model_input {
     char    name[NAME_SIZE];
     buffer  frames;
     double  baseline;                /* what it was before the first frame */
+    int64_t channels;                /* of the first one, that a recipe declares; 0: any */
     convis_tensor given;             /* for this run, ... */
     int     is_given;                /* ... if it is a further input: the next one */
     int     in_order;                /* they lie one after the other, as the model's own */
@@ -41,6 +42,7 @@ typedef struct model_layer {
     convis_edge in[CONVIS_MAX_INPUTS];
     convis_shape in_shape[CONVIS_MAX_INPUTS];
     int     history[CONVIS_MAX_INPUTS];
+    int64_t takes[CONVIS_MAX_INPUTS];        /* channels of that input, as a recipe declares; 0: any */
     int     in_slot[CONVIS_MAX_INPUTS], copies_in[CONVIS_MAX_INPUTS];     /* in a tiled segment */
     int     inputs;                  /* connected */
     int     params, states, extras;  /* rows of the tables */
@@ -78,6 +80,7 @@ struct convis_model {
     char     sentence[512];
     model_layer *layers;   int count, room;
     model_alias *aliases;  int alias_count, alias_room;
+    char     output[NAME_SIZE];      /* the layer whose output counts, as a recipe says; "": the last */
     segment *segments; int segment_count;
     model_input *inputs;  int input_count;
     convis_shape chunk;

@@ -54,6 +54,15 @@ buffer *convis_find_output(const convis_model *m, const char *path, model_layer 
     return row < 0 ? &l->out : &l->extra[row];
 }
 
+const char *convis_output_name(const convis_model *m)
+{
+    const char *member;
+    if (*m->output) return m->output;
+    const model_layer *l = convis_find_layer(m, "output", &member);         /* an alias, or a layer of that name */
+    if (l && !*member) return l->name;
+    return m->count ? m->layers[m->count - 1].name : "";
+}
+
 int convis_has_layer(const convis_model *m, const char *name)
 {
     for (int j = 0; j < m->count; j++) if (!strcmp(m->layers[j].name, name)) return 1;

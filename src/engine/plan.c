@@ -58,6 +58,26 @@ convis_status convis_plan_alike(convis_pass *p)
     return CONVIS_OK;
 }
 
+/* Channels that a recipe declares: of the movie, and of what a model within takes. */
+static convis_status check_movie(const convis_model *m)
+{
+    const int64_t takes = m->inputs[0].channels, has = m->chunk.dim[CONVIS_C];
+    if (!takes || has == takes) return CONVIS_OK;
+    return convis_fail(m->context, CONVIS_ESHAPE, "%s: %lld channel%s, the model takes %lld", m->inputs[0].name, (long long)has,
+                       has == 1 ? "" : "s", (long long)takes);
+}
+
+static convis_status check_takes(const convis_model *m, const model_layer *l)
+{
+    for (int k = 0; k < l->inputs; k++) {
+        const int64_t has = l->in_shape[k].dim[CONVIS_C];
+        if (!l->takes[k] || has == l->takes[k]) continue;
+        return convis_fail(m->context, CONVIS_ESHAPE, "%s: its input has %lld channel%s, the model that it belongs to takes %lld",
+                           l->name, (long long)has, has == 1 ? "" : "s", (long long)l->takes[k]);
+    }
+    return CONVIS_OK;
+}
+
 static convis_status plan_layer(convis_model *m, model_layer *l)
 {
     if (!m->device->type->host_visible && !l->type->pointwise && !l->type->device_capable)
@@ -83,6 +103,7 @@ static convis_status plan_layer(convis_model *m, model_layer *l)
                            l->name);
     for (int j = 0; j < p->inputs; j++)
         l->in_shape[j] = convis_source(m, l->in[convis_is_feedback(m, l, j) ? known : j].from)->shape;
+    if (check_takes(m, l)) return CONVIS_ESHAPE;
     p->out_shape = p->inputs ? p->in_shape[0] : m->inputs[0].frames.shape;
     convis_shape unset = { { 0 } };
     for (int k = 0; k < l->extras; k++) p->extra_shape[k] = unset;
@@ -378,6 +399,7 @@ static void choose_sub_chunk(convis_model *m)
 static convis_status plan(convis_model *m)
 {
     buffer *movie = &m->inputs[0].frames;
+    if (check_movie(m)) return CONVIS_ESHAPE;
     movie->shape = m->chunk;
     movie->shape.dim[CONVIS_T] = 1;
     movie->n = convis_elements(movie->shape);

@@ -81,42 +81,44 @@ convis_status convis_slurp(convis_context *c, const char *path, char **text, siz
     return status;
 }
 
-convis_status convis_read_graph(convis_context *c, const char *name, const char *text, size_t size, int depth,
+convis_status convis_read_graph(convis_context *c, const struct convis_opening *opening, const char *text, size_t size,
                                 struct convis_warnings *warnings, struct convis_graph *g)
 {
     size_t k = 0;
     struct convis_retina r;
     while (k < size && isspace((unsigned char)text[k])) k++;
-    if (k == size || text[k] != '<') return convis_read_yaml(c, name, text, size, depth, warnings, g);
+    if (k == size || text[k] != '<') return convis_read_yaml(c, opening, text, size, warnings, g);
     *g = (struct convis_graph){ .dt = 0.001 };
-    convis_status status = convis_xml_read(c, name, text, size, &r, warnings);
+    convis_status status = convis_xml_read(c, opening->file, text, size, &r, warnings);
     return status ? status : convis_graph_of_retina(c, &r, g);
 }
 
 static int is_yaml(const char *name) { return convis_has_extension(name, ".yaml") || convis_has_extension(name, ".yml"); }
 
-static convis_status open_file(convis_context *c, const char *name, int depth, struct convis_warnings *warnings,
+static convis_status open_file(convis_context *c, const struct convis_opening *opening, struct convis_warnings *warnings,
                                struct convis_graph *g)
 {
+    const char *name = opening->file;
     char *text = NULL;
     size_t size = 0;
     struct convis_retina r;
     convis_status status = convis_slurp(c, name, &text, &size);
-    if (!status && is_yaml(name)) status = convis_read_yaml(c, name, text, size, depth, warnings, g);
+    if (!status && is_yaml(name)) status = convis_read_yaml(c, opening, text, size, warnings, g);
     else if (!status && !(status = convis_xml_read(c, name, text, size, &r, warnings))) status = convis_graph_of_retina(c, &r, g);
     convis_release(c, text);
     return status;
 }
 
 /* A file of another extension may be VirtualRetina's. */
-convis_status convis_open_graph(convis_context *c, const char *name, int depth, struct convis_warnings *warnings,
+convis_status convis_open_graph(convis_context *c, const struct convis_opening *opening, struct convis_warnings *warnings,
                                 struct convis_graph *g)
 {
+    const char *name = opening->file;
     const struct convis_preset *preset = convis_preset_named(name);
     *g = (struct convis_graph){ .dt = 0.001 };
     if (preset) return convis_preset_graph(c, preset, convis_open_node, g);
     if (convis_has_extension(name, ".h5") || convis_has_extension(name, ".hdf5"))
-        return convis_open_saved(c, name, depth, warnings, g);
+        return convis_open_saved(c, opening, warnings, g);
     if (!is_yaml(name) && !convis_has_extension(name, ".xml") && access(name, F_OK)) return not_found(c, name);
-    return open_file(c, name, depth, warnings, g);
+    return open_file(c, opening, warnings, g);
 }

@@ -32,13 +32,17 @@ static convis_status opened(convis_recipe **recipe, convis_status status)
 convis_status convis_recipe_open(convis_context *c, const char *name, convis_recipe **recipe)
 {
     convis_status status = begin(c, recipe);
-    return status ? status : opened(recipe, convis_open_graph(c, name, 0, &(*recipe)->warnings, &(*recipe)->graph));
+    return status ? status
+                  : opened(recipe,
+                           convis_open_graph(c, &(struct convis_opening){ name, NULL }, &(*recipe)->warnings, &(*recipe)->graph));
 }
 
 convis_status convis_recipe_read(convis_context *c, const char *name, const char *text, size_t size, convis_recipe **recipe)
 {
     convis_status status = begin(c, recipe);
-    return status ? status : opened(recipe, convis_read_graph(c, name, text, size, 0, &(*recipe)->warnings, &(*recipe)->graph));
+    if (status) return status;
+    return opened(recipe, convis_read_graph(c, &(struct convis_opening){ name, NULL }, text, size, &(*recipe)->warnings,
+                                            &(*recipe)->graph));
 }
 
 convis_status convis_recipe_copy(const convis_recipe *from, convis_recipe **recipe)
@@ -133,7 +137,7 @@ int convis_recipe_input(const convis_recipe *r, int index, const char **name, co
     const struct convis_graph *g = &r->graph;
     if (index < 0 || index >= (g->givens ? g->givens : 1)) return 0;
     *name = g->givens ? g->given[index].name : "input";
-    *frame = g->givens ? g->given[index].frame : (convis_shape){ { 1, g->kind && g->kind->sized, 1, 0, 0 } };
+    *frame = g->givens ? g->given[index].frame : (convis_shape){ { 1, convis_graph_channels(g, 0), 1, 0, 0 } };
     if (!index) frame->dim[CONVIS_Y] = frame->dim[CONVIS_X] = 0;
     return 1;
 }
@@ -142,9 +146,16 @@ convis_status convis_recipe_output(convis_recipe *r, const char *name)
 {
     if (name && strlen(name) >= sizeof r->graph.output)
         return convis_fail(r->context, CONVIS_ENAME, "output: too long to be a layer's name");
-    convis_status status = convis_graph_extend(r->context, &r->graph);
+    const int sized = r->graph.kind && r->graph.kind->sized;
+    convis_status status = sized ? CONVIS_OK : convis_graph_extend(r->context, &r->graph);
     if (!status) snprintf(r->graph.output, sizeof r->graph.output, "%s", name ? name : "");
+    r->graph.output_line = 0;
     return status;
+}
+
+const char *convis_recipe_chosen(const convis_recipe *r)
+{
+    return *r->graph.file && r->graph.output_line ? r->graph.output : NULL;
 }
 
 /* Flat, it is a graph of one model within, which has the names and cells in order. */
@@ -231,12 +242,21 @@ convis_status convis_recipe_text(const convis_recipe *r, char **text)
 {
     const struct convis_retina *retina = convis_retina_of(&r->graph);
     *text = NULL;
-    if (!retina) return convis_graph_write(r->context, &r->graph, text);
-    convis_status status = convis_retina_check(r->context, retina);          /* nothing is written that could not be read */
-    return status ? status : convis_xml_write(r->context, retina, text);
+    if (retina && !*r->graph.output) return convis_recipe_xml(r, text);
+    convis_status status = retina ? convis_retina_check(r->context, retina) : CONVIS_OK;
+    return status ? status : convis_graph_write(r->context, &r->graph, text);
 }
 
 convis_status convis_recipe_yaml(const convis_recipe *r, char **text) { return convis_graph_write(r->context, &r->graph, text); }
+
+convis_status convis_recipe_xml(const convis_recipe *r, char **text)
+{
+    const struct convis_retina *retina = convis_retina_of(&r->graph);
+    *text = NULL;
+    if (!retina) return convis_fail(r->context, CONVIS_ENOTSUP, "VirtualRetina's format has only retinas; YAML has any model");
+    convis_status status = convis_retina_check(r->context, retina);          /* nothing is written that could not be read */
+    return status ? status : convis_xml_write(r->context, retina, text);
+}
 
 void convis_recipe_text_free(const convis_recipe *r, char **text)
 {
@@ -255,8 +275,8 @@ convis_status convis_recipe_save(const convis_recipe *r, const char *file)
                            file);
     if (is_xml && !convis_retina_of(&r->graph))
         return convis_fail(r->context, CONVIS_ENOTSUP,
-                           "%s: VirtualRetina's format has only retinas; expected a name that ends in .yaml", file);
-    convis_status status = is_xml ? convis_recipe_text(r, &text) : convis_recipe_yaml(r, &text);
+                           "%s: VirtualRetina's format has only retinas; a name that ends in .yaml takes any model", file);
+    convis_status status = is_xml ? convis_recipe_xml(r, &text) : convis_recipe_yaml(r, &text);
     if (status) return status;
     status = convis_out_open(r->context, file, 0, &out);
     if (!status) {

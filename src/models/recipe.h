@@ -13,10 +13,10 @@ struct convis_recipe {
 
 /* ---- open.c ---- */
 
-/* The model that `name` stands for: a preset, or a file by its extension. depth: of files that name others. */
-convis_status convis_open_graph(convis_context *, const char *name, int depth, struct convis_warnings *, struct convis_graph *);
-/* A text that is YAML, or XML; name begins its messages. */
-convis_status convis_read_graph(convis_context *, const char *name, const char *text, size_t size, int depth,
+/* The model that opening->file stands for: a preset, or a file by its extension. */
+convis_status convis_open_graph(convis_context *, const struct convis_opening *, struct convis_warnings *, struct convis_graph *);
+/* A text that is YAML, or XML; opening->file begins its messages, and is where files that it names are looked for. */
+convis_status convis_read_graph(convis_context *, const struct convis_opening *, const char *text, size_t size,
                                 struct convis_warnings *, struct convis_graph *);
 const struct convis_preset *convis_preset_named(const char *name);                               /* NULL: none */
 convis_status convis_slurp(convis_context *, const char *path, char **text, size_t *size);       /* convis_release */
@@ -24,16 +24,15 @@ const char   *convis_extension(const char *name);                               
 
 /* ---- recipe_yaml.c ---- */
 
-/* path: of the file, for its messages and the files beside it. */
-convis_status convis_read_yaml(convis_context *, const char *path, const char *text, size_t size, int depth,
+convis_status convis_read_yaml(convis_context *, const struct convis_opening *, const char *text, size_t size,
                                struct convis_warnings *, struct convis_graph *);
 /* The model that a node names, or is: a convis_graph_opener. */
-convis_status convis_open_node(const struct convis_yaml *, const char *path, const struct convis_yaml_node *, int depth,
-                               struct convis_warnings *, struct convis_graph *);
+convis_status convis_open_node(const struct convis_yaml *, const char *path, const struct convis_yaml_node *,
+                               const struct convis_opening *outer, struct convis_warnings *, struct convis_graph *);
 
 /* ---- saved.c ---- */
 
-convis_status convis_open_saved(convis_context *, const char *file, int depth, struct convis_warnings *, struct convis_graph *);
+convis_status convis_open_saved(convis_context *, const struct convis_opening *, struct convis_warnings *, struct convis_graph *);
 
 /* ---- convis_npz.c ---- */
 

@@ -46,6 +46,7 @@ static convis_status store_graph(convis_store *s, const struct convis_graph *rec
     if (status) return status;
     if (recipe->title && !(g.title = convis_copy_text(c, recipe->title))) status = CONVIS_ENOMEM;
     if (recipe->source && !(g.source = convis_copy_text(c, recipe->source))) status = CONVIS_ENOMEM;
+    if (*recipe->output) convis_graph_choose(&g, recipe->output);            /* since the model was made, as a fit does */
     store_arrays(c, s, &g);
     if (!status) status = convis_graph_write(c, &g, &text);
     if (!status) convis_store_text(s, "model", text);
@@ -195,13 +196,14 @@ static convis_status read_arrays(convis_context *c, const char *file, struct con
     }
 }
 
-convis_status convis_open_saved(convis_context *c, const char *file, int depth, struct convis_warnings *warnings,
+convis_status convis_open_saved(convis_context *c, const struct convis_opening *opening, struct convis_warnings *warnings,
                                 struct convis_graph *g)
 {
+    const char *file = opening->file;
     char *text = NULL, *lines = NULL;
     *g = (struct convis_graph){ .dt = 0.001 };
     convis_status status = convis_hdf5_text(c, file, "model", &text);
-    if (!status) status = convis_read_graph(c, file, text, strlen(text), depth, warnings, g);
+    if (!status) status = convis_read_graph(c, opening, text, strlen(text), warnings, g);
     convis_release(c, text);
     if (!status) {
         convis_status without = convis_hdf5_text(c, file, "parameters", &lines);
@@ -210,6 +212,7 @@ convis_status convis_open_saved(convis_context *c, const char *file, int depth, 
     if (!status && lines) status = convis_graph_set_lines(c, g, "parameters", lines);
     convis_release(c, lines);
     if (!status) status = read_arrays(c, file, g);
+    g->output_line = 0;                                  /* the text is not the user's */
     if (status) convis_graph_clear(c, g);
     return status;
 }

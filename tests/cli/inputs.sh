@@ -50,6 +50,31 @@ yes 'and run'                       convis run fitted.h5 rgb.npy -o seen.npy -q
 yes 'is scored'                     convis eval fitted.h5 --stimulus rgb.npy --response rate.npy --bootstrap 0
 is  'as the cell that it was'       awk '$1 == "0" && $4 > 0.999 { found = 1 } END { exit !found }' out
 yes 'is seen by its average'        convis sta --stimulus rgb.npy --response rate.npy --dt 0.0166667 --lags 2 --shuffles 0 -o sta.npy
+# A declared input stays: of a fitted model, of a result, of the layers as they are built.
+sed 's/^layers:/inputs: {movie: {channels: 3}}\nlayers:/; s/type: rf,/type: rf, input: movie,/' colour.yaml > declared.yaml
+sed 's/^layers:/inputs: {input: {channels: 3}}\nlayers:/' colour.yaml > unnamed.yaml
+for file in declared unnamed; do
+    yes "$file, fitted"             convis fit $file.yaml --stimulus rgb.npy --response rate.npy -o $file.h5 -q --epochs 3
+    yes 'and run'                   convis run $file.h5 rgb.npy -o seen.npy -o result.h5 -q
+    yes 'again'                     convis run result.h5 rgb.npy -o again.npy -q
+    is  'is the same'               cmp seen.npy again.npy
+    convis describe $file.h5 --yaml > a.yaml;  convis describe $file.h5 --yaml --size 4x3 > b.yaml
+    for form in a b; do
+        yes 'and as .yaml'          convis run $form.yaml rgb.npy -o again.npy -q
+        is  'is the same'           cmp seen.npy again.npy
+        no  'not in grey' 1 "of the model '$form.yaml' takes 3"    convis run $form.yaml gray.npy -o x.npy -q
+    done
+done
+# What is around a retina takes one channel, as a retina does.
+for model in retina v1_on_retina; do
+    no  "$model in colour" 1 "takes 1; --channels gray makes one of them"   convis run $model rgb.npy -o x.npy -q
+    convis describe $model --yaml --size 4x3 > built.yaml
+    no  'nor as built'     1 "takes 1; --channels gray makes one of them"   convis run built.yaml rgb.npy -o x.npy -q
+done
+yes 'v1_on_retina in grey'          convis run v1_on_retina rgb.npy --channels gray -o x.npy -q
+printf 'layers: [{type: blur, sigma: 0.05}, {name: eye, model: retina}]\n' > behind.yaml
+no  'nor behind a layer'   1 'its input has 3 channels, the model that it belongs to takes 1'    convis run behind.yaml rgb.npy -o x.csv -q
+yes 'LN in colour'                  convis run LN rgb.npy -o x.npy -q
 no  'of no colour'     1 'the movie has 1 channel (see --channels)'   convis run fitted.h5 gray.npy -o seen.npy -q
 
 # ---- Movies side by side ----

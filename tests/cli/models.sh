@@ -94,6 +94,49 @@ yes 'runs again'                    convis run w.h5 grating.npy -q -o y.csv
 is  'and says the same'             cmp x.csv y.csv
 printf 'extends: primate\nlayers:\n  - {name: on, type: relu, input: ganglion_0}\noutput: on\n' > longer.yaml
 yes 'a longer one'                  convis run longer.yaml grating.npy -q -o l.csv --probe output=l.npy
+is  'without a word on it'          sh -c '! grep -q "the spikes" err'
+yes 'whose spikes are asked for'    convis run longer.yaml grating.npy -q -o l.npy
+is  'with a word on its output'     grep -qF "warning: -o l.npy: the model 'longer.yaml' spikes, so it holds the spikes; --probe on=FILE" err
+yes 'as .spk'                       convis run longer.yaml grating.npy -q -o l.spk
+is  'without one'                   sh -c '! grep -q "the spikes" err'
+yes 'of a built-in model'           convis run GLM noise.npy -q -o l.npy
+is  'nothing is said'               test ! -s err
+
+# ---- The output that counts is what -o writes ----
+
+two='layers: [{name: a, type: relu, slope: 2}, {name: b, type: square}]'
+echo "$two" > two.yaml
+convis run two.yaml noise.npy -q -o b.npy --probe a=a.npy
+for output in 'output: a' 'aliases: {short: a}, output: short' 'aliases: {output: a}'; do
+    echo "{$two, $output}" > chosen.yaml
+    yes "$output"                   convis run chosen.yaml noise.npy -q -o x.npy -o x.npz -o x.h5 --probe output=y.npy
+    is  'is what -o writes'         cmp x.npy a.npy
+    is  'as --probe does'           cmp y.npy a.npy
+    yes 'by its own name'           convis convert x.npz:a x.npy -q
+    yes 'in both'                   convis convert x.h5:probes/a x.npy -q
+done
+printf "layers: [{name: in, model: two.yaml}, relu]\noutput: in.a\n" > chosen.yaml
+yes "a model's within"              convis run chosen.yaml noise.npy -q -o x.npy
+is  'is written'                    cmp x.npy a.npy
+yes 'a cascade with feedback'       convis run LNFDLNF noise.npy -q -o x.npy --probe stage_2=y.npy
+is  'writes its second stage'       cmp x.npy y.npy
+yes 'fitted'                        convis fit LNFDLNF --stimulus noise.npy --response x.npy -o f.h5 --free filter_1.bias --epochs 1 --bootstrap 0
+yes 'and run'                       convis run f.h5 noise.npy -q -o x.npy --probe stage_2=y.npy
+is  'writes it too'                 cmp x.npy y.npy
+
+# ---- Published models that were extended, and files that include themselves ----
+
+printf 'extends: LN\nlayers: [relu, {name: late, type: relu, delay: 2}]\n' > x.yaml
+convis run x.yaml noise.npy -q -o first.npy -o r.h5
+convis describe x.yaml --yaml > q.yaml
+for file in q.yaml r.h5; do
+    yes "extended, by $file"        convis run $file noise.npy -q -o x.npy
+    is  'says the same'             cmp x.npy first.npy
+done
+printf 'extends: bad.yaml\n' > bad.yaml
+no  'a file in itself' 1 'bad.yaml:1:10: the file includes itself: bad.yaml -> bad.yaml'  convis run bad.yaml noise.npy -q -o x.npy
+printf 'extends: worse.yaml\n' > bad.yaml;  printf 'layers: [{name: a, model: bad.yaml}]\n' > worse.yaml
+no  'by a detour' 1 'the file includes itself: bad.yaml -> worse.yaml -> bad.yaml'         convis run bad.yaml noise.npy -q -o x.npy
 
 # ---- A fitted retina, as it is now ----
 
@@ -113,6 +156,41 @@ for form in xml yaml; do
 done
 yes 'saved as .xml'                 convis run fitted.h5 grating.npy -q --save-xml again.xml --set bipolar=off
 is  'it is the same file'           cmp again.xml fitted.xml
+no  'no composite'     1 'has only retinas; a name that ends in .yaml takes any model' \
+                                    convis run v1_on_retina grating.npy -q -o x.npy --save-xml x.xml
+yes 'but as .yaml'                  convis run v1_on_retina grating.npy -q -o x.npy --save-xml x.yaml
+yes 'it runs'                       convis run x.yaml grating.npy -q -o y.npy
+is  'the same'                      cmp x.npy y.npy
+no  'no such layer'    1 "the model 'linear' has no 'opl.surond'; did you mean opl.surround?" \
+                                    convis fit linear --stimulus grating.npy --response target.npy --free opl.surond -o x.h5
+no  'nor that'         1 "has no 'filtr'; did you mean filter?" \
+                                    convis fit LN --stimulus grating.npy --response target.npy --free filtr -o x.h5
+
+# ---- A fit remembers which output it compared ----
+
+convis run retina grating.npy -q --probe bipolar=target.npy
+yes 'a fit of bipolar cells'        convis fit retina --stimulus grating.npy --response target.npy --output bipolar --free opl.surround.tau \
+                                    -o rf.h5 --epochs 1 --bootstrap 0
+yes 'is scored'                     convis eval rf.h5 --stimulus grating.npy --response target.npy --bootstrap 0 --json
+is  'by them'                       grep -q '"output": "bipolar"' out
+is  'as it says'                    grep -q 'output bipolar of the model' err
+yes 'is still a retina'             convis describe rf.h5 --xml
+yes 'and all its settings'          convis describe rf.h5 --yaml
+is  'and its output'                grep -qx 'output: bipolar' out
+cp out rf.yaml
+yes 'a result of it'                convis run rf.h5 grating.npy -q -o res.h5 --probe output=b.npy
+yes 'has them'                      convis run res.h5 grating.npy -q --probe output=x.npy
+is  'and says the same'             cmp x.npy b.npy
+yes 'as a file'                     convis run rf.yaml grating.npy -q --probe output=x.npy --probe bipolar=y.npy
+is  'too'                           cmp x.npy y.npy
+yes 'fitted again'                  convis fit rf.h5 --stimulus grating.npy --response target.npy --free opl.surround.tau -o again.h5 \
+                                    --epochs 1 --bootstrap 0
+yes 'it is scored'                  convis eval again.h5 --stimulus grating.npy --response target.npy --bootstrap 0
+is  'by them'                       grep -q 'output bipolar of the model' err
+yes 'a fit of the first stage'      convis fit two.yaml --stimulus noise.npy --response a.npy --output a --free a.slope -o two.h5 --epochs 1 --bootstrap 0
+yes 'is run'                        convis run two.h5 noise.npy -q -o x.npy --probe a=y.npy
+is  'as that'                       cmp x.npy y.npy
+rm x.npy
 
 # ---- A result is a model ----
 
@@ -127,6 +205,8 @@ is  'and says the same'             cmp map.npy first
 bad() { printf "$2" > bad.yaml; no "$1" 1 "bad.yaml:$3" convis run bad.yaml noise.npy -q -o x.npy; }
 bad 'no YAML'            'layers: [relu\n'                          ''
 bad 'no such type'       'layers:\n  - reelu\n'                     "2:5: 'reelu' is no type of layer; did you mean relu?"
+bad 'a type misspelt'    'layers:\n  - {typ: relu}\n'               "2:6: a layer without type, but with 'typ'; did you mean type?"
+bad 'an input misspelt'  'layers:\n  - {type: relu, inptu: a}\n'     "2:18: relu: a relu has no parameter 'inptu'; did you mean input?"
 bad 'no such key'        'layers: [relu]\noutputt: relu\n'          "2:1: the model: 'outputt'"
 bad 'no such parameter'  'layers:\n  - {type: relu, slop: 3}\n'     "2:18: relu: a relu has no parameter 'slop'; did you mean slope?"
 bad 'a key twice'        'dt: 1\ndt: 1\n'                           "2:1: 'dt' for the second time"

@@ -71,8 +71,10 @@ static convis_status copy_layer(convis_context *c, const struct convis_graph_lay
     to->values = to->inputs = to->input_room = 0;
     to->input = NULL;
     to->model = NULL;
-    for (int k = 0; k < from->inputs && !status; k++)
+    for (int k = 0; k < from->inputs && !status; k++) {
         status = convis_graph_add_input(c, to, from->input[k].from, from->input[k].delay);
+        if (!status) to->input[k].channels = from->input[k].channels;
+    }
     while (!status && to->values < from->values) {
         status = convis_value_copy(c, &from->value[to->values], &to->value[to->values]);
         to->values++;
@@ -218,6 +220,7 @@ convis_status convis_graph_add_input(convis_context *c, struct convis_graph_laye
     struct convis_graph_input *in = &l->input[l->inputs++];
     strcpy(in->from, from);
     in->delay = delay;
+    in->channels = 0;
     return CONVIS_OK;
 }
 
@@ -244,6 +247,17 @@ int convis_graph_find_source(const struct convis_graph *g, const char *name)
 {
     for (int k = 0; k < g->givens; k++) if (!strcmp(g->given[k].name, name)) return k;
     return strcmp(name, "input") ? -1 : 0;
+}
+
+int64_t convis_graph_channels(const struct convis_graph *g, int source)
+{
+    int64_t channels = g->kind && g->kind->sized;
+    if (source < g->givens) return g->given[source].frame.dim[CONVIS_C];
+    for (int j = 0; j < g->layers && !channels; j++)
+        for (int k = 0; k < g->layer[j].inputs && g->layer[j].model && !channels; k++)
+            if (convis_graph_find_source(g, g->layer[j].input[k].from) == source)
+                channels = convis_graph_channels(g->layer[j].model, k);
+    return channels;
 }
 
 convis_status convis_graph_add_source(convis_context *c, struct convis_graph *g, const char *name, convis_shape frame)
@@ -312,6 +326,13 @@ int convis_graph_is_sized(const struct convis_graph *g)
 {
     for (int j = 0; j < g->layers; j++) if (g->layer[j].model && convis_graph_is_sized(g->layer[j].model)) return 1;
     return g->kind && g->kind->sized;
+}
+
+const char *convis_graph_output(const struct convis_graph *g)
+{
+    const struct convis_graph_layer *last = g->layers ? &g->layer[g->layers - 1] : NULL;
+    if (*g->output || !last) return g->output;
+    return *last->name || !last->model ? last->name : convis_graph_output(last->model);
 }
 
 double convis_graph_baseline(const struct convis_graph *g)

@@ -25,7 +25,8 @@ struct convis_value {
 };
 
 struct convis_graph;
-struct convis_graph_input { char from[CONVIS_GRAPH_NAME]; int delay; };  /* from: a layer, a model within, an alias, or an input */
+/* from: a layer, a model within, an alias, or an input. channels: that a model within takes there, once it is flat; 0: any */
+struct convis_graph_input { char from[CONVIS_GRAPH_NAME]; int delay; int64_t channels; };
 struct convis_graph_layer {
     char   name[CONVIS_GRAPH_NAME];                      /* of a model within "" is allowed: its layers have their own names */
     const convis_layer_type *type;                       /* NULL: a model within */
@@ -100,6 +101,8 @@ convis_status convis_graph_add_input(convis_context *, struct convis_graph_layer
 convis_status convis_graph_follow(convis_context *, struct convis_graph *, int layer);
 convis_status convis_graph_add_source(convis_context *, struct convis_graph *, const char *name, convis_shape frame);
 int           convis_graph_find_source(const struct convis_graph *, const char *name);           /* its place; -1: no input of that name */
+/* How many channels an input takes: those declared, else what models within need of it, a retina one; 0: any. */
+int64_t       convis_graph_channels(const struct convis_graph *, int source);
 convis_status convis_graph_add_array(convis_context *, struct convis_graph *, const char *path,
                                      struct convis_value *);   /* takes it */
 convis_status convis_graph_add_alias(convis_context *, struct convis_graph *, const char *name, const char *path);
@@ -128,6 +131,8 @@ convis_status convis_graph_extend(convis_context *, struct convis_graph *);
 void          convis_graph_drop_last(convis_context *, struct convis_graph *);                   /* the layer at the end */
 /* The model within whose layers have no prefix: what this graph extends. NULL: none. */
 struct convis_graph *convis_graph_base(const struct convis_graph *);
+/* Its output: the layer that it names, else its last one; "": the last one that a preset will make. */
+const char   *convis_graph_output(const struct convis_graph *);
 int           convis_graph_is_sized(const struct convis_graph *);        /* it, or a model within, follows from the movie's size */
 double        convis_graph_baseline(const struct convis_graph *);
 int           convis_graph_spiking(const struct convis_graph *);         /* layers that spike, those of models within too */
@@ -146,6 +151,8 @@ convis_status convis_graph_build(convis_context *, const struct convis_graph *, 
 convis_status convis_graph_insert(convis_model *, const struct convis_graph *, convis_node input, convis_node *output);
 /* A model as a graph: everything that it was built of and set to. */
 convis_status convis_graph_of_model(const convis_model *, struct convis_graph *);
+/* The layer or alias that counts, of a flat one; nothing is said where it is the last layer. */
+void          convis_graph_choose(struct convis_graph *, const char *output);
 
 /* ---- graph_settings.c: "layer.parameter", "dt", "baseline" ---- */
 
@@ -174,13 +181,21 @@ convis_status convis_graph_stored_lines(convis_context *, const struct convis_gr
 
 /* ---- graph_read.c, graph_write.c ---- */
 
-/* What opens a model that a file names or contains (a text or a map); depth: of files that name others. */
+/* A model that is being opened, and the one that names or contains it. file: NULL of what is contained. */
+struct convis_opening { const char *file; const struct convis_opening *outer; };
+/* What opens a model that a file names or contains (a text or a map). */
 struct convis_yaml;
 struct convis_yaml_node;
 typedef convis_status (*convis_graph_opener)(const struct convis_yaml *, const char *path, const struct convis_yaml_node *,
-                                             int depth, struct convis_warnings *, struct convis_graph *);
+                                             const struct convis_opening *outer, struct convis_warnings *, struct convis_graph *);
 /* A model of layers, as the map describes. path: of the file, beside which others are looked for. On failure the graph is cleared. */
-struct convis_graph_reading { const struct convis_yaml *y; const char *path; convis_graph_opener open; int depth; struct convis_warnings *warnings; };
+struct convis_graph_reading {
+    const struct convis_yaml *y;
+    const char *path;
+    convis_graph_opener open;
+    const struct convis_opening *opening;                /* this one */
+    struct convis_warnings *warnings;
+};
 convis_status convis_graph_read (const struct convis_graph_reading *, const struct convis_yaml_node *map, struct convis_graph *);
 /* What is different from a model that the graph already is: title, set, further layers, output. */
 convis_status convis_graph_read_changes(const struct convis_graph_reading *, const struct convis_yaml_node *map,

@@ -48,6 +48,7 @@ static convis_status translate(const struct flat *f, const struct place *p, cons
         return CONVIS_OK;
     }
     out->delay = in->delay;
+    out->channels = 0;
     if (*in->from) return full_name(f, p, in->from, out->from);
     strcpy(out->from, p->base);
     return CONVIS_OK;
@@ -83,6 +84,7 @@ static convis_status add_layer(struct flat *f, const struct place *p, const stru
         struct convis_graph_input in;
         status = translate(f, p, &l->input[k], &in);
         if (!status) status = convis_graph_add_input(f->c, to, in.from, in.delay);
+        if (!status) to->input[k].channels = in.channels;
     }
     for (; to->values < l->values && !status; to->values++)
         if ((status = convis_value_copy(f->c, &l->value[to->values], &to->value[to->values])))
@@ -148,6 +150,7 @@ static convis_status make(struct flat *f, const struct place *p, int64_t width, 
     *f->warnings->prefix = 0;
     if (!status && g->lines) status = convis_graph_set_lines(c, made, "parameters", g->lines);
     for (int k = 0; k < g->arrays && !status; k++) status = convis_graph_set_stored(c, made, &g->array[k]);
+    if (!status && *g->output) snprintf(made->output, sizeof made->output, "%s", resolve(made, g->output));
     if (status && *p->prefix) convis_fail_before(c, status, "%.*s: ", named, p->prefix);
     if (status) convis_graph_clear(c, made);
     return status;
@@ -186,14 +189,6 @@ static convis_status size_of(const struct flat *f, const char *from, int64_t *wi
     return status;
 }
 
-/* Its output: the layer that it names, else its last one; "": the last one that was made. */
-static const char *output_of(const struct convis_graph *g)
-{
-    const struct convis_graph_layer *last = g->layers ? &g->layer[g->layers - 1] : NULL;
-    if (*g->output || !last) return g->output;
-    return *last->name || !last->model ? last->name : output_of(last->model);
-}
-
 /* The layers of a model within; output: the name of its own. */
 static convis_status add_made(struct flat *f, struct place *within, char output[CONVIS_GRAPH_NAME])
 {
@@ -207,7 +202,8 @@ static convis_status add_made(struct flat *f, struct place *within, char output[
         within->made = 1;
     }
     if (!status) status = flatten(f, within);
-    if (!status && *output_of(within->g)) status = full_name(f, within, output_of(within->g), output);
+    const char *own = convis_graph_output(within->g);
+    if (!status && *own) status = full_name(f, within, own, output);
     else if (!status) strcpy(output, f->to->layer[f->to->layers - 1].name);
     convis_graph_clear(f->c, &made);
     return status;
@@ -223,7 +219,11 @@ static convis_status add_model(struct flat *f, struct place *p, const struct con
     if (!status && snprintf(within.prefix, sizeof within.prefix, "%s%s", *l->name ? name : p->prefix, *l->name ? "." : "")
         >= (int)sizeof within.prefix)
         status = convis_fail(f->c, CONVIS_ENAME, "%.60s: too long a name", name);
-    for (int k = 0; k < l->inputs && !status; k++) status = translate(f, p, &l->input[k], &given[k]);
+    for (int k = 0; k < l->inputs && !status; k++) {
+        const int64_t channels = convis_graph_channels(l->model, k);
+        status = translate(f, p, &l->input[k], &given[k]);
+        if (channels) given[k].channels = channels;
+    }
     within.given = given;
     if (!status) status = add_made(f, &within, output);
     if (!status && *name) status = convis_graph_add_alias(f->c, f->to, name, output);
@@ -268,6 +268,24 @@ static void link_inputs(struct convis_graph *g)
         }
 }
 
+/* Its inputs. Of a movie that nothing declares, what models within need: what is built, and what is written of it, refuses another. */
+static convis_status add_sources(const struct flat *f, const struct convis_graph *g)
+{
+    const int64_t channels = convis_graph_channels(g, 0);
+    convis_status status = CONVIS_OK;
+    for (int k = 0; k < g->givens && !status; k++)
+        status = convis_graph_add_source(f->c, f->to, g->given[k].name, g->given[k].frame);
+    if (g->givens || !channels) return status;
+    return convis_graph_add_source(f->c, f->to, "input", (convis_shape){ { 1, channels, 1, 1, 1 } });
+}
+
+/* The layer or alias that counts: what the graph names, else an alias "output", else the last layer. */
+static const char *counts(const struct convis_graph *g, const struct convis_graph *to)
+{
+    const char *output = convis_graph_output(g), *alias = resolve(to, "output");
+    return !*g->output && strcmp(alias, "output") && convis_graph_find(to, alias) ? alias : output;
+}
+
 static convis_status flat_of(struct flat *f, const struct convis_graph *g)
 {
     struct convis_graph *to = f->to;
@@ -275,19 +293,13 @@ static convis_status flat_of(struct flat *f, const struct convis_graph *g)
     struct convis_graph_input *given = convis_obtain(f->c, (size_t)(g->givens + 1)*sizeof *given);
     convis_status status = given ? CONVIS_OK : CONVIS_ENOMEM;
     if (given) strcpy(given->from, "input");
-    for (int k = 0; k < g->givens && !status; k++) {
-        strcpy(given[k].from, g->given[k].name);
-        status = convis_graph_add_source(f->c, to, g->given[k].name, g->given[k].frame);
-    }
+    for (int k = 0; k < g->givens && given; k++) strcpy(given[k].from, g->given[k].name);
     p.given = given;
-    memcpy(to->file, g->file, sizeof to->file);
     if (!status) status = flatten(f, &p);
     convis_release(f->c, given);
     if (status) return status;
     link_inputs(to);
-    snprintf(to->output, sizeof to->output, "%s", resolve(to, output_of(g)));
-    to->output_line = g->output_line;
-    to->output_column = g->output_column;
+    snprintf(to->output, sizeof to->output, "%s", resolve(to, counts(g, to)));
     return CONVIS_OK;
 }
 
@@ -297,7 +309,12 @@ convis_status convis_graph_flat(convis_context *c, const struct convis_graph *g,
     struct convis_warnings none = { .text = NULL };
     struct flat f = { c, width, height, warnings ? warnings : &none, to };
     *to = (struct convis_graph){ .dt = g->dt, .baseline = convis_graph_baseline(g), .has_baseline = 1 };
-    convis_status status = g->kind && g->kind->sized ? make(&f, &(struct place){ .g = g }, width, height, to) : flat_of(&f, g);
+    const int sized = g->kind && g->kind->sized;
+    convis_status status = sized ? make(&f, &(struct place){ .g = g }, width, height, to) : add_sources(&f, g);
+    if (!status) status = sized ? add_sources(&f, g) : flat_of(&f, g);           /* layers come first of the one, last of the other */
+    memcpy(to->file, g->file, sizeof to->file);
+    to->output_line = g->output_line;
+    to->output_column = g->output_column;
     convis_warnings_free(c, &none);
     if (status) convis_graph_clear(c, to);
     return status;

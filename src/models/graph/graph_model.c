@@ -46,6 +46,7 @@ static convis_status add_layer(struct building *b, int j)
     }
     b->node[j] = convis_join(m, l->type, l->name, in, l->inputs);
     convis_status status = m->status ? convis_fail(m->context, m->status, "%s", m->sentence) : CONVIS_OK;
+    for (int k = 0; k < l->inputs && !status; k++) m->layers[m->count - 1].takes[k] = l->input[k].channels;
     for (int texts = 1; texts >= 0; texts--)             /* which other parameters there are may depend on texts */
         for (int k = 0; k < l->values && !status; k++) status = set_value(m, l, &l->value[k], texts);
     return status;
@@ -114,9 +115,13 @@ convis_status convis_graph_build(convis_context *c, const struct convis_graph *g
 {
     convis_model *m = NULL;
     convis_status status = convis_model_new(c, g->dt, &m);
-    if (!status && g->givens) status = convis_name_input(m, g->given[0].name);
+    if (!status && g->givens) {
+        status = convis_name_input(m, g->given[0].name);
+        m->inputs[0].channels = g->given[0].frame.dim[CONVIS_C];
+    }
     if (!status) status = convis_graph_insert(m, g, convis_input(m), NULL);
-    if (!status && !is_taken(g, "output")) convis_alias(m, "output", *g->output ? g->output : g->layer[g->layers - 1].name);
+    if (!status) snprintf(m->output, sizeof m->output, "%s", *g->output ? g->output : g->layer[g->layers - 1].name);
+    if (!status && !is_taken(g, "output")) convis_alias(m, "output", m->output);
     if (!status && m->status) status = convis_fail(c, m->status, "%s", m->sentence);
     if (!status) status = convis_baseline(m, g->baseline);
     if (status) convis_model_free(&m);
@@ -162,17 +167,35 @@ static convis_status values_of(convis_context *c, const model_layer *l, struct c
     return status;
 }
 
+/* Its inputs, if anything is said of them: names, channels, sizes. */
+static convis_status sources_of(const convis_model *m, struct convis_graph *g)
+{
+    const model_input *movie = &m->inputs[0];
+    const int64_t has = m->planned ? m->chunk.dim[CONVIS_C] : 1;
+    convis_status status = CONVIS_OK;
+    if (m->input_count == 1 && !movie->channels && !strcmp(movie->name, "input")) return CONVIS_OK;
+    for (int k = 0; k < m->input_count && !status; k++) {
+        convis_shape frame = m->inputs[k].frames.shape;
+        frame.dim[CONVIS_B] = 1;
+        if (!k) frame = (convis_shape){ { 1, movie->channels ? movie->channels : has, 1, 1, 1 } };
+        status = convis_graph_add_source(m->context, g, m->inputs[k].name, frame);
+    }
+    return status;
+}
+
+void convis_graph_choose(struct convis_graph *g, const char *output)
+{
+    for (int k = 0; k < g->aliases && !convis_graph_find(g, output); k++) output = convis_graph_resolve(g, output);
+    const int is_last = g->layers && !strcmp(output, g->layer[g->layers - 1].name);
+    const char *other = convis_graph_resolve(g, "output");                   /* counts where nothing is said */
+    snprintf(g->output, sizeof g->output, "%s", is_last && !strcmp(other, "output") ? "" : output);
+}
+
 convis_status convis_graph_of_model(const convis_model *m, struct convis_graph *g)
 {
     convis_context *c = m->context;
-    convis_status status = CONVIS_OK;
     *g = (struct convis_graph){ .dt = m->dt, .baseline = m->inputs[0].baseline, .has_baseline = 1 };
-    for (int k = 0; k < m->input_count && m->input_count > 1 && !status; k++) {
-        convis_shape frame = m->inputs[k].frames.shape;
-        frame.dim[CONVIS_B] = 1;
-        if (!k) frame = (convis_shape){ { 1, m->planned ? m->chunk.dim[CONVIS_C] : 1, 1, 1, 1 } };
-        status = convis_graph_add_source(c, g, m->inputs[k].name, frame);
-    }
+    convis_status status = sources_of(m, g);
     for (int j = 0; j < m->count && !status; j++) {
         const model_layer *l = &m->layers[j];
         struct convis_graph_layer *to;
@@ -186,10 +209,10 @@ convis_status convis_graph_of_model(const convis_model *m, struct convis_graph *
     }
     for (int k = 0; k < m->alias_count && !status; k++) {
         const model_alias *a = &m->aliases[k];
-        const struct convis_graph_layer *output = strcmp(a->name, "output") ? NULL : convis_graph_find(g, a->path);
-        if (output && output != &g->layer[g->layers - 1]) snprintf(g->output, sizeof g->output, "%s", a->path);
-        if (!output) status = convis_graph_add_alias(c, g, a->name, a->path);
+        if (!strcmp(a->name, "output") && !strcmp(a->path, convis_output_name(m))) continue;         /* building makes it again */
+        status = convis_graph_add_alias(c, g, a->name, a->path);
     }
+    if (!status) convis_graph_choose(g, convis_output_name(m));
     if (!status && m->units_given) {
         g->cell = convis_obtain(c, (size_t)(m->unit_count + 1)*sizeof *g->cell);
         if (!g->cell) status = CONVIS_ENOMEM;

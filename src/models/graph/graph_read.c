@@ -3,6 +3,7 @@
 #include "yaml.h"
 #include "base/lines.h"
 #include "base/text.h"
+#include "engine/model.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -193,12 +194,13 @@ static convis_status read_array(const struct reader *r, const node *n, const cha
 
 /* ---- A layer ---- */
 
+static const char *const RESERVED[] = { "name", "type", "input", "inputs", "delay", NULL };
+
 static int is_reserved(const char *key, const convis_layer_type *type)
 {
-    for (const convis_field *f = type->params; f && f->name; f++)
-        if (!strcmp(f->name, key)) return 0;
-    return !strcmp(key, "name") || !strcmp(key, "type") || !strcmp(key, "input") || !strcmp(key, "inputs") ||
-           !strcmp(key, "delay");
+    const char *const *reserved = RESERVED;
+    while (*reserved && strcmp(*reserved, key)) reserved++;
+    return *reserved && convis_find_row(type->params, key) < 0;
 }
 
 static convis_status read_input(const struct reader *r, const node *n, struct convis_graph_layer *l)
@@ -271,6 +273,17 @@ static convis_status read_value(const struct reader *r, const node *n, unsigned 
     return expect_number(r, n, what, &v->number);
 }
 
+static convis_status no_parameter(const struct reader *r, const node *n, const struct convis_graph_layer *l,
+                                  const struct convis_rows *rows)
+{
+    char quoted[64];
+    convis_hint hint = CONVIS_HINT(n->name);
+    for (int k = 0; k < rows->count; k++) convis_hint_offer(&hint, rows->row[k].name);
+    for (const char *const *k = RESERVED; *k; k++) convis_hint_offer(&hint, *k);
+    return convis_yaml_fail_name(r->y, n, CONVIS_ENAME, "%s: a %s has no parameter '%s'%s", l->name, l->type->name,
+                                 convis_quoted(quoted, n->name), hint.text);
+}
+
 /* The parameters of one kind: texts come first, because others may follow from them. */
 static convis_status read_values(const struct reader *r, const node *map, struct convis_graph_layer *l, int texts)
 {
@@ -288,13 +301,9 @@ static convis_status read_values(const struct reader *r, const node *map, struct
         if (!(flags & CONVIS_TEXT) != !texts) continue;
         snprintf(what, sizeof what, "%s.%.60s", l->name, n->name);
         snprintf(v.name, sizeof v.name, "%s", n->name);
-        if (known) status = read_value(r, n, flags, what, &v);
-        if (status) convis_value_free(r->c, &v);
-        else if ((status = convis_graph_put(r->c, l, &v))) {
-            node place = *n;
-            if (!known) { place.line = n->name_line; place.column = n->name_column; }
-            status = convis_yaml_blame(r->y, &place, status);
-        }
+        if (!known) return no_parameter(r, n, l, &rows);
+        if ((status = read_value(r, n, flags, what, &v))) convis_value_free(r->c, &v);
+        else if ((status = convis_graph_put(r->c, l, &v))) status = convis_yaml_blame(r->y, n, status);
     }
     return status;
 }
@@ -305,6 +314,21 @@ static convis_status unknown_type(const struct reader *r, const node *n)
     char quoted[64];
     for (const convis_layer_type *const *t = convis_layer_types(); *t; t++) convis_hint_offer(&hint, (*t)->name);
     return convis_yaml_fail(r->y, n, CONVIS_ENAME, "'%s' is no type of layer%s", convis_quoted(quoted, n->text), hint.text);
+}
+
+/* A key that may be meant is named. */
+static convis_status no_type(const struct reader *r, const node *map)
+{
+    char quoted[64];
+    for (const node *n = map->first; n; n = n->next) {
+        convis_hint hint = CONVIS_HINT(n->name);
+        convis_hint_offer(&hint, "type");
+        convis_hint_offer(&hint, "model");
+        if (*hint.text && strcmp(n->name, "name"))
+            return convis_yaml_fail_name(r->y, n, CONVIS_EFORMAT, "a layer without type, but with '%s'%s",
+                                         convis_quoted(quoted, n->name), hint.text);
+    }
+    return convis_yaml_fail(r->y, map, CONVIS_EFORMAT, "a layer without type, expected one: {name: filter, type: conv}");
 }
 
 /* {name: retina, model: primate, set: {...}}: what the model has, under the name. */
@@ -320,7 +344,7 @@ static convis_status read_model(const struct reader *r, const node *n)
     if (!name)
         return convis_yaml_fail(r->y, n, CONVIS_EFORMAT, "a model without name, expected one: {name: retina, model: primate}");
     if ((status = expect_text(r, name, "name"))) return status;
-    if ((status = r->how->open(r->y, r->path, model, r->how->depth + 1, r->how->warnings, &within))) return status;
+    if ((status = r->how->open(r->y, r->path, model, r->how->opening, r->how->warnings, &within))) return status;
     if (set && (status = convis_graph_read_settings(r->how, set, &within))) { convis_graph_clear(r->c, &within); return status; }
     if ((status = convis_graph_add_model(r->c, r->g, name->text, &within, &l))) return convis_yaml_blame(r->y, name, status);
     l->line = n->line;
@@ -339,8 +363,7 @@ static convis_status read_layer(const struct reader *r, const node *n)
         type = convis_yaml_find(n, "type");
         name = convis_yaml_find(n, "name");
         if (!type && convis_yaml_find(n, "model")) return read_model(r, n);
-        if (!type)
-            return convis_yaml_fail(r->y, n, CONVIS_EFORMAT, "a layer without type, expected one: {name: filter, type: conv}");
+        if (!type) return no_type(r, n);
         if (!name) name = type;
     }
     convis_status status = expect_text(r, type, "type");
@@ -598,21 +621,26 @@ static convis_status read_parameters(const struct reader *r, const node *map)
 convis_status convis_graph_read_changes(const struct convis_graph_reading *how, const node *root, struct convis_graph *g)
 {
     struct reader r = { how->y, how->y->context, how->path, g, how };
-    const node *n;
+    const node *n, *layers = convis_yaml_find(root, "layers"), *output = convis_yaml_find(root, "output");
     convis_status status = CONVIS_OK;
     if ((n = convis_yaml_find(root, "set"))) status = convis_graph_read_settings(how, n, g);
     if (!status && (n = convis_yaml_find(root, "parameters"))) status = read_parameters(&r, n);
-    const int grows = convis_yaml_find(root, "layers") || convis_yaml_find(root, "output") || convis_yaml_find(root, "aliases");
+    const int sized = g->kind && g->kind->sized,         /* which has no layers yet, but may have an output */
+              grows = layers || convis_yaml_find(root, "aliases") || convis_yaml_find(root, "inputs")
+                   || convis_yaml_find(root, "units") || (output && !sized);
     if (!status && grows) status = convis_graph_extend(r.c, g);
-    if (!status && convis_yaml_find(root, "layers")) {
+    if (!status && (layers || output)) {
         convis_shorten(g->file, sizeof g->file, "%s", how->y->name);
         for (int j = 0; j < g->layers; j++) g->layer[j].line = 0;            /* they are of another file */
-        *g->output = 0;
         g->output_line = 0;
-        status = read_layers(&r, root);
     }
-    if (!status && (n = convis_yaml_find(root, "output"))) status = read_output(&r, n);
+    if (!status && layers) *g->output = 0;
+    if (!status && (n = convis_yaml_find(root, "inputs"))) status = read_sources(&r, n);
+    if (!status && layers) status = read_layers(&r, root);
+    if (!status && output) status = read_output(&r, output);
     if (!status && (n = convis_yaml_find(root, "title"))) status = copy(&r, n, "title", &g->title);
+    if (!status && (n = convis_yaml_find(root, "source"))) status = copy(&r, n, "source", &g->source);
     if (!status && (n = convis_yaml_find(root, "aliases"))) status = read_aliases(&r, n);
+    if (!status && (n = convis_yaml_find(root, "units"))) status = read_cells(&r, n);
     return status ? status : convis_graph_check(r.c, g);
 }

@@ -82,9 +82,29 @@ static int follows(const struct convis_graph *g, int j)
         && (j ? !strcmp(l->input[0].from, g->layer[j - 1].name) : convis_graph_find_source(g, l->input[0].from) == 0);
 }
 
+/* What comes after the model that the graph extends takes its output. That has no name before it is made, and then is the layer before
+ * when the text is read; else it may be any layer, and is named. */
+static void put_input_of_base(FILE *f, int indent, const struct convis_graph *g, const struct convis_graph_layer *l)
+{
+    const struct convis_graph *base = convis_graph_base(g);
+    struct convis_graph_input in = l->input[0];
+    if (!*convis_graph_output(base)) {
+        if (in.delay) fprintf(f, "%*sdelay: %d\n", indent, "", in.delay);
+        return;
+    }
+    snprintf(in.from, sizeof in.from, "%s", convis_graph_output(base));
+    member(f, indent, "input");
+    put_input(f, &in);
+    putc('\n', f);
+}
+
 static void put_inputs(FILE *f, int indent, const struct convis_graph *g, int j)
 {
     const struct convis_graph_layer *l = &g->layer[j];
+    if (l->inputs == 1 && !*l->input[0].from) {
+        put_input_of_base(f, indent, g, l);
+        return;
+    }
     if (follows(g, j)) return;
     if (l->inputs > 1 || (l->inputs && l->type && l->type->inputs > 1)) {
         member(f, indent, "inputs");
@@ -104,7 +124,7 @@ static convis_status put_layer(convis_context *c, FILE *f, int indent, const str
 {
     const struct convis_graph_layer *l = &g->layer[j];
     convis_status status = CONVIS_OK;
-    if (l->type && follows(g, j) && !l->values && !strcmp(l->name, l->type->name)) {
+    if (l->type && follows(g, j) && *l->input[0].from && !l->values && !strcmp(l->name, l->type->name)) {
         fprintf(f, "%*s- %s\n", indent + 2, "", l->name);
         return CONVIS_OK;
     }
@@ -199,6 +219,7 @@ static convis_status put_graph(convis_context *c, FILE *f, int indent, const str
     if (g->title) text_member(f, indent, "title", g->title);
     if (g->kind && g->kind->sized) {
         status = g->kind->put(c, f, indent, g->settings);
+        if (*g->output) text_member(f, indent, "output", g->output);
         return status ? status : put_stored(c, f, indent, g);
     }
     if (g->source) text_member(f, indent, "source", g->source);

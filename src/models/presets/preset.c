@@ -123,7 +123,7 @@ static convis_status layers(convis_context *c, const void *settings, int64_t wid
     const char *text = p->write ? written : p->yaml;
     if (!status) status = convis_yaml_read(c, p->name, text, strlen(text), &y);
     if (!status) {
-        status = convis_graph_read(&(struct convis_graph_reading){ &y, "", o->open, 0, w }, y.root, g);
+        status = convis_graph_read(&(struct convis_graph_reading){ &y, "", o->open, NULL, w }, y.root, g);
         convis_yaml_free(&y);
         *g->file = 0;                                    /* its lines are not the user's */
     }
