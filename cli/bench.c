@@ -31,13 +31,18 @@ static convis_status measure(convis_context *c, const char *name, int64_t w, int
 {
     convis_recipe *recipe = NULL;
     convis_model *model = NULL;
-    convis_real *frames = malloc((size_t)(chunk*w*h)*sizeof *frames);
-    convis_status status = frames ? convis_recipe_open(c, name, &recipe) : CONVIS_ENOMEM;
+    convis_real *frames = NULL;
+    const char *input;
+    convis_shape shape = convis_movie_shape(chunk, h, w), declared;
+    convis_status status = convis_recipe_open(c, name, &recipe);
+    if (!status && convis_recipe_input(recipe, 0, &input, &declared) && declared.dim[CONVIS_C])
+        shape.dim[CONVIS_C] = declared.dim[CONVIS_C];
+    if (!status && !(frames = malloc((size_t)convis_elements(shape)*sizeof *frames))) status = CONVIS_ENOMEM;
     if (!status) status = convis_recipe_build(recipe, w, h, &model);
-    if (!status) status = convis_plan(model, convis_movie_shape(chunk, h, w));
+    if (!status) status = convis_plan(model, shape);
     if (!status) {
-        fill(frames, chunk*w*h);
-        convis_tensor in = convis_view(frames, convis_movie_shape(chunk, h, w));
+        fill(frames, convis_elements(shape));
+        convis_tensor in = convis_view(frames, shape);
         double best = 1e30, all = 0;
         for (int64_t k = 0; !status && k*chunk < steps + chunk; k++) {       /* the first chunk warms up */
             double start = now();

@@ -67,7 +67,7 @@ static int parse(struct synthesis *d, int argc, char **argv)
         { 'o', NULL,        "MOVIE",   CLI_TEXT,     &d->out,        "the movie that was found" },
         { 0, "goal",        "FILE",    CLI_TEXT,     &d->goal,       "the response to approach" },
         { 0, "other",       "MODEL",   CLI_TEXT,     &d->other.name, "a model whose response shall differ as much as can be" },
-        { 0, "output",      "PATH",    CLI_TEXT,     &d->output,     "which output of the model, or of both (the last)" },
+        { 0, "output",      "PATH",    CLI_TEXT,     &d->output,     "which output of the model, or of both (its own, else the last)" },
         { 0, "unit",        "N",       CLI_TEXT,     &d->unit_text,  "one number of its frame, from 0, row by row (all)" },
         { 0, "start",       "MOVIE",   CLI_TEXT,     &d->start,      "what it begins from (grey and noise)" },
         { 0, "size",        "WxH",     CLI_SIZE,     &d->size,       "of the movie" },

@@ -20,7 +20,7 @@ static void written_extensions(void **state)
         "extends: {extends: LN, layers: [{name: a, type: square}]}\nlayers: [{name: b, type: lowpass}, {name: c, type: relu, input: a}]\n",
         "extends: retina\nset: {" QUIET "}\nlayers: [{name: late, type: relu, delay: 3}]\n",
         "extends: retina\nsource: me\nset: {" QUIET "}\ninputs: {movie: {}, extra: {height: 18, width: 24}}\noutput: bipolar\n",
-        "extends: retina\nset: {" QUIET "}\noutput: bipolar\n",
+        "extends: retina\nsource: me\nset: {" QUIET "}\noutput: bipolar\n",
         "extends: retina\nset: {" QUIET "}\nlayers: [{name: more, type: rf, channels: 2, input: ganglion_0}, lif]\n"
         "units: {x: [0, 0.2], y: [0.1, 0.1], layer: [2, 2]}\n",
         "extends: GLM\nset: {cells: 1}\nlayers: [{name: double, type: scale, gain: 2}]\n",
@@ -37,6 +37,7 @@ static void written_extensions(void **state)
             must(c, (as_yaml ? convis_recipe_yaml : convis_recipe_text)(again, &second));
             n = built(again, 24, 18);
             assert_string_equal(convis_output_name(m), convis_output_name(n));
+            if (strstr(TEXT[k], "source: me")) assert_non_null(strstr(second, "source: me"));
             if (!strstr(TEXT[k], "inputs: {")) same_models(r, again, 24, 18, what);
             convis_model_free(&n);
             convis_recipe_text_free(r, &text);

@@ -129,7 +129,9 @@ convis_status convis_recipe_add_model(convis_recipe *r, const convis_recipe *mod
 
 convis_status convis_recipe_add_input(convis_recipe *r, const char *name, convis_shape frame)
 {
-    return convis_graph_add_source(r->context, &r->graph, name, frame);
+    const int sized = r->graph.kind && r->graph.kind->sized;                 /* which has one, and declares nothing */
+    convis_status status = sized ? convis_graph_extend(r->context, &r->graph) : CONVIS_OK;
+    return status ? status : convis_graph_add_source(r->context, &r->graph, name, frame);
 }
 
 int convis_recipe_input(const convis_recipe *r, int index, const char **name, convis_shape *frame)

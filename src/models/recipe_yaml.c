@@ -32,10 +32,10 @@ static convis_status only(const struct convis_yaml *y, const struct convis_yaml_
 static convis_status read_retina(const struct convis_graph_reading *how, const struct convis_yaml_node *root,
                                  const struct convis_yaml_node *settings, struct convis_graph *g)
 {
-    static const char *const OTHERS[] = { "title", "parameters", "output", NULL };
+    static const char *const OTHERS[] = { "title", "source", "parameters", "output", NULL };
     convis_context *c = how->y->context;
     struct convis_retina r;
-    convis_status status = only(how->y, root, "retina", OTHERS, "title, parameters or output");
+    convis_status status = only(how->y, root, "retina", OTHERS, "title, source, parameters or output");
     if (status) return status;
     convis_retina_init(&r);
     status = convis_graph_of_retina(c, &r, g);

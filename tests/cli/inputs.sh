@@ -65,6 +65,7 @@ for file in declared unnamed; do
         no  'not in grey' 1 "of the model '$form.yaml' takes 3"    convis run $form.yaml gray.npy -o x.npy -q
     done
 done
+yes 'its speed'                     convis bench declared.yaml --size 4x3 --steps 10
 # What is around a retina takes one channel, as a retina does.
 for model in retina v1_on_retina; do
     no  "$model in colour" 1 "takes 1; --channels gray makes one of them"   convis run $model rgb.npy -o x.npy -q

@@ -534,6 +534,7 @@ static convis_status read_sources(const struct reader *r, const node *map)
 {
     static const char *const KEYS[] = { "channels", "height", "width", NULL };
     static const int DIM[] = { CONVIS_C, CONVIS_Y, CONVIS_X };
+    const node *movie = r->g->givens ? NULL : map->first;        /* further ones may be added to those of an extended model */
     convis_status status = CONVIS_OK;
     if (map->kind != CONVIS_NODE_MAP || !map->count)
         return convis_yaml_fail(r->y, map, CONVIS_EFORMAT, "inputs: expected names: {movie: {channels: 3}, speed: {}}");
@@ -542,7 +543,7 @@ static convis_status read_sources(const struct reader *r, const node *map)
         status = expect_keys(r, n, n->name, KEYS);
         for (int k = 0; k < 3 && !status; k++) {
             const node *size = convis_yaml_find(n, KEYS[k]);
-            if (size && k && n == map->first)
+            if (size && k && n == movie)
                 return convis_yaml_fail(r->y, size, CONVIS_EFORMAT,
                                         "%s: the first input has the movie's %s, expected channels alone", n->name, KEYS[k]);
             if (size) status = expect_whole(r, size, KEYS[k], 1, 1 << 20, &frame.dim[DIM[k]]);

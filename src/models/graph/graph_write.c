@@ -217,12 +217,12 @@ static convis_status put_graph(convis_context *c, FILE *f, int indent, const str
     const struct convis_graph *base = convis_graph_base(g);
     convis_status status = CONVIS_OK;
     if (g->title) text_member(f, indent, "title", g->title);
+    if (g->source) text_member(f, indent, "source", g->source);
     if (g->kind && g->kind->sized) {
         status = g->kind->put(c, f, indent, g->settings);
         if (*g->output) text_member(f, indent, "output", g->output);
         return status ? status : put_stored(c, f, indent, g);
     }
-    if (g->source) text_member(f, indent, "source", g->source);
     if (!base) number_member(f, indent, "dt", g->dt);
     if (!base && g->has_baseline && (g->baseline != 0 || convis_graph_is_sized(g)))
         number_member(f, indent, "baseline", g->baseline);
