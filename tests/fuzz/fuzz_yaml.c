@@ -27,7 +27,7 @@ static convis_recipe *read(convis_context *c, const void *text, size_t size)
     convis_recipe *r = convis_obtain(c, sizeof *r);
     if (!r) abort();
     r->context = c;
-    if (convis_read_yaml(c, "fuzz", text, size, 0, &r->warnings, &r->graph)) {
+    if (convis_read_yaml(c, &(struct convis_opening){ "fuzz", NULL }, text, size, &r->warnings, &r->graph)) {
         if (!*convis_message(c)) abort();
         convis_recipe_free(&r);
     }
