@@ -303,8 +303,8 @@ convis_status convis_recipe_add_model(convis_recipe *, const convis_recipe *mode
                                       int count);
 convis_status convis_recipe_add_input(convis_recipe *, const char *name,
                                       convis_shape frame);   /* named inputs; the first is the movie */
-/* The index-th: its name, and (1, C, 1, Y, X), where 0 is any: of a movie always Y and X, and C where nothing is declared. 0 past the
- * last. */
+/* The index-th: its name, and (1, C, 1, Y, X), where 0 is any: of a movie always Y and X, and C where nothing is declared, by the recipe
+ * or by a model within that takes the movie (a retina takes one channel). 0 past the last. */
 int           convis_recipe_input    (const convis_recipe *, int index, const char **name, convis_shape *frame);
 convis_status convis_recipe_output   (convis_recipe *, const char *name);     /* the layer that counts; NULL: the last */
 const char   *convis_recipe_chosen   (const convis_recipe *);                 /* the one that the user's own file names; NULL: none */
