@@ -20,12 +20,12 @@ static void look(convis_real *frame, double x, double y)
 {
     for (int j = 0; j < SIZE; j++)
         for (int i = 0; i < SIZE; i++) {
-            double dx = i - SIZE/2 - x, dy = j - SIZE/2 - y;
+            double dx = i - (SIZE - 1)/2. - x, dy = j - (SIZE - 1)/2. - y;
             frame[j*SIZE + i] = (convis_real)(GREY + (BRIGHT - GREY)/(1 + exp(2*(hypot(dx, dy) - RADIUS))));
         }
 }
 
-/* Where the answer lies, seen from the centre of the map: the mean place of what exceeds half the largest. */
+/* Where the answer lies, seen from the middle of the map: the mean place of what exceeds half the largest. */
 static void answer(convis_tensor map, double *x, double *y)
 {
     int64_t height = map.shape.dim[CONVIS_Y], width = map.shape.dim[CONVIS_X];
@@ -38,8 +38,8 @@ static void answer(convis_tensor map, double *x, double *y)
             double more = map.data[j*down + i*right] - largest/2;
             if (more <= 0) continue;
             sum += more;
-            sx += more*((double)i - (double)(width/2));
-            sy += more*((double)j - (double)(height/2));
+            sx += more*((double)i - (double)(width - 1)/2);
+            sy += more*((double)j - (double)(height - 1)/2);
         }
     *x = sum > 0 ? sx/sum : 0;
     *y = sum > 0 ? sy/sum : 0;

@@ -62,14 +62,15 @@ static void philox_gives_the_published_numbers(void **state)
     for (int k = 0; k < 4; k++) { assert_int_equal(zero.word[k], z[k]);  assert_int_equal(ones.word[k], o[k]); }
 }
 
-/* SPEC section 11: Lum + Cont Lum cos(2 pi (((x-x0) cos th + (y-y0) sin th)/T + p/2 - f s t)), x0 = int(X/2). */
+/* SPEC section 11: Lum + Cont Lum cos(2 pi (((x-x0) cos th + (y-y0) sin th)/T + p/2 - f s t)), x0 = int(X/2): where the height is
+ * even, as here, that is half a pixel (0.05 degrees) below the middle of the field. */
 static void gratings_are_virtualretinas(void **state)
 {
     (void)state;
     const double T = 8, th = 30, p = .5, f = 3, dt = .005, lum = 100, cont = .4;
     char name[200];
     const char *tail =
-        "spatial_frequency=1.25&temporal_frequency=3&direction=30&phase=90&luminance=100&contrast=0.4&duration=0.5";
+        "spatial_frequency=1.25&temporal_frequency=3&direction=30&phase=90&luminance=100&contrast=0.4&duration=0.5&y=0.05";
     snprintf(name, sizeof name, "stim:grating?%s", tail);
     film drift = shown(name, dt, 21, 14, 0);
     snprintf(name, sizeof name, "stim:counterphase?%s&temporal_phase=60", tail);
@@ -87,6 +88,34 @@ static void gratings_are_virtualretinas(void **state)
                 if (fabs(flicker) > 1e-6) assert_float_equal(at(reverse, k, x, y), lum + cont*lum*sign*cos(2*PI*u), 1e-4);
             }
     free(drift.v);  free(counter.v);  free(reverse.v);
+}
+
+/* A spot at the position of a cell lights that cell's pixel, whatever the field's size: both count from its middle. */
+static void positions_are_those_of_cells(void **state)
+{
+    (void)state;
+    const int64_t sizes[][2] = { { 8, 8 }, { 9, 7 }, { 8, 5 }, { 1, 2 } };
+    for (size_t k = 0; k < sizeof sizes/sizeof *sizes; k++) {
+        const int64_t width = sizes[k][0], height = sizes[k][1];
+        const convis_cell *cells;
+        convis_recipe *r;
+        convis_model *m;
+        int64_t count;
+        if (convis_recipe_open(c, "retina", &r) || convis_recipe_set(r, "ppd", "10")
+            || convis_recipe_build(r, width, height, &m) || convis_plan(m, convis_movie_shape(1, height, width))
+            || convis_cells(m, &cells, &count)) fail_msg("%s", convis_message(c));
+        assert_true(count >= width*height);
+        for (int64_t u = 0; u < width*height; u++) {
+            char name[200];
+            snprintf(name, sizeof name, "stim:impulse?onset=0&diameter=0.1&duration=0.01&luminance=50&x=%.9g&y=%.9g", cells[u].x,
+                     cells[u].y);
+            film f = shown(name, .01, width, height, 0);
+            for (int64_t i = 0; i < width*height; i++) assert_float_equal(f.v[i], (i == u ? 100 : 50), 1e-4);
+            free(f.v);
+        }
+        convis_model_free(&m);
+        convis_recipe_free(&r);
+    }
 }
 
 static void reversals_are_where_they_should_be(void **state)
@@ -266,10 +295,18 @@ static void a_still_eye_sees_the_photograph(void **state)
     assert_int_equal(f.height, 16);
     for (int64_t k = 0; k < 10*320; k++) assert_float_equal(f.v[k], (pgm[13 + k % 320]), 1e-4);
     free(f.v);
-    film crop = shown("stim:photo?file=photo.pgm&drift=0&rate=0&duration=0.1&x=0.1", .01, 7, 5, 0);
-    for (int64_t y = 0; y < 5; y++)
-        for (int64_t x = 0; x < 7; x++) assert_float_equal(at(crop, 0, x, y), pgm[13 + (y - 2 + 8)*20 + x - 3 + 10 - 1], 1e-4);
+    film crop = shown("stim:photo?file=photo.pgm&drift=0&rate=0&duration=0.1&x=0.1", .01, 8, 6, 0);
+    for (int64_t y = 0; y < 6; y++)
+        for (int64_t x = 0; x < 8; x++) assert_float_equal(at(crop, 0, x, y), pgm[13 + (y - 3 + 8)*20 + x - 4 + 10 - 1], 1e-4);
     free(crop.v);
+    /* The middle of an odd field is a pixel, that of an even photograph lies between pixels. */
+    film odd = shown("stim:photo?file=photo.pgm&drift=0&rate=0&duration=0.1", .01, 7, 5, 0);
+    for (int64_t y = 0; y < 5; y++)
+        for (int64_t x = 0; x < 7; x++) {
+            const unsigned char *p = pgm + 13 + (y - 2 + 7)*20 + x - 3 + 9;
+            assert_float_equal(at(odd, 0, x, y), (p[0] + p[1] + p[20] + p[21])/4., 1e-4);
+        }
+    free(odd.v);
     film half = shown("stim:photo?file=photo.pgm&drift=0&rate=0&duration=0.1&photo_ppd=20", .01, 0, 0, 0);
     assert_int_equal(half.width, 10);
     assert_float_equal(at(half, 0, 0, 0), (pgm[13] + pgm[14] + pgm[33] + pgm[34])/4., 1e-4);
@@ -338,6 +375,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(philox_gives_the_published_numbers),
         cmocka_unit_test(gratings_are_virtualretinas),
+        cmocka_unit_test(positions_are_those_of_cells),
         cmocka_unit_test(reversals_are_where_they_should_be),
         cmocka_unit_test(bars_move_at_their_speed),
         cmocka_unit_test(checkers_are_fair_and_keyed),

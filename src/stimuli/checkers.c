@@ -4,7 +4,8 @@
  *      sparse:     L (1 + C b),  b = 0 but for a share `density` of the checks, which are -1 or 1 with equal chance
  *
  * b is drawn anew for each check `rate` times a second. Draws are keyed by seed, refresh and check (Philox), so frame
- * k does not depend on where one begins. Checks are counted from the centre: a larger field only adds checks. */
+ * k does not depend on where one begins. Checks are counted from the middle of the field: one with more pixels on both
+ * sides only adds checks. A pixel is of the check that its own middle is in. */
 #include "stimuli.h"
 #include "base/philox.h"
 

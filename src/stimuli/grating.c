@@ -7,8 +7,9 @@
  *      reversing:     s(2 pi (F u + phase/360)) sign(cos(2 pi (f t + temporal_phase/360))): two reversals a cycle
  *
  * s is the cosine, or its sign for square gratings. A is 1 inside a disc of the given diameter; for the Gabor patch it is
- * exp(-((x-x0)^2 + (y-y0)^2)/(2 sigma^2)). With x0, y0 the centre pixel, phase = 180 p and F = 1/T this is VirtualRetina's
- * `Grating -type 0, 1, 2`. A positive f drifts towards `direction`. */
+ * exp(-((x-x0)^2 + (y-y0)^2)/(2 sigma^2)). With phase = 180 p and F = 1/T this is VirtualRetina's `Grating -type
+ * 0, 1, 2`, whose x0, y0 are the pixel int(size/2): half a pixel beyond the middle where the size is even, which x and y
+ * can say. A positive f drifts towards `direction`. */
 #include "stimuli.h"
 #include <math.h>
 

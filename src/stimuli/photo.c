@@ -2,7 +2,7 @@
  *
  *      frame k at (i, j) = photograph at (i, j) + gaze(k), in pixels, interpolated linearly between pixels
  *
- * Centre falls on centre while gaze is 0; beyond its edges the photograph goes on mirrored. Where it has more pixels per
+ * Middle falls on middle while gaze is 0; beyond its edges the photograph goes on mirrored. Where it has more pixels per
  * degree than the field it is averaged down first, so that nothing aliases. */
 #include "stimuli.h"
 #include "eye.h"
@@ -105,8 +105,8 @@ static int photo_draw(convis_stim *s, int64_t frame, convis_real *out)
     double gaze[2];
     convis_eye_at(&p->eye, frame, gaze);
     const double step_x = p->ppd[0]/s->ppd, step_y = p->ppd[1]/s->ppd;
-    const double x0 = (double)(p->width/2)  + gaze[0]*p->ppd[0] - s->x*step_x;
-    const double y0 = (double)(p->height/2) + gaze[1]*p->ppd[1] - s->y*step_y;
+    const double x0 = convis_stim_middle(p->width)  + gaze[0]*p->ppd[0] - s->x*step_x;
+    const double y0 = convis_stim_middle(p->height) + gaze[1]*p->ppd[1] - s->y*step_y;
     for (int64_t j = 0; j < s->frames.height; j++) {
         const double y = y0 + (double)j*step_y, fy = y - floor(y);
         const convis_real *above = p->pixels + p->width*mirrored((int64_t)floor(y), p->height);

@@ -60,6 +60,8 @@ int64_t convis_stim_refresh(const convis_stim *s, int64_t frame, double rate)
     return rate > 0 ? (int64_t)floor(fmin((double)frame*s->dt*rate + 1e-6, 9e18)) : frame;
 }
 
+double convis_stim_middle(int64_t size) { return (double)(size - 1)/2; }
+
 void convis_stim_fill(const convis_stim *s, convis_real value, convis_real *out)
 {
     for (int64_t i = 0, n = s->frames.width*s->frames.height; i < n; i++) out[i] = value;
@@ -147,8 +149,8 @@ static convis_status prepare(convis_stim *s, const convis_movie_options *o)
     s->contrast = convis_stim_value(s, "contrast");
     convis_status status = convis_frames_size_check(c, s->kind->name, f->width, f->height);
     if (!status && s->kind->open) status = s->kind->open(s);
-    s->x = (double)(f->width/2)  + convis_stim_value(s, "x")*s->ppd;
-    s->y = (double)(f->height/2) + convis_stim_value(s, "y")*s->ppd;
+    s->x = convis_stim_middle(f->width)  + convis_stim_value(s, "x")*s->ppd;
+    s->y = convis_stim_middle(f->height) + convis_stim_value(s, "y")*s->ppd;
     return status;
 }
 

@@ -1,8 +1,9 @@
 /* stimuli.h - what one kind of stimulus offers: a table of parameters and a function that draws frame k.
  *
  * One kind (or a family) a file, listed in stim.c. A frame depends on its number alone, so any frame can be drawn
- * first. Positions are in degrees from the centre pixel (int(width/2), int(height/2)), x to the right, y down as rows
- * are; angles turn from x towards y. Contrast is Michelson's for gratings and Weber's for lone objects: both make
+ * first. Positions are in degrees from the middle of the field, as those of cells are: between the two middle pixels where
+ * there is an even number of them. x points to the right, y down as rows do; angles turn from x towards y. Contrast is
+ * Michelson's for gratings and Weber's for lone objects: both make
  *
  *      luminance * (1 + contrast * pattern),   pattern in -1..1. */
 #ifndef CONVIS_STIMULI_H
@@ -42,6 +43,7 @@ double convis_stim_value(const convis_stim *, const char *name);     /* the name
 double convis_stim_time (const convis_stim *, int64_t frame);        /* seconds */
 /* How often something that happens `rate` times a second, first at 0, has happened by `frame`; rate 0: every frame. */
 int64_t convis_stim_refresh(const convis_stim *, int64_t frame, double rate);
+double convis_stim_middle(int64_t size);                             /* of so many pixels, in pixels: 0 degrees */
 void   convis_stim_fill(const convis_stim *, convis_real value, convis_real *out);
 /* The share of the pixel at (x, y) degrees from the centre that a disc covers; diameter 0 covers everything. */
 double convis_stim_disc(double x, double y, double diameter, double ppd);
