@@ -77,6 +77,7 @@ int cli_plot(int argc, char **argv)
         { 0, "title",      "TEXT",      CLI_TEXT,     &o.title,  "above the figure" },
         { 0, "labels",     "A,B",       CLI_TEXT,     &o.labels,
           "names: of a tuning's curves, of the layers of spikes (ON, OFF\nwhere the file contains its model)" },
+        { 0, "rows",       "NAME",      CLI_TEXT,     &o.rows,   "what one row of a raster is, such as trial (cell)" },
         { 0, "size",       "WxH",       CLI_SIZE,     &size,     "pixels of a PNG; SVG and PDF have half as many points" },
         { 0, "keep-script", NULL,       CLI_FLAG,     &o.keep_script, "leave script and data beside the figure, in a folder of its name\nwith .plot: 'gnuplot figure.gp' there draws the figure again" },
         { 0 }

@@ -299,6 +299,28 @@ static void a_kernel_is_drawn_where_it_is_strong(void **state)
     assert_int_equal(system("rm -r kept.png kept.plot k.npy"), 0);
 }
 
+/* Trials that are written as if they were cells are called trials; no name is a command. */
+static void rows_have_a_name(void **state)
+{
+    (void)state;
+    if (!gnuplot) skip();
+    static const char *const ROWS[] = { NULL, "trial", "it's `touch harm`" }, *const EXPECTED[] = {
+        "grep -q '\"25 cells\"' kept.plot/figure.gp",
+        "grep -q '\"25 trials\"' kept.plot/figure.gp "
+        "&& grep -q 'per trial\"' kept.plot/figure.gp && ! grep -q cell kept.plot/figure.gp",
+        "test ! -e harm"
+    };
+    for (int k = 0; k < 3; k++) {
+        convis_plot_options o = CONVIS_PLOT_DEFAULTS;
+        o.kind = "raster";
+        o.rows = ROWS[k];
+        o.keep_script = 1;
+        must(convis_plot(c, "s.h5", "kept.png", &o));
+        if (system(EXPECTED[k])) fail_msg("%s", EXPECTED[k]);
+        assert_int_equal(system("rm -r kept.png kept.plot"), 0);
+    }
+}
+
 static void tuning_curves(void **state)
 {
     (void)state;
@@ -531,6 +553,7 @@ int main(void)
         cmocka_unit_test(rates_are_rates),
         cmocka_unit_test(kernels_of_every_shape),
         cmocka_unit_test(a_kernel_is_drawn_where_it_is_strong),
+        cmocka_unit_test(rows_have_a_name),
         cmocka_unit_test(tuning_curves),
         cmocka_unit_test(names_are_never_commands),
         cmocka_unit_test(a_title_is_drawn_as_it_is),

@@ -13,7 +13,7 @@ extern "C" {
 /* ---- Movies in ---------------------------------------------------------------------------------------
  * name: any movie or image FFmpeg reads, a numbered sequence ("frame.%04d.pgm") or glob ("dir/f*.pgm", in order of
  * the numbers in the names), .npy, .npz ("file.npz", "file.npz:key"), .h5 ("file.h5:dataset"), .inr,
- * "stim:KIND?key=value&...", or "-": raw float32 frames on standard input (size obligatory).
+ * "stim:KIND?key=value&...", or "-": raw float32 frames on standard input (size obligatory); with `spikes` files of spikes, too.
  * Arrays are (T), (T, N), (T, Y, X), (C, T, Y, X) or (B, C, T, Y, X), of any number type. (T) is a movie of one pixel; (T, N) are N
  * channels of one pixel where the model's input declares N of them (`declared`), else a movie of bars, N pixels wide. Pixels of movies
  * and images are 0..255 whatever their depth; arrays are used as they are.
@@ -48,7 +48,8 @@ typedef struct convis_movie_info {
     int64_t batch, channels, width, height;
     int64_t steps;           /* of dt; -1 when only the end will tell */
     double  fps;             /* of the source; 0 when frames are steps */
-    char    format[32];      /* "npy", "h264", ... */
+    char    format[32];      /* "npy", "h264", ...; "spikes" */
+    int64_t frames;          /* of the source that are shown, fewer than asked for where it ends before; -1 when only the end will tell */
 } convis_movie_info;
 
 convis_status convis_movie_open (convis_context *, const char *name, const convis_movie_options *, convis_movie **);
@@ -114,8 +115,9 @@ typedef struct convis_plot_options {
     double      dt;          /* seconds per frame where the file does not say */
     int         width, height, keep_script;
     const char *labels;      /* "a,b": names of a tuning's curves; of spikes and cells, the names of layers 0, 1 ...; NULL: none */
+    const char *rows;        /* what one row of a raster is: "trial"; NULL: "cell" */
 } convis_plot_options;
-#define CONVIS_PLOT_DEFAULTS { NULL, 0, 0, NULL, NULL, NULL, 0, 0, 0, 0, NULL }
+#define CONVIS_PLOT_DEFAULTS { NULL, 0, 0, NULL, NULL, NULL, 0, 0, 0, 0, NULL, NULL }
 /* file: spikes, maps, cells or arrays as above; figure: the file to write, whose extension decides its format. */
 convis_status convis_plot(convis_context *, const char *file, const char *figure, const convis_plot_options *);
 

@@ -1,5 +1,6 @@
 /* raster.c - spikes by cell and time, and below them each layer's mean rate. */
 #include "figure.h"
+#include "base/text.h"
 #include <math.h>
 #include <string.h>
 
@@ -32,6 +33,8 @@ static convis_status choose_rows(convis_figure *f, const convis_figure_recording
     convis_release(f->context, chosen);
     return CONVIS_OK;
 }
+
+static const char *row_name(const convis_figure *f) { return f->options->rows ? f->options->rows : "cell"; }
 
 /* One block of lines "time row" a layer, blocks apart by two empty lines (gnuplot's index). */
 static convis_status write_spikes(convis_figure *f, const convis_figure_recording *r, const rows *w, double scale)
@@ -91,6 +94,16 @@ static convis_status write_rates(convis_figure *f, const convis_figure_recording
     return convis_figure_done(f, out, "rate.dat");
 }
 
+/* "30 cells", small and grey, ending at x and y, parts of the picture. */
+static void write_count(convis_figure *f, int label, double x, double y, int64_t count, const char *more)
+{
+    char words[160];
+    convis_shorten(words, sizeof words, "%lld %s%s%s", (long long)count, row_name(f), count == 1 ? "" : "s", more);
+    fprintf(f->script, "set label %d ", label);
+    convis_figure_quote(f->script, words);
+    fprintf(f->script, " at screen %.5f,%.5f right noenhanced font small textcolor '#606060'\n", x, y);
+}
+
 static void write_script(convis_figure *f, const convis_figure_recording *r, const rows *w, double sigma, double most)
 {
     double span = r->to - r->from, scale = convis_figure_time_scale(span);
@@ -105,9 +118,11 @@ static void write_script(convis_figure *f, const convis_figure_recording *r, con
     thick = w->count > 200 ? 0.8 : 1;
     fprintf(s, "set multiplot\nset xrange [%.9g:%.9g]\n", r->from*scale, r->to*scale);
     convis_figure_title(f, left);
-    if (w->thinned)
-        fprintf(s, "set label 98 '%lld of %lld cells, chosen at random; rates are of all' at screen %.5f,%.5f right font small textcolor '#606060'\n",
-                (long long)w->count, (long long)r->cells, right/f->width, (top + 8)/f->height);
+    if (w->thinned) {
+        char more[80];
+        snprintf(more, sizeof more, ", of which %lld, chosen at random, are drawn; rates are of all", (long long)w->count);
+        write_count(f, 98, right/f->width, (top + 8)/f->height, r->cells, more);
+    }
     convis_figure_panel(f, left, right, floor_raster, top);
     fprintf(s, "set yrange [%lld - 0.5:-0.5]\nset border 0\nunset xtics\nunset ytics\n", (long long)(w->count ? w->count : 1));
     for (int k = 0; k < r->layers; k++) {
@@ -124,8 +139,7 @@ static void write_script(convis_figure *f, const convis_figure_recording *r, con
         fprintf(s, "set label %d '%s' at screen %.5f,%.5f right textcolor '%s' font large\n", k + 1, r->label[k],
                 (left - 10)/f->width, (y + (band < 24 ? 0 : 6))/f->height, convis_figure_color(k));
         if (band < 24) continue;
-        fprintf(s, "set label %d '%lld cell%s' at screen %.5f,%.5f right textcolor '#606060' font small\n", k + 41,
-                (long long)r->cells_of[k], r->cells_of[k] == 1 ? "" : "s", (left - 10)/f->width, (y - 6)/f->height);
+        write_count(f, k + 41, (left - 10)/f->width, (y - 6)/f->height, r->cells_of[k], "");
     }
     fputs("plot ", s);
     for (int k = 0; k < r->layers; k++)
@@ -139,7 +153,9 @@ static void write_script(convis_figure *f, const convis_figure_recording *r, con
         "set border 3\nset xtics nomirror out scale 0.5 offset 0,lift\nset ytics %g nomirror out scale 0.5\nset yrange [0:%g]\n"
                "set label 1 'Gaussian, σ = %g ms' at graph 1,1.06 right font small textcolor '#606060'\n",
             most > 0 ? convis_figure_step(1.05*most, 4) : 1, most > 0 ? 1.05*most : 1, sigma*1e3);
-    convis_figure_axes(f, left, right, floor_rate, ceiling_rate, span <= 2 ? "time (ms)" : "time (s)", "spikes/s per cell");
+    char rate[64];
+    convis_shorten(rate, sizeof rate, "spikes/s per %s", row_name(f));
+    convis_figure_axes(f, left, right, floor_rate, ceiling_rate, span <= 2 ? "time (ms)" : "time (s)", rate);
     fputs("plot ", s);
     for (int k = 0; k < r->layers; k++)
         fprintf(s, "%s'rate.dat' using 1:%d with lines linewidth 1.2 linecolor '%s'", k ? ", \\\n     " : "", k + 2,
