@@ -228,6 +228,7 @@ static int convert_maps(struct convert *v)
     if (n < 0 || (size_t)n >= sizeof name) return cli_fail("%s: the name is too long", v->in);
     if (convis_movie_open(v->context, name, &o, &movie)) return cli_report(v->context);
     convis_movie_info_get(movie, &info);
+    cli_inputs_fewer(name, &o, &info);
     v->origin.dt = v->dt > 0 ? v->dt : v->fps > 0 ? 1/v->fps : info.fps > 0 ? 1/info.fps : 0;
     const char *slash = v->name ? strrchr(v->name, '/') : NULL;
     int failed = 0;

@@ -179,7 +179,7 @@ static int run_model(struct eval *e)
     convis_recording_info info;
     if (cli_model_open(&e->model, e->context) || cli_inputs_open(&e->inputs, &e->model) || open_recording(e)) return 1;
     convis_recording_info_get(e->recording, &info);
-    if (cli_inputs_movie(&e->inputs, e->stimulus, info.channels)) return 1;
+    if (cli_inputs_movie(&e->inputs, e->stimulus, info.channels) || cli_inputs_recorded(&e->inputs, e->recording)) return 1;
     if (cli_model_build(&e->model, info.width, info.height)) return 1;
     if (cli_model_output(&e->model, e->output, e->path, sizeof e->path)) return 1;
     const convis_status status = convis_predict(e->model.model, e->recording, e->path, e->chunk, e->p);

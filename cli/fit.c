@@ -184,7 +184,7 @@ static int open_all(struct fit *f)
         .inputs = f->inputs.at, .input_count = f->inputs.count };
     if (convis_recording_open(f->context, &o, &f->recording)) return cli_report(f->context);
     convis_recording_info_get(f->recording, &f->info);
-    if (cli_inputs_movie(&f->inputs, f->stimulus, f->info.channels)) return 1;
+    if (cli_inputs_movie(&f->inputs, f->stimulus, f->info.channels) || cli_inputs_recorded(&f->inputs, f->recording)) return 1;
     if (cli_model_build(&f->model, f->info.width, f->info.height)) return 1;
     if (cli_model_output(&f->model, f->output, f->path, sizeof f->path)) return 1;
     f->options.output = f->path;

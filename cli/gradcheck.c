@@ -113,7 +113,7 @@ static int run(struct check *k)
     if (cli_model_output(&k->model, k->output, k->path, sizeof k->path)) return 1;
     k->options.output = k->path;
     k->options.samples = (int)k->samples;
-    const int64_t channels = k->inputs.kind == CONVIS_RGB ? 3 : k->inputs.movie_channels ? k->inputs.movie_channels : 1;
+    const int64_t channels = cli_inputs_channels(&k->inputs);
     if (cli_inputs_movie(&k->inputs, "the movie", channels)) return 1;
     k->options.frame = (convis_shape){ { 1, channels, 1, k->size.height, k->size.width } };
     convis_given given[CLI_INPUTS];

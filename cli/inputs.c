@@ -127,11 +127,31 @@ int cli_inputs_open(cli_inputs *in, const cli_model *m)
 
 int cli_inputs_kind(const cli_inputs *in) { return in->kind == CONVIS_ALL_CHANNELS ? 0 : in->kind; }
 
+/* Does the model, built anew, take a movie of so many channels? */
+static convis_status plan_channels(const cli_inputs *in, int64_t channels)
+{
+    const cli_model *m = in->model;
+    convis_model *model = NULL;
+    convis_status status = convis_recipe_build(m->recipe, m->width, m->height, &model);
+    if (!status) status = convis_plan(model, (convis_shape){ { 1, channels, 1, m->height, m->width } });
+    convis_model_free(&model);
+    return status;
+}
+
+/* That the number of channels is why shapes do not fit together is known where all fits with another that --channels can make. */
 int cli_inputs_report(const cli_inputs *in, const convis_context *c, convis_status status, int64_t channels)
 {
-    if (status != CONVIS_ESHAPE || in->movie_channels) return cli_report(c);
-    return cli_fail("%s; the movie has %lld channel%s (see --channels)", convis_message(c), (long long)channels,
-                    channels == 1 ? "" : "s");
+    char *message;
+    int because = 0;
+    if (status != CONVIS_ESHAPE || in->movie_channels || !in->model->width) return cli_report(c);
+    if (asprintf(&message, "%s", convis_message(c)) < 0) return cli_report(c);
+    if (plan_channels(in, channels) == CONVIS_ESHAPE)
+        because = (channels != 3 && !plan_channels(in, 3)) || (channels != 1 && !plan_channels(in, 1));
+    const int failed = because ? cli_fail("%s; the movie has %lld channel%s (see --channels)", message, (long long)channels,
+                                          channels == 1 ? "" : "s")
+                               : cli_fail("%s", message);
+    free(message);
+    return failed;
 }
 
 int cli_inputs_movie(const cli_inputs *in, const char *file, int64_t channels)
@@ -144,7 +164,92 @@ int cli_inputs_movie(const cli_inputs *in, const char *file, int64_t channels)
                     channels == 1 ? "" : "s", in->movie_name, in->model->name, (long long)takes, remedy);
 }
 
+/* Which channels the movie gets where it is made for the model. */
+int64_t cli_inputs_channels(const cli_inputs *in)
+{
+    return in->kind == CONVIS_RGB ? 3 : in->kind == CONVIS_GRAY || !in->movie_channels ? 1 : in->movie_channels;
+}
+
+void cli_inputs_fewer(const char *file, const convis_movie_options *o, const convis_movie_info *info)
+{
+    if (o->frames && info->frames >= 0 && info->frames < o->frames)
+        cli_warn("%s: %lld frames from frame %lld on were asked for, and it has %lld", file, (long long)o->frames,
+                 (long long)o->from, (long long)info->frames);
+}
+
+int cli_inputs_open_end(convis_context *c, const char *file, const convis_movie_info *info)
+{
+    convis_spike *spikes = NULL;
+    int64_t count = 0;
+    if (info->steps >= 0 || strcmp(info->format, "spikes")) return 0;
+    if (convis_spikes_read(c, file, &spikes, &count)) return cli_report(c);
+    const double last = count ? spikes[count - 1].time : 0;
+    convis_spikes_free(&spikes);
+    if (!count) return cli_fail("%s: no spikes, and it does not say how long was recorded; a .h5 or .npz of spikes does", file);
+    cli_warn("%s: it does not say how long was recorded, so it ends with its last spike, at %g s", file, last);
+    return 0;
+}
+
 /* ---- Along with a movie ---- */
+
+/* "shape (4, 30), taken as " of an array, else "". */
+static void describe_array(convis_context *c, const char *file, char *text, size_t size)
+{
+    convis_array a = { .data = NULL };
+    size_t used = 0;
+    *text = 0;
+    if (convis_array_read(c, file, &a)) return;
+    for (int d = 0; d < a.dims && used < size; d++)
+        used += (size_t)snprintf(text + used, size - used, "%s%lld", d ? ", " : "shape (", (long long)a.dim[d]);
+    if (used < size) snprintf(text + used, size - used, "%s), taken as ", a.dims == 1 ? "," : "");
+    convis_array_free(&a);
+}
+
+/* Has a file the channels and pixels of the input that it is given to? */
+static int check_shape(const cli_inputs *in, int k, int64_t channels, int64_t width, int64_t height, int64_t steps)
+{
+    const convis_recording_input *i = &in->at[k];
+    const int64_t takes = i->declared, wide = i->width ? i->width : 1, high = i->height ? i->height : 1;
+    char taken[200], frames[32] = "", remedy[96] = "";
+    if ((!takes || channels == takes) && width == wide && height == high) return 0;
+    describe_array(in->model->context, i->file, taken, sizeof taken);
+    if (steps >= 0) snprintf(frames, sizeof frames, "%lld ", (long long)steps);
+    if (!takes || channels == takes)
+        return cli_fail("%s has frames of %lldx%lld pixels%s%s%s%s, but the input '%s' of the model '%s' takes %lldx%lld",
+                        i->file, (long long)width, (long long)height, *taken ? " (" : "", taken, *taken ? frames : "",
+                        *taken ? "frames)" : "", i->name, in->model->name, (long long)wide, (long long)high);
+    if (takes > 1 && wide*high == 1) snprintf(remedy, sizeof remedy, "; an array (T, %lld) has them", (long long)takes);
+    else if (takes > 1) snprintf(remedy, sizeof remedy, "; an array of %lld has them first", (long long)takes);
+    return cli_fail("%s has %lld channel%s (%s%sframes of %lldx%lld pixels), but the input '%s' of the model '%s' takes %lld%s",
+                    i->file, (long long)channels, channels == 1 ? "" : "s", taken, frames, (long long)width, (long long)height,
+                    i->name, in->model->name, (long long)takes, remedy);
+}
+
+static void warn_longer(const cli_inputs *in, int k, int64_t steps, double dt, int64_t taken)
+{
+    cli_warn("%s: the input '%s' has %lld steps of %g s, of which the movie takes %lld", in->at[k].file, in->at[k].name,
+             (long long)steps, dt, (long long)taken);
+}
+
+static void warn_spikes(const cli_inputs *in, int k, int64_t count)
+{
+    if (count > 0)
+        cli_warn("%s: %lld spike%s of the input '%s' come%s after the end of the movie, and %s not used", in->at[k].file,
+                 (long long)count, count == 1 ? "" : "s", in->at[k].name, count == 1 ? "s" : "", count == 1 ? "is" : "are");
+}
+
+int cli_inputs_recorded(const cli_inputs *in, const convis_recording *r)
+{
+    convis_recording_input_info i;
+    convis_recording_info info;
+    convis_recording_info_get(r, &info);
+    for (int k = 0; convis_recording_input_list(r, k, &i); k++) {
+        if (check_shape(in, k, i.channels, i.width, i.height, i.steps)) return 1;
+        if (i.after) warn_longer(in, k, i.steps, info.dt, i.steps - i.after);
+        warn_spikes(in, k, i.spikes_after);
+    }
+    return 0;
+}
 
 /* Steps of the movie that its first frame leaves out. */
 static int64_t steps_before(const convis_movie_options *o, const convis_movie_info *movie)
@@ -176,28 +281,18 @@ static int check_stream(const cli_inputs *in, int k, const convis_movie_options 
 {
     const convis_recording_input *i = &in->at[k];
     const convis_movie_info *info = &in->stream[k].info;
-    const int64_t steps = info->steps - steps_before(o, movie), width = i->width ? i->width : 1,
-                  height = i->height ? i->height : 1;
-    if (i->declared && info->channels != i->declared)
-        return cli_fail("%s has %lld channel%s, but the input '%s' of the model '%s' takes %lld%s", i->file,
-                        (long long)info->channels, info->channels == 1 ? "" : "s", i->name, in->model->name,
-                        (long long)i->declared,
-                        info->channels == 1 && i->declared == 3 ? "; an array of three has them first" : "");
-    if (info->width != width || info->height != height)
-        return cli_fail("%s has frames of %lldx%lld pixels, but the input '%s' of the model '%s' takes %lldx%lld", i->file,
-                        (long long)info->width, (long long)info->height, i->name, in->model->name, (long long)width,
-                        (long long)height);
+    const int64_t steps = info->steps - steps_before(o, movie);
+    const double fps = i->fps > 0 ? i->fps : info->fps, held = fps > 0 ? ceil(1/fps/o->dt) : 0;
+    if (check_shape(in, k, info->channels, info->width, info->height, info->steps)) return 1;
     if (info->batch != 1 && info->batch != movie->batch)
         return cli_fail("%s has %lld movies side by side, but the movie has %lld", i->file, (long long)info->batch,
                         (long long)movie->batch);
     if (info->steps >= 0 && movie->steps >= 0 && steps < movie->steps)
         return cli_fail("%s: the input '%s' has %lld steps of %g s, but the movie has %lld", i->file, i->name, (long long)steps,
                         o->dt, (long long)movie->steps);
-    if (info->steps >= 0 && movie->steps >= 0 && steps > movie->steps && !o->frames)
-        cli_warn("%s: the input '%s' has %lld steps of %g s, of which the movie takes %lld", i->file, i->name, (long long)steps,
-                 o->dt, (long long)movie->steps);
-    if (!quiet && (i->fps > 0 || info->fps > 0))
-        cli_message("%s: %g frames per second, each held until the next", i->file, i->fps > 0 ? i->fps : info->fps);
+    if (info->steps >= 0 && movie->steps >= 0 && (double)(steps - movie->steps) > held && !o->frames)
+        warn_longer(in, k, steps, o->dt, movie->steps);
+    if (!quiet && fps > 0) cli_message("%s: %g frames per second, each held until the next", i->file, fps);
     return 0;
 }
 
@@ -254,6 +349,27 @@ convis_status cli_inputs_give(cli_inputs *in, convis_context *c, convis_model *m
     return status;
 }
 
+/* What no run has read of them is what came too late. */
+int cli_inputs_end(cli_inputs *in, convis_context *c, const convis_movie_options *like)
+{
+    for (int k = 0; k < in->count && !like->frames; k++) {
+        cli_stream *s = &in->stream[k];
+        const int64_t frame = s->info.batch*s->info.channels*s->info.height*s->info.width;
+        double late = 0;
+        int64_t got = 1;
+        if (!s->movie || strcmp(s->info.format, "spikes")) continue;
+        convis_real *step = malloc((size_t)frame*sizeof *step);              /* the others may still be in use */
+        convis_status status = CONVIS_OK;
+        while (step && !(status = convis_movie_read(s->movie, step, 1, &got)) && got)
+            for (int64_t n = 0; n < frame; n++) late += (double)step[n];
+        free(step);
+        if (!step) return cli_fail("out of memory");
+        if (status) return cli_report(c);
+        warn_spikes(in, k, (int64_t)late);
+    }
+    return 0;
+}
+
 static int make_numbers(cli_inputs *in, int k, int64_t frames, uint64_t seed)
 {
     const convis_recording_input *i = &in->at[k];
@@ -280,7 +396,7 @@ int cli_inputs_load(cli_inputs *in, convis_context *c, double dt, int64_t frames
         else if (read_stream(in, k, c, s, frames)) failed = cli_report(c);
         given[k] = (convis_given){ in->at[k].name, s->frames, s->info.channels, s->info.height, s->info.width };
     }
-    return failed;
+    return failed ? failed : cli_inputs_end(in, c, &like);
 }
 
 void cli_inputs_close(cli_inputs *in)

@@ -46,13 +46,21 @@ int cli_inputs_open (cli_inputs *, const cli_model *);       /* of an open model
 int cli_inputs_kind (const cli_inputs *);                    /* as options of recordings have it */
 /* The context's sentence; where sizes do not fit together, and channels may be why, with how many the movie has. */
 int cli_inputs_report(const cli_inputs *, const convis_context *, convis_status, int64_t channels);
+/* Warns where the movie has fewer frames than these options ask for, once it is known. */
+void cli_inputs_fewer(const char *file, const convis_movie_options *, const convis_movie_info *);
+/* Of a list of spikes that is the movie: warns where it does not say how long it is, fails where nothing says so. */
+int cli_inputs_open_end(convis_context *, const char *file, const convis_movie_info *);
+/* For a fit, whose recording has them: are they of the model's channels and size, and what of them comes too late? */
+int cli_inputs_recorded(const cli_inputs *, const convis_recording *);
 /* For a run: the files as movies beside the run's own, which was opened with these options. */
 int cli_inputs_stream(cli_inputs *, convis_context *, const convis_movie_options *, const convis_movie_info *, int quiet);
 /* The next steps of each to the model, before it runs as many of the movie's. A failure's sentence is on the context. */
 convis_status cli_inputs_give(cli_inputs *, convis_context *, convis_model *, int64_t batch, int64_t steps);
+int cli_inputs_end(cli_inputs *, convis_context *, const convis_movie_options *);        /* after the run: what came too late */
 /* For what takes them whole: `frames` steps of each, until they are closed. Of those without a file numbers between 0 and 1. */
 int cli_inputs_load(cli_inputs *, convis_context *, double dt, int64_t frames, uint64_t seed, convis_given given[CLI_INPUTS]);
 void cli_inputs_close(cli_inputs *);
+int64_t cli_inputs_channels(const cli_inputs *);             /* of a movie that is made for the model */
 /* Whether a movie, or a stimulus, of so many channels is one for the model. */
 int cli_inputs_movie(const cli_inputs *, const char *file, int64_t channels);
 #endif

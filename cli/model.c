@@ -110,6 +110,8 @@ int cli_model_build(cli_model *m, int64_t width, int64_t height)
     char path[128];
     const char *text;
     double value;
+    m->width = width;
+    m->height = height;
     if (convis_recipe_build(m->recipe, width, height, &m->model)) return cli_report(m->context);
     warnings(m);
     if (m->parameters && !has_sizes(m->parameters)

@@ -13,6 +13,7 @@ typedef struct cli_model {
     convis_context *context;
     convis_recipe  *recipe;
     convis_model   *model;
+    int64_t     width, height;                           /* of the movies for which it was built */
     cli_list    later;
     int         warnings;                                /* said so far */
 } cli_model;

@@ -68,7 +68,9 @@ int run_outputs_check(struct run *r)
     for (int k = 0; k < r->outs.count; k++) {
         const char *file = r->outs.at[k];
         if (!holds_spikes(file) && !holds_maps(file))
-            return cli_usage("run", "-o: '%s', expected a name ending in .spk, .csv, .npy, .npz or .h5", file);
+            return cli_usage("run",
+                             "-o: '%s', expected a name ending in .spk, .csv, .npy, .npz or .h5, of maps also .inr, .png or .mp4",
+                             file);
         for (int j = 0; j < k; j++)
             if (same_file(file, r->outs.at[j])) return cli_usage("run", "-o: '%s' is named twice", file);
         if (is_read(r, file)) return cli_usage("run", "-o: '%s' is read by this run and will not be replaced", file);
@@ -86,7 +88,7 @@ int run_outputs_check(struct run *r)
                 return cli_usage("run", "--probe: '%s' is named twice", p->file);
         for (int j = 0; j < r->outs.count; j++)
             if (same_file(p->file, r->outs.at[j]) && !holds_several(p->file))
-                return cli_usage("run", "'%s' cannot hold both the spikes and '%s'", p->file, p->path);
+                return cli_usage("run", "'%s' cannot hold both what -o writes and '%s'", p->file, p->path);
         if (is_read(r, p->file)) return cli_usage("run", "--probe: '%s' is read by this run and will not be replaced", p->file);
         to_stdout += !strcmp(p->file, "-");
     }

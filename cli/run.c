@@ -11,7 +11,8 @@ static const cli_page PAGE = {
     "run", "MODEL INPUT [-o OUT]... [--probe PATH=FILE]... [OPTION]...",
     "MODEL is a built-in model ('convis describe' lists them), a .yaml, a VirtualRetina .xml or a saved .h5.\n"
     "INPUT is a movie or an image of any kind, a numbered sequence ('f%04d.png') or pattern ('dir/*.pgm'),\n"
-    ".npy, .npz, .h5, .inr, a stimulus ('stim:grating?direction=45'), or - for raw float32 frames on standard input.\n"
+    ".npy, .npz, .h5, .inr, a stimulus ('stim:grating?direction=45'), spikes (.spk, .csv), counted in steps, a channel a\n"
+    "cell, or - for raw float32 frames on standard input.\n"
     "Frames of arrays are steps of the model unless --fps says otherwise; a movie's frames last as long as it says.\n"
     "\n"
     "-o takes the spikes: .spk (VirtualRetina's text), .csv (unit,time,layer), .npy, .npz or .h5 (what it takes to\n"
@@ -75,7 +76,7 @@ static int parse(struct run *r, int argc, char **argv)
     r->from_stdin = !strcmp(r->input, "-");
     if (r->from_stdin && !r->size.width)
         return cli_usage("run", "raw frames on standard input need --size WxH");
-    r->movie_options.batches = 1;
+    r->movie_options.batches = r->movie_options.spikes = 1;
     int wrong = cli_inputs_check(&r->inputs, "run");
     if (wrong) return wrong;
     r->movie_options.channel = r->inputs.pick;
@@ -117,6 +118,8 @@ static int open_model(struct run *r)
     r->movie_options.declared = r->inputs.movie_channels;
     if (convis_movie_open(r->context, r->input, &r->movie_options, &r->movie)) return cli_report(r->context);
     convis_movie_info_get(r->movie, &r->info);
+    cli_inputs_fewer(r->input, &r->movie_options, &r->info);
+    if (cli_inputs_open_end(r->context, r->input, &r->info)) return 1;
     if (cli_inputs_movie(&r->inputs, r->input, r->info.channels)) return 1;
     if (cli_inputs_stream(&r->inputs, r->context, &r->movie_options, &r->info, r->quiet)) return 1;
 
@@ -208,10 +211,22 @@ static int work(struct run *r)
     cli_progress_end(&bar);
     if (cli_interrupted) return cli_fail("interrupted");
     if (status) return cli_report(r->context);
-    return r->steps ? 0 : cli_fail("%s: it has no frames", r->input);
+    if (!r->steps) return cli_fail("%s: it has no frames", r->input);
+    if (r->info.frames < 0) {                            /* known only now */
+        convis_movie_info_get(r->movie, &r->info);
+        cli_inputs_fewer(r->input, &r->movie_options, &r->info);
+    }
+    return cli_inputs_end(&r->inputs, r->context, &r->movie_options);
 }
 
 /* ---- The end ---- */
+
+static void warn_of_nothing(const struct run *r)
+{
+    if (!r->outs.count && !r->probe_count && !r->save_state && !r->save_params && !r->save_xml)
+        cli_warn("nothing was written; -o OUT writes %s, --probe PATH=FILE any output of the model",
+                 r->record_spikes ? "the spikes" : "the last layer's output");
+}
 
 static void summary(const struct run *r)
 {
@@ -246,6 +261,7 @@ int cli_run(int argc, char **argv)
         if (!status) status = closed;
         if (!status && r->save_state && convis_state_save(r->model, r->save_state)) status = cli_report(r->context);
         if (!status && !r->quiet) summary(r);
+        if (!status) warn_of_nothing(r);
     }
     free(r->frames);
     free(r->command);

@@ -154,9 +154,7 @@ static int make_start(struct synthesis *d)
     if (isnan(d->options.noise)) d->options.noise = d->start ? 0 : 0.1;
     if (d->start) return read_start(d);
     if (!d->frames) d->frames = 100;
-    d->channels = d->inputs.kind == CONVIS_RGB ? 3
-                  : d->inputs.kind == CONVIS_GRAY || !d->inputs.movie_channels ? 1
-                                                                               : d->inputs.movie_channels;
+    d->channels = cli_inputs_channels(&d->inputs);
     if (cli_inputs_movie(&d->inputs, "the movie", d->channels) || obtain_movie(d)) return 1;
     for (int64_t i = 0; i < convis_elements(movie_shape(d, d->frames)); i++) d->movie[i] = (convis_real)(0.5*(d->low + d->high));
     return 0;

@@ -461,11 +461,20 @@ static void spikes_as_a_movie(void **state)
     expect_error(in("s.csv"), o, "s.csv: spikes of 2 cells, but the input takes 1 channel");
     put_text("early.csv", "unit,time,layer\n2,-0.5,0\n");
     o.declared = 0;
-    expect_error(in("early.csv"), o, "early.csv: a spike at -0.5 s");
+    expect_error(in("early.csv"), o, "early.csv: a spike at -0.5 s, expected times from 0 on");
     put_text("late.csv", "unit,time,layer\n2,1e300,0\n");
     expect_error(in("late.csv"), o, "more steps of 0.01 s than can be counted");
     put_text("silent.csv", "unit,time,layer\n");
-    expect_error(in("silent.csv"), o, "neither spikes nor cells");
+    put_text("silent.spk", "");
+    expect_error(in("silent.csv"), o, "silent.csv: no spikes, and no list of the cells that were silent");
+    o.declared = 3;
+    for (int spk = 0; spk < 2; spk++) {                  /* where their number is known it is a recording of them */
+        all = read_all(in(spk ? "silent.spk" : "silent.csv"), o, &steps, &info);
+        assert_int_equal(info.channels, 3);
+        for (int k = 0; k < 3; k++) assert_true(all[k] == 0);
+        free(all);
+    }
+    o.declared = 0;
     convis_spike_writer *w;
     assert_int_equal(
         convis_spike_writer_open(c, in("s.h5"), (const convis_cell[]){ { 5, 0, 0, 0 }, { 9, 0, 0, 0 } }, 2, NULL, &w), CONVIS_OK);

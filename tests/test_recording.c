@@ -66,6 +66,11 @@ static char *numbers(const char *type, int64_t count, int64_t at, double special
     return bytes;
 }
 
+static void put_text(const char *file, const char *text)
+{
+    FILE *f = fopen(file, "w");
+    if (!f || fputs(text, f) < 0 || fclose(f)) fail_msg("%s", file);
+}
 static size_t npy_header(char head[256], const char *type, int fortran, int dims, const int64_t *dim)
 {
     char shape[128] = "";
@@ -306,9 +311,7 @@ static void inputs_go_along_with_the_stimulus(void **state)
     put_npy("pair.npy", "<f8", 2, pair, -1, 0);
     put_npy("slow.npy", "<f4", 1, slow, -1, 0);
     put_npy("wide.npy", "<f4", 4, wide, -1, 0);
-    FILE *f = fopen("cells.csv", "w");
-    fputs("unit,time,layer\n1,0.05,0\n1,0.051,0\n0,0.12,0\n", f);
-    fclose(f);
+    put_text("cells.csv", "unit,time,layer\n1,0.05,0\n1,0.051,0\n0,0.12,0\n");
     const convis_recording_input inputs[] = {
         { .name = "speed", .file = "speed.npy" }, { .name = "pair", .file = "pair.npy", .declared = 2 },
         { .name = "bars", .file = "pair.npy" }, { .name = "slow", .file = "slow.npy", .fps = 25 },
@@ -359,25 +362,21 @@ static void inputs_go_along_with_the_stimulus(void **state)
 static void inputs_that_do_not_go_along(void **state)
 {
     (void)state;
-    const int64_t movie[] = { T, Y, X }, line[] = { T }, longer[] = { T + 1 }, slow[] = { T/4 + 2 }, none[] = { 0 };
+    const int64_t movie[] = { T, Y, X }, line[] = { T }, shorter[] = { T - 1 }, fewer[] = { T/4 - 2 }, none[] = { 0 };
     convis_recording *r;
     put_npy("s.npy", "|u1", 3, movie, -1, 0);
     put_npy("r.npy", "<f4", 1, line, -1, 0);
-    put_npy("longer.npy", "<f4", 1, longer, -1, 0);
-    put_npy("slow.npy", "<f4", 1, slow, -1, 0);
+    put_npy("shorter.npy", "<f4", 1, shorter, -1, 0);
+    put_npy("slow.npy", "<f4", 1, fewer, -1, 0);
     put_npy("none.npy", "<f4", 1, none, -1, 0);
     put_npy("nan.npy", "<f4", 1, line, 7, NAN);
-    FILE *f = fopen("late.csv", "w");
-    fputs("unit,time,layer\n1,0.05,0\n1,0.45,0\n", f);
-    fclose(f);
 #define INPUT(expected, first, second, ...) do { \
         const convis_recording_input in_[] = { { __VA_ARGS__ }, { .name = "other", .file = "r.npy" } }; \
         convis_recording_options o_ = { .stimulus = "s.npy", .response = "r.npy", .dt = 0.01, .inputs = in_, .input_count = 2 }; \
         SAYS(expected, first, second, convis_recording_open(c, &o_, &r)); assert_null(r); } while (0)
-    INPUT(CONVIS_ESHAPE, "longer.npy: the input 'speed' has 41 frames of 0.01 s", "expected 40, as many as s.npy has", .name = "speed", .file = "longer.npy");
-    INPUT(CONVIS_ESHAPE, "slow.npy: the input 'speed' has 48 frames", "expected 40", .name = "speed", .file = "slow.npy", .fps = 25);
+    INPUT(CONVIS_ESHAPE, "shorter.npy: the input 'speed' has 39 frames of 0.01 s (shape (39,))", "expected 40, as many as s.npy has", .name = "speed", .file = "shorter.npy");
+    INPUT(CONVIS_ESHAPE, "slow.npy: the input 'speed' has 32 frames", "expected 40", .name = "speed", .file = "slow.npy", .fps = 25);
     INPUT(CONVIS_ESHAPE, "none.npy: shape (0,)", "none of them 0", .name = "speed", .file = "none.npy");
-    INPUT(CONVIS_ESHAPE, "late.csv: the input 'cells' has 46 frames", "expected 40", .name = "cells", .file = "late.csv");
     INPUT(CONVIS_EINVAL, "the input 'other' is given twice", "", .name = "other", .file = "r.npy");
     INPUT(CONVIS_EINVAL, "an input without a name", "", .name = NULL, .file = "r.npy");
     INPUT(CONVIS_EINVAL, "an input without a file", "", .name = "speed", .file = "");
@@ -389,6 +388,33 @@ static void inputs_that_do_not_go_along(void **state)
     OK(convis_recording_open(c, &o, &r));
     OK(convis_recording_input_read(r, 0, 0, 7, got));
     SAYS(CONVIS_EFORMAT, "nan.npy: frame 7 has the value NaN", "finite", convis_recording_input_read(r, 0, 0, T, got));
+    convis_recording_close(&r);
+}
+
+/* What comes after the end of the stimulus is not used, and counted. */
+static void inputs_that_are_longer(void **state)
+{
+    (void)state;
+    put_npy("s.npy", "|u1", 3, (const int64_t[]){ T, Y, X }, -1, 0);
+    for (int k = 0; k < 2; k++) put_npy(k ? "slow.npy" : "longer.npy", "<f4", 1, (const int64_t[]){ k ? T/4 + 2 : T + 1 }, -1, 0);
+    put_text("late.csv", "unit,time,layer\n1,0.05,0\n1,0.45,0\n1,0.451,0\n");
+    convis_spike_writer *w;
+    OK(convis_spike_writer_open(c, "late.h5", &(convis_cell){ 1, 0, 0, 0 }, 1, NULL, &w));
+    OK(convis_spike_writer_write(w, &(convis_spike){ 0.45, 1, 0 }, 1));
+    OK(convis_spike_writer_close(&w, 0.5, 1));
+    const convis_recording_input in[] = { { "longer", "longer.npy", .fps = 0 }, { "slow", "slow.npy", .fps = 25 },
+                                          { "late", "late.csv", .fps = 0 }, { "all", "late.h5", .fps = 0 } };
+    static const int64_t AFTER[4][3] = { { 41, 1, 0 }, { 48, 8, 0 }, { 46, 0, 2 }, { 50, 10, 1 } };
+    convis_recording *r;
+    convis_recording_input_info one;
+    convis_real got[T];
+    OK(convis_recording_open(c, &(convis_recording_options){ "s.npy", "s.npy", .dt = 0.01, .inputs = in, .input_count = 4 }, &r));
+    for (int k = 0; k < 4; k++) {
+        assert_true(convis_recording_input_list(r, k, &one));
+        assert_true(one.steps == AFTER[k][0] && one.after == AFTER[k][1] && one.spikes_after == AFTER[k][2]);
+        OK(convis_recording_input_read(r, k, 0, T, got));
+        for (int t = 0; t < T; t++) assert_true(got[t] == (convis_real)(k < 2 ? number(k ? t/4 : t) : k == 2 && t == 5));
+    }
     convis_recording_close(&r);
 }
 
@@ -593,14 +619,10 @@ static void sentences(void **state)
          convis_recording_response(r, 0, T, got, mask));
     convis_recording_close(&r);
 
-    FILE *f = fopen("late.csv", "w");
-    fputs("unit,time,layer\n3,0.2,0\n3,0.43,0\n", f);
-    fclose(f);
+    put_text("late.csv", "unit,time,layer\n3,0.2,0\n3,0.43,0\n");
     OPENING(CONVIS_ESHAPE, "late.csv: a spike at 0.43 s", "40 frames of 0.01 s that s.npy has", o_.response = "late.csv");
-    f = fopen("silent.csv", "w");
-    fputs("unit,time,layer\n", f);
-    fclose(f);
-    OPENING(CONVIS_EFORMAT, "silent.csv: neither spikes nor cells", "", o_.response = "silent.csv");
+    put_text("silent.csv", "unit,time,layer\n");
+    OPENING(CONVIS_EFORMAT, "silent.csv: no spikes, and no list of the cells", "", o_.response = "silent.csv");
     convis_spike_writer *w;
     OK(convis_spike_writer_open(c, "long.h5", &(convis_cell){ 1, 0, 0, 0 }, 1, NULL, &w));
     OK(convis_spike_writer_close(&w, 0.5, 1));
@@ -728,9 +750,7 @@ static void without_memory(void **state)
     put_npy("line.npy", "<f4", 1, stimulus, -1, 0);
     put_npz("t.npz", 1, 1, (const char *[]){ "t" }, (const char *[]){ "t.npy" });
     put_h5("s.h5", "s", "<f4", 3, stimulus, 1);
-    FILE *f = fopen("x.csv", "w");
-    fputs("unit,time,layer\n3,0.2,0\n1,0.3,0\n", f);
-    fclose(f);
+    put_text("x.csv", "unit,time,layer\n3,0.2,0\n1,0.3,0\n");
     static const char *const CASES[][3] = { { "s.npy", "x.npy", NULL }, { "t.npz", "x.npy", "x.npy" }, { "s.h5", "x.csv", NULL },
                                             { "stim:grating?duration=0.4", "x.csv", NULL } };
     for (size_t k = 0; k < 4; k++)
@@ -765,7 +785,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(frames_that_are_no_steps_are_held),
         cmocka_unit_test(channels_as_asked_for),
         cmocka_unit_test(inputs_go_along_with_the_stimulus),
-        cmocka_unit_test(inputs_that_do_not_go_along),
+        cmocka_unit_test(inputs_that_do_not_go_along), cmocka_unit_test(inputs_that_are_longer),
         cmocka_unit_test(responses_of_every_shape),
         cmocka_unit_test(maps_are_responses),
         cmocka_unit_test(what_does_not_count),

@@ -24,7 +24,7 @@ extern "C" {
  * stimulus is one row of the response. Response values that are NaN count as not measured (mask 0). */
 typedef struct convis_recording convis_recording;
 /* What a model takes as input beside the movie, by the input's name: an array or movie as the stimulus, or spikes, which are counted in
- * bins of dt, a channel a cell. It has as many frames as the stimulus, or a rate of its own: then each frame is held. */
+ * bins of dt, a channel a cell. It has at least as many frames as the stimulus, or a rate of its own: then each frame is held. */
 typedef struct convis_recording_input {
     const char *name, *file;
     double  fps;             /* its own rate; 0: that of its file, a movie or a .h5 of another dt, else its frames are those of the stimulus */
@@ -47,7 +47,13 @@ typedef struct convis_recording_options {
     int     input_count;
 } convis_recording_options;
 typedef struct convis_recording_info { int64_t frames, channels, height, width, units, trials; double dt; int inputs; } convis_recording_info;
-typedef struct convis_recording_input_info { const char *name; int64_t channels, height, width; double fps; } convis_recording_input_info;
+typedef struct convis_recording_input_info {
+    const char *name;
+    int64_t channels, height, width;
+    double  fps;             /* its own rate; 0: its frames are those of the stimulus */
+    int64_t steps, after,
+        spikes_after;   /* frames of dt; of those, past the end of the stimulus and not used, with so many spikes */
+} convis_recording_input_info;
 
 convis_status convis_recording_open (convis_context *, const convis_recording_options *, convis_recording **);
 void          convis_recording_close(convis_recording **);

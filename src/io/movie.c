@@ -300,11 +300,12 @@ static convis_status choose_timing(convis_movie *m, const convis_movie_options *
                                m->name, (long long)s->count, (long long)o->from);
         if (m->limit > s->count - o->from) m->limit = s->count - o->from;
     }
-    m->fps = o->fps > 0 ? o->fps : s->fps;
+    const double fps = strcmp(s->format, "spikes") ? o->fps : 0;         /* they are counted in steps, whatever is asked for */
+    m->fps = fps > 0 ? fps : s->fps;
     m->tolerance = tolerance(m->dt, m->fps);
     if (s->count >= 0 && (m->steps = steps_of(m, m->limit)) < 0)
         return convis_fail(m->context, CONVIS_EINVAL, "%s: would take more steps of %g s than can be counted", m->name, m->dt);
-    m->own_times = !m->repeat && !(o->fps > 0);
+    m->own_times = !m->repeat && !(fps > 0);
     return CONVIS_OK;
 }
 
@@ -351,7 +352,8 @@ convis_status convis_movie_open(convis_context *c, const char *name, const convi
 
 void convis_movie_info_get(const convis_movie *m, convis_movie_info *info)
 {
-    *info = (convis_movie_info){ m->batch, m->channels, m->width, m->height, m->steps, m->source->fps, { 0 } };
+    *info = (convis_movie_info){ m->batch, m->channels, m->width, m->height, m->steps, m->source->fps, { 0 }, -1 };
+    if (m->steps >= 0 || m->ended) info->frames = m->ended ? m->fetched : m->limit;
     memcpy(info->format, m->source->format, sizeof info->format);
     info->format[sizeof info->format - 1] = 0;
 }

@@ -68,9 +68,9 @@ static convis_status open_file(convis_context *c, const char *path, const char *
         return convis_fail(c, CONVIS_EIO, "%s: cannot be opened (%s)", path, strerror(errno));
     if (S_ISDIR(s.st_mode))
         return convis_fail(c, CONVIS_EIO, "%s: is a folder, expected a file or a pattern of files such as %s/*.png", path, path);
+    if (o->spikes && !key && convis_holds_spikes(c, path)) return convis_spikes_frames(c, path, o, out);     /* maybe of silence */
     if (S_ISREG(s.st_mode) && s.st_size == 0)
         return convis_fail(c, CONVIS_EFORMAT, "%s: is empty, expected a movie, an image or an array", path);
-    if (o->spikes && !key && convis_holds_spikes(c, path)) return convis_spikes_frames(c, path, o, out);
     if (convis_has_extension(path, ".npy")) return convis_npy_frames(c, path, o, out);
     if (convis_has_extension(path, ".npz")) return convis_npz_frames(c, path, key, o, out);
     if (is_hdf5(path)) return convis_hdf5_frames(c, path, key, o, out);

@@ -50,19 +50,22 @@ static convis_status find_cells(convis_context *c, const char *path, const convi
     *cell_count = 0;
     for (int64_t k = 0; k < all; k++)
         if (!k || convis_cell_order(*cells + k, *cells + *cell_count - 1)) (*cells)[(*cell_count)++] = (*cells)[k];
-    return *cell_count ? CONVIS_OK : convis_fail(c, CONVIS_EFORMAT, "%s: neither spikes nor cells, expected spikes", path);
+    return CONVIS_OK;
 }
 
-/* Where a model's input has so many channels: cells numbered from 0 are their channels, also where some never fire. */
+/* Where a model's input has so many channels: cells numbered from 0 are their channels, also where some, or all, never fire. */
 static convis_status number_cells(convis_context *c, const char *path, int64_t declared, convis_cell **cells, int64_t *count)
 {
-    const convis_cell *u = *cells, *last = u + *count - 1;
-    const int numbers = u->layer == last->layer && u->id >= 0 && last->id < declared;
+    const convis_cell *u = *cells, *last = u + (*count ? *count - 1 : 0);
+    const int numbers = !*count || (u->layer == last->layer && u->id >= 0 && last->id < declared);
+    if (!*count && !declared)
+        return convis_fail(c, CONVIS_EFORMAT, "%s: no spikes, and no list of the cells that were silent, so how many there were "
+                           "is not known; a .h5 or .npz of spikes lists them", path);
     if (!declared || *count == declared) return CONVIS_OK;
     if (!numbers)
         return convis_fail(c, CONVIS_ESHAPE, "%s: spikes of %lld cell%s, but the input takes %lld channel%s", path,
                            (long long)*count, *count == 1 ? "" : "s", (long long)declared, declared == 1 ? "" : "s");
-    const int32_t layer = u->layer;
+    const int32_t layer = *count ? u->layer : 0;
     convis_release(c, *cells);
     *cells = convis_obtain(c, (size_t)declared*sizeof **cells);
     if (!*cells) return CONVIS_ENOMEM;
@@ -121,14 +124,17 @@ void convis_spike_counts_close(convis_spike_counts *n)
 convis_status convis_spike_counts_fit(convis_spike_counts *n, const char *path, int64_t steps, const char *whose)
 {
     const double length = (double)steps, late = n->last/n->dt;
+    if (n->count && n->events[0].step < 0)
+        return convis_fail(n->context, CONVIS_ESHAPE, "%s: a spike at %g s, expected times from 0 on: a recording begins at 0 s",
+                           path, n->first);
     if (n->seconds > 0 && fabs(n->seconds/n->dt - length) > 0.5)
         return convis_fail(n->context, CONVIS_ESHAPE,
                            "%s: a recording of %g s (%.10g frames of %g s), expected %lld frames, as many as %s has", path,
                            n->seconds, n->seconds/n->dt, n->dt, (long long)steps, whose);
-    if (n->count && (n->events[0].step < 0 || late > length + ROUNDING))
+    if (n->count && late > length + ROUNDING)
         return convis_fail(n->context, CONVIS_ESHAPE,
-                           "%s: a spike at %g s, expected 0 to %g s, the %lld frames of %g s that %s has", path,
-                           n->events[0].step < 0 ? n->first : n->last, length*n->dt, (long long)steps, n->dt, whose);
+                           "%s: a spike at %g s, expected 0 to %g s, the %lld frames of %g s that %s has", path, n->last,
+                           length*n->dt, (long long)steps, n->dt, whose);
     for (int64_t k = n->count - 1; k >= 0 && n->events[k].step >= steps; k--) n->events[k].step = steps - 1;
     return CONVIS_OK;
 }
@@ -185,6 +191,7 @@ convis_status convis_spikes_frames(convis_context *c, const char *path, const co
         s->steps = (int64_t)fmin(4e15, ceil(all/n->dt - ROUNDING));
         if (!(n->seconds > 0) && n->count && n->events[n->count - 1].step >= s->steps)
             s->steps = n->events[n->count - 1].step + 1;
+        if (s->steps < 1) s->steps = 1;                  /* silence */
         status = convis_spike_counts_fit(n, path, s->steps, "the file");
     }
     s->base = (convis_frames){ .context = c, .channels = n->units, .width = 1, .height = 1, .count = n->seconds > 0 ? s->steps : -1,

@@ -27,7 +27,8 @@ typedef struct film {
     double  fps;                     /* of the source's frames; 0: they are steps */
 } film;
 
-typedef struct input { film film; char *name; double fps; } input;   /* fps: its own rate, 0: it has none */
+/* fps: its own rate, 0: it has none. steps: in its file; after: of those, past the end of the stimulus, with so many spikes. */
+typedef struct input { film film; char *name; double fps; int64_t steps, after, spikes_after; } input;
 
 struct convis_recording {
     convis_context *context;
@@ -229,22 +230,28 @@ static void find_rate(convis_recording *r, input *in, const char *file)
     in->fps = f->fps;
 }
 
-/* As many steps as the stimulus; at a rate of its own a frame more or less. Spikes from a file without a duration
- * are followed by silence. */
-static convis_status fit_length(convis_recording *r, input *in, const char *file, int open_ended)
+/* At least as many steps as the stimulus, of which there is time for as many; at a rate of its own its last frame may begin too early.
+ * Spikes from a file without a duration are followed by silence. */
+static convis_status fit_length(convis_recording *r, input *in, const char *file, int spikes, int open_ended)
 {
     film *f = &in->film;
     const int64_t held = in->fps > 0 ? (int64_t)fmin(4e15, ceil(1/in->fps/r->info.dt)) : 0, frame = frame_numbers(f);
+    in->steps = f->length;
+    if (!open_ended && f->length > r->length + held) in->after = f->length - r->length;
+    for (int64_t k = r->length*frame; spikes && k < f->length*frame; k++) in->spikes_after += (int64_t)f->movie[k];
     if (open_ended && f->length < r->length) {
         convis_status status = make_room(r, f, r->length, frame);
         if (status) return status;
         memset(f->movie + f->length*frame, 0, (size_t)((r->length - f->length)*frame)*sizeof *f->movie);
         f->length = r->length;
     }
-    if (f->length >= r->length - held && f->length <= r->length + held && f->length > 0) return CONVIS_OK;
+    if (f->length >= r->length - held && f->length > 0) return CONVIS_OK;
+    char shape[CONVIS_SHAPE_TEXT] = "";
+    if (f->numbers) convis_numbers_shape_text(f->numbers, shape);
     return convis_fail(r->context, CONVIS_ESHAPE,
-                       "%s: the input '%s' has %lld frames of %g s, expected %lld, as many as %s has%s", file, in->name,
-                       (long long)f->length, r->info.dt, (long long)r->length, r->stimulus_name,
+                       "%s: the input '%s' has %lld frames of %g s%s%s%s, expected %lld, as many as %s has%s", file, in->name,
+                       (long long)f->length, r->info.dt, *shape ? " (shape " : "", shape, *shape ? ")" : "", (long long)r->length,
+                       r->stimulus_name,
                        in->fps > 0 ? "" : ", or a rate of its own");
 }
 
@@ -264,13 +271,12 @@ static convis_status open_input(convis_recording *r, input *in, const convis_rec
     options.channels = o->channels ? o->channels : CONVIS_ALL_CHANNELS;
     options.declared = o->declared;
     options.spikes = 1;
-    options.width = o->width;
-    options.height = o->height;
+    if (!strncmp(o->file, "stim:", 5)) { options.width = o->width; options.height = o->height; }
     if (spikes && !(in->film.name = convis_copy_text(c, o->file))) return CONVIS_ENOMEM;
     convis_status status = spikes ? read_movie(r, &in->film, &options) : open_film(r, &in->film, o->file, &options);
     if (status) return status;
     find_rate(r, in, o->file);
-    return fit_length(r, in, o->file, spikes && !(convis_spikes_seconds(c, o->file) > 0));
+    return fit_length(r, in, o->file, spikes, spikes && !(convis_spikes_seconds(c, o->file) > 0));
 }
 
 static convis_status open_inputs(convis_recording *r, const convis_recording_options *o)
@@ -296,7 +302,8 @@ int convis_recording_input_list(const convis_recording *r, int index, convis_rec
 {
     if (index < 0 || index >= r->info.inputs) return 0;
     const input *in = &r->inputs[index];
-    *info = (convis_recording_input_info){ in->name, in->film.channels, in->film.height, in->film.width, in->fps };
+    *info = (convis_recording_input_info){ in->name, in->film.channels, in->film.height, in->film.width, in->fps,
+                                           in->steps, in->after, in->spikes_after };
     return 1;
 }
 

@@ -29,9 +29,9 @@ no  'unknown numerics'   2 'virtualretina or converged' convis run retina a.npy 
 no  'unknown channel'    2 'luminance, red, green'      convis run retina a.npy --channel pink
 no  'not PATH=FILE'      2 'expected PATH=FILE'         convis run retina a.npy --probe opl
 no  'not PATH=VALUE'     2 'expected PATH=VALUE'        convis run retina stim:impulse --set dt
-no  'unknown extension'  2 "'a.xyz'"                    convis run retina a.npy -o a.xyz
+no  'unknown extension'  2 "'a.xyz', expected a name ending in .spk, .csv, .npy, .npz or .h5, of maps also .inr, .png or .mp4" convis run retina a.npy -o a.xyz
 no  'same file twice'    2 'named twice'                convis run retina a.npy -o a.csv -o ./a.csv
-no  'spikes and a map'   2 'cannot hold both'           convis run retina a.npy -o b.csv --probe opl=b.csv
+no  'spikes and a map'   2 "'b.csv' cannot hold both what -o writes and 'opl'" convis run retina a.npy -o b.csv --probe opl=b.csv
 no  'input as output'    2 'will not be replaced'       convis run retina a.npy -o a.npy
 no  'raw without a size' 2 '--size'                     convis run retina -
 
@@ -128,6 +128,10 @@ yes 'save-xml'                      $run --set opl.center.tau=0.02 --save-xml sa
 yes 'run from it'                   convis run saved.xml grating.npy -q -o f.csv
 is  'gives the same spikes'         cmp e.csv f.csv
 is  '--set changed them'            sh -c '! cmp -s a.csv e.csv'
+yes 'nothing to write'              convis run retina stim:impulse --size 4x3 --frames 2 -q
+is  'is said'                       grep -q 'nothing was written; -o OUT writes the spikes' err
+yes 'of maps'                       convis run LN stim:impulse --size 4x3 --frames 2 -q
+is  'too'                           grep -q "nothing was written; -o OUT writes the last layer's output" err
 yes 'a stimulus without a file'     convis run retina 'stim:grating' --size 48x40 --frames 60 --dt 0.001 -q -o s.csv
 
 # A file of parameters: what is not in it stays; --set comes after it; a result keeps them; what .xml cannot keep is warned of.

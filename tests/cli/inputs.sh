@@ -194,6 +194,43 @@ yes 'is scored'                     convis eval hears.h5 --stimulus rgb.npy $all
 is  'as it was'                     awk '$1 == "0" && $4 > 0.999 { found = 1 } END { exit !found }' out
 yes 'and run'                       convis run hears.h5 rgb.npy $all -o again.npy -q
 no  'deaf'             1 "also takes the input 'spikes'"  convis eval hears.h5 --stimulus rgb.npy --response heard.npy
+npy long.npy '100,' part1
+yes 'a longer one'                  convis run hears.yaml rgb.npy --input spikes=cells.csv --input speed=long.npy -o x.npy -q
+is  'is used as far as it goes'     grep -q "long.npy: the input 'speed' has 100 steps of 0.01 s, of which the movie takes 90" err
+for command in "fit hears.yaml -o x.h5 -q --epochs 1" "eval hears.h5 --bootstrap 0"; do
+    yes "in ${command%% *}, too"    convis $command --stimulus rgb.npy --input spikes=cells.csv --input speed=long.npy --response heard.npy
+    is  'is used as far as it goes' grep -q "long.npy: the input 'speed' has 100 steps of 0.01 s, of which the movie takes 90" err
+done
+printf '0,0.91,0\n1,1.3,0\n' | cat cells.csv - > after.csv
+yes 'spikes after the end'          convis run hears.yaml rgb.npy --input spikes=after.csv --input speed=speed.npy -o x.npy -q
+is  'are counted'                   grep -q "after.csv: 2 spikes of the input 'spikes' come after the end of the movie, and are not used" err
+is  'and change nothing'            cmp x.npy heard.npy
+yes 'in a fit, too'                 convis fit hears.yaml --stimulus rgb.npy --input spikes=after.csv --input speed=speed.npy --response heard.npy \
+                                        -o x.h5 -q --epochs 1
+is  'are counted'                   grep -q "after.csv: 2 spikes of the input 'spikes' come after the end of the movie, and are not used" err
+yes 'of a part none is missed'      convis run hears.yaml rgb.npy --frames 20 $all -o x.npy -q
+is  'and none named'                sh -c '! grep -q "come after" err'
+yes 'silence'                       convis run hears.yaml rgb.npy --input spikes=none.csv --input speed=speed.npy -o x.npy -q --probe hears=silent.npy
+is  'is heard as such'              [ "$(floats silent.npy | tr -d '\000' | wc -c)" = 0 ]
+: > none.spk
+yes 'an empty list'                 convis run hears.yaml rgb.npy --input spikes=none.spk --input speed=speed.npy -o again.npy -q
+is  'is silence'                    cmp x.npy again.npy
+yes 'in a fit, too'                 convis fit hears.yaml --stimulus rgb.npy --input spikes=none.csv --input speed=speed.npy --response heard.npy \
+                                        -o x.h5 -q --epochs 1
+no  'of how many?'     1 'none.csv: no spikes, and no list of the cells'   convis sta --stimulus rgb.npy --response none.csv --dt 0.01 -o sta.npy
+printf 'unit,time,layer\n0,-0.1,0\n0,0.2,0\n' > early.csv
+no  'before the start' 1 'early.csv: a spike at -0.1 s, expected times from 0 on'   convis run hears.yaml rgb.npy --input spikes=early.csv --input speed=speed.npy -o x.npy
+head -c 60 part1 > sixty;  npy nt.npy '2, 30' sixty
+takes="but the input 'spikes' of the model 'hears.yaml' takes 2; an array (T, 2) has them"
+no  'across'           1 "nt.npy has 1 channel (shape (2, 30), taken as 2 frames of 30x1 pixels), $takes" \
+                                    convis run hears.yaml rgb.npy -o x.npy --input spikes=nt.npy --input speed=speed.npy
+no  'across, in a fit' 1 "nt.npy: the input 'spikes' has 2 frames of 0.01 s (shape (2, 30)), expected 90" \
+    convis fit hears.yaml --stimulus rgb.npy --response heard.npy -o x.h5 --input spikes=nt.npy --input speed=speed.npy
+head -c 270 part1 > wide;  npy wide.npy '90, 3' wide
+for command in "run hears.yaml rgb.npy -o x.npy" "fit hears.yaml --stimulus rgb.npy --response heard.npy -o x.h5"; do
+    no  "too wide, in ${command%% *}" 1 "wide.npy has 1 channel (shape (90, 3), taken as 90 frames of 3x1 pixels), $takes" \
+                                    convis $command --input spikes=wide.npy --input speed=speed.npy
+done
 no  'out of step'      1 "the input 'speed' has 60 frames"   convis fit hears.yaml --stimulus rgb.npy --input spikes=cells.csv --input speed=t.npy \
                                     --response heard.npy -o x.h5
 yes 'a movie found for it'          convis synthesize hears.yaml $all --size 4x3 --frames 40 --high 255 --iterations 5 -o found.npy -q
@@ -203,6 +240,9 @@ if [ -x "${convis}-double" ]; then
     is  'of what it hears, too'     grep -q '^ *spikes ' out
     yes 'of what it is given'       convis gradcheck hears.yaml --size 4x3 $all
 else for k in 1 2 3; do skip 'gradients of inputs' 'no convis-double'; done; fi
+if [ -x "${convis}-double" ]; then
+    no  'gray is one channel' 1 "the movie has 1 channel, but the input 'movie'" convis gradcheck hears.yaml --size 4x3 --channels gray
+else skip 'gray is one channel' 'no convis-double'; fi
 yes 'two movies, one speed'         convis run hears.yaml ab3.npy --input spikes=cells.csv --input speed=t.npy -o ab.out.npy -q
 for k in a b; do convis run hears.yaml ${k}3.npy --input spikes=cells.csv --input speed=t.npy -o $k.out.npy -q 2> /dev/null; done
 { floats a.out.npy; floats b.out.npy; } > apart;  floats ab.out.npy > together
@@ -215,5 +255,26 @@ no  'of another size'  1 "takes 1x1"    convis run hears.yaml rgb.npy --input sp
 no  'NaN'              1 'has the value NaN'  sh -c 'printf "\223NUMPY\001\000v\000%-117s\n" "{\"descr\": \"<f4\", \"fortran_order\": False, \"shape\": (90,)}" > nan.npy
                                     awk "BEGIN { for (i = 0; i < 90; i++) printf \"\\\\000\\\\000\\\\300\\\\177\" }" > text; printf "$(cat text)" >> nan.npy
                                     "$0" run hears.yaml rgb.npy --input spikes=cells.csv --input speed=nan.npy -o x.npy' "$convis"
+
+# ---- Spikes as the movie, and its end ----
+
+printf 'dt: 0.01\nlayers: [{name: same, type: scale}]\n' > same.yaml
+printf 'dt: 0.01\ninputs: {movie: {channels: 2}}\nlayers: [{name: same, type: scale}]\n' > two.yaml
+yes 'spikes are a movie'            convis run same.yaml cells.csv -o x.npy -q
+is  'a channel a cell'              has_shape x.npy '2, 73, 1, 1'
+is  'to the last spike'             grep -q 'cells.csv: it does not say how long was recorded, so it ends with its last spike, at 0.72 s' err
+convis run retina stim:impulse --size 3x2 --frames 100 --dt 0.01 -o fired.h5 -q 2> err
+yes 'of so many cells'              convis run same.yaml fired.h5 -o x.npy -q
+is  'as were recorded'              has_shape x.npy '12, 100, 1, 1'
+is  'for so long'                   [ ! -s err ]
+no  'silence of what length' 1 'none.csv: no spikes, and it does not say how long was recorded'   convis run two.yaml none.csv -o x.npy
+yes 'fewer frames than asked for'   convis run same.yaml t.npy --from 40 --frames 30 -o x.npy -q
+is  'is said'                       grep -q 't.npy: 30 frames from frame 40 on were asked for, and it has 20' err
+yes 'of a film'                     convis run same.yaml film.mp4 --from 60 --frames 40 -o x.npy -q
+is  'is said'                       grep -q 'film.mp4: 40 frames from frame 60 on were asked for, and it has 30' err
+yes 'converted'                     convis convert t.npy x.npy --from 40 --frames 30 -q
+is  'is said'                       grep -q 't.npy: 30 frames from frame 40 on were asked for, and it has 20' err
+yes 'as many as there are'          convis run same.yaml t.npy --from 40 --frames 20 -o x.npy -q
+is  'is no word'                    [ ! -s err ]
 
 echo "1..$count"
