@@ -7,6 +7,11 @@ enum { LONGEST = 127 };                                  /* letters that are com
 
 /* ---- Texts ---- */
 
+const char *convis_article(const char *word)
+{
+    return strchr(strpbrk(word, "aeiou") ? "aeiou" : "aefhilmnorsx", *word) ? "an" : "a";
+}
+
 char *convis_copy_text(convis_context *c, const char *text)
 {
     char *copy = convis_obtain(c, strlen(text) + 1);

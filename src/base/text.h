@@ -16,6 +16,8 @@ int convis_shorten(char *to, size_t size, const char *format, ...)
 #endif
     ;
 int convis_vshorten(char *to, size_t size, const char *format, va_list);
+/* "a" or "an", as the word needs it; words without vowels are spelt: "an rf". */
+const char *convis_article(const char *word);
 /* Memory of convis_obtain; NULL when there is none left. */
 char *convis_copy_text(convis_context *, const char *text);
 

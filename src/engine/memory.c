@@ -1,16 +1,18 @@
 /* memory.c - a model's memory on its device, and how much there may be; kernels of its layers, and copies of what the host prepares. */
 #include "memory.h"
+#include "base/text.h"
 #include <string.h>
 
 /* ---- Kernels ---- */
 
 static convis_status no_kernel(const convis_model *m, const model_layer *l, const char *kernel)
 {
-    const char *device = m->device->name;
+    const char *device = m->device->name, *type = l->type->name;
     if (kernel)
-        return convis_fail(m->context, CONVIS_ENOTSUP, "%s: a %s has no kernel '%s' for %s", l->name, l->type->name, kernel,
-                           device);
-    return convis_fail(m->context, CONVIS_ENOTSUP, "%s: a %s has no kernels for %s", l->name, l->type->name, device);
+        return convis_fail(m->context, CONVIS_ENOTSUP, "%s: %s %s has no kernel '%s' for %s", l->name, convis_article(type), type,
+                           kernel, device);
+    return convis_fail(m->context, CONVIS_ENOTSUP, "%s: %s %s has no kernels for %s", l->name, convis_article(type), type,
+                       device);
 }
 
 static convis_status place_layer(convis_model *m, model_layer *l)
@@ -36,7 +38,7 @@ static convis_status place_layer(convis_model *m, model_layer *l)
 convis_status convis_place_layers(convis_model *m)
 {
     convis_status status = CONVIS_OK;
-    for (int j = 0; j < m->count && !status; j++) status = place_layer(m, &m->layers[j]);
+    for (int j = 0; j < m->count && !status; j++) status = convis_blame(m, &m->layers[j], place_layer(m, &m->layers[j]));
     return status;
 }
 

@@ -138,7 +138,8 @@ convis_node convis_join(convis_model *m, const convis_layer_type *type, const ch
         (!type->pointwise && !type->forward))
         return stick(m, CONVIS_EINVAL, "%s: the table of %s is too long or names no kernel", name, type->name);
     if (type->pointwise && convis_device_lacks(m->device, type->kernels, type->pointwise))
-        return stick(m, CONVIS_ENOTSUP, "%s: a %s has no kernel '%s' for %s", name, type->name, type->pointwise, m->device->name);
+        return stick(m, CONVIS_ENOTSUP, "%s: %s %s has no kernel '%s' for %s", name, convis_article(type->name), type->name,
+                     type->pointwise, m->device->name);
     if (convis_grow(m->context, (void **)&m->layers, m->count, &m->room, sizeof *m->layers))
         return stick(m, CONVIS_ENOMEM, "%s: out of memory", name);
 

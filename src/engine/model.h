@@ -49,6 +49,8 @@ typedef struct model_layer {
     double  param[CONVIS_MAX_PARAMS];
     double *array[CONVIS_MAX_PARAMS];
     char   *text[CONVIS_MAX_PARAMS];         /* texts, and of arrays what they were made from (convis_set_initialiser) */
+    convis_shape given[CONVIS_MAX_PARAMS];   /* the shape that an array's values were given in, as pass.array_shape; 0: none */
+    char    place[240];              /* "file:line:column" of what it was made from; "": from no file */
     const convis_field *fields;      /* the parameters: the type's table, or `own`, where a text adds rows */
     convis_field *own;
     char  (*own_names)[32];
@@ -120,7 +122,14 @@ static inline convis_status convis_refuse(const convis_model *m)
 int convis_find_row(const convis_field *table, const char *name);     /* -1: none */
 int convis_find_input(const convis_model *, const char *name);        /* -1: none */
 int convis_has_layer(const convis_model *, const char *name);
+/* convis_set_array of values whose shape, (out, in, T, Y, X), is known: a plan that does not suit it says so. */
+convis_status convis_set_shaped(convis_model *, const char *path, const double *values, convis_shape);
 int convis_is_shape(convis_shape);                                    /* not empty, not too large */
+/* A failure of this layer: where it stands in its file comes before the sentence on the context. Returns the status. */
+static inline convis_status convis_blame(const convis_model *m, const model_layer *l, convis_status status)
+{
+    return status && *l->place ? convis_fail_before(m->context, status, "%s: ", l->place) : status;
+}
 /* The sentence on the context is the first error of building. Returns the status. */
 convis_status convis_stick(convis_model *, convis_status);
 /* The layer and row of a parameter's path; NULL with the sentence left on the context. */

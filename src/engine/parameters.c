@@ -15,8 +15,10 @@ model_layer *convis_find_parameter(const convis_model *m, const char *path, int 
     const char *member;
     model_layer *l = convis_find_layer(m, path, &member);
     if (l && (*row = convis_find_row(l->fields, member)) >= 0) return l;
-    if (l) convis_fail(m->context, CONVIS_ENAME, "'%s': %s (a %s) has no parameter '%s'", path, l->name, l->type->name, member);
-    else   convis_fail(m->context, CONVIS_ENAME, "'%s': the model has no such parameter", path);
+    if (l)
+        convis_fail(m->context, CONVIS_ENAME, "'%s': %s (%s %s) has no parameter '%s'", path, l->name,
+                    convis_article(l->type->name), l->type->name, member);
+    else convis_fail(m->context, CONVIS_ENAME, "'%s': the model has no such parameter", path);
     return NULL;
 }
 
@@ -82,6 +84,7 @@ convis_status convis_set_array(convis_model *m, const char *path, const double *
             return convis_fail(m->context, CONVIS_EINVAL, "%s[%lld]: %g %s, expected %g to %g", path, (long long)j, values[j],
                                f->unit, f->min, f->max);
     drop_text(m, l, k);
+    l->given[k] = (convis_shape){ { 0 } };
     if (!m->planned || !l->array[k]) {
         double *copy = convis_obtain(m->context, (size_t)(count + 1)*sizeof *copy);
         if (!copy) return CONVIS_ENOMEM;
@@ -92,6 +95,15 @@ convis_status convis_set_array(convis_model *m, const char *path, const double *
     l->param[k] = (double)count;
     l->dirty = 1;
     return CONVIS_OK;
+}
+
+convis_status convis_set_shaped(convis_model *m, const char *path, const double *values, convis_shape shape)
+{
+    int k = 0;
+    const convis_status status = convis_set_array(m, path, values, convis_elements(shape));
+    model_layer *l = status ? NULL : convis_find_parameter(m, path, &k);
+    if (l) l->given[k] = shape;
+    return status;
 }
 
 convis_status convis_get_array(const convis_model *m, const char *path, double *values, int64_t count)

@@ -12,6 +12,27 @@ enum { SUB_CHUNK_BYTES = 1 << 20, TILE_BYTES = 1 << 18, LONGEST_SUB_CHUNK = 64, 
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 static int64_t most(int64_t a, int64_t b)  { return a > b ? a : b; }
 
+/* An array of another length than its layer needs. Where its own shape is known, and only frames or channels differ, that is why. */
+static convis_status wrong_length(const convis_model *m, const model_layer *l, int k, const char *path)
+{
+    const int64_t *e = l->pass.array_shape[k].dim, *g = l->given[k].dim, *in = l->in_shape[0].dim;
+    const int known = g[0] && g[0] == e[0] && g[2] == e[2], same_frames = g[3] == e[3] && g[4] == e[4];
+    char why[200] = "";
+    if (known && same_frames)
+        snprintf(why, sizeof why, "; they are for %lld channel%s, its input has %lld", (long long)g[1], g[1] == 1 ? "" : "s",
+                 (long long)e[1]);
+    else if (known && g[1] == e[1] && l->inputs && e[3] == in[CONVIS_Y] && e[4] == in[CONVIS_X])
+        snprintf(why, sizeof why, "; they are for frames of %lldx%lld pixels, its input has %lldx%lld", (long long)g[4],
+                 (long long)g[3], (long long)e[4], (long long)e[3]);
+    else if (g[0])
+        snprintf(why, sizeof why, "; they are %lld outputs, %lld inputs, %lld x %lld x %lld", (long long)g[0], (long long)g[1],
+                 (long long)g[2], (long long)g[3], (long long)g[4]);
+    return convis_fail(m->context, CONVIS_ESHAPE,
+                       "%s: %lld values, expected %lld (%lld outputs, %lld inputs, %lld x %lld x %lld)%s", path,
+                       (long long)l->param[k], (long long)convis_elements(l->pass.array_shape[k]), (long long)e[0],
+                       (long long)e[1], (long long)e[2], (long long)e[3], (long long)e[4], why);
+}
+
 /* Arrays whose shape the layer knows by now: those that are empty begin as their initialiser, or the layer, says. */
 static convis_status shape_arrays(convis_model *m, model_layer *l)
 {
@@ -25,11 +46,7 @@ static convis_status shape_arrays(convis_model *m, model_layer *l)
             return convis_fail(m->context, CONVIS_ENOTSUP, "%s: an array without a shape of its own, set it by values", path);
         if (!convis_is_shape(s)) return convis_fail(m->context, CONVIS_ESHAPE, "%s: would be empty or too large", path);
         const int64_t count = convis_elements(s);
-        if (has && has != count)
-            return convis_fail(m->context, CONVIS_ESHAPE,
-                               "%s: %lld values, expected %lld (%lld outputs, %lld inputs, %lld x %lld x %lld)", path,
-                               (long long)has, (long long)count, (long long)s.dim[0], (long long)s.dim[1], (long long)s.dim[2],
-                (long long)s.dim[3], (long long)s.dim[4]);
+        if (has && has != count) return wrong_length(m, l, k, path);
         if (has) continue;
         convis_release(m->context, l->array[k]);
         l->array[k] = convis_obtain(m->context, (size_t)(count + 1)*sizeof(double));
@@ -49,11 +66,16 @@ convis_status convis_plan_alike(convis_pass *p)
     for (int j = 1; j < p->inputs; j++) {
         const int64_t *a = p->in_shape[0].dim, *b = p->in_shape[j].dim;
         if (!memcmp(a, b, sizeof p->in_shape[0])) continue;
-        if (a[CONVIS_B] == b[CONVIS_B] && a[CONVIS_C] == b[CONVIS_C])
-            return convis_fail(p->context, CONVIS_ESHAPE, "%s: its inputs are %lldx%lld and %lldx%lld pixels", p->path,
-                               (long long)a[CONVIS_X], (long long)a[CONVIS_Y], (long long)b[CONVIS_X], (long long)b[CONVIS_Y]);
-        return convis_fail(p->context, CONVIS_ESHAPE, "%s: its inputs have %lld and %lld channels, %lld and %lld movies", p->path,
-                           (long long)a[CONVIS_C], (long long)b[CONVIS_C], (long long)a[CONVIS_B], (long long)b[CONVIS_B]);
+        if (a[CONVIS_B] != b[CONVIS_B])
+            return convis_fail(p->context, CONVIS_ESHAPE, "%s: its inputs have %lld and %lld movies side by side", p->path,
+                               (long long)a[CONVIS_B], (long long)b[CONVIS_B]);
+        char channels[64] = "", pixels[96] = "";
+        if (a[CONVIS_C] != b[CONVIS_C])
+            snprintf(channels, sizeof channels, "have %lld and %lld channels", (long long)a[CONVIS_C], (long long)b[CONVIS_C]);
+        if (a[CONVIS_Y] != b[CONVIS_Y] || a[CONVIS_X] != b[CONVIS_X])
+            snprintf(pixels, sizeof pixels, "%s %lldx%lld and %lldx%lld pixels", *channels ? " of" : "are",
+                     (long long)a[CONVIS_X], (long long)a[CONVIS_Y], (long long)b[CONVIS_X], (long long)b[CONVIS_Y]);
+        return convis_fail(p->context, CONVIS_ESHAPE, "%s: its inputs %s%s", p->path, channels, pixels);
     }
     return CONVIS_OK;
 }
@@ -81,8 +103,8 @@ static convis_status check_takes(const convis_model *m, const model_layer *l)
 static convis_status plan_layer(convis_model *m, model_layer *l)
 {
     if (!m->device->type->host_visible && !l->type->pointwise && !l->type->device_capable)
-        return convis_fail(m->context, CONVIS_ENOTSUP, "%s: a %s cannot run on %s, only on processors", l->name, l->type->name,
-                           m->device->name);
+        return convis_fail(m->context, CONVIS_ENOTSUP, "%s: %s %s cannot run on %s, only on processors", l->name,
+                           convis_article(l->type->name), l->type->name, m->device->name);
     convis_pass *p = &l->pass;
     p->context = m->context;
     p->path = l->name;
@@ -141,8 +163,10 @@ static convis_status check_feedback(convis_model *m)
     for (int j = 0; j < m->count; j++)
         for (int k = 0; k < m->layers[j].inputs; k++)
             if (memcmp(&m->layers[j].pass.in_shape[k], &convis_source(m, m->layers[j].in[k].from)->shape, sizeof(convis_shape)))
-                return convis_fail(m->context, CONVIS_ESHAPE, "%s: what is fed back to it is not of the shape of its other input",
-                                   m->layers[j].name);
+                return convis_blame(m, &m->layers[j],
+                                    convis_fail(m->context, CONVIS_ESHAPE,
+                                                "%s: what is fed back to it is not of the shape of its other input",
+                                                m->layers[j].name));
     return CONVIS_OK;
 }
 
@@ -361,7 +385,8 @@ static convis_status activate(convis_model *m)
             for (int k = 0; k < l->inputs; k++) active |= convis_source(m, l->in[k].from)->active;
             if (!active || !l->needed || l->out.active) continue;
             if (l->type->pointwise ? !l->type->adjoint : !l->type->vjp)
-                return convis_fail(m->context, CONVIS_ENOTSUP, "%s: a %s has no gradient", l->name, l->type->name);
+                return convis_blame(m, l, convis_fail(m->context, CONVIS_ENOTSUP, "%s: %s %s has no gradient", l->name,
+                                                      convis_article(l->type->name), l->type->name));
             l->out.active = changed = 1;
         }
     }
@@ -410,7 +435,7 @@ static convis_status plan(convis_model *m)
     }
     for (int j = 0; j < m->count; j++) {
         convis_status status = plan_layer(m, &m->layers[j]);
-        if (status) return status;
+        if (status) return convis_blame(m, &m->layers[j], status);
         for (int k = 0; k < m->layers[j].inputs; k++) {
             convis_edge e = m->layers[j].in[k];
             buffer *b = convis_source(m, e.from);

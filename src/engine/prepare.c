@@ -8,7 +8,7 @@ convis_status convis_prepare(convis_model *m)
         if (!l->dirty) continue;
         for (int k = 0; k < l->params; k++) l->p[k] = (convis_real)l->param[k];
         convis_status status = l->type->prepare ? l->type->prepare(&l->pass) : CONVIS_OK;
-        if (status) return status;
+        if (status) return convis_blame(m, l, status);
         convis_place_prepared(l);
         l->dirty = 0;
     }

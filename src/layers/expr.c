@@ -67,9 +67,7 @@ static convis_status plan(convis_pass *p)
     if (f->inputs > p->inputs)
         status = convis_fail(p->context, CONVIS_ESHAPE, "%s.formula: uses %c, input %d of a layer with %d", p->path,
                              "xyzw"[f->inputs - 1], f->inputs, p->inputs);
-    for (int j = 1; !status && j < p->inputs; j++)
-        if (memcmp(&p->in_shape[j], &p->in_shape[0], sizeof p->in_shape[0]))
-            status = convis_fail(p->context, CONVIS_ESHAPE, "%s: its inputs are not of one shape", p->path);
+    if (!status) status = convis_plan_alike(p);
     p->constants_size = convis_formula_size(f);
     p->sums[FORMULA] = f->backward.sums;
     if (p->recording) p->scratch_size = convis_formula_scratch(p, f);

@@ -205,6 +205,7 @@ convis_status convis_open_saved(convis_context *c, const struct convis_opening *
     convis_status status = convis_hdf5_text(c, file, "model", &text);
     if (!status) status = convis_read_graph(c, opening, text, strlen(text), warnings, g);
     convis_release(c, text);
+    if (!status) *g->file = 0;                           /* its lines are not the user's */
     if (!status) {
         convis_status without = convis_hdf5_text(c, file, "parameters", &lines);
         status = without == CONVIS_ENAME ? CONVIS_OK : without;

@@ -210,9 +210,45 @@ bad 'an input misspelt'  'layers:\n  - {type: relu, inptu: a}\n'     "2:18: relu
 bad 'no such key'        'layers: [relu]\noutputt: relu\n'          "2:1: the model: 'outputt'"
 bad 'no such parameter'  'layers:\n  - {type: relu, slop: 3}\n'     "2:18: relu: a relu has no parameter 'slop'; did you mean slope?"
 bad 'a key twice'        'dt: 1\ndt: 1\n'                           "2:1: 'dt' for the second time"
+bad 'a formula'          'layers:\n  - {type: expr, formula: x + a, b: 2}\n'    "2:34: expr: an expr has no parameter 'b', and its text uses none"
 bad 'feedback at once'   'layers:\n  - {name: a, type: relu, input: a}\n' '2:5: a: its input a is itself'
 bad 'a bomb'             'a: &a [1]\nlayers: [*a, *a]\n'            '2:'
 no  'no such file'       1 'nothing.yaml'               convis run nothing.yaml noise.npy -o x.npy
 is  'nothing was written'           test ! -e x.npy
+
+# ---- What shows only with the movie: the same, and the number of channels only where it is why (noise.npy has 28 x 24 pixels) ----
+
+why() { bad "$1" "$2" "$3"; is 'not for its channels' sh -c '! grep -q "channels)" err'; }
+why 'a pool too large'   'layers:\n  - relu\n  - {type: pool, size: 29}\n'      '3:5: pool.size: blocks of 29 pixels, its input is 28x24'
+why 'an input too few'   'layers:\n  - {name: e, type: expr, formula: x + y}\n'  '2:5: e.formula: uses y, input 2 of a layer with 1'
+why 'maps of two sizes'  'layers:\n  - {name: a, type: pool, size: 2}\n  - {name: s, type: sum, inputs: [a, input]}\n' \
+    '3:5: s: its inputs are 14x12 and 28x24 pixels'
+why 'in a formula'       'layers:\n  - {name: a, type: pool, size: 2}\n  - {name: s, type: expr, formula: x*y, inputs: [a, input]}\n' \
+    '3:5: s: its inputs are 14x12 and 28x24 pixels'
+why 'channels of two'    'layers:\n  - {name: a, type: conv, channels: 2}\n  - {name: s, type: sum, inputs: [a, input]}\n' \
+    '3:5: s: its inputs have 2 and 1 channels'
+is  'that differ alone'             sh -c '! grep -q movies err'
+why 'both of two'        'layers:\n  - {name: a, type: conv, channels: 2}\n  - {name: b, type: pool, size: 2, input: a}
+  - {name: s, type: sum, inputs: [b, input]}\n'         '4:5: s: its inputs have 2 and 1 channels of 14x12 and 28x24 pixels'
+why 'three weights'      'layers:\n  - {name: f, type: conv, height: 3, width: 3, weights: [1, 2, 3]}\n' \
+    '2:5: f.weights: 3 values, expected 9 (1 outputs, 1 inputs, 1 x 3 x 3)'
+bad 'weights for colour' 'layers:\n  - {name: f, type: conv, weights: {shape: [1, 3, 1, 1, 2], values: [1, 2, 3, 4, 5, 6]}}\n' \
+    '2:5: f.weights: 6 values, expected 2 (1 outputs, 1 inputs, 1 x 1 x 2); they are for 3 channels, its input has 1; the movie has 1 channel (see --channels)'
+printf 'layers:\n  - {name: p, type: pool, size: 30}\n' > inner.yaml
+why 'in a model within'  'layers:\n  - relu\n  - {name: in, model: inner.yaml}\n'                  '3:5: in.p.size: blocks of 30'
+printf 'extends: LN\nlayers:\n  - {name: p, type: pool, size: 30, input: filter}\n' > bad.yaml
+no  'in what extends'    1 'bad.yaml:3:5: p.size: '     convis run bad.yaml noise.npy -q -o x.npy
+no  'of no file'         1 'convis: filter: a kernel'   convis run LN noise.npy -q -o x.npy --set filter.height=99 --set filter.padding=3
+convis stim checkers --size 28x24 --frames 40 --dt 0.001 -q -o s.npy
+convis run LN s.npy --set readout=rf -o r.npy -q
+convis fit LN --set readout=rf --stimulus s.npy --response r.npy --epochs 1 --bootstrap 0 -q -o fitted.h5 2> err
+convis stim checkers --size 30x24 --frames 30 --dt 0.001 -q -o other.npy
+no  'frames of another size' 1 'they are for frames of 28x24 pixels, its input has 30x24'   convis run fitted.h5 other.npy -q -o x.npy
+is  'not for its channels'          sh -c '! grep -q "channels)" err'
+convis run LN s.npy -o map.npy -q
+no  'other responses'    1 'response: 672 units'        convis fit LN --set readout=rf --stimulus s.npy --response map.npy -o x.h5 -q
+is  'not for its channels'          sh -c '! grep -q "channels)" err'
+no  'of a fitted one'    1 'response: 672 units'        convis eval fitted.h5 --stimulus s.npy --response map.npy
+is  'not for its channels'          sh -c '! grep -q "channels)" err'
 
 echo "1..$count"

@@ -441,7 +441,8 @@ convis_status convis_graph_put(convis_context *c, struct convis_graph_layer *l, 
     if (!status && !f) {
         convis_hint hint = CONVIS_HINT(v->name);
         for (int k = 0; k < r.count; k++) convis_hint_offer(&hint, r.row[k].name);
-        status = convis_fail(c, CONVIS_ENAME, "%s: a %s has no parameter '%s'%s", l->name, l->type->name, v->name, hint.text);
+        status = convis_fail(c, CONVIS_ENAME, "%s: %s %s has no parameter '%s'%s%s", l->name, convis_article(l->type->name),
+                             l->type->name, v->name, l->type->fields ? ", and its text uses none" : "", hint.text);
     }
     if (!status) status = check_value(c, l, f, v);
     if (status) {

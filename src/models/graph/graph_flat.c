@@ -16,7 +16,8 @@ struct flat {
     struct convis_graph *to;
 };
 
-/* A graph at its place: the beginning of its names, what its inputs are, and the line of who named it. made: by a preset, which counts
+/* A graph at its place: the beginning of its names, what its inputs are, and the line of who named it (-1: in another
+ * file). made: by a preset, which counts
  * layers without cells, too. base: the output of the model that it extends. */
 struct place {
     const struct convis_graph *g;
@@ -78,7 +79,7 @@ static convis_status add_layer(struct flat *f, const struct place *p, const stru
     convis_status status = full_name(f, p, l->name, name);
     if (!status) status = convis_graph_add(f->c, f->to, name, l->type, &to);
     if (status) return status;
-    to->line = p->line ? p->line : l->line;
+    to->line = p->line < 0 ? 0 : p->line ? p->line : l->line;
     to->column = p->line ? p->column : l->column;
     for (int k = 0; k < l->inputs && !status; k++) {
         struct convis_graph_input in;
@@ -211,7 +212,7 @@ static convis_status add_made(struct flat *f, struct place *within, char output[
 
 static convis_status add_model(struct flat *f, struct place *p, const struct convis_graph_layer *l)
 {
-    struct place within = { .g = l->model, .line = p->line ? p->line : l->line, .column = p->line ? p->column : l->column };
+    struct place within = { .g = l->model, .line = p->line ? p->line : l->line ? l->line : -1, .column = p->line ? p->column : l->column };
     struct convis_graph_input *given = convis_obtain(f->c, (size_t)(l->inputs + 1)*sizeof *given);
     char name[CONVIS_GRAPH_NAME] = "", output[CONVIS_GRAPH_NAME] = "";
     convis_status status = given ? CONVIS_OK : CONVIS_ENOMEM;

@@ -15,8 +15,9 @@ static convis_status set_value(convis_model *m, const struct convis_graph_layer 
     snprintf(path, sizeof path, "%s.%s", l->name, v->name);
     if (is_text) return convis_set_text(m, path, v->text);
     if (v->kind == CONVIS_VALUE_NUMBER) return convis_set(m, path, v->number);
-    return v->kind == CONVIS_VALUE_TEXT ? convis_set_initialiser(m, path, v->text)
-                                        : convis_set_array(m, path, v->array, v->count);
+    if (v->kind == CONVIS_VALUE_TEXT) return convis_set_initialiser(m, path, v->text);
+    if (v->dims != CONVIS_DIMS) return convis_set_array(m, path, v->array, v->count);
+    return convis_set_shaped(m, path, v->array, (convis_shape){ { v->dim[0], v->dim[1], v->dim[2], v->dim[3], v->dim[4] } });
 }
 
 /* The layers and the inputs of a graph as they become nodes of a model. */
@@ -47,6 +48,10 @@ static convis_status add_layer(struct building *b, int j)
     b->node[j] = convis_join(m, l->type, l->name, in, l->inputs);
     convis_status status = m->status ? convis_fail(m->context, m->status, "%s", m->sentence) : CONVIS_OK;
     for (int k = 0; k < l->inputs && !status; k++) m->layers[m->count - 1].takes[k] = l->input[k].channels;
+    if (!status && *b->g->file && l->line > 0) {
+        model_layer *made = &m->layers[b->node[j].id - 1];
+        snprintf(made->place, sizeof made->place, "%s:%d:%d", b->g->file, l->line, l->column);
+    }
     for (int texts = 1; texts >= 0; texts--)             /* which other parameters there are may depend on texts */
         for (int k = 0; k < l->values && !status; k++) status = set_value(m, l, &l->value[k], texts);
     return status;
