@@ -31,7 +31,7 @@ static void foreign_layers(void **state)
     convis_layer_type mine = *type_named("lowpass");
     mine.name = "own_layer";
     mine.source = NULL;
-    refused_plan(&mine, "mine: a own_layer has no kernels for ", convis_device_name(on_device));
+    refused_plan(&mine, "mine: an own_layer has no kernels for ", convis_device_name(on_device));
     mine = *type_named("lowpass");
     mine.source = type_named("highpass")->source;
     refused_plan(&mine, "mine: a lowpass has no kernel '", convis_device_name(on_device));

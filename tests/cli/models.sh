@@ -241,7 +241,7 @@ no  'in what extends'    1 'bad.yaml:3:5: p.size: '     convis run bad.yaml nois
 no  'of no file'         1 'convis: filter: a kernel'   convis run LN noise.npy -q -o x.npy --set filter.height=99 --set filter.padding=3
 convis stim checkers --size 28x24 --frames 40 --dt 0.001 -q -o s.npy
 convis run LN s.npy --set readout=rf -o r.npy -q
-convis fit LN --set readout=rf --stimulus s.npy --response r.npy --epochs 1 --bootstrap 0 -q -o fitted.h5 2> err
+convis fit LN --set readout=rf --stimulus s.npy --response r.npy --epochs 1 --bootstrap 0 -q -o fitted.h5 > out 2> err
 convis stim checkers --size 30x24 --frames 30 --dt 0.001 -q -o other.npy
 no  'frames of another size' 1 'they are for frames of 28x24 pixels, its input has 30x24'   convis run fitted.h5 other.npy -q -o x.npy
 is  'not for its channels'          sh -c '! grep -q "channels)" err'
