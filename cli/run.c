@@ -76,7 +76,7 @@ static int parse(struct run *r, int argc, char **argv)
     r->from_stdin = !strcmp(r->input, "-");
     if (r->from_stdin && !r->size.width)
         return cli_usage("run", "raw frames on standard input need --size WxH");
-    r->movie_options.batches = r->movie_options.spikes = 1;
+    r->movie_options.batches = 1;
     int wrong = cli_inputs_check(&r->inputs, "run");
     if (wrong) return wrong;
     r->movie_options.channel = r->inputs.pick;
@@ -105,6 +105,18 @@ static int set_cells(struct run *r)
     return status ? cli_report(r->context) : 0;
 }
 
+/* Of a result that has maps, too, these are the movie. */
+static convis_status open_movie(struct run *r)
+{
+    const char *extension = cli_extension(r->input);
+    convis_movie_options *o = &r->movie_options;
+    o->spikes = !strcasecmp(extension, "spk") || !strcasecmp(extension, "csv");
+    convis_status status = convis_movie_open(r->context, r->input, o, &r->movie);
+    if (!status || o->spikes || status == CONVIS_ENOMEM) return status;
+    o->spikes = 1;
+    return convis_movie_open(r->context, r->input, o, &r->movie);
+}
+
 static int open_model(struct run *r)
 {
     if (!(r->context = cli_open(r->device, r->threads))) return 1;
@@ -116,7 +128,7 @@ static int open_model(struct run *r)
     r->movie_options.ppd = cli_model_setting(&r->of, "ppd");
     if (cli_inputs_open(&r->inputs, &r->of)) return 1;
     r->movie_options.declared = r->inputs.movie_channels;
-    if (convis_movie_open(r->context, r->input, &r->movie_options, &r->movie)) return cli_report(r->context);
+    if (open_movie(r)) return cli_report(r->context);
     convis_movie_info_get(r->movie, &r->info);
     cli_inputs_fewer(r->input, &r->movie_options, &r->info);
     if (cli_inputs_open_end(r->context, r->input, &r->info)) return 1;

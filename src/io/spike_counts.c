@@ -127,10 +127,13 @@ convis_status convis_spike_counts_fit(convis_spike_counts *n, const char *path, 
     if (n->count && n->events[0].step < 0)
         return convis_fail(n->context, CONVIS_ESHAPE, "%s: a spike at %g s, expected times from 0 on: a recording begins at 0 s",
                            path, n->first);
-    if (n->seconds > 0 && fabs(n->seconds/n->dt - length) > 0.5)
+    if (whose && n->seconds > 0 && fabs(n->seconds/n->dt - length) > 0.5)
         return convis_fail(n->context, CONVIS_ESHAPE,
                            "%s: a recording of %g s (%.10g frames of %g s), expected %lld frames, as many as %s has", path,
                            n->seconds, n->seconds/n->dt, n->dt, (long long)steps, whose);
+    if (n->count && late > length + ROUNDING && !whose)
+        return convis_fail(n->context, CONVIS_ESHAPE, "%s: a spike at %g s, expected 0 to %g s, for which it was recorded", path,
+                           n->last, n->seconds);
     if (n->count && late > length + ROUNDING)
         return convis_fail(n->context, CONVIS_ESHAPE,
                            "%s: a spike at %g s, expected 0 to %g s, the %lld frames of %g s that %s has", path, n->last,
@@ -192,7 +195,7 @@ convis_status convis_spikes_frames(convis_context *c, const char *path, const co
         if (!(n->seconds > 0) && n->count && n->events[n->count - 1].step >= s->steps)
             s->steps = n->events[n->count - 1].step + 1;
         if (s->steps < 1) s->steps = 1;                  /* silence */
-        status = convis_spike_counts_fit(n, path, s->steps, "the file");
+        status = convis_spike_counts_fit(n, path, s->steps, NULL);
     }
     s->base = (convis_frames){ .context = c, .channels = n->units, .width = 1, .height = 1, .count = n->seconds > 0 ? s->steps : -1,
                                .format = "spikes", .next = counts_next, .skip = counts_skip, .close = counts_close };

@@ -30,7 +30,7 @@ typedef struct convis_spike_counts {
  * fired. */
 convis_status convis_spike_counts_open (convis_context *, const char *path, double dt, int64_t declared, convis_spike_counts *);
 void          convis_spike_counts_close(convis_spike_counts *);
-/* ESHAPE where the recording is not so many steps long, as `whose` is, or spikes lie outside of them. */
+/* ESHAPE where the recording is not so many steps long, as `whose` is (NULL: these are its own), or spikes lie outside of them. */
 convis_status convis_spike_counts_fit  (convis_spike_counts *, const char *path, int64_t steps, const char *whose);
 void          convis_spike_counts_read (const convis_spike_counts *, int64_t step, int64_t steps, convis_real *to);  /* (steps, units) */
 

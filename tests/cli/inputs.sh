@@ -267,6 +267,12 @@ convis run retina stim:impulse --size 3x2 --frames 100 --dt 0.01 -o fired.h5 -q 
 yes 'of so many cells'              convis run same.yaml fired.h5 -o x.npy -q
 is  'as were recorded'              has_shape x.npy '12, 100, 1, 1'
 is  'for so long'                   [ ! -s err ]
+convis run primate stim:impulse --size 40x40 --frames 3 -o fired.h5 --probe opl=fired.h5 -q
+yes 'a result with a map'           convis run same.yaml fired.h5 -o x.npy -q
+is  'is that map'                   has_shape x.npy '3, 40, 40'
+convis run retina stim:impulse --size 3x2 --frames 13 --dt 0.001 -o fired.h5 -q
+yes 'no whole number of steps'      convis run same.yaml fired.h5 -o x.npy -q
+is  'are as many as begin'          has_shape x.npy '12, 2, 1, 1'
 no  'silence of what length' 1 'none.csv: no spikes, and it does not say how long was recorded'   convis run two.yaml none.csv -o x.npy
 yes 'fewer frames than asked for'   convis run same.yaml t.npy --from 40 --frames 30 -o x.npy -q
 is  'is said'                       grep -q 't.npy: 30 frames from frame 40 on were asked for, and it has 20' err
