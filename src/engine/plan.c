@@ -16,12 +16,17 @@ static int64_t most(int64_t a, int64_t b)  { return a > b ? a : b; }
 static convis_status wrong_length(const convis_model *m, const model_layer *l, int k, const char *path)
 {
     const int64_t *e = l->pass.array_shape[k].dim, *g = l->given[k].dim, *in = l->in_shape[0].dim;
-    const int known = g[0] && g[0] == e[0] && g[2] == e[2], same_frames = g[3] == e[3] && g[4] == e[4];
+    const int known = l->inputs && g[0] && g[0] == e[0] && g[2] == e[2] && e[1] == in[CONVIS_C];
+    const int whole = e[3] == in[CONVIS_Y] && e[4] == in[CONVIS_X], same_frames = g[3] == e[3] && g[4] == e[4];
     char why[200] = "";
     if (known && same_frames)
         snprintf(why, sizeof why, "; they are for %lld channel%s, its input has %lld", (long long)g[1], g[1] == 1 ? "" : "s",
                  (long long)e[1]);
-    else if (known && g[1] == e[1] && l->inputs && e[3] == in[CONVIS_Y] && e[4] == in[CONVIS_X])
+    else if (known && whole && g[1] != e[1])
+        snprintf(why, sizeof why, "; they are for %lld channel%s of %lldx%lld pixels, its input has %lld of %lldx%lld",
+                 (long long)g[1], g[1] == 1 ? "" : "s", (long long)g[4], (long long)g[3], (long long)e[1], (long long)e[4],
+                 (long long)e[3]);
+    else if (known && whole)
         snprintf(why, sizeof why, "; they are for frames of %lldx%lld pixels, its input has %lldx%lld", (long long)g[4],
                  (long long)g[3], (long long)e[4], (long long)e[3]);
     else if (g[0])

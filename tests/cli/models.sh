@@ -245,6 +245,10 @@ convis fit LN --set readout=rf --stimulus s.npy --response r.npy --epochs 1 --bo
 convis stim checkers --size 30x24 --frames 30 --dt 0.001 -q -o other.npy
 no  'frames of another size' 1 'they are for frames of 28x24 pixels, its input has 30x24'   convis run fitted.h5 other.npy -q -o x.npy
 is  'not for its channels'          sh -c '! grep -q "channels)" err'
+no  'and in colour'          1 'they are for 1 channel of 28x24 pixels, its input has 3 of 30x24' \
+                                                        convis run fitted.h5 other.npy --channels rgb -q -o x.npy
+no  'in colour alone'        1 'they are for 1 channel, its input has 3; the movie has 3 channels (see --channels)' \
+                                                        convis run fitted.h5 noise.npy --channels rgb -q -o x.npy
 convis run LN s.npy -o map.npy -q
 no  'other responses'    1 'response: 672 units'        convis fit LN --set readout=rf --stimulus s.npy --response map.npy -o x.h5 -q
 is  'not for its channels'          sh -c '! grep -q "channels)" err'
