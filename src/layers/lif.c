@@ -284,7 +284,7 @@ static const convis_field states[] = {
     { "wait",   "s",  0, 0, 0, 0, "refractory time that remains" },
     { "a",      "Hz", 0, 0, 0, 0, "adaptation conductance" },
     { "before", "Hz", 0, 0, 0, 0, "previous input" },
-    { "V_low",  "1",  0, 0, 0, 0, "what V is too coarse for, where steps are small (leak < 1/32 dt)" },
+    { "V_low",  "1",  0, 0, 0, 0, "what V is too coarse for, where steps are small (dt leak < 1/32)" },
     { 0 }
 };
 
