@@ -237,7 +237,7 @@ static void warn_of_nothing(const struct run *r)
 {
     if (!r->outs.count && !r->probe_count && !r->save_state && !r->save_params && !r->save_xml)
         cli_warn("nothing was written; -o OUT writes %s, --probe PATH=FILE any output of the model",
-                 r->record_spikes ? "the spikes" : "the last layer's output");
+                 r->record_spikes ? "the spikes" : "the model's output");
 }
 
 static void summary(const struct run *r)
