@@ -433,16 +433,26 @@ static void drop_orphans(convis_context *c, struct convis_graph_layer *l, const 
     l->values = kept;
 }
 
+void convis_graph_no_parameter(char why[CONVIS_GRAPH_WHY], const struct convis_graph_layer *l, const struct convis_rows *rows,
+                               const char *name, const char *const *others)
+{
+    char quoted[64];
+    convis_hint hint = CONVIS_HINT(name);
+    for (int k = 0; k < rows->count; k++) convis_hint_offer(&hint, rows->row[k].name);
+    for (; others && *others; others++) convis_hint_offer(&hint, *others);
+    convis_shorten(why, CONVIS_GRAPH_WHY, "%s: %s %s has no parameter '%s'%s%s", l->name, convis_article(l->type->name),
+                   l->type->name, convis_quoted(quoted, name), l->type->fields ? ", and its text uses none" : "", hint.text);
+}
+
 convis_status convis_graph_put(convis_context *c, struct convis_graph_layer *l, struct convis_value *v)
 {
     struct convis_rows r;
     convis_status status = rows_with(c, l, v, &r);
     const convis_field *f = status ? NULL : find_row(&r, v->name);
     if (!status && !f) {
-        convis_hint hint = CONVIS_HINT(v->name);
-        for (int k = 0; k < r.count; k++) convis_hint_offer(&hint, r.row[k].name);
-        status = convis_fail(c, CONVIS_ENAME, "%s: %s %s has no parameter '%s'%s%s", l->name, convis_article(l->type->name),
-                             l->type->name, v->name, l->type->fields ? ", and its text uses none" : "", hint.text);
+        char why[CONVIS_GRAPH_WHY];
+        convis_graph_no_parameter(why, l, &r, v->name, NULL);
+        status = convis_fail(c, CONVIS_ENAME, "%s", why);
     }
     if (!status) status = check_value(c, l, f, v);
     if (status) {

@@ -10,7 +10,7 @@
 #include <convis/layer.h>
 #include <stdio.h>
 
-enum { CONVIS_GRAPH_NAME = 96, CONVIS_GRAPH_LAYERS = 4096, CONVIS_VALUE_DIMS = 5 };
+enum { CONVIS_GRAPH_NAME = 96, CONVIS_GRAPH_WHY = 400, CONVIS_GRAPH_LAYERS = 4096, CONVIS_VALUE_DIMS = 5 };
 
 /* What a parameter is set to. A TEXT is a text parameter's, or the initialiser of an array. */
 enum convis_value_kind { CONVIS_VALUE_NUMBER, CONVIS_VALUE_TEXT, CONVIS_VALUE_ARRAY };
@@ -120,6 +120,9 @@ convis_status convis_value_of_array(convis_context *, const convis_array *, stru
 /* The parameters of a layer, also those that its texts add. */
 struct convis_rows { int count; convis_field row[CONVIS_MAX_PARAMS + 1]; char names[CONVIS_MAX_PARAMS][32]; };
 convis_status convis_graph_rows(convis_context *, const struct convis_graph_layer *, struct convis_rows *);
+/* The sentence on a parameter that the layer does not have. others: what else may have been meant; NULL: nothing. */
+void          convis_graph_no_parameter(char why[CONVIS_GRAPH_WHY], const struct convis_graph_layer *, const struct convis_rows *,
+                                        const char *name, const char *const *others);
 struct convis_graph_layer *convis_graph_find(const struct convis_graph *, const char *name);     /* NULL: none */
 const char   *convis_graph_resolve(const struct convis_graph *, const char *path);               /* what an alias stands for, else path */
 /* Checks across layers: inputs that exist, and come earlier or with a delay; the output; aliases. Models within are checked

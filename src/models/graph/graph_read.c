@@ -276,12 +276,9 @@ static convis_status read_value(const struct reader *r, const node *n, unsigned 
 static convis_status no_parameter(const struct reader *r, const node *n, const struct convis_graph_layer *l,
                                   const struct convis_rows *rows)
 {
-    char quoted[64];
-    convis_hint hint = CONVIS_HINT(n->name);
-    for (int k = 0; k < rows->count; k++) convis_hint_offer(&hint, rows->row[k].name);
-    for (const char *const *k = RESERVED; *k; k++) convis_hint_offer(&hint, *k);
-    return convis_yaml_fail_name(r->y, n, CONVIS_ENAME, "%s: a %s has no parameter '%s'%s", l->name, l->type->name,
-                                 convis_quoted(quoted, n->name), hint.text);
+    char why[CONVIS_GRAPH_WHY];
+    convis_graph_no_parameter(why, l, rows, n->name, RESERVED);
+    return convis_yaml_fail_name(r->y, n, CONVIS_ENAME, "%s", why);
 }
 
 /* The parameters of one kind: texts come first, because others may follow from them. */
