@@ -82,7 +82,7 @@ static void for_each_large_trial(const convis_layer_type *type, void (*f)(const 
     static const int64_t LARGE[][CONVIS_DIMS] = {
         { 1, 1, 9, 67, 131 }, { 2, 2, 6, 45, 37 }, { 1, 1, 5, 3, 2800 }, { 1, 1, 5, 4200, 2 }
     };
-    for (int s = 0; s < 4; s++)
+    for (int s = 0; s < (brief() ? 2 : 4); s++)
         for (int v = 0; v < (s || brief() ? 1 : 3); v++)
             for (int k = 0; k < SETTINGS; k++) {
                 trial q = { type, { { 0 } }, v, k };

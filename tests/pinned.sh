@@ -16,5 +16,6 @@ if [ ! -d "$home/locale" ]; then                 # of one locale, `comma`: as C,
     mv -T "$made" "$home/locale" 2> /dev/null || rm -rf "$made"                  # another test may have been faster
 fi
 export HOME="$home" CONVIS_TEST_LOCALES="$home/locale" LC_ALL=C TZ=UTC MALLOC_PERTURB_=165
+export OMP_WAIT_POLICY=passive                   # several tests run at once: who waits leaves the processor to the others
 umask 022
 exec "$@"
