@@ -108,23 +108,23 @@ static void reference(problem *p)
     int64_t before_y = padded*(s->y/2*s->dilation_y), before_x = padded*(s->x/2*s->dilation_x);
     for (int64_t t = 0; t < p->frames; t++) for (int64_t b = 0; b < s->batch; b++) for (int64_t o = 0; o < s->out; o++)
     for (int64_t y = 0; y < p->h; y++) for (int64_t x = 0; x < p->w; x++) {
-                        int64_t at = t*p->n_out + ((b*s->out + o)*p->h + y)*p->w + x;
-                        double g = (double)p->d_out[at], sum = p->bias[o];
-                        p->d_bias[o] += g;
+                    int64_t at = t*p->n_out + ((b*s->out + o)*p->h + y)*p->w + x;
+                    double g = (double)p->d_out[at], sum = p->bias[o];
+                    p->d_bias[o] += g;
         for (int64_t i = 0; i < inputs; i++) for (int64_t k = 0; k < s->t; k++)
         for (int64_t c = 0; c < s->y; c++) for (int64_t a = 0; a < s->x; a++) {
-                                        int64_t v = mirror(y*s->stride_y + c*s->dilation_y - before_y, s->h, s->padding);
-                                        int64_t u = mirror(x*s->stride_x + a*s->dilation_x - before_x, s->w, s->padding);
-                                        if (v < 0 || u < 0) continue;
-                                        int64_t from = p->history + t - (s->t - 1 - k)*s->dilation_t;
-            int64_t pixel = from*p->n_in + ((b*s->in + o/outputs*inputs + i)*s->h + v)*s->w + u;
-                                        int64_t weight = ((o*inputs + i)*s->t + k)*s->y*s->x + c*s->x + a;
-                                        sum += p->weights[weight]*(double)p->movie[pixel];
-                                        p->d_in[pixel] += p->weights[weight]*g;
-                                        p->d_weights[weight] += g*(double)p->movie[pixel];
-                                    }
-                        p->out[at] = sum;
-                    }
+                                int64_t v = mirror(y*s->stride_y + c*s->dilation_y - before_y, s->h, s->padding);
+                                int64_t u = mirror(x*s->stride_x + a*s->dilation_x - before_x, s->w, s->padding);
+                                if (v < 0 || u < 0) continue;
+                                int64_t from = p->history + t - (s->t - 1 - k)*s->dilation_t;
+                                int64_t pixel = from*p->n_in + ((b*s->in + o/outputs*inputs + i)*s->h + v)*s->w + u;
+                                int64_t weight = ((o*inputs + i)*s->t + k)*s->y*s->x + c*s->x + a;
+                                sum += p->weights[weight]*(double)p->movie[pixel];
+                                p->d_in[pixel] += p->weights[weight]*g;
+                                p->d_weights[weight] += g*(double)p->movie[pixel];
+                            }
+                    p->out[at] = sum;
+                }
     p->scale_out = (double)(inputs*p->taps) + 1;
     p->scale_in  = (double)(outputs*p->taps);
     p->scale_weights = sqrt((double)(p->frames*s->batch*p->h*p->w));

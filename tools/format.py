@@ -27,12 +27,25 @@ def clang_format():
     return None
 
 
+# What begins a block; loops over pixels and frames are macros (kernel.h), EACH is one of some files.
+HEAD = re.compile(r"\b(?:if|for|while|CONVIS_(?:PIXELS|FRAMES|FRAMES_BACK|SCAN|SCAN_BACK|GROUPS|SHARE)|HEAT_SPANS) ?\(|\bEACH\w*\b")
+
+
+def one_loop(line):
+    """`for (...) CONVIS_PIXELS(i) {` is one block here, and two to clang-format: it gets one loop instead."""
+    code = line.rstrip()
+    heads = HEAD.findall(code)
+    if code.endswith("{") and (len(heads) > 1 or "EACH" in code) and HEAD.match(code.strip()):
+        return code[:len(code) - len(code.lstrip())] + "for (;;) {\n"
+    return line
+
+
 def proposals(program, paths):
     """What clang-format makes of each file, as lines: one call on copies, as starting it takes longer than its work."""
     with tempfile.TemporaryDirectory() as folder:
         copies = [Path(folder) / f"{k}{path.suffix}" for k, path in enumerate(paths)]
         for path, copy in zip(paths, copies):
-            shutil.copyfile(path, copy)
+            copy.write_text("".join(one_loop(line) for line in path.read_text().splitlines(keepends=True)))
         subprocess.run([program, "-i", f"--style=file:{ROOT / '.clang-format'}", *map(str, copies)], check=True)
         return [copy.read_text().splitlines() for copy in copies]
 

@@ -103,29 +103,29 @@ CONVIS_KERNEL10(event_camera_adjoint, PARAM p, IN x, IN y, TAPE tape, IN dy, STA
             for (integer l = 0; l < CONVIS_GROUP; l++) off[l] = convis_max(1 + mismatch*z[l], R(0.05));
         }
         CONVIS_FRAMES_BACK(t) for (integer l = 0; l < count; l++) {
-                integer i = g + l;
-                CONVIS_GLOBAL const real *at = tape + t*MAPS*map_size + i;
-                real from = at[0], w = at[2*map_size], f = at[3*map_size], r = event_reference(at[map_size], w, from, f, dt),
+            integer i = g + l;
+            CONVIS_GLOBAL const real *at = tape + t*MAPS*map_size + i;
+            real from = at[0], w = at[2*map_size], f = at[3*map_size], r = event_reference(at[map_size], w, from, f, dt),
                      d = f - r;
-                real factor = d < 0 ? off[l] : on[l], slope = event_size(f - from)/dt;
-                real step = event_step((d < 0 ? p[OFF] : p[ON])*factor, refractory, slope);
-                real q = (event_size(d) + refractory*slope)/step, events = w < dt ? event_floor(q) : R(0.0),
+            real factor = d < 0 ? off[l] : on[l], slope = event_size(f - from)/dt;
+            real step = event_step((d < 0 ? p[OFF] : p[ON])*factor, refractory, slope);
+            real q = (event_size(d) + refractory*slope)/step, events = w < dt ? event_floor(q) : R(0.0),
                      sign = d < 0 ? R(-1.0) : R(1.0);
             /* To y as a signed number; 0 if the polarity is not shown, or in the refractory time. */
-                real share = polarity == 0 ? R(1.0) : polarity*sign > 0 ? polarity : R(0.0);
+            real share = polarity == 0 ? R(1.0) : polarity*sign > 0 ? polarity : R(0.0);
             real rise = w < dt ? convis_surrogate(kind, p[SLOPE], q - convis_max(event_floor(q + R(0.5)), R(1.0)))/step : R(0.0);
             real to = dy[t*n + i]*share + step*dreference[i], into_d = to*rise, dr = dreference[i] - into_d, released = w/dt;
-                real dthreshold = factor*(sign*events*dreference[i] - to*sign*rise*q);
-                int  waits = (w > 0) & (w < dt);
-                real df = dbefore[i] + into_d + (waits ? dr*released : R(0.0));
-                dmap[ON*map_size + i]  += d < 0 ? R(0.0) : dthreshold;
-                dmap[OFF*map_size + i] += d < 0 ? dthreshold : R(0.0);
-                dbefore[i] = waits ? dr*(1 - released) : R(0.0);
-                dreference[i] = waits ? R(0.0) : dr;
-                dwait[i] = 0;
-                real u = x[t*n + i];
-                dx[t*n + i] += !logarithmic ? df : u > lowest ? df/u : R(0.0);
-            }
+            real dthreshold = factor*(sign*events*dreference[i] - to*sign*rise*q);
+            int  waits = (w > 0) & (w < dt);
+            real df = dbefore[i] + into_d + (waits ? dr*released : R(0.0));
+            dmap[ON*map_size + i]  += d < 0 ? R(0.0) : dthreshold;
+            dmap[OFF*map_size + i] += d < 0 ? dthreshold : R(0.0);
+            dbefore[i] = waits ? dr*(1 - released) : R(0.0);
+            dreference[i] = waits ? R(0.0) : dr;
+            dwait[i] = 0;
+            real u = x[t*n + i];
+            dx[t*n + i] += !logarithmic ? df : u > lowest ? df/u : R(0.0);
+        }
     }
 }
 

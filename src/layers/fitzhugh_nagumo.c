@@ -48,26 +48,26 @@ CONVIS_KERNEL8(fitzhugh_nagumo_forward, PARAM p, IN x, OUT y, OUT shown_v, OUT s
     int  steps = fn_substeps(dt, p[SUBSTEP], p[TIME_UNIT]);
     real h = dt/p[TIME_UNIT]/(real)steps, threshold = p[THRESHOLD];
     CONVIS_FRAMES(t) CONVIS_GROUPS(g, count) {
-            real V[CONVIS_GROUP], W[CONVIS_GROUP], before[CONVIS_GROUP], spikes[CONVIS_GROUP];
+        real V[CONVIS_GROUP], W[CONVIS_GROUP], before[CONVIS_GROUP], spikes[CONVIS_GROUP];
         for (integer l = 0; l < count; l++) { V[l] = v[g + l]; W[l] = w[g + l]; spikes[l] = 0; }
-            if (tape)
+        if (tape)
             for (integer l = 0; l < count; l++) {
-                    CONVIS_GLOBAL real *at = tape + t*MAPS*map_size + g + l;
-                    at[0] = V[l];
-                    at[map_size] = W[l];
-                    at[2*map_size] = x[t*n + g + l];
-                }
-            for (int k = 0; k < steps; k++) {
-                for (integer l = 0; l < count; l++) before[l] = V[l];
-                fn_group(p, x + t*n + g, h, V, W, count);
-            for (integer l = 0; l < count; l++) spikes[l] += ((before[l] < threshold) & (V[l] >= threshold)) ? R(1.0) : R(0.0);
+                CONVIS_GLOBAL real *at = tape + t*MAPS*map_size + g + l;
+                at[0] = V[l];
+                at[map_size] = W[l];
+                at[2*map_size] = x[t*n + g + l];
             }
+        for (int k = 0; k < steps; k++) {
+            for (integer l = 0; l < count; l++) before[l] = V[l];
+            fn_group(p, x + t*n + g, h, V, W, count);
+            for (integer l = 0; l < count; l++) spikes[l] += ((before[l] < threshold) & (V[l] >= threshold)) ? R(1.0) : R(0.0);
+        }
         for (integer l = 0; l < count; l++) { v[g + l] = V[l]; w[g + l] = W[l]; }
-            for (integer l = 0; l < count; l++) y[t*n + g + l] = p[OUTPUT] > 0 ? V[l] : spikes[l];
+        for (integer l = 0; l < count; l++) y[t*n + g + l] = p[OUTPUT] > 0 ? V[l] : spikes[l];
         if (shown_v) for (integer l = 0; l < count; l++) shown_v[t*n + g + l] = V[l];
         if (shown_spikes) for (integer l = 0; l < count; l++) shown_spikes[t*n + g + l] = spikes[l];
         if (tape) for (integer l = 0; l < count; l++) tape[(t*MAPS + 3)*map_size + g + l] = spikes[l];
-        }
+    }
 }
 
 /* One substep backwards for one cell: the gradients from after it to before it, where the cell was at (v, w). x and parameters
@@ -104,56 +104,56 @@ CONVIS_KERNEL9(fitzhugh_nagumo_adjoint, PARAM p, IN x, IN y, TAPE tape, IN dy, S
     real h = dt/p[TIME_UNIT]/(real)steps, threshold = p[THRESHOLD];
     CONVIS_FRAMES_BACK(t) CONVIS_GROUPS(g, count) {
         real coarse[BLOCK*STATE_SIZE], fine[BLOCK*STATE_SIZE], now[STATE_SIZE], d[STATE_SIZE], part[OUTPUT*CONVIS_GROUP];
-            real peak[CONVIS_GROUP], push[CONVIS_GROUP], at[CONVIS_GROUP], to[CONVIS_GROUP];
-            IN   x_ = x + t*n + g;
-            for (int j = 0; j < 2; j++)
+        real peak[CONVIS_GROUP], push[CONVIS_GROUP], at[CONVIS_GROUP], to[CONVIS_GROUP];
+        IN   x_ = x + t*n + g;
+        for (int j = 0; j < 2; j++)
             for (integer l = 0; l < count; l++) now[j*CONVIS_GROUP + l] = tape[(t*MAPS + j)*map_size + g + l];
-            for (integer l = 0; l < OUTPUT*CONVIS_GROUP; l++) part[l] = 0;
+        for (integer l = 0; l < OUTPUT*CONVIS_GROUP; l++) part[l] = 0;
         for (integer l = 0; l < CONVIS_GROUP; l++) { to[l] = 0; peak[l] = R(-1e30); at[l] = -1; }
-            /* Once through the step: the state before each block, and in it before each substep, and which one counts for the
+        /* Once through the step: the state before each block, and in it before each substep, and which one counts for the
          * surrogate. The last block is then at hand. */
-            for (int k = 0; k < steps; k++) {
-                real *before = fine + k%BLOCK*STATE_SIZE;
+        for (int k = 0; k < steps; k++) {
+            real *before = fine + k%BLOCK*STATE_SIZE;
             if (k%BLOCK == 0) for (integer l = 0; l < STATE_SIZE; l++) coarse[k/BLOCK*STATE_SIZE + l] = now[l];
-                for (integer l = 0; l < STATE_SIZE; l++) before[l] = now[l];
-                fn_group(p, x_, h, now, now + CONVIS_GROUP, count);
-                for (integer l = 0; l < count; l++) {
-                    int higher = (before[l] < threshold) & (now[l] > peak[l]);
-                    peak[l] = higher ? now[l] : peak[l];
-                    at[l] = higher ? (real)k : at[l];
-                }
-            }
+            for (integer l = 0; l < STATE_SIZE; l++) before[l] = now[l];
+            fn_group(p, x_, h, now, now + CONVIS_GROUP, count);
             for (integer l = 0; l < count; l++) {
-                real slope = convis_surrogate(kind, p[SLOPE], peak[l] - threshold), out = dy[t*n + g + l];
-                push[l] = shows_v || at[l] < 0 ? R(0.0) : out*slope;
-                d[l] = dv[g + l] + (shows_v ? out : R(0.0));
-                d[CONVIS_GROUP + l] = dw[g + l];
-                part[THRESHOLD*CONVIS_GROUP + l] -= push[l];
+                int higher = (before[l] < threshold) & (now[l] > peak[l]);
+                peak[l] = higher ? now[l] : peak[l];
+                at[l] = higher ? (real)k : at[l];
             }
-            for (int last = steps; last > 0; last = (last - 1)/BLOCK*BLOCK) {
-                int first = (last - 1)/BLOCK*BLOCK;
-                if (last < steps) {
-                    for (integer l = 0; l < STATE_SIZE; l++) now[l] = coarse[first/BLOCK*STATE_SIZE + l];
-                    for (int k = 0; k < BLOCK; k++) {
-                        for (integer l = 0; l < STATE_SIZE; l++) fine[k*STATE_SIZE + l] = now[l];
-                        fn_group(p, x_, h, now, now + CONVIS_GROUP, count);
-                    }
-                }
-                for (int k = last - 1; k >= first; k--) {
-                    const real *s = fine + (k - first)*STATE_SIZE;
-                    for (integer l = 0; l < count; l++) d[l] += at[l] == (real)k ? push[l] : R(0.0);
-                    for (integer l = 0; l < count; l++)
-                    fn_back(p, x_[l], h, s[l], s[CONVIS_GROUP + l], d + l, d + CONVIS_GROUP + l, to + l, part + l);
-                }
-            }
-            for (integer l = 0; l < count; l++) {
-                dv[g + l] = d[l];
-                dw[g + l] = d[CONVIS_GROUP + l];
-                dx[t*n + g + l] += to[l];
-            }
-            for (int j = 0; j < OUTPUT; j++)
-            for (integer l = 0; l < count; l++) dmap[j*map_size + g + l] += part[j*CONVIS_GROUP + l];
         }
+        for (integer l = 0; l < count; l++) {
+            real slope = convis_surrogate(kind, p[SLOPE], peak[l] - threshold), out = dy[t*n + g + l];
+            push[l] = shows_v || at[l] < 0 ? R(0.0) : out*slope;
+            d[l] = dv[g + l] + (shows_v ? out : R(0.0));
+            d[CONVIS_GROUP + l] = dw[g + l];
+            part[THRESHOLD*CONVIS_GROUP + l] -= push[l];
+        }
+        for (int last = steps; last > 0; last = (last - 1)/BLOCK*BLOCK) {
+            int first = (last - 1)/BLOCK*BLOCK;
+            if (last < steps) {
+                for (integer l = 0; l < STATE_SIZE; l++) now[l] = coarse[first/BLOCK*STATE_SIZE + l];
+                for (int k = 0; k < BLOCK; k++) {
+                    for (integer l = 0; l < STATE_SIZE; l++) fine[k*STATE_SIZE + l] = now[l];
+                    fn_group(p, x_, h, now, now + CONVIS_GROUP, count);
+                }
+            }
+            for (int k = last - 1; k >= first; k--) {
+                const real *s = fine + (k - first)*STATE_SIZE;
+                for (integer l = 0; l < count; l++) d[l] += at[l] == (real)k ? push[l] : R(0.0);
+                for (integer l = 0; l < count; l++)
+                    fn_back(p, x_[l], h, s[l], s[CONVIS_GROUP + l], d + l, d + CONVIS_GROUP + l, to + l, part + l);
+            }
+        }
+        for (integer l = 0; l < count; l++) {
+            dv[g + l] = d[l];
+            dw[g + l] = d[CONVIS_GROUP + l];
+            dx[t*n + g + l] += to[l];
+        }
+        for (int j = 0; j < OUTPUT; j++)
+            for (integer l = 0; l < count; l++) dmap[j*map_size + g + l] += part[j*CONVIS_GROUP + l];
+    }
 }
 
 CONVIS_EXPORT(fitzhugh_nagumo, CONVIS_ENTRY(fitzhugh_nagumo_forward) CONVIS_ENTRY(fitzhugh_nagumo_adjoint))

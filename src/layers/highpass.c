@@ -20,9 +20,9 @@ CONVIS_KERNEL7(highpass_forward, PARAM p, IN x, OUT y, STATE m, STATE before, ST
     real d = convis_ramp_share(r, b);
     CONVIS_FRAMES(t) {
         if (tape) CONVIS_PIXELS(i) {
-                tape[2*t*map_size + i] = m[i];
-                tape[(2*t + 1)*map_size + i] = before[i];
-            }
+            tape[2*t*map_size + i] = m[i];
+            tape[(2*t + 1)*map_size + i] = before[i];
+        }
         if (linear) {
             CONVIS_PIXELS(i) {
                 real u = x[t*n + i], rest = low[i] + ((b - d)*(before[i] - m[i]) + d*(u - m[i]));

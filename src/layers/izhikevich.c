@@ -121,25 +121,25 @@ CONVIS_KERNEL8(izhikevich_forward, PARAM p, IN x, OUT y, OUT shown_v, OUT shown_
     int  steps = izhikevich_substeps(dt, p[SUBSTEP]);
     real h = dt*1000/(real)steps;
     CONVIS_FRAMES(t) CONVIS_GROUPS(g, count) {
-            real V[CONVIS_GROUP], U[CONVIS_GROUP], fired[CONVIS_GROUP], spikes[CONVIS_GROUP];
+        real V[CONVIS_GROUP], U[CONVIS_GROUP], fired[CONVIS_GROUP], spikes[CONVIS_GROUP];
         for (integer l = 0; l < count; l++) { V[l] = v[g + l]; U[l] = u[g + l]; spikes[l] = 0; }
-            if (tape)
+        if (tape)
             for (integer l = 0; l < count; l++) {
-                    CONVIS_GLOBAL real *at = tape + t*MAPS*map_size + g + l;
-                    at[0] = V[l];
-                    at[map_size] = U[l];
-                    at[2*map_size] = x[t*n + g + l];
-                }
-            for (int k = 0; k < steps; k++) {
-                izhikevich_group(p, x + t*n + g, h, V, U, fired, count);
-                for (integer l = 0; l < count; l++) spikes[l] += fired[l];
+                CONVIS_GLOBAL real *at = tape + t*MAPS*map_size + g + l;
+                at[0] = V[l];
+                at[map_size] = U[l];
+                at[2*map_size] = x[t*n + g + l];
             }
+        for (int k = 0; k < steps; k++) {
+            izhikevich_group(p, x + t*n + g, h, V, U, fired, count);
+            for (integer l = 0; l < count; l++) spikes[l] += fired[l];
+        }
         for (integer l = 0; l < count; l++) { v[g + l] = V[l]; u[g + l] = U[l]; }
-            for (integer l = 0; l < count; l++) y[t*n + g + l] = p[OUTPUT] > 0 ? V[l] : spikes[l];
+        for (integer l = 0; l < count; l++) y[t*n + g + l] = p[OUTPUT] > 0 ? V[l] : spikes[l];
         if (shown_v) for (integer l = 0; l < count; l++) shown_v[t*n + g + l] = V[l];
         if (shown_spikes) for (integer l = 0; l < count; l++) shown_spikes[t*n + g + l] = spikes[l];
         if (tape) for (integer l = 0; l < count; l++) tape[(t*MAPS + 3)*map_size + g + l] = spikes[l];
-        }
+    }
 }
 
 /* ---- Backwards ---- */
@@ -242,72 +242,72 @@ CONVIS_KERNEL9(izhikevich_adjoint, PARAM p, IN x, IN y, TAPE tape, IN dy, STATE 
     int  steps = izhikevich_substeps(dt, p[SUBSTEP]), kind = (int)p[SURROGATE], shows_v = p[OUTPUT] > 0;
     real h = dt*1000/(real)steps;
     CONVIS_FRAMES_BACK(t) CONVIS_GROUPS(g, count) {
-            real coarse[BLOCK*STATE_SIZE], fine[BLOCK*STATE_SIZE], now[STATE_SIZE], *fired = now + 2*CONVIS_GROUP;
-            real dV[CONVIS_GROUP], dU[CONVIS_GROUP], part[4*CONVIS_GROUP], to[CONVIS_GROUP];
-            real peak[CONVIS_GROUP], push[CONVIS_GROUP], at[CONVIS_GROUP], spikes[CONVIS_GROUP];
-            IN   x_ = x + t*n + g;
-            for (integer l = 0; l < STATE_SIZE; l++) now[l] = 0;
-            for (int j = 0; j < 2; j++)
+        real coarse[BLOCK*STATE_SIZE], fine[BLOCK*STATE_SIZE], now[STATE_SIZE], *fired = now + 2*CONVIS_GROUP;
+        real dV[CONVIS_GROUP], dU[CONVIS_GROUP], part[4*CONVIS_GROUP], to[CONVIS_GROUP];
+        real peak[CONVIS_GROUP], push[CONVIS_GROUP], at[CONVIS_GROUP], spikes[CONVIS_GROUP];
+        IN   x_ = x + t*n + g;
+        for (integer l = 0; l < STATE_SIZE; l++) now[l] = 0;
+        for (int j = 0; j < 2; j++)
             for (integer l = 0; l < count; l++) now[j*CONVIS_GROUP + l] = tape[(t*MAPS + j)*map_size + g + l];
-            for (integer l = 0; l < count; l++) spikes[l] = tape[(t*MAPS + 3)*map_size + g + l];
-            for (integer l = 0; l < 4*CONVIS_GROUP; l++) part[l] = 0;
+        for (integer l = 0; l < count; l++) spikes[l] = tape[(t*MAPS + 3)*map_size + g + l];
+        for (integer l = 0; l < 4*CONVIS_GROUP; l++) part[l] = 0;
         for (integer l = 0; l < CONVIS_GROUP; l++) { to[l] = 0; peak[l] = R(-1e30); at[l] = -1; }
-            /* Once through the step: the state before each block, and in it before each substep, and where V was highest. The last
+        /* Once through the step: the state before each block, and in it before each substep, and where V was highest. The last
          * block is then at hand. */
-            for (int k = 0; k < steps; k++) {
-                real *before = fine + k%BLOCK*STATE_SIZE;
+        for (int k = 0; k < steps; k++) {
+            real *before = fine + k%BLOCK*STATE_SIZE;
             if (k%BLOCK == 0) for (integer l = 0; l < STATE_SIZE; l++) coarse[k/BLOCK*STATE_SIZE + l] = now[l];
-                for (integer l = 0; l < STATE_SIZE; l++) before[l] = now[l];
-                izhikevich_group(p, x_, h, now, now + CONVIS_GROUP, fired, count);
-                for (integer l = 0; l < count; l++) before[2*CONVIS_GROUP + l] = fired[l];
-                for (integer l = 0; l < count; l++) {
-                    int higher = now[l] > peak[l];
-                    peak[l] = higher ? now[l] : peak[l];
-                    at[l] = higher ? (real)k : at[l];
-                }
-            }
+            for (integer l = 0; l < STATE_SIZE; l++) before[l] = now[l];
+            izhikevich_group(p, x_, h, now, now + CONVIS_GROUP, fired, count);
+            for (integer l = 0; l < count; l++) before[2*CONVIS_GROUP + l] = fired[l];
             for (integer l = 0; l < count; l++) {
-                real slope = convis_surrogate(kind, p[SLOPE], peak[l] - 30), out = dy[t*n + g + l];
-                push[l] = shows_v ? R(0.0) : spikes[l] > 0 ? out : out*slope;
-                at[l] = spikes[l] > 0 ? R(-1.0) : at[l];
-                dV[l] = dv[g + l] + (shows_v ? out : R(0.0));
-                dU[l] = du[g + l];
+                int higher = now[l] > peak[l];
+                peak[l] = higher ? now[l] : peak[l];
+                at[l] = higher ? (real)k : at[l];
             }
-            for (int last = steps; last > 0; last = (last - 1)/BLOCK*BLOCK) {
-                int first = (last - 1)/BLOCK*BLOCK;
-                if (last < steps) {
-                    for (integer l = 0; l < STATE_SIZE; l++) now[l] = coarse[first/BLOCK*STATE_SIZE + l];
-                    for (int k = 0; k < BLOCK; k++) {
-                        real *before = fine + k*STATE_SIZE;
-                        for (integer l = 0; l < STATE_SIZE; l++) before[l] = now[l];
-                        izhikevich_group(p, x_, h, now, now + CONVIS_GROUP, fired, count);
-                        for (integer l = 0; l < count; l++) before[2*CONVIS_GROUP + l] = fired[l];
-                    }
+        }
+        for (integer l = 0; l < count; l++) {
+            real slope = convis_surrogate(kind, p[SLOPE], peak[l] - 30), out = dy[t*n + g + l];
+            push[l] = shows_v ? R(0.0) : spikes[l] > 0 ? out : out*slope;
+            at[l] = spikes[l] > 0 ? R(-1.0) : at[l];
+            dV[l] = dv[g + l] + (shows_v ? out : R(0.0));
+            dU[l] = du[g + l];
+        }
+        for (int last = steps; last > 0; last = (last - 1)/BLOCK*BLOCK) {
+            int first = (last - 1)/BLOCK*BLOCK;
+            if (last < steps) {
+                for (integer l = 0; l < STATE_SIZE; l++) now[l] = coarse[first/BLOCK*STATE_SIZE + l];
+                for (int k = 0; k < BLOCK; k++) {
+                    real *before = fine + k*STATE_SIZE;
+                    for (integer l = 0; l < STATE_SIZE; l++) before[l] = now[l];
+                    izhikevich_group(p, x_, h, now, now + CONVIS_GROUP, fired, count);
+                    for (integer l = 0; l < count; l++) before[2*CONVIS_GROUP + l] = fired[l];
                 }
-                for (int k = last - 1; k >= first; k--) {
-                    const real *v_ = fine + (k - first)*STATE_SIZE, *u_ = v_ + CONVIS_GROUP, *fired_ = u_ + CONVIS_GROUP;
-                    for (integer l = 0; l < count; l++) dV[l] += at[l] == (real)k ? push[l] : R(0.0);
-                    for (integer l = 0; l < count; l++)
+            }
+            for (int k = last - 1; k >= first; k--) {
+                const real *v_ = fine + (k - first)*STATE_SIZE, *u_ = v_ + CONVIS_GROUP, *fired_ = u_ + CONVIS_GROUP;
+                for (integer l = 0; l < count; l++) dV[l] += at[l] == (real)k ? push[l] : R(0.0);
+                for (integer l = 0; l < count; l++)
                     if (fired_[l] > 0)
                         izhikevich_spike_back(p, x_[l], h, v_[l], u_[l], push[l], dV + l, dU + l, to + l, part + l);
                 /* The others; those that fired take part with gradients of 0. */
-                    for (integer l = 0; l < count; l++) {
-                        int  quiet = !(fired_[l] > 0);
-                        real a = quiet ? dV[l] : R(0.0), b = quiet ? dU[l] : R(0.0);
-                        izhikevich_back(p, x_[l], h, quiet ? v_[l] : R(-65.0), u_[l], &a, &b, to + l, part + l);
-                        dV[l] = quiet ? a : dV[l];
-                        dU[l] = quiet ? b : dU[l];
-                    }
+                for (integer l = 0; l < count; l++) {
+                    int  quiet = !(fired_[l] > 0);
+                    real a = quiet ? dV[l] : R(0.0), b = quiet ? dU[l] : R(0.0);
+                    izhikevich_back(p, x_[l], h, quiet ? v_[l] : R(-65.0), u_[l], &a, &b, to + l, part + l);
+                    dV[l] = quiet ? a : dV[l];
+                    dU[l] = quiet ? b : dU[l];
                 }
             }
-            for (integer l = 0; l < count; l++) {
-                dv[g + l] = dV[l];
-                du[g + l] = dU[l];
-                dx[t*n + g + l] += to[l];
-            }
-            for (int j = 0; j < 4; j++)
-            for (integer l = 0; l < count; l++) dmap[(A + j)*map_size + g + l] += part[j*CONVIS_GROUP + l];
         }
+        for (integer l = 0; l < count; l++) {
+            dv[g + l] = dV[l];
+            du[g + l] = dU[l];
+            dx[t*n + g + l] += to[l];
+        }
+        for (int j = 0; j < 4; j++)
+            for (integer l = 0; l < count; l++) dmap[(A + j)*map_size + g + l] += part[j*CONVIS_GROUP + l];
+    }
 }
 
 CONVIS_EXPORT(izhikevich, CONVIS_ENTRY(izhikevich_forward) CONVIS_ENTRY(izhikevich_adjoint))

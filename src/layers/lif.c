@@ -215,49 +215,49 @@ CONVIS_KERNEL15(lif_adjoint, PARAM p, IN x, IN y, TAPE tape_v, TAPE tape_wait, T
     real decay = adapting ? convis_exp(-dt/p[TAU]) : R(1.0), per_decay = decay > 0 ? 1/decay : R(0.0);
     real decay_by_tau = adapting ? dt/(p[TAU]*p[TAU]) : R(0.0);
     CONVIS_FRAMES_BACK(t) CONVIS_GROUPS(g0, count) {
-            u32  f = frame + (u32)t;
-            real z[CONVIS_GROUP], moved[CONVIS_GROUP], U[CONVIS_GROUP], part[SLOPE*CONVIS_GROUP],
+        u32  f = frame + (u32)t;
+        real z[CONVIS_GROUP], moved[CONVIS_GROUP], U[CONVIS_GROUP], part[SLOPE*CONVIS_GROUP],
                 begins = f == 0 && p[RANDOM_INIT] > 0 ? R(0.0) : R(1.0);
-            convis_normals(z, g0, f, NOISE_CURRENT, key0, key1);
-            for (integer l = 0; l < count; l++) {
-                integer m = t*map_size + g0 + l;
-                real V = tape_v[m], g = adapting ? lif_conductance(leak, tape_a[m]) : leak;
-                moved[l] = convis_expm1(g*(convis_min(tape_wait[m], dt) - dt));
-                U[l] = V + (V - tape_j[m]/g)*moved[l];          /* and then S'(U) */
-            }
+        convis_normals(z, g0, f, NOISE_CURRENT, key0, key1);
+        for (integer l = 0; l < count; l++) {
+            integer m = t*map_size + g0 + l;
+            real V = tape_v[m], g = adapting ? lif_conductance(leak, tape_a[m]) : leak;
+            moved[l] = convis_expm1(g*(convis_min(tape_wait[m], dt) - dt));
+            U[l] = V + (V - tape_j[m]/g)*moved[l];          /* and then S'(U) */
+        }
         if (kind == 0) for (integer l = 0; l < count; l++) U[l] = convis_surrogate(0, slope, U[l] - 1);
         else           for (integer l = 0; l < count; l++) U[l] = convis_surrogate(kind, slope, U[l] - 1);
-            for (integer l = 0; l < count; l++) {
-                integer i = g0 + l, m = t*map_size + i;
-                real V = tape_v[m], W = tape_wait[m], J = tape_j[m], A = tape_a[m], Y = y[t*n + i],
+        for (integer l = 0; l < count; l++) {
+            integer i = g0 + l, m = t*map_size + i;
+            real V = tape_v[m], W = tape_wait[m], J = tape_j[m], A = tape_a[m], Y = y[t*n + i],
                      g = adapting ? lif_conductance(leak, A) : leak, per_g = 1/g;
-                real E = J*per_g, left = convis_min(W, dt) - dt;
-                real receives = W < dt ? R(1.0) : R(0.0), fired = Y > 0 ? R(1.0) : R(0.0),
+            real E = J*per_g, left = convis_min(W, dt) - dt;
+            real receives = W < dt ? R(1.0) : R(0.0), fired = Y > 0 ? R(1.0) : R(0.0),
                      at_y = dy[t*n + i] + (adapting ? delta*da[i] : R(0.0));
-                real at_u = receives*((1 - fired)*dv[i] + at_y*U[l]);
-                real at_E = -at_u*moved[l], at_exponent = at_u*((V - E)*(1 + moved[l])),
+            real at_u = receives*((1 - fired)*dv[i] + at_y*U[l]);
+            real at_E = -at_u*moved[l], at_exponent = at_u*((V - E)*(1 + moved[l])),
                      at_g = at_exponent*left - at_E*E*per_g, at_J = at_E*per_g;
-                real noise_by_g,
+            real noise_by_g,
                     noise = lif_noise_derivative(adapting ? lif_conductance(leak, A*per_decay) : leak, dt, exact, &noise_by_g);
-                real at_noisy = at_J*z[l]*sigma*noise_by_g, at_a = da[i] + at_g + at_J*reversal;
-                part[LEAK*CONVIS_GROUP + l] = at_g + at_noisy;
-                part[SIGMA*CONVIS_GROUP + l] = at_J*z[l]*noise;
-                part[REFRACTORY*CONVIS_GROUP + l] = fired*dwait[i];
-                part[DELTA*CONVIS_GROUP + l] = adapting ? da[i]*Y : R(0.0);
-                part[TAU*CONVIS_GROUP + l] = at_a*A*decay_by_tau;
-                part[REVERSAL*CONVIS_GROUP + l] = at_J*A;
-                if (slow) dlow[i] = (1 - receives)*dlow[i] + at_u;   /* added to V unchanged, or waits with it */
-                dv[i] = begins*((1 - receives)*dv[i] + at_u*(1 + moved[l]));
-                dwait[i] = W > 0 ? (1 - receives)*dwait[i] + at_exponent*g*receives : R(0.0);
-                da[i] = adapting ? decay*at_a + at_noisy : da[i];
-                dx[t*n + i] += exact ? R(0.5)*at_J + dbefore[i] : at_J;
-                dbefore[i] = exact ? R(0.5)*at_J : dbefore[i];
-            }
-            for (int row = 0; row < SLOPE; row++) {
-                if (row == REFRACTORY_SD || row == RANDOM_INIT) continue;
-                for (integer l = 0; l < count; l++) dmap[row*map_size + g0 + l] += part[row*CONVIS_GROUP + l];
-            }
+            real at_noisy = at_J*z[l]*sigma*noise_by_g, at_a = da[i] + at_g + at_J*reversal;
+            part[LEAK*CONVIS_GROUP + l] = at_g + at_noisy;
+            part[SIGMA*CONVIS_GROUP + l] = at_J*z[l]*noise;
+            part[REFRACTORY*CONVIS_GROUP + l] = fired*dwait[i];
+            part[DELTA*CONVIS_GROUP + l] = adapting ? da[i]*Y : R(0.0);
+            part[TAU*CONVIS_GROUP + l] = at_a*A*decay_by_tau;
+            part[REVERSAL*CONVIS_GROUP + l] = at_J*A;
+            if (slow) dlow[i] = (1 - receives)*dlow[i] + at_u;   /* added to V unchanged, or waits with it */
+            dv[i] = begins*((1 - receives)*dv[i] + at_u*(1 + moved[l]));
+            dwait[i] = W > 0 ? (1 - receives)*dwait[i] + at_exponent*g*receives : R(0.0);
+            da[i] = adapting ? decay*at_a + at_noisy : da[i];
+            dx[t*n + i] += exact ? R(0.5)*at_J + dbefore[i] : at_J;
+            dbefore[i] = exact ? R(0.5)*at_J : dbefore[i];
         }
+        for (int row = 0; row < SLOPE; row++) {
+            if (row == REFRACTORY_SD || row == RANDOM_INIT) continue;
+            for (integer l = 0; l < count; l++) dmap[row*map_size + g0 + l] += part[row*CONVIS_GROUP + l];
+        }
+    }
 }
 
 CONVIS_EXPORT(lif, CONVIS_ENTRY(lif_forward) CONVIS_ENTRY(lif_adjoint))

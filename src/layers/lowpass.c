@@ -83,39 +83,39 @@ CONVIS_KERNEL10(lowpass_adjoint, PARAM p, IN x, IN y, TAPE tape, IN dy, STATE ds
     real with_new = hold ? d : b, with_old = hold ? b - d : R(0.0), dnew = hold ? dd : db, dold = hold ? db - dd : R(0.0);
     integer maps = lowpass_tape(stages, hold);
     CONVIS_FRAMES_BACK(t) CONVIS_GROUPS(g0, count) {
-            real now[LOWPASS_STAGES*CONVIS_GROUP], g[CONVIS_GROUP], part[CONVIS_GROUP];
-            CONVIS_GLOBAL const real *old = tape + t*maps*map_size + g0, *previous = old + stages*map_size;
+        real now[LOWPASS_STAGES*CONVIS_GROUP], g[CONVIS_GROUP], part[CONVIS_GROUP];
+        CONVIS_GLOBAL const real *old = tape + t*maps*map_size + g0, *previous = old + stages*map_size;
+        for (integer l = 0; l < count; l++) {
+            real u = gain*x[t*n + g0 + l], s = old[l];
+            now[l] = hold == 2 ? s + (b - d)*previous[l] - b*s + d*u : s + b*(u - s);
+            g[l] = dy[t*n + g0 + l] + ds[(stages - 1)*map_size + g0 + l];
+            part[l] = 0;
+        }
+        for (int j = 1; j < stages - 1; j++)
             for (integer l = 0; l < count; l++) {
-                real u = gain*x[t*n + g0 + l], s = old[l];
-                now[l] = hold == 2 ? s + (b - d)*previous[l] - b*s + d*u : s + b*(u - s);
-                g[l] = dy[t*n + g0 + l] + ds[(stages - 1)*map_size + g0 + l];
-                part[l] = 0;
-            }
-            for (int j = 1; j < stages - 1; j++)
-            for (integer l = 0; l < count; l++) {
-                    real s = old[j*map_size + l];
+                real s = old[j*map_size + l];
                 now[j*CONVIS_GROUP + l] = s + with_old*old[(j - 1)*map_size + l] - b*s + with_new*now[(j - 1)*CONVIS_GROUP + l];
-                }
-            for (int j = stages - 1; j > 0; j--)
-            for (integer l = 0; l < count; l++) {
-                    integer i = g0 + l;
-                dmap[i] += g[l]*(dnew*now[(j - 1)*CONVIS_GROUP + l] + dold*old[(j - 1)*map_size + l] - db*old[j*map_size + l]);
-                    ds[j*map_size + i] = (1 - b)*g[l] + part[l];
-                    dlow[j*map_size + i] = g[l];
-                    part[l] = with_old*g[l];
-                    g[l] = ds[(j - 1)*map_size + i] + with_new*g[l];
-                }
+            }
+        for (int j = stages - 1; j > 0; j--)
             for (integer l = 0; l < count; l++) {
                 integer i = g0 + l;
-                real u = x[t*n + i], into = hold == 2 ? d*g[l] + dbefore[i] : b*g[l];
-            dmap[i] += hold == 2 ? g[l]*((db - dd)*previous[l] + dd*gain*u - db*old[l]) : g[l]*db*(gain*u - old[l]);
-                dmap[2*map_size + i] += into*u;
-                dx[t*n + i] += into*gain;
-                ds[i] = (1 - b)*g[l] + part[l];
-                dlow[i] = g[l];                                      /* added to s unchanged */
-                dbefore[i] = hold == 2 ? (b - d)*g[l] : R(0.0);
+                dmap[i] += g[l]*(dnew*now[(j - 1)*CONVIS_GROUP + l] + dold*old[(j - 1)*map_size + l] - db*old[j*map_size + l]);
+                ds[j*map_size + i] = (1 - b)*g[l] + part[l];
+                dlow[j*map_size + i] = g[l];
+                part[l] = with_old*g[l];
+                g[l] = ds[(j - 1)*map_size + i] + with_new*g[l];
             }
+        for (integer l = 0; l < count; l++) {
+            integer i = g0 + l;
+            real u = x[t*n + i], into = hold == 2 ? d*g[l] + dbefore[i] : b*g[l];
+            dmap[i] += hold == 2 ? g[l]*((db - dd)*previous[l] + dd*gain*u - db*old[l]) : g[l]*db*(gain*u - old[l]);
+            dmap[2*map_size + i] += into*u;
+            dx[t*n + i] += into*gain;
+            ds[i] = (1 - b)*g[l] + part[l];
+            dlow[i] = g[l];                                      /* added to s unchanged */
+            dbefore[i] = hold == 2 ? (b - d)*g[l] : R(0.0);
         }
+    }
 }
 
 CONVIS_EXPORT(lowpass, CONVIS_ENTRY(lowpass_forward) CONVIS_ENTRY(lowpass_adjoint))

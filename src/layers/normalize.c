@@ -22,9 +22,9 @@ CONVIS_KERNEL7(normalize_forward, PARAM p, IN x, OUT y, STATE m, STATE v, TAPE m
     real b = -convis_expm1(-dt/p[0]), rest = 1 - b, least = p[1]*p[1], gain = p[2], offset = p[3];
     CONVIS_FRAMES(t) {
         if (m_before) CONVIS_PIXELS(i) {
-                m_before[t*map_size + i] = m[i];
-                v_before[t*map_size + i] = v[i];
-            }
+            m_before[t*map_size + i] = m[i];
+            v_before[t*map_size + i] = v[i];
+        }
         CONVIS_PIXELS(i) {
             real d = x[t*n + i] - m[i];
             m[i] += b*d;

@@ -28,19 +28,19 @@ CONVIS_INLINE void piecewise_find(int *restrict line, PARAM X, int lines, IN x, 
 CONVIS_KERNEL_OF(piecewise_args, piecewise_forward, PARAM X, PARAM Y, PARAM S, IN x, OUT y)
 {
     CONVIS_FRAMES(t) CONVIS_GROUPS(g, count) {
-            int line[CONVIS_GROUP];
-            piecewise_find(line, X, args.lines, x + t*n + g, count);
-            for (int l = 0; l < count; l++) y[t*n + g + l] = Y[line[l]] + S[line[l]]*(x[t*n + g + l] - X[line[l]]);
-        }
+        int line[CONVIS_GROUP];
+        piecewise_find(line, X, args.lines, x + t*n + g, count);
+        for (int l = 0; l < count; l++) y[t*n + g + l] = Y[line[l]] + S[line[l]]*(x[t*n + g + l] - X[line[l]]);
+    }
 }
 
 CONVIS_KERNEL_OF(piecewise_args, piecewise_adjoint, PARAM X, PARAM S, IN x, IN dy, OUT dx)
 {
     CONVIS_FRAMES(t) CONVIS_GROUPS(g, count) {
-            int line[CONVIS_GROUP];
-            piecewise_find(line, X, args.lines, x + t*n + g, count);
-            for (int l = 0; l < count; l++) dx[t*n + g + l] += S[line[l]]*dy[t*n + g + l];
-        }
+        int line[CONVIS_GROUP];
+        piecewise_find(line, X, args.lines, x + t*n + g, count);
+        for (int l = 0; l < count; l++) dx[t*n + g + l] += S[line[l]]*dy[t*n + g + l];
+    }
 }
 
 /* Column c of n: the sums of dy (even rows) and of dy (x - X_j) (odd ones) for each line, over a share of the elements of all frames. */

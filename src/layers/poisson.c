@@ -39,28 +39,28 @@ CONVIS_INLINE int poisson_arrivals(real q, integer i, u32 frame, u32 part, u32 k
 CONVIS_KERNEL4(poisson_forward, PARAM p, IN x, OUT y, TAPE tape)
 {
     CONVIS_FRAMES(t) CONVIS_GROUPS(g, count) {
-            real mean[CONVIS_GROUP], part[CONVIS_GROUP];
-            int  any = 0;
-            for (integer l = 0; l < count; l++) {
-                mean[l] = convis_min(convis_max(x[t*n + g + l]*dt, R(0.0)), R(1e4));
-                part[l] = (real)poisson_parts(mean[l]);
-            }
-        if (tape) for (integer l = 0; l < count; l++) tape[t*map_size + g + l] = mean[l];
-            for (integer l = 0; l < count; l++) {
-                real u = poisson_number(g + l, frame + (u32)t, 0, 0, key0, key1),
-                     fires = u < poisson_chance(mean[l]/part[l]) ? R(1.0) : R(0.0);
-                y[t*n + g + l] = part[l] > 1 ? R(2.0) : fires;
-                any |= y[t*n + g + l] > 0 ? 1 : 0;
-            }
-            if (any)
-            for (integer l = 0; l < count; l++) {
-                    real q = poisson_chance(mean[l]/part[l]);
-                    int  sum = 0;
-                    if (!(y[t*n + g + l] > 0)) continue;
-                    for (int j = 0; j < (int)part[l]; j++) sum += poisson_arrivals(q, g + l, frame + (u32)t, (u32)j, key0, key1);
-                    y[t*n + g + l] = (real)sum;
-                }
+        real mean[CONVIS_GROUP], part[CONVIS_GROUP];
+        int  any = 0;
+        for (integer l = 0; l < count; l++) {
+            mean[l] = convis_min(convis_max(x[t*n + g + l]*dt, R(0.0)), R(1e4));
+            part[l] = (real)poisson_parts(mean[l]);
         }
+        if (tape) for (integer l = 0; l < count; l++) tape[t*map_size + g + l] = mean[l];
+        for (integer l = 0; l < count; l++) {
+            real u = poisson_number(g + l, frame + (u32)t, 0, 0, key0, key1),
+                     fires = u < poisson_chance(mean[l]/part[l]) ? R(1.0) : R(0.0);
+            y[t*n + g + l] = part[l] > 1 ? R(2.0) : fires;
+            any |= y[t*n + g + l] > 0 ? 1 : 0;
+        }
+        if (any)
+            for (integer l = 0; l < count; l++) {
+                real q = poisson_chance(mean[l]/part[l]);
+                int  sum = 0;
+                if (!(y[t*n + g + l] > 0)) continue;
+                for (int j = 0; j < (int)part[l]; j++) sum += poisson_arrivals(q, g + l, frame + (u32)t, (u32)j, key0, key1);
+                y[t*n + g + l] = (real)sum;
+            }
+    }
 }
 
 CONVIS_KERNEL7(poisson_adjoint, PARAM p, IN x, IN y, TAPE tape, IN dy, OUT dx, OUT dmap)

@@ -62,9 +62,9 @@ CONVIS_GPU_KERNEL_OF(blur_lines, blur_diffuse, BLUR_SHARED, PARAM m, PARAM c, IN
             real F = 0, P = 1;
             CONVIS_BARRIER;
             if (active) for (integer i = from; i < to; i++) {
-                    F = m[i*cs + k]*shared[own + i] + c[i*cs + k]*F;
-                    P *= c[i*cs + k];
-                }
+                F = m[i*cs + k]*shared[own + i] + c[i*cs + k]*F;
+                P *= c[i*cs + k];
+            }
             real f = compose(shared, CONVIS_MEMBER, member, members, F, P);
             F = 0;
             P = 1;
@@ -81,9 +81,9 @@ CONVIS_GPU_KERNEL_OF(blur_lines, blur_diffuse, BLUR_SHARED, PARAM m, PARAM c, IN
             CONVIS_BARRIER;
             f = compose(shared, mine*members + members - 1 - member, members - 1 - member, members, F, P);
             if (active) for (integer i = to - 1; i >= from; i--) {
-                    f = shared[own + i] + c[i*cs + k]*f;
-                    shared[own + i] = f;
-                }
+                f = shared[own + i] + c[i*cs + k]*f;
+                shared[own + i] = f;
+            }
         }
         CONVIS_BARRIER;
         for (integer e = CONVIS_MEMBER; e < count*length; e += CONVIS_MEMBERS) {

@@ -31,8 +31,8 @@ INLINE void diffuse(const real *in, int64_t in_stride, real *s, real *out, int64
         real *y = k < steps - 1 ? s : out;
         vector f[VECTORS];
         EACH f[j] = all(0);
-        for (int64_t i = 0; i < length; i++) EACH
-            {
+        for (int64_t i = 0; i < length; i++)
+            EACH {
                 f[j] = coefficient(m, varying, c_stride, i, j)*load(x + i*x_stride + j*WIDTH) +
                        coefficient(c, varying, c_stride, i, j)*f[j];
                 store(s + i*LANES + j*WIDTH, f[j]);
@@ -255,8 +255,8 @@ INLINE void diffuse_rows(const real *in, real *s, real *out, int64_t w, int step
         }
         int last = k == steps - 1;
         for (int64_t x0 = w - LINE; x0 >= 0; x0 -= LINE) {
-            for (int i = LINE - 1; i >= 0; i--) EACH
-                {
+            for (int i = LINE - 1; i >= 0; i--)
+                EACH {
                     if (x0 + i < w - 1)
                         f[j] = load(s + (x0 + i)*LANES + j*WIDTH) + coefficient(c, varying, c_stride, x0 + i, j)*f[j];
                     if (last) square[i/WIDTH][j][i%WIDTH] = f[j];
