@@ -133,10 +133,10 @@ static int run(convis_context *c, const measured *b)
     if (status) fprintf(stderr, "bench: %s: %s\n", b->name, convis_message(c));
     struct rusage use;
     getrusage(RUSAGE_SELF, &use);
-    printf(
-        "%-34s %4lld x %lldx%-4lld %7.4f s, of which forward %7.4f s; Convis %5.2f s: %5.0f times (asked %3.0f); %ld MB so far\n",
-        b->name, (long long)b->frames, (long long)b->side, (long long)b->side, best, best_forward, b->convis, b->convis/best,
-        b->factor, use.ru_maxrss/1000);
+    printf("%-34s %4lld x %lldx%-4lld %7.4f s, of which forward %7.4f s; Convis %5.2f s: %5.0f times (asked %3.0f); %ld MB "
+           "so far\n",
+           b->name, (long long)b->frames, (long long)b->side, (long long)b->side, best, best_forward, b->convis, b->convis/best,
+           b->factor, use.ru_maxrss/1000);
     free(states);
     free(movie);
     free(d_movie);

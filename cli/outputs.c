@@ -134,9 +134,8 @@ static int probe_output(struct run *r)
     if (cli_model_output(&r->of, NULL, path, sizeof path)) return 1;
     for (int k = 0; k < r->outs.count; k++) {
         if (!holds_maps(r->outs.at[k]))
-            return cli_fail(
-                "%s: the model '%s' does not spike; its maps are written as .npy, .npz, .h5, .inr, .csv, .png or .mp4",
-                            r->outs.at[k], r->of.name);
+            return cli_fail("%s: the model '%s' does not spike; its maps are written as .npy, .npz, .h5, .inr, .csv, .png or "
+                            ".mp4", r->outs.at[k], r->of.name);
         if (r->probe_count == CLI_LIST_MAX) return cli_fail("too many outputs");
         struct run_probe *p = &r->probe[r->probe_count++];
         snprintf(p->path, sizeof p->path, "%s", path);

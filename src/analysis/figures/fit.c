@@ -85,8 +85,8 @@ static void write_prediction(convis_figure *f, const convis_array *a, int64_t fi
     FILE *s = f->script;
     const double right = f->width - 14, each = (f->height - bottom - above - (panels - 1)*gap)/panels;
     convis_figure_title(f, left);
-    fprintf(
-        s, "set multiplot\nset xrange [%.9g:%.9g]\nset xzeroaxis linetype 1 linewidth 0.5 linecolor '#b0b0b0'\nset format x ''\n",
+    fprintf(s, "set multiplot\nset xrange [%.9g:%.9g]\nset xzeroaxis linetype 1 linewidth 0.5 linecolor '#b0b0b0'\n"
+            "set format x ''\n",
             (double)first*scale, (double)(last - 1)*scale);
     for (int u = 0; u < panels; u++) {
         const double y = bottom + (panels - 1 - u)*(each + gap), r = correlation(a, first, last, u);

@@ -280,9 +280,8 @@ static void write_script(convis_figure *f, const drawn *d)
             if (d->height*d->width > 1 && d->drawn_count < 4)
                 snprintf(name + strlen(name), sizeof name - strlen(name), "%s(%lld, %lld)",
                          d->maps > 1 ? " " : "strongest pixel ", (long long)d->x[r], (long long)d->y[r]);
-            fprintf(
-                s,
-                "%s'course.dat' using 1:%d with linespoints linewidth 1.1 pointtype 7 pointsize 0.25 linecolor '%s' title '%s'",
+            fprintf(s, "%s'course.dat' using 1:%d with linespoints linewidth 1.1 pointtype 7 pointsize 0.25 "
+                    "linecolor '%s' title '%s'",
                     r ? ", \\\n     " : "", r + 2, convis_figure_color(r), name);
         }
         fputs("\nunset label\nunset arrow\n", s);

@@ -148,10 +148,8 @@ static void write_script(convis_figure *f, const convis_figure_recording *r, con
     fputs(r->layers ? "\n" : "NaN\n", s);
     fputs("unset label\nunset arrow\n", s);
     convis_figure_panel(f, left, right, floor_rate, ceiling_rate);
-    fprintf(
-        s,
-        "set border 3\nset xtics nomirror out scale 0.5 offset 0,lift\nset ytics %g nomirror out scale 0.5\nset yrange [0:%g]\n"
-               "set label 1 'Gaussian, σ = %g ms' at graph 1,1.06 right font small textcolor '#606060'\n",
+    fprintf(s, "set border 3\nset xtics nomirror out scale 0.5 offset 0,lift\nset ytics %g nomirror out scale 0.5\n"
+            "set yrange [0:%g]\nset label 1 'Gaussian, σ = %g ms' at graph 1,1.06 right font small textcolor '#606060'\n",
             most > 0 ? convis_figure_step(1.05*most, 4) : 1, most > 0 ? 1.05*most : 1, sigma*1e3);
     char rate[64];
     convis_shorten(rate, sizeof rate, "spikes/s per %s", row_name(f));

@@ -98,11 +98,9 @@ static void write_polar(convis_figure *f, const tuning *t, double left, double r
             edge);
     int circle = 1;
     for (double r = step; r < t->high*1.0001; r += step, circle++)
-        fprintf(
-            s,
-            "set object %d circle at first 0,0 size first %.9g fillstyle empty border linecolor '#c8c8c8' linewidth 0.5 back\n"
-            "set label %d '%.4g' at first %.9g,%.9g center font small textcolor '#707070'\n",
-            circle, r, 20 + circle, r, r*cos(.39), r*sin(.39));
+        fprintf(s, "set object %d circle at first 0,0 size first %.9g fillstyle empty border linecolor '#c8c8c8' "
+                "linewidth 0.5 back\nset label %d '%.4g' at first %.9g,%.9g center font small textcolor '#707070'\n",
+                circle, r, 20 + circle, r, r*cos(.39), r*sin(.39));
     for (int k = 0; k < 4; k++)
         fprintf(s, "set arrow %d from first 0,0 to first %.9g,%.9g nohead linewidth 0.5 linecolor '#c8c8c8' back\n"
                    "set label %d '%s' at first %.9g,%.9g center font small\n", k + 1, reach*ENDS[k].x, reach*ENDS[k].y, 40 + k,

@@ -56,9 +56,8 @@ static const struct convis_preset_option lnln_options[] = {
 static convis_status write_lnln(convis_context *c, FILE *f, const double *option)
 {
     (void)c;
-    fputs(
-        "title: a cascade of linear filters and static nonlinearities\nsource: Korenberg and Hunter (1986)\ndt: 0.01\nlayers:\n",
-        f);
+    fputs("title: a cascade of linear filters and static nonlinearities\n"
+          "source: Korenberg and Hunter (1986)\ndt: 0.01\nlayers:\n", f);
     for (int k = 1; k <= (int)option[0]; k++) {
         filter(f, k, k == (int)option[0] && option[1] > 0);
         nonlinearity(f, k, option[2]);

@@ -330,12 +330,11 @@ static convis_status inspect(convis_context *c, const struct convis_retina *d, i
                ay = g->cells == CONVIS_CELLS_CIRCULAR ? ax : g->size_y;
         if ((ax > map->array_x[k] || ay > map->array_y[k]) &&
             (g->cells == CONVIS_CELLS_SQUARE || g->cells == CONVIS_CELLS_CIRCULAR))
-            status = convis_warn(
-                c, w, "ganglion_%d.cells: the array was cut to %.4g x %.4g deg, which keeps its cells clear of the edges", k,
-                                 map->array_x[k], map->array_y[k]);
+            status = convis_warn(c, w, "ganglion_%d.cells: the array was cut to %.4g x %.4g deg, which keeps its cells clear of "
+                                 "the edges", k, map->array_x[k], map->array_y[k]);
         if (!status && d->log_polar && g->cells == CONVIS_CELLS_SQUARE)
-            status = convis_warn(
-                c, w, "ganglion_%d.cells: a square array does not thin out with the log-polar scheme; a circular one does", k);
+            status = convis_warn(c, w, "ganglion_%d.cells: a square array does not thin out with the log-polar scheme; a "
+                                 "circular one does", k);
     }
     if (!status && (map->size_x < seen_x || map->size_y < seen_y))
         status = convis_warn(c, w, "the retina sees the central %lld x %lld of %lld x %lld pixels, all that its arrays need",
