@@ -13,17 +13,15 @@
  * goes to the highest v that a substep reached from below the threshold: dy/dv = -dy/dthreshold = convis_surrogate at it.
  * The tape stores v and w before the step, x, and the count. */
 #include <convis/kernel.h>
+#include "substeps.h"
 
 enum { FN_A, FN_B, EPSILON, TIME_UNIT, THRESHOLD, OUTPUT, SURROGATE, SLOPE, SUBSTEP };
-enum { BLOCK = 32, MAPS = 4 };        /* at most BLOCK^2 substeps a step; maps of the tape */
+enum { LINES = 2, MAPS = LINES + 2 };
 
 /* ---- What kernel and host share: one substep ---- */
 
 /* Never longer than a unit of time. */
-CONVIS_INLINE int fn_substeps(real dt, real longest, real unit)
-{
-    return (int)convis_max(dt/convis_min(longest, unit) + R(0.999), R(1.0));
-}
+CONVIS_INLINE int fn_substeps(real dt, real longest, real unit) { return substeps_of(dt, convis_min(longest, unit)); }
 
 /* The rate at which v relaxes, and its derivative; so far out that squares might overflow it grows no further. */
 CONVIS_INLINE real fn_rate(real v) { return convis_min(v*v, R(1e8))*R(3.3333333333333333e-1) - 1; }
@@ -38,9 +36,12 @@ CONVIS_INLINE void fn_substep(PARAM p, real x, real h, real *v, real *w)
 
 #ifndef CONVIS_HOST
 
-CONVIS_INLINE void fn_group(PARAM p, IN x, real h, real *v, real *w, integer count)
+/* The state of a group of cells. */
+enum { STATE_SIZE = LINES*CONVIS_GROUP };
+
+CONVIS_INLINE void fn_group(PARAM p, IN x, real h, real *s, integer count)
 {
-    for (integer l = 0; l < count; l++) fn_substep(p, x[l], h, v + l, w + l);
+    for (integer l = 0; l < count; l++) fn_substep(p, x[l], h, s + l, s + CONVIS_GROUP + l);
 }
 
 CONVIS_KERNEL8(fitzhugh_nagumo_forward, PARAM p, IN x, OUT y, OUT shown_v, OUT shown_spikes, STATE v, STATE w, TAPE tape)
@@ -48,25 +49,16 @@ CONVIS_KERNEL8(fitzhugh_nagumo_forward, PARAM p, IN x, OUT y, OUT shown_v, OUT s
     int  steps = fn_substeps(dt, p[SUBSTEP], p[TIME_UNIT]);
     real h = dt/p[TIME_UNIT]/(real)steps, threshold = p[THRESHOLD];
     CONVIS_FRAMES(t) CONVIS_GROUPS(g, count) {
-        real V[CONVIS_GROUP], W[CONVIS_GROUP], before[CONVIS_GROUP], spikes[CONVIS_GROUP];
-        for (integer l = 0; l < count; l++) { V[l] = v[g + l]; W[l] = w[g + l]; spikes[l] = 0; }
-        if (tape)
-            for (integer l = 0; l < count; l++) {
-                CONVIS_GLOBAL real *at = tape + t*MAPS*map_size + g + l;
-                at[0] = V[l];
-                at[map_size] = W[l];
-                at[2*map_size] = x[t*n + g + l];
-            }
+        real now[STATE_SIZE], before[CONVIS_GROUP], spikes[CONVIS_GROUP];
+        for (integer l = 0; l < count; l++) { now[l] = v[g + l]; now[CONVIS_GROUP + l] = w[g + l]; spikes[l] = 0; }
+        if (tape) substeps_tape(now, LINES, x + t*n + g, tape + t*MAPS*map_size + g, map_size, count);
         for (int k = 0; k < steps; k++) {
-            for (integer l = 0; l < count; l++) before[l] = V[l];
-            fn_group(p, x + t*n + g, h, V, W, count);
-            for (integer l = 0; l < count; l++) spikes[l] += ((before[l] < threshold) & (V[l] >= threshold)) ? R(1.0) : R(0.0);
+            for (integer l = 0; l < count; l++) before[l] = now[l];
+            fn_group(p, x + t*n + g, h, now, count);
+            for (integer l = 0; l < count; l++) spikes[l] += ((before[l] < threshold) & (now[l] >= threshold)) ? R(1.0) : R(0.0);
         }
-        for (integer l = 0; l < count; l++) { v[g + l] = V[l]; w[g + l] = W[l]; }
-        for (integer l = 0; l < count; l++) y[t*n + g + l] = p[OUTPUT] > 0 ? V[l] : spikes[l];
-        if (shown_v) for (integer l = 0; l < count; l++) shown_v[t*n + g + l] = V[l];
-        if (shown_spikes) for (integer l = 0; l < count; l++) shown_spikes[t*n + g + l] = spikes[l];
-        if (tape) for (integer l = 0; l < count; l++) tape[(t*MAPS + 3)*map_size + g + l] = spikes[l];
+        for (integer l = 0; l < count; l++) { v[g + l] = now[l]; w[g + l] = now[CONVIS_GROUP + l]; }
+        substeps_show(p[OUTPUT] > 0, now, spikes, y, shown_v, shown_spikes, tape, t*n + g, (t*MAPS + LINES + 1)*map_size + g, count);
     }
 }
 
@@ -95,34 +87,24 @@ CONVIS_INLINE void fn_back(PARAM p, real x, real h, real v, real w, real *dv, re
     *dx += dsource;
 }
 
-/* The state of a group of cells: 2 lines of CONVIS_GROUP. */
-enum { STATE_SIZE = 2*CONVIS_GROUP };
+CONVIS_INLINE void fn_group_back(PARAM p, IN x, real h, const real *s, real *d, real *dx, real *part, integer count)
+{
+    for (integer l = 0; l < count; l++)
+        fn_back(p, x[l], h, s[l], s[CONVIS_GROUP + l], d + l, d + CONVIS_GROUP + l, dx + l, part + l);
+}
 
 CONVIS_KERNEL9(fitzhugh_nagumo_adjoint, PARAM p, IN x, IN y, TAPE tape, IN dy, STATE dv, STATE dw, OUT dx, OUT dmap)
 {
     int  steps = fn_substeps(dt, p[SUBSTEP], p[TIME_UNIT]), kind = (int)p[SURROGATE], shows_v = p[OUTPUT] > 0;
     real h = dt/p[TIME_UNIT]/(real)steps, threshold = p[THRESHOLD];
     CONVIS_FRAMES_BACK(t) CONVIS_GROUPS(g, count) {
-        real coarse[BLOCK*STATE_SIZE], fine[BLOCK*STATE_SIZE], now[STATE_SIZE], d[STATE_SIZE], part[OUTPUT*CONVIS_GROUP];
+        real coarse[SUBSTEPS_BLOCK*STATE_SIZE], fine[SUBSTEPS_BLOCK*STATE_SIZE], now[STATE_SIZE], d[STATE_SIZE], part[OUTPUT*CONVIS_GROUP];
         real peak[CONVIS_GROUP], push[CONVIS_GROUP], at[CONVIS_GROUP], to[CONVIS_GROUP];
         IN   x_ = x + t*n + g;
-        for (int j = 0; j < 2; j++)
-            for (integer l = 0; l < count; l++) now[j*CONVIS_GROUP + l] = tape[(t*MAPS + j)*map_size + g + l];
+        substeps_untape(now, LINES, tape + t*MAPS*map_size + g, map_size, count);
         for (integer l = 0; l < OUTPUT*CONVIS_GROUP; l++) part[l] = 0;
         for (integer l = 0; l < CONVIS_GROUP; l++) { to[l] = 0; peak[l] = R(-1e30); at[l] = -1; }
-        /* Once through the step: the state before each block, and in it before each substep, and which one counts for the
-         * surrogate. The last block is then at hand. */
-        for (int k = 0; k < steps; k++) {
-            real *before = fine + k%BLOCK*STATE_SIZE;
-            if (k%BLOCK == 0) for (integer l = 0; l < STATE_SIZE; l++) coarse[k/BLOCK*STATE_SIZE + l] = now[l];
-            for (integer l = 0; l < STATE_SIZE; l++) before[l] = now[l];
-            fn_group(p, x_, h, now, now + CONVIS_GROUP, count);
-            for (integer l = 0; l < count; l++) {
-                int higher = (before[l] < threshold) & (now[l] > peak[l]);
-                peak[l] = higher ? now[l] : peak[l];
-                at[l] = higher ? (real)k : at[l];
-            }
-        }
+        SUBSTEPS_AGAIN(steps, fn_group(p, x_, h, now, count), substeps_highest(before, now, threshold, k, peak, at, count))
         for (integer l = 0; l < count; l++) {
             real slope = convis_surrogate(kind, p[SLOPE], peak[l] - threshold), out = dy[t*n + g + l];
             push[l] = shows_v || at[l] < 0 ? R(0.0) : out*slope;
@@ -130,29 +112,13 @@ CONVIS_KERNEL9(fitzhugh_nagumo_adjoint, PARAM p, IN x, IN y, TAPE tape, IN dy, S
             d[CONVIS_GROUP + l] = dw[g + l];
             part[THRESHOLD*CONVIS_GROUP + l] -= push[l];
         }
-        for (int last = steps; last > 0; last = (last - 1)/BLOCK*BLOCK) {
-            int first = (last - 1)/BLOCK*BLOCK;
-            if (last < steps) {
-                for (integer l = 0; l < STATE_SIZE; l++) now[l] = coarse[first/BLOCK*STATE_SIZE + l];
-                for (int k = 0; k < BLOCK; k++) {
-                    for (integer l = 0; l < STATE_SIZE; l++) fine[k*STATE_SIZE + l] = now[l];
-                    fn_group(p, x_, h, now, now + CONVIS_GROUP, count);
-                }
-            }
-            for (int k = last - 1; k >= first; k--) {
-                const real *s = fine + (k - first)*STATE_SIZE;
-                for (integer l = 0; l < count; l++) d[l] += at[l] == (real)k ? push[l] : R(0.0);
-                for (integer l = 0; l < count; l++)
-                    fn_back(p, x_[l], h, s[l], s[CONVIS_GROUP + l], d + l, d + CONVIS_GROUP + l, to + l, part + l);
-            }
-        }
+        SUBSTEPS_BACK(steps, fn_group(p, x_, h, now, count), fn_group_back(p, x_, h, before, d, to, part, count))
         for (integer l = 0; l < count; l++) {
             dv[g + l] = d[l];
             dw[g + l] = d[CONVIS_GROUP + l];
             dx[t*n + g + l] += to[l];
         }
-        for (int j = 0; j < OUTPUT; j++)
-            for (integer l = 0; l < count; l++) dmap[j*map_size + g + l] += part[j*CONVIS_GROUP + l];
+        substeps_parts(part, 0, OUTPUT, dmap + g, map_size, count);
     }
 }
 
@@ -185,21 +151,10 @@ static const convis_field outputs[] = {
     { 0 }
 };
 
-static convis_status plan(convis_pass *p)
-{
-    p->tape_shape[0] = p->out_shape;
-    p->tape_shape[0].dim[CONVIS_B] *= MAPS;
-    return CONVIS_OK;
-}
+static convis_status plan(convis_pass *p) { return substeps_plan(p, LINES); }
 
 /* The number of substeps follows time_unit, which may be set at any time. */
-static convis_status prepare(convis_pass *p)
-{
-    double longest = fmin(p->param[SUBSTEP], p->param[TIME_UNIT]), steps = p->dt/longest;
-    if (steps <= BLOCK*BLOCK) return CONVIS_OK;
-    return convis_fail(p->context, CONVIS_ENOTSUP, "%s.substep: %.0f of %g s in a step of %g s, expected at most %d", p->path,
-                       steps, longest, p->dt, BLOCK*BLOCK);
-}
+static convis_status prepare(convis_pass *p) { return substeps_check(p, fmin(p->param[SUBSTEP], p->param[TIME_UNIT])); }
 
 /* The rest of v and w; is it stable? */
 static int rest_at(const double *q, double x, double *v)
@@ -239,8 +194,7 @@ static void spikes(convis_pass *p, void *sink)
             for (int k = 0; k < steps; k++) {
                 real before = v;
                 fn_substep(q, at[2*n], h, &v, &w);
-                if (before < q[THRESHOLD] && v >= q[THRESHOLD])
-                    convis_emit(sink, i, t, ((double)k + (double)(q[THRESHOLD] - before)/(double)(v - before))*p->dt/steps);
+                substeps_emit(p, sink, i, t, k, steps, before, v, q[THRESHOLD]);
             }
         }
 }

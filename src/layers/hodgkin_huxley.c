@@ -16,13 +16,13 @@
  * goes to the highest V that a substep reached from below the threshold: dy/dV = -dy/dthreshold = convis_surrogate at it.
  * The tape stores V, m, h, n before the step, x, and the count. */
 #include <convis/kernel.h>
+#include "substeps.h"
 
 enum { G_NA, G_K, G_L, E_NA, E_K, E_L, CAPACITANCE, TEMPERATURE, THRESHOLD, OUTPUT, SURROGATE, SLOPE, SUBSTEP };
-enum { BLOCK = 32, MAPS = 6 };        /* at most BLOCK^2 substeps a step; maps of the tape */
+enum { LINES = 4, MAPS = LINES + 2 };
 
 /* ---- What kernel and host share: one substep ---- */
 
-CONVIS_INLINE int hh_substeps(real dt, real longest) { return (int)convis_max(dt/longest + R(0.999), R(1.0)); }
 CONVIS_INLINE real hh_phi(real temperature) { return convis_exp((temperature - R(6.3))*R(0.10986122886681098)); }
 
 /* f(u) and its derivative, for e = exp(-u). */
@@ -77,40 +77,45 @@ CONVIS_INLINE void hh_substep(PARAM p, real x, real over, real time, real *v, re
 
 #ifndef CONVIS_HOST
 
+/* The state of a group of cells. */
+enum { STATE_SIZE = LINES*CONVIS_GROUP };
+
+CONVIS_INLINE void hh_group(PARAM p, IN x, real over, real time, real *s, integer count)
+{
+    for (integer l = 0; l < count; l++)
+        hh_substep(p, x[l], over, time, s + l, s + CONVIS_GROUP + l, s + 2*CONVIS_GROUP + l, s + 3*CONVIS_GROUP + l);
+}
+
 CONVIS_KERNEL10(hodgkin_huxley_forward, PARAM p, IN x, OUT y, OUT shown_v, OUT shown_spikes, STATE v, STATE gm, STATE gh,
                 STATE gn, TAPE tape)
 {
-    int  steps = hh_substeps(dt, p[SUBSTEP]);
+    int  steps = substeps_of(dt, p[SUBSTEP]);
     real length = dt*1000/(real)steps, over = length/p[CAPACITANCE], time = length*hh_phi(p[TEMPERATURE]),
          threshold = p[THRESHOLD];
-    CONVIS_FRAMES(t)
-        CONVIS_GROUPS(g, count) {
-            real spikes[CONVIS_GROUP];
-            for (integer l = 0; l < count; l++) spikes[l] = 0;
-            if (tape)
-            for (integer l = 0; l < count; l++) {
-                    CONVIS_GLOBAL real *at = tape + t*MAPS*map_size + g + l;
-                    at[0] = v[g + l];
-                    at[map_size] = gm[g + l];
-                    at[2*map_size] = gh[g + l];
-                    at[3*map_size] = gn[g + l];
-                    at[4*map_size] = x[t*n + g + l];
-                }
-            for (int k = 0; k < steps; k++)
-            for (integer l = 0; l < count; l++) {
-                    real V = v[g + l], m = gm[g + l], h = gh[g + l], n4 = gn[g + l], before = V;
-                    hh_substep(p, x[t*n + g + l], over, time, &V, &m, &h, &n4);
-                    spikes[l] += ((before < threshold) & (V >= threshold)) ? R(1.0) : R(0.0);
-                    v[g + l] = V;
-                    gm[g + l] = m;
-                    gh[g + l] = h;
-                    gn[g + l] = n4;
-                }
-            for (integer l = 0; l < count; l++) y[t*n + g + l] = p[OUTPUT] > 0 ? v[g + l] : spikes[l];
-        if (shown_v) for (integer l = 0; l < count; l++) shown_v[t*n + g + l] = v[g + l];
-        if (shown_spikes) for (integer l = 0; l < count; l++) shown_spikes[t*n + g + l] = spikes[l];
-        if (tape) for (integer l = 0; l < count; l++) tape[(t*MAPS + 5)*map_size + g + l] = spikes[l];
+    CONVIS_FRAMES(t) CONVIS_GROUPS(g, count) {
+        real now[STATE_SIZE], before[CONVIS_GROUP], spikes[CONVIS_GROUP];
+        for (integer l = 0; l < count; l++) {
+            now[l] = v[g + l];
+            now[CONVIS_GROUP + l] = gm[g + l];
+            now[2*CONVIS_GROUP + l] = gh[g + l];
+            now[3*CONVIS_GROUP + l] = gn[g + l];
+            spikes[l] = 0;
         }
+        if (tape) substeps_tape(now, LINES, x + t*n + g, tape + t*MAPS*map_size + g, map_size, count);
+        for (int k = 0; k < steps; k++) {
+            for (integer l = 0; l < count; l++) before[l] = now[l];
+            hh_group(p, x + t*n + g, over, time, now, count);
+            for (integer l = 0; l < count; l++) spikes[l] += ((before[l] < threshold) & (now[l] >= threshold)) ? R(1.0) : R(0.0);
+        }
+        for (integer l = 0; l < count; l++) {
+            v[g + l] = now[l];
+            gm[g + l] = now[CONVIS_GROUP + l];
+            gh[g + l] = now[2*CONVIS_GROUP + l];
+            gn[g + l] = now[3*CONVIS_GROUP + l];
+        }
+        substeps_show(p[OUTPUT] > 0, now, spikes, y, shown_v, shown_spikes, tape, t*n + g,
+                      (t*MAPS + LINES + 1)*map_size + g, count);
+    }
 }
 
 /* One substep backwards for one cell: the gradients from after it to before it, where the cell was at (v, m, h, n). x and
@@ -156,80 +161,47 @@ CONVIS_INLINE void hh_back(PARAM p, real x, real over, real time, real v, real m
     part[E_L*CONVIS_GROUP]  += ds*p[G_L];
 }
 
-/* The state of a group of cells: 4 lines of CONVIS_GROUP. */
-enum { STATE_SIZE = 4*CONVIS_GROUP };
-
-CONVIS_INLINE void hh_group(PARAM p, IN x, real over, real time, real *s, integer count)
+CONVIS_INLINE void hh_group_back(PARAM p, IN x, real over, real time, const real *s, real *d, real *dx, real *part, integer count)
 {
     for (integer l = 0; l < count; l++)
-        hh_substep(p, x[l], over, time, s + l, s + CONVIS_GROUP + l, s + 2*CONVIS_GROUP + l, s + 3*CONVIS_GROUP + l);
+        hh_back(p, x[l], over, time, s[l], s[CONVIS_GROUP + l], s[2*CONVIS_GROUP + l], s[3*CONVIS_GROUP + l], d + l,
+                d + CONVIS_GROUP + l, d + 2*CONVIS_GROUP + l, d + 3*CONVIS_GROUP + l, dx + l, part + l);
 }
 
 CONVIS_KERNEL11(hodgkin_huxley_adjoint, PARAM p, IN x, IN y, TAPE tape, IN dy, STATE dv, STATE dm, STATE dh, STATE dn, OUT dx,
                 OUT dmap)
 {
-    int  steps = hh_substeps(dt, p[SUBSTEP]), kind = (int)p[SURROGATE], shows_v = p[OUTPUT] > 0;
+    int  steps = substeps_of(dt, p[SUBSTEP]), kind = (int)p[SURROGATE], shows_v = p[OUTPUT] > 0;
     real length = dt*1000/(real)steps, over = length/p[CAPACITANCE], time = length*hh_phi(p[TEMPERATURE]),
          threshold = p[THRESHOLD];
-    CONVIS_FRAMES_BACK(t)
-        CONVIS_GROUPS(g, count) {
-            real coarse[BLOCK*STATE_SIZE], fine[BLOCK*STATE_SIZE], now[STATE_SIZE], d[STATE_SIZE],
-                part[OUTPUT*CONVIS_GROUP];
-            real peak[CONVIS_GROUP], push[CONVIS_GROUP], at[CONVIS_GROUP], to[CONVIS_GROUP];
-            IN   x_ = x + t*n + g;
-            for (int j = 0; j < 4; j++)
-            for (integer l = 0; l < count; l++) now[j*CONVIS_GROUP + l] = tape[(t*MAPS + j)*map_size + g + l];
-            for (integer l = 0; l < OUTPUT*CONVIS_GROUP; l++) part[l] = 0;
+    CONVIS_FRAMES_BACK(t) CONVIS_GROUPS(g, count) {
+        real coarse[SUBSTEPS_BLOCK*STATE_SIZE], fine[SUBSTEPS_BLOCK*STATE_SIZE], now[STATE_SIZE], d[STATE_SIZE];
+        real peak[CONVIS_GROUP], push[CONVIS_GROUP], at[CONVIS_GROUP], to[CONVIS_GROUP], part[OUTPUT*CONVIS_GROUP];
+        IN   x_ = x + t*n + g;
+        substeps_untape(now, LINES, tape + t*MAPS*map_size + g, map_size, count);
+        for (integer l = 0; l < OUTPUT*CONVIS_GROUP; l++) part[l] = 0;
         for (integer l = 0; l < CONVIS_GROUP; l++) { to[l] = 0; peak[l] = R(-1e30); at[l] = -1; }
-            /* Once through the step: the state before each block, and in it before each substep, and which one counts for the
-         * surrogate. The last block is then at hand. */
-            for (int k = 0; k < steps; k++) {
-                real *before = fine + k%BLOCK*STATE_SIZE;
-            if (k%BLOCK == 0) for (integer l = 0; l < STATE_SIZE; l++) coarse[k/BLOCK*STATE_SIZE + l] = now[l];
-                for (integer l = 0; l < STATE_SIZE; l++) before[l] = now[l];
-                hh_group(p, x_, over, time, now, count);
-                for (integer l = 0; l < count; l++) {
-                    int higher = (before[l] < threshold) & (now[l] > peak[l]);
-                    peak[l] = higher ? now[l] : peak[l];
-                    at[l] = higher ? (real)k : at[l];
-                }
-            }
-            for (integer l = 0; l < count; l++) {
-                real slope = convis_surrogate(kind, p[SLOPE], peak[l] - threshold), out = dy[t*n + g + l];
-                push[l] = shows_v || at[l] < 0 ? R(0.0) : out*slope;
-                d[l] = dv[g + l] + (shows_v ? out : R(0.0));
-                d[CONVIS_GROUP + l] = dm[g + l];
-                d[2*CONVIS_GROUP + l] = dh[g + l];
-                d[3*CONVIS_GROUP + l] = dn[g + l];
-                part[THRESHOLD*CONVIS_GROUP + l] -= push[l];
-            }
-            for (int last = steps; last > 0; last = (last - 1)/BLOCK*BLOCK) {
-                int first = (last - 1)/BLOCK*BLOCK;
-                if (last < steps) {
-                    for (integer l = 0; l < STATE_SIZE; l++) now[l] = coarse[first/BLOCK*STATE_SIZE + l];
-                    for (int k = 0; k < BLOCK; k++) {
-                        for (integer l = 0; l < STATE_SIZE; l++) fine[k*STATE_SIZE + l] = now[l];
-                        hh_group(p, x_, over, time, now, count);
-                    }
-                }
-                for (int k = last - 1; k >= first; k--) {
-                    const real *s = fine + (k - first)*STATE_SIZE;
-                    for (integer l = 0; l < count; l++) d[l] += at[l] == (real)k ? push[l] : R(0.0);
-                    for (integer l = 0; l < count; l++)
-                    hh_back(p, x_[l], over, time, s[l], s[CONVIS_GROUP + l], s[2*CONVIS_GROUP + l], s[3*CONVIS_GROUP + l], d + l,
-                            d + CONVIS_GROUP + l, d + 2*CONVIS_GROUP + l, d + 3*CONVIS_GROUP + l, to + l, part + l);
-                }
-            }
-            for (integer l = 0; l < count; l++) {
-                dv[g + l] = d[l];
-                dm[g + l] = d[CONVIS_GROUP + l];
-                dh[g + l] = d[2*CONVIS_GROUP + l];
-                dn[g + l] = d[3*CONVIS_GROUP + l];
-                dx[t*n + g + l] += to[l];
-            }
-            for (int j = 0; j < OUTPUT; j++)
-            for (integer l = 0; l < count; l++) dmap[j*map_size + g + l] += part[j*CONVIS_GROUP + l];
+        SUBSTEPS_AGAIN(steps, hh_group(p, x_, over, time, now, count), substeps_highest(before, now, threshold, k, peak, at, count))
+        for (integer l = 0; l < count; l++) {
+            real slope = convis_surrogate(kind, p[SLOPE], peak[l] - threshold), out = dy[t*n + g + l];
+            push[l] = shows_v || at[l] < 0 ? R(0.0) : out*slope;
+            d[l] = dv[g + l] + (shows_v ? out : R(0.0));
+            d[CONVIS_GROUP + l] = dm[g + l];
+            d[2*CONVIS_GROUP + l] = dh[g + l];
+            d[3*CONVIS_GROUP + l] = dn[g + l];
+            part[THRESHOLD*CONVIS_GROUP + l] -= push[l];
         }
+        SUBSTEPS_BACK(steps, hh_group(p, x_, over, time, now, count),
+                      hh_group_back(p, x_, over, time, before, d, to, part, count))
+        for (integer l = 0; l < count; l++) {
+            dv[g + l] = d[l];
+            dm[g + l] = d[CONVIS_GROUP + l];
+            dh[g + l] = d[2*CONVIS_GROUP + l];
+            dn[g + l] = d[3*CONVIS_GROUP + l];
+            dx[t*n + g + l] += to[l];
+        }
+        substeps_parts(part, 0, OUTPUT, dmap + g, map_size, count);
+    }
 }
 
 CONVIS_EXPORT(hodgkin_huxley, CONVIS_ENTRY(hodgkin_huxley_forward) CONVIS_ENTRY(hodgkin_huxley_adjoint))
@@ -269,13 +241,8 @@ static const convis_field outputs[] = {
 
 static convis_status plan(convis_pass *p)
 {
-    double steps = p->dt/p->param[SUBSTEP];
-    if (steps > BLOCK*BLOCK)
-        return convis_fail(p->context, CONVIS_ENOTSUP, "%s.substep: %.0f of %g s in a step of %g s, expected at most %d", p->path,
-                           steps, p->param[SUBSTEP], p->dt, BLOCK*BLOCK);
-    p->tape_shape[0] = p->out_shape;
-    p->tape_shape[0].dim[CONVIS_B] *= MAPS;
-    return CONVIS_OK;
+    const convis_status status = substeps_check(p, p->param[SUBSTEP]);
+    return status ? status : substeps_plan(p, LINES);
 }
 
 /* ---- Rest ---- */
@@ -347,7 +314,7 @@ static void spikes(convis_pass *p, void *sink)
 {
     int64_t n = convis_elements(p->out_shape);
     const convis_real *q = p->number;
-    int steps = hh_substeps((convis_real)p->dt, q[SUBSTEP]);
+    int steps = substeps_of((convis_real)p->dt, q[SUBSTEP]);
     real length = (convis_real)p->dt*1000/(real)steps, over = length/q[CAPACITANCE], time = length*hh_phi(q[TEMPERATURE]);
     for (int t = 0; t < p->frames; t++)
         for (int64_t i = 0; i < n; i++) {
@@ -357,8 +324,7 @@ static void spikes(convis_pass *p, void *sink)
             for (int k = 0; k < steps; k++) {
                 real before = v;
                 hh_substep(q, at[4*n], over, time, &v, &m, &h, &n4);
-                if (before < q[THRESHOLD] && v >= q[THRESHOLD])
-                    convis_emit(sink, i, t, ((double)k + (double)(q[THRESHOLD] - before)/(double)(v - before))*p->dt/steps);
+                substeps_emit(p, sink, i, t, k, steps, before, v, q[THRESHOLD]);
             }
         }
 }

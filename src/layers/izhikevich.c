@@ -19,13 +19,12 @@
  * step, whose slope is 1; in another the highest V at a substep's end, with convis_surrogate. The tape stores V and u before the
  * step, x, and the count. */
 #include <convis/kernel.h>
+#include "substeps.h"
 
 enum { PRESET, OUTPUT, SURROGATE, SLOPE, SUBSTEP, A, B, C, D };
-enum { BLOCK = 32, MAPS = 4 };        /* at most BLOCK^2 substeps a step; maps of the tape */
+enum { LINES = 2, MAPS = LINES + 2 };
 
 /* ---- What kernel and host share: one substep ---- */
-
-CONVIS_INLINE int izhikevich_substeps(real dt, real longest) { return (int)convis_max(dt/longest + R(0.999), R(1.0)); }
 
 /* cosh(sqrt(w)), sinh(sqrt(w))/sqrt(w) and the latter's derivative for |w| <= 9, to 1e-7. */
 CONVIS_INLINE void izhikevich_series(real w, real *c, real *s)
@@ -100,6 +99,9 @@ CONVIS_INLINE real izhikevich_spike(PARAM p, real x, real h, real *v, real *u)
 
 #ifndef CONVIS_HOST
 
+/* The state of a group of cells: V, u, and whether they fired. */
+enum { FIRED = LINES*CONVIS_GROUP, STATE_SIZE = FIRED + CONVIS_GROUP };
+
 /* A substep of a group. Spikes are few, and computed one by one. */
 CONVIS_INLINE void izhikevich_group(PARAM p, IN x, real h, real *v, real *u, real *fired, integer count)
 {
@@ -118,27 +120,18 @@ CONVIS_INLINE void izhikevich_group(PARAM p, IN x, real h, real *v, real *u, rea
 
 CONVIS_KERNEL8(izhikevich_forward, PARAM p, IN x, OUT y, OUT shown_v, OUT shown_spikes, STATE v, STATE u, TAPE tape)
 {
-    int  steps = izhikevich_substeps(dt, p[SUBSTEP]);
+    int  steps = substeps_of(dt, p[SUBSTEP]);
     real h = dt*1000/(real)steps;
     CONVIS_FRAMES(t) CONVIS_GROUPS(g, count) {
-        real V[CONVIS_GROUP], U[CONVIS_GROUP], fired[CONVIS_GROUP], spikes[CONVIS_GROUP];
-        for (integer l = 0; l < count; l++) { V[l] = v[g + l]; U[l] = u[g + l]; spikes[l] = 0; }
-        if (tape)
-            for (integer l = 0; l < count; l++) {
-                CONVIS_GLOBAL real *at = tape + t*MAPS*map_size + g + l;
-                at[0] = V[l];
-                at[map_size] = U[l];
-                at[2*map_size] = x[t*n + g + l];
-            }
+        real now[STATE_SIZE], spikes[CONVIS_GROUP];
+        for (integer l = 0; l < count; l++) { now[l] = v[g + l]; now[CONVIS_GROUP + l] = u[g + l]; spikes[l] = 0; }
+        if (tape) substeps_tape(now, LINES, x + t*n + g, tape + t*MAPS*map_size + g, map_size, count);
         for (int k = 0; k < steps; k++) {
-            izhikevich_group(p, x + t*n + g, h, V, U, fired, count);
-            for (integer l = 0; l < count; l++) spikes[l] += fired[l];
+            izhikevich_group(p, x + t*n + g, h, now, now + CONVIS_GROUP, now + FIRED, count);
+            for (integer l = 0; l < count; l++) spikes[l] += now[FIRED + l];
         }
-        for (integer l = 0; l < count; l++) { v[g + l] = V[l]; u[g + l] = U[l]; }
-        for (integer l = 0; l < count; l++) y[t*n + g + l] = p[OUTPUT] > 0 ? V[l] : spikes[l];
-        if (shown_v) for (integer l = 0; l < count; l++) shown_v[t*n + g + l] = V[l];
-        if (shown_spikes) for (integer l = 0; l < count; l++) shown_spikes[t*n + g + l] = spikes[l];
-        if (tape) for (integer l = 0; l < count; l++) tape[(t*MAPS + 3)*map_size + g + l] = spikes[l];
+        for (integer l = 0; l < count; l++) { v[g + l] = now[l]; u[g + l] = now[CONVIS_GROUP + l]; }
+        substeps_show(p[OUTPUT] > 0, now, spikes, y, shown_v, shown_spikes, tape, t*n + g, (t*MAPS + LINES + 1)*map_size + g, count);
     }
 }
 
@@ -234,79 +227,59 @@ CONVIS_INLINE void izhikevich_spike_back(PARAM p, real x, real h, real v, real u
     *du = u_before;
 }
 
-/* A step of a group of cells: V, u and whether they fired. */
-enum { STATE_SIZE = 3*CONVIS_GROUP };
+/* A substep of a group once more; who fired in it is stored beside the state before. */
+CONVIS_INLINE void izhikevich_again(PARAM p, IN x, real h, real *now, real *before, integer count)
+{
+    izhikevich_group(p, x, h, now, now + CONVIS_GROUP, before + FIRED, count);
+}
+
+CONVIS_INLINE void izhikevich_group_back(PARAM p, IN x, real h, const real *s, const real *push, real *d, real *dx, real *part,
+                                         integer count)
+{
+    const real *u = s + CONVIS_GROUP, *fired = s + FIRED;
+    real *dv = d, *du = d + CONVIS_GROUP;
+    for (integer l = 0; l < count; l++)
+        if (fired[l] > 0) izhikevich_spike_back(p, x[l], h, s[l], u[l], push[l], dv + l, du + l, dx + l, part + l);
+    /* The others; those that fired take part with gradients of 0. */
+    for (integer l = 0; l < count; l++) {
+        int  quiet = !(fired[l] > 0);
+        real a = quiet ? dv[l] : R(0.0), b = quiet ? du[l] : R(0.0);
+        izhikevich_back(p, x[l], h, quiet ? s[l] : R(-65.0), u[l], &a, &b, dx + l, part + l);
+        dv[l] = quiet ? a : dv[l];
+        du[l] = quiet ? b : du[l];
+    }
+}
 
 CONVIS_KERNEL9(izhikevich_adjoint, PARAM p, IN x, IN y, TAPE tape, IN dy, STATE dv, STATE du, OUT dx, OUT dmap)
 {
-    int  steps = izhikevich_substeps(dt, p[SUBSTEP]), kind = (int)p[SURROGATE], shows_v = p[OUTPUT] > 0;
+    int  steps = substeps_of(dt, p[SUBSTEP]), kind = (int)p[SURROGATE], shows_v = p[OUTPUT] > 0;
     real h = dt*1000/(real)steps;
     CONVIS_FRAMES_BACK(t) CONVIS_GROUPS(g, count) {
-        real coarse[BLOCK*STATE_SIZE], fine[BLOCK*STATE_SIZE], now[STATE_SIZE], *fired = now + 2*CONVIS_GROUP;
-        real dV[CONVIS_GROUP], dU[CONVIS_GROUP], part[4*CONVIS_GROUP], to[CONVIS_GROUP];
-        real peak[CONVIS_GROUP], push[CONVIS_GROUP], at[CONVIS_GROUP], spikes[CONVIS_GROUP];
+        real coarse[SUBSTEPS_BLOCK*STATE_SIZE], fine[SUBSTEPS_BLOCK*STATE_SIZE], now[STATE_SIZE], d[LINES*CONVIS_GROUP];
+        real part[4*CONVIS_GROUP], to[CONVIS_GROUP], peak[CONVIS_GROUP], push[CONVIS_GROUP], at[CONVIS_GROUP];
         IN   x_ = x + t*n + g;
+        IN   spikes = tape + (t*MAPS + LINES + 1)*map_size + g;
         for (integer l = 0; l < STATE_SIZE; l++) now[l] = 0;
-        for (int j = 0; j < 2; j++)
-            for (integer l = 0; l < count; l++) now[j*CONVIS_GROUP + l] = tape[(t*MAPS + j)*map_size + g + l];
-        for (integer l = 0; l < count; l++) spikes[l] = tape[(t*MAPS + 3)*map_size + g + l];
+        substeps_untape(now, LINES, tape + t*MAPS*map_size + g, map_size, count);
         for (integer l = 0; l < 4*CONVIS_GROUP; l++) part[l] = 0;
         for (integer l = 0; l < CONVIS_GROUP; l++) { to[l] = 0; peak[l] = R(-1e30); at[l] = -1; }
-        /* Once through the step: the state before each block, and in it before each substep, and where V was highest. The last
-         * block is then at hand. */
-        for (int k = 0; k < steps; k++) {
-            real *before = fine + k%BLOCK*STATE_SIZE;
-            if (k%BLOCK == 0) for (integer l = 0; l < STATE_SIZE; l++) coarse[k/BLOCK*STATE_SIZE + l] = now[l];
-            for (integer l = 0; l < STATE_SIZE; l++) before[l] = now[l];
-            izhikevich_group(p, x_, h, now, now + CONVIS_GROUP, fired, count);
-            for (integer l = 0; l < count; l++) before[2*CONVIS_GROUP + l] = fired[l];
-            for (integer l = 0; l < count; l++) {
-                int higher = now[l] > peak[l];
-                peak[l] = higher ? now[l] : peak[l];
-                at[l] = higher ? (real)k : at[l];
-            }
-        }
+        SUBSTEPS_AGAIN(steps, izhikevich_again(p, x_, h, now, before, count),
+                       substeps_highest(before, now, R(1e30), k, peak, at, count))
         for (integer l = 0; l < count; l++) {
             real slope = convis_surrogate(kind, p[SLOPE], peak[l] - 30), out = dy[t*n + g + l];
             push[l] = shows_v ? R(0.0) : spikes[l] > 0 ? out : out*slope;
             at[l] = spikes[l] > 0 ? R(-1.0) : at[l];
-            dV[l] = dv[g + l] + (shows_v ? out : R(0.0));
-            dU[l] = du[g + l];
+            d[l] = dv[g + l] + (shows_v ? out : R(0.0));
+            d[CONVIS_GROUP + l] = du[g + l];
         }
-        for (int last = steps; last > 0; last = (last - 1)/BLOCK*BLOCK) {
-            int first = (last - 1)/BLOCK*BLOCK;
-            if (last < steps) {
-                for (integer l = 0; l < STATE_SIZE; l++) now[l] = coarse[first/BLOCK*STATE_SIZE + l];
-                for (int k = 0; k < BLOCK; k++) {
-                    real *before = fine + k*STATE_SIZE;
-                    for (integer l = 0; l < STATE_SIZE; l++) before[l] = now[l];
-                    izhikevich_group(p, x_, h, now, now + CONVIS_GROUP, fired, count);
-                    for (integer l = 0; l < count; l++) before[2*CONVIS_GROUP + l] = fired[l];
-                }
-            }
-            for (int k = last - 1; k >= first; k--) {
-                const real *v_ = fine + (k - first)*STATE_SIZE, *u_ = v_ + CONVIS_GROUP, *fired_ = u_ + CONVIS_GROUP;
-                for (integer l = 0; l < count; l++) dV[l] += at[l] == (real)k ? push[l] : R(0.0);
-                for (integer l = 0; l < count; l++)
-                    if (fired_[l] > 0)
-                        izhikevich_spike_back(p, x_[l], h, v_[l], u_[l], push[l], dV + l, dU + l, to + l, part + l);
-                /* The others; those that fired take part with gradients of 0. */
-                for (integer l = 0; l < count; l++) {
-                    int  quiet = !(fired_[l] > 0);
-                    real a = quiet ? dV[l] : R(0.0), b = quiet ? dU[l] : R(0.0);
-                    izhikevich_back(p, x_[l], h, quiet ? v_[l] : R(-65.0), u_[l], &a, &b, to + l, part + l);
-                    dV[l] = quiet ? a : dV[l];
-                    dU[l] = quiet ? b : dU[l];
-                }
-            }
-        }
+        SUBSTEPS_BACK(steps, izhikevich_again(p, x_, h, now, before, count),
+                      izhikevich_group_back(p, x_, h, before, push, d, to, part, count))
         for (integer l = 0; l < count; l++) {
-            dv[g + l] = dV[l];
-            du[g + l] = dU[l];
+            dv[g + l] = d[l];
+            du[g + l] = d[CONVIS_GROUP + l];
             dx[t*n + g + l] += to[l];
         }
-        for (int j = 0; j < 4; j++)
-            for (integer l = 0; l < count; l++) dmap[(A + j)*map_size + g + l] += part[j*CONVIS_GROUP + l];
+        substeps_parts(part, A, 4, dmap + g, map_size, count);
     }
 }
 
@@ -376,13 +349,8 @@ static convis_status fields(convis_context *c, const char *path, char *const *te
 
 static convis_status plan(convis_pass *p)
 {
-    double steps = p->dt/p->param[SUBSTEP];
-    if (steps > BLOCK*BLOCK)
-        return convis_fail(p->context, CONVIS_ENOTSUP, "%s.substep: %.0f of %g s in a step of %g s, expected at most %d", p->path,
-                           steps, p->param[SUBSTEP], p->dt, BLOCK*BLOCK);
-    p->tape_shape[0] = p->out_shape;
-    p->tape_shape[0].dim[CONVIS_B] *= MAPS;
-    return CONVIS_OK;
+    const convis_status status = substeps_check(p, p->param[SUBSTEP]);
+    return status ? status : substeps_plan(p, LINES);
 }
 
 /* The lower point of rest, if it is stable. 0: none. */
@@ -410,7 +378,7 @@ static void spikes(convis_pass *p, void *sink)
 {
     int64_t n = convis_elements(p->out_shape);
     const convis_real *q = p->number;
-    int  steps = izhikevich_substeps((convis_real)p->dt, q[SUBSTEP]);
+    int  steps = substeps_of((convis_real)p->dt, q[SUBSTEP]);
     real h = (convis_real)p->dt*1000/(real)steps;
     for (int t = 0; t < p->frames; t++)
         for (int64_t i = 0; i < n; i++) {
