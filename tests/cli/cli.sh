@@ -131,7 +131,7 @@ is  '--set changed them'            sh -c '! cmp -s a.csv e.csv'
 yes 'nothing to write'              convis run retina stim:impulse --size 4x3 --frames 2 -q
 is  'is said'                       grep -q 'nothing was written; -o OUT writes the spikes' err
 yes 'of maps'                       convis run LN stim:impulse --size 4x3 --frames 2 -q
-is  'too'                           grep -q "nothing was written; -o OUT writes the last layer's output" err
+is  'too'                           grep -q "nothing was written; -o OUT writes the model's output" err
 yes 'a stimulus without a file'     convis run retina 'stim:grating' --size 48x40 --frames 60 --dt 0.001 -q -o s.csv
 
 # A file of parameters: what is not in it stays; --set comes after it; a result keeps them; what .xml cannot keep is warned of.
