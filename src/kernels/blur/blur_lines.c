@@ -49,7 +49,8 @@ INLINE void diffuse(const real *in, int64_t in_stride, real *s, real *out, int64
 /* ---- Deriche, uniform: CImg's borders (SPEC 2a). c = a0 a1 a2 a3 b1 b2, one number each ----
  *
  * The forward recursion answers a constant x with F x, the backward one with G x, F + G = 1. What is computed is how far they are from
- * that, from differences of neighbours: a constant stays what it is, to the last bit, also where b1 + b2 comes close to 1. */
+ * that, from differences of neighbours: a constant stays what it is, to the last bit, also where b1 + b2 comes close to 1. The place
+ * before is added last, as each waits for it. */
 
 INLINE void deriche(const convis_blur *b, const real *in, int64_t in_stride, real *s, int64_t stride, int64_t length, real *f)
 {
@@ -61,14 +62,14 @@ INLINE void deriche(const convis_blur *b, const real *in, int64_t in_stride, rea
     EACH { x1[j] = load(in + j*WIDTH); d1[j] = y1[j] = y2[j] = all(0); }
     for (int64_t i = 0; i < length; i++)
         EACH {
-            vector x = load(in + i*in_stride + j*WIDTH), d = x1[j] - x, y = (f1*d + f2*d1[j]) + (b1*y1[j] + b2*y2[j]);
+            vector x = load(in + i*in_stride + j*WIDTH), d = x1[j] - x, y = ((f1*d + f2*d1[j]) + b2*y2[j]) + b1*y1[j];
             store(f + i*LANES + j*WIDTH, y);
             x1[j] = x; d1[j] = d; y2[j] = y1[j]; y1[j] = y;
         }
     EACH { x1[j] = load(in + (length - 1)*in_stride + j*WIDTH); d1[j] = y1[j] = y2[j] = all(0); }
     for (int64_t i = length - 1; i >= 0; i--)
         EACH {
-            vector x = load(in + i*in_stride + j*WIDTH), d = x1[j] - x, y = (g1*d + g2*d1[j]) + (b1*y1[j] + b2*y2[j]);
+            vector x = load(in + i*in_stride + j*WIDTH), d = x1[j] - x, y = ((g1*d + g2*d1[j]) + b2*y2[j]) + b1*y1[j];
             store(s + i*stride + j*WIDTH, x + (load(f + i*LANES + j*WIDTH) + y));
             x1[j] = x; d1[j] = d; y2[j] = y1[j]; y1[j] = y;
         }
