@@ -67,14 +67,14 @@ CONVIS_INLINE real conductance(PARAM k, real a, int custom)
 }
 
 CONVIS_INLINE void bipolar_step(PARAM k, integer i, IN x, OUT y, STATE v, STATE a, STATE before, STATE j, STATE v_low,
-                                STATE j_low, OUT q, int exact, int square, int custom)
+                                STATE j_low, OUT q, int held, int square, int custom)
 {
     real old = v[i], g = conductance(k, a[i], custom), p = square ? R(2.0) : k[K_P];
-    real drive = k[K_LAMBDA]*(exact ? k[K_OLD]*before[i] + k[K_NEW]*x[i] : x[i]);
+    real drive = k[K_LAMBDA]*(held ? x[i] : k[K_OLD]*before[i] + k[K_NEW]*x[i]);
     if (custom) drive += a[i]*k[K_E] + j[i];
     real low = v_low[i] + (g*old - drive)*(convis_expm1(-k[K_H]*g)/g);
     if (custom) low = convis_min(convis_max(low, R(-1e18)), R(1e18));      /* what diverges stays finite, and so does its square */
-    real now = convis_gather(old, &low), source = exact ? now : old;
+    real now = convis_gather(old, &low), source = k[K_EXACT] > 0 ? now : old;
     v_low[i] = low;
     v[i] = now;
     y[i] = now;
@@ -86,28 +86,32 @@ CONVIS_INLINE void bipolar_step(PARAM k, integer i, IN x, OUT y, STATE v, STATE 
     } else {
         q[i] = port(source < 0 ? -source : source, k[K_F], p);      /* symmetric, no threshold: one port is silent */
     }
-    if (exact) before[i] = k[K_LAST] > 0 ? x[i] : before[i];
+    if (!held) before[i] = k[K_LAST] > 0 ? x[i] : before[i];
 }
 
 CONVIS_KERNEL10(gain_control_bipolar, PARAM k, IN x, OUT y, STATE v, STATE a, STATE before, STATE j, STATE v_low, STATE j_low,
                 OUT q)
 {
-    int exact = k[K_EXACT] > 0;
-#define STEP(exact, square, custom) CONVIS_PIXELS(i) bipolar_step(k, i, x, y, v, a, before, j, v_low, j_low, q, exact, square, custom)
-    if (k[K_CUSTOM] > 0) { if (k[K_P] == 2) STEP(exact, 1, 1); else STEP(exact, 0, 1); }
-    else if (exact) STEP(1, 1, 0);
-    else            STEP(0, 1, 0);
+    /* The usual cells have a loop of their own, and so have those of which the frame before does not matter. */
+#define STEP(held, square, custom) CONVIS_PIXELS(i) bipolar_step(k, i, x, y, v, a, before, j, v_low, j_low, q, held, square, custom)
+    if (k[K_CUSTOM] > 0 && k[K_P] == 2) STEP(0, 1, 1);
+    else if (k[K_CUSTOM] > 0)           STEP(0, 0, 1);
+    else if (k[K_EXACT] > 0)            STEP(0, 1, 0);
+    else                                STEP(1, 1, 0);
 #undef STEP
 }
 
 CONVIS_KERNEL4(gain_control_adapt, PARAM k, IN q, STATE a, STATE a_low)
 {
-    if (!adapts_slowly(k[K_BA])) CONVIS_PIXELS(i) a[i] += k[K_BA]*(q[i] - a[i]);
-    else CONVIS_PIXELS(i) {
+    if (adapts_slowly(k[K_BA])) {
+        CONVIS_PIXELS(i) {
             real low = a_low[i] + k[K_BA]*(q[i] - a[i]);
             a[i] = convis_gather(a[i], &low);
             a_low[i] = low;
         }
+    } else {
+        CONVIS_PIXELS(i) a[i] += k[K_BA]*(q[i] - a[i]);
+    }
 }
 
 /* An output, computed if probed. */
