@@ -79,6 +79,17 @@ double cli_model_setting(const cli_model *m, const char *path)
     return !convis_recipe_get(m->recipe, path, text, sizeof text) && cli_number(text, &value) ? value : 0;
 }
 
+double cli_model_ppd(const cli_model *m)
+{
+    double value = cli_model_setting(m, "ppd");
+    convis_setting setting;
+    for (int k = 0; !value && convis_recipe_list(m->recipe, k, &setting); k++) {
+        const char *last = strrchr(setting.path, '.');
+        if (last && !strcmp(last, ".ppd")) value = cli_model_setting(m, setting.path);
+    }
+    return value;
+}
+
 double cli_model_dt(const cli_model *m) { return cli_model_setting(m, "dt"); }
 
 /* ---- The model ---- */

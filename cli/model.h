@@ -22,6 +22,7 @@ typedef struct cli_model {
 int    cli_model_check(const cli_model *, const char *command);   /* is what was asked for right, as words? Else 2 */
 int    cli_model_open (cli_model *, convis_context *);   /* the recipe and its settings */
 double cli_model_setting(const cli_model *, const char *path);   /* a number; 0: the recipe has none of that name */
+double cli_model_ppd (const cli_model *);                   /* pixels per degree of the retina, or the first that the model contains; 0: none */
 double cli_model_dt   (const cli_model *);               /* of the recipe; 0: it does not say */
 int    cli_model_build(cli_model *, int64_t width, int64_t height);      /* and what waited */
 void   cli_model_close(cli_model *);

@@ -125,7 +125,7 @@ static int open_model(struct run *r)
     if (convis_recipe_get(r->of.recipe, "numerics", r->numerics_used, sizeof r->numerics_used)) r->numerics_used[0] = 0;
 
     r->movie_options.dt = cli_model_dt(&r->of);
-    r->movie_options.ppd = cli_model_setting(&r->of, "ppd");
+    r->movie_options.ppd = cli_model_ppd(&r->of);
     if (cli_inputs_open(&r->inputs, &r->of)) return 1;
     r->movie_options.declared = r->inputs.movie_channels;
     if (open_movie(r)) return cli_report(r->context);

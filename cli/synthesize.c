@@ -131,7 +131,7 @@ static int read_start(struct synthesis *d)
     convis_movie *movie;
     int64_t got = 0;
     o.dt = cli_model_dt(&d->model);
-    o.ppd = cli_model_setting(&d->model, "ppd");
+    o.ppd = cli_model_ppd(&d->model);
     o.width = d->size.width;
     o.height = d->size.height;
     o.channels = d->inputs.kind;

@@ -3,9 +3,11 @@
 #include "model.h"
 #include <string.h>
 
-/* What an alias stands for; the path itself when it is none. */
+/* What an alias stands for; the path itself when it is none, or is a layer's own name: that of a model's alias may be taken by a layer
+ * that somebody appends. */
 static const char *resolve(const convis_model *m, const char *path)
 {
+    if (convis_has_layer(m, path)) return path;
     for (int k = 0; k < m->alias_count; k++) if (!strcmp(m->aliases[k].name, path)) return m->aliases[k].path;
     return path;
 }

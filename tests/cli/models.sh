@@ -211,6 +211,7 @@ bad 'no such key'        'layers: [relu]\noutputt: relu\n'          "2:1: the mo
 bad 'no such parameter'  'layers:\n  - {type: relu, slop: 3}\n'     "2:18: relu: a relu has no parameter 'slop'; did you mean slope?"
 bad 'a key twice'        'dt: 1\ndt: 1\n'                           "2:1: 'dt' for the second time"
 bad 'a formula'          'layers:\n  - {type: expr, formula: x + a, b: 2}\n'    "2:34: expr: an expr has no parameter 'b', and its text uses none"
+bad 'an alias in the way'  'layers:\n  - {name: b, type: relu}\n  - {name: c, type: scale}\naliases: {c: b}\n' "4:11: aliases: 'c' is the name of a layer"
 bad 'feedback at once'   'layers:\n  - {name: a, type: relu, input: a}\n' '2:5: a: its input a is itself'
 bad 'a bomb'             'a: &a [1]\nlayers: [*a, *a]\n'            '2:'
 no  'no such file'       1 'nothing.yaml'               convis run nothing.yaml noise.npy -o x.npy
@@ -254,5 +255,15 @@ no  'other responses'    1 'response: 672 units'        convis fit LN --set read
 is  'not for its channels'          sh -c '! grep -q "channels)" err'
 no  'of a fitted one'    1 'response: 672 units'        convis eval fitted.h5 --stimulus s.npy --response map.npy
 is  'not for its channels'          sh -c '! grep -q "channels)" err'
+
+# ---- A layer may take the name of an alias of the model that it extends; stimuli are as large as the retina within sees them ----
+
+printf 'extends: primate\nlayers:\n  - {name: center, type: lowpass, tau: 0.05, input: ganglion_0}\noutput: center\n' > named.yaml
+yes 'a layer named as an alias'     convis run named.yaml stim:impulse --size 24x24 --frames 20 -q --probe center=center.npy --probe output=output.npy
+is  'is itself'                     cmp center.npy output.npy
+printf 'layers:\n  - {name: r, model: retina}\n' > within.yaml
+yes 'a stimulus of a retina'        convis run retina 'stim:pulse?x=1&y=-0.7&duration=0.02' --size 60x48 --set ppd=10 -q --probe opl=alone.npy
+yes 'of one within'                 convis run within.yaml 'stim:pulse?x=1&y=-0.7&duration=0.02' --size 60x48 --set r.ppd=10 -q --probe r.opl=within.npy
+is  'is the same'                   cmp alone.npy within.npy
 
 echo "1..$count"

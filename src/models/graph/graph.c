@@ -145,6 +145,7 @@ struct convis_graph_layer *convis_graph_find(const struct convis_graph *g, const
 
 const char *convis_graph_resolve(const struct convis_graph *g, const char *path)
 {
+    if (convis_graph_find(g, path)) return path;         /* as in the engine's paths */
     for (int k = 0; k < g->aliases; k++) if (!strcmp(g->alias[k].name, path)) return g->alias[k].path;
     return path;
 }

@@ -520,6 +520,9 @@ static convis_status read_aliases(const struct reader *r, const node *map)
     if (map->kind != CONVIS_NODE_MAP) return convis_yaml_fail(r->y, map, CONVIS_EFORMAT, "aliases: expected names and paths");
     for (const node *n = map->first; n && !status; n = n->next) {
         status = expect_text(r, n, "alias");
+        if (!status && (convis_graph_find(r->g, n->name) || convis_graph_find_source(r->g, n->name) >= 0))
+            status = convis_yaml_fail_name(r->y, n, CONVIS_ENAME, "aliases: '%s' is the name of %s", n->name,
+                                           convis_graph_find(r->g, n->name) ? "a layer" : "an input");
         if (!status && (status = convis_graph_add_alias(r->c, r->g, n->name, n->text)))
             status = convis_yaml_blame(r->y, n, status);
     }
