@@ -346,6 +346,10 @@ static int print_yaml(convis_context *c, struct subject *s, const cli_size *size
         if (convis_recipe_build(s->recipe, size->width, size->height, &s->model)) return cli_report(c);
         if (convis_model_yaml(s->model, &text)) return cli_report(c);
         fputs(text, stdout);
+        /* A recipe builds windows and cells anew for every size; what is written of the model has them where they are. */
+        if (strstr(text, "\nunits:") || strstr(text, "type: crop"))
+            cli_warn("this is %s for movies of %dx%d pixels alone: its windows and cells do not follow another size", s->name,
+                     (int)size->width, (int)size->height);
         convis_model_yaml_free(s->model, &text);
     } else {
         if (convis_recipe_yaml(s->recipe, &text)) return cli_report(c);
@@ -434,7 +438,8 @@ int cli_describe(int argc, char **argv)
         { 0, "json", NULL, CLI_FLAG, &w.json,  "for programs: always everything" },
         { 0, "yaml", NULL, CLI_FLAG, &w.yaml,  "the model as a .yaml" },
         { 0, "xml",  NULL, CLI_FLAG, &w.xml,   "the model as VirtualRetina's .xml" },
-        { 0, "size", "WxH", CLI_SIZE, &w.size, "with --yaml: every layer and cell as built for movies of this size" },
+                                   { 0, "size", "WxH", CLI_SIZE, &w.size,
+                                     "with --yaml: every layer and cell as built for movies of this size,\nand for no other" },
         { 's', "set", "PATH=VALUE", CLI_TEXTS, &w.sets, "change a setting first; may be given again" },
         { 0 }
     };

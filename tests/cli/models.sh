@@ -266,4 +266,9 @@ yes 'a stimulus of a retina'        convis run retina 'stim:pulse?x=1&y=-0.7&dur
 yes 'of one within'                 convis run within.yaml 'stim:pulse?x=1&y=-0.7&duration=0.02' --size 60x48 --set r.ppd=10 -q --probe r.opl=within.npy
 is  'is the same'                   cmp alone.npy within.npy
 
+yes 'a retina as built'             convis describe primate --yaml --size 40x30
+is  'is for that size'              grep -q 'primate for movies of 40x30 pixels alone' err
+yes 'one of any size'               convis describe primate --yaml
+is  'says nothing'                  test ! -s err
+
 echo "1..$count"
