@@ -250,9 +250,16 @@ static convis_tensor patches(void)
 }
 
 /* With noise; among so many spikes no tie is expected, and one in 1e5 allowed. */
+/* Drivers compile the kernels of every model anew: `make check` takes one of a kind, and none is left out on a card that was asked for. */
+static int is_left_for_later(const char *model, const char *first)
+{
+    return strcmp(model, first) && !getenv("CONVIS_TEST_DEVICE") && !at_length();
+}
+
 static void retinas(void **state)
 {
     const char *numerics = *state;
+    if (is_left_for_later(numerics, "converged")) skip();
     convis_tensor movie = patches();
     convis_model *a = retina(on_host, numerics), *b = retina(on_device, numerics);
     recording expected = { 0 }, found = { 0 };
@@ -348,6 +355,7 @@ static convis_status objective(convis_context *c, const char *what, int64_t chun
 static void fits_of(void **state)
 {
     const char *what = *state;
+    if (is_left_for_later(what, "LN")) skip();
     begin_counting();
     for (int64_t chunk = 4; chunk <= 40; chunk += 36) {
         double expected, found, *expected_gradients = NULL, *gradients = NULL;
