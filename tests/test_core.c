@@ -140,6 +140,51 @@ static void retinas_state(void **state)
     unlink(path);
 }
 
+/* Frame by frame, when earlier frames lie in rings: the state in the middle of a turn is the one that chunks have, and goes to and fro. */
+static void retinas_in_rings(void **state)
+{
+    static const manner CHUNKS = { "cpu", 2, WHOLE, 60, 7, 1, NULL }, SINGLE = { "cpu", 1, SINGLES, 1, 7, 0, NULL };
+    const char *name;
+    char path[64];
+    (void)state;
+    temporary(path);
+    for (int k = 0; (name = retina_named(k)); k++)
+        for (int from = 22; from < 24; from++) {
+            eyesight e = { name, "virtualretina", 40, 33, 60 };
+            convis_context *c = NULL, *d = NULL;
+            convis_tensor movie = flicker(&e);
+            recording head = { 0 }, rest = { 0 }, start = { 0 }, again = { 0 }, loaded = { 0 }, back = { 0 };
+            convis_model *chunks = planned_retina(&c, &e, &CHUNKS), *single = planned_retina(&d, &e, &SINGLE);
+            record(single, movie, 0, from, SINGLES, 1, &start);
+            must(d, convis_push(single));
+            must(d, convis_state_save(single, path));
+            record(chunks, movie, 0, from, WHOLE, 60, &head);
+            assert_same(&start, &head, name);
+            record(chunks, movie, from, 60, WHOLE, 60, &rest);
+            must(c, convis_state_load(chunks, path));
+            record(chunks, movie, from, 60, RANDOMLY, 20, &loaded);
+            assert_same(&loaded, &rest, name);
+            must(c, convis_reset(chunks));
+            must(c, convis_run(chunks, convis_slice(movie, CONVIS_T, 0, from)));
+            must(c, convis_state_save(chunks, path));
+            must(d, convis_run(single, convis_slice(movie, CONVIS_T, 0, 1)));       /* turn it on */
+            must(d, convis_state_load(single, path));
+            record(single, movie, from, 60, SINGLES, 1, &again);
+            assert_same(&again, &rest, name);
+            must(d, convis_pop(single));
+            record(single, movie, from, 60, SINGLES, 1, &back);
+            assert_same(&back, &rest, name);
+            recording *all[] = { &head, &rest, &start, &again, &loaded, &back };
+            for (size_t i = 0; i < sizeof all/sizeof *all; i++) recording_free(all[i]);
+            convis_model_free(&chunks);
+            convis_model_free(&single);
+            convis_close(&c);
+            convis_close(&d);
+            free(movie.data);
+        }
+    unlink(path);
+}
+
 static void retinas_no_requests(void **state)
 {
     const char *name;
@@ -422,9 +467,11 @@ static void fastest(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(retinas), cmocka_unit_test(retinas_state), cmocka_unit_test(retinas_no_requests),
-        cmocka_unit_test(wrong_order),    cmocka_unit_test(errors_stick), cmocka_unit_test(impossible_plans),
-        cmocka_unit_test(foreign_states), cmocka_unit_test(devices),       cmocka_unit_test(fastest),
+        cmocka_unit_test(retinas), cmocka_unit_test(retinas_state),
+        cmocka_unit_test(retinas_in_rings), cmocka_unit_test(retinas_no_requests),
+        cmocka_unit_test(wrong_order),    cmocka_unit_test(errors_stick),
+        cmocka_unit_test(impossible_plans), cmocka_unit_test(foreign_states),
+        cmocka_unit_test(devices),       cmocka_unit_test(fastest),
     };
     if (argc > 1) cmocka_set_test_filter(argv[1]);
     return cmocka_run_group_tests_name("core", tests, NULL, NULL);

@@ -11,8 +11,7 @@
 static const convis_real *input_at(const convis_model *m, const convis_edge *e, int64_t t0)
 {
     const buffer *b = convis_source(m, e->from);
-    const convis_real *now = b->direct ? b->direct + t0*b->n : convis_frames_at(b, t0);
-    return now ? now - e->delay*b->n : NULL;
+    return b->direct ? b->direct + t0*b->n : convis_frames_at(b, t0, e->delay);
 }
 
 convis_pass convis_pass_of(const convis_model *m, const model_layer *l, const slice *u)
@@ -21,8 +20,8 @@ convis_pass convis_pass_of(const convis_model *m, const model_layer *l, const sl
     p.frame = m->frame + u->t0;
     p.frames = u->frames;
     for (int j = 0; j < p.inputs; j++) p.in[j] = input_at(m, &l->in[j], u->t0);
-    p.out = convis_frames_at(&l->out, u->t0);
-    for (int k = 0; k < l->extras; k++) p.extra[k] = convis_frames_at(&l->extra[k], u->t0);
+    p.out = convis_frames_at(&l->out, u->t0, 0);
+    for (int k = 0; k < l->extras; k++) p.extra[k] = convis_frames_at(&l->extra[k], u->t0, 0);
     p.epoch = m->epoch;
     for (int k = 0; k < CONVIS_MAX_TAPE; k++) {
         if (!l->recorded) p.tape[k] = NULL;

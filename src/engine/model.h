@@ -13,6 +13,7 @@ typedef struct buffer {
     convis_shape shape;              /* of one frame */
     int64_t n;                       /* elements a frame */
     int     history, probed, whole;  /* whole: base has room for a chunk, not only a sub-chunk */
+    int     ring, phase;             /* ring: sub-chunks are of one frame, and base is so many, written in a circle that began at `phase` */
     int     local, slot;             /* local: lives only in its segment's tiles; slot: its place there */
     double  baseline;                /* constant value before the first frame */
     int     active;                  /* its gradient is needed: */

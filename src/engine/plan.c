@@ -426,6 +426,19 @@ static void choose_sub_chunk(convis_model *m)
     m->sub_chunk = most(m->sub_chunk, 1);
 }
 
+/* Where sub-chunks are of one frame, and whoever takes earlier ones takes them one by one, they are not moved but written in a ring. */
+static void choose_rings(convis_model *m)
+{
+    if (m->sub_chunk > 1 || !m->device->type->host_visible) return;
+    for (int j = 0; j < convis_buffer_count(m); j++) {
+        buffer *b = convis_buffer_at(m, j);
+        if (b->history && !b->probed) b->ring = b->history + 1;
+    }
+    for (int j = 0; j < m->count; j++)
+        for (int k = 0; k < m->layers[j].inputs; k++)
+            if (m->layers[j].pass.history[k]) convis_source(m, m->layers[j].in[k].from)->ring = 0;
+}
+
 static convis_status plan(convis_model *m)
 {
     buffer *movie = &m->inputs[0].frames;
@@ -453,6 +466,7 @@ static convis_status plan(convis_model *m)
     if (!status) status = convis_place_layers(m);
     if (status) return status;
     choose_sub_chunk(m);
+    choose_rings(m);
     status = cut_segments(m);
     for (int s = 0; !status && s < m->segment_count; s++) size_tiles(m, &m->segments[s]);
     if (!status) status = allocate(m);

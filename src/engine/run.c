@@ -94,10 +94,10 @@ static void run_segment(const convis_model *m, const segment *g, const slice *u)
 
 /* ---- A chunk ---- */
 
-/* The last frames become the history of the next sub-chunk, where they do not already lie in front of it. */
+/* The last frames become the history of the next sub-chunk, where they do not already lie in front of it or in a ring. */
 static void keep_history(const convis_model *m, buffer *b, const slice *u)
 {
-    if (!b->history || !b->base || (b->whole && u->t0 + u->frames < m->running)) return;
+    if (b->ring || !b->history || !b->base || (b->whole && u->t0 + u->frames < m->running)) return;
     const int64_t n = b->history*b->n, end = (b->whole ? u->t0 : 0) + u->frames;
     if (b->before) convis_device_copy(m->device, b->before, b->base, (size_t)n*sizeof *b->base);
     convis_rows_move(m->device, b->base, b->base + end*b->n, (convis_rows){ 1, n, n }, m->spare);
@@ -143,6 +143,10 @@ static convis_status run_given(convis_model *m, convis_tensor movie, int keep)
     convis_threads_run(m, m->running, run_chunk, NULL);
     convis_leave_inputs(m, keep);
     m->ran = m->running;
+    for (int j = 0; j < convis_buffer_count(m); j++) {
+        buffer *b = convis_buffer_at(m, j);
+        if (b->ring) b->phase = (int)((b->phase + m->ran) % b->ring);
+    }
     m->taped = 1;
     m->frame += m->ran;
     status = convis_device_sync(m->device);

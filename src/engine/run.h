@@ -17,10 +17,13 @@ static inline void convis_slice_tiles(const slice *u, const segment *g, int64_t 
     *last  = tiles*(u->thread + 1)/u->barrier->threads;
 }
 
-/* Where frame t of the present sub-chunk is: buffers for a whole chunk advance, others begin again. */
-static inline convis_real *convis_frames_at(const buffer *b, int64_t t0)
+/* Where the sub-chunk that begins with frame t0 of the run is, `delay` frames earlier (at most the history): buffers for a whole chunk
+ * advance, others begin again. */
+static inline convis_real *convis_frames_at(const buffer *b, int64_t t0, int delay)
 {
-    return b->base ? b->base + (b->history + (b->whole ? t0 : 0))*b->n : NULL;
+    if (!b->base) return NULL;
+    if (b->ring) return b->base + (b->phase + b->history + t0 - delay) % b->ring*b->n;
+    return b->base + (b->history + (b->whole ? t0 : 0) - delay)*b->n;
 }
 
 /* ---- launch.c ---- */

@@ -120,7 +120,7 @@ static void upload(convis_model *m, model_input *i, const slice *u)
     if (!i->in_order) gather(&i->frames, i->given, u, m->staging->gathered);
     convis_device_put(d, CONVIS_QUEUE_IN, place, i->in_order ? from : m->staging->gathered, bytes_of(n));
     convis_device_order(d, CONVIS_QUEUE_IN, CONVIS_QUEUE_RUN);
-    convis_device_copy(d, convis_frames_at(&i->frames, u->t0), place, bytes_of(n));
+    convis_device_copy(d, convis_frames_at(&i->frames, u->t0, 0), place, bytes_of(n));
     convis_device_order(d, CONVIS_QUEUE_RUN, CONVIS_QUEUE_IN);               /* whose next but one needs this place */
 }
 
@@ -133,7 +133,7 @@ void convis_stage_in(convis_model *m, const slice *u)
         moved = 1;
         if (u->thread) continue;
         if (m->staging) upload(m, i, u);
-        else gather(&i->frames, i->given, u, convis_frames_at(&i->frames, u->t0));
+        else gather(&i->frames, i->given, u, convis_frames_at(&i->frames, u->t0, 0));
     }
     if (moved) convis_slice_barrier(u);
 }
@@ -145,7 +145,7 @@ void convis_stage_out(convis_model *m, const slice *u)
     const struct convis_staging *s = m->staging;
     for (int j = 0; s && j < s->departure_count; j++) {
         const departure *d = &s->departures[j];
-        const convis_real *from = d->tape ? *d->tape + (d->from->active ? u->t0*d->n : 0) : convis_frames_at(d->from, u->t0);
+        const convis_real *from = d->tape ? *d->tape + (d->from->active ? u->t0*d->n : 0) : convis_frames_at(d->from, u->t0, 0);
         convis_device_copy(m->device, d->place[turn_of(m, u->t0)], from, bytes_of(u->frames*d->n));
     }
     if (s && s->departure_count) convis_device_order(m->device, CONVIS_QUEUE_RUN, CONVIS_QUEUE_OUT);

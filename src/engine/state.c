@@ -23,11 +23,17 @@ int convis_is_fed_back(const convis_model *m, int layer)
     return 0;
 }
 
+static void start_history(const convis_model *m, buffer *b, double value)
+{
+    b->phase = 0;
+    if (b->base) fill(m, b->base, b->history*b->n, value);
+}
+
 static void start_input(const convis_model *m, model_input *i)
 {
     buffer *b = &i->frames;
     b->baseline = i->baseline;
-    if (b->base) fill(m, b->base, b->history*b->n, b->baseline);
+    start_history(m, b, b->baseline);
 }
 
 /* States and histories as before the first frame. */
@@ -43,7 +49,7 @@ static void start(convis_model *m)
         for (int k = 0; k < l->states; k++) state[k] = l->type->states[k].value;
         l->out.baseline = l->type->baseline ? l->type->baseline(&l->pass, x, state) : 0;
         for (int k = 0; k < l->states; k++) fill(m, l->pass.state[k], l->state_n[k], state[k]);
-        fill(m, l->out.base, l->out.history*l->out.n, convis_is_fed_back(m, j) ? 0 : l->out.baseline);
+        start_history(m, &l->out, convis_is_fed_back(m, j) ? 0 : l->out.baseline);
     }
 }
 
@@ -88,7 +94,11 @@ typedef void visitor(const convis_model *, void *user, void *data, size_t bytes,
 
 static void walk_history(const convis_model *m, const buffer *b, visitor *visit, void *user)
 {
-    if (b->base && b->history) visit(m, user, b->base, (size_t)(b->history*b->n)*sizeof(convis_real), 1);
+    if (!b->base || !b->history) return;
+    const int steps = b->ring ? b->history : 1;          /* the oldest frame first */
+    for (int k = 0; k < steps; k++)
+        visit(m, user, b->base + (b->ring ? (b->phase + k) % b->ring : 0)*b->n,
+              (size_t)(b->history/steps*b->n)*sizeof(convis_real), 1);
 }
 
 static void walk(const convis_model *m, visitor *visit, void *user)

@@ -93,13 +93,13 @@ CONVIS_INLINE real lif_noise(real sigma, real g, real dt, int exact)
  * a time at the end. */
 CONVIS_INLINE void lif_group(PARAM p, IN x, OUT y, STATE v, STATE wait, STATE a, STATE before, STATE v_low, OUT tape_v,
                              OUT tape_wait, OUT tape_j, OUT tape_a, integer g0, integer count, real dt, u32 frame, u32 key0,
-                             u32 key1, int noisy, int spread, int adapting, int exact, int brief, int slow)
+                             u32 key1, real scale, real decay, real per_leak, int noisy, int spread, int adapting, int exact,
+                             int brief, int slow)
 {
     real z[CONVIS_GROUP], zr[CONVIS_GROUP], J[CONVIS_GROUP], V[CONVIS_GROUP], W[CONVIS_GROUP], A[CONVIS_GROUP], Y[CONVIS_GROUP];
     real E[CONVIS_GROUP], at[CONVIS_GROUP], end[CONVIS_GROUP], low[CONVIS_GROUP], rest_of[CONVIS_GROUP];
     real leak = p[LEAK], refractory = p[REFRACTORY], refractory_sd = p[REFRACTORY_SD], sigma = p[SIGMA];
-    real decay = adapting ? convis_exp(-dt/p[TAU]) : R(1.0), delta = p[DELTA], reversal = p[REVERSAL];
-    real scale = lif_noise(sigma, leak, dt, exact), per_leak = 1/leak;
+    real delta = p[DELTA], reversal = p[REVERSAL];
     if (count < CONVIS_GROUP) for (integer l = 0; l < CONVIS_GROUP; l++) J[l] = V[l] = W[l] = A[l] = low[l] = R(0.0);
     for (integer l = 0; l < count; l++) J[l] = exact ? R(0.5)*(before[g0 + l] + x[l]) : x[l];
     if (exact) for (integer l = 0; l < count; l++) before[g0 + l] = x[l];
@@ -130,13 +130,13 @@ CONVIS_INLINE void lif_group(PARAM p, IN x, OUT y, STATE v, STATE wait, STATE a,
         E[l] = brief ? J[l]*per_leak : J[l]/g;               /* brief: it hardly moves towards it */
         real step = (V[l] - E[l])*(brief ? lif_brief_expm1(u) : convis_expm1(u)), rest = slow ? low[l] + step : step;
         end[l] = convis_gather(V[l], &rest);
-        rest_of[l] = slow ? rest : R(0.0);
+        if (slow) rest_of[l] = rest;
     }
     for (integer l = 0; l < CONVIS_GROUP; l++)
         at[l] = lif_first(W[l], V[l], E[l], adapting ? 1/lif_conductance(leak, A[l]) : per_leak, dt, brief);
     for (integer l = 0; l < CONVIS_GROUP; l++) {
         real rest = spread ? convis_max(refractory + refractory_sd*zr[l], R(0.0)) : refractory;
-        real fires = lif_fires(W[l], V[l], end[l], rest_of[l], dt) ? R(1.0) : R(0.0);
+        real fires = lif_fires(W[l], V[l], end[l], slow ? rest_of[l] : R(0.0), dt) ? R(1.0) : R(0.0);
         real quiet = W[l] < dt ? end[l] : V[l], left = convis_max(W[l] - dt, R(0.0));
         if (slow) low[l] = fires > 0 ? R(0.0) : W[l] < dt ? rest_of[l] : low[l];
         V[l] = fires > 0 ? R(0.0) : quiet;
@@ -172,6 +172,9 @@ CONVIS_KERNEL12(lif_forward, PARAM p, IN x, OUT y, STATE v, STATE wait, STATE a,
 {
     int noisy = p[SIGMA] > 0, spread = p[REFRACTORY_SD] > 0, adapting = p[TAU] > 0, exact = p[EXACT] > 0;
     int brief = !adapting && lif_brief(p[LEAK], dt), slow = lif_slow(p[LEAK], dt);
+    /* What all groups share; scale: the noise, where no cell has a conductance of its own. */
+    real scale = lif_noise(p[SIGMA], p[LEAK], dt, exact), decay = adapting ? convis_exp(-dt/p[TAU]) : R(1.0),
+         per_leak = 1/p[LEAK];
     CONVIS_FRAMES(t) {
         u32 f = frame + (u32)t;
         if (f == 0 && p[RANDOM_INIT] > 0)
@@ -190,7 +193,7 @@ CONVIS_KERNEL12(lif_forward, PARAM p, IN x, OUT y, STATE v, STATE wait, STATE a,
             OUT ta = tape_v ? tape_a + m : tape_v;
             /* The usual cells have loops of their own, without the parts that they do not need. */
 #define LIF_GROUP(noisy, spread, adapting, exact, brief, slow) lif_group(p, x_, y_, v, wait, a, before, v_low, tv, tw, tj, ta, g, count, dt, f, \
-                                                                   key0, key1, noisy, spread, adapting, exact, brief, slow)
+                                                                   key0, key1, scale, decay, per_leak, noisy, spread, adapting, exact, brief, slow)
             if (!brief) LIF_GROUP(noisy, spread, adapting, exact, 0, slow);
             else if (noisy && !spread && !slow) { if (exact) LIF_GROUP(1, 0, 0, 1, 1, 0); else LIF_GROUP(1, 0, 0, 0, 1, 0); }
             else LIF_GROUP(noisy, spread, 0, exact, 1, slow);
