@@ -156,9 +156,16 @@ const convis_layer_type *convis_layer_type_named(const char *name);       /* one
 
 /* convis_probe asks for a layer's output over the whole chunk ("opl", "bipolar.adaptation"); before convis_plan.
  * convis_plan infers shapes from one chunk of input, (B, C, T, Y, X) with at most T frames a run, and allocates everything; convis_run
- * never does. Once a model; one whose plan failed can only be freed. */
-convis_status convis_probe(convis_model *, const char *path);
-convis_status convis_plan(convis_model *, convis_shape chunk);
+ * never does. A planned model may be planned again, for movies of another size, chunks of another length; all that
+ * was set, learnt and asked for stays; it starts anew at the first frame. What a recipe made for a size (a retina's windows and cells) is
+ * made for the new one; arrays that were set keep their values, and must suit it (ESHAPE). Where convis_plan fails the model is as before
+ * it was planned.
+ * A probe of a model that is planned is there from the next run on: it is planned anew, at its frame, with its state. convis_unprobe takes a
+ * probe back; convis_unplan the plan, its memory, and the state: then layers can be added and sizes set that planned models refuse. */
+convis_status convis_probe  (convis_model *, const char *path);
+convis_status convis_unprobe(convis_model *, const char *path);
+convis_status convis_plan   (convis_model *, convis_shape chunk);
+convis_status convis_unplan (convis_model *);
 /* Once planned: how many frames one convis_run takes; as many as asked for, but fewer where gradients of so many do not fit into a
  * GPU's memory. And how many bytes of the GPU's memory the model takes; 0 on a processor. */
 int64_t       convis_chunk(const convis_model *);
@@ -211,6 +218,16 @@ convis_status convis_run   (convis_model *, convis_tensor in);
 convis_status convis_give  (convis_model *, const char *name, convis_tensor frames);
 /* A probed output over the last run: a view of the model's memory, valid until the next run, plan or free. ESTATE when not probed. */
 convis_status convis_output(convis_model *, const char *path, convis_tensor *);
+/* Numbers of any type in memory of the caller's: strides in elements, which may be negative. */
+typedef enum convis_number { CONVIS_FLOAT32, CONVIS_FLOAT64, CONVIS_UINT8, CONVIS_INT16, CONVIS_UINT16, CONVIS_INT32 } convis_number;
+typedef struct convis_memory { void *data; convis_number type; convis_shape shape; int64_t stride[CONVIS_DIMS]; } convis_memory;
+/* convis_run and convis_give of numbers of any type; those that are convis_real are read where they lie, others are converted once. */
+convis_status convis_run_memory (convis_model *, const convis_memory *in);
+convis_status convis_give_memory(convis_model *, const char *name, const convis_memory *frames);
+/* Where each run writes a probed output, from frame 0 on, beside or instead of the model's memory: floating-point numbers, shaped like the
+ * output, for as many frames as a run may have. Kept until NULL is given instead, or the model is planned anew. What lies as the model's own
+ * frames, (T, B, C, Y, X) contiguous, is written there at once, without a copy. */
+convis_status convis_output_to  (convis_model *, const char *path, const convis_memory *to);
 convis_status convis_output_shape(const convis_model *, const char *path, convis_shape *frame);  /* once planned */
 /* The path of the output that counts: of a recipe the one that it names, else what is called "output", else the last layer. */
 const char   *convis_output_name (const convis_model *);

@@ -66,6 +66,51 @@ convis_status convis_recording_response(convis_recording *, int64_t frame, int64
 int           convis_recording_input_list(const convis_recording *, int index, convis_recording_input_info *);
 convis_status convis_recording_input_read(convis_recording *, int index, int64_t frame, int64_t frames, convis_real *to);
 
+/* The same from memory or functions of the caller's, which must outlive it. stimulus: (frames, C, Y, X); response, mask: (trials, frames,
+ * units); mask may be NULL. Where a pointer to numbers is NULL the function is called instead: for any part, in any order, on the thread
+ * that calls the library; what it returns (with a sentence by convis_fail of layer.h, if it likes) is what the call returns. */
+typedef struct convis_recording_source {
+    double  dt;
+    int64_t frames, channels, height, width, units, trials, skip;
+    const convis_real *stimulus, *response, *mask;
+    convis_status (*read_stimulus)(void *user, int64_t from, int64_t frames, convis_real *stimulus);
+    convis_status (*read_response)(void *user, int64_t from, int64_t frames, convis_real *response);        /* NaN: not measured */
+    void   *user;
+    const convis_given *inputs;      /* what a model takes beside the movie, for all frames */
+    int     input_count;
+} convis_recording_source;
+convis_status convis_recording_from(convis_context *, const convis_recording_source *, convis_recording **);
+
+/* ---- Checkpointed backpropagation ---------------------------------------------------------------------------
+ * Exact gradients through any number of frames in bounded memory, of any function of any outputs (convis.h has the rules of gradients):
+ *
+ *      convis_bptt_run(b, 0, 100000);           frames by `read`, chunk by chunk; after each `forward`, which looks at convis_output
+ *      convis_bptt_backpropagate(b);            chunk by chunk from the last: `backward` gives dL/d(outputs of these frames) by
+ *                                               convis_vjp_from, of spikes (through the surrogate) as of currents; outputs are there again
+ *      convis_grad(m, "opl.center.tau", ...);   sums over all frames; of a state: at the first
+ *
+ * States are stored at the start of each chunk, or, above `memory` bytes, of every n-th, and those between are computed again. */
+typedef convis_status (*convis_frame_reader)(void *user, int64_t from, int64_t frames, convis_real *to);     /* (frames, C, Y, X) */
+typedef convis_status (*convis_frame_hook)(void *user, int64_t from, int64_t frames);
+/* d_movie: (frames, C, Y, X), valid until it returns; NULL where the gradient of the movie was not required. */
+typedef convis_status (*convis_frame_gradient_hook)(void *user, int64_t from, int64_t frames, const convis_real *d_movie);
+typedef struct convis_bptt convis_bptt;
+typedef struct convis_bptt_options {
+    convis_frame_reader read;        /* the movie; must give the same frames again */
+    convis_frame_hook   forward, backward;           /* or NULL */
+    convis_frame_gradient_hook gradient;             /* after the backward pass of a chunk; or NULL */
+    void   *user;
+    const convis_given *given;       /* what the model takes beside the movie, for all frames; it must outlive the convis_bptt */
+    int     given_count, truncate;   /* truncate: gradients do not pass from a chunk to the one before */
+    size_t  memory;                  /* bytes of stored states; 0: 128 MiB */
+} convis_bptt_options;
+/* model: planned, with gradients required and outputs probed; it must outlive the result. */
+convis_status convis_bptt_new (convis_model *, const convis_bptt_options *, convis_bptt **);
+void          convis_bptt_free(convis_bptt **);
+/* From the state that the model is in; after the backward pass it has again that after the last frame. */
+convis_status convis_bptt_run (convis_bptt *, int64_t from, int64_t frames);
+convis_status convis_bptt_backpropagate(convis_bptt *);
+
 /* ---- Losses ------------------------------------------------------------------------------------------------
  * Of predictions p (frames, units) to responses r (frames, units), a mean over what the mask lets count, in double precision:
  *      mse           (p - r)^2

@@ -40,6 +40,14 @@ convis_status convis_fail_before(convis_context *c, convis_status status, const 
     return convis_fail(c, status, "%s%s", before, after);
 }
 
+convis_status convis_called(convis_context *c, convis_status status, const char *function, int64_t frame)
+{
+    if (status && !*c->message)
+        convis_fail(c, status, "the caller's function '%s' failed at frame %lld: %s", function, (long long)frame,
+                    convis_strerror(status));
+    return status;
+}
+
 const char *convis_message(const convis_context *c) { return c ? c->message : "out of memory"; }
 
 convis_status convis_threads(convis_context *c, int threads)

@@ -29,6 +29,8 @@ convis_status convis_fail_before(convis_context *, convis_status, const char *fo
     __attribute__((format(printf, 3, 4)))
 #endif
     ;
+/* What a function of the caller's returned: where it failed without a sentence (the context's was empty), one that names it. */
+convis_status convis_called(convis_context *, convis_status, const char *function, int64_t frame);
 extern const convis_allocator convis_plain_allocator;   /* malloc and free */
 /* Memory that remembers its allocator, for the *_free functions that get no context. */
 void *convis_own(convis_context *, size_t bytes);

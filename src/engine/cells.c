@@ -7,10 +7,9 @@ convis_status convis_model_cells(convis_model *m, const convis_cell *cells, int6
     convis_cell *copy = convis_obtain(m->context, (size_t)(count + 1)*sizeof *copy);
     if (!copy) return CONVIS_ENOMEM;
     if (count) memcpy(copy, cells, (size_t)count*sizeof *copy);
-    convis_release(m->context, m->units);
-    m->units = copy;
-    m->unit_count = count;
-    m->units_given = 1;
+    convis_release(m->context, m->given);
+    m->given = copy;
+    m->given_count = count;
     return CONVIS_OK;
 }
 
@@ -35,9 +34,9 @@ static convis_status place_one(const convis_model *m, int64_t movies, int32_t id
         const int64_t count = cells_of(&m->layers[j], movies);
         int64_t own = 0;
         if (!count) continue;
-        while (given + own < m->unit_count && m->units[given + own].layer == spiking) own++;
+        while (given + own < m->given_count && m->given[given + own].layer == spiking) own++;
         if (own && own != count) break;
-        if (own) memcpy(cells + placed, m->units + given, (size_t)own*sizeof *cells);
+        if (own) memcpy(cells + placed, m->given + given, (size_t)own*sizeof *cells);
         else {
             place_layer(&m->layers[j], count, spiking, id, cells + placed);
             id += (int32_t)count;
@@ -46,9 +45,9 @@ static convis_status place_one(const convis_model *m, int64_t movies, int32_t id
         placed += count;
         spiking++;
     }
-    return placed == total && given == m->unit_count ? CONVIS_OK
+    return placed == total && given == m->given_count ? CONVIS_OK
          : convis_fail(m->context, CONVIS_ESHAPE, "the spiking layers have %lld elements, but %lld cells were given",
-                       (long long)total, (long long)m->unit_count);
+                       (long long)total, (long long)m->given_count);
 }
 
 /* Each layer's cells once for each movie; those of the second are numbered after those of the first. */
@@ -71,8 +70,7 @@ convis_status convis_place_cells(convis_model *m)
     const int64_t movies = m->chunk.dim[CONVIS_B];
     int64_t total = 0, most = 0;
     for (int j = 0; j < m->count; j++) total += cells_of(&m->layers[j], movies);
-    if (movies == 1 && m->units_given && m->unit_count == total) return CONVIS_OK;
-    for (int64_t k = 0; k < m->unit_count; k++) if (m->units[k].id >= most) most = (int64_t)m->units[k].id + 1;
+    for (int64_t k = 0; k < m->given_count; k++) if (m->given[k].id >= most) most = (int64_t)m->given[k].id + 1;
     if (total > INT32_MAX || most + total > INT32_MAX/movies)
         return convis_fail(m->context, CONVIS_ESHAPE, "the spiking layers have %lld elements, expected at most %d",
                            (long long)(movies*total), INT32_MAX);
@@ -83,7 +81,6 @@ convis_status convis_place_cells(convis_model *m)
     if (!status && movies > 1) repeat(m, movies, (int32_t)most, one, all);
     if (movies > 1) convis_release(m->context, one);
     if (status) { convis_release(m->context, all); return status; }
-    convis_release(m->context, m->units);
     m->units = all;
     m->unit_count = movies*total;
     return CONVIS_OK;

@@ -46,7 +46,7 @@ convis_status convis_require_gradient(convis_model *m, const char *path)
     model_layer *l = convis_find_layer(m, path, &member);
     int layers = require_layers(m, !strcmp(path, "*") ? NULL : l && !*member ? l->name : path);
     if (layers == 0) status = convis_fail(m->context, CONVIS_ENOTSUP, "%s: has no parameter with a gradient", path);
-    else if (layers < 0 && !l && convis_find_input(m, path) >= 0) m->inputs[convis_find_input(m, path)].frames.active = 1;
+    else if (layers < 0 && !l && convis_find_input(m, path) >= 0) m->inputs[convis_find_input(m, path)].frames.required = 1;
     else if (layers < 0) {
         l = convis_find_parameter(m, path, &k);
         status = l ? require_parameter(m, l, k, path) : CONVIS_ENAME;

@@ -16,7 +16,8 @@ static convis_status check_name(const convis_model *m, const char *name)
 {
     const size_t length = strlen(name);
     if (m->planned)
-        return convis_fail(m->context, CONVIS_ESTATE, "%s: an input cannot be added or named after the model was planned", name);
+        return convis_fail(m->context, CONVIS_ESTATE,
+                           "%s: an input cannot be added or named while the model is planned (convis_unplan)", name);
     if (!length || length >= NAME_SIZE)
         return convis_fail(m->context, CONVIS_EINVAL, "'%s': an input's name has 1 to %d characters", name, NAME_SIZE - 1);
     if (convis_find_input(m, name) >= 0 || convis_has_layer(m, name))
@@ -39,7 +40,7 @@ convis_status convis_add_input(convis_model *m, const char *name, convis_shape f
     m->inputs = more;
     model_input *i = &m->inputs[m->input_count];
     strcpy(i->name, name);
-    i->frames.shape = frame;
+    i->frame = i->frames.shape = frame;
     i->frames.n = convis_elements(frame);
     *node = convis_input_node(m->input_count++);
     return CONVIS_OK;

@@ -22,68 +22,26 @@ convis_status convis_model_new(convis_context *c, double dt, convis_model **mode
     return CONVIS_OK;
 }
 
-static void free_buffer(convis_model *m, buffer *b)
-{
-    convis_model_release(m, b->base);
-    convis_model_release(m, b->d);
-    convis_model_release(m, b->before);
-    convis_release(m->context, b->from);
-    convis_release(m->context, b->host);
-}
-
-/* Memory of the device. */
-static void free_frames(convis_model *m, model_layer *l)
-{
-    free_buffer(m, &l->out);
-    for (int k = 0; k < CONVIS_MAX_OUTPUTS; k++) free_buffer(m, &l->extra[k]);
-    for (int k = 0; k < CONVIS_MAX_STATES; k++) {
-        convis_model_release(m, l->pass.state[k]);
-        convis_model_release(m, l->pass.d_state[k]);
-    }
-    for (int k = 0; k < CONVIS_MAX_INPUTS; k++) convis_model_release(m, l->twin[k]);
-    for (int k = 0; k < CONVIS_MAX_TAPE; k++)   convis_model_release(m, l->pass.tape[k]);
-    for (int k = 0; k < CONVIS_MAX_PARAMS; k++) convis_model_release(m, l->pass.d_array[k]);
-    convis_model_release(m, l->pass.d_map);
-    convis_model_release(m, l->pass.scratch);
-}
-
-static void free_layer(convis_context *c, model_layer *l)
-{
-    for (int k = 0; k < CONVIS_MAX_PARAMS; k++) {
-        convis_release(c, l->array[k]);
-        convis_release(c, l->text[k]);
-        convis_release(c, l->grad_array[k]);
-    }
-    convis_release(c, l->own);
-    convis_release(c, l->own_names);
-    convis_release(c, l->sums);
-    convis_release(c, l->p);
-    convis_release(c, l->pass.constants);
-}
-
 void convis_model_free(convis_model **model)
 {
     convis_model *m = model ? *model : NULL;
     if (!m) return;
     convis_context *c = m->context;
-    for (int j = 0; j < m->count; j++) free_frames(m, &m->layers[j]);
-    for (int k = 0; k < m->input_count; k++) {
-        free_buffer(m, &m->inputs[k].frames);
-        for (int j = 0; j < 2; j++) convis_model_release(m, m->inputs[k].upload[j]);
+    convis_release_plan(m);
+    for (int j = 0; j < m->count; j++) {
+        model_layer *l = &m->layers[j];
+        for (int k = 0; k < CONVIS_MAX_PARAMS; k++) {
+            convis_release(c, l->array[k]);
+            convis_release(c, l->text[k]);
+        }
+        convis_release(c, l->own);
+        convis_release(c, l->own_names);
     }
-    convis_model_release(m, m->unwanted);
-    convis_model_release(m, m->spare);
-    convis_staging_close(m);
-    convis_unplace_layers(m);
-    for (int j = 0; j < m->count; j++) free_layer(c, &m->layers[j]);
-    while (m->stack) { snapshot *s = m->stack; m->stack = s->below; convis_release(c, s); }
+    if (m->maker.close) m->maker.close(m->maker.user);
     convis_release(c, m->inputs);
     convis_release(c, m->layers);
     convis_release(c, m->aliases);
-    for (int k = 0; k < m->segment_count; k++) convis_release(c, m->segments[k].scratch);
-    convis_release(c, m->segments);
-    convis_release(c, m->units);
-    convis_release(c, m->spikes);
+    convis_release(c, m->given);
     convis_release(c, m);
     *model = NULL;
 }
@@ -115,7 +73,8 @@ static int rows(const convis_field *table) { int k = 0; while (table && table[k]
 convis_node convis_join(convis_model *m, const convis_layer_type *type, const char *name, const convis_edge *in, int count)
 {
     if (m->status) return (convis_node){ -1 };
-    if (m->planned) return stick(m, CONVIS_ESTATE, "%s: a layer cannot be added after the model was planned", name);
+    if (m->planned)
+        return stick(m, CONVIS_ESTATE, "%s: a layer cannot be added while the model is planned (convis_unplan)", name);
     if (type->abi != CONVIS_LAYER_ABI)
         return stick(m, CONVIS_EINVAL, "%s: its table has ABI %u, this library expects %d", name, type->abi, CONVIS_LAYER_ABI);
     if (!*name || strlen(name) >= NAME_SIZE)
@@ -166,7 +125,7 @@ void convis_connect(convis_model *m, convis_node layer, int input, convis_edge e
 {
     if (m->status) return;
     model_layer *l = layer.id > 0 && layer.id <= m->count ? &m->layers[layer.id - 1] : NULL;
-    if (m->planned) stick(m, CONVIS_ESTATE, "a layer cannot be reconnected after the model was planned");
+    if (m->planned) stick(m, CONVIS_ESTATE, "a layer cannot be reconnected while the model is planned (convis_unplan)");
     else if (!l || input < 0 || input >= l->inputs) stick(m, CONVIS_EINVAL, "the model has no layer with such an input");
     else if (!is_node(m, e.from) || e.delay < (e.from.id >= layer.id) || e.delay > LONGEST_DELAY)
         stick(m, CONVIS_EINVAL, "%s: input %d comes from no layer, or after %d frames, expected %d to %d", l->name, input,
@@ -206,7 +165,7 @@ static int list_input(const convis_model *m, int index, convis_item *item)
     snprintf(item->path, sizeof item->path, "%s", i->name);
     item->unit = item->doc = "";
     item->value = i->baseline;
-    item->requires_gradient = i->frames.active;
+    item->requires_gradient = i->frames.required;
     item->shape = i->frames.shape;
     item->count = i->frames.n;
     return 1;

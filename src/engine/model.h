@@ -12,7 +12,9 @@ typedef struct buffer {
     convis_real *base;
     convis_shape shape;              /* of one frame */
     int64_t n;                       /* elements a frame */
-    int     history, probed, whole;  /* whole: base has room for a chunk, not only a sub-chunk */
+    int     asked, required;         /* the caller wants its output; of an input: its gradient */
+    int     history, probed,
+        whole;  /* probed: asked for, or needed by the backward pass. whole: base has room for a chunk, not only a sub-chunk */
     int     ring, phase;             /* ring: sub-chunks are of one frame, and base is so many, written in a circle that began at `phase` */
     int     local, slot;             /* local: lives only in its segment's tiles; slot: its place there */
     double  baseline;                /* constant value before the first frame */
@@ -21,17 +23,22 @@ typedef struct buffer {
     convis_real *before;             /* the `history` frames before the last run's, which the backward pass needs again */
     convis_real *from;               /* what convis_vjp_from added, for the whole chunk; NULL until then */
     const convis_real *direct;       /* an input's frames of this run, where they can be read as they lie */
+    convis_memory to;                /* where the caller wants the frames of each run, too; data NULL: nowhere */
+    convis_real *own;                /* base, while the caller's memory is in its place; lent: it was in the last run */
+    int     lent;
     convis_real *host;               /* of a device whose memory is not the host's: the last run's frames as downloaded ... */
     int     fetched;                 /* ... if whole, once asked for */
 } buffer;
 
 typedef struct model_input {
     char    name[NAME_SIZE];
+    convis_shape frame;              /* as it was declared; of the first one unset */
     buffer  frames;
     double  baseline;                /* what it was before the first frame */
     int64_t channels;                /* of the first one, that a recipe declares; 0: any */
     convis_tensor given;             /* for this run, ... */
     int     is_given;                /* ... if it is a further input: the next one */
+    convis_real *converted;          /* those that came as numbers of another type; one chunk */
     int     in_order;                /* they lie one after the other, as the model's own */
     convis_real *upload[2];          /* where they are uploaded while the last ones are still in use */
     convis_tensor gradient;          /* where the next convis_vjp writes it; data NULL: nowhere */
@@ -45,11 +52,14 @@ typedef struct model_layer {
     int     history[CONVIS_MAX_INPUTS];
     int64_t takes[CONVIS_MAX_INPUTS];        /* channels of that input, as a recipe declares; 0: any */
     int     in_slot[CONVIS_MAX_INPUTS], copies_in[CONVIS_MAX_INPUTS];     /* in a tiled segment */
+    convis_node sized;               /* what it takes from there has frames of width x height; width 0: of any size */
+    int64_t width, height;
     int     inputs;                  /* connected */
     int     params, states, extras;  /* rows of the tables */
     double  param[CONVIS_MAX_PARAMS];
     double *array[CONVIS_MAX_PARAMS];
     char   *text[CONVIS_MAX_PARAMS];         /* texts, and of arrays what they were made from (convis_set_initialiser) */
+    char    filled[CONVIS_MAX_PARAMS];       /* an array whose values are those that the layer begins with */
     convis_shape given[CONVIS_MAX_PARAMS];   /* the shape that an array's values were given in, as pass.array_shape; 0: none */
     char    place[240];              /* "file:line:column" of what it was made from; "": from no file */
     const convis_field *fields;      /* the parameters: the type's table, or `own`, where a text adds rows */
@@ -74,6 +84,14 @@ typedef struct model_layer {
  * need never goes to memory. */
 typedef struct segment { int first, count; int64_t n, tile; int tiled, slots; convis_real *scratch; } segment;
 typedef struct model_alias { char name[NAME_SIZE], path[NAME_SIZE]; } model_alias;
+/* Who built the model for movies of this size, and builds it for others (models/recipe.c); make NULL: it suits any size. */
+typedef struct model_maker {
+    convis_status (*make)(void *user, int64_t width, int64_t height, convis_model **);
+    void    (*close)(void *user);
+    void    *user;
+    int64_t width, height;
+    int     layers;                  /* how many it built */
+} model_maker;
 typedef struct snapshot { struct snapshot *below; } snapshot;           /* bytes follow */
 
 struct convis_model {
@@ -90,6 +108,7 @@ struct convis_model {
     int64_t  sub_chunk;              /* frames of one */
     int      planned, threads;       /* threads: the most that run it */
     int      alone, alone_next;      /* calls still to run with one thread, and how many the next time (run.c) */
+    model_maker maker;
     uint64_t seed;
     int64_t  frame, running, ran;    /* frames since reset; of the present run; of the last one */
     snapshot *stack;
@@ -105,8 +124,8 @@ struct convis_model {
     convis_real *unwanted;           /* where adjoint kernels write gradients that are not required, after their history */
 
     int      record_spikes;
-    convis_cell *units;   int64_t unit_count;
-    int      units_given;            /* by a recipe; else every element of a spiking layer is a cell */
+    convis_cell *given;   int64_t given_count;       /* cells by a recipe; NULL: every element of a spiking layer is a cell */
+    convis_cell *units;   int64_t unit_count;        /* all, once planned */
     convis_spike *spikes; int64_t spike_count, spike_room;
     int      spikes_lost;            /* of this run: there was no memory for some */
 };
@@ -125,6 +144,10 @@ int convis_find_input(const convis_model *, const char *name);        /* -1: non
 int convis_has_layer(const convis_model *, const char *name);
 /* convis_set_array of values whose shape, (out, in, T, Y, X), is known: a plan that does not suit it says so. */
 convis_status convis_set_shaped(convis_model *, const char *path, const double *values, convis_shape);
+/* Gives back what planning made; what was asked for and set before stays (replan.c). */
+void convis_release_plan(convis_model *);
+/* Makes of a model that its maker built for another size one for this size, with all that was set and asked for since. */
+convis_status convis_resize(convis_model *, int64_t width, int64_t height);
 int convis_is_shape(convis_shape);                                    /* not empty, not too large */
 /* A failure of this layer: where it stands in its file comes before the sentence on the context. Returns the status. */
 static inline convis_status convis_blame(const convis_model *m, const model_layer *l, convis_status status)

@@ -35,7 +35,8 @@ static convis_status check_scalar(const convis_model *m, const model_layer *l, i
     if (f->flags & CONVIS_WHOLE && value != floor(value))
         return convis_fail(m->context, CONVIS_EINVAL, "%s: %g, expected a whole number", path, value);
     if (f->flags & CONVIS_PLAN && m->planned && value != l->param[k])
-        return convis_fail(m->context, CONVIS_ESTATE, "%s: sizes depend on it, so set it before the model is planned", path);
+        return convis_fail(m->context, CONVIS_ESTATE,
+                           "%s: sizes depend on it, so set it before the model is planned (or after convis_unplan)", path);
     return CONVIS_OK;
 }
 
@@ -61,11 +62,12 @@ convis_status convis_get(const convis_model *m, const char *path, double *value)
     return CONVIS_OK;
 }
 
-/* An array of which an element was set is no longer what its initialiser says. */
+/* An array of which an element was set is no longer what its initialiser, or its layer, says. */
 static void drop_text(const convis_model *m, model_layer *l, int k)
 {
     convis_release(m->context, l->text[k]);
     l->text[k] = NULL;
+    l->filled[k] = 0;
 }
 
 convis_status convis_set_array(convis_model *m, const char *path, const double *values, int64_t count)

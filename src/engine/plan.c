@@ -51,12 +51,14 @@ static convis_status shape_arrays(convis_model *m, model_layer *l)
             return convis_fail(m->context, CONVIS_ENOTSUP, "%s: an array without a shape of its own, set it by values", path);
         if (!convis_is_shape(s)) return convis_fail(m->context, CONVIS_ESHAPE, "%s: would be empty or too large", path);
         const int64_t count = convis_elements(s);
-        if (has && has != count) return wrong_length(m, l, k, path);
-        if (has) continue;
+        const int as_begun = l->filled[k] && has != count;      /* planned before, for another size */
+        if (has && has != count && !as_begun) return wrong_length(m, l, k, path);
+        if (has && !as_begun) continue;
         convis_release(m->context, l->array[k]);
         l->array[k] = convis_obtain(m->context, (size_t)(count + 1)*sizeof(double));
         if (!l->array[k]) return CONVIS_ENOMEM;
         l->param[k] = (double)count;
+        l->filled[k] = 1;
         if (l->text[k]) {
             convis_status status = convis_initialiser_values(m->context, path, l->text[k], s, m->dt, l->array[k]);
             if (status) return status;
@@ -97,7 +99,12 @@ static convis_status check_movie(const convis_model *m)
 static convis_status check_takes(const convis_model *m, const model_layer *l)
 {
     for (int k = 0; k < l->inputs; k++) {
-        const int64_t has = l->in_shape[k].dim[CONVIS_C];
+        const int64_t has = l->in_shape[k].dim[CONVIS_C], *size = l->in_shape[k].dim;
+        if (l->width && l->in[k].from.id == l->sized.id && (size[CONVIS_X] != l->width || size[CONVIS_Y] != l->height))
+            return convis_fail(m->context, CONVIS_ESHAPE,
+                               "%s: its input has %lldx%lld pixels, the model that it belongs to was inserted for %lldx%lld",
+                               l->name, (long long)size[CONVIS_X], (long long)size[CONVIS_Y], (long long)l->width,
+                               (long long)l->height);
         if (!l->takes[k] || has == l->takes[k]) continue;
         return convis_fail(m->context, CONVIS_ESHAPE, "%s: its input has %lld channel%s, the model that it belongs to takes %lld",
                            l->name, (long long)has, has == 1 ? "" : "s", (long long)l->takes[k]);
@@ -353,14 +360,6 @@ static convis_status reserve_spikes(convis_model *m)
     return m->spikes ? CONVIS_OK : CONVIS_ENOMEM;
 }
 
-static void forget(convis_model *m)
-{
-    /* A failed plan leaves a model that can only be freed; convis_model_free releases what was allocated. */
-    m->planned = 0;
-    m->status = CONVIS_ESTATE;
-    convis_shorten(m->sentence, sizeof m->sentence, "the model could not be planned: %s", m->context->message);
-}
-
 /* Layers on which a probed output depends. Because of feedback it is repeated until nothing is added. */
 static void find_needed(convis_model *m)
 {
@@ -439,6 +438,12 @@ static void choose_rings(convis_model *m)
             if (m->layers[j].pass.history[k]) convis_source(m, m->layers[j].in[k].from)->ring = 0;
 }
 
+static void begin_buffer(buffer *b)
+{
+    b->probed = b->asked;
+    b->active = b->required;
+}
+
 static convis_status plan(convis_model *m)
 {
     buffer *movie = &m->inputs[0].frames;
@@ -446,6 +451,9 @@ static convis_status plan(convis_model *m)
     movie->shape = m->chunk;
     movie->shape.dim[CONVIS_T] = 1;
     movie->n = convis_elements(movie->shape);
+    for (int j = 0; j < convis_buffer_count(m); j++) begin_buffer(convis_buffer_at(m, j));
+    for (int j = 0; j < m->count; j++)
+        for (int k = 0; k < m->layers[j].extras; k++) begin_buffer(&m->layers[j].extra[k]);
     for (int k = 1; k < m->input_count; k++) {           /* one for each of the movies side by side */
         buffer *b = &m->inputs[k].frames;
         if (b->shape.dim[CONVIS_B] == 1) b->shape.dim[CONVIS_B] = m->chunk.dim[CONVIS_B];
@@ -478,32 +486,49 @@ static convis_status plan(convis_model *m)
 convis_status convis_plan(convis_model *m, convis_shape chunk)
 {
     if (convis_refuse(m)) return m->status;
-    if (m->planned) return convis_fail(m->context, CONVIS_ESTATE, "the model is planned already");
     if (!m->count) return convis_fail(m->context, CONVIS_ESTATE, "the model has no layers");
     if (!convis_is_shape(chunk)) return convis_fail(m->context, CONVIS_ESHAPE, "the chunk is empty or too large");
+    convis_release_plan(m);
+    convis_status status = convis_resize(m, chunk.dim[CONVIS_X], chunk.dim[CONVIS_Y]);
+    if (status) return status;
     m->chunk = chunk;
     m->threads = m->device->type->tiled ? m->context->threads : 1;
     convis_seed(m, m->seed);                              /* arrays may begin at random */
-    convis_status status = plan(m);
+    status = plan(m);
     if (!status) {
         m->planned = 1;
         status = convis_prepare(m);
     }
     if (!status) status = convis_reset(m);
-    if (status) forget(m);
+    if (status) convis_release_plan(m);
+    return status;
+}
+
+/* With other probes, at the same frame, in the same state. */
+static convis_status plan_on(convis_model *m)
+{
+    const convis_shape chunk = m->chunk;
+    const size_t size = convis_state_size(m);
+    void *state = convis_obtain(m->context, size + 1);
+    convis_status status = state ? convis_state_get(m, state) : CONVIS_ENOMEM;
+    if (!status) status = convis_plan(m, chunk);
+    if (!status) status = convis_state_put(m, state, size);
+    convis_release(m->context, state);
     return status;
 }
 
 int64_t convis_chunk(const convis_model *m) { return m->planned ? m->chunk.dim[CONVIS_T] : 0; }
 int64_t convis_device_bytes(const convis_model *m) { return m->planned ? m->device_bytes : 0; }
 
-convis_status convis_probe(convis_model *m, const char *path)
+static convis_status ask(convis_model *m, const char *path, int asked)
 {
     if (convis_refuse(m)) return m->status;
-    if (m->planned)
-        return convis_fail(m->context, CONVIS_ESTATE, "%s: ask for its output (convis_probe) before the model is planned", path);
     buffer *b = convis_find_output(m, path, NULL);
     if (!b) return CONVIS_ENAME;
-    b->probed = 1;
-    return CONVIS_OK;
+    if (b->asked == asked) return CONVIS_OK;
+    b->asked = asked;
+    return m->planned ? plan_on(m) : CONVIS_OK;
 }
+
+convis_status convis_probe  (convis_model *m, const char *path) { return ask(m, path, 1); }
+convis_status convis_unprobe(convis_model *m, const char *path) { return ask(m, path, 0); }

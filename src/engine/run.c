@@ -134,6 +134,7 @@ static convis_status run_given(convis_model *m, convis_tensor movie, int keep)
     convis_status status = convis_take_inputs(m, movie, keep);
     if (!status) status = convis_prepare(m);
     if (status) return status;
+    if (!keep && (status = convis_lend_outputs(m, movie.shape.dim[CONVIS_T]))) return status;
     m->running = movie.shape.dim[CONVIS_T];
     m->spike_count = m->spikes_lost = 0;
     for (int j = 0; j < m->count; j++) {
@@ -150,6 +151,10 @@ static convis_status run_given(convis_model *m, convis_tensor movie, int keep)
     m->taped = 1;
     m->frame += m->ran;
     status = convis_device_sync(m->device);
+    if (!keep) {
+        const convis_status returned = convis_return_outputs(m);
+        if (!status) status = returned;
+    }
     return status ? status : m->spikes_lost ? CONVIS_ENOMEM : CONVIS_OK;
 }
 
@@ -261,7 +266,9 @@ convis_status convis_output(convis_model *m, const char *path, convis_tensor *ou
     if (!b) return CONVIS_ENAME;
     if (!m->planned || !b->probed)
         return convis_fail(m->context, CONVIS_ESTATE, "%s: its output was not probed (convis_probe before convis_plan)", path);
-    convis_status status = convis_stage_fetch(m, b, &frames);
+    convis_status status = CONVIS_OK;
+    if (b->lent) frames = b->to.data;                    /* the run wrote there */
+    else status = convis_stage_fetch(m, b, &frames);
     if (!status) *out = convis_frames_view(b, frames, m->ran);
     return status;
 }

@@ -42,6 +42,12 @@ void convis_threads_run(convis_model *, int64_t frames, void (*work)(convis_mode
 convis_status convis_take_inputs (convis_model *, convis_tensor movie, int keep);
 void          convis_leave_inputs(convis_model *, int keep);
 
+/* ---- numbers.c ---- */
+
+/* Memory of the caller's takes the place of outputs before a run of so many frames, and gives it back after it, or is written then. */
+convis_status convis_lend_outputs  (convis_model *, int64_t frames);
+convis_status convis_return_outputs(convis_model *);
+
 /* ---- launch.c ---- */
 
 convis_span convis_span_of(const convis_pass *, int64_t i0, int64_t i1, int64_t n, int64_t map_size);

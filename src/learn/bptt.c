@@ -144,9 +144,18 @@ static convis_tensor rows_view(const convis_bptt *p, convis_real *rows, int64_t 
 
 static convis_status run_chunk(convis_bptt *p, int64_t chunk)
 {
-    convis_status status = p->read(p->user, first_frame(p, chunk), frames_of(p, chunk), p->movie);
+    *p->context->message = 0;
+    convis_status status = convis_called(p->context, p->read(p->user, first_frame(p, chunk), frames_of(p, chunk), p->movie),
+                                         "read", first_frame(p, chunk));
     if (!status && p->feed) status = convis_feed_give(p->feed, first_frame(p, chunk), frames_of(p, chunk));
     return status ? status : convis_run(p->model, movie_view(p, p->movie, frames_of(p, chunk)));
+}
+
+static convis_status call(const convis_bptt *p, convis_frame_hook hook, const char *what, int64_t chunk)
+{
+    if (!hook) return CONVIS_OK;
+    *p->context->message = 0;
+    return convis_called(p->context, hook(p->user, first_frame(p, chunk), frames_of(p, chunk)), what, first_frame(p, chunk));
 }
 
 convis_status convis_bptt_forward(convis_bptt *p, int64_t from, int64_t frames, int back)
@@ -155,13 +164,16 @@ convis_status convis_bptt_forward(convis_bptt *p, int64_t from, int64_t frames, 
     p->from = from;
     p->frames = frames;
     p->chunks = (frames + p->chunk - 1)/p->chunk;
-    convis_status status = convis_bptt_room(p, frames);
+    convis_status status = p->output ? convis_bptt_room(p, frames) : CONVIS_OK;
     if (!status && back) status = room_for_states(p);
     for (int64_t k = 0; !status && k < p->chunks; k++) {
         if (back && k%p->stride == 0) status = convis_state_get(p->model, p->states + (size_t)(k/p->stride)*p->state_size);
         if (!status) status = run_chunk(p, k);
-        if (!status) status = convis_output(p->model, p->output, &out);
-        if (!status) convis_tensor_copy(rows_view(p, p->prediction, k), out);
+        if (!status && p->output) {
+            status = convis_output(p->model, p->output, &out);
+            if (!status) convis_tensor_copy(rows_view(p, p->prediction, k), out);
+        }
+        if (!status) status = call(p, p->ran, "forward", k);
     }
     return status;
 }
@@ -177,11 +189,17 @@ static convis_status chunk_backward(convis_bptt *p, int64_t chunk, const char *s
         status = convis_state_put(p->model, state, p->state_size);
         if (!status) status = run_chunk(p, chunk);
     }
-    if (!status) status = convis_vjp_from(p->model, p->output, rows_view(p, p->gradient, chunk));
+    if (!status && p->output) status = convis_vjp_from(p->model, p->output, rows_view(p, p->gradient, chunk));
     if (!status && p->truncate) status = convis_vjp_truncate(p->model);
-    if (d_movie) d = movie_view(p, d_movie + chunk*p->chunk*p->input_n, frames_of(p, chunk));
-    if (!status && p->take) status = p->take(p->user, first_frame(p, chunk), frames_of(p, chunk));
-    return status ? status : convis_vjp(p->model, d_movie ? &d : NULL);
+    if (p->d_movie) d_movie = p->d_movie;
+    else if (d_movie) d_movie += chunk*p->chunk*p->input_n;
+    if (d_movie) d = movie_view(p, d_movie, frames_of(p, chunk));
+    if (!status) status = call(p, p->take, "backward", chunk);
+    if (!status) status = convis_vjp(p->model, d_movie ? &d : NULL);
+    if (status || !p->gave) return status;
+    *p->context->message = 0;
+    status = p->gave(p->user, first_frame(p, chunk), frames_of(p, chunk), d_movie);
+    return convis_called(p->context, status, "gradient", first_frame(p, chunk));
 }
 
 /* The chunks first..last-1, of which only the first one's state was stored. */
@@ -208,4 +226,70 @@ convis_status convis_bptt_back(convis_bptt *p, convis_real *d_movie)
         status = stride_backward(p, k*p->stride, least((k + 1)*p->stride, p->chunks), d_movie);
     if (!status && p->model->frame - p->model->ran == 0) status = convis_vjp_baseline(p->model);
     return status ? status : convis_state_put(p->model, p->end, p->state_size);
+}
+
+/* ---- For callers of the library (fit.h) ---- */
+
+static convis_status check_options(const convis_model *m, const convis_bptt_options *o)
+{
+    convis_context *c = m->context;
+    if (!o->read) return convis_fail(c, CONVIS_EINVAL, "bptt: no function `read` that gives frames");
+    if (!m->planned) return convis_fail(c, CONVIS_ESTATE, "bptt: the model must be planned before");
+    if (!m->recording)
+        return convis_fail(c, CONVIS_ESTATE, "bptt: no gradient was asked for (convis_require_gradient before convis_plan)");
+    return CONVIS_OK;
+}
+
+convis_status convis_bptt_new(convis_model *m, const convis_bptt_options *o, convis_bptt **bptt)
+{
+    *bptt = NULL;
+    convis_status status = convis_refuse(m) ? m->status : check_options(m, o);
+    convis_bptt *p = status ? NULL : convis_obtain(m->context, sizeof *p);
+    if (!p) return status ? status : CONVIS_ENOMEM;
+    *p = (convis_bptt){ .model = m, .context = m->context, .read = o->read, .ran = o->forward, .take = o->backward, .gave = o->gradient,
+                        .user = o->user, .truncate = o->truncate, .budget = o->memory ? o->memory : STATE_BYTES, .chunk = m->chunk.dim[CONVIS_T],
+                        .in_shape = m->inputs[0].frames.shape, .input_n = m->inputs[0].frames.n, .state_size = convis_state_size(m) };
+    const size_t movie = (size_t)(p->chunk*p->input_n)*sizeof *p->movie;
+    p->movie = convis_obtain(p->context, movie);
+    p->end = p->movie ? convis_obtain(p->context, p->state_size) : NULL;
+    if (p->end && m->inputs[0].frames.active) p->d_movie = convis_obtain(p->context, movie);
+    if (!p->end || (m->inputs[0].frames.active && !p->d_movie)) status = CONVIS_ENOMEM;
+    if (!status && o->given_count) {
+        status = convis_feed_open(m, NULL, o->given, o->given_count, p->chunk, &p->own_feed);
+        p->feed = &p->own_feed;
+    }
+    *bptt = p;
+    if (status) convis_bptt_free(bptt);
+    return status;
+}
+
+void convis_bptt_free(convis_bptt **bptt)
+{
+    convis_bptt *p = bptt ? *bptt : NULL;
+    if (!p) return;
+    convis_context *c = p->context;
+    if (p->feed) convis_feed_close(p->feed);
+    convis_release(c, p->d_movie);
+    convis_bptt_close(p);
+    convis_release(c, p);
+    *bptt = NULL;
+}
+
+convis_status convis_bptt_run(convis_bptt *p, int64_t from, int64_t frames)
+{
+    if (from < 0 || frames < 1)
+        return convis_fail(p->context, CONVIS_EINVAL, "bptt: frames %lld to %lld, expected at least one, from 0 on",
+                           (long long)from, (long long)(from + frames - 1));
+    p->ready = 0;
+    const convis_status status = convis_bptt_forward(p, from, frames, 1);
+    p->ready = !status;
+    return status;
+}
+
+convis_status convis_bptt_backpropagate(convis_bptt *p)
+{
+    if (!p->ready)
+        return convis_fail(p->context, CONVIS_ESTATE, "bptt: there is no run to go back through: convis_bptt_run before each");
+    p->ready = 0;
+    return convis_bptt_back(p, NULL);
 }

@@ -4,19 +4,19 @@
 #include "feed.h"
 #include <convis/layer.h>
 
-/* Frames from..from+frames-1 of the movie as (frames, C, Y, X). */
-typedef convis_status (*convis_frame_reader)(void *user, int64_t from, int64_t frames, convis_real *to);
-
-typedef struct convis_bptt {
+struct convis_bptt {
     convis_model *model;
     convis_context *context;
-    const char   *output;
+    const char   *output;            /* whose predictions are stored, and gradients taken; NULL: the hooks see to it */
     convis_frame_reader read;
     convis_feed  *feed;              /* what the model takes beside the movie; NULL: nothing */
-    convis_status (*take)(void *user, int64_t from, int64_t frames);     /* before the backward pass over these frames; or NULL */
+    convis_frame_hook ran;           /* hooks may be NULL: after these frames on the way forward, ... */
+    convis_frame_hook take;          /* ... before the backward pass over them, ... */
+    convis_frame_gradient_hook gave; /* ... and after it, with the gradient at the movie where it is required */
     void         *user;
     int64_t chunk, units, input_n;   /* frames of a chunk; numbers a frame of the output, of the movie */
     convis_shape  in_shape, out_shape;
+    int    ready;                    /* convis_bptt_run has run, and nothing went back through it */
     int    truncate;                 /* gradients do not pass chunk edges */
     size_t budget;                   /* bytes of stored states beyond which some are recomputed */
     /* The last forward pass: frames from..from+frames-1. */
@@ -28,7 +28,9 @@ typedef struct convis_bptt {
     size_t  state_size;
     int64_t stride, stored, within;  /* of `stride` chunks the first one's state is stored; how many there is room for */
     char   *states, *inner, *end;    /* stored; those of one stride's chunks; after the last chunk */
-} convis_bptt;
+    convis_feed   own_feed;          /* of one that convis_bptt_new made */
+    convis_real  *d_movie;           /* one chunk, for `gave` */
+};
 
 /* Plans the model if it is not: for frames of this shape, `chunk` frames at a time (0: as many as suit), and never more than
  * `longest`. output NULL: the last layer's. Messages about sizes begin with `what`. */

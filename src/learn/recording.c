@@ -8,6 +8,7 @@
 #include "io/hdf5.h"
 #include "io/npy.h"
 #include "io/spikes.h"
+#include "base/context.h"
 #include "base/text.h"
 #include <convis/fit.h>
 #include <math.h>
@@ -21,7 +22,10 @@ typedef struct film {
     char   *name;
     convis_numbers *numbers;         /* streamed, laid out so; or ... */
     convis_layout layout;
-    convis_real *movie;              /* ... (length, C, Y, X) */
+    convis_real *movie;              /* ... (length, C, Y, X); or ... */
+    const convis_real *lent;         /* ... the caller's, laid out so; or ... */
+    convis_status (*read)(void *user, int64_t from, int64_t frames, convis_real *to);        /* ... the caller's function */
+    void   *user;
     int64_t channels, height, width;
     int64_t length;                  /* steps */
     double  fps;                     /* of the source's frames; 0: they are steps */
@@ -38,8 +42,9 @@ struct convis_recording {
     film    stimulus;
     input  *inputs;
     convis_numbers *response, *mask; /* arrays, or ... */
-    convis_spike_counts counts;      /* ... spikes */
+    convis_spike_counts counts;      /* ... spikes, or ... */
     int     spikes;
+    convis_recording_source source;  /* ... the caller's memory or function */
     void   *raw;                     /* a batch as it is in the file */
     int64_t raw_bytes;
 };
@@ -152,12 +157,28 @@ static convis_status read_frames(convis_recording *r, const film *f, int64_t at,
     return CONVIS_OK;
 }
 
+/* From the caller's memory, or by its function. */
+static convis_status read_lent(convis_recording *r, const film *f, int64_t step, int64_t steps, convis_real *to)
+{
+    const int64_t all = frame_numbers(f), dim[CONVIS_DIMS] = { 1, f->channels, 1, f->height, f->width };
+    convis_status status = CONVIS_OK;
+    if (f->lent) memcpy(to, f->lent + step*all, (size_t)(steps*all)*sizeof *to);
+    else {
+        *r->context->message = 0;
+        status = convis_called(r->context, f->read(f->user, step, steps, to), "read_stimulus", step);
+    }
+    for (int64_t t = 0; t < steps && !status; t++)
+        status = convis_frames_finite(r->context, f->name, to + t*all, dim, step + t);
+    return status;
+}
+
 /* Steps of the whole recording. */
 static convis_status read_film(convis_recording *r, const film *f, int64_t step, int64_t steps, convis_real *to)
 {
     const int64_t all = frame_numbers(f), last = f->movie ? f->length - 1 : f->layout.size[CONVIS_T] - 1;
     convis_status status = CONVIS_OK;
     int64_t before = -1;
+    if (f->lent || f->read) return read_lent(r, f, step, steps, to);
     for (int64_t t = 0, run; t < steps && !status; t += run) {
         int64_t at = convis_frames_shown(r->info.dt, f->movie ? 0 : f->fps, step + t);
         if (at > last) at = last;                        /* an input whose last frame began before the end */
@@ -447,16 +468,28 @@ static convis_status clean(const convis_recording *r, int64_t at, int64_t count,
     return CONVIS_OK;
 }
 
+static convis_status read_source(convis_recording *r, int64_t trial, int64_t at, int64_t count, convis_real *response)
+{
+    const convis_recording_source *s = &r->source;
+    const int64_t all = count*s->units;
+    if (s->response) memcpy(response, s->response + (trial*s->frames + at)*s->units, (size_t)all*sizeof *response);
+    if (s->response || trial) return CONVIS_OK;          /* the function gave all trials with the first */
+    *r->context->message = 0;
+    return convis_called(r->context, s->read_response(s->user, at, count, response), "read_response", at);
+}
+
 static convis_status read_mask(convis_recording *r, int64_t trial, int64_t at, int64_t count, convis_real *mask)
 {
     const int64_t units = r->info.units;
     convis_status status = r->mask ? read_rows(r, r->mask, trial, at, count, mask) : CONVIS_OK;
     if (status) return status;
+    const convis_real *lent = r->source.mask;
     for (int64_t k = 0; k < count*units; k++) {
-        if (r->mask && isnan((double)mask[k]))
+        if (lent) mask[k] = lent[(trial*r->source.frames + at)*units + k];
+        if ((r->mask || lent) && isnan((double)mask[k]))
             return convis_fail(r->context, CONVIS_EFORMAT, "%s: frame %lld of unit %lld has the value NaN, expected 0 or 1",
-                               r->mask->name, (long long)(at + k/units), (long long)(k%units));
-        mask[k] = at + k/units - r->from < r->skip ? 0 : r->mask ? mask[k] != 0 : 1;
+                               r->mask ? r->mask->name : "mask", (long long)(at + k/units), (long long)(k%units));
+        mask[k] = at + k/units - r->from < r->skip ? 0 : r->mask || lent ? mask[k] != 0 : 1;
     }
     return CONVIS_OK;
 }
@@ -468,6 +501,7 @@ convis_status convis_recording_response(convis_recording *r, int64_t frame, int6
     const int64_t at = r->from + frame, all = frames*r->info.units;
     for (int64_t trial = 0; trial < r->info.trials && !status; trial++, response += all) {
         if (r->response) status = read_rows(r, r->response, trial, at, frames, response);
+        else if (r->source.dt > 0) status = read_source(r, trial, at, frames, response);
         else convis_spike_counts_read(&r->counts, at, frames, response);
         if (!status && mask) status = read_mask(r, trial, at, frames, mask);
         if (!status) status = clean(r, at, frames, response, mask);
@@ -547,6 +581,71 @@ convis_status convis_recording_open(convis_context *c, const convis_recording_op
     if (status) { convis_recording_close(&r); return status; }
     *recording = r;
     return CONVIS_OK;
+}
+
+/* ---- From memory ---- */
+
+static convis_status check_source(convis_context *c, const convis_recording_source *s)
+{
+    const struct { const char *what; int64_t value; } sizes[] = { { "frames", s->frames }, { "channels", s->channels }, { "height", s->height },
+        { "width", s->width }, { "units", s->units }, { "trials", s->trials } };
+    if (!(s->dt > 0) || !isfinite(s->dt))
+        return convis_fail(c, CONVIS_EINVAL, "recording: dt is %g, expected seconds per frame above 0", s->dt);
+    for (size_t k = 0; k < sizeof sizes/sizeof *sizes; k++)
+        if (sizes[k].value < 1 || sizes[k].value > (int64_t)1 << 40)
+            return convis_fail(c, CONVIS_EINVAL, "recording: %lld %s, expected 1 or more", (long long)sizes[k].value,
+                               sizes[k].what);
+    if (!s->stimulus && !s->read_stimulus)
+        return convis_fail(c, CONVIS_EINVAL, "recording: neither a stimulus nor a function that reads it");
+    if (!s->response && !s->read_response)
+        return convis_fail(c, CONVIS_EINVAL, "recording: neither a response nor a function that reads it");
+    if (s->skip < 0 || s->skip >= s->frames)
+        return convis_fail(c, CONVIS_EINVAL, "recording: %lld frames are skipped, expected fewer than the %lld that there are",
+                           (long long)s->skip, (long long)s->frames);
+    for (int k = 0; k < s->input_count; k++)
+        if (!s->inputs[k].name || !s->inputs[k].frames || s->inputs[k].channels < 1 || s->inputs[k].height < 1 ||
+            s->inputs[k].width < 1)
+            return convis_fail(c, CONVIS_EINVAL, "recording: input %d of %d has no name, no frames, or an empty frame", k,
+                               s->input_count);
+    return CONVIS_OK;
+}
+
+static convis_status lend_inputs(convis_recording *r, const convis_recording_source *s)
+{
+    if (s->input_count && !(r->inputs = convis_obtain(r->context, (size_t)s->input_count*sizeof *r->inputs)))
+        return CONVIS_ENOMEM;
+    for (; r->info.inputs < s->input_count; r->info.inputs++) {
+        const convis_given *g = &s->inputs[r->info.inputs];
+        input *i = &r->inputs[r->info.inputs];
+        i->film = (film){ .name = convis_copy_text(r->context, g->name), .lent = g->frames, .channels = g->channels, .height = g->height,
+                          .width = g->width, .length = s->frames };
+        i->steps = s->frames;
+        i->name = convis_copy_text(r->context, g->name);
+        if (!i->name || !i->film.name) { r->info.inputs++; return CONVIS_ENOMEM; }
+    }
+    return CONVIS_OK;
+}
+
+convis_status convis_recording_from(convis_context *c, const convis_recording_source *s, convis_recording **recording)
+{
+    *recording = NULL;
+    convis_status status = check_source(c, s);
+    convis_recording *r = status ? NULL : convis_obtain(c, sizeof *r);
+    if (!r) return status ? status : CONVIS_ENOMEM;
+    r->context = c;
+    r->source = *s;
+    r->info = (convis_recording_info){ s->frames, s->channels, s->height, s->width, s->units, s->trials, s->dt, 0 };
+    r->length = s->frames;
+    r->skip = s->skip;
+    r->stimulus = (film){ .name = convis_copy_text(c, "stimulus"), .lent = s->stimulus, .read = s->read_stimulus, .user = s->user,
+                          .channels = s->channels, .height = s->height, .width = s->width, .length = s->frames };
+    r->stimulus_name = convis_copy_text(c, "stimulus");
+    r->response_name = convis_copy_text(c, "response");
+    if (!r->stimulus.name || !r->stimulus_name || !r->response_name) status = CONVIS_ENOMEM;
+    if (!status) status = lend_inputs(r, s);
+    if (status) convis_recording_close(&r);
+    *recording = r;
+    return status;
 }
 
 void convis_recording_info_get(const convis_recording *r, convis_recording_info *info) { *info = r->info; }

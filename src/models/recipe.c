@@ -169,6 +169,7 @@ convis_node convis_insert(convis_model *m, const convis_recipe *r, const char *n
     struct convis_graph_layer *l;
     convis_node output = { -1 };
     char dt[32];
+    const int before = m->count;
     if (m->status) return output;
     convis_number_print(outer.dt, dt, sizeof dt);
     convis_status status = convis_graph_copy(c, &r->graph, &copy);
@@ -177,6 +178,11 @@ convis_node convis_insert(convis_model *m, const convis_recipe *r, const char *n
     if (!status) status = convis_graph_follow(c, &outer, 0);
     if (!status) status = convis_graph_flat(c, &outer, width, height, NULL, &flat);
     if (!status) status = convis_graph_insert(m, &flat, in, &output);
+    for (int j = before; !status && convis_graph_is_sized(&r->graph) && j < m->count; j++) {
+        m->layers[j].sized = in;
+        m->layers[j].width = width;
+        m->layers[j].height = height;
+    }
     convis_graph_clear(c, &flat);
     convis_graph_clear(c, &outer);
     if (status && !m->status) {
@@ -223,6 +229,26 @@ const char *convis_recipe_parameters(const convis_recipe *recipe)
 
 /* ---- Building ---- */
 
+static convis_status make(void *recipe, int64_t width, int64_t height, convis_model **model)
+{
+    return convis_recipe_build(recipe, width, height, model);
+}
+
+static void forget(void *user)
+{
+    convis_recipe *recipe = user;
+    convis_recipe_free(&recipe);
+}
+
+/* The model remembers the recipe as it is now, for convis_plan of another size. */
+static convis_status make_again(const convis_recipe *r, int64_t width, int64_t height, convis_model *m)
+{
+    convis_recipe *copy;
+    convis_status status = convis_recipe_copy(r, &copy);
+    if (!status) m->maker = (model_maker){ make, forget, copy, width, height, m->count };
+    return status;
+}
+
 convis_status convis_recipe_build(convis_recipe *r, int64_t width, int64_t height, convis_model **model)
 {
     struct convis_graph flat;
@@ -235,6 +261,8 @@ convis_status convis_recipe_build(convis_recipe *r, int64_t width, int64_t heigh
     if (status) return status;
     status = convis_graph_build(r->context, &flat, model);
     convis_graph_clear(r->context, &flat);
+    if (!status && convis_graph_is_sized(&r->graph)) status = make_again(r, width, height, *model);
+    if (status) convis_model_free(model);
     return status;
 }
 

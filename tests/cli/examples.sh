@@ -1,7 +1,7 @@
 #!/bin/sh
-# examples.sh CONVIS COMPLEX_CELL DIRECTION_SELECTIVE V1_ON_RETINA - what the examples print of their cells' tuning, and that they draw it.
+# examples.sh CONVIS COMPLEX_CELL DIRECTION_SELECTIVE V1_ON_RETINA EMBEDDED - what the examples print of their cells' tuning, and that they draw it.
 whole() { echo "$(cd "$(dirname "$1")" && pwd)/$(basename "$1")"; }
-complex=$(whole "$2") direction=$(whole "$3") v1=$(whole "$4")            # before tap.sh goes elsewhere
+complex=$(whole "$2") direction=$(whole "$3") v1=$(whole "$4") embedded=$(whole "$5")      # before tap.sh goes elsewhere
 . "$(dirname "$0")/tap.sh"
 
 # The row of one direction holds: row DEGREES CONDITION, an expression of awk in $1 (degrees), $2 ...
@@ -31,5 +31,9 @@ is  'each cell prefers its orientation'     row 0 '$2 > 10 && $3 < 0.05*$2 && $4
 is  'whichever it is'               row 135 '$5 > 10 && $2 < 0.05*$5 && $3 < 0.01*$5'
 is  'and the opposite direction alike'      row 180 '$2 > 10'
 is  'as sharply as V1'              awk '$1 == "width" { good = $2 > 10 && $2 < 30 && $3 > 10 && $3 < 30 } END { exit !good }' table
+
+yes 'embedded, in five processes'   "$embedded" 3000
+is  'which all say the same'        test "$(sed 's/^[a-z]*: //' out | sort -u | wc -l)" = 1
+is  'five times'                    test "$(grep -c gradients out)" = 5
 
 echo "1..$count"

@@ -74,12 +74,12 @@ static int is_taken(const struct convis_graph *g, const char *name)
 /* Cells beside those that the model has already. */
 static convis_status add_cells(convis_model *m, const struct convis_graph *g, int spiking)
 {
-    const int64_t before = m->unit_count, count = before + g->cells;
+    const int64_t before = m->given_count, count = before + g->cells;
     int32_t id = 0;
     convis_cell *all = convis_obtain(m->context, (size_t)(count + 1)*sizeof *all);
     if (!all) return CONVIS_ENOMEM;
     for (int64_t k = 0; k < before; k++) {
-        all[k] = m->units[k];
+        all[k] = m->given[k];
         if (all[k].id >= id) id = all[k].id + 1;
     }
     for (int64_t k = 0; k < g->cells; k++) {
@@ -218,11 +218,11 @@ convis_status convis_graph_of_model(const convis_model *m, struct convis_graph *
         status = convis_graph_add_alias(c, g, a->name, a->path);
     }
     if (!status) convis_graph_choose(g, convis_output_name(m));
-    if (!status && m->units_given) {
-        g->cell = convis_obtain(c, (size_t)(m->unit_count + 1)*sizeof *g->cell);
+    if (!status && m->given) {
+        g->cell = convis_obtain(c, (size_t)(m->given_count + 1)*sizeof *g->cell);
         if (!g->cell) status = CONVIS_ENOMEM;
-        else memcpy(g->cell, m->units, (size_t)m->unit_count*sizeof *g->cell);
-        g->cells = m->unit_count;
+        else memcpy(g->cell, m->given, (size_t)m->given_count*sizeof *g->cell);
+        g->cells = m->given_count;
     }
     if (status) convis_graph_clear(c, g);
     return status;
