@@ -101,6 +101,18 @@ convis_status convis_give(convis_model *m, const char *name, convis_tensor frame
     return status;
 }
 
+convis_status convis_give_memory(convis_model *m, const char *name, const convis_memory *in)
+{
+    convis_tensor frames;
+    if (convis_refuse(m)) return m->status;
+    model_input *i = look_up(m, name);
+    if (!i) return CONVIS_ENAME;
+    if (!m->planned)
+        return convis_fail(m->context, CONVIS_ESTATE, "%s: the model must be planned before it is given frames", name);
+    const convis_status status = convis_take_numbers(m, i, in, &frames);
+    return status ? status : convis_give(m, name, frames);
+}
+
 /* Frames that lie one after the other, as the model's own, are read where they are, if they can be; others, and those that a delayed
  * input must find again after the call, are gathered first. */
 static int lie_in_order(const buffer *b, convis_tensor in)

@@ -144,7 +144,7 @@ int convis_find_input(const convis_model *, const char *name);        /* -1: non
 int convis_has_layer(const convis_model *, const char *name);
 /* convis_set_array of values whose shape, (out, in, T, Y, X), is known: a plan that does not suit it says so. */
 convis_status convis_set_shaped(convis_model *, const char *path, const double *values, convis_shape);
-/* Gives back what planning made; what was asked for and set before stays (replan.c). */
+/* Gives back what planning made; what was asked for and set before stays (release.c). */
 void convis_release_plan(convis_model *);
 /* Makes of a model that its maker built for another size one for this size, with all that was set and asked for since. */
 convis_status convis_resize(convis_model *, int64_t width, int64_t height);

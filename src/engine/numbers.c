@@ -40,8 +40,7 @@ static convis_status check_type(const convis_model *m, const char *name, const c
 
 /* ---- In ---- */
 
-/* As a tensor: in place, or converted. */
-static convis_status take(convis_model *m, model_input *i, const convis_memory *a, convis_tensor *frames)
+convis_status convis_take_numbers(convis_model *m, model_input *i, const convis_memory *a, convis_tensor *frames)
 {
     convis_status status = check_type(m, i->name, a);
     *frames = (convis_tensor){ .data = a->data, .shape = a->shape };
@@ -59,27 +58,6 @@ static convis_status take(convis_model *m, model_input *i, const convis_memory *
         read_row(a->type, a->data, row_at(n, a->stride, k), a->stride[CONVIS_X], n[CONVIS_X],
                  frames->data + row_at(n, frames->stride, k));
     return CONVIS_OK;
-}
-
-convis_status convis_run_memory(convis_model *m, const convis_memory *in)
-{
-    convis_tensor frames;
-    if (convis_refuse(m)) return m->status;
-    if (!m->planned) return convis_fail(m->context, CONVIS_ESTATE, "the model must be planned before it runs");
-    const convis_status status = take(m, m->inputs, in, &frames);
-    return status ? status : convis_run(m, frames);
-}
-
-convis_status convis_give_memory(convis_model *m, const char *name, const convis_memory *in)
-{
-    convis_tensor frames;
-    if (convis_refuse(m)) return m->status;
-    const int k = convis_find_input(m, name);
-    if (k < 0) return convis_fail(m->context, CONVIS_ENAME, "'%s': the model has no such input", name);
-    if (!m->planned)
-        return convis_fail(m->context, CONVIS_ESTATE, "%s: the model must be planned before it is given frames", name);
-    const convis_status status = take(m, &m->inputs[k], in, &frames);
-    return status ? status : convis_give(m, name, frames);
 }
 
 /* ---- Out ---- */

@@ -160,6 +160,15 @@ static convis_status run_given(convis_model *m, convis_tensor movie, int keep)
 
 convis_status convis_run(convis_model *m, convis_tensor in) { return run_given(m, in, 0); }
 
+convis_status convis_run_memory(convis_model *m, const convis_memory *in)
+{
+    convis_tensor frames;
+    if (convis_refuse(m)) return m->status;
+    if (!m->planned) return convis_fail(m->context, CONVIS_ESTATE, "the model must be planned before it runs");
+    const convis_status status = convis_take_numbers(m, m->inputs, in, &frames);
+    return status ? status : convis_run(m, frames);
+}
+
 convis_status convis_settle(convis_model *m, convis_tensor in, int64_t steps)
 {
     const int64_t apart = (int64_t)1 << 30;              /* its own noise: that of frames which no run reaches */
