@@ -276,9 +276,151 @@ static void recordings(void **state)
     free(to);
 }
 
+/* ---- Vectors, penalties, curvature ---- */
+
+static convis_model *line(void)
+{
+    convis_model *m;
+    must(c, convis_model_new(c, 0.01, &m));
+    convis_node low = convis_add(m, type_named("lowpass"), "low", convis_input(m));
+    convis_add(m, type_named("rf"), "rf", low);
+    must_set(m, "low", "tau", 0.02);
+    must(c, convis_require_gradient(m, "low.tau"));
+    must(c, convis_require_gradient(m, "rf.weights"));
+    must(c, convis_probe(m, "rf"));
+    return m;
+}
+
+static void vectors(void **state)
+{
+    convis_model *m = line();
+    convis_parameter_vector *v;
+    convis_vector_part part;
+    double x[1 + N], low[1 + N], high[1 + N], g[1 + N], tau, value;
+    (void)state;
+    refused(c, CONVIS_ESTATE, "planned", convis_parameter_vector_new(m, &v));
+    assert_null(v);
+    must(c, convis_plan(m, convis_movie_shape(FRAMES, HEIGHT, WIDTH)));
+    must(c, convis_parameter_vector_new(m, &v));
+    assert_int_equal(convis_parameter_vector_size(v), 1 + N);
+    assert_true(convis_parameter_vector_list(v, 1, &part) && part.at == 1 && part.count == N && part.array && !part.logarithmic);
+    assert_string_equal(part.path, "rf.weights");
+    assert_true(convis_parameter_vector_list(v, 0, &part) && part.logarithmic && !convis_parameter_vector_list(v, 2, &part));
+    must(c, convis_parameter_vector_read(v, x));
+    convis_parameter_vector_bounds(v, low, high);
+    for (int k = 0; k <= N; k++) assert_true(low[k] < x[k] && x[k] < high[k]);
+    /* What a step in x does to the loss, the gradient by x says. */
+    const convis_tensor frames = convis_view(movie, convis_movie_shape(FRAMES, HEIGHT, WIDTH));
+    double loss[3];
+    for (int side = 0; side < 3; side++) {
+        double moved[1 + N];
+        convis_tensor y;
+        memcpy(moved, x, sizeof x);
+        moved[0] += side == 1 ? 0.01 : side == 2 ? -0.01 : 0;
+        must(c, convis_parameter_vector_write(v, moved));
+        must(c, convis_reset(m));
+        must(c, convis_run(m, frames));
+        must(c, convis_output(m, "rf", &y));
+        loss[side] = 0;
+        for (int t = 0; t < FRAMES; t++) loss[side] += 0.5*(double)y.data[t]*(double)y.data[t];
+        if (side) continue;
+        must(c, convis_grad_zero(m));
+        must(c, convis_vjp_from(m, "rf", y));
+        must(c, convis_vjp(m, NULL));
+        must(c, convis_vjp_baseline(m));
+        must(c, convis_parameter_vector_gradient(v, g));
+    }
+    value = (loss[1] - loss[2])/0.02;
+    if (fabs(value - g[0]) > 0.01*fabs(value)) fail_msg("%.6g, differences give %.6g", g[0], value);
+    must(c, convis_parameter_vector_write(v, x));
+    must(c, convis_get(m, "low.tau", &tau));
+    assert_true(fabs(tau - 0.02) < 1e-12);
+    x[3] = NAN;
+    refused(c, CONVIS_EINVAL, "number 3", convis_parameter_vector_write(v, x));
+    convis_parameter_vector_free(&v);
+    convis_parameter_vector_free(&v);
+    convis_model_free(&m);
+}
+
+/* Of a model that is linear in its weights the Hessian of the mean square is known: the mean of x x^T times 2; and a penalty of one's own
+ * adds what it says. */
+static double quartic(void *user, const double *x, convis_shape shape, double *gradient)
+{
+    double sum = 0;
+    (void)user;
+    for (int64_t i = 0; i < convis_elements(shape); i++) {
+        sum += x[i]*x[i]/2;
+        if (gradient) gradient[i] = x[i];
+    }
+    return sum;
+}
+
+static void curvature(void **state)
+{
+    convis_model *m;
+    convis_recording *r;
+    double v[2*N], product[2*N], before[N], after[N];
+    convis_real out[FRAMES];
+    (void)state;
+    const convis_recording_source s = { .dt = 0.01, .frames = FRAMES, .channels = 1, .height = HEIGHT, .width = WIDTH, .units = 1, .trials = 1,
+                                        .stimulus = movie, .response = rates };
+    must(c, convis_recording_from(c, &s, &r));
+    must(c, convis_model_new(c, 0.01, &m));
+    convis_add(m, type_named("rf"), "rf", convis_input(m));
+    must_set(m, "rf", "frames", 1);
+    must(c, convis_require_gradient(m, "rf.weights"));
+    convis_fit_options o = CONVIS_FIT_DEFAULTS;
+    const convis_regularizer own = { .path = "rf", .weight = 3e4, .function = quartic };
+    o.regularizers = &own;
+    o.regularizer_count = 1;
+    for (int i = 0; i < 2*N; i++) v[i] = chance(21, (uint64_t)i) - 0.5;
+    double value;
+    must(c, convis_fit_objective(m, r, &o, &value, NULL, 0));
+    must(c, convis_get_array(m, "rf.weights", before, N));
+    must(c, convis_fit_hessian(m, r, &o, v, 2, 0, product, N));
+    must(c, convis_get_array(m, "rf.weights", after, N));
+    for (int i = 0; i < N; i++) assert_true(fabs(after[i] - before[i]) <= 1e-12*fabs(before[i]));
+    for (int k = 0; k < 2; k++)
+        for (int i = 0; i < N; i++) {
+            double expected = 3e4*v[k*N + i], dot;
+            for (int t = 0; t < FRAMES; t++) {
+                dot = 0;
+                for (int j = 0; j < N; j++) dot += (double)movie[t*N + j]*v[k*N + j];
+                expected += 2*dot*(double)movie[t*N + i]/FRAMES;
+            }
+            if (fabs(product[k*N + i] - expected) > 2e-3*3e4)
+                fail_msg("direction %d, %d: %.8g, expected %.8g", k, i, product[k*N + i], expected);
+        }
+    /* Along a direction of weights the output is that direction's. */
+    must(c, convis_unplan(m));
+    must(c, convis_probe(m, "rf"));
+    must(c, convis_plan(m, convis_movie_shape(FRAMES, HEIGHT, WIDTH)));
+    const convis_tensor frames = convis_view(movie, convis_movie_shape(FRAMES, HEIGHT, WIDTH));
+    must(c, convis_jvp(m, frames, "rf", v, NULL, 0, out));
+    for (int t = 0; t < FRAMES; t++) {
+        double dot = 0;
+        for (int j = 0; j < N; j++) dot += (double)movie[t*N + j]*v[j];
+        if (fabs((double)out[t] - dot) > 2e-3*500) fail_msg("frame %d: %.8g, expected %.8g", t, (double)out[t], dot);
+    }
+    /* And of frames, its response to them. */
+    convis_tensor y;
+    must(c, convis_jvp(m, frames, "rf", NULL, &frames, 0, out));
+    assert_int_equal(convis_frame(m), 0);
+    must(c, convis_run(m, frames));
+    must(c, convis_output(m, "rf", &y));
+    double bias = 0;
+    if (!convis_get_array(m, "rf.bias", &bias, 1)) { }
+    for (int t = 0; t < FRAMES; t++)
+        if (fabs((double)out[t] - ((double)y.data[t] - bias)) > 2e-3*fabs((double)y.data[t]) + 1e-3) fail_msg("frame %d", t);
+    refused(c, CONVIS_ESHAPE, "expected 42", convis_fit_hessian(m, r, &o, v, 1, 0, product, 41));
+    convis_model_free(&m);
+    convis_recording_close(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(chunks), cmocka_unit_test(differences), cmocka_unit_test(faults),
-                                        cmocka_unit_test(recordings) };
+                                        cmocka_unit_test(recordings),
+                                        cmocka_unit_test(vectors), cmocka_unit_test(curvature) };
     return cmocka_run_group_tests_name("backpropagation", tests, begin, end);
 }

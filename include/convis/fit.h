@@ -111,6 +111,27 @@ void          convis_bptt_free(convis_bptt **);
 convis_status convis_bptt_run (convis_bptt *, int64_t from, int64_t frames);
 convis_status convis_bptt_backpropagate(convis_bptt *);
 
+/* ---- The parameters that require gradient, as one vector ------------------------------------------------------
+ * In the order of convis_list. Its numbers x are scaled so that a step of one size suits all of them: value = scale x, or, of positive times,
+ * angles and rates, scale exp(x - 1); for optimisers of your own. The model is planned, and must outlive it. */
+typedef struct convis_parameter_vector convis_parameter_vector;
+typedef struct convis_vector_part {
+    char    path[128];
+    convis_shape shape;              /* (out, in, T, Y, X) of an array */
+    int64_t at, count;               /* its numbers are x[at] to x[at + count - 1] */
+    double  scale, least, most;      /* least, most: of the value */
+    int     array, logarithmic;
+} convis_vector_part;
+convis_status convis_parameter_vector_new (convis_model *, convis_parameter_vector **);     /* ESTATE: nothing requires gradient */
+void          convis_parameter_vector_free(convis_parameter_vector **);
+int64_t       convis_parameter_vector_size(const convis_parameter_vector *);                /* numbers */
+int           convis_parameter_vector_list(const convis_parameter_vector *, int index, convis_vector_part *);      /* 0 past the last */
+void          convis_parameter_vector_bounds(const convis_parameter_vector *, double *low, double *high);          /* of x */
+convis_status convis_parameter_vector_read (convis_parameter_vector *, double *x);           /* from the model */
+convis_status convis_parameter_vector_write(convis_parameter_vector *, const double *x);     /* into the model, within its bounds */
+convis_status convis_parameter_vector_gradient(convis_parameter_vector *,
+                                               double *gradient); /* by x, where it was read or written last */
+
 /* ---- Losses ------------------------------------------------------------------------------------------------
  * Of predictions p (frames, units) to responses r (frames, units), a mean over what the mask lets count, in double precision:
  *      mse           (p - r)^2
@@ -248,7 +269,13 @@ convis_status convis_optimizer_state_put (convis_optimizer *, const void *bytes,
  *      l1 l2   smooth_time smooth_space (squared differences)   local (weighted by squared distance from the centre of mass)
  *      group (root of each output's squared norm)   nonnegative (squared negative part)   separable (squared singular values
  *      beyond the first of space against time) */
-typedef struct convis_regularizer { const char *path, *kind; double weight; } convis_regularizer;
+typedef struct convis_regularizer {
+    const char *path, *kind;
+    double  weight;
+    /* Without kind a penalty of your own: returns it, and adds its gradient where that is not NULL. */
+    double (*function)(void *user, const double *x, convis_shape, double *gradient);
+    void   *user;
+} convis_regularizer;
 const char *convis_regularizer_list(int index, const char **doc);
 /* value is returned, its gradient added when that is not NULL. shape: (out, in, T, Y, X) as B, C, T, Y, X. */
 convis_status convis_regularizer_add(convis_context *, const convis_regularizer *, const double *x, convis_shape shape,
@@ -316,6 +343,17 @@ convis_status convis_fit(convis_model *, convis_recording *, const convis_fit_op
  * fitted parameters themselves, in the order of convis_list (`count` numbers, else ESHAPE). For optimisers of one's own. */
 convis_status convis_fit_objective(convis_model *, convis_recording *, const convis_fit_options *, double *value,
                                    double *gradient, int64_t count);
+/* Its second derivative, times `vectors` directions of `count` numbers each (the same numbers in the same order): products (vectors,
+ * count). By central differences of the exact gradient, steps of `step` (0: 1e-3 in double, 1e-2 in single precision) of each number's
+ * scale: errors of some 1e-3 of the largest product in single, 1e-6 in double precision. EINVAL where a step would leave a parameter's
+ * bounds. The model's parameters are as before afterwards, and it is reset. */
+convis_status convis_fit_hessian(convis_model *, convis_recording *, const convis_fit_options *, const double *directions,
+                                 int64_t vectors, double step, double *products, int64_t count);
+/* How an output over these frames, from the state that the model is in, changes along a direction: of the parameters that require gradient
+ * (`direction`, in the order of convis_list; NULL: none) and of the frames (d_in, shaped like them; NULL: not). By central differences of step
+ * `step` of the direction (0: what suits the precision). d_out: contiguous, shaped like the output. Parameters and state are as before. */
+convis_status convis_jvp(convis_model *, convis_tensor in, const char *output, const double *direction, const convis_tensor *d_in,
+                         double step, convis_real *d_out);
 /* An output over the whole recording, from the first frame: (frames, units) numbers, the caller's memory. Model and output as for convis_fit; an output that has not a
  * number a unit is ESHAPE. */
 convis_status convis_predict(convis_model *, convis_recording *, const char *output, int64_t chunk, convis_real *prediction);

@@ -286,8 +286,8 @@ convis_status convis_fit_problem_penalty(convis_fit_problem *f, double *value)
             double one = 0;
             if (!is_meant(f, r.path, v)) continue;
             any = 1;
-            status = convis_regularizer_add(f->context, &(convis_regularizer){ v->path, r.kind, r.weight }, s->values + v->at,
-                                            v->shape, &one, s->gradient + v->at);
+            status = convis_regularizer_add(f->context, &(convis_regularizer){ v->path, r.kind, r.weight, r.function, r.user },
+                                            s->values + v->at, v->shape, &one, s->gradient + v->at);
             *value += one;
         }
         if (!status && !any)

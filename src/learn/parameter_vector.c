@@ -144,3 +144,77 @@ void convis_parameter_vector_chain(const convis_parameter_vector *s, const doubl
             gradient[i] = s->gradient[i]*v->scale*(v->logarithmic ? exp(x[i] - 1) : 1);
     }
 }
+
+/* ---- For callers of the library (fit.h) ---- */
+
+convis_status convis_parameter_vector_new(convis_model *m, convis_parameter_vector **vector)
+{
+    *vector = NULL;
+    convis_context *c = convis_model_context(m);
+    convis_parameter_vector *s = convis_obtain(c, sizeof *s);
+    if (!s) return CONVIS_ENOMEM;
+    convis_status status = convis_chunk(m) > 0 ? convis_parameter_vector_open(m, 0, s)
+                         : convis_fail(c, CONVIS_ESTATE, "parameter vector: the model must be planned before");
+    if (!status && !(s->x = convis_obtain(c, (size_t)s->n*sizeof *s->x))) status = CONVIS_ENOMEM;
+    if (!status) convis_parameter_vector_get(s, s->x);
+    if (status) {
+        convis_release(c, s->x);
+        convis_parameter_vector_close(s);
+        convis_release(c, s);
+        return status;
+    }
+    *vector = s;
+    return CONVIS_OK;
+}
+
+void convis_parameter_vector_free(convis_parameter_vector **vector)
+{
+    convis_parameter_vector *s = vector ? *vector : NULL;
+    if (!s) return;
+    convis_context *c = s->context;
+    convis_release(c, s->x);
+    convis_parameter_vector_close(s);
+    convis_release(c, s);
+    *vector = NULL;
+}
+
+int64_t convis_parameter_vector_size(const convis_parameter_vector *s) { return s->n; }
+
+int convis_parameter_vector_list(const convis_parameter_vector *s, int index, convis_vector_part *part)
+{
+    if (index < 0 || index >= s->count) return 0;
+    *part = s->list[index];
+    return 1;
+}
+
+void convis_parameter_vector_bounds(const convis_parameter_vector *s, double *low, double *high)
+{
+    memcpy(low, s->low, (size_t)s->n*sizeof *low);
+    memcpy(high, s->high, (size_t)s->n*sizeof *high);
+}
+
+convis_status convis_parameter_vector_read(convis_parameter_vector *s, double *x)
+{
+    const convis_status status = read(s);
+    if (status) return status;
+    convis_parameter_vector_get(s, s->x);
+    memcpy(x, s->x, (size_t)s->n*sizeof *x);
+    return CONVIS_OK;
+}
+
+convis_status convis_parameter_vector_write(convis_parameter_vector *s, const double *x)
+{
+    for (int64_t i = 0; i < s->n; i++)
+        if (!isfinite(x[i]))
+            return convis_fail(s->context, CONVIS_EINVAL, "parameter vector: number %lld is %g", (long long)i, x[i]);
+    const convis_status status = convis_parameter_vector_put(s, x);
+    if (!status) convis_parameter_vector_get(s, s->x);
+    return status;
+}
+
+convis_status convis_parameter_vector_gradient(convis_parameter_vector *s, double *gradient)
+{
+    const convis_status status = convis_parameter_vector_collect(s);
+    if (!status) convis_parameter_vector_chain(s, s->x, gradient);
+    return status;
+}

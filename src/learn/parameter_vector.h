@@ -1,19 +1,11 @@
 /* parameter_vector.h - the parameters that require gradient, as one vector that optimisers can move. */
 #ifndef CONVIS_PARAMETER_VECTOR_H
 #define CONVIS_PARAMETER_VECTOR_H
+#include <convis/fit.h>
 #include <convis/layer.h>
 
-/* One parameter: its numbers are x[at] to x[at + count - 1]. Its value is scale x, or, where `logarithmic`, scale exp(x - 1), so that
- * both have the value `scale` and the derivative `scale` at 1. */
-typedef struct convis_vector_part {
-    char    path[128];
-    convis_shape shape;              /* (out, in, T, Y, X) */
-    int64_t at, count;
-    double  scale, least, most;      /* least, most: of the value */
-    int     array, logarithmic;
-} convis_vector_part;
-
-typedef struct convis_parameter_vector {
+/* Both scales have the value `scale` and the derivative `scale` at x = 1. */
+struct convis_parameter_vector {
     convis_model *model;
     convis_context *context;
     int     count;
@@ -21,7 +13,8 @@ typedef struct convis_parameter_vector {
     convis_vector_part *list;
     double *low, *high;              /* bounds of x */
     double *values, *gradient;       /* n: the model's own numbers; gradients by them */
-} convis_parameter_vector;
+    double *x;                       /* of one that convis_parameter_vector_new made: the last ones */
+};
 
 /* linear: no logarithms. The model is planned. ESTATE when nothing requires gradient. */
 convis_status convis_parameter_vector_open (convis_model *, int linear, convis_parameter_vector *);

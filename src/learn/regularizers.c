@@ -270,12 +270,34 @@ static convis_status check(convis_context *c, const convis_regularizer *r, const
     return CONVIS_OK;
 }
 
+static convis_status add_own(const task *t, const convis_regularizer *r, double *value)
+{
+    const int64_t n = convis_elements(t->shape);
+    double *gradient = t->gradient ? convis_obtain(t->context, (size_t)(n + 1)*sizeof *gradient) : NULL;
+    if (t->gradient && !gradient) return CONVIS_ENOMEM;
+    *value = r->function(r->user, t->x, t->shape, gradient);
+    int64_t bad = -1;
+    for (int64_t i = 0; gradient && i < n; i++) {
+        if (!isfinite(gradient[i]) && bad < 0) bad = i;
+        t->gradient[i] += t->weight*gradient[i];
+    }
+    convis_release(t->context, gradient);
+    if (isfinite(*value) && bad < 0) return CONVIS_OK;
+    return convis_fail(t->context, CONVIS_EINVAL, "regularizer: the caller's penalty of %s %s", r->path ? r->path : "an array",
+                       bad < 0 ? "is not finite" : "has a gradient that is not finite");
+}
+
 convis_status convis_regularizer_add(convis_context *c, const convis_regularizer *r, const double *x, convis_shape shape,
                                      double *value, double *gradient)
 {
     const task t = { c, x, shape, r->weight, gradient };
     int k = 0;
     *value = 0;
+    if (!r->kind && r->function) {
+        const convis_status own = add_own(&t, r, value);
+        *value *= r->weight;
+        return own;
+    }
     while (k < TYPES && (!r->kind || strcmp(types[k].name, r->kind))) k++;
     if (k == TYPES) return convis_no_such_name(c, "regularizer", r->kind ? r->kind : "", convis_regularizer_list);
     convis_status status = check(c, r, x, convis_elements(shape));
