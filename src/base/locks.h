@@ -2,12 +2,12 @@
 #ifndef CONVIS_LOCKS_H
 #define CONVIS_LOCKS_H
 
-/* In the order in which one may be taken while another is held. At a fork() those before DRIVERS are waited for, so that the child finds
+/* In the order in which they may be taken, one while another is held. At a fork() those before DRIVERS are waited for, so that the child finds
  * what they guard whole and free. That of drivers may be held for a minute, by a thread that forks itself: the child gets a new one. */
 enum convis_lock {
-    CONVIS_LOCK_FILES,               /* the list of files being written */
     CONVIS_LOCK_HDF5,                /* all of HDF5, whose usual build is not safe for threads */
     CONVIS_LOCK_PLANS,               /* FFTW's planner */
+    CONVIS_LOCK_FILES,               /* the list of files being written */
     CONVIS_LOCK_DRIVERS,             /* whether drivers may be loaded */
     CONVIS_LOCKS
 };
