@@ -148,7 +148,8 @@ typedef struct call { const work *q; int operation; const engine *e; } call;
 static void run_engine_on(struct convis_barrier *barrier, int thread, void *user)
 {
     const call *k = user;
-    walk(k->q, k->operation, k->e, (convis_pass){ .epoch = k->e->epoch, .barrier = barrier, .thread = thread, .threads = barrier->threads });
+    walk(k->q, k->operation, k->e,
+         (convis_pass){ .epoch = k->e->epoch, .barrier = barrier, .thread = thread, .threads = barrier->threads });
 }
 
 static void run_engine(const work *q, int operation, void *user)
@@ -287,7 +288,8 @@ static void run_plain(const work *q, int operation, void *user)
     plain_work sum = { z, NULL, q->w, 0, z->in, z->out, all, 0, rest, taps, 0, q->out };
     float *x = operation == INPUT ? bordered(q, q->d_out, z->frames*z->out, z->y/2, z->x/2, 0, &pitch)
                                   : bordered(q, q->movie, all*z->in, z->y/2, z->x/2, 1, &pitch);
-    if (operation == INPUT) sum = (plain_work){ z, NULL, q->w, 0, z->out, z->in, z->frames, -q->history, taps, rest, 1, q->d_movie };
+    if (operation == INPUT)
+        sum = (plain_work){ z, NULL, q->w, 0, z->out, z->in, z->frames, -q->history, taps, rest, 1, q->d_movie };
     sum.x = x;
     sum.pitch = pitch;
     if (operation == KERNEL) for_all(q, z->out*rest/z->x, plain_weight, &(planes){ q, x, pitch });

@@ -229,8 +229,8 @@ typedef struct call { const engine *e; const problem *p; chunking how; real *out
 static void walk_on(struct convis_barrier *barrier, int thread, void *user)
 {
     const call *k = user;
-    walk(k->e, k->p, k->how, (convis_pass){ .epoch = k->e->epoch, .barrier = barrier, .thread = thread, .threads = barrier->threads },
-         k->out, k->g);
+    walk(k->e, k->p, k->how,
+         (convis_pass){ .epoch = k->e->epoch, .barrier = barrier, .thread = thread, .threads = barrier->threads }, k->out, k->g);
 }
 
 static void work(const engine *e, const problem *p, chunking how, real *out, const gradients *g)

@@ -202,7 +202,8 @@ static void ends_well(pid_t child)
     int status;
     assert_true(child > 0);
     assert_int_equal(waitpid(child, &status, 0), child);
-    if (WIFSIGNALED(status)) fail_msg("a child ended by signal %d%s", WTERMSIG(status), WTERMSIG(status) == SIGALRM ? ": it hung" : "");
+    if (WIFSIGNALED(status))
+        fail_msg("a child ended by signal %d%s", WTERMSIG(status), WTERMSIG(status) == SIGALRM ? ": it hung" : "");
     assert_int_equal(WEXITSTATUS(status), GOOD);
 }
 

@@ -201,6 +201,7 @@ double convis_threads_call(convis_context *c, int threads, convis_work *work, vo
     work(&barrier, 0, user);
     if (barrier.threads < 2) return 0;
     struct convis_workers *all = c->workers;
-    for (int busy = atomic_load(&all->busy); busy; ) busy = wait_while(&all->busy, busy, &all->asleep, barrier.spins, &barrier.slept);
+    for (int busy = atomic_load(&all->busy); busy; )
+        busy = wait_while(&all->busy, busy, &all->asleep, barrier.spins, &barrier.slept);
     return 1e-9*(double)atomic_load(&barrier.slept);
 }

@@ -21,7 +21,8 @@ static void take(struct convis_barrier *all, int thread, void *user)
     sum *s = user;
     (void)all, (void)thread;
     for (int64_t at; (at = atomic_fetch_add(&s->next, ROWS)) < s->m;)
-        s->kernels->add(s->m - at < ROWS ? s->m - at : ROWS, s->n, s->depth, s->a + at*s->a_row, s->a_row, s->a_step, s->b, s->c + at*s->n);
+        s->kernels->add(s->m - at < ROWS ? s->m - at : ROWS, s->n, s->depth, s->a + at*s->a_row, s->a_row, s->a_step, s->b,
+                        s->c + at*s->n);
 }
 
 void convis_products_add(convis_context *context, int64_t m, int64_t n, int64_t depth, const double *a, int64_t a_row,
