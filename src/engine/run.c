@@ -112,7 +112,10 @@ static void collect(convis_model *m, const slice *u)
 static int ends_together(const convis_model *m)
 {
     if (m->staging || m->record_spikes) return 1;
-    for (int j = 0; j < convis_buffer_count(m); j++) if (convis_buffer_at(m, j)->history) return 1;
+    for (int j = 0; j < convis_buffer_count(m); j++) {
+        const buffer *b = convis_buffer_at(m, j);
+        if (b->history && !b->ring) return 1;
+    }
     return 0;
 }
 
