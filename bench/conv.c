@@ -12,13 +12,11 @@
 #include "base/threads.h"
 #include <fftw3.h>
 #include <math.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#ifdef _OPENMP
-#include <omp.h>
-#endif
 
 enum { FORWARD, KERNEL, INPUT, OPERATIONS };
 static const char *const NAMES[] = { "forward", "kernel", "input" };
@@ -44,6 +42,7 @@ typedef struct work {
     float  *movie, *in, *out, *d_out, *d_movie, *w;
     double *weights_of, *d_weights;
     int     threads;
+    convis_context *context;         /* whose threads they are */
 } work;
 
 static double seconds(int threads)
@@ -75,11 +74,13 @@ static work work_of(const size *z, int threads)
     for (int64_t k = 0; k < (q.history + z->frames)*q.n_in; k++) q.movie[k] = (float)rand()/(float)RAND_MAX;
     for (int64_t k = 0; k < z->frames*q.n_out; k++) q.d_out[k] = (float)rand()/(float)RAND_MAX;
     for (int64_t k = 0; k < q.weights; k++) q.weights_of[k] = q.w[k] = (float)rand()/(float)RAND_MAX - 0.5f;
+    if (convis_open(&q.context, "cpu")) { fprintf(stderr, "bench: %s\n", convis_message(q.context)); exit(1); }
     return q;
 }
 
 static void work_free(work *q)
 {
+    convis_close(&q->context);
     free(q->movie); free(q->d_movie); free(q->out); free(q->d_out); free(q->w); free(q->weights_of); free(q->d_weights);
 }
 
@@ -142,24 +143,40 @@ static void walk(const work *q, int operation, const engine *e, convis_pass pass
     }
 }
 
+typedef struct call { const work *q; int operation; const engine *e; } call;
+
+static void run_engine_on(struct convis_barrier *barrier, int thread, void *user)
+{
+    const call *k = user;
+    walk(k->q, k->operation, k->e,
+         (convis_pass){ .epoch = k->e->epoch, .barrier = barrier, .thread = thread, .threads = barrier->threads });
+}
+
 static void run_engine(const work *q, int operation, void *user)
 {
     engine *e = user;
-    struct convis_barrier barrier = { .threads = 1 };
     e->epoch++;
-#ifdef _OPENMP
-    #pragma omp parallel num_threads(q->threads) if (q->threads > 1)
-#endif
-    {
-        convis_pass pass = { .epoch = e->epoch, .barrier = &barrier };
-#ifdef _OPENMP
-        #pragma omp single
-        barrier.threads = omp_get_num_threads();
-        pass.thread = omp_get_thread_num();
-#endif
-        pass.threads = barrier.threads;
-        walk(q, operation, e, pass);
+    convis_threads_call(e->context, q->threads, run_engine_on, &(call){ q, operation, e });
+}
+
+/* Items 0..count - 1 of a prototype's, in equal shares on all threads, or one after the other by whichever is free. */
+typedef struct items { void (*item)(int64_t k, int thread, const void *user); const void *user; int64_t count, each; _Atomic int64_t next; } items;
+
+static void take_items(struct convis_barrier *barrier, int thread, void *user)
+{
+    items *s = user;
+    (void)barrier;
+    for (int64_t at; (at = s->next, at < s->count);) {
+        at = atomic_fetch_add(&s->next, s->each);
+        for (int64_t k = at; k < at + s->each && k < s->count; k++) s->item(k, thread, s->user);
     }
+}
+
+static void for_all(const work *q, int64_t count, void (*item)(int64_t k, int thread, const void *user), const void *user)
+{
+    const int64_t each = count/(8*q->threads);
+    items s = { item, user, count, each < 1 ? 1 : each, 0 };
+    convis_threads_call(q->context, q->threads, take_items, &s);
 }
 
 /* ---- The plain direct sum ---- */
@@ -170,83 +187,96 @@ enum { ACROSS = 32 };
 #define AT(p, k) (*(const vector *)(const void *)((p) + 8*(k)))
 
 /* Planes with a border: [frame][channel][y][x], `before` pixels at the left and top repeat the edge, or are 0. */
-static float *bordered(const float *from, int64_t planes, int64_t h, int64_t w, int64_t ky, int64_t kx, int64_t up, int64_t left,
-                       int repeat, int64_t *pitch)
+typedef struct border { const float *from; int64_t h, w, ky, kx, up, left, pitch; int repeat; float *to; } border;
+
+static void border_plane(int64_t p, int thread, const void *user)
 {
-    int64_t rows = h + ky - 1;
-    *pitch = (w + kx - 1 + ACROSS + 15)/16*16;
-    float *to = memory((size_t)(planes*rows**pitch + ACROSS)*sizeof *to);
-    #pragma omp parallel for
-    for (int64_t p = 0; p < planes; p++)
-        for (int64_t y = 0; y < rows; y++)
-            for (int64_t x = 0; x < w + kx - 1; x++) {
-                int64_t v = y - up, u = x - left, in = v >= 0 && v < h && u >= 0 && u < w;
-                if (!in && !repeat) continue;
-                v = v < 0 ? 0 : v >= h ? h - 1 : v;
-                u = u < 0 ? 0 : u >= w ? w - 1 : u;
-                to[(p*rows + y)**pitch + x] = from[(p*h + v)*w + u];
-            }
+    const border *b = user;
+    const int64_t rows = b->h + b->ky - 1;
+    (void)thread;
+    for (int64_t y = 0; y < rows; y++)
+        for (int64_t x = 0; x < b->w + b->kx - 1; x++) {
+            int64_t v = y - b->up, u = x - b->left, in = v >= 0 && v < b->h && u >= 0 && u < b->w;
+            if (!in && !b->repeat) continue;
+            v = v < 0 ? 0 : v >= b->h ? b->h - 1 : v;
+            u = u < 0 ? 0 : u >= b->w ? b->w - 1 : u;
+            b->to[(p*rows + y)*b->pitch + x] = b->from[(p*b->h + v)*b->w + u];
+        }
+}
+
+static float *bordered(const work *q, const float *from, int64_t planes, int64_t up, int64_t left, int repeat, int64_t *pitch)
+{
+    const size *z = q->z;
+    *pitch = (z->w + z->x - 1 + ACROSS + 15)/16*16;
+    float *to = memory((size_t)(planes*(z->h + z->y - 1)**pitch + ACROSS)*sizeof *to);
+    for_all(q, planes, border_plane, &(border){ from, z->h, z->w, z->y, z->x, up, left, *pitch, repeat, to });
     return to;
 }
 
 /* y[o][t] = sum of planes weighed: of frames t + first + k, k < T, that exist (0 <= frame < frames of x). */
-static void plain_sum(const work *q, const float *x, int64_t pitch, int64_t in, int64_t out, int64_t x_frames, int64_t first,
-                      const float *w, int64_t w_out, int64_t w_in, int turned, int64_t y_frames, float *y)
+typedef struct plain_work {
+    const size *z;
+    const float *x, *w;
+    int64_t pitch, in, out, x_frames, first, w_out, w_in;
+    int turned;
+    float *y;
+} plain_work;
+
+static void plain_plane(int64_t item, int thread, const void *user)
 {
-    const size *z = q->z;
-    int64_t rows = z->h + z->y - 1, taps = z->t*z->y*z->x;
-    #pragma omp parallel for collapse(2) num_threads(q->threads)
-    for (int64_t t = 0; t < y_frames; t++)
-        for (int64_t o = 0; o < out; o++)
-            for (int64_t v = 0; v < z->h; v++)
-                for (int64_t u = 0; u < z->w; u += ACROSS) {
-                    vector a = { 0 }, b = a, c = a, d = a;
-                    for (int64_t i = 0; i < in; i++)
-                        for (int64_t k = 0; k < z->t; k++) {
-                            int64_t f = t + first + k;
-                            if (f < 0 || f >= x_frames) continue;
-                            for (int64_t m = 0; m < z->y; m++)
-                                for (int64_t n = 0; n < z->x; n++) {
-                                    int64_t tap = (k*z->y + m)*z->x + n;
-                                    vector weight = w[o*w_out + i*w_in + (turned ? taps - 1 - tap : tap)] - (vector){ 0 };
-                                    const float *row = x + ((f*in + i)*rows + v + m)*pitch + u + n;
-                                    a += weight*AT(row, 0);
-                                    b += weight*AT(row, 1);
-                                    c += weight*AT(row, 2);
-                                    d += weight*AT(row, 3);
-                                }
+    const plain_work *s = user;
+    const size *z = s->z;
+    const int64_t t = item/s->out, o = item%s->out, rows = z->h + z->y - 1, taps = z->t*z->y*z->x;
+    (void)thread;
+    for (int64_t v = 0; v < z->h; v++)
+        for (int64_t u = 0; u < z->w; u += ACROSS) {
+            vector a = { 0 }, b = a, c = a, d = a;
+            for (int64_t i = 0; i < s->in; i++)
+                for (int64_t k = 0; k < z->t; k++) {
+                    int64_t f = t + s->first + k;
+                    if (f < 0 || f >= s->x_frames) continue;
+                    for (int64_t m = 0; m < z->y; m++)
+                        for (int64_t n = 0; n < z->x; n++) {
+                            int64_t tap = (k*z->y + m)*z->x + n;
+                            vector weight = s->w[o*s->w_out + i*s->w_in + (s->turned ? taps - 1 - tap : tap)] - (vector){ 0 };
+                            const float *row = s->x + ((f*s->in + i)*rows + v + m)*s->pitch + u + n;
+                            a += weight*AT(row, 0);
+                            b += weight*AT(row, 1);
+                            c += weight*AT(row, 2);
+                            d += weight*AT(row, 3);
                         }
-                    vector all[4] = { a, b, c, d };
-                    for (int64_t j = 0; j < ACROSS && u + j < z->w; j++) y[((t*out + o)*z->h + v)*z->w + u + j] = all[j/8][j%8];
                 }
+            vector all[4] = { a, b, c, d };
+            for (int64_t j = 0; j < ACROSS && u + j < z->w; j++) s->y[(item*z->h + v)*z->w + u + j] = all[j/8][j%8];
+        }
 }
 
-static void plain_kernel(const work *q, const float *x, int64_t pitch)
+typedef struct planes { const work *q; const float *x; int64_t pitch; } planes;
+
+static void plain_weight(int64_t item, int thread, const void *user)
 {
+    const planes *s = user;
+    const work *q = s->q;
     const size *z = q->z;
-    int64_t rows = z->h + z->y - 1;
-    #pragma omp parallel for collapse(4) num_threads(q->threads)
-    for (int64_t o = 0; o < z->out; o++)
-        for (int64_t i = 0; i < z->in; i++)
-            for (int64_t k = 0; k < z->t; k++)
-                for (int64_t b = 0; b < z->y; b++)
-                    for (int64_t c = 0; c < z->x; c++) {
-                        double sum = 0;
-                        for (int64_t t = 0; t < z->frames; t++)
-                            for (int64_t v = 0; v < z->h; v++) {
-                                const float *g = q->d_out + ((t*z->out + o)*z->h + v)*z->w;
-                                const float *row = x + (((t + k)*z->in + i)*rows + v + b)*pitch + c;
-                                vector a = { 0 }, d = a;
-                                int64_t u = 0;
-                                for (; u + 16 <= z->w; u += 16) {
-                                    a += AT(g + u, 0)*AT(row + u, 0);
-                                    d += AT(g + u, 1)*AT(row + u, 1);
-                                }
-                                for (int j = 0; j < 8; j++) sum += (double)(a[j] + d[j]);
-                                for (; u < z->w; u++) sum += (double)(g[u]*row[u]);
-                            }
-                        q->d_weights[(((o*z->in + i)*z->t + k)*z->y + b)*z->x + c] = sum;
-                    }
+    const int64_t rows = z->h + z->y - 1, b = item%z->y, k = item/z->y%z->t, i = item/z->y/z->t%z->in, o = item/z->y/z->t/z->in;
+    (void)thread;
+    for (int64_t c = 0; c < z->x; c++) {
+        double sum = 0;
+        for (int64_t t = 0; t < z->frames; t++)
+            for (int64_t v = 0; v < z->h; v++) {
+                const float *g = q->d_out + ((t*z->out + o)*z->h + v)*z->w;
+                const float *row = s->x + (((t + k)*z->in + i)*rows + v + b)*s->pitch + c;
+                vector a = { 0 }, d = a;
+                int64_t u = 0;
+                for (; u + 16 <= z->w; u += 16) {
+                    a += AT(g + u, 0)*AT(row + u, 0);
+                    d += AT(g + u, 1)*AT(row + u, 1);
+                }
+                for (int j = 0; j < 8; j++) sum += (double)(a[j] + d[j]);
+                for (; u < z->w; u++) sum += (double)(g[u]*row[u]);
+            }
+        q->d_weights[item*z->x + c] = sum;
+    }
 }
 
 static void run_plain(const work *q, int operation, void *user)
@@ -254,17 +284,16 @@ static void run_plain(const work *q, int operation, void *user)
     const size *z = q->z;
     int64_t pitch, taps = z->t*z->y*z->x;
     (void)user;
-    if (operation == INPUT) {
-        float *g = bordered(q->d_out, z->frames*z->out, z->h, z->w, z->y, z->x, z->y/2, z->x/2, 0, &pitch);
-        plain_sum(q, g, pitch, z->out, z->in, z->frames, -q->history, q->w, taps, z->in*taps, 1, q->history + z->frames,
-                  q->d_movie);
-        free(g);
-        return;
-    }
-    float *x = bordered(q->movie, (q->history + z->frames)*z->in, z->h, z->w, z->y, z->x, z->y/2, z->x/2, 1, &pitch);
-    int64_t all = q->history + z->frames;
-    if (operation == FORWARD) plain_sum(q, x, pitch, z->in, z->out, all, 0, q->w, z->in*taps, taps, 0, z->frames, q->out);
-    else plain_kernel(q, x, pitch);
+    const int64_t all = q->history + z->frames, rest = z->in*taps;
+    plain_work sum = { z, NULL, q->w, 0, z->in, z->out, all, 0, rest, taps, 0, q->out };
+    float *x = operation == INPUT ? bordered(q, q->d_out, z->frames*z->out, z->y/2, z->x/2, 0, &pitch)
+                                  : bordered(q, q->movie, all*z->in, z->y/2, z->x/2, 1, &pitch);
+    if (operation == INPUT)
+        sum = (plain_work){ z, NULL, q->w, 0, z->out, z->in, z->frames, -q->history, taps, rest, 1, q->d_movie };
+    sum.x = x;
+    sum.pitch = pitch;
+    if (operation == KERNEL) for_all(q, z->out*rest/z->x, plain_weight, &(planes){ q, x, pitch });
+    else for_all(q, (operation == INPUT ? all : z->frames)*sum.out, plain_plane, &sum);
     free(x);
 }
 
@@ -381,19 +410,19 @@ static void fft3_block(const work *q, const fft3 *f, int operation, int64_t t0, 
     }
 }
 
+typedef struct overlap { const work *q; const fft3 *f; int operation; int64_t step; } overlap;
+
+static void take_block(int64_t k, int thread, const void *user)
+{
+    const overlap *s = user;
+    fft3_block(s->q, s->f, s->operation, k*s->step, s->f->room[thread]);
+}
+
 static void run_fft3(const work *q, int operation, void *user)
 {
     const fft3 *f = user;
-    int64_t step = f->l - q->history, frames = q->z->frames + (operation == INPUT ? q->history : 0),
-            blocks = (frames + step - 1)/step;
-    #pragma omp parallel for num_threads(q->threads) schedule(dynamic)
-    for (int64_t k = 0; k < blocks; k++) {
-#ifdef _OPENMP
-        fft3_block(q, f, operation, k*step, f->room[omp_get_thread_num()]);
-#else
-        fft3_block(q, f, operation, k*step, f->room[0]);
-#endif
-    }
+    const int64_t step = f->l - q->history, frames = q->z->frames + (operation == INPUT ? q->history : 0);
+    for_all(q, (frames + step - 1)/step, take_block, &(overlap){ q, f, operation, step });
 }
 
 /* ---- The table ---- */
@@ -427,11 +456,7 @@ int main(int argc, char **argv)
 {
     char machine[256];
     int threads = argc > 1 ? atoi(argv[1]) : 0;
-#ifdef _OPENMP
-    if (threads < 1) threads = omp_get_num_procs();
-#else
-    threads = 1;
-#endif
+    if (threads < 1) threads = convis_processors();
     bench_machine(machine, sizeof machine);
     printf("%s, convis %s, %d threads\n", machine, convis_version(), threads);
     for (int k = 0; k < SIZE_COUNT; k++) if (argc < 3 || strstr(SIZES[k].what, argv[2])) measure(&SIZES[k], threads);

@@ -1,16 +1,48 @@
 /* limits.c - what this machine can do at most. Compiled for the processor it runs on. */
 #include "limits.h"
-#include <omp.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 double bench_seconds(void)
 {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + 1e-9*(double)t.tv_nsec;
+}
+
+typedef struct share { void (*work)(int, void *); void *user; int thread; pthread_t id; } share;
+
+static void *live(void *of)
+{
+    share *s = of;
+    s->work(s->thread, s->user);
+    return NULL;
+}
+
+void bench_on_threads(int threads, void (*work)(int thread, void *user), void *user)
+{
+    share *all = calloc((size_t)threads, sizeof *all);
+    for (int k = 1; all && k < threads; k++) {
+        all[k] = (share){ work, user, k, 0 };
+        if (pthread_create(&all[k].id, NULL, live, &all[k])) { fprintf(stderr, "bench: no thread to be had\n"); exit(1); }
+    }
+    work(0, user);
+    for (int k = 1; all && k < threads; k++) pthread_join(all[k].id, NULL);
+    free(all);
+}
+
+typedef struct arrays { float *all; size_t n, repeats; } arrays;
+
+static void update(int thread, void *user)
+{
+    const arrays *w = user;
+    float *a = w->all + (size_t)thread*w->n;
+    for (size_t r = 0; r < w->repeats; r++)
+        for (size_t i = 0; i < w->n; i++) a[i] = a[i]*0.999f + 1.0f;
 }
 
 /* Each thread has its own part, so that caches of one core suffice where they do. */
@@ -23,12 +55,7 @@ double bench_bandwidth(int threads, size_t bytes)
     memset(all, 0, (size_t)threads*n*sizeof *all);
     for (int attempt = 0; attempt < 5; attempt++) {
         double start = bench_seconds();
-        #pragma omp parallel num_threads(threads)
-        {
-            float *a = all + (size_t)omp_get_thread_num()*n;
-            for (size_t r = 0; r < repeats; r++)
-                for (size_t i = 0; i < n; i++) a[i] = a[i]*0.999f + 1.0f;
-        }
+        bench_on_threads(threads, update, &(arrays){ all, n, repeats });
         double rate = 2.0*(double)repeats*(double)n*(double)threads*sizeof(float)/(bench_seconds() - start);
         if (rate > best) best = rate;
     }
@@ -47,25 +74,31 @@ enum { LANES = 4 };
 enum { CHAINS = 12 };
 typedef float lane __attribute__((vector_size(4*LANES)));
 
+static const long ROUNDS = 4000000;
+
+static void calculate(int thread, void *user)
+{
+    lane x[CHAINS], scale, shift;
+    float *sink = user;
+    for (int k = 0; k < LANES; k++) { scale[k] = 0.999f; shift[k] = 0.001f; }
+    for (int c = 0; c < CHAINS; c++) x[c] = shift*(float)c;
+    for (long t = 0; t < ROUNDS; t++)
+        for (int c = 0; c < CHAINS; c++) x[c] = x[c]*scale + shift;
+    for (int c = 0; c < CHAINS; c++) sink[16*thread] += x[c][0];
+}
+
 double bench_arithmetic(int threads)
 {
     double best = 0;
-    const long turns = 4000000;
+    float *sinks = calloc((size_t)threads*16, sizeof *sinks);
+    if (!sinks) return 0;
     for (int attempt = 0; attempt < 3; attempt++) {
         double start = bench_seconds();
-        float sink = 0;
-        #pragma omp parallel num_threads(threads) reduction(+: sink)
-        {
-            lane x[CHAINS], scale, shift;
-            for (int k = 0; k < LANES; k++) { scale[k] = 0.999f; shift[k] = 0.001f; }
-            for (int c = 0; c < CHAINS; c++) x[c] = shift*(float)c;
-            for (long t = 0; t < turns; t++)
-                for (int c = 0; c < CHAINS; c++) x[c] = x[c]*scale + shift;
-            for (int c = 0; c < CHAINS; c++) sink += x[c][0];
-        }
-        double rate = 2.0*LANES*CHAINS*(double)turns*threads/(bench_seconds() - start);
-        if (rate > best && sink == sink) best = rate;
+        bench_on_threads(threads, calculate, sinks);
+        double rate = 2.0*LANES*CHAINS*(double)ROUNDS*threads/(bench_seconds() - start);
+        if (rate > best && sinks[0] == sinks[0]) best = rate;
     }
+    free(sinks);
     return best;
 }
 
@@ -77,5 +110,5 @@ void bench_machine(char *text, size_t size)
         if (!strncmp(line, "model name", 10) && strchr(line, ':')) name = strchr(line, ':') + 2;
     if (f) fclose(f);
     if (name) name[strcspn(name, "\n")] = '\0';
-    snprintf(text, size, "%s (%d processors)", name ? name : "this machine", omp_get_num_procs());
+    snprintf(text, size, "%s (%d processors)", name ? name : "this machine", (int)sysconf(_SC_NPROCESSORS_ONLN));
 }

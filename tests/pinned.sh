@@ -4,8 +4,8 @@
 home=$1; shift
 for name in $(env | sed -n 's/^\([A-Z_]*\)=.*/\1/p'); do
     case $name in
-        CONVIS_TEST_* | CONVIS_FUZZ_* | CONVIS_STAND_IN* | CONVIS_NVRTC | CONVIS_GRADIENTS | OMP_TOOL_LIBRARIES) ;;
-        CONVIS_* | OMP_* | GOMP_* | KMP_* | LC_* | LANG | LANGUAGE | XDG_* | POCL_* | GNUPLOT_* | TMPDIR) unset "$name" ;;
+        CONVIS_TEST_* | CONVIS_FUZZ_* | CONVIS_STAND_IN* | CONVIS_NVRTC | CONVIS_GRADIENTS) ;;
+        CONVIS_* | LC_* | LANG | LANGUAGE | XDG_* | POCL_* | GNUPLOT_* | TMPDIR) unset "$name" ;;
     esac
 done
 mkdir -p "$home" || exit 1
@@ -16,6 +16,5 @@ if [ ! -d "$home/locale" ]; then                 # of one locale, `comma`: as C,
     mv -T "$made" "$home/locale" 2> /dev/null || rm -rf "$made"                  # another test may have been faster
 fi
 export HOME="$home" CONVIS_TEST_LOCALES="$home/locale" LC_ALL=C TZ=UTC MALLOC_PERTURB_=165
-export OMP_WAIT_POLICY=passive                   # several tests run at once: who waits leaves the processor to the others
 umask 022
 exec "$@"

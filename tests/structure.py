@@ -69,7 +69,7 @@ LIBRARIES = {
     "zlib": ["io", "models"],
     "nlopt": ["learn"],
 }
-STANDARD = re.compile(r"""(assert|complex|ctype|dirent|dlfcn|errno|fcntl|fenv|float|glob|immintrin|inttypes|iso646|limits|linux/futex|locale|math|omp|poll|
+STANDARD = re.compile(r"""(assert|complex|ctype|dirent|dlfcn|errno|fcntl|fenv|float|glob|immintrin|inttypes|iso646|limits|linux/futex|locale|math|poll|
     pthread|sched|setjmp|signal|spawn|stdalign|stdarg|stdatomic|stdbool|stddef|stdint|stdio|stdlib|stdnoreturn|string|strings|sys/[a-z]+|tgmath|
     threads|time|uchar|unistd|wchar|wctype)\.h""", re.X)
 

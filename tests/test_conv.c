@@ -8,9 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#ifdef _OPENMP
-#include <omp.h>
-#endif
 
 typedef convis_real real;
 #ifdef CONVIS_DOUBLE
@@ -227,22 +224,18 @@ static void walk(const engine *e, const problem *p, chunking how, convis_pass pa
     }
 }
 
+typedef struct call { const engine *e; const problem *p; chunking how; real *out; const gradients *g; } call;
+
+static void walk_on(struct convis_barrier *barrier, int thread, void *user)
+{
+    const call *k = user;
+    walk(k->e, k->p, k->how,
+         (convis_pass){ .epoch = k->e->epoch, .barrier = barrier, .thread = thread, .threads = barrier->threads }, k->out, k->g);
+}
+
 static void work(const engine *e, const problem *p, chunking how, real *out, const gradients *g)
 {
-    struct convis_barrier barrier = { .threads = 1 };
-#ifdef _OPENMP
-    #pragma omp parallel num_threads(e->threads) if (e->threads > 1)
-#endif
-    {
-        convis_pass pass = { .epoch = e->epoch, .barrier = &barrier };
-#ifdef _OPENMP
-        #pragma omp single
-        barrier.threads = omp_get_num_threads();
-        pass.thread = omp_get_thread_num();
-#endif
-        pass.threads = barrier.threads;
-        walk(e, p, how, pass, out, g);
-    }
+    convis_threads_call(e->context, e->threads, walk_on, &(call){ e, p, how, out, g });
 }
 
 static real *forward(const engine *e, const problem *p, chunking how)

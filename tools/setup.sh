@@ -44,7 +44,6 @@ if [ "$what" = check ]; then
         version=$(clang -dumpversion 2> /dev/null | cut -d. -f1)
         if [ -n "$version" ]; then missing="$missing libclang-rt-$version-dev"; else missing="$missing libclang-rt-dev"; fi
     fi
-    if ! echo 'int main(void) { return 0; }' | clang -fopenmp -x c - -o /dev/null 2> /dev/null; then missing="$missing libomp-dev"; fi
 fi
 if [ "$what" = arm64 ]; then
     missing=

@@ -88,7 +88,11 @@ convis_tensor convis_slice(convis_tensor, int dim, int64_t from,
                            int64_t to);   /* from .. to - 1 of one dimension; no copy, unchecked */
 void          convis_tensor_copy(convis_tensor to, convis_tensor from);   /* of one shape; strides may differ */
 
-/* ---- Context: a device, its threads, an allocator, the last error. One per thread of the caller. ------- */
+/* ---- Context: a device, its threads, an allocator, the last error. One per thread of the caller. -------
+ *
+ * Several threads of a program may each have a context, and use them at once. After a fork() the child may go on with the contexts and
+ * models on a processor that it has inherited, or close them; it begins threads of its own. Not with those that another thread of the
+ * parent was using, nor with movies that are open: FFmpeg's threads stay behind. */
 
 typedef struct convis_context convis_context;
 typedef struct convis_allocator {                        /* both get user; release accepts NULL */
@@ -106,7 +110,9 @@ convis_status convis_open_with(convis_context **context, const char *device, con
 void          convis_close    (convis_context **context);                 /* accepts NULL; leaves NULL */
 /* The last failure's sentence, until the next: "opl.center.tau: -1 s is below the smallest value 0 s". Never NULL. */
 const char   *convis_message  (const convis_context *);
-convis_status convis_threads  (convis_context *, int threads);            /* 0: one a core; else 1 to 1024 */
+/* The most that compute, of models that are planned after it; 0: one for each processor that the process may use; else 1 to 1024. They begin
+ * with the first run that needs them and end with the context. A run takes fewer where that is faster; no result depends on it. */
+convis_status convis_threads  (convis_context *, int threads);
 int           convis_thread_count(const convis_context *);
 const char   *convis_device_name (const convis_context *);                /* "cpu:avx2" */
 const char   *convis_isa(int index, int *usable);        /* instruction sets of this build, best first; NULL at the end */

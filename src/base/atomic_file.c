@@ -1,10 +1,10 @@
 /* atomic_file.c - files: opening to read; writing a temporary file and renaming it, alone or several writers together. */
 #include "atomic_file.h"
+#include "locks.h"
 #include "text.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -30,7 +30,6 @@ convis_status convis_file_open(convis_context *c, const char *path, const char *
 
 /* Every file being written, so that two outputs of one run cannot be the same file and lose one of them. */
 typedef struct writing { const convis_context *context; const char *path; struct writing *next; } writing;
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static writing *being_written;
 static convis_shared *shared_files;
 
@@ -101,13 +100,13 @@ convis_status convis_atomic_file_open(convis_context *c, const char *path, convi
         return CONVIS_ENOMEM;
     }
     *w = (writing){ c, a->path, NULL };
-    pthread_mutex_lock(&lock);
+    convis_lock(CONVIS_LOCK_FILES);
     int taken = 0;
     for (writing *other = being_written; other; other = other->next)
         taken |= other->context == c && !strcmp(other->path, full) && !is_direct(a);
     w->next = being_written;
     being_written = w;
-    pthread_mutex_unlock(&lock);
+    convis_unlock(CONVIS_LOCK_FILES);
     if (!taken) return CONVIS_OK;
     convis_atomic_file_abandon(a);
     return convis_fail(c, CONVIS_EINVAL, "%s: two outputs go to this file, expected a name for each", path);
@@ -116,10 +115,10 @@ convis_status convis_atomic_file_open(convis_context *c, const char *path, convi
 static void forget(convis_atomic_file *a)
 {
     writing *found = NULL;
-    pthread_mutex_lock(&lock);
+    convis_lock(CONVIS_LOCK_FILES);
     for (writing **w = &being_written; *w; w = &(*w)->next)
         if ((*w)->path == a->path) { found = *w; *w = found->next; break; }
-    pthread_mutex_unlock(&lock);
+    convis_unlock(CONVIS_LOCK_FILES);
     convis_release(a->context, found);
     convis_release(a->context, a->path);
     convis_release(a->context, a->temporary);
@@ -223,10 +222,10 @@ convis_status convis_shared_join(convis_context *c, const char *path, convis_sha
     *shared = NULL;
     convis_status status = canonical(c, path, full);
     if (status) return status;
-    pthread_mutex_lock(&lock);
+    convis_lock(CONVIS_LOCK_FILES);
     for (convis_shared *s = shared_files; s && !*shared; s = s->next)
         if (s->context == c && !strcmp(s->atomic.path, full)) { s->users++; *shared = s; }
-    pthread_mutex_unlock(&lock);
+    convis_unlock(CONVIS_LOCK_FILES);
     if (*shared) return CONVIS_OK;
 
     convis_shared *s = convis_obtain(c, sizeof *s);
@@ -240,10 +239,10 @@ convis_status convis_shared_join(convis_context *c, const char *path, convis_sha
     if (status) { convis_release(c, s); return status; }
     s->context = c;
     s->users = 1;
-    pthread_mutex_lock(&lock);
+    convis_lock(CONVIS_LOCK_FILES);
     s->next = shared_files;
     shared_files = s;
-    pthread_mutex_unlock(&lock);
+    convis_unlock(CONVIS_LOCK_FILES);
     *shared = s;
     return CONVIS_OK;
 }
@@ -252,10 +251,10 @@ int convis_shared_leave(convis_shared *s, int keep)
 {
     if (!keep) s->spoiled = 1;
     if (--s->users) return 0;
-    pthread_mutex_lock(&lock);
+    convis_lock(CONVIS_LOCK_FILES);
     for (convis_shared **at = &shared_files; *at; at = &(*at)->next)
         if (*at == s) { *at = s->next; break; }
-    pthread_mutex_unlock(&lock);
+    convis_unlock(CONVIS_LOCK_FILES);
     return 1;
 }
 

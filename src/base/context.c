@@ -1,12 +1,10 @@
 /* context.c - the last error of a context, its threads. */
 #include "context.h"
 #include "text.h"
+#include "threads.h"
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#ifdef _OPENMP
-#include <omp.h>
-#endif
 
 const char *convis_version(void) { return CONVIS_VERSION; }
 
@@ -53,11 +51,8 @@ const char *convis_message(const convis_context *c) { return c ? c->message : "o
 convis_status convis_threads(convis_context *c, int threads)
 {
     if (threads < 0 || threads > 1024) return convis_fail(c, CONVIS_EINVAL, "threads: %d, expected 0 to 1024", threads);
-#ifdef _OPENMP
-    c->threads = threads ? threads : omp_get_num_procs();
-#else
-    c->threads = 1;
-#endif
+    c->threads = threads ? threads : convis_processors();
+    if (c->threads > 1024) c->threads = 1024;
     return CONVIS_OK;
 }
 

@@ -14,7 +14,8 @@ struct convis_hooks {
 struct convis_context {
     convis_allocator allocator;
     const struct convis_hooks *hooks;
-    int  threads;
+    int  threads;                 /* the most that compute for it */
+    struct convis_workers *workers;       /* threads.h; NULL before the first */
     int  isa;                     /* index into convis_isa's list */
     unsigned colour;              /* of the next large block (convis_obtain) */
     struct convis_device *device; /* where kernels run */

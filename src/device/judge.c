@@ -9,16 +9,15 @@
  * The child is forked and continues without exec: a library does not know where the command is, or whether there is one, and what it
  * can name (/proc/self/exe) may be any program. After a fork of a process with threads the child has only this one, and locks
  * of the others stay locked. That is no danger to the parent, and hardly one to the verdict: the C library renews those of malloc,
- * stdio and the loader; ours are held by this thread or by none, as all that load drivers come here first (mutex); OpenMP is not used
- * by it. The child leaves by _exit, also when a driver calls exit: nothing that the parent has registered or buffered is done
+ * stdio and the loader; ours are free in a child (base/locks.h). The child leaves by _exit, also when a driver calls exit: nothing that the parent has registered or buffered is done
  * or written twice. It has the usual signals, a group of processes of its own (what a driver starts ends with it), and no terminal. */
 #include "device.h"
+#include "base/locks.h"
 #include "base/text.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -356,17 +355,16 @@ static void look_into(file *f, int again)
 
 int convis_driver_refused(const convis_device_type *type, int driver, int again, char why[CONVIS_WHY])
 {
-    static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
     static file files[MOST_TYPES];
     file *f = files;
     if (in_child) return 0;
-    pthread_mutex_lock(&mutex);
+    convis_lock(CONVIS_LOCK_DRIVERS);
     while (f->type && f->type != type && f < files + MOST_TYPES - 1) f++;
     if (f->type != type) *f = (file){ .type = type };
     look_into(f, again);
     if (driver >= MOST_DRIVERS)
         snprintf(why, CONVIS_WHY, "it is behind the first %d drivers, which are all that are tried", MOST_DRIVERS);
     else strcpy(why, driver < 0 ? f->v.all : f->v.of[driver]);
-    pthread_mutex_unlock(&mutex);
+    convis_unlock(CONVIS_LOCK_DRIVERS);
     return why[0] != 0;
 }

@@ -183,13 +183,12 @@ static void segment_back(const convis_model *m, const segment *g, const slice *u
         return;
     }
     int64_t from, to;
-    convis_slice_tiles(u, g, &from, &to);
+    convis_slice_band(u, g->n, &from, &to);
     convis_pass passes[LONGEST_SEGMENT];
     for (int j = 0; j < g->count; j++) passes[j] = pass_back(m, first + j, u);
-    for (int64_t k = from; k < to; k++)
+    for (int64_t i0 = from; i0 < to; i0 += g->tile)
         for (int j = g->count - 1; j >= 0; j--)
-            if (first[j].out.active)
-                run_adjoint(m, first + j, &passes[j], k*g->tile, k*g->tile + g->tile < g->n ? k*g->tile + g->tile : g->n);
+            if (first[j].out.active) run_adjoint(m, first + j, &passes[j], i0, i0 + g->tile < to ? i0 + g->tile : to);
     convis_slice_barrier(u);
 }
 
@@ -200,16 +199,17 @@ static void give_input(const convis_model *m, const buffer *b, const slice *u, c
                        convis_frames_view(b, (convis_real *)(uintptr_t)from, u->frames));
 }
 
-static void chunk_back(convis_model *m, slice *u, void *user)
+/* The first sub-chunk that it gets is the movie's last. */
+static void sub_chunks_back(convis_model *m, slice *u, int64_t first, int64_t last)
 {
-    (void)user;
-    for (u->t0 = (m->ran - 1)/m->sub_chunk*m->sub_chunk; u->t0 >= 0; u->t0 -= m->sub_chunk) {
+    for (int64_t k = first; k < last; k++) {
+        u->t0 = ((m->ran - 1)/m->sub_chunk - k)*m->sub_chunk;
         u->frames = (int)(m->ran - u->t0 < m->sub_chunk ? m->ran - u->t0 : m->sub_chunk);
         for (int j = 0; j < convis_buffer_count(m); j++) begin(m, convis_buffer_at(m, j), u);
         convis_slice_barrier(u);
         for (int s = m->segment_count - 1; s >= 0; s--) segment_back(m, &m->segments[s], u);
-        for (int k = 0; k < m->input_count && u->thread == 0; k++)
-            if (m->inputs[k].gradient.data) give_input(m, &m->inputs[k].frames, u, m->inputs[k].gradient);
+        for (int j = 0; j < m->input_count && u->thread == 0; j++)
+            if (m->inputs[j].gradient.data) give_input(m, &m->inputs[j].frames, u, m->inputs[j].gradient);
         convis_slice_barrier(u);
     }
 }
@@ -258,7 +258,7 @@ convis_status convis_vjp(convis_model *m, const convis_tensor *d_in)
     if (status) return status;
     m->taped = 0;
     exchange_history(m);
-    if (m->ran) convis_threads_run(m, m->ran, chunk_back, NULL);
+    convis_run_paced(m, &m->backward, m->ran, sub_chunks_back);
     exchange_history(m);
     for (int k = 0; k < m->input_count; k++) m->inputs[k].gradient.data = NULL;
     for (int j = 0; j < m->count; j++) {

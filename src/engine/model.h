@@ -3,6 +3,7 @@
 #define CONVIS_MODEL_H
 #include "base/context.h"
 #include "device/device.h"
+#include "pace.h"
 
 enum { NAME_SIZE = 96, LONGEST_SEGMENT = 16, LONGEST_DELAY = 4096 };
 
@@ -107,7 +108,7 @@ struct convis_model {
     convis_shape chunk;
     int64_t  sub_chunk;              /* frames of one */
     int      planned, threads;       /* threads: the most that run it */
-    int      alone, alone_next;      /* calls still to run with one thread, and how many the next time (run.c) */
+    pace     forward, backward;      /* how many of them run it now */
     model_maker maker;
     uint64_t seed;
     int64_t  frame, running, ran;    /* frames since reset; of the present run; of the last one */

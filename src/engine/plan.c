@@ -480,6 +480,7 @@ static convis_status plan(convis_model *m)
     if (!status) status = allocate(m);
     if (!status) status = convis_place_cells(m);
     if (!status && m->record_spikes) status = reserve_spikes(m);
+    if (!status) status = convis_threads_reserve(m->context, m->threads);
     return status;
 }
 

@@ -87,7 +87,8 @@ void convis_release_plan(convis_model *m)
     m->segment_count = 0;
     m->unit_count = m->spike_count = m->spike_room = 0;
     m->device_bytes = m->largest_block = m->frame = m->running = m->ran = 0;
-    m->planned = m->taped = m->counting = m->alone = m->alone_next = 0;
+    m->planned = m->taped = m->counting = 0;
+    m->forward = m->backward = (pace){ .level = 0 };
 }
 
 convis_status convis_unplan(convis_model *m)

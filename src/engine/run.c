@@ -6,9 +6,7 @@
  * depends on which thread did what. On a wide device there is one thread here, and one tile. */
 #include "run.h"
 #include <string.h>
-#ifdef _OPENMP
-#include <omp.h>
-#endif
+#include <time.h>
 #ifdef CONVIS_HAVE_X86
 #include <immintrin.h>
 #endif
@@ -68,28 +66,28 @@ static void run_in_tile(const segment *g, const model_layer *l, const convis_pas
     if (own && p->out) copy_frames(p->out + i0, g->n, slots + l->out.slot*room, g->tile, i1 - i0, p->frames);
 }
 
-static void run_segment(const convis_model *m, const segment *g, const slice *u)
+static void run_segment(const convis_model *m, const segment *g, slice *u)
 {
     const model_layer *first = &m->layers[g->first];
     if (!first->type->pointwise) {
+        convis_slice_meet(u, ANYTHING);
         convis_pass p = convis_pass_of(m, first, u);
         convis_pass_forward(first, &p);
-        convis_slice_barrier(u);
         return;
     }
     int64_t from, to, room = m->sub_chunk*g->tile;
-    convis_slice_tiles(u, g, &from, &to);
+    convis_slice_meet(u, g->n);
+    convis_slice_band(u, g->n, &from, &to);
     convis_real *slots = g->tiled ? g->scratch + u->thread*g->slots*room : NULL;
     convis_pass passes[LONGEST_SEGMENT];
     for (int j = 0; j < g->count; j++) passes[j] = convis_pass_of(m, first + j, u);
-    for (int64_t k = from; k < to; k++)
+    for (int64_t i0 = from; i0 < to; i0 += g->tile)
         for (int j = 0; j < g->count; j++) {
             const convis_pass *p = &passes[j];
-            int64_t i0 = k*g->tile, i1 = i0 + g->tile < g->n ? i0 + g->tile : g->n;
+            const int64_t i1 = i0 + g->tile < to ? i0 + g->tile : to;
             if (g->tiled) run_in_tile(g, first + j, p, i0, i1, slots, room);
             else run_kernel(first + j, p, p->in, p->out, i0, i1, g->n);
         }
-    convis_slice_barrier(u);
 }
 
 /* ---- A chunk ---- */
@@ -110,19 +108,30 @@ static void collect(convis_model *m, const slice *u)
     for (int k = 0; convis_stage_arrived(m, u, k, &arrived); k++) convis_collect_spikes(m, &arrived);
 }
 
-static void run_chunk(convis_model *m, slice *u, void *user)
+/* There is something to be done when a sub-chunk has passed. */
+static int ends_together(const convis_model *m)
 {
-    (void)user;
-    for (u->t0 = 0; u->t0 < m->running; u->t0 += m->sub_chunk) {
+    if (m->staging || m->record_spikes) return 1;
+    for (int j = 0; j < convis_buffer_count(m); j++) {
+        const buffer *b = convis_buffer_at(m, j);
+        if (b->history && !b->ring) return 1;
+    }
+    return 0;
+}
+
+static void run_sub_chunks(convis_model *m, slice *u, int64_t first, int64_t last)
+{
+    for (int64_t k = first; k < last; k++) {
+        u->t0 = k*m->sub_chunk;
         u->frames = (int)(m->running - u->t0 < m->sub_chunk ? m->running - u->t0 : m->sub_chunk);
         convis_stage_in(m, u);
         for (int s = 0; s < m->segment_count; s++) run_segment(m, &m->segments[s], u);
-        if (u->thread == 0) {
-            convis_stage_out(m, u);
-            for (int j = 0; j < convis_buffer_count(m); j++) keep_history(m, convis_buffer_at(m, j), u);
-            collect(m, u);
-        }
-        convis_slice_barrier(u);
+        if (!ends_together(m)) continue;
+        convis_slice_meet(u, ANYTHING);
+        if (u->thread) continue;
+        convis_stage_out(m, u);
+        for (int j = 0; j < convis_buffer_count(m); j++) keep_history(m, convis_buffer_at(m, j), u);
+        collect(m, u);
     }
 }
 
@@ -141,7 +150,7 @@ static convis_status run_given(convis_model *m, convis_tensor movie, int keep)
         m->layers[j].out.fetched = 0;
         for (int k = 0; k < m->layers[j].extras; k++) m->layers[j].extra[k].fetched = 0;
     }
-    convis_threads_run(m, m->running, run_chunk, NULL);
+    convis_run_paced(m, &m->forward, m->running, run_sub_chunks);
     convis_leave_inputs(m, keep);
     m->ran = m->running;
     for (int j = 0; j < convis_buffer_count(m); j++) {
@@ -211,23 +220,11 @@ static void restore_denormals(unsigned before)
 #endif
 }
 
-/* With fewer pixels a thread, barriers cost more than threads save. Where other programs use the processors, threads sleep at
- * most barriers, and one thread is much faster: then runs have one thread for a while, longer each time that another try is as
- * slow. No result depends on it. */
-enum { LEAST_SHARE = 2048, ALONE_FIRST = 8, ALONE_LONGEST = 128 };
+/* With fewer pixels a thread, barriers cost more than threads save. */
+enum { LEAST_SHARE = 2048 };
 
-static void judge(convis_model *m, struct convis_barrier *barrier, int64_t frames)
+static int useful_threads(const convis_model *m)
 {
-    if (barrier->threads == 1) return;
-    if (atomic_load(&barrier->sleeps) <= frames + 4) { m->alone_next = 0; return; }
-    m->alone_next = m->alone_next ? 2*m->alone_next : ALONE_FIRST;
-    if (m->alone_next > ALONE_LONGEST) m->alone_next = ALONE_LONGEST;
-    m->alone = m->alone_next;
-}
-
-static int useful_threads(convis_model *m)
-{
-    if (m->alone > 0) { m->alone--; return 1; }
     int64_t most = 0;
     for (int k = 0; k < m->input_count; k++) if (m->inputs[k].frames.n > most) most = m->inputs[k].frames.n;
     for (int s = 0; s < m->segment_count; s++) if (m->segments[s].n > most) most = m->segments[s].n;
@@ -235,26 +232,38 @@ static int useful_threads(convis_model *m)
     return useful < 1 ? 1 : useful < m->threads ? (int)useful : m->threads;
 }
 
-void convis_threads_run(convis_model *m, int64_t frames, void (*work)(convis_model *, slice *, void *), void *user)
+/* Sub-chunks first..last - 1, by all threads of a call. */
+typedef struct stretch { convis_model *m; void (*pass)(convis_model *, slice *, int64_t, int64_t); int64_t first, last; } stretch;
+
+static void run_stretch(struct convis_barrier *barrier, int thread, void *user)
 {
-    struct convis_barrier barrier = { .threads = 1 };
-#ifdef _OPENMP
-    int useful = useful_threads(m);
-    #pragma omp parallel num_threads(useful) if (useful > 1)
-#endif
-    {
-        slice u = { .barrier = &barrier };
-#ifdef _OPENMP
-        /* There may be fewer than were asked for. */
-        #pragma omp single
-        barrier.threads = omp_get_num_threads();
-        u.thread = omp_get_thread_num();
-#endif
-        unsigned before = flush_denormals();
-        work(m, &u, user);
-        restore_denormals(before);
+    const stretch *w = user;
+    slice u = { .thread = thread, .barrier = barrier };
+    unsigned before = flush_denormals();
+    w->pass(w->m, &u, w->first, w->last);
+    restore_denormals(before);
+}
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9*(double)t.tv_nsec;
+}
+
+void convis_run_paced(convis_model *m, pace *p, int64_t frames, void (*pass)(convis_model *, slice *, int64_t, int64_t))
+{
+    const int most = useful_threads(m);
+    const int64_t all = (frames + m->sub_chunk - 1)/m->sub_chunk;
+    stretch w = { .m = m, .pass = pass };
+    for (; w.first < all; w.first = w.last) {
+        w.last = most > 1 ? w.first + convis_pace_stretch(p, m->sub_chunk) : all;
+        if (w.last > all) w.last = all;
+        const double start = most > 1 ? now() : 0;
+        const double slept = convis_threads_call(m->context, most > 1 ? convis_pace_threads(p, most) : 1, run_stretch, &w);
+        const int64_t end = w.last*m->sub_chunk < frames ? w.last*m->sub_chunk : frames;
+        if (most > 1) convis_pace_note(p, most, end - w.first*m->sub_chunk, now() - start, slept);
     }
-    judge(m, &barrier, frames);
 }
 
 /* ---- What comes out ---- */

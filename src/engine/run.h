@@ -4,17 +4,28 @@
 #include "base/threads.h"
 #include "memory.h"
 
-/* One thread's part in one sub-chunk: of frames t0 .. t0 + frames - 1 of the chunk. */
-typedef struct slice { int64_t t0; int frames, thread; struct convis_barrier *barrier; } slice;
+/* One thread's part in one sub-chunk: of frames t0 .. t0 + frames - 1 of the chunk. since: what the threads have done since they last met
+ * at a barrier: nothing (MET), each its own band of maps of n elements (n > 0), or ANYTHING. */
+enum { MET = 0, ANYTHING = -1 };
+typedef struct slice { int64_t t0; int frames, thread; struct convis_barrier *barrier; int64_t since; } slice;
 
 static inline void convis_slice_barrier(const slice *u) { if (u->barrier->threads > 1) convis_barrier_wait(u->barrier); }
 
-/* A segment's tiles first..last-1 are this thread's: contiguous, so that it gets the same pixels each time. */
-static inline void convis_slice_tiles(const slice *u, const segment *g, int64_t *first, int64_t *last)
+/* A barrier, unless all that comes is on the thread's own band of maps of n elements (ANYTHING: it is not), and so was all since the
+ * last: then a thread need not wait for the others, over as many segments and sub-chunks as there are. */
+static inline void convis_slice_meet(slice *u, int64_t n)
 {
-    int64_t tiles = (g->n + g->tile - 1)/g->tile;
-    *first = tiles*u->thread/u->barrier->threads;
-    *last  = tiles*(u->thread + 1)/u->barrier->threads;
+    if (u->since != MET && (n == ANYTHING || u->since != n)) convis_slice_barrier(u);
+    u->since = n;
+}
+
+/* The elements from..to - 1 of a map of n are this thread's, each time: its band. */
+static inline void convis_slice_band(const slice *u, int64_t n, int64_t *from, int64_t *to)
+{
+    const int64_t groups = (n + 63)/64;
+    *from = groups*u->thread/u->barrier->threads*64;
+    *to = groups*(u->thread + 1)/u->barrier->threads*64;
+    if (*to > n) *to = n;
 }
 
 /* Where the sub-chunk that begins with frame t0 of the run is, `delay` frames earlier (at most the history): buffers for a whole chunk
@@ -33,8 +44,9 @@ convis_pass convis_pass_of(const convis_model *, const model_layer *, const slic
 
 /* ---- run.c ---- */
 
-/* Call `work` on every thread, with user; on one where more would not be faster. */
-void convis_threads_run(convis_model *, int64_t frames, void (*work)(convis_model *, slice *, void *user), void *user);
+/* Take so many frames through `pass`, which gets some sub-chunks after others (first..last - 1), on every thread at once; as many threads as
+ * is fastest. */
+void convis_run_paced(convis_model *, pace *, int64_t frames, void (*pass)(convis_model *, slice *, int64_t first, int64_t last));
 
 /* ---- inputs.c ---- */
 
@@ -66,7 +78,7 @@ convis_status convis_staging_open(convis_model *);
 void convis_staging_allocate(convis_model *, convis_status *status);
 void convis_staging_close(convis_model *);
 /* The inputs' frames of the slice's sub-chunk, by all threads. */
-void convis_stage_in(convis_model *, const slice *);
+void convis_stage_in(convis_model *, slice *);
 /* Copies out what is probed, and what spikes are found from. By one thread. */
 void convis_stage_out(convis_model *, const slice *);
 /* The k-th slice whose frames have arrived while this one runs: on a processor this one, else the one before, and at the end this one,

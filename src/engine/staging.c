@@ -124,18 +124,17 @@ static void upload(convis_model *m, model_input *i, const slice *u)
     convis_device_order(d, CONVIS_QUEUE_RUN, CONVIS_QUEUE_IN);               /* whose next but one needs this place */
 }
 
-void convis_stage_in(convis_model *m, const slice *u)
+void convis_stage_in(convis_model *m, slice *u)
 {
     int moved = 0;
     for (int k = 0; k < m->input_count; k++) {
         model_input *i = &m->inputs[k];
         if (i->frames.direct) continue;
-        moved = 1;
+        if (!moved++) convis_slice_meet(u, ANYTHING);
         if (u->thread) continue;
         if (m->staging) upload(m, i, u);
         else gather(&i->frames, i->given, u, convis_frames_at(&i->frames, u->t0, 0));
     }
-    if (moved) convis_slice_barrier(u);
 }
 
 /* ---- Out ---- */

@@ -2,17 +2,16 @@
  *
  * A result: spikes/{unit,time,layer}, units/{id,layer,x,y}, probes/NAME (T, Y, X), (C, T, Y, X) or (B, C, T, Y, X), the model's text
  * as `model`, and attributes of the file: seconds, dt, seed, command, input, numerics, device, convis, hdf5. */
+#include "base/locks.h"
 #include "base/text.h"
 #include "hdf5.h"
 #include "npy.h"
 #include "spikes.h"
 #include <hdf5.h>
-#include <pthread.h>
 #include <string.h>
 
 /* ---- One at a time, silently ---- */
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static H5E_auto2_t before;
 static void *before_data;
 static char cause[120];                                  /* of the first failure since enter */
@@ -37,7 +36,7 @@ static herr_t remember(hid_t stack, void *unused)
 
 void convis_hdf5_enter(void)
 {
-    pthread_mutex_lock(&lock);                           /* the usual build of HDF5 is not safe for threads */
+    convis_lock(CONVIS_LOCK_HDF5);
     H5Eget_auto2(H5E_DEFAULT, &before, &before_data);
     H5Eset_auto2(H5E_DEFAULT, remember, NULL);
     *cause = 0;
@@ -47,7 +46,7 @@ void convis_hdf5_leave(void)
 {
     H5Eclear2(H5E_DEFAULT);
     H5Eset_auto2(H5E_DEFAULT, before, before_data);
-    pthread_mutex_unlock(&lock);
+    convis_unlock(CONVIS_LOCK_HDF5);
 }
 
 static convis_status wrong(convis_context *c, convis_status status, const char *name, const char *what)

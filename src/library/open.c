@@ -1,5 +1,6 @@
 /* open.c - a context is opened: on which device it computes, and what lower rooms call of higher ones. */
 #include "base/context.h"
+#include "base/threads.h"
 #include "device/device.h"
 #include "io/format.h"
 #include "stimuli/stimuli.h"
@@ -63,6 +64,7 @@ void convis_close(convis_context **context)
 {
     if (!context || !*context) return;
     convis_allocator a = (*context)->allocator;
+    convis_threads_end(*context);
     convis_device_close(&(*context)->device);
     a.release(a.user, *context);
     *context = NULL;

@@ -25,8 +25,10 @@ mkdir locked && chmod 500 locked
 same 'a home that is only read'       env -u CONVIS_CACHE HOME="$work/locked"
 same 'decimal commas'                 env LOCPATH="$CONVIS_TEST_LOCALES" LC_ALL=comma ASAN_OPTIONS=detect_leaks=0
 same 'another time zone'              env TZ=Asia/Kolkata
-same 'one thread at most'             env OMP_THREAD_LIMIT=1
-same 'threads as the system likes'    env OMP_DYNAMIC=true OMP_NUM_THREADS=7
+if command -v taskset > /dev/null; then
+    first=$(taskset -cp $$ | sed 's/.*: *//; s/[^0-9].*//')
+    same 'one processor'              taskset -c "$first"
+fi
 device=cpu:baseline
 same 'another instruction set'        env
 device=cpu

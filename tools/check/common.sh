@@ -51,7 +51,6 @@ sanitizer_build() {
 # Options of the sanitizers and the fuzzers.
 export ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=1:detect_stack_use_after_return=1
 export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
-export LSAN_OPTIONS=suppressions=$PWD/tools/check/leaks.supp:print_suppressions=0
 export CONVIS=$PWD/build/convis CONVIS_FUZZ_KEEP=$PWD/build
 
 # Tests of what docs/design.md promises of results: the ones to run on other processors.

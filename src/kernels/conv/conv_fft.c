@@ -10,9 +10,9 @@
  * FFTW's measured plans may differ from one process to the next, and with them the last bits; estimated plans do not. Those
  * are good only for some lengths, which is what the list of lengths is for. */
 #include "conv_parts.h"
+#include "base/locks.h"
 #include <fftw3.h>
 #include <math.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -135,12 +135,12 @@ void convis_conv_fft_room(convis_conv *c, int threads)
     d->thread = convis_conv_take(&c->scratch, own*(size_t)threads);
 }
 
-/* ---- Plans. They are never freed, as the same few are used again and again, and no caller knows which use is the last ---- */
+/* ---- Plans. They are never freed, as the same few are used again and again, and no caller knows which use is the last. FFTW's planner
+ * is for one thread at a time, and so is the list; executing a plan is for any. ---- */
 
 enum { ROWS, ROWS_BACK, COLUMNS, COLUMNS_BACK };
 typedef struct stored { struct stored *next; int kind, n, count, nc; FFTW(plan) plan; } stored;
 static stored *stored_plans;
-static atomic_flag planning = ATOMIC_FLAG_INIT;          /* FFTW's planner is for one thread at a time */
 
 static FFTW(plan) make_plan(int kind, int n, int count, int nc)
 {
@@ -166,7 +166,7 @@ static FFTW(plan) make_plan(int kind, int n, int count, int nc)
 /* Transforms of `count` rows of length n, or of nc columns of length n. */
 static FFTW(plan) find_plan(int kind, int64_t n, int64_t count, int64_t nc)
 {
-    while (atomic_flag_test_and_set(&planning)) { }
+    convis_lock(CONVIS_LOCK_PLANS);
     stored *at = stored_plans;
     while (at && (at->kind != kind || at->n != n || at->count != count || at->nc != nc)) at = at->next;
     if (!at && (at = malloc(sizeof *at))) {
@@ -175,7 +175,7 @@ static FFTW(plan) find_plan(int kind, int64_t n, int64_t count, int64_t nc)
         else { free(at); at = NULL; }
     }
     FFTW(plan) plan = at ? at->plan : NULL;
-    atomic_flag_clear(&planning);
+    convis_unlock(CONVIS_LOCK_PLANS);
     return plan;
 }
 

@@ -12,7 +12,8 @@ typedef struct convis_products {
     /* c[i*n + j] += sum_k a[i*a_row + k*a_step] b[k*n + j], in order of k, for i < m, j < n, k < depth. */
     void (*add)(int64_t m, int64_t n, int64_t depth, const double *a, int64_t a_row, int64_t a_step, const double *b, double *c);
 } convis_products;
-/* For the context's instruction set, with its threads: each has rows of its own, so the bits do not depend on how many. */
-void convis_products_add(const convis_context *, int64_t m, int64_t n, int64_t depth, const double *a, int64_t a_row,
+/* For the context's instruction set, with its threads: rows are taken by whichever is free, and each row's sums are one thread's, so the
+ * bits do not depend on how many there are. */
+void convis_products_add(convis_context *, int64_t m, int64_t n, int64_t depth, const double *a, int64_t a_row,
                          int64_t a_step, const double *b, double *c);
 #endif

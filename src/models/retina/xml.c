@@ -14,6 +14,7 @@
 #include <libxml/parser.h>
 #include <libxml/tree.h>
 #include <math.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -396,6 +397,13 @@ static convis_status read_document(struct reading *in, xmlDocPtr doc)
     return status;
 }
 
+/* Of whatever thread reads first: libxml2's tables are the process's. */
+static void prepare_library(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, xmlInitParser);
+}
+
 convis_status convis_xml_read(convis_context *c, const char *name, const char *text, size_t size, struct convis_retina *r,
                               struct convis_warnings *warnings)
 {
@@ -405,6 +413,7 @@ convis_status convis_xml_read(convis_context *c, const char *name, const char *t
     if (size > LARGEST)
         return convis_fail(c, CONVIS_EFORMAT, "%s: %.0f MB, expected a retina file below %d MB", in.name, (double)size/1e6,
                            LARGEST >> 20);
+    prepare_library();
     xmlParserCtxtPtr parser = xmlNewParserCtxt();
     if (!parser) return convis_fail(c, CONVIS_ENOMEM, "out of memory: libxml2 found none to read %s", in.name);
     xmlDocPtr doc = xmlCtxtReadMemory(parser, text, (int)size, NULL, NULL,
