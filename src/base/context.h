@@ -18,6 +18,8 @@ struct convis_context {
     int  isa;                     /* index into convis_isa's list */
     unsigned colour;              /* of the next large block (convis_obtain) */
     struct convis_device *device; /* where kernels run */
+    int  writing;                 /* a thread is writing the message */
+    unsigned failures;            /* so many sentences were left */
     char message[1024];
 };
 

@@ -68,12 +68,12 @@ static void run_in_tile(const segment *g, const model_layer *l, const convis_pas
     if (own && p->out) copy_frames(p->out + i0, g->n, slots + l->out.slot*room, g->tile, i1 - i0, p->frames);
 }
 
-static void run_segment(const convis_model *m, const segment *g, const slice *u)
+static void run_segment(convis_model *m, const segment *g, const slice *u)
 {
     const model_layer *first = &m->layers[g->first];
     if (!first->type->pointwise) {
         convis_pass p = convis_pass_of(m, first, u);
-        convis_pass_forward(first, &p);
+        convis_pass_forward(m, first, &p);
         convis_slice_barrier(u);
         return;
     }
@@ -113,7 +113,7 @@ static void collect(convis_model *m, const slice *u)
 static void run_chunk(convis_model *m, slice *u, void *user)
 {
     (void)user;
-    for (u->t0 = 0; u->t0 < m->running; u->t0 += m->sub_chunk) {
+    for (u->t0 = 0; u->t0 < m->running && !m->stopped; u->t0 += m->sub_chunk) {
         u->frames = (int)(m->running - u->t0 < m->sub_chunk ? m->running - u->t0 : m->sub_chunk);
         convis_stage_in(m, u);
         for (int s = 0; s < m->segment_count; s++) run_segment(m, &m->segments[s], u);
@@ -122,6 +122,7 @@ static void run_chunk(convis_model *m, slice *u, void *user)
             for (int j = 0; j < convis_buffer_count(m); j++) keep_history(m, convis_buffer_at(m, j), u);
             collect(m, u);
         }
+        convis_pass_judge(m, u);
         convis_slice_barrier(u);
     }
 }
@@ -137,24 +138,27 @@ static convis_status run_given(convis_model *m, convis_tensor movie, int keep)
     if (!keep && (status = convis_lend_outputs(m, movie.shape.dim[CONVIS_T]))) return status;
     m->running = movie.shape.dim[CONVIS_T];
     m->spike_count = m->spikes_lost = 0;
+    m->failed = m->stopped = 0;
     for (int j = 0; j < m->count; j++) {
         m->layers[j].out.fetched = 0;
         for (int k = 0; k < m->layers[j].extras; k++) m->layers[j].extra[k].fetched = 0;
     }
     convis_threads_run(m, m->running, run_chunk, NULL);
     convis_leave_inputs(m, keep);
-    m->ran = m->running;
+    const convis_status failed = convis_pass_status(m);
+    m->ran = failed ? 0 : m->running;
     for (int j = 0; j < convis_buffer_count(m); j++) {
         buffer *b = convis_buffer_at(m, j);
         if (b->ring) b->phase = (int)((b->phase + m->ran) % b->ring);
     }
-    m->taped = 1;
+    m->taped = !failed;
     m->frame += m->ran;
     status = convis_device_sync(m->device);
     if (!keep) {
         const convis_status returned = convis_return_outputs(m);
         if (!status) status = returned;
     }
+    if (failed) return failed;
     return status ? status : m->spikes_lost ? CONVIS_ENOMEM : CONVIS_OK;
 }
 

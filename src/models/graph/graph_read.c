@@ -3,6 +3,7 @@
 #include "yaml.h"
 #include "base/lines.h"
 #include "base/text.h"
+#include "base/words.h"
 #include "engine/model.h"
 #include <math.h>
 #include <stdio.h>
@@ -259,8 +260,10 @@ static convis_status read_inputs(const struct reader *r, const node *map, int j)
     return status;
 }
 
-static convis_status read_value(const struct reader *r, const node *n, unsigned flags, const char *what, struct convis_value *v)
+static convis_status read_value(const struct reader *r, const node *n, const convis_field *f, const char *what,
+                                struct convis_value *v)
 {
+    const unsigned flags = f ? f->flags : 0;
     double number;
     if (flags & CONVIS_TEXT || (flags & CONVIS_ARRAY && n->kind == CONVIS_NODE_TEXT && !convis_yaml_number(n, &number))) {
         if (n->kind != CONVIS_NODE_TEXT) return convis_yaml_fail(r->y, n, CONVIS_EFORMAT, "%s: expected a text", what);
@@ -270,7 +273,10 @@ static convis_status read_value(const struct reader *r, const node *n, unsigned 
     }
     if (flags & CONVIS_ARRAY) return read_array(r, n, what, v);
     v->kind = CONVIS_VALUE_NUMBER;
-    return expect_number(r, n, what, &v->number);
+    if (!(flags & CONVIS_WORDS) || convis_yaml_number(n, &number)) return expect_number(r, n, what, &v->number);
+    if (n->kind == CONVIS_NODE_TEXT && convis_field_word(f, n->text, &v->number)) return CONVIS_OK;
+    return convis_yaml_fail(r->y, n, n->kind == CONVIS_NODE_TEXT ? CONVIS_EINVAL : CONVIS_EFORMAT, "%s: '%s', expected %s", what,
+                            n->kind == CONVIS_NODE_TEXT ? CONVIS_QUOTED(n->text) : "...", convis_field_expected(f));
 }
 
 static convis_status no_parameter(const struct reader *r, const node *n, const struct convis_graph_layer *l,
@@ -290,16 +296,15 @@ static convis_status read_values(const struct reader *r, const node *map, struct
     for (const node *n = map->first; n && !status; n = n->next) {
         char what[2*CONVIS_GRAPH_NAME];
         struct convis_value v = { .kind = CONVIS_VALUE_NUMBER };
-        unsigned flags = 0;
-        int known = 0;
+        const convis_field *known = NULL;
         if (is_reserved(n->name, l->type)) continue;
         for (int k = 0; k < rows.count; k++)
-            if (!strcmp(rows.row[k].name, n->name)) { flags = rows.row[k].flags; known = 1; }
-        if (!(flags & CONVIS_TEXT) != !texts) continue;
+            if (!strcmp(rows.row[k].name, n->name)) known = &rows.row[k];
+        if (!(known && known->flags & CONVIS_TEXT) != !texts) continue;
         snprintf(what, sizeof what, "%s.%.60s", l->name, n->name);
         snprintf(v.name, sizeof v.name, "%s", n->name);
         if (!known) return no_parameter(r, n, l, &rows);
-        if ((status = read_value(r, n, flags, what, &v))) convis_value_free(r->c, &v);
+        if ((status = read_value(r, n, known, what, &v))) convis_value_free(r->c, &v);
         else if ((status = convis_graph_put(r->c, l, &v))) status = convis_yaml_blame(r->y, n, status);
     }
     return status;

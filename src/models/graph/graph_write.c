@@ -2,6 +2,8 @@
 #include "graph.h"
 #include "yaml.h"
 #include "base/lines.h"
+#include "base/words.h"
+#include "engine/model.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -120,6 +122,17 @@ static void put_inputs(FILE *f, int indent, const struct convis_graph *g, int j)
     }
 }
 
+/* A number; or the word that it stands for. */
+static void put_number(FILE *f, int indent, const convis_layer_type *type, const struct convis_value *v)
+{
+    const int k = type ? convis_find_row(type->params, v->name) : -1;
+    char word[32];
+    if (k >= 0 && type->params[k].flags & CONVIS_WORDS &&
+        convis_word_of(type->params[k].unit, type->params[k].min, v->number, word, sizeof word))
+        text_member(f, indent, v->name, word);
+    else number_member(f, indent, v->name, v->number);
+}
+
 static convis_status put_layer(convis_context *c, FILE *f, int indent, const struct convis_graph *g, int j)
 {
     const struct convis_graph_layer *l = &g->layer[j];
@@ -133,7 +146,7 @@ static convis_status put_layer(convis_context *c, FILE *f, int indent, const str
     put_inputs(f, indent + 4, g, j);
     for (int k = 0; k < l->values && !status; k++) {
         const struct convis_value *v = &l->value[k];
-        if (v->kind == CONVIS_VALUE_NUMBER) number_member(f, indent + 4, v->name, v->number);
+        if (v->kind == CONVIS_VALUE_NUMBER) put_number(f, indent + 4, l->type, v);
         else if (v->kind == CONVIS_VALUE_TEXT) text_member(f, indent + 4, v->name, v->text);
         else status = convis_graph_put_array(c, f, indent + 4, v->name, v);
     }
