@@ -106,6 +106,9 @@ int cli_usage(const char *command, const char *format, ...) __attribute__((forma
 void cli_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void cli_message(const char *format, ...) __attribute__((format(printf, 1, 2)));              /* "convis: ..." on stderr */
 int cli_report(const convis_context *);                  /* cli_fail with the context's sentence */
+/* --allow-code: contexts may compile and load layers of the user's own. A row of a table of options. */
+extern int cli_allow_code;
+#define CLI_ALLOW_CODE { 0, "allow-code", NULL, CLI_FLAG, &cli_allow_code, "the model's own layers (type: ./file.c) may be compiled and run" }
 /* A context, or NULL after the sentence was printed. device NULL: auto; threads 0: all. */
 convis_context *cli_open(const char *device, int threads);
 const char *cli_extension(const char *file);             /* "npy" of "dir/a.npy"; "" when there is none */

@@ -267,6 +267,17 @@ static int kernels(const cli_list *words, const struct wish *w)
     return cli_fail("no kind of kernel is called '%s'%s", words->at[0], n.text);
 }
 
+/* A layer's C file. */
+static int own_layer(convis_context *c, const char *file, const struct wish *w)
+{
+    const convis_layer_type *type;
+    if (w->xml || w->yaml || w->sets.count)
+        return cli_usage("describe", "'%s' is a layer; --xml, --yaml and --set need a MODEL", file);
+    if (convis_layer_type_open(c, file, &type)) return cli_report(c);
+    (w->json ? describe_layer_json : layer_text)(type);
+    return 0;
+}
+
 int cli_describe(int argc, char **argv)
 {
     struct wish w = { 0 };
@@ -282,6 +293,7 @@ int cli_describe(int argc, char **argv)
         { 0, "xml",  NULL, CLI_FLAG, &w.xml,   "the model as VirtualRetina's .xml" },
         { 0, "size", "WxH", CLI_SIZE, &w.size,
           "with --yaml: every layer and cell as built for movies of this size,\nand for no other" },
+        CLI_ALLOW_CODE,
         { 's', "set", "PATH=VALUE", CLI_TEXTS, &w.sets, "change a setting first; may be given again" },
         { 0 }
     };
@@ -309,7 +321,9 @@ int cli_describe(int argc, char **argv)
     }
     convis_context *c = cli_open(NULL, 0);
     if (!c) return 1;
-    int failed = words.count ? model(c, words.at[0], &w) : describe_all_json(c);
+    const int failed = !words.count ? describe_all_json(c)
+                       : !strcmp(cli_extension(words.at[0]), "c") ? own_layer(c, words.at[0], &w)
+                     : model(c, words.at[0], &w);
     convis_close(&c);
     return failed;
 }

@@ -130,6 +130,7 @@ static int parse(struct eval *e, int argc, char **argv)
         { 0, "device",     "NAME",    CLI_TEXT,     &e->device,     "as in 'convis run'" },
         { 0, "threads",    "N",       CLI_INT,      &e->threads,    "how many threads compute (0: all cores)" },
         { 0, "chunk",      "N",       CLI_COUNT,    &e->chunk,      "steps computed at once; changes memory, never results" },
+        CLI_ALLOW_CODE,
         { 'q', "quiet",    NULL,      CLI_FLAG,     &e->quiet,      "no summary" },
         { 0 }
     };

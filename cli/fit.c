@@ -150,6 +150,7 @@ static int parse(struct fit *f, int argc, char **argv)
         { 0, "truncate",   NULL,      CLI_FLAG,     &o->truncate,   "gradients do not pass from chunk to chunk" },
         { 0, "device",     "NAME",    CLI_TEXT,     &f->device,     "as in 'convis run'" },
         { 0, "threads",    "N",       CLI_INT,      &f->threads,    "how many threads compute (0: all cores)" },
+        CLI_ALLOW_CODE,
         { 'q', "quiet",    NULL,      CLI_FLAG,     &f->quiet,      "no progress and no summary" },
         { 0 }
     };

@@ -54,13 +54,15 @@ void cli_message(const char *format, ...)
 
 int cli_report(const convis_context *c) { return cli_fail("%s", convis_message(c)); }
 
+int cli_allow_code;
+
 convis_context *cli_open(const char *device, int threads)
 {
     convis_context *c = NULL;
     if (convis_open(&c, device ? device : "auto") || convis_threads(c, threads)) {
         cli_report(c);
         convis_close(&c);
-    }
+    } else convis_allow_code(c, cli_allow_code);
     return c;
 }
 

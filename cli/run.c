@@ -64,6 +64,7 @@ static int parse(struct run *r, int argc, char **argv)
         { 0, "save-params",    "FILE",      CLI_TEXT,     &r->save_params, "write all parameters of the model as such lines" },
         { 0, "save-xml",       "FILE",      CLI_TEXT,     &r->save_xml,
           "write the model with its settings: a retina as VirtualRetina's\n.xml, any model as .yaml" },
+        CLI_ALLOW_CODE,
         { 'q', "quiet",        NULL,        CLI_FLAG,     &r->quiet,    "no progress bar and no summary" },
         { 0 }
     };

@@ -91,6 +91,7 @@ static int parse(struct synthesis *d, int argc, char **argv)
         { 0, "device",      "NAME",    CLI_TEXT,     &d->device,     "as in 'convis run'" },
         { 0, "threads",     "N",       CLI_INT,      &d->threads,    "how many threads compute (0: all cores)" },
         { 0, "chunk",       "N",       CLI_COUNT,    &o->chunk,      "frames computed at once; changes memory, not what is found" },
+        CLI_ALLOW_CODE,
         { 'q', "quiet",     NULL,      CLI_FLAG,     &d->quiet,      "no progress and no summary" },
         { 0 }
     };

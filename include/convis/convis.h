@@ -153,6 +153,11 @@ double        convis_dt(const convis_model *);                            /* sec
 convis_context *convis_model_context(const convis_model *);
 const convis_layer_type *const *convis_layer_types(void);                 /* the built-in layers, NULL at the end */
 const convis_layer_type *convis_layer_type_named(const char *name);       /* one of them; NULL: there is none */
+/* A layer of one's own, in a C file like those in src/layers (docs/guide.md): compiled by the system's compiler, kept in the cache of
+ * kernels, and the context's until that is closed. It is of the same context's models alone. Such code runs with all rights of the process:
+ * ENOTSUP unless convis_allow_code(context, 1) was called, as a model file may name such layers, too (type: ./fade.c). */
+convis_status convis_layer_type_open(convis_context *, const char *file, const convis_layer_type **);
+convis_status convis_allow_code(convis_context *, int on);                /* 0 unless set */
 /* What a type has without a model: see convis_item, below. kind: CONVIS_LAYER (itself), CONVIS_PARAMETER, CONVIS_STATE, CONVIS_OUTPUT (the
  * first has no name of its own, path ""), CONVIS_INPUT (what it takes, in order; one row where all are alike). Parameters that a text adds
  * (expr) are a model's. 0 past the last. */

@@ -67,14 +67,18 @@ int convis_layer_type_list(const convis_layer_type *t, convis_kind kind, int ind
 int convis_layer_type_equation(const convis_layer_type *t, int line, char *text, size_t size)
 {
     static const char INDENT[] = " *      ";
-    int begun = 0;
+    int begun = 0, ended = 0;
     *text = 0;
-    for (const char *const *s = t && t->source && line >= 0 ? t->source : NULL; s && *s && !strstr(*s, "*/"); s++) {
+    for (const char *const *s = t && t->source && line >= 0 ? t->source : NULL; s && *s && !ended; s++) {
         const int within = !strncmp(*s, INDENT, sizeof INDENT - 1) && (*s)[sizeof INDENT - 1] > ' ';
         if (begun && !within) return 0;
         begun |= within;
+        const char *from = *s + (within ? sizeof INDENT - 1 : 0), *end = strstr(from, "*/");
+        ended = end != NULL;                             /* of the comment */
+        if (!end) end = from + strcspn(from, "\n");
+        while (end > from && end[-1] == ' ') end--;
         if (!within || line-- > 0) continue;
-        snprintf(text, size, "%.*s", (int)strcspn(*s + sizeof INDENT - 1, "\n"), *s + sizeof INDENT - 1);
+        snprintf(text, size, "%.*s", (int)(end - from), from);
         return 1;
     }
     return 0;

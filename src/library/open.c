@@ -2,6 +2,7 @@
 #include "base/context.h"
 #include "device/device.h"
 #include "io/format.h"
+#include "layers/own.h"
 #include "stimuli/stimuli.h"
 #include <stdlib.h>
 #include <string.h>
@@ -64,6 +65,7 @@ void convis_close(convis_context **context)
     if (!context || !*context) return;
     convis_allocator a = (*context)->allocator;
     convis_device_close(&(*context)->device);
+    convis_own_close(*context);
     a.release(a.user, *context);
     *context = NULL;
 }

@@ -5,9 +5,12 @@
 #include "base/text.h"
 #include "base/words.h"
 #include "engine/model.h"
+#include "layers/own.h"
+#include "models/warnings.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 typedef struct convis_yaml_node node;
 
@@ -195,7 +198,7 @@ static convis_status read_array(const struct reader *r, const node *n, const cha
 
 /* ---- A layer ---- */
 
-static const char *const RESERVED[] = { "name", "type", "input", "inputs", "delay", NULL };
+static const char *const RESERVED[] = { "name", "type", "fingerprint", "input", "inputs", "delay", NULL };
 
 static int is_reserved(const char *key, const convis_layer_type *type)
 {
@@ -354,6 +357,30 @@ static convis_status read_model(const struct reader *r, const node *n)
     return read_inputs(r, n, r->g->layers - 1);
 }
 
+/* A layer's C file: where it is said to be, else, as models are moved with their files, beside the model's. */
+static convis_status read_own(const struct reader *r, const node *n, const node *type, const convis_layer_type **known)
+{
+    const struct convis_own_layer *own = NULL;
+    const char *slash = strrchr(type->text, '/');
+    const node *mark = n->kind == CONVIS_NODE_MAP ? convis_yaml_find(n, "fingerprint") : NULL;
+    char *file = convis_file_beside(r->c, r->path, type->text);
+    if (file && slash && access(file, F_OK)) {
+        char *beside = convis_file_beside(r->c, r->path, slash + 1);
+        if (beside && !access(beside, F_OK)) { char *swap = file; file = beside; beside = swap; }
+        convis_release(r->c, beside);
+    }
+    if (!file) return CONVIS_ENOMEM;
+    convis_status status = mark ? expect_text(r, mark, "fingerprint") : CONVIS_OK;
+    if (!status && (status = convis_own_open(r->c, file, &own))) status = convis_yaml_blame(r->y, type, status);
+    convis_release(r->c, file);
+    if (status) return status;
+    *known = own->type;
+    if (!mark || !strcmp(mark->text, own->fingerprint) || !r->how->warnings) return CONVIS_OK;
+    return convis_warn(r->c, r->how->warnings,
+                       "%s: %s is not the file with which the model was written: fingerprint %s, expected %.40s", r->y->name,
+                       own->path, own->fingerprint, mark->text);
+}
+
 /* "relu", or a map with its type, its name, its inputs and its parameters. */
 static convis_status read_layer(const struct reader *r, const node *n)
 {
@@ -372,8 +399,13 @@ static convis_status read_layer(const struct reader *r, const node *n)
     if (!status) status = expect_text(r, name, "name");
     if (status) return status;
     const convis_layer_type *known = convis_layer_type_named(type->text);
+    const int own = !known && convis_own_is_name(type->text);
+    if (own && (status = read_own(r, n, type, &known))) return status;
     if (!known) return unknown_type(r, type);
-    if ((status = convis_graph_add(r->c, r->g, name->text, known, &l))) return convis_yaml_blame(r->y, name, status);
+    const node *mark = n->kind == CONVIS_NODE_MAP && !own ? convis_yaml_find(n, "fingerprint") : NULL;
+    if (mark) return convis_yaml_fail_name(r->y, mark, CONVIS_ENAME, "fingerprint: expected of a layer whose type is a file");
+    status = convis_graph_add(r->c, r->g, own && name == type ? known->name : name->text, known, &l);
+    if (status) return convis_yaml_blame(r->y, name, status);
     l->line = n->line;
     l->column = n->column;
     status = read_inputs(r, n, r->g->layers - 1);

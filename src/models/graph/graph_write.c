@@ -4,6 +4,7 @@
 #include "base/lines.h"
 #include "base/words.h"
 #include "engine/model.h"
+#include "layers/own.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -137,12 +138,15 @@ static convis_status put_layer(convis_context *c, FILE *f, int indent, const str
 {
     const struct convis_graph_layer *l = &g->layer[j];
     convis_status status = CONVIS_OK;
-    if (l->type && follows(g, j) && *l->input[0].from && !l->values && !strcmp(l->name, l->type->name)) {
+    const struct convis_own_layer *own = l->type ? convis_own_of(c, l->type) : NULL;
+    if (l->type && !own && follows(g, j) && *l->input[0].from && !l->values && !strcmp(l->name, l->type->name)) {
         fprintf(f, "%*s- %s\n", indent + 2, "", l->name);
         return CONVIS_OK;
     }
     text_member(f, indent, "  - name", l->name);
-    if (l->type) text_member(f, indent + 4, "type", l->type->name);
+    if (own) text_member(f, indent + 4, "type", own->path);
+    if (own) text_member(f, indent + 4, "fingerprint", own->fingerprint);
+    if (l->type && !own) text_member(f, indent + 4, "type", l->type->name);
     put_inputs(f, indent + 4, g, j);
     for (int k = 0; k < l->values && !status; k++) {
         const struct convis_value *v = &l->value[k];
