@@ -1,5 +1,5 @@
 /* embed.h - a layer file as C strings, so that the compilers of devices see the very text that the C compiler saw: for the build
- * (tools/embed.c) and for layers of a user's own (src/layers/own_compile.c). Knows nothing of the library.
+ * (tools/embed.c) and for layers of a user's own (src/layers/own/own_compile.c). Knows nothing of the library.
  *
  * The #include of kernel.h is replaced by its text, and so are those of headers in quotes, which hold what the text and its host share
  * (blocks of arguments, constants), if they stand above the line "#ifndef CONVIS_HOST": they are looked for beside the file, then in the

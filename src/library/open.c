@@ -2,7 +2,7 @@
 #include "base/context.h"
 #include "device/device.h"
 #include "io/format.h"
-#include "layers/own.h"
+#include "layers/own/own.h"
 #include "stimuli/stimuli.h"
 #include <stdlib.h>
 #include <string.h>

@@ -6,7 +6,7 @@
 #include "engine/model.h"
 #include "io/frames.h"
 #include "io/sinks.h"
-#include "layers/own.h"
+#include "layers/own/own.h"
 #include "models/graph/yaml.h"
 #include <stdio.h>
 #include <string.h>

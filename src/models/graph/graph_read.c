@@ -5,7 +5,7 @@
 #include "base/text.h"
 #include "base/words.h"
 #include "engine/model.h"
-#include "layers/own.h"
+#include "layers/own/own.h"
 #include "models/warnings.h"
 #include <math.h>
 #include <stdio.h>

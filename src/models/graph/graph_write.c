@@ -4,7 +4,7 @@
 #include "base/lines.h"
 #include "base/words.h"
 #include "engine/model.h"
-#include "layers/own.h"
+#include "layers/own/own.h"
 #include <stdio.h>
 #include <string.h>
 
