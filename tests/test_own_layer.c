@@ -324,6 +324,33 @@ static void files(void **state)
     convis_close(&c);
 }
 
+/* Without memory it is not there, and nothing is lost. What is asked for first is asked for whatever the cache holds. */
+static void no_memory(void **state)
+{
+    (void)state;
+    const convis_layer_type *t;
+    write_file(file, TEXT);
+    write_file(header, ARGS);
+    for (int k = 1; k <= 3; k++) {
+        counter count = { .fail_at = 0 };
+        const convis_allocator a = counting(&count);
+        convis_context *c;
+        assert_int_equal(convis_open_with(&c, "cpu", &a), CONVIS_OK);
+        must(c, convis_allow_code(c, 1));
+        count.fail_at = count.calls + k;
+        const convis_status status = convis_layer_type_open(c, file, &t);
+        assert_true(k < 3 ? status == CONVIS_ENOMEM && !t : status == CONVIS_OK && t);
+        convis_close(&c);
+        assert_int_equal(count.live, 0);
+    }
+    convis_context *c = open_with(1);
+    assert_int_equal(convis_layer_type_open(NULL, file, &t), CONVIS_EINVAL);
+    assert_int_equal(convis_layer_type_open(c, NULL, &t), CONVIS_EINVAL);
+    assert_int_equal(convis_layer_type_open(c, file, NULL), CONVIS_EINVAL);
+    assert_int_equal(convis_allow_code(NULL, 1), CONVIS_EINVAL);
+    convis_close(&c);
+}
+
 /* A recipe by calls, its YAML, and its file of a fitted model, in another context. */
 static void recipes(void **state)
 {
@@ -383,6 +410,7 @@ static void on_a_device(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(users), cmocka_unit_test(failures), cmocka_unit_test(one_thread),
-                                        cmocka_unit_test(files), cmocka_unit_test(recipes), cmocka_unit_test(on_a_device) };
+                                        cmocka_unit_test(files), cmocka_unit_test(no_memory), cmocka_unit_test(recipes),
+                                        cmocka_unit_test(on_a_device) };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

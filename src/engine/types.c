@@ -46,8 +46,9 @@ static int list_whole(const convis_layer_type *t, convis_kind kind, int index, c
 
 int convis_layer_type_list(const convis_layer_type *t, convis_kind kind, int index, convis_item *item)
 {
-    *item = (convis_item){ .target = t ? t->name : NULL };
-    if (!t || index < 0 || kind == CONVIS_ALIAS) return 0;
+    if (!t || !item) return 0;
+    *item = (convis_item){ .target = t->name };
+    if (index < 0 || kind == CONVIS_ALIAS) return 0;
     if (kind == CONVIS_LAYER || (kind == CONVIS_INPUT && !t->ins) || (kind == CONVIS_OUTPUT && !index))
         return list_whole(t, kind, index, item);
     const convis_field *f = row_of(kind == CONVIS_PARAMETER ? t->params
@@ -68,6 +69,7 @@ int convis_layer_type_equation(const convis_layer_type *t, int line, char *text,
 {
     static const char INDENT[] = " *      ";
     int begun = 0, ended = 0;
+    if (!text || !size) return 0;
     *text = 0;
     for (const char *const *s = t && t->source && line >= 0 ? t->source : NULL; s && *s && !ended; s++) {
         const int within = !strncmp(*s, INDENT, sizeof INDENT - 1) && (*s)[sizeof INDENT - 1] > ' ';

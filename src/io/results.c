@@ -45,6 +45,7 @@ enum { COUNT = sizeof FORMATS/sizeof *FORMATS };
 
 int convis_format_list(int index, convis_format_info *info)
 {
+    if (!info) return 0;
     *info = (convis_format_info){ NULL, NULL, NULL, NULL };
     if (index < 0 || index >= COUNT) return 0;
     const struct format *f = &FORMATS[index];
