@@ -55,6 +55,8 @@ typedef enum cli_type {
     CLI_FLAG,                /* int: 1 when given */
     CLI_TEXT,                /* const char * */
     CLI_TEXTS,               /* cli_list: may be given again and again */
+    CLI_WORD,                /* const char *: one of those that `value` lists, "red|green|blue" */
+    CLI_PLACE,               /* int: the place of such a word among them, which may also be given as a number */
     CLI_NUMBER,              /* double: finite */
     CLI_POSITIVE,            /* double: finite and above 0 */
     CLI_WHOLE,               /* int64_t: 0 or more */
@@ -67,7 +69,7 @@ typedef enum cli_type {
 typedef struct cli_option {
     char letter;             /* 'o' for -o; 0: none */
     const char *name;        /* "dt" for --dt; NULL: the letter only. A row with neither ends the table */
-    const char *value;       /* what --help calls the value ("SECONDS"); NULL for a flag */
+    const char *value;       /* what --help calls the value ("SECONDS"), or what it may be ("disc|square"); NULL for a flag */
     cli_type type;
     void *into;              /* left alone unless the option is given */
     const char *help;        /* its lines are indented by --help */
@@ -84,6 +86,9 @@ typedef struct cli_page {
 enum { CLI_GO = -1 };
 /* CLI_GO: everything is in its place. Anything else is the exit status (--help was given: 0; a mistake: 2). */
 int cli_parse(const cli_page *, const cli_option *, int argc, char **argv, cli_list *words);
+/* Calls visit for every command, with its page and its options as cli_parse gets them; nothing else is done. */
+typedef void cli_visit(void *user, const cli_command *, const cli_page *, const cli_option *);
+void cli_each_command(cli_visit *, void *user);
 
 /* ---- Values (options.c): 1 when the whole text is one, else 0. ------------------------------------------- */
 
@@ -91,6 +96,8 @@ int cli_number(const char *text, double *value);         /* finite */
 int cli_integer(const char *text, int64_t *value);
 int cli_parse_size(const char *text, cli_size *);        /* "320x240" */
 int cli_split(const char *text, char *name, size_t size, const char **value);    /* "PATH=VALUE"; name is copied */
+/* Of a number that is a word (convis_item.words), the first being that of `first`: the word. NULL: it has none. */
+const char *cli_word(const char *words, double first, double value, char *text, size_t size);
 
 /* ---- Speaking (say.c) ------------------------------------------------------------------------------------ */
 
@@ -99,6 +106,9 @@ int cli_usage(const char *command, const char *format, ...) __attribute__((forma
 void cli_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void cli_message(const char *format, ...) __attribute__((format(printf, 1, 2)));              /* "convis: ..." on stderr */
 int cli_report(const convis_context *);                  /* cli_fail with the context's sentence */
+/* --allow-code: contexts may compile and load layers of the user's own. A row of a table of options. */
+extern int cli_allow_code;
+#define CLI_ALLOW_CODE { 0, "allow-code", NULL, CLI_FLAG, &cli_allow_code, "the model's own layers (type: ./file.c) may be compiled and run" }
 /* A context, or NULL after the sentence was printed. device NULL: auto; threads 0: all. */
 convis_context *cli_open(const char *device, int threads);
 const char *cli_extension(const char *file);             /* "npy" of "dir/a.npy"; "" when there is none */
@@ -106,10 +116,17 @@ const char *cli_extension(const char *file);             /* "npy" of "dir/a.npy"
 int cli_writable(const char *file);
 char *cli_command_line(int argc, char **argv);           /* as one could type it again; free it */
 
-
-/* JSON (say.c). */
-void cli_json_text(FILE *, const char *text);            /* quoted and escaped; NULL: null */
-void cli_json_number(FILE *, double);                    /* what JSON cannot say becomes null */
+/* ---- JSON (json.c): objects and lists within each other, in UTF-8 --------------------------------------------
+ * name: of a member, or NULL in a list and at the top. Infinite and undefined numbers become null, bytes that are no UTF-8 U+FFFD. */
+typedef struct cli_json { FILE *out; int depth, more; } cli_json;
+void cli_json_begin (cli_json *, const char *name, char bracket);        /* '{' or '[' */
+void cli_json_end   (cli_json *, char bracket);                          /* '}' or ']'; the outermost ends the line */
+void cli_json_text  (cli_json *, const char *name, const char *value);   /* NULL: null */
+void cli_json_number(cli_json *, const char *name, double value);
+void cli_json_flag  (cli_json *, const char *name, int value);
+void cli_json_words (cli_json *, const char *name, const char *words);   /* "a||b": ["a", null, "b"]; NULL: null */
+void cli_json_put_text  (FILE *, const char *text);      /* a value alone */
+void cli_json_put_number(FILE *, double);
 
 /* ---- Standard output as a pipe (pipe.c); a failure's sentence is on the context. --------------------------- */
 

@@ -31,7 +31,7 @@ struct convert {
     cli_inputs colour;                                   /* --channel, --channels */
     cli_size size;
     double   fps, dt;
-    int64_t  from, frames, normalise;
+    int64_t  from, frames;
     int      reconstruct, quiet;
     convis_reconstruction_options r;
     double   weight[WEIGHTS];
@@ -303,17 +303,9 @@ static int extent_of(struct convert *v)
 /* Words and lists of the reconstruction's options. */
 static int check(struct convert *v)
 {
-    if (v->kernel && strcmp(v->kernel, "box") && strcmp(v->kernel, "exponential"))
-        return cli_usage("convert", "--kernel: '%s', expected exponential or box", v->kernel);
-    if (v->shape && strcmp(v->shape, "disc") && strcmp(v->shape, "square"))
-        return cli_usage("convert", "--spot-shape: '%s', expected disc or square", v->shape);
-    if (v->numerics && strcmp(v->numerics, "virtualretina") && strcmp(v->numerics, "converged"))
-        return cli_usage("convert", "--numerics: '%s', expected virtualretina or converged", v->numerics);
-    if (v->normalise > 2) return cli_usage("convert", "--normalise: expected 0, 1 or 2");
     v->r.box = v->kernel && !strcmp(v->kernel, "box");
     v->r.square = v->shape && !strcmp(v->shape, "square");
     v->r.virtualretina = v->numerics && !strcmp(v->numerics, "virtualretina");
-    v->r.normalise = (int)v->normalise;
     if (v->extent && !extent_of(v)) return cli_usage("convert", "--extent: '%s', expected degrees, such as 4.3x3", v->extent);
     if (v->extent && !v->r.virtualretina) return cli_usage("convert", "--extent is for --numerics virtualretina");
     const char *at = v->weights;
@@ -332,7 +324,7 @@ static int check(struct convert *v)
 
 int cli_convert(int argc, char **argv)
 {
-    struct convert v = { .normalise = 2, .r = CONVIS_RECONSTRUCTION_DEFAULTS };
+    struct convert v = { .r = CONVIS_RECONSTRUCTION_DEFAULTS };
     cli_list words = { 0 };
     const cli_option options[] = {
         { 0, "units",     "FILE",    CLI_TEXT,     &v.units_file, "the cells: .txt, .h5 or .npz (those of IN)" },
@@ -342,25 +334,26 @@ int cli_convert(int argc, char **argv)
         { 0, "dt",        "SECONDS", CLI_POSITIVE, &v.dt,        "a movie in steps of a model, each frame held for its duration" },
         { 0, "from",      "FRAME",   CLI_WHOLE,    &v.from,      "first frame, from 0" },
         { 0, "frames",    "N",       CLI_COUNT,    &v.frames,    "how many frames (all)" },
-        { 0, "channel",   "NAME",    CLI_TEXT,     &v.colour.channel, "of colour: luminance (default), red, green or blue" },
+        { 0, "channel",   "luminance|red|green|blue", CLI_WORD,     &v.colour.channel, "of colour (luminance)" },
         CLI_CHANNELS_OPTION(v.colour),
         { 'r', "reconstruct", NULL,  CLI_FLAG,     &v.reconstruct, "spikes into maps where OUT could hold either" },
         { 0, "weights",   "W,W",     CLI_TEXT,     &v.weights,   "of layers in a reconstruction: 1,-1 lets OFF spikes darken, 0 leaves a\nlayer out (the signs that the model in IN has; else 1)" },
         { 0, "ppd",       "P",       CLI_POSITIVE, &v.r.ppd,     "of a reconstruction, pixels per degree (as --size has it)" },
         { 0, "tau",       "SECONDS", CLI_POSITIVE, &v.r.tau,     "in which a spike fades (0.02)" },
-        { 0, "kernel",    "KIND",    CLI_TEXT,     &v.kernel,    "how: exponential, or a box that lasts tau" },
+        { 0, "kernel",    "exponential|box", CLI_WORD, &v.kernel,    "how (exponential); a box lasts tau" },
         { 0, "extent",    "WxH",     CLI_TEXT,     &v.extent,
           "degrees that the array of cells has, where these are no whole number of\npixels; with --numerics virtualretina" },
         { 0, "spot",      "PIXELS",  CLI_POSITIVE, &v.r.spot,
           "radius of a spike's spot (what covers the gaps between cells); the side\nof a square with --numerics virtualretina" },
-        { 0, "spot-shape", "KIND",   CLI_TEXT,     &v.shape,     "disc or square" },
+        { 0, "spot-shape", "disc|square", CLI_WORD, &v.shape,     "of a spot (disc)" },
         { 0, "fovea",     "DEGREES", CLI_POSITIVE, &v.r.fovea,   "radius beyond which spots of --spot grow" },
         { 0, "scaling",   "K",       CLI_POSITIVE, &v.r.scaling, "how: by 1 + K (r - fovea), the log-polar scheme" },
         { 0, "density",   "D",       CLI_POSITIVE, &v.r.density,
-          "cells per degree in the fovea, for --normalise 1 (from their distances)" },
-        { 0, "normalise", "N",       CLI_WHOLE,    &v.normalise,
-          "2: spikes/s of the cells at each pixel; 1: spots sum to the area of\ntheir cell; 0: to 1" },
-        { 0, "numerics",  "KIND",    CLI_TEXT,     &v.numerics,  "virtualretina: as its ReconstructRetina rounds and draws; converged" },
+          "cells per degree in the fovea, for --normalise area (from their distances)" },
+        { 0, "normalise", "one|area|rate", CLI_PLACE, &v.r.normalise,
+          "rate: spikes/s of the cells at each pixel (the default); area: spots\nsum to the area of their cell; one: to 1" },
+        { 0, "numerics",  "virtualretina|converged", CLI_WORD, &v.numerics,
+          "virtualretina: as its ReconstructRetina rounds and draws" },
         { 'q', "quiet",   NULL,      CLI_FLAG,     &v.quiet,     "no progress bar" },
         { 0 }
     };

@@ -37,9 +37,9 @@ static void json(const char *best, int threads)
     for (int k = 0; convis_device_list(k, &d); k++) {
         printf("%s\n  {\"name\": \"%s\", \"usable\": %s, \"gpu\": %s, \"memory\": %lld, \"title\": ", k ? "," : "", d.name,
                d.usable ? "true" : "false", d.is_gpu ? "true" : "false", (long long)d.memory);
-        cli_json_text(stdout, d.title);
+        cli_json_put_text(stdout, d.title);
         printf(", \"why\": ");
-        cli_json_text(stdout, d.why);
+        cli_json_put_text(stdout, d.why);
         putchar('}');
     }
     puts("\n]}");

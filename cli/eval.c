@@ -112,7 +112,7 @@ static int parse(struct eval *e, int argc, char **argv)
           "which output of the model predicts (the one that was fitted, else the\nmodel's, else its last)" },
         { 's', "set",      "PATH=VALUE", CLI_TEXTS, &e->model.sets, "change a setting or parameter of the model" },
         { 0, "params",     "FILE",    CLI_TEXT,     &e->model.parameters, "set the model's parameters in this file, lines 'PATH VALUE'" },
-        { 0, "numerics",   "KIND",    CLI_TEXT,     &e->model.numerics, "of a retina: virtualretina or converged" },
+        { 0, "numerics",   "virtualretina|converged", CLI_WORD, &e->model.numerics, "of a retina" },
         { 0, "dt",         "SECONDS", CLI_POSITIVE, &e->model.dt,   "duration of a frame (the model's)" },
         { 0, "fps",        "F",       CLI_POSITIVE, &e->fps,        "frames per second of the stimulus, when its frames are not steps" },
         { 0, "size",       "WxH",     CLI_SIZE,     &e->size,       "of stim: stimuli" },
@@ -130,6 +130,7 @@ static int parse(struct eval *e, int argc, char **argv)
         { 0, "device",     "NAME",    CLI_TEXT,     &e->device,     "as in 'convis run'" },
         { 0, "threads",    "N",       CLI_INT,      &e->threads,    "how many threads compute (0: all cores)" },
         { 0, "chunk",      "N",       CLI_COUNT,    &e->chunk,      "steps computed at once; changes memory, never results" },
+        CLI_ALLOW_CODE,
         { 'q', "quiet",    NULL,      CLI_FLAG,     &e->quiet,      "no summary" },
         { 0 }
     };
@@ -333,7 +334,7 @@ static void print_table(const struct eval *e)
 static void json_number(const char *name, double value)
 {
     printf("\"%s\": ", name);
-    cli_json_number(stdout, value);
+    cli_json_put_number(stdout, value);
 }
 
 static void json_scores(const convis_score *s)
@@ -353,12 +354,12 @@ static void print_json(const struct eval *e)
 {
     const char *comma = "";
     printf("{\n \"response\": ");
-    cli_json_text(stdout, e->response);
+    cli_json_put_text(stdout, e->response);
     printf(",\n \"%s\": ", e->model.name ? "model" : "prediction");
-    cli_json_text(stdout, e->model.name ? e->model.name : e->prediction);
+    cli_json_put_text(stdout, e->model.name ? e->model.name : e->prediction);
     if (*e->path) {
         printf(",\n \"output\": ");
-        cli_json_text(stdout, e->path);
+        cli_json_put_text(stdout, e->path);
     }
     printf(",\n \"frames\": %lld, \"trials\": %lld, \"counts\": %s, ", (long long)e->frames, (long long)e->trials,
            e->options.counts ? "true" : "false");

@@ -40,6 +40,7 @@ static int parse(struct check *k, int argc, char **argv)
     convis_gradcheck_options *o = &k->options;
     cli_list words = { 0 };
     const cli_option options[] = {
+        CLI_ALLOW_CODE,
         { 0, "output",    "PATH",    CLI_TEXT,     &k->output,     "of which output (the model's, else the last)" },
         { 0, "size",      "WxH",     CLI_SIZE,     &k->size,       "of the movie (9x7)" },
         CLI_CHANNELS_OPTION(k->inputs),

@@ -13,11 +13,8 @@ static int check_channels(cli_inputs *in, const char *command)
     int k = 0;
     in->kind = !kind ? CONVIS_ALL_CHANNELS : !strcmp(kind, "rgb") ? CONVIS_RGB : CONVIS_GRAY;
     in->pick = -1;
-    if (kind && strcmp(kind, "rgb") && strcmp(kind, "gray") && strcmp(kind, "grey"))
-        return cli_usage(command, "--channels: '%s', expected rgb or gray", kind);
     if (!channel) return 0;
     while (k < 4 && strcmp(NAMES[k], channel)) k++;
-    if (k == 4) return cli_usage(command, "--channel: '%s', expected luminance, red, green or blue", channel);
     if (in->kind == CONVIS_RGB) return cli_usage(command, "either --channel %s or --channels rgb", channel);
     in->pick = k - 1;
     return 0;

@@ -34,7 +34,7 @@ typedef struct cli_inputs {
 
 /* Rows of a table of options. */
 #define CLI_CHANNELS_OPTION(inputs) \
-        { 0, "channels", "KIND", CLI_TEXT, &(inputs).channels, \
+        { 0, "channels", "rgb|gray|grey", CLI_WORD, &(inputs).channels, \
           "rgb: colour in three channels; gray: one, also of arrays of three\n(movies and pictures gray, arrays as they are)" }
 #define CLI_INPUT_OPTIONS(inputs) \
         { 0, "input", "NAME=FILE", CLI_TEXTS, &(inputs).files, "what the model takes beside the movie, by its name; may be given again" }, \

@@ -54,13 +54,15 @@ void cli_message(const char *format, ...)
 
 int cli_report(const convis_context *c) { return cli_fail("%s", convis_message(c)); }
 
+int cli_allow_code;
+
 convis_context *cli_open(const char *device, int threads)
 {
     convis_context *c = NULL;
     if (convis_open(&c, device ? device : "auto") || convis_threads(c, threads)) {
         cli_report(c);
         convis_close(&c);
-    }
+    } else convis_allow_code(c, cli_allow_code);
     return c;
 }
 
@@ -107,29 +109,4 @@ char *cli_command_line(int argc, char **argv)
     }
     *p = 0;
     return line;
-}
-
-/* ---- JSON ---- */
-
-void cli_json_text(FILE *out, const char *text)
-{
-    if (!text) { fputs("null", out); return; }
-    fputc('"', out);
-    for (const unsigned char *s = (const unsigned char *)text; *s; s++)
-        if (*s == '"' || *s == '\\') fprintf(out, "\\%c", *s);
-        else if (*s == '\n') fputs("\\n", out);
-        else if (*s < 0x20) fprintf(out, "\\u%04x", *s);
-        else fputc(*s, out);
-    fputc('"', out);
-}
-
-void cli_json_number(FILE *out, double value)
-{
-    if (!isfinite(value)) { fputs("null", out); return; }
-    char text[32];
-    for (int digits = 6; digits <= 17; digits++) {       /* the shortest that reads back as the same number */
-        snprintf(text, sizeof text, "%.*g", digits, value);
-        if (strtod(text, NULL) == value) break;
-    }
-    fputs(text, out);
 }

@@ -12,8 +12,6 @@ int cli_model_check(const cli_model *m, const char *command)
     for (int k = 0; k < m->sets.count; k++)
         if (!cli_split(m->sets.at[k], path, sizeof path, &value))
             return cli_usage(command, "--set: '%s', expected PATH=VALUE", m->sets.at[k]);
-    if (m->numerics && strcmp(m->numerics, "virtualretina") && strcmp(m->numerics, "converged"))
-        return cli_usage(command, "--numerics: '%s', expected virtualretina or converged", m->numerics);
     double luminance;
     if (m->initial && strcmp(m->initial, "auto") && !cli_number(m->initial, &luminance))
         return cli_usage(command, "--initial: '%s', expected a number or auto", m->initial);
@@ -131,10 +129,11 @@ int cli_model_build(cli_model *m, int64_t width, int64_t height)
     for (int k = 0; k < m->later.count; k++) {
         cli_split(m->later.at[k], path, sizeof path, &text);
         if (convis_get(m->model, path, &value)) return cli_model_no_such(m, "--set", path, 0);
-        if (!cli_number(text, &value)) return cli_fail("--set %s: '%s', expected a number", path, text);
-        if (convis_set(m->model, path, value)) return cli_report(m->context);
+        if (cli_number(text, &value) ? convis_set(m->model, path, value) : convis_set_text(m->model, path, text))
+            return cli_report(m->context);
         char *line = NULL;
-        if (asprintf(&line, "%s %s", path, text) < 0) return cli_fail("out of memory");
+        convis_get(m->model, path, &value);
+        if (asprintf(&line, "%s %.17g", path, value) < 0) return cli_fail("out of memory");
         const convis_status status = convis_recipe_add_parameters(m->recipe, line);
         free(line);
         if (status) return cli_report(m->context);

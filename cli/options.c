@@ -61,6 +61,48 @@ int cli_split(const char *text, char *name, size_t size, const char **value)
     return 1;
 }
 
+/* ---- Words: "red|green|blue" ---- */
+
+const char *cli_word(const char *words, double first, double value, char *text, size_t size)
+{
+    for (size_t n; ; first++, words += n + 1) {
+        n = strcspn(words, "|");
+        if (first == value && n) { snprintf(text, size, "%.*s", (int)n, words); return text; }
+        if (!words[n]) return NULL;
+    }
+}
+
+static int words_in(const char *words)
+{
+    int n = 1;
+    for (; *words; words++) n += *words == '|';
+    return n;
+}
+
+static int find_word(const char *words, const char *word)
+{
+    for (int k = 0; ; k++) {
+        const size_t n = strcspn(words, "|");
+        if (strlen(word) == n && !strncmp(words, word, n)) return k;
+        if (!words[n]) return -1;
+        words += n + 1;
+    }
+}
+
+/* "red, green or blue" */
+static const char *one_of(const char *words)
+{
+    static char text[256];
+    const int count = words_in(words);
+    size_t used = 0;
+    for (int k = 0; k < count && used < sizeof text; k++) {
+        const size_t n = strcspn(words, "|");
+        used += (size_t)snprintf(text + used, sizeof text - used, "%s%.*s", !k ? "" : k == count - 1 ? " or " : ", ", (int)n, words);
+        words += n + 1;
+    }
+    return text;
+}
+
 /* Put the value of an option in its place. Returns what was expected, or NULL when that is what it is. */
 static const char *store(const cli_option *o, const char *text)
 {
@@ -81,6 +123,13 @@ static const char *store(const cli_option *o, const char *text)
         list->at[list->count++] = text;
         return NULL;
     }
+    case CLI_WORD:
+        return find_word(o->value, text) < 0 ? one_of(o->value) : (*(const char **)o->into = text, NULL);
+    case CLI_PLACE:
+        if (cli_integer(text, &whole) && whole >= 0 && whole < words_in(o->value)) *(int *)o->into = (int)whole;
+        else if (find_word(o->value, text) < 0) return one_of(o->value);
+        else *(int *)o->into = find_word(o->value, text);
+        return NULL;
     case CLI_NUMBER:
         return cli_number(text, o->into) ? NULL : "a number";
     case CLI_POSITIVE:
@@ -164,9 +213,26 @@ static const cli_option *find_letter(const cli_option *options, char letter)
     return NULL;
 }
 
+/* While it is set, commands show their tables instead of being run. */
+static struct { cli_visit *visit; const cli_command *command; void *user; } visitor;
+
+void cli_each_command(cli_visit *visit, void *user)
+{
+    char name[32];
+    visitor.visit = visit;
+    visitor.user = user;
+    for (const cli_command *c = CLI_COMMANDS; c->name; c++) {
+        visitor.command = c;
+        snprintf(name, sizeof name, "%s", c->name);
+        c->run(1, (char *[]){ name, NULL });
+    }
+    visitor.visit = NULL;
+}
+
 int cli_parse(const cli_page *page, const cli_option *options, int argc, char **argv, cli_list *words)
 {
     int only_words = 0;
+    if (visitor.visit) { visitor.visit(visitor.user, visitor.command, page, options); return 0; }
     for (int k = 1; k < argc; k++)                       /* --help wins, wherever it stands */
         if (!strcmp(argv[k], "--")) break;
         else if (!strcmp(argv[k], "--help") || !strcmp(argv[k], "-h")) { print_page(page, options); return 0; }

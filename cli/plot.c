@@ -68,7 +68,8 @@ int cli_plot(int argc, char **argv)
     char made[4096], names[512];
     const cli_option options[] = {
         { 'o', "output",   "FIGURE",    CLI_TEXT,     &figure,   ".png, .svg or .pdf (FILE's name with .png)" },
-        { 'k', "kind",     "KIND",      CLI_TEXT,     &o.kind,   "raster, maps, traces, mosaic, kernel, tuning, prediction or\nnonlinearity" },
+        { 'k', "kind",     "raster|maps|traces|mosaic|kernel|tuning|prediction|nonlinearity", CLI_WORD, &o.kind,
+          "of figure (what suits FILE)" },
         { 0, "from",       "SECONDS",   CLI_NUMBER,   &o.from,   "where the figure begins (0)" },
         { 0, "to",         "SECONDS",   CLI_NUMBER,   &o.to,     "where it ends (the end)" },
         { 0, "pixels",     "'X,Y X,Y'", CLI_TEXT,     &o.pixels, "of traces (the centre and the pixel that varies most)" },

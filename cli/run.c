@@ -38,8 +38,8 @@ static int parse(struct run *r, int argc, char **argv)
         { 's', "set",          "PATH=VALUE", CLI_TEXTS,   &r->of.sets,
           "change a setting or parameter ('convis describe MODEL' lists them)" },
         { 0, "dt",             "SECONDS",   CLI_POSITIVE, &r->of.dt,    "duration of a step of the model" },
-        { 0, "numerics",       "KIND",      CLI_TEXT,     &r->of.numerics,
-          "virtualretina (as the original program computes) or\nconverged (the same model solved well)" },
+        { 0, "numerics",       "virtualretina|converged", CLI_WORD,     &r->of.numerics,
+          "of a retina: as the original program computes, or the same\nmodel solved well" },
         { 0, "initial",        "LUMINANCE", CLI_TEXT,     &r->of.initial,
           "before the first frame; auto: half of a retina's range; of\nother models what they say themselves" },
         { 0, "units",          "FILE",      CLI_TEXT,     &r->units_file,
@@ -52,7 +52,7 @@ static int parse(struct run *r, int argc, char **argv)
         { 0, "from",           "FRAME",     CLI_WHOLE,    &r->movie_options.from, "first frame of the input, from 0" },
         { 0, "frames",         "N",         CLI_COUNT,    &r->movie_options.frames, "how many frames of the input (all)" },
         { 0, "size",           "WxH",       CLI_SIZE,     &r->size,     "size of raw frames and stimuli; others are scaled to it" },
-        { 0, "channel",        "NAME",      CLI_TEXT,     &r->inputs.channel,  "of colour: luminance (default), red, green or blue" },
+        { 0, "channel",        "luminance|red|green|blue", CLI_WORD, &r->inputs.channel, "of colour (luminance)" },
         CLI_CHANNELS_OPTION(r->inputs),
         CLI_INPUT_OPTIONS(r->inputs),
         { 0, "device",         "NAME",      CLI_TEXT,     &r->device,   "auto, cpu, cpu:ISA, cuda:N, opencl:P.D (see 'convis devices')" },
@@ -64,6 +64,7 @@ static int parse(struct run *r, int argc, char **argv)
         { 0, "save-params",    "FILE",      CLI_TEXT,     &r->save_params, "write all parameters of the model as such lines" },
         { 0, "save-xml",       "FILE",      CLI_TEXT,     &r->save_xml,
           "write the model with its settings: a retina as VirtualRetina's\n.xml, any model as .yaml" },
+        CLI_ALLOW_CODE,
         { 'q', "quiet",        NULL,        CLI_FLAG,     &r->quiet,    "no progress bar and no summary" },
         { 0 }
     };

@@ -1,6 +1,10 @@
 /* specs.c - stimuli and initialisers, listed from their tables. */
 #include "specs.h"
+#include <math.h>
 #include <string.h>
+
+const cli_specs CLI_STIMULI = { "Kinds of stimulus", convis_stim_list, convis_stim_param_list };
+const cli_specs CLI_INITIALISERS = { "Kinds of kernel", convis_initialiser_list, convis_initialiser_param_list };
 
 static int has(const cli_specs *s, const char *kind, const convis_kind_param *p)
 {
@@ -20,9 +24,9 @@ static int common(const cli_specs *s, const convis_kind_param *p)
 
 static void row(cli_table *table, const convis_kind_param *p)
 {
-    char value[32];
-    snprintf(value, sizeof value, "%.6g", p->value);
-    cli_table_row(table, 4, p->name, p->text ? "" : value, p->unit, p->doc);
+    char value[64];
+    if (!p->words || !cli_word(p->words, p->min, p->value, value, sizeof value)) snprintf(value, sizeof value, "%.6g", p->value);
+    cli_table_row(table, 4, p->name, p->text ? "" : value, p->words ? p->words : p->unit, p->doc);
 }
 
 static void list_kind(const cli_specs *s, const convis_kind_info *kind, int whole)
@@ -73,33 +77,37 @@ int cli_specs_one(const cli_specs *s, const char *name)
     return 0;
 }
 
-void cli_specs_json(const cli_specs *s)
+static void key(cli_json *j, const convis_kind_param *p)
+{
+    char word[64];
+    cli_json_begin(j, NULL, '{');
+    cli_json_text(j, "name", p->name);
+    cli_json_text(j, "type", p->text ? "text" : p->words ? "word" : p->whole ? "whole" : "number");
+    cli_json_flag(j, "text", p->text);
+    cli_json_flag(j, "whole", p->whole);
+    cli_json_text(j, "unit", p->unit);
+    if (p->words) cli_json_text(j, "default", cli_word(p->words, p->min, p->value, word, sizeof word));
+    else cli_json_number(j, "default", p->text ? NAN : p->value);
+    cli_json_number(j, "min", p->text || p->words || p->min < -1e15 ? NAN : p->min);
+    cli_json_number(j, "max", p->text || p->words || p->max > 1e15 ? NAN : p->max);
+    cli_json_words(j, "words", p->words);
+    cli_json_text(j, "doc", p->doc);
+    cli_json_end(j, '}');
+}
+
+void cli_specs_json(cli_json *j, const char *name, const cli_specs *s)
 {
     convis_kind_info kind;
     convis_kind_param p;
-    printf("[");
+    cli_json_begin(j, name, '[');
     for (int k = 0; s->kind(k, &kind); k++) {
-        printf("%s\n  { \"name\": ", k ? "," : "");
-        cli_json_text(stdout, kind.name);
-        printf(", \"doc\": ");
-        cli_json_text(stdout, kind.doc);
-        printf(", \"keys\": [");
-        for (int j = 0; s->param(kind.name, j, &p); j++) {
-            printf("%s\n    { \"name\": ", j ? "," : "");
-            cli_json_text(stdout, p.name);
-            printf(", \"unit\": ");
-            cli_json_text(stdout, p.unit);
-            printf(", \"text\": %s, \"whole\": %s, \"default\": ", p.text ? "true" : "false", p.whole ? "true" : "false");
-            cli_json_number(stdout, p.value);
-            printf(", \"min\": ");
-            cli_json_number(stdout, p.min);
-            printf(", \"max\": ");
-            cli_json_number(stdout, p.max);
-            printf(", \"doc\": ");
-            cli_json_text(stdout, p.doc);
-            printf(" }");
-        }
-        printf("] }");
+        cli_json_begin(j, NULL, '{');
+        cli_json_text(j, "name", kind.name);
+        cli_json_text(j, "doc", kind.doc);
+        cli_json_begin(j, "keys", '[');
+        for (int i = 0; s->param(kind.name, i, &p); i++) key(j, &p);
+        cli_json_end(j, ']');
+        cli_json_end(j, '}');
     }
-    printf("\n]\n");
+    cli_json_end(j, ']');
 }

@@ -13,5 +13,6 @@ typedef struct cli_specs {
 void cli_specs_list(const cli_specs *);                  /* every kind; keys that most of them have are listed once */
 int  cli_specs_one (const cli_specs *, const char *kind);/* all keys of one; 0: there is none of that name */
 int  cli_specs_known(const cli_specs *, const char *kind);
-void cli_specs_json(const cli_specs *);                  /* an array of kinds */
+void cli_specs_json(cli_json *, const char *name, const cli_specs *);    /* an array of kinds */
+extern const cli_specs CLI_STIMULI, CLI_INITIALISERS;
 #endif

@@ -23,8 +23,6 @@ struct stim {
     int quiet;
 };
 
-static const cli_specs STIMULI = { "Kinds of stimulus", convis_stim_list, convis_stim_param_list };
-
 /* ---- Making one ---- */
 
 /* "stim:KIND?a=1&b=2" from the words of the command line. */
@@ -100,9 +98,9 @@ int cli_stim(int argc, char **argv)
     int done = cli_parse(&PAGE, options, argc, argv, &words);
     if (done != CLI_GO) return done;
     if (!words.count && s.file) return cli_usage("stim", "which KIND of stimulus?");
-    if (!words.count) { cli_specs_list(&STIMULI); return 0; }
-    if (!s.file && words.count == 1 && cli_specs_one(&STIMULI, words.at[0])) return 0;
-    if (!s.file && !cli_specs_known(&STIMULI, words.at[0]))
+    if (!words.count) { cli_specs_list(&CLI_STIMULI); return 0; }
+    if (!s.file && words.count == 1 && cli_specs_one(&CLI_STIMULI, words.at[0])) return 0;
+    if (!s.file && !cli_specs_known(&CLI_STIMULI, words.at[0]))
         s.file = "-";    /* that it is unknown says more than that -o is missing */
     if (!s.file) return cli_usage("stim", "-o FILE is missing");
     s.options.width = s.size.width;

@@ -82,7 +82,7 @@ static int parse(struct synthesis *d, int argc, char **argv)
         { 0, "smooth-space", "WEIGHT", CLI_POSITIVE, &o->smooth_space, "neighbours in space shall be alike (0)" },
         { 0, "noise",       "SD",      CLI_NUMBER,   &o->noise,      "added to the start, in units of half the range (0.1; to --start 0)" },
         { 0, "seed",        "N",       CLI_SEED,     &o->seed,       "of that noise (0)" },
-        { 0, "optimizer",   "KIND",    CLI_TEXT,     &o->optimizer.kind, "as in 'convis fit' (lbfgs)" },
+        { 0, "optimizer",   "OPTIMIZER",    CLI_TEXT,     &o->optimizer.kind, "as in 'convis fit' (lbfgs)" },
         { 0, "rate",        "X",       CLI_POSITIVE, &o->optimizer.rate, "learning rate, in units of half the range" },
         { 0, "iterations",  "N",       CLI_COUNT,    &o->iterations, "at most (100)" },
         { 's', "set",       "PATH=VALUE", CLI_TEXTS, &d->model.sets, "change a setting or parameter of the model" },
@@ -91,6 +91,7 @@ static int parse(struct synthesis *d, int argc, char **argv)
         { 0, "device",      "NAME",    CLI_TEXT,     &d->device,     "as in 'convis run'" },
         { 0, "threads",     "N",       CLI_INT,      &d->threads,    "how many threads compute (0: all cores)" },
         { 0, "chunk",       "N",       CLI_COUNT,    &o->chunk,      "frames computed at once; changes memory, not what is found" },
+        CLI_ALLOW_CODE,
         { 'q', "quiet",     NULL,      CLI_FLAG,     &d->quiet,      "no progress and no summary" },
         { 0 }
     };

@@ -89,6 +89,8 @@ def library_objects(root, build):
     """{object file: source, from the root}, of the library in single precision; a text that was made from a source counts as it."""
     texts = sorted((root / "src").rglob("*.[ch]"), key=lambda path: (path.parent.name == "layers", path.suffix == ".c", path))
     sources = {path.stem: str(path.relative_to(root)) for path in texts}
+    # The public headers as strings, for whoever compiles layers at run time.
+    sources |= {f"header_{path.stem}": "src/layers/own/own_compile.c" for path in (root / "include/convis").glob("*.h")}
     found = {}
     for entry in json.loads((build / "compile_commands.json").read_text()):
         target = entry["output"].split("/")[1] if entry["output"].startswith("src/") else ""
@@ -98,7 +100,7 @@ def library_objects(root, build):
         if (root / "src") in path.parents:
             found[build / entry["output"]] = str(path.relative_to(root))
         else:
-            origin = sources.get(re.sub("_source$", "", path.stem))
+            origin = sources.get(re.sub("_(source|text)$", "", path.stem))
             if origin is None:
                 sys.exit(f"structure: nothing in src/ has the name of {path.name}")
             found[build / entry["output"]] = origin

@@ -365,7 +365,7 @@ static void sentences(void **state)
     REFUSED(CONVIS_ENAME, "filter.weights: gaussian: it has no parameter 'sgima'; did you mean sigma?", "gaussian?sgima=2", s,
             0.01);
     REFUSED(CONVIS_EINVAL, "sigma is 'wide', expected a number", "gaussian?sigma=wide", s, 0.01);
-    REFUSED(CONVIS_EINVAL, "normalize is 'much', expected a number", "gaussian?normalize=much", s, 0.01);
+    REFUSED(CONVIS_EINVAL, "normalize is 'much', expected none, sum or norm", "gaussian?normalize=much", s, 0.01);
     REFUSED(CONVIS_EINVAL, "sigma is -1 pixels, expected 0 to 10000", "gaussian?sigma=-1", s, 0.01);
     REFUSED(CONVIS_EINVAL, "n is 1.5, expected a whole number", "cascade?n=1.5", s, 0.01);
     REFUSED(CONVIS_EINVAL, "sigma is given twice", "gaussian?sigma=1&sigma=2", s, 0.01);

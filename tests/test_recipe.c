@@ -120,7 +120,7 @@ static void switches(void **state)
     EXPECT(r, "log_polar", "on");
 
     SET(r, "ganglion_0.sign", "-0.5");
-    EXPECT(r, "ganglion_0.sign", "-1");
+    EXPECT(r, "ganglion_0.sign", "off");
     EXPECT(r, "ganglion_0.spikes", "off");
     EXPECT(r, "ganglion_0.transient.weight", "0.75");
     SET(r, "ganglion_1.spikes.adaptation.tau", "0.1");

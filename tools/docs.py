@@ -29,7 +29,7 @@ def describe(*words):
 
 
 def number(value):
-    return "" if value is None else f"{value:.6g}"
+    return "" if value is None else value if isinstance(value, str) else f"{value:.6g}"
 
 
 def cell(text):
@@ -46,12 +46,13 @@ def unit(text):
 
 
 def bounds(p):
-    low, high = (p[k] if p[k] is not None and abs(p[k]) < 1e15 else None for k in ("min", "max"))
-    return f"{number(low)} .. {number(high)}" if not p["array"] and not p["text"] else ""
+    if p["words"]:
+        return ", ".join(w for w in p["words"] if w)
+    return f"{number(p['min'])} .. {number(p['max'])}" if not p["array"] and not p["text"] else ""
 
 
 def inputs(layer):
-    most, min_inputs = layer["inputs"], layer["min_inputs"]
+    most, min_inputs = layer["max_inputs"], layer["min_inputs"]
     return "One input" if most == 1 else f"{most} inputs" if min_inputs == most else f"{min_inputs} to {most} inputs"
 
 
@@ -79,9 +80,9 @@ def layer(name):
     text = [f"## {name}\n\n{d['doc'][0].upper() + d['doc'][1:]}. {inputs(d)}"
             f"{', pointwise in space' if d['pointwise'] else ''}{', spiking' if d['spiking'] else ''}. "
             f"Equation and gradient: [src/layers/{home(name)}.c](../src/layers/{home(name)}.c).\n"]
-    kinds = lambda p: next((kind for kind in ("whole", "text", "differentiable") if p[kind]), "")
+    kinds = lambda p: "" if p["words"] else next((kind for kind in ("whole", "text", "differentiable") if p[kind]), "")
     if d["parameters"]:
-        text.append(table(["parameter", "default", "unit", "bounds", "", "what it is"],
+        text.append(table(["parameter", "default", "unit", "bounds or words", "", "what it is"],
                           [[f"`{p['name']}`", "array" if p["array"] else p["default"] if p["text"] else number(p["default"]), unit(p["unit"]), bounds(p), kinds(p), p["doc"]]
                            for p in d["parameters"]]))
     for key, head in ("states", "state"), ("outputs", "further output"):
@@ -103,7 +104,7 @@ def layers(names):
             "for [model files](models.md#write-a-model-in-yaml) and programs in C.\n\n"
             "- The parameter `tau` of a layer with the name `opl.center` is `opl.center.tau` for `--set` and `convis_set`. States and further\n"
             "  outputs have paths of the same form.\n"
-            "- *differentiable*: can be fitted. *whole*: whole numbers only.\n"
+            "- *differentiable*: can be fitted. *whole*: whole numbers only. Where words are listed, one of them is meant (their numbers, from\n  older files, are still understood).\n"
             "- *Pointwise in space*: a pixel's output depends on that pixel's input alone, now and in the past.\n"
             "- The *baseline* is the constant input assumed before the first frame. Further terms: [glossary](glossary.md).\n\n"
             + index(names) + "\n" + "\n".join(map(layer, names)))
@@ -173,9 +174,9 @@ def initialisers(kinds):
     common = [k for k in kinds[0]["keys"] if sum(k in other["keys"] for other in kinds) > len(kinds)/2]
 
     def rows(keys):
-        return [[f"`{k['name']}`", "" if k["text"] else number(k["default"]), unit(k["unit"]), k["doc"]] for k in keys]
+        return [[f"`{k['name']}`", number(k["default"]), unit(k["unit"]), bounds(k) if k["words"] else "", k["doc"]] for k in keys]
 
-    heads = ["key", "default", "unit", "what it is"]
+    heads = ["key", "default", "unit", "words", "what it is"]
     text = (f"# Initialisers: Gaussian, Gabor and other weights from a line of text\n\n{GENERATED}\n"
             "The weights of a filter can be given as a formula instead of numbers:\n\n"
             "    convis run LN movie.npy --set filter.weights='gaussian?sigma=2&tau=0.01' -o rate.npy\n"

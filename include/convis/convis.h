@@ -159,6 +159,19 @@ double        convis_dt(const convis_model *);                            /* sec
 convis_context *convis_model_context(const convis_model *);
 const convis_layer_type *const *convis_layer_types(void);                 /* the built-in layers, NULL at the end */
 const convis_layer_type *convis_layer_type_named(const char *name);       /* one of them; NULL: there is none */
+/* A layer of one's own, in a C file like those in src/layers (docs/guide.md): compiled by the system's compiler, kept in the cache of
+ * kernels, and the context's until that is closed. It is of the same context's models alone. Such code runs with all rights of the process:
+ * ENOTSUP unless convis_allow_code(context, 1) was called, as a model file may name such layers, too (type: ./fade.c). */
+convis_status convis_layer_type_open(convis_context *, const char *file, const convis_layer_type **);
+convis_status convis_allow_code(convis_context *, int on);                /* 0 unless set */
+/* What a type has without a model: see convis_item, below. kind: CONVIS_LAYER (itself), CONVIS_PARAMETER, CONVIS_STATE, CONVIS_OUTPUT (the
+ * first has no name of its own, path ""), CONVIS_INPUT (what it takes, in order; one row where all are alike). Parameters that a text adds
+ * (expr) are a model's. 0 past the last. */
+typedef struct convis_item convis_item;
+typedef enum convis_kind { CONVIS_LAYER, CONVIS_PARAMETER, CONVIS_STATE, CONVIS_OUTPUT, CONVIS_ALIAS, CONVIS_INPUT } convis_kind;
+int convis_layer_type_list(const convis_layer_type *, convis_kind, int index, convis_item *);
+/* The line-th line of the equation with which the type's file begins, from 0; text ends with a zero. 0 past the last. */
+int convis_layer_type_equation(const convis_layer_type *, int line, char *text, size_t size);
 
 /* convis_probe asks for a layer's output over the whole chunk ("opl", "bipolar.adaptation"); before convis_plan.
  * convis_plan infers shapes from one chunk of input, (B, C, T, Y, X) with at most T frames a run, and allocates everything; convis_run
@@ -188,9 +201,10 @@ convis_status convis_get_array(const convis_model *, const char *path, double *v
 /* An array by its initialiser, "gaussian?sigma=2" (convis_initialiser_list): computed when its shape is known, at
  * the latest by convis_plan. Faults in the text are found at once where the shape is known, else by convis_plan. */
 convis_status convis_set_initialiser(convis_model *, const char *path, const char *initialiser);
-/* Text parameters (formulas, names of presets); before convis_plan. */
+/* Text parameters (formulas, names of presets), before convis_plan; and numbers that are words ("reflect"), as convis_set. */
 convis_status convis_set_text(convis_model *, const char *path, const char *text);
-const char   *convis_get_text(const convis_model *, const char *path);    /* an array's: its initialiser; NULL for a number */
+/* An array's: its initialiser. Of a number that is a word: that. NULL for other numbers. */
+const char   *convis_get_text(const convis_model *, const char *path);
 
 /* All of them as text, a line a number ("opl.center.tau 0.01"). Loading sets those named, in a model that has them; on
  * any fault none. A .npz is one of Convis's parameter files (docs/models.md says which names are understood). */
@@ -198,26 +212,29 @@ convis_status convis_parameters_save(const convis_model *, const char *file);
 convis_status convis_parameters_load(convis_model *, const char *file);
 convis_status convis_parameters_parse(convis_model *, const char *name, const char *text);    /* name: for sentences */
 
-typedef enum convis_kind { CONVIS_LAYER, CONVIS_PARAMETER, CONVIS_STATE, CONVIS_OUTPUT, CONVIS_ALIAS, CONVIS_INPUT } convis_kind;
-typedef struct convis_item {
+struct convis_item {
     char        path[128];
     const char *unit, *doc;
     const char *target;                                  /* of an alias; the type's name for a layer */
     int         inputs;                                  /* a layer: how many, and where they come from; node k is layer k - 1 */
     convis_edge input[64];
     double      value, initial, min, max;                /* a scalar parameter; initial is its default. An input: its baseline */
+    const char *initial_text;                            /* a text parameter's default; else NULL */
     int         differentiable, whole, array, text;      /* whole: only whole numbers; array, text: what value is not */
+    const char *words;                                   /* of a parameter whose numbers are words: "none|sum|norm" are min, min + 1 ... (an
+                                                          * empty one is a number without a name); else NULL */
     int         requires_gradient;                                  /* a parameter: its gradient was asked for */
     int64_t     count;                                   /* elements (a state or output: once planned) */
     convis_shape shape;                                  /* an output: one frame, dim[CONVIS_T] = 1; an array: (out, in, T, Y, X) */
     convis_real *data;                                   /* a state's memory; else, and on a GPU, NULL */
-} convis_item;
+};
 /* The index-th item of that kind. Returns 0 past the last. */
 int convis_list(const convis_model *, convis_kind, int index, convis_item *);
 
 /* ---- Running. Consecutive chunks of any sizes give, bit for bit, what one call on the whole movie gives. */
 
-/* in: the shape planned, or fewer frames; any strides. Read only until it returns. */
+/* in: the shape planned, or fewer frames; any strides. Read only until it returns. Where a layer fails (one of a user's own may), outputs
+ * and state are those of no frame, and convis_frame is what it was: convis_reset, convis_pop or convis_state_put begin anew. */
 convis_status convis_run   (convis_model *, convis_tensor in);
 /* Frames of a further input for the next run: as many as that takes of the first, read in place until it returns. ESTATE by
  * convis_run when one is missing. */
@@ -338,7 +355,14 @@ const char   *convis_recipe_name (int index, const char **doc);           /* NUL
  * it: convis_set). */
 convis_status convis_recipe_set  (convis_recipe *, const char *path, const char *value);
 convis_status convis_recipe_get  (const convis_recipe *, const char *path, char *value, size_t size);
-typedef struct convis_setting { char path[128]; char value[256]; const char *unit, *doc, *xml; } convis_setting;
+typedef struct convis_setting {
+    char   path[128], value[256];
+    const char *unit, *doc, *xml;
+    char   initial[256];             /* what it is where nothing says otherwise; of a text or word that one, of an array "" */
+    double min, max;                 /* of a number; +-INFINITY: no bound */
+    int    whole, word, text, array; /* only whole numbers; one of `words`; a text; numbers, or an initialiser; else a number */
+    const char *words;               /* as in convis_item. Of a number that is no word: what it may be besides ("auto"); NULL: nothing */
+} convis_setting;
 int           convis_recipe_list (const convis_recipe *, int index, convis_setting *);    /* 0 past the last */
 /* Replace the arrays of cells by these (copied); layer counts the spiking layers from 0. */
 convis_status convis_recipe_cells(convis_recipe *, const convis_cell *, int64_t count);
@@ -385,6 +409,7 @@ typedef struct convis_kind_param {
     const char *name, *unit, *doc;
     double value, min, max;          /* default and bounds */
     int whole, text;                 /* whole: only whole numbers; text: a path, not a number */
+    const char *words;               /* as in convis_item: what its numbers are called; else NULL */
 } convis_kind_param;
 int convis_initialiser_list(int index, convis_kind_info *);                         /* 0 past the last */
 int convis_initialiser_param_list(const char *kind, int index, convis_kind_param *);

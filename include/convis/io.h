@@ -101,6 +101,11 @@ convis_status convis_map_writer_open (convis_context *, const char *file, const 
 convis_status convis_map_writer_write(convis_map_writer *, convis_tensor frames);
 convis_status convis_map_writer_close(convis_map_writer **, int keep);
 
+/* Formats by their extension: what of "movie|array|spikes|cells|parameters|model" is read, and what of "maps|spikes|cells|figure|model" is
+ * written; NULL: nothing. Movies that FFmpeg reads have many more. 0 past the last. */
+typedef struct convis_format_info { const char *extension, *reads, *writes, *doc; } convis_format_info;
+int convis_format_list(int index, convis_format_info *);
+
 /* ---- Figures -----------------------------------------------------------------------------------------
  * By gnuplot; with keep_script the script and its data stay beside the figure. Four kinds draw arrays: "kernel" one of
  * (maps, T, Y, X), whose last frame is the present: frames by lag, course and profile of its strongest pixel; "tuning" rows

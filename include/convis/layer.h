@@ -27,7 +27,7 @@ extern "C" {
 #endif
 #pragma GCC visibility push(default)
 
-#define CONVIS_LAYER_ABI 4
+#define CONVIS_LAYER_ABI 5
 enum { CONVIS_MAX_INPUTS = 64, CONVIS_MAX_OUTPUTS = 4, CONVIS_MAX_STATES = 8, CONVIS_MAX_PARAMS = 24, CONVIS_MAX_TAPE = 4 };
 
 /* A row of a table. Tables end with a row whose name is NULL. */
@@ -42,7 +42,9 @@ enum {
     CONVIS_WHOLE = 2,                /* parameter: whole numbers only (implies fixed) */
     CONVIS_ARRAY = 4,                /* parameter: an array, empty until set */
     CONVIS_PLAN  = 8,                /* parameter: shapes depend on it; cannot change after convis_plan */
-    CONVIS_TEXT  = 16                /* parameter: a text (a formula, a name); implies fixed */
+    CONVIS_TEXT  = 16,               /* parameter: a text (a formula, a name), whose default stands in `unit`; implies fixed */
+    CONVIS_WORDS = 32                /* parameter: its numbers are words, which stand in `unit`: "none|sum|norm" are min, min + 1 ...;
+                                      * an empty one is a number without a name */
 };
 
 /* Elements of gradients that are sums. Kernels on other devices have them in single precision, so only kernels add to them there. */
@@ -54,6 +56,7 @@ struct convis_barrier;                              /* the threads of one call *
 struct convis_pass {
     convis_context *context;
     const char *path;                            /* the layer's name in the model */
+    void   *user;                                /* the type's, or what open() put in its place */
     double  dt;
     const double *param;                         /* scalars, in table order (an array's entry is its length) */
     const double *const *array;                  /* array parameters, in table order; NULL for a scalar */
@@ -122,6 +125,7 @@ struct convis_layer_type {
     const char *name, *doc;
     const convis_field *params, *states;
     const convis_field *outputs;                 /* further outputs ("bipolar.adaptation"), or NULL */
+    const convis_field *ins;                     /* what the inputs are, for describe (name, unit, doc), or NULL: all are alike */
     int inputs, tape;                            /* tape: maps recorded per frame for the backward pass */
     int min_inputs;                              /* inputs that must be connected (kernels get NULL for the others); 0: all */
     const convis_layer_type *more;               /* the type that replaces this one for more than `inputs` inputs; NULL: there are no more */
@@ -142,9 +146,10 @@ struct convis_layer_type {
      * central differences of baseline(), which must then read nothing but param and array. */
     void (*baseline_vjp)(const convis_pass *, const double *x, double d_y, const double *d_state, double *d_x, double *d_param,
                      double *const *d_array);
-    /* Neighbourhood layers. Run on every thread; cannot fail. */
-    void (*forward)(convis_pass *);
-    void (*vjp)(convis_pass *);
+    /* Neighbourhood layers. Run on every thread. What they return other than CONVIS_OK, the sentence left by convis_fail, ends the run
+     * (or convis_vjp) at the end of the sub-chunk; a thread that fails still goes to the barriers for which others wait. */
+    convis_status (*forward)(convis_pass *);
+    convis_status (*vjp)(convis_pass *);
     /* What the sums[k] elements of d_array[k] mean, once a chunk: adds to the gradients of scalars (by row) and arrays (NULL where
      * not required). The sums exist where the gradient of any parameter is required. */
     void (*gather)(const convis_pass *, int k, const double *sums, double *d_param, double *const *d_array);
@@ -163,11 +168,20 @@ struct convis_layer_type {
      * addresses and frames; it downloads and uploads nothing, and its kernels depend neither on `frame` nor on `key`. A device may then record
      * the launches of one pass and replay them for another without calling forward. */
     int capturable;
+    /* Neighbourhood layers, on processors: forward and vjp are called by one thread alone, which is the caller's, for all elements
+     * (pass->threads is 1), as a callback into an interpreter needs it. */
+    int one_thread;
+    /* What is the layer's own: `user` of every pass. open() may put something else into p->user, for one layer of one model, when it is
+     * added (path, context and user are set); a failure is the model's. close() is called once for each open() that succeeded, last of
+     * all, when the model is freed. Both optional; the type itself may be freed once all its layers are closed. */
+    void *user;
+    convis_status (*open)(convis_pass *);
+    void (*close)(convis_pass *);
     /* Spiking layers: from the recorded tape and counts in `out`, append every spike of the pass by convis_emit. */
     void (*spikes)(convis_pass *, void *sink);
 };
 
-/* Leave a sentence on the context ("path: found, expected") and return status. */
+/* Leave a sentence on the context ("path: found, expected") and return status. Any thread of a pass may. */
 convis_status convis_fail(convis_context *, convis_status, const char *format, ...)
 #if defined(__GNUC__)
     __attribute__((format(printf, 3, 4)))

@@ -21,7 +21,12 @@ convis_status convis_fail(convis_context *c, convis_status status, const char *f
 {
     va_list ap;
     va_start(ap, format);
-    if (c) convis_vshorten(c->message, sizeof c->message, format, ap);
+    while (c && __atomic_exchange_n(&c->writing, 1, __ATOMIC_ACQUIRE)) sched_yield();
+    if (c) {
+        convis_vshorten(c->message, sizeof c->message, format, ap);
+        c->failures++;
+        __atomic_store_n(&c->writing, 0, __ATOMIC_RELEASE);
+    }
     va_end(ap);
     return status;
 }

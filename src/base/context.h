@@ -19,6 +19,10 @@ struct convis_context {
     int  isa;                     /* index into convis_isa's list */
     unsigned colour;              /* of the next large block (convis_obtain) */
     struct convis_device *device; /* where kernels run */
+    int  allow_code;              /* layers may bring their own code (convis_allow_code) */
+    struct convis_own_layer *own; /* those that were loaded (src/layers/own/own.h) */
+    int  writing;                 /* a thread is writing the message */
+    unsigned failures;            /* so many sentences were left */
     char message[1024];
 };
 

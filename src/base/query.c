@@ -2,6 +2,7 @@
 #include "query.h"
 #include "lines.h"
 #include "text.h"
+#include "words.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,15 +38,16 @@ static convis_status unknown_key(const convis_query *s, const char *key)
 static convis_status set_number(convis_query *s, int k, const char *value)
 {
     const convis_field *f = s->field(s->kind, k);
-    const char *space = *f->unit ? " " : "";
+    const char *unit = convis_field_unit(f), *words = convis_field_words(f), *space = *unit ? " " : "";
     char *end;
     double v = strtod(value, &end);
-    int number = end != value && !*end && !isnan(v);
-    for (const convis_query_word *w = s->words; !number && w && w->word; w++)
-        if (!strcmp(w->key, f->name) && !strcmp(w->word, value)) { v = w->value; number = 1; }
-    if (!number) return convis_fail(s->context, CONVIS_EINVAL, "%s: %s is '%.40s', expected a number", s->who, f->name, value);
+    const int number =
+        (end != value && !*end && !isnan(v)) || (words && convis_word_value(words, f->min, value, strlen(value), &v));
+    if (!number)
+        return convis_fail(s->context, CONVIS_EINVAL, "%s: %s is '%.40s', expected %s", s->who, f->name, value,
+                           words ? CONVIS_WORDS_LIST(words) : "a number");
     if (v < f->min || v > f->max)
-        return convis_fail(s->context, CONVIS_EINVAL, "%s: %s is %g%s%s, expected %g to %g", s->who, f->name, v, space, f->unit,
+        return convis_fail(s->context, CONVIS_EINVAL, "%s: %s is %g%s%s, expected %g to %g", s->who, f->name, v, space, unit,
                            f->min, f->max);
     if (f->flags & CONVIS_WHOLE && v != floor(v))
         return convis_fail(s->context, CONVIS_EINVAL, "%s: %s is %g, expected a whole number", s->who, f->name, v);
@@ -56,7 +58,7 @@ static convis_status set_number(convis_query *s, int k, const char *value)
 static int is_text_key(const convis_query *s, const char *key)
 {
     if (!s->text_key) return 0;
-    for (const convis_query_word *a = s->aliases; a && a->word; a++)
+    for (const convis_query_alias *a = s->aliases; a && a->word; a++)
         if (!strcmp(a->word, key) && !strcmp(a->key, s->text_key)) return 1;
     return !strcmp(key, s->text_key);
 }
@@ -69,12 +71,18 @@ static convis_status set(convis_query *s, const char *key, const char *value)
         return *s->text ? CONVIS_OK : CONVIS_ENOMEM;
     }
     int k = convis_query_find(s, key);
-    for (const convis_query_word *a = s->aliases; k < 0 && a && a->word; a++)
+    for (const convis_query_alias *a = s->aliases; k < 0 && a && a->word; a++)
         if (!strcmp(a->word, key)) k = convis_query_find(s, a->key);
     if (k < 0) return unknown_key(s, key);
     if (s->given[k]) return convis_fail(s->context, CONVIS_EINVAL, "%s: %s is given twice", s->who, s->field(s->kind, k)->name);
     s->given[k] = 1;
     return set_number(s, k, value);
+}
+
+void convis_query_describe(const convis_field *f, convis_kind_param *p)
+{
+    *p = (convis_kind_param){ f->name, convis_field_unit(f), f->doc, f->value, f->min, f->max, (f->flags & CONVIS_WHOLE) != 0, 0,
+                              convis_field_words(f) };
 }
 
 convis_status convis_query_read(convis_query *s, char *query)

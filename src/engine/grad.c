@@ -172,13 +172,13 @@ static void run_adjoint(const convis_model *m, const model_layer *l, const convi
     add_twins(m, l, p, i0, i1);
 }
 
-static void segment_back(const convis_model *m, const segment *g, const slice *u)
+static void segment_back(convis_model *m, const segment *g, const slice *u)
 {
     const model_layer *first = &m->layers[g->first];
     if (!first->type->pointwise) {
         if (!first->out.active) return;
         convis_pass p = pass_back(m, first, u);
-        first->type->vjp(&p);
+        convis_pass_vjp(m, first, &p);
         convis_slice_barrier(u);
         return;
     }
@@ -202,7 +202,7 @@ static void give_input(const convis_model *m, const buffer *b, const slice *u, c
 /* The first sub-chunk that it gets is the movie's last. */
 static void sub_chunks_back(convis_model *m, slice *u, int64_t first, int64_t last)
 {
-    for (int64_t k = first; k < last; k++) {
+    for (int64_t k = first; k < last && !convis_pass_stops(m, u); k++) {
         u->t0 = ((m->ran - 1)/m->sub_chunk - k)*m->sub_chunk;
         u->frames = (int)(m->ran - u->t0 < m->sub_chunk ? m->ran - u->t0 : m->sub_chunk);
         for (int j = 0; j < convis_buffer_count(m); j++) begin(m, convis_buffer_at(m, j), u);
@@ -256,7 +256,7 @@ convis_status convis_vjp(convis_model *m, const convis_tensor *d_in)
     convis_status status = not_recorded(m);
     if (!status && d_in) status = convis_vjp_input(m, "input", d_in);
     if (status) return status;
-    m->taped = 0;
+    m->taped = m->failed = 0;
     exchange_history(m);
     convis_run_paced(m, &m->backward, m->ran, sub_chunks_back);
     exchange_history(m);
@@ -266,7 +266,8 @@ convis_status convis_vjp(convis_model *m, const convis_tensor *d_in)
         sum_maps(m, &m->layers[j]);
         sum_arrays(m, &m->layers[j]);
     }
-    return convis_device_sync(m->device);
+    status = convis_pass_status(m);
+    return status ? status : convis_device_sync(m->device);
 }
 
 /* ---- The start ---- */

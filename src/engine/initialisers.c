@@ -53,7 +53,7 @@ typedef struct kind {
 /* ---- Tables ---- */
 
 #define NORMALIZE(value) \
-    { "normalize", "", value, 0, 2, CONVIS_WHOLE, "0: as it is; 1 or sum: to a sum of 1; 2 or norm: to squares that sum to 1" }
+    { "normalize", "none|sum|norm", value, 0, 2, CONVIS_WHOLE | CONVIS_WORDS, "sum: to a sum of 1; norm: to squares that sum to 1" }
 #define IN_TIME \
     { "tau", "s", 0, 0, 1e3, 0, "time course: a low-pass cascade that peaks at tau; 0: the present frame only" }, \
     { "n", "", 0, 0, 32, CONVIS_WHOLE, "its order; 0: exponential" }
@@ -103,16 +103,15 @@ static const convis_field no_fields[] = { { .name = NULL } };
 static const convis_field common[] = {
     NORMALIZE(0),
     { "gain", "", 1, -1e300, 1e300, 0, "factor, after everything else" },
-    { "flip", "", 0, 0, 1, CONVIS_WHOLE, "1: reversed in time and space: a convolution instead of a correlation" },
+                                       { "flip", "off|on", 0, 0, 1, CONVIS_WHOLE | CONVIS_WORDS,
+                                         "on: reversed in time and space: a convolution instead of a correlation" },
     { "x", "pixels", 0, -1e4, 1e4, 0, "of the centre, to the right" },
     { "y", "pixels", 0, -1e4, 1e4, 0, "of the centre, down" },
     { "ppd", "pixels/degree", 0, 0, 1e5, 0, "sizes are in degrees, with so many pixels each; 0: they are in pixels" },
     { .name = NULL } };
-static const convis_query_word words[] = {
-    { "sum", "normalize", 1 }, { "norm", "normalize", 2 }, { "none", "normalize", 0 }, { NULL, NULL, 0 } };
-static const convis_query_word aliases[] = {
-    { "tf", "temporal_frequency", 0 }, { "sf", "frequency", 0 }, { "direction", "orientation", 0 },
-    { "normalise", "normalize", 0 }, { "path", "name", 0 },    { NULL, NULL, 0 }
+static const convis_query_alias aliases[] = {
+    { "tf", "temporal_frequency" }, { "sf", "frequency" }, { "direction", "orientation" },
+    { "normalise", "normalize" }, { "path", "name" }, { NULL, NULL }
 };
 
 static const convis_field *field_of(const void *of, int index)
@@ -388,7 +387,7 @@ static convis_status parse(kernel *k, const char *path, char *spec, char who[256
     convis_shorten(who, 256, "%s: %s", path, k->kind->name);
     k->who = who;
     convis_query s = { .context = k->context, .who = who, .kind = k->kind, .field = field_of, .text_key = k->kind->text, .aliases = aliases,
-                      .words = words, .value = k->value, .text = &k->text };
+                      .value = k->value, .text = &k->text };
     convis_status status = convis_query_read(&s, query);
     memcpy(k->given, s.given, sizeof k->given);
     if (status || !k->kind->text || (k->text && *k->text)) return status;
@@ -489,12 +488,12 @@ int convis_initialiser_param_list(const char *name, int index, convis_kind_param
     for (int k = 0; k < KINDS; k++) {
         if (strcmp(kinds[k].name, name)) continue;
         if (kinds[k].text && index-- == 0) {
-            *param = (convis_kind_param){ kinds[k].text, "", kinds[k].text_doc, 0, 0, 0, 0, 1 };
+            *param = (convis_kind_param){ kinds[k].text, "", kinds[k].text_doc, 0, 0, 0, 0, 1, NULL };
             return 1;
         }
         const convis_field *f = index < 0 ? NULL : convis_query_field(kinds[k].fields, common, index);
         if (!f) return 0;
-        *param = (convis_kind_param){ f->name, f->unit, f->doc, f->value, f->min, f->max, (f->flags & CONVIS_WHOLE) != 0, 0 };
+        convis_query_describe(f, param);
         return 1;
     }
     return 0;

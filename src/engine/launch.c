@@ -193,7 +193,7 @@ static capture *find_capture(struct convis_place *place, const pass_key *key, in
 }
 
 /* 0: forward must be called. The first pass calls it, so that all kernels are compiled and loaded, which is impossible while recording. */
-static int replay(const model_layer *l, convis_pass *p)
+static int replay(const model_layer *l, convis_pass *p, convis_status *status)
 {
     struct convis_place *place = p->place;
     int met = 0;
@@ -202,14 +202,52 @@ static int replay(const model_layer *l, convis_pass *p)
     capture *k = find_capture(place, &key, &met);
     if (!met) return 0;
     if (!k->launches && convis_device_record(place->device)) {
-        l->type->forward(p);
+        *status = l->type->forward(p);
         k->launches = convis_device_recorded(place->device);
     }
     place->always_run = !k->launches || !convis_device_replay(place->device, k->launches);
     return !place->always_run;
 }
 
-void convis_pass_forward(const model_layer *l, convis_pass *p)
+/* ---- Layers that launch themselves ---- */
+
+/* Of several that fail one is remembered. */
+static void note(convis_model *m, const model_layer *l, convis_status status, unsigned failures)
 {
-    if (!replay(l, p)) l->type->forward(p);
+    int none = 0;
+    if (!status) return;
+    if (m->context->failures == failures) convis_fail(m->context, status, "%s: %s", l->name, convis_strerror(status));
+    if (__atomic_compare_exchange_n(&m->failed, &none, (int)status, 0, __ATOMIC_RELEASE, __ATOMIC_RELAXED)) m->culprit = l;
+}
+
+/* Some are called by one thread for all. */
+static int is_called(const model_layer *l, convis_pass *p, struct convis_barrier *alone)
+{
+    if (!l->type->one_thread) return 1;
+    if (p->thread) return 0;
+    p->threads = alone->threads = 1;
+    p->barrier = alone;
+    return 1;
+}
+
+void convis_pass_forward(convis_model *m, const model_layer *l, convis_pass *p)
+{
+    struct convis_barrier alone = { .threads = 1 };
+    const unsigned failures = m->context->failures;
+    convis_status status = CONVIS_OK;
+    if (!is_called(l, p, &alone)) return;
+    if (!replay(l, p, &status)) status = l->type->forward(p);
+    note(m, l, status, failures);
+}
+
+void convis_pass_vjp(convis_model *m, const model_layer *l, convis_pass *p)
+{
+    struct convis_barrier alone = { .threads = 1 };
+    const unsigned failures = m->context->failures;
+    if (is_called(l, p, &alone)) note(m, l, l->type->vjp(p), failures);
+}
+
+convis_status convis_pass_status(const convis_model *m)
+{
+    return m->failed ? convis_blame(m, m->culprit, (convis_status)m->failed) : CONVIS_OK;
 }

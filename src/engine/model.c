@@ -22,6 +22,13 @@ convis_status convis_model_new(convis_context *c, double dt, convis_model **mode
     return CONVIS_OK;
 }
 
+/* What is the layer's own goes. */
+static void close_layer(convis_model *m, model_layer *l)
+{
+    l->pass = (convis_pass){ .context = m->context, .path = l->name, .dt = m->dt, .user = l->pass.user };
+    if (l->opened && l->type->close) l->type->close(&l->pass);
+}
+
 void convis_model_free(convis_model **model)
 {
     convis_model *m = model ? *model : NULL;
@@ -30,6 +37,7 @@ void convis_model_free(convis_model **model)
     convis_release_plan(m);
     for (int j = 0; j < m->count; j++) {
         model_layer *l = &m->layers[j];
+        close_layer(m, l);
         for (int k = 0; k < CONVIS_MAX_PARAMS; k++) {
             convis_release(c, l->array[k]);
             convis_release(c, l->text[k]);
@@ -70,6 +78,18 @@ static int is_node(const convis_model *m, convis_node node)
 
 static int rows(const convis_field *table) { int k = 0; while (table && table[k].name) k++; return k; }
 
+/* What is the layer's own. */
+static convis_status open_layer(convis_model *m, model_layer *l)
+{
+    const unsigned failures = m->context->failures;
+    l->pass = (convis_pass){ .context = m->context, .path = l->name, .dt = m->dt, .user = l->type->user };
+    const convis_status status = l->type->open ? l->type->open(&l->pass) : CONVIS_OK;
+    l->opened = !status;
+    if (!status) return status;
+    if (m->context->failures == failures) convis_fail(m->context, status, "%s: %s", l->name, convis_strerror(status));
+    return convis_stick(m, status);
+}
+
 convis_node convis_join(convis_model *m, const convis_layer_type *type, const char *name, const convis_edge *in, int count)
 {
     if (m->status) return (convis_node){ -1 };
@@ -94,8 +114,10 @@ convis_node convis_join(convis_model *m, const convis_layer_type *type, const ch
                          LONGEST_DELAY);
     if (rows(type->params) > CONVIS_MAX_PARAMS || rows(type->states) > CONVIS_MAX_STATES ||
         rows(type->outputs) > CONVIS_MAX_OUTPUTS || type->inputs > CONVIS_MAX_INPUTS || type->tape > CONVIS_MAX_TAPE ||
-        (!type->pointwise && !type->forward))
-        return stick(m, CONVIS_EINVAL, "%s: the table of %s is too long or names no kernel", name, type->name);
+        (!type->pointwise && !type->forward) || (type->pointwise && type->one_thread))
+        return stick(m, CONVIS_EINVAL,
+                     "%s: the table of %s is too long, names no kernel, or wants one thread for a pointwise one", name,
+                     type->name);
     if (type->pointwise && convis_device_lacks(m->device, type->kernels, type->pointwise))
         return stick(m, CONVIS_ENOTSUP, "%s: %s %s has no kernel '%s' for %s", name, convis_article(type->name), type->name,
                      type->pointwise, m->device->name);
@@ -110,6 +132,7 @@ convis_node convis_join(convis_model *m, const convis_layer_type *type, const ch
     for (int k = 0; k < l->params; k++)
         l->param[k] = type->params[k].flags & (CONVIS_ARRAY | CONVIS_TEXT) ? 0 : type->params[k].value;
     m->count++;
+    if (open_layer(m, l)) return (convis_node){ -1 };
     /* The default texts, for the rows that they add. */
     for (int k = 0; type->params && type->params[k].name; k++)
         if (type->params[k].flags & CONVIS_TEXT) {
@@ -197,16 +220,9 @@ int convis_list(const convis_model *m, convis_kind kind, int index, convis_item 
         if (f) snprintf(item->path, sizeof item->path, "%.95s.%.31s", l->name, f->name);
         else   snprintf(item->path, sizeof item->path, "%s", l->name);
         if (kind == CONVIS_PARAMETER) {
+            convis_describe_row(f, item);
             item->value = l->param[index];
-            item->initial = f->value;
-            item->min = f->min;
-            item->max = f->max;
-            item->whole = (f->flags & CONVIS_WHOLE) != 0;
-            item->differentiable = convis_can_learn(f);
             item->requires_gradient = (l->requires_gradient >> index & 1) != 0;
-            item->array = (f->flags & CONVIS_ARRAY) != 0;
-            item->text = (f->flags & CONVIS_TEXT) != 0;
-            if (item->text) item->unit = "";
             item->count = item->array ? (int64_t)l->param[index] : 1;
             item->shape = l->pass.array_shape[index];
         } else if (kind == CONVIS_STATE) {

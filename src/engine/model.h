@@ -64,6 +64,8 @@ typedef struct model_layer {
     convis_shape given[CONVIS_MAX_PARAMS];   /* the shape that an array's values were given in, as pass.array_shape; 0: none */
     char    place[240];              /* "file:line:column" of what it was made from; "": from no file */
     const convis_field *fields;      /* the parameters: the type's table, or `own`, where a text adds rows */
+    char    word[32];                /* the one that convis_get_text returned last */
+    int     opened;                  /* its type's close() is owed */
     convis_field *own;
     char  (*own_names)[32];
     convis_real *p;                  /* the scalars once more, for kernels */
@@ -121,6 +123,8 @@ struct convis_model {
     int64_t  device_bytes, largest_block;    /* of limited memory: what the model takes */
     int      counting;               /* allocations are only counted (memory.c) */
 
+    int      failed;                 /* the status with which a layer failed in this run */
+    const model_layer *culprit;
     int      recording, taped;       /* gradients were asked for; the last run has a tape for a backward pass */
     convis_real *unwanted;           /* where adjoint kernels write gradients that are not required, after their history */
 
@@ -140,6 +144,7 @@ static inline convis_status convis_refuse(const convis_model *m)
 {
     return m->status ? convis_fail(m->context, m->status, "%s", m->sentence) : CONVIS_OK;
 }
+void convis_describe_row(const convis_field *, convis_item *);          /* of a parameter: all but its path and doc */
 int convis_find_row(const convis_field *table, const char *name);     /* -1: none */
 int convis_find_input(const convis_model *, const char *name);        /* -1: none */
 int convis_has_layer(const convis_model *, const char *name);

@@ -2,6 +2,7 @@
  *
  * The file is text, a line a number: "opl.center.tau 0.01", "ganglion_0.cells.x[3] 12.5"; '#' begins a comment. */
 #include "base/text.h"
+#include "base/words.h"
 #include "model.h"
 #include "base/lines.h"
 #include "initialisers.h"
@@ -28,7 +29,7 @@ static convis_status check_scalar(const convis_model *m, const model_layer *l, i
     const convis_field *f = &l->fields[k];
     if (f->flags & CONVIS_ARRAY) return convis_fail(m->context, CONVIS_EINVAL, "%s: an array, not a number", path);
     if (f->flags & CONVIS_TEXT) return convis_fail(m->context, CONVIS_EINVAL, "%s: a text, not a number", path);
-    const char *unit = strcmp(f->unit, "1") ? f->unit : "";
+    const char *unit = convis_field_unit(f);
     if (!(value >= f->min && value <= f->max))
         return convis_fail(m->context, CONVIS_EINVAL, "%s: %g%s%s, expected %g to %g", path, value, *unit ? " " : "", unit,
                            f->min, f->max);
@@ -193,12 +194,27 @@ static convis_status renew_fields(convis_model *m, model_layer *l)
     return CONVIS_OK;
 }
 
+static convis_status set_word(convis_model *m, model_layer *l, int k, const char *path, const char *word)
+{
+    const convis_field *f = &l->fields[k];
+    double value;
+    if (!convis_word_value(f->unit, f->min, word, strlen(word), &value))
+        return convis_fail(m->context, CONVIS_EINVAL, "%s: '%s', expected %s", path, CONVIS_QUOTED(word),
+                           CONVIS_WORDS_LIST(f->unit));
+    const convis_status status = check_scalar(m, l, k, path, value);
+    if (status) return status;
+    l->param[k] = value;
+    l->dirty = 1;
+    return CONVIS_OK;
+}
+
 convis_status convis_set_text(convis_model *m, const char *path, const char *text)
 {
     int k = 0;
     if (convis_refuse(m)) return m->status;
     model_layer *l = convis_find_parameter(m, path, &k);
     if (!l) return CONVIS_ENAME;
+    if (l->fields[k].flags & CONVIS_WORDS) return set_word(m, l, k, path, text);
     if (!(l->fields[k].flags & CONVIS_TEXT))
         return convis_fail(m->context, CONVIS_EINVAL, "%s: expected a number, not a text", path);
     if (m->planned) return convis_fail(m->context, CONVIS_ESTATE, "%s: must be set before the model is planned", path);
@@ -216,6 +232,9 @@ const char *convis_get_text(const convis_model *m, const char *path)
     int k = 0;
     model_layer *l = convis_find_parameter(m, path, &k);
     if (!l) return NULL;
+    if (l->fields[k].flags & CONVIS_WORDS &&
+        convis_word_of(l->fields[k].unit, l->fields[k].min, l->param[k], l->word, sizeof l->word))
+        return l->word;
     if (!(l->fields[k].flags & (CONVIS_TEXT | CONVIS_ARRAY))) {
         convis_fail(m->context, CONVIS_EINVAL, "%s: a number, not a text", path);
         return NULL;

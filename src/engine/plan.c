@@ -148,7 +148,7 @@ static convis_status plan_layer(convis_model *m, model_layer *l)
     for (int j = 0; j < CONVIS_MAX_INPUTS; j++) l->history[j] = 0;
     p->preferred_frames = 0;
     p->work_items = m->device->type->tiled ? 1 : WIDE_ITEMS;
-    p->threads = m->threads;
+    p->threads = l->type->one_thread ? 1 : m->threads;
     if (l->type->pointwise && convis_plan_alike(p)) return CONVIS_ESHAPE;
     if (l->type->plan) {
         convis_status status = l->type->plan(p);

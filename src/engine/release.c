@@ -43,7 +43,7 @@ static void release_layer(convis_context *c, model_layer *l)
     convis_release(c, l->pass.constants);
     l->sums = NULL;
     l->p = NULL;
-    l->pass = (convis_pass){ .key = l->pass.key };
+    l->pass = (convis_pass){ .key = l->pass.key, .user = l->pass.user };
     l->pointwise = l->adjoint = NULL;
     l->needed = l->recorded = 0;
     l->dirty = 1;

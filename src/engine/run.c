@@ -66,13 +66,13 @@ static void run_in_tile(const segment *g, const model_layer *l, const convis_pas
     if (own && p->out) copy_frames(p->out + i0, g->n, slots + l->out.slot*room, g->tile, i1 - i0, p->frames);
 }
 
-static void run_segment(const convis_model *m, const segment *g, slice *u)
+static void run_segment(convis_model *m, const segment *g, slice *u)
 {
     const model_layer *first = &m->layers[g->first];
     if (!first->type->pointwise) {
         convis_slice_meet(u, ANYTHING);
         convis_pass p = convis_pass_of(m, first, u);
-        convis_pass_forward(first, &p);
+        convis_pass_forward(m, first, &p);
         return;
     }
     int64_t from, to, room = m->sub_chunk*g->tile;
@@ -121,7 +121,7 @@ static int ends_together(const convis_model *m)
 
 static void run_sub_chunks(convis_model *m, slice *u, int64_t first, int64_t last)
 {
-    for (int64_t k = first; k < last; k++) {
+    for (int64_t k = first; k < last && !convis_pass_stops(m, u); k++) {
         u->t0 = k*m->sub_chunk;
         u->frames = (int)(m->running - u->t0 < m->sub_chunk ? m->running - u->t0 : m->sub_chunk);
         convis_stage_in(m, u);
@@ -146,24 +146,27 @@ static convis_status run_given(convis_model *m, convis_tensor movie, int keep)
     if (!keep && (status = convis_lend_outputs(m, movie.shape.dim[CONVIS_T]))) return status;
     m->running = movie.shape.dim[CONVIS_T];
     m->spike_count = m->spikes_lost = 0;
+    m->failed = 0;
     for (int j = 0; j < m->count; j++) {
         m->layers[j].out.fetched = 0;
         for (int k = 0; k < m->layers[j].extras; k++) m->layers[j].extra[k].fetched = 0;
     }
     convis_run_paced(m, &m->forward, m->running, run_sub_chunks);
     convis_leave_inputs(m, keep);
-    m->ran = m->running;
+    const convis_status failed = convis_pass_status(m);
+    m->ran = failed ? 0 : m->running;
     for (int j = 0; j < convis_buffer_count(m); j++) {
         buffer *b = convis_buffer_at(m, j);
         if (b->ring) b->phase = (int)((b->phase + m->ran) % b->ring);
     }
-    m->taped = 1;
+    m->taped = !failed;
     m->frame += m->ran;
     status = convis_device_sync(m->device);
     if (!keep) {
         const convis_status returned = convis_return_outputs(m);
         if (!status) status = returned;
     }
+    if (failed) return failed;
     return status ? status : m->spikes_lost ? CONVIS_ENOMEM : CONVIS_OK;
 }
 
@@ -256,7 +259,7 @@ void convis_run_paced(convis_model *m, pace *p, int64_t frames, void (*pass)(con
     const int most = useful_threads(m);
     const int64_t all = (frames + m->sub_chunk - 1)/m->sub_chunk;
     stretch w = { .m = m, .pass = pass };
-    for (; w.first < all; w.first = w.last) {
+    for (; w.first < all && !m->failed; w.first = w.last) {
         w.last = most > 1 ? w.first + convis_pace_stretch(p, m->sub_chunk) : all;
         if (w.last > all) w.last = all;
         const double start = most > 1 ? now() : 0;

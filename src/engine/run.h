@@ -68,8 +68,13 @@ convis_span convis_span_of(const convis_pass *, int64_t i0, int64_t i1, int64_t 
 /* groups 0: as many as the span's elements need. */
 void convis_place_launch(const struct convis_place *, const convis_device_kernel *, void *const *buffers, const convis_span *,
                          int64_t groups, int group_size);
-/* A neighbourhood layer's forward, or what was captured of it. */
-void convis_pass_forward(const model_layer *, convis_pass *);
+/* A neighbourhood layer's forward, or what was captured of it; or its vjp. By every thread, with a barrier at the end. */
+void convis_pass_forward(convis_model *, const model_layer *, convis_pass *);
+void convis_pass_vjp    (convis_model *, const model_layer *, convis_pass *);
+/* Did a layer fail? One thread alone goes no further; several, who must agree on it, end with their stretch (convis_run_paced). */
+static inline int convis_pass_stops(const convis_model *m, const slice *u) { return u->barrier->threads == 1 && m->failed; }
+/* The status of a run of which a layer failed; 0: none did. */
+convis_status convis_pass_status(const convis_model *);
 
 /* ---- staging.c ---- */
 

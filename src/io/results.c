@@ -15,17 +15,58 @@ static const char *extension(const char *path)
     return !strncmp(path, "/dev/", 5) || (!stat(path, &s) && !S_ISREG(s.st_mode) && !S_ISDIR(s.st_mode)) ? ".csv" : "";
 }
 
+/* ---- Formats ---- */
+
+typedef convis_status map_opener(convis_context *, const char *, const char *, convis_shape, const convis_provenance *,
+                                 convis_map_writer **);
+static const struct format {
+    const char *extension;
+    convis_spike_opener *spikes;
+    map_opener *maps;
+    const char *reads, *writes, *doc;                    /* as convis_format_info */
+} FORMATS[] = {
+    { ".npy",  convis_npy_spikes,  convis_npy_maps,  "movie|array|spikes", "maps|spikes", "an array of NumPy" },
+    { ".npz",  convis_npz_spikes,  convis_npz_maps,  "movie|array|spikes|cells|parameters", "maps|spikes|cells",
+      "arrays of NumPy by name" },
+    { ".h5",   convis_hdf5_spikes, convis_hdf5_maps, "movie|array|spikes|cells|model", "maps|spikes|cells|model",
+      "HDF5: arrays by name, spikes, and what they were made by; fitted models" },
+    { ".hdf5", convis_hdf5_spikes, convis_hdf5_maps, "movie|array|spikes|cells", "maps|spikes|cells", "as .h5" },
+    { ".inr",  NULL, convis_inr_maps,  "movie|array", "maps", "images of INRIA, as VirtualRetina has them" },
+    { ".csv",  convis_csv_spikes, convis_csv_maps, "spikes", "maps|spikes", "lines of numbers; spikes: unit,time,layer" },
+    { ".spk",  convis_spk_spikes, NULL, "spikes", "spikes", "spikes of VirtualRetina: unit and time" },
+    { ".txt",  NULL, NULL, "cells", "cells", "cells: layer, unit and place" },
+    { ".png",  NULL, convis_ffmpeg_maps, "movie", "maps|figure", "pictures, one a frame; any that FFmpeg reads are movies" },
+    { ".mp4",  NULL, convis_ffmpeg_maps, "movie", "maps", "a movie; any that FFmpeg reads" },
+    { ".svg",  NULL, NULL, NULL, "figure", "a drawing" },
+    { ".pdf",  NULL, NULL, NULL, "figure", "a page" },
+    { ".yaml", NULL, NULL, "model", "model", "a model as text" },
+    { ".xml",  NULL, NULL, "model", "model", "a retina of VirtualRetina" } };
+enum { COUNT = sizeof FORMATS/sizeof *FORMATS };
+
+int convis_format_list(int index, convis_format_info *info)
+{
+    if (!info) return 0;
+    *info = (convis_format_info){ NULL, NULL, NULL, NULL };
+    if (index < 0 || index >= COUNT) return 0;
+    const struct format *f = &FORMATS[index];
+    *info = (convis_format_info){ f->extension, f->reads, f->writes, f->doc };
+    return 1;
+}
+
+static const struct format *format_of(const char *path)
+{
+    for (int k = 0; k < COUNT; k++) if (!strcasecmp(extension(path), FORMATS[k].extension)) return &FORMATS[k];
+    return NULL;
+}
+
 /* ---- Spikes ---- */
 
 convis_status convis_spike_writer_open(convis_context *c, const char *path, const convis_cell *units, int64_t count,
                                        const convis_provenance *provenance, convis_spike_writer **writer)
 {
-    static const struct { const char *extension; convis_spike_opener *open; } FORMATS[] = {
-        { ".spk", convis_spk_spikes }, { ".csv", convis_csv_spikes }, { ".npy", convis_npy_spikes },
-        { ".npz", convis_npz_spikes }, { ".h5", convis_hdf5_spikes }, { ".hdf5", convis_hdf5_spikes } };
+    const struct format *f = format_of(path);
     *writer = NULL;
-    for (size_t k = 0; k < sizeof FORMATS/sizeof *FORMATS; k++)
-        if (!strcasecmp(extension(path), FORMATS[k].extension)) return FORMATS[k].open(c, path, units, count, provenance, writer);
+    if (f && f->spikes) return f->spikes(c, path, units, count, provenance, writer);
     return convis_fail(c, CONVIS_ENOTSUP, "%s: no format for spikes ends in '%s', expected .spk, .csv, .npy, .npz or .h5", path,
                        extension(path));
 }
@@ -47,12 +88,7 @@ convis_status convis_spike_writer_close(convis_spike_writer **writer, double sec
 convis_status convis_map_writer_open(convis_context *c, const char *path, const char *name, convis_shape frame,
                                      const convis_provenance *provenance, convis_map_writer **writer)
 {
-    static const struct {
-        const char *extension;
-        convis_status (*open)(convis_context *, const char *, const char *, convis_shape, const convis_provenance *, convis_map_writer **);
-    } FORMATS[] = {
-        { ".npy", convis_npy_maps }, { ".npz", convis_npz_maps }, { ".h5", convis_hdf5_maps }, { ".hdf5", convis_hdf5_maps },
-        { ".inr", convis_inr_maps }, { ".csv", convis_csv_maps }, { ".png", convis_ffmpeg_maps }, { ".mp4", convis_ffmpeg_maps } };
+    const struct format *f = format_of(path);
     int64_t all = sizeof(float);
     *writer = NULL;
     for (int d = 0; d < CONVIS_DIMS; d++)
@@ -64,8 +100,7 @@ convis_status convis_map_writer_open(convis_context *c, const char *path, const 
     if (!name || !*name || *name == '.' || strlen(name) > 200 || strpbrk(name, "/\\:\n\r\t"))
         return convis_fail(c, CONVIS_EINVAL, "%s: the data set '%s', expected a name without slashes and colons", path,
                            CONVIS_QUOTED(name ? name : ""));
-    for (size_t k = 0; k < sizeof FORMATS/sizeof *FORMATS; k++)
-        if (!strcasecmp(extension(path), FORMATS[k].extension)) return FORMATS[k].open(c, path, name, frame, provenance, writer);
+    if (f && f->maps) return f->maps(c, path, name, frame, provenance, writer);
     return convis_fail(c, CONVIS_ENOTSUP,
                        "%s: no format for maps ends in '%s', expected .npy, .npz, .h5, .inr, .csv, .png or .mp4", path,
                        extension(path));

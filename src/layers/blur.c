@@ -43,13 +43,14 @@ static convis_status prepare(convis_pass *p)
 
 static double baseline(const convis_pass *p, const double *x, double *state) { (void)p; (void)state; return x[0]; }
 
-static void forward(convis_pass *p)
+static convis_status forward(convis_pass *p)
 {
     int64_t planes = p->out_shape.dim[CONVIS_B]*p->out_shape.dim[CONVIS_C]*p->frames;
     convis_blur_run(p, p->constants, p->in[0], p->out, planes, p->scratch);
+    return CONVIS_OK;
 }
 
-static void vjp(convis_pass *p)
+static convis_status vjp(convis_pass *p)
 {
     int64_t n = convis_elements(p->out_shape);
     convis_blur_back back = {
@@ -63,6 +64,7 @@ static void vjp(convis_pass *p)
         convis_blur_back_run(p, p->constants, &back, "blur_copy", (void *[]){ dy, back.g },
                              p->d_in[0] ? "blur_add" : NULL, (void *[]){ back.g, p->d_in[0] ? p->d_in[0] + t*n : NULL });
     }
+    return CONVIS_OK;
 }
 
 CONVIS_LAYER_KERNELS(blur)

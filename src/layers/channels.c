@@ -77,8 +77,8 @@ static void each_input(convis_pass *p, int backward)
     }
 }
 
-static void concatenate_forward(convis_pass *p) { each_input(p, 0); }
-static void concatenate_vjp(convis_pass *p)     { each_input(p, 1); }
+static convis_status concatenate_forward(convis_pass *p) { each_input(p, 0); return CONVIS_OK; }
+static convis_status concatenate_vjp(convis_pass *p)     { each_input(p, 1); return CONVIS_OK; }
 
 /* One number must do for all channels: their mean. */
 static double concatenate_baseline(const convis_pass *p, const double *x, double *state)
@@ -111,8 +111,8 @@ static void selected(convis_pass *p, int backward)
     each_batch(p, 0, block, (int64_t)p->param[FIRST]*block/(int64_t)p->param[COUNT], 0, backward);
 }
 
-static void select_forward(convis_pass *p) { selected(p, 0); }
-static void select_vjp(convis_pass *p)     { selected(p, 1); }
+static convis_status select_forward(convis_pass *p) { selected(p, 0); return CONVIS_OK; }
+static convis_status select_vjp(convis_pass *p)     { selected(p, 1); return CONVIS_OK; }
 
 static double select_baseline(const convis_pass *p, const double *x, double *state)
 {

@@ -30,10 +30,10 @@ static const convis_field params[] = {
     { "stride",     "px", 1, 1, 1024, CONVIS_WHOLE | CONVIS_PLAN, "pixels between outputs" },
     { "dilation_t", "1", 1, 1, 1024, CONVIS_WHOLE | CONVIS_PLAN, "frames between weights" },
     { "dilation",   "px", 1, 1, 1024, CONVIS_WHOLE | CONVIS_PLAN, "pixels between weights" },
-    { "padding",    "1", 0, 0, 3, CONVIS_WHOLE | CONVIS_PLAN,
-      "beyond the border: 0: border pixels repeated; 1: zeros; 2: reflected; 3: no padding, a smaller output" },
-    { "method",     "1", 0, 0, 3, CONVIS_WHOLE | CONVIS_PLAN,
-      "0: the fastest; 1: direct; 2: in the frequency domain; 3: sum of separable kernels" },
+    { "padding",    "replicate|zeros|reflect|none", 0, 0, 3, CONVIS_WHOLE | CONVIS_WORDS | CONVIS_PLAN,
+      "beyond the border: its pixels, zeros, or the image reflected; none: no padding, a smaller output" },
+    { "method",     "auto|direct|fft|separable", 0, 0, 3, CONVIS_WHOLE | CONVIS_WORDS | CONVIS_PLAN,
+      "auto: the fastest; fft: in the frequency domain; separable: as a sum of separable kernels" },
     { "weights",    "1", 0, -1e12, 1e12, CONVIS_ARRAY, "the kernels, (channels, in/groups, frames, height, width)" },
     { "bias",       "1", 0, -1e12, 1e12, CONVIS_ARRAY, "added to each channel" },
     { 0 }
@@ -107,11 +107,12 @@ static convis_status prepare(convis_pass *p)
 
 static const char *method(const convis_pass *p) { return convis_conv_choice(p->constants); }
 
-static void forward(convis_pass *p) { convis_conv_forward(p, p->constants, p->in[0], p->out, p->scratch); }
+static convis_status forward(convis_pass *p) { convis_conv_forward(p, p->constants, p->in[0], p->out, p->scratch); return CONVIS_OK; }
 
-static void vjp(convis_pass *p)
+static convis_status vjp(convis_pass *p)
 {
     convis_conv_vjp(p, p->constants, p->in[0], p->d_out, p->d_in[0], p->d_array[WEIGHTS], p->d_array[BIAS], p->scratch);
+    return CONVIS_OK;
 }
 
 /* One number stands for all outputs and pixels: the mean over channels where the border is padded with its own pixels. */

@@ -65,18 +65,20 @@ static crop_args args_of(const convis_pass *p)
 
 static double baseline(const convis_pass *p, const double *x, double *state) { (void)p; (void)state; return x[0]; }
 
-static void forward(convis_pass *p)
+static convis_status forward(convis_pass *p)
 {
     const crop_args args = args_of(p);
     convis_launch_with(p, "crop_forward", convis_elements(p->out_shape), p->frames,
                        (void *[]){ (void *)(uintptr_t)p->in[0], p->out }, &args);
+    return CONVIS_OK;
 }
 
-static void vjp(convis_pass *p)
+static convis_status vjp(convis_pass *p)
 {
     const crop_args args = args_of(p);
     if (p->d_in[0]) convis_launch_with(p, "crop_back", convis_elements(p->out_shape), p->frames,
                                        (void *[]){ (void *)(uintptr_t)p->d_out, p->d_in[0] }, &args);
+    return CONVIS_OK;
 }
 
 CONVIS_LAYER_KERNELS(crop)

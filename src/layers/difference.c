@@ -25,9 +25,12 @@ CONVIS_EXPORT(difference, CONVIS_ENTRY(difference_forward) CONVIS_ENTRY(differen
 #include <convis/layer.h>
 
 static const convis_field params[] = {
-    { "settled", "1", 1, 0, 1, CONVIS_WHOLE, "1: its baseline follows from its inputs'; 0: it is 0" }, { 0 }
+    { "settled", "off|on", 1, 0, 1, CONVIS_WHOLE | CONVIS_WORDS, "on: its baseline follows from its inputs'; off: it is 0" }, { 0 }
 };
 static const convis_field states[] = { { 0 } };
+static const convis_field ins[] = { { "input", "", 0, 0, 0, 0, "x0" },
+                                    { "minus", "", 0, 0, 0, 0, "x1, which is taken off" },
+                                    { 0 } };
 
 static double baseline(const convis_pass *p, const double *x, double *state)
 {
@@ -38,7 +41,7 @@ static double baseline(const convis_pass *p, const double *x, double *state)
 CONVIS_LAYER_KERNELS(difference)
 const convis_layer_type convis_difference = {
     .abi = CONVIS_LAYER_ABI, .name = "difference", .doc = "first input minus the second",
-    .params = params, .states = states, .inputs = 2, .kernels = difference_kernels, .source = convis_difference_source,
+    .params = params, .states = states, .inputs = 2, .ins = ins, .kernels = difference_kernels, .source = convis_difference_source,
     .memoryless = 1, .pointwise = "difference_forward", .adjoint = "difference_adjoint", .baseline = baseline,
 };
 #endif

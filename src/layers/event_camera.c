@@ -135,16 +135,17 @@ CONVIS_EXPORT(event_camera, CONVIS_ENTRY(event_camera_forward) CONVIS_ENTRY(even
 #include <convis/layer.h>
 
 static const convis_field params[] = {
-    { "mode",       "1", 1, 0, 1, CONVIS_WHOLE | CONVIS_PLAN, "1: changes of the logarithm of the intensity; 0: of the intensity" },
+    { "mode",       "linear|log", 1, 0, 1, CONVIS_WHOLE | CONVIS_WORDS | CONVIS_PLAN, "changes of the intensity, or of its logarithm" },
     { "on",         "1", 0.2, 1e-4, 1e6, 0, "rise that is an ON event" },
     { "off",        "1", 0.2, 1e-4, 1e6, 0, "fall that is an OFF event" },
     { "refractory", "s", 0, 0, 10, CONVIS_FIXED, "time after an event in which a pixel is held reset" },
     { "floor",      "1", 1, 1e-30, 1e6, CONVIS_FIXED, "intensities below it count as it before the logarithm" },
     { "sigma",      "1", 0, 0, 1e3, CONVIS_FIXED, "standard deviation of the noise in each step's (log) intensity" },
     { "mismatch",   "1", 0, 0, 1, CONVIS_FIXED, "standard deviation of the thresholds across pixels, relative" },
-    { "polarity",   "1", 0, -1, 1, CONVIS_WHOLE | CONVIS_PLAN, "0: all events, OFF counted negative; 1: ON alone; -1: OFF alone" },
-    { "surrogate",  "1", 3, 0, 3, CONVIS_WHOLE,
-      "surrogate gradient: 0: SuperSpike; 1: sigmoid; 2: triangle; 3: straight through" },
+    { "polarity",   "off|both|on", 0, -1, 1, CONVIS_WHOLE | CONVIS_WORDS | CONVIS_PLAN,
+      "OFF events alone, both, OFF counted negative, or ON alone" },
+    { "surrogate",  "superspike|sigmoid|triangle|straight", 3, 0, 3, CONVIS_WHOLE | CONVIS_WORDS,
+      "surrogate gradient; straight: straight through" },
     { "slope",      "1", 5, 0, 1e4, CONVIS_FIXED, "sharpness of the surrogate, by the threshold" },
     { 0 }
 };

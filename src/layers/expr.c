@@ -92,8 +92,8 @@ static double baseline(const convis_pass *p, const double *x, double *state)
     return convis_formula_value(p->constants, x, p->param + OWN);
 }
 
-static void forward(convis_pass *p) { convis_formula_forward(p, p->constants); }
-static void vjp(convis_pass *p)     { convis_formula_backward(p, p->constants, p->d_array[FORMULA]); }
+static convis_status forward(convis_pass *p) { convis_formula_forward(p, p->constants); return CONVIS_OK; }
+static convis_status vjp(convis_pass *p)     { convis_formula_backward(p, p->constants, p->d_array[FORMULA]); return CONVIS_OK; }
 
 static void gather(const convis_pass *p, int k, const double *sums, double *d_param, double *const *d_array)
 {

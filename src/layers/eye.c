@@ -1,11 +1,13 @@
 /* eye.c - a window that microsaccades move over every frame (VirtualRetina's generator; SPEC 9).
  *
+ *      y[t][v][u] = x[t][top[t] + v][left[t] + u]
+ *
  * The window rests for a random time, then jumps: amplitude, duration and direction are drawn, the direction around that
  * of the return to the middle; it moves with constant speed and overshoots by one step, as the original does. Normal
  * numbers come from this layer's noise at the frame where they are drawn.
- * - exact = 0: the corner is rounded up to whole pixels; the standard deviation of the amplitude is .04 degrees whatever
+ * - exact off: the corner is rounded up to whole pixels; the standard deviation of the amplitude is .04 degrees whatever
  *   was asked (quirk 9).
- * - exact = 1: the window moves by fractions of a pixel (bilinear), and the amplitude varies as asked.
+ * - exact on: the window moves by fractions of a pixel (bilinear), and the amplitude varies as asked.
  *
  * Adjoint: pixel c of a row takes from the window's pixels i with the weight of bilinear interpolation, 1 - |corner + i - c| where
  * that is positive, as two neighbours at most have it; likewise rows. The path is given: nothing goes to its state. The tape
@@ -62,7 +64,7 @@ static const convis_field params[] = {
     { "duration",      "s",     0.025, 0, 1e4, CONVIS_FIXED, "mean duration of a saccade" },
     { "duration_sd",   "s",     0.004, 0, 1e4, CONVIS_FIXED, "its standard deviation" },
     { "angular_noise", "1",     0.3, 0, 1e3, CONVIS_FIXED, "half range of the direction, in half turns" },
-    { "exact",         "1",     1, 0, 1, CONVIS_WHOLE, "1: moves by fractions of a pixel; 0: VirtualRetina's" },
+    { "exact",         "off|on", 1, 0, 1, CONVIS_WHOLE | CONVIS_WORDS, "on: moves by fractions of a pixel; off: as VirtualRetina" },
     { 0 }
 };
 enum { X, Y, REST, MOVES, SPEED_X, SPEED_Y, BEGUN, PATH_SIZE };
@@ -173,7 +175,7 @@ static void walk(convis_pass *p, int t0, int frames)
 }
 
 /* The path is short work: thread 0 walks it, and all copy the window. */
-static void forward(convis_pass *p)
+static convis_status forward(convis_pass *p)
 {
     const eye_args args = args_of(p);
     int64_t m = convis_elements(p->in_shape[0]), n = convis_elements(p->out_shape);
@@ -184,13 +186,15 @@ static void forward(convis_pass *p)
         convis_launch_with(p, "eye_forward", n, frames,
                            (void *[]){ p->scratch, (void *)(uintptr_t)(p->in[0] + t*m), p->out + t*n }, &args);
     }
+    return CONVIS_OK;
 }
 
-static void vjp(convis_pass *p)
+static convis_status vjp(convis_pass *p)
 {
     const eye_args args = args_of(p);
     if (p->d_in[0]) convis_launch_with(p, "eye_back", convis_elements(p->in_shape[0]), p->frames,
                                        (void *[]){ p->tape[0], (void *)(uintptr_t)p->d_out, p->d_in[0] }, &args);
+    return CONVIS_OK;
 }
 
 CONVIS_LAYER_KERNELS(eye)

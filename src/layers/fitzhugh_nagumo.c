@@ -133,9 +133,10 @@ static const convis_field params[] = {
     { "epsilon",   "1", 0.08, 1e-6, 10, 0, "how much slower recovery is than v" },
     { "time_unit", "s", 0.001, 1e-5, 10, 0, "duration of one unit of time in the equations" },
     { "threshold", "1", 1, -10, 10, 0, "a spike is an upward crossing of it by v" },
-    { "output",    "1", 0, 0, 1, CONVIS_WHOLE | CONVIS_PLAN, "0: the output counts spikes; 1: it is v" },
-    { "surrogate", "1", 0, 0, 3, CONVIS_WHOLE,
-      "surrogate gradient: 0: SuperSpike; 1: sigmoid; 2: triangle; 3: straight through" },
+    { "output",    "spikes|potential", 0, 0, 1, CONVIS_WHOLE | CONVIS_WORDS | CONVIS_PLAN,
+      "what the output is: the number of spikes, or v" },
+    { "surrogate", "superspike|sigmoid|triangle|straight", 0, 0, 3, CONVIS_WHOLE | CONVIS_WORDS,
+      "surrogate gradient; straight: straight through" },
     { "slope",     "1", 2, 0, 1e4, CONVIS_FIXED, "sharpness of the surrogate" },
     { "substep",   "s", 1e-4, 1e-6, 1, CONVIS_FIXED | CONVIS_PLAN, "longest step of the integration" },
     { 0 }

@@ -219,11 +219,12 @@ static const convis_field params[] = {
     { "feedback",         "Hz", 100, -1e9, 1e9, 0, "adaptation conductance at V = 1 (F); negative: ON and OFF change places" },
     { "exponent",         "1",  2, 0, 100, 0, "power of V that drives adaptation (p)" },
     { "reversal",         "1",  0, -1e3, 1e3, 0, "reversal potential of the adaptation (E_inh)" },
-    { "symmetric",        "1",  1, 0, 1, CONVIS_WHOLE, "1: ON and OFF both adapt; 0: ON only" },
+    { "symmetric",        "off|on", 1, 0, 1, CONVIS_WHOLE | CONVIS_WORDS, "on: ON and OFF both adapt; off: ON only" },
     { "threshold",        "1",  0, -1e3, 1e3, 0, "of the synapse from bipolar cells to adaptation (th)" },
     { "transient_weight", "Hz", 0, -1e6, 1e6, 0, "slow feedback on the current (w_T)" },
     { "transient_tau",    "s",  0.03, 0, 1e3, 0, "its time constant" },
-    { "exact",            "1",  1, 0, 1, CONVIS_WHOLE | CONVIS_PLAN, "1: second order in dt; 0: first order, as VirtualRetina" },
+    { "exact",            "off|on", 1, 0, 1, CONVIS_WHOLE | CONVIS_WORDS | CONVIS_PLAN,
+      "on: second order in dt; off: first order, as VirtualRetina" },
     { "substep",          "s",  0.001, 1e-6, 1, CONVIS_FIXED | CONVIS_PLAN, "longest step when exact" },
     { 0 }
 };
@@ -364,7 +365,7 @@ static void record(const convis_pass *p, const convis_real *k, int m, int t, int
     if (k[K_CUSTOM] > 0) convis_copy_rows(p, p->state[3], taped_j(p, m, t, s));
 }
 
-static void forward(convis_pass *p)
+static convis_status forward(convis_pass *p)
 {
     int64_t n = convis_elements(p->out_shape), planes = p->out_shape.dim[CONVIS_B]*p->out_shape.dim[CONVIS_C];
     convis_real *v = p->state[0], *a = p->state[1], *before = p->state[2], *j = p->state[3];
@@ -393,9 +394,10 @@ static void forward(convis_pass *p)
         }
         if (p->extra[0]) convis_copy_rows(p, a, p->extra[0] + t*n);
     }
+    return CONVIS_OK;
 }
 
-static void vjp(convis_pass *p)
+static convis_status vjp(convis_pass *p)
 {
     int64_t n = convis_elements(p->out_shape);
     int m = substeps(p);
@@ -421,6 +423,7 @@ static void vjp(convis_pass *p)
                 p, neighbourhood(p), &back, "gain_control_ask", (void *[]){ k, source, dy, dv, da, g, q }, "gain_control_back",
                 (void *[]){ k, x, v, a, before, j, source, g, q, dv, da, dbefore, dj, dx, sums, p->d_state[V_LOW] });
         }
+    return CONVIS_OK;
 }
 
 CONVIS_LAYER_KERNELS(gain_control)

@@ -68,8 +68,9 @@ CONVIS_EXPORT(highpass, CONVIS_ENTRY(highpass_forward) CONVIS_ENTRY(highpass_adj
 static const convis_field params[] = {
     { "tau",     "s", 0.030, 0, 1e3, 0, "time constant of the low pass that is subtracted" },
     { "weight",  "1", 1, -1e3, 1e3, 0, "its weight; 1: no response to a constant" },
-    { "hold",    "1", 2, 0, 2, CONVIS_WHOLE | CONVIS_PLAN, "0: the input is constant over each frame; 2: it changes linearly" },
-    { "settled", "1", 1, 0, 1, CONVIS_WHOLE, "1: starts in the steady state of the baseline; 0: at rest, with output 0" },
+    { "hold",    "constant||linear", 2, 0, 2, CONVIS_WHOLE | CONVIS_WORDS | CONVIS_PLAN, "how the input goes on over a frame" },
+    { "settled", "off|on", 1, 0, 1, CONVIS_WHOLE | CONVIS_WORDS,
+      "on: starts in the steady state of the baseline; off: at rest, with output 0" },
     { 0 }
 };
 static const convis_field states[] = {

@@ -110,8 +110,10 @@ enum { WEIGHTS, COUPLING, BASIS, DURATION, COUNT, FIRST_PEAK, LAST_PEAK, STRETCH
 enum { MOST_LAGS = 4096 };
 static const convis_field params[] = {
     { "weights",    "1", 0, -1e6, 1e6, CONVIS_ARRAY, "of lags or raised cosines, for each channel and the channels it takes" },
-    { "coupling",   "1", 0, 0, 1, CONVIS_WHOLE | CONVIS_PLAN, "0: each channel filters its own past; 1: that of all channels" },
-    { "basis",      "1", 1, 0, 1, CONVIS_WHOLE | CONVIS_PLAN, "0: a weight for every lag; 1: for every raised cosine" },
+    { "coupling",   "own|all", 0, 0, 1, CONVIS_WHOLE | CONVIS_WORDS | CONVIS_PLAN,
+      "whose past a channel filters: its own, or that of all" },
+    { "basis",      "lags|cosines", 1, 0, 1, CONVIS_WHOLE | CONVIS_WORDS | CONVIS_PLAN,
+      "what has a weight: every lag, or every raised cosine" },
     { "duration",   "s", 0.1, 1e-5, 100, CONVIS_FIXED | CONVIS_PLAN,
       "length of the filters, at most, as cosines end by themselves" },
     { "count",      "1", 8, 2, 100, CONVIS_WHOLE | CONVIS_PLAN, "raised cosines" },
@@ -236,14 +238,15 @@ static history_args args_of(const convis_pass *p)
                            (int)d[CONVIS_B], shares_of(p) };
 }
 
-static void forward(convis_pass *p)
+static convis_status forward(convis_pass *p)
 {
     const history_args args = args_of(p);
     convis_launch_with(p, "history_forward", convis_elements(p->out_shape), p->frames,
                        (void *[]){ filters(p), (void *)(uintptr_t)p->in[0], p->out }, &args);
+    return CONVIS_OK;
 }
 
-static void vjp(convis_pass *p)
+static convis_status vjp(convis_pass *p)
 {
     const history_args args = args_of(p);
     if (p->d_array[WEIGHTS])
@@ -252,6 +255,7 @@ static void vjp(convis_pass *p)
     if (p->d_in[0])
         convis_launch_with(p, "history_adjoint", convis_elements(p->out_shape), p->frames,
                            (void *[]){ filters(p), (void *)(uintptr_t)p->d_out, p->d_in[0] }, &args);
+    return CONVIS_OK;
 }
 
 /* From lags to weights. */

@@ -219,9 +219,10 @@ static const convis_field params[] = {
     { "capacitance", "uF/cm2", 1, 1e-2, 1e3, 0, "of the membrane (C)" },
     { "temperature", "C",  6.3, -20, 60, 0, "gates are three times as fast for each 10 degrees more" },
     { "threshold",   "mV", -20, -200, 200, 0, "a spike is an upward crossing of it by V" },
-    { "output",      "1",  0, 0, 1, CONVIS_WHOLE | CONVIS_PLAN, "0: the output counts spikes; 1: it is V" },
-    { "surrogate",   "1",  0, 0, 3, CONVIS_WHOLE,
-      "surrogate gradient: 0: SuperSpike; 1: sigmoid; 2: triangle; 3: straight through" },
+    { "output",      "spikes|potential", 0, 0, 1, CONVIS_WHOLE | CONVIS_WORDS | CONVIS_PLAN,
+      "what the output is: the number of spikes, or V" },
+    { "surrogate",   "superspike|sigmoid|triangle|straight", 0, 0, 3, CONVIS_WHOLE | CONVIS_WORDS,
+      "surrogate gradient; straight: straight through" },
     { "slope",       "1/mV", 0.1, 0, 1e4, CONVIS_FIXED, "sharpness of the surrogate" },
     { "substep",     "s",  1e-4, 1e-6, 1e-3, CONVIS_FIXED | CONVIS_PLAN, "longest step of the integration" },
     { 0 }

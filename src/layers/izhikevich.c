@@ -293,9 +293,10 @@ static const convis_field params[] = {
     { "preset",    "RS", 0, 0, 0, CONVIS_TEXT,
       "the kind of cell: starting values of a, b, c and d. RS, IB, CH, FS, LTS, TC, RZ (2003), "
       "or a feature of the paper of 2004: tonic_spiking, phasic_bursting ..." },
-    { "output",    "1",  0, 0, 1, CONVIS_WHOLE | CONVIS_PLAN, "0: the output counts spikes; 1: it is V" },
-    { "surrogate", "1",  0, 0, 3, CONVIS_WHOLE,
-      "surrogate gradient: 0: SuperSpike; 1: sigmoid; 2: triangle; 3: straight through" },
+    { "output",    "spikes|potential", 0, 0, 1, CONVIS_WHOLE | CONVIS_WORDS | CONVIS_PLAN,
+      "what the output is: the number of spikes, or V" },
+    { "surrogate", "superspike|sigmoid|triangle|straight", 0, 0, 3, CONVIS_WHOLE | CONVIS_WORDS,
+      "surrogate gradient; straight: straight through" },
     { "slope",     "1/mV", 0.1, 0, 1e4, CONVIS_FIXED, "sharpness of the surrogate" },
     { "substep",   "s",  5e-4, 1e-6, 1e-3, CONVIS_FIXED | CONVIS_PLAN, "longest step of the integration" },
     { 0 }

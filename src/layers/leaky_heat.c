@@ -221,7 +221,7 @@ static const convis_field params[] = {
     CONVIS_BLUR_FIELDS,
     { "tau",  "s", 0.010, 1e-6, 1e3, 0, "time constant of the leak" },
     { "gain", "1", 1, -1e6, 1e6, 0, "factor on the input" },
-    { "hold", "1", 1, 0, 2, CONVIS_WHOLE, "0, 1: the input is constant over each frame; 2: it changes linearly" },
+    { "hold", "|constant|linear", 1, 0, 2, CONVIS_WHOLE | CONVIS_WORDS, "how the input goes on over a frame" },
     { 0 }
 };
 static const convis_field states[] = {
@@ -361,7 +361,7 @@ static void charge(const convis_pass *p, const convis_real *w, const convis_real
 }
 
 /* Each thread has references of its own: the same numbers, without waiting. */
-static void forward(convis_pass *p)
+static convis_status forward(convis_pass *p)
 {
     int64_t n = convis_elements(p->out_shape);
     convis_real *w = p->state[0], *v = p->scratch, *now = small_scratch(p) + 2*p->thread*planes(p), *after = now + planes(p);
@@ -389,9 +389,10 @@ static void forward(convis_pass *p)
     }
     if (before != p->state[1]) convis_copy_rows(p, before, p->state[1]);
     if (p->thread == 0) convis_launch_rows(p, "leaky_heat_keep", one_each(p, 1), 0, 1, (void *[]){ k, now, p->state[2] });
+    return CONVIS_OK;
 }
 
-static void vjp(convis_pass *p)
+static convis_status vjp(convis_pass *p)
 {
     int64_t n = convis_elements(p->out_shape);
     void *k = p->constants, *dw = p->d_state[0], *dbefore = p->d_state[1], *sums = p->d_map + TAU*n, *rows = small_scratch(p);
@@ -423,6 +424,7 @@ static void vjp(convis_pass *p)
                        convis_share(h, p->thread + 1, p->threads), (void *[]){ k, dw, rows });
     convis_barrier(p);
     if (p->thread == 0) convis_launch_rows(p, "leaky_heat_map_sums", one_each(p, 1), 0, 1, (void *[]){ k, rows, p->d_state[2] });
+    return CONVIS_OK;
 }
 
 CONVIS_LAYER_KERNELS(leaky_heat)

@@ -7,8 +7,8 @@
  * y[t] counts the spikes of step t. Refractory time: refractory + refractory_sd N(0,1), at least 0.
  * Adaptation: each spike adds delta to a; at the start of each step a decays by exp(-dt/tau).
  * Noise: a current of standard deviation s held for a step.
- * - exact = 0, as VirtualRetina: s = sigma sqrt(2 g/dt), which leaves V with sigma sqrt(tanh(x)/x), x = g dt/2; J is the input.
- * - exact = 1: s = sigma g/sqrt(tanh(x)), which leaves V with sigma; J is the mean of the previous and present input.
+ * - exact off, as VirtualRetina: s = sigma sqrt(2 g/dt), which leaves V with sigma sqrt(tanh(x)/x), x = g dt/2; J is the input.
+ * - exact on: s = sigma g/sqrt(tanh(x)), which leaves V with sigma; J is the mean of the previous and present input.
  *
  * Adjoint by a surrogate: with U the V that the end of the step would see without a threshold,
  *      U = E + (V - E) exp(-g (dt - w)),  w the refractory time left (w < dt, else U = V and the cell takes no input),
@@ -272,14 +272,15 @@ static const convis_field params[] = {
     { "sigma",         "1",  0, 0, 1e3, 0, "standard deviation of V due to noise, without threshold" },
     { "refractory",    "s",  0.003, 0, 10, 0, "mean refractory time" },
     { "refractory_sd", "s",  0, 0, 10, CONVIS_FIXED, "its standard deviation" },
-    { "random_init",   "1",  0, 0, 1, CONVIS_WHOLE, "1: V starts uniform in [0, 1]; 0: at 0" },
+    { "random_init",   "off|on", 0, 0, 1, CONVIS_WHOLE | CONVIS_WORDS, "on: V starts uniform in [0, 1]; off: at 0" },
     { "delta",         "Hz", 0, -1e5, 1e5, 0, "adaptation conductance that a spike adds" },
     { "adaptation_tau", "s", 0, 0, 1e3, 0, "its decay; 0: no adaptation" },
     { "reversal",      "1",  0, -1e3, 1e3, 0, "its reversal potential (E_a)" },
     { "slope",         "1",  10, 0, 1e4, CONVIS_FIXED, "sharpness of the surrogate gradient" },
-    { "exact",         "1",  1, 0, 1, CONVIS_WHOLE | CONVIS_PLAN, "1: noise and input do not depend on dt; 0: as VirtualRetina" },
-    { "surrogate", "1", 0, 0, 3, CONVIS_WHOLE,
-      "surrogate gradient: 0: SuperSpike; 1: sigmoid; 2: triangle; 3: straight through" },
+    { "exact",         "off|on", 1, 0, 1, CONVIS_WHOLE | CONVIS_WORDS | CONVIS_PLAN,
+      "on: noise and input do not depend on dt; off: as VirtualRetina" },
+    { "surrogate", "superspike|sigmoid|triangle|straight", 0, 0, 3, CONVIS_WHOLE | CONVIS_WORDS,
+      "surrogate gradient; straight: straight through" },
     { 0 }
 };
 static const convis_field states[] = {

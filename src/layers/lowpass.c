@@ -127,8 +127,8 @@ static const convis_field params[] = {
     { "tau",  "s", 0.010, 0, 1e3, 0, "time constant; 0: none" },
     { "n",    "1", 0, 0, 32, CONVIS_WHOLE | CONVIS_PLAN, "order: n + 1 poles at tau/n" },
     { "gain", "1", 1, -1e6, 1e6, 0, "factor on the input" },
-    { "hold", "1", 1, 0, 2, CONVIS_WHOLE | CONVIS_PLAN,
-      "stages that take their input as constant over a frame: 0: all; 1: the first; 2: none" },
+    { "hold", "all|first|none", 1, 0, 2, CONVIS_WHOLE | CONVIS_WORDS | CONVIS_PLAN,
+      "stages that take their input as constant over a frame" },
     { 0 }
 };
 static const convis_field states[] = {

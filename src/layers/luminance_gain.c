@@ -110,7 +110,8 @@ static const convis_field params[] = {
     { "feedback", "1",  200, -1e6, 1e6, 0, "horizontal feedback (F); negative: it takes leak away" },
     { "nernst",   "1",  0, -1e3, 1e3, 0, "reversal potential of the feedback (E_n)" },
     { "weight",   "1",  0, -1e3, 1e3, 0, "of the horizontal cells in the output" },
-    { "exact",    "1",  1, 0, 1, CONVIS_WHOLE | CONVIS_PLAN, "1: second order in dt; 0: first order, as VirtualRetina" },
+    { "exact",    "off|on", 1, 0, 1, CONVIS_WHOLE | CONVIS_WORDS | CONVIS_PLAN,
+      "on: second order in dt; off: first order, as VirtualRetina" },
     { "substep",  "s",  0.001, 1e-6, 1, CONVIS_FIXED | CONVIS_PLAN, "longest step when exact" },
     { 0 }
 };
@@ -211,7 +212,7 @@ static void record(const convis_pass *p, int t, int s)
     convis_copy_rows(p, p->state[1], taped(p, H, t, s));
 }
 
-static void forward(convis_pass *p)
+static convis_status forward(convis_pass *p)
 {
     int64_t n = convis_elements(p->out_shape), planes = p->out_shape.dim[CONVIS_B]*p->out_shape.dim[CONVIS_C];
     convis_real *receptor = p->state[0], *horizontal = p->state[1], *k = p->constants;
@@ -235,9 +236,10 @@ static void forward(convis_pass *p)
         if (p->extra[0]) convis_copy_rows(p, receptor, p->extra[0] + t*n);
         if (p->extra[1]) convis_copy_rows(p, horizontal, p->extra[1] + t*n);
     }
+    return CONVIS_OK;
 }
 
-static void vjp(convis_pass *p)
+static convis_status vjp(convis_pass *p)
 {
     int64_t n = convis_elements(p->out_shape);
     int m = substeps(p);
@@ -259,6 +261,7 @@ static void vjp(convis_pass *p)
                 "luminance_back", (void *[]){ k, x, before, taped(p, H, t, s), source, g, q, dp, dh, dx, sums, p->d_state[2] });
         }
     }
+    return CONVIS_OK;
 }
 
 CONVIS_LAYER_KERNELS(luminance_gain)

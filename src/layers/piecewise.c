@@ -198,15 +198,16 @@ static void baseline_vjp(const convis_pass *p, const double *x, double d_y, cons
 
 static piecewise_args args_of(const convis_pass *p, const lines *l) { return (piecewise_args){ l->count, (int)convis_elements(p->out_shape) }; }
 
-static void forward(convis_pass *p)
+static convis_status forward(convis_pass *p)
 {
     lines l = lines_of(p);
     const piecewise_args args = args_of(p, &l);
     convis_launch_with(p, "piecewise_forward", args.elements, p->frames,
                        (void *[]){ l.x, l.y, l.s, (void *)(uintptr_t)p->in[0], p->out }, &args);
+    return CONVIS_OK;
 }
 
-static void vjp(convis_pass *p)
+static convis_status vjp(convis_pass *p)
 {
     lines l = lines_of(p);
     const piecewise_args args = args_of(p, &l);
@@ -214,9 +215,10 @@ static void vjp(convis_pass *p)
     void *x = (void *)(uintptr_t)p->in[0], *dy = (void *)(uintptr_t)p->d_out;
     if (p->d_in[0])
         convis_launch_with(p, "piecewise_adjoint", args.elements, p->frames, (void *[]){ l.x, l.s, x, dy, p->d_in[0] }, &args);
-    if (!p->d_array[X]) return;
+    if (!p->d_array[X]) return CONVIS_OK;
     convis_launch_items(p, "piecewise_sums", columns, p->frames, (void *[]){ l.x, x, dy, p->scratch }, &args);
     convis_launch(p, "piecewise_fold", 2*l.count*PIECEWISE_FOLDED, (int)columns, (void *[]){ p->scratch, p->d_array[X] });
+    return CONVIS_OK;
 }
 
 static double row_of(const double *sums, int64_t row)

@@ -75,7 +75,7 @@ CONVIS_EXPORT(poisson, CONVIS_ENTRY(poisson_forward) CONVIS_ENTRY(poisson_adjoin
 #include <convis/layer.h>
 
 static const convis_field params[] = {
-    { "straight", "1", 0, 0, 1, CONVIS_WHOLE, "gradient of the counts, dt: 0: where the rate is positive; 1: everywhere" },
+    { "straight", "off|on", 0, 0, 1, CONVIS_WHOLE | CONVIS_WORDS, "gradient of the counts, dt: off: where the rate is positive; on: everywhere" },
     { 0 }
 };
 static const convis_field states[] = { { 0 } };

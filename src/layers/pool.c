@@ -60,7 +60,7 @@ enum { SIZE, STRIDE, MAXIMUM };
 static const convis_field params[] = {
     { "size",    "px", 2, 1, 1000, CONVIS_WHOLE | CONVIS_PLAN, "width and height of a block" },
     { "stride",  "px", 0, 0, 1000, CONVIS_WHOLE | CONVIS_PLAN, "from block to block; 0: size" },
-    { "maximum", "1",  0, 0, 1, CONVIS_WHOLE | CONVIS_PLAN, "1: the maximum; 0: the mean" },
+    { "maximum", "off|on", 0, 0, 1, CONVIS_WHOLE | CONVIS_WORDS | CONVIS_PLAN, "on: the largest of a block; off: its mean" },
     { 0 }
 };
 static const convis_field states[] = { { 0 } };
@@ -87,18 +87,20 @@ static pool_args args_of(const convis_pass *p)
 
 static convis_real *tape_of(const convis_pass *p) { return p->param[MAXIMUM] > 0 ? p->tape[0] : NULL; }
 
-static void forward(convis_pass *p)
+static convis_status forward(convis_pass *p)
 {
     const pool_args args = args_of(p);
     void *buffers[] = { (void *)(uintptr_t)p->in[0], p->out, tape_of(p) };
     convis_launch_with(p, "pool_forward", convis_elements(p->out_shape), p->frames, buffers, &args);
+    return CONVIS_OK;
 }
 
-static void vjp(convis_pass *p)
+static convis_status vjp(convis_pass *p)
 {
     const pool_args args = args_of(p);
     void *buffers[] = { tape_of(p), (void *)(uintptr_t)p->d_out, p->d_in[0] };
     if (p->d_in[0]) convis_launch_with(p, "pool_adjoint", convis_elements(p->in_shape[0]), p->frames, buffers, &args);
+    return CONVIS_OK;
 }
 
 static double baseline(const convis_pass *p, const double *x, double *state)

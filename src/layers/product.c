@@ -59,11 +59,12 @@ static convis_status plan(convis_pass *p)
     return convis_plan_alike(p);
 }
 
-static void forward(convis_pass *p)
+static convis_status forward(convis_pass *p)
 {
     const int64_t n = convis_elements(p->out_shape);
     convis_launch(p, "product_first", n, p->frames, (void *[]){ input(p, 0), p->out });
     for (int j = 1; j < p->inputs; j++) convis_launch(p, "product_more", n, p->frames, (void *[]){ p->out, input(p, j) });
+    return CONVIS_OK;
 }
 
 static void frame_back(const convis_pass *p, int64_t at)
@@ -85,9 +86,10 @@ static void frame_back(const convis_pass *p, int64_t at)
     }
 }
 
-static void vjp(convis_pass *p)
+static convis_status vjp(convis_pass *p)
 {
     for (int t = 0; t < p->frames; t++) frame_back(p, t*convis_elements(p->out_shape));
+    return CONVIS_OK;
 }
 
 CONVIS_LAYER_KERNELS(product)

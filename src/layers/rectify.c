@@ -45,11 +45,11 @@ CONVIS_EXPORT(rectify, CONVIS_ENTRY(rectify_forward) CONVIS_ENTRY(rectify_adjoin
 #include <convis/layer.h>
 
 static const convis_field params[] = {
-    { "sign",               "1", 1, -1, 1, CONVIS_FIXED, "1: ON cells, -1: OFF cells" },
+    { "sign",               "off||on", 1, -1, 1, CONVIS_FIXED | CONVIS_WORDS, "on: ON cells; off: OFF cells, whose input has its sign turned" },
     { "threshold",          "1", 0, -1e4, 1e4, 0, "start of the linear range" },
     { "value_at_threshold", "Hz", 70, -1e9, 1e9, 0, "output there; 0: a hard rectifier" },
     { "amplification",      "Hz", 100, -1e5, 1e5, 0, "slope in the linear range" },
-    { "settled",            "1", 1, 0, 1, CONVIS_WHOLE, "1: its baseline follows from its input's; 0: it is 0" },
+    { "settled",            "off|on", 1, 0, 1, CONVIS_WHOLE | CONVIS_WORDS, "on: its baseline follows from its input's; off: it is 0" },
     { 0 }
 };
 static const convis_field states[] = { { 0 } };

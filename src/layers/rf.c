@@ -90,7 +90,8 @@ static const convis_field rf_params[] = {
 };
 static const convis_field readout_params[] = {
     CHANNELS_ROW,
-    { "factorised", "1", 0, 0, 1, CONVIS_WHOLE | CONVIS_PLAN, "1: weights are products of space and features" },
+    { "factorised", "off|on", 0, 0, 1, CONVIS_WHOLE | CONVIS_WORDS | CONVIS_PLAN,
+      "on: weights are products of space and features" },
     { "weights",    "1", 0, -1e12, 1e12, CONVIS_ARRAY, "(channels, in, 1, height, width); not when factorised" },
     BIAS_ROW,
     { "space",      "1", 0, -1e12, 1e12, CONVIS_ARRAY, "factorised: spatial weights, (channels, 1, 1, height, width)" },
@@ -193,19 +194,21 @@ static convis_status prepare_readout(convis_pass *p) { prepare(p, 1, p->param[FA
 
 /* ---- Forward and backward ---- */
 
-static void forward(convis_pass *p)
+static convis_status forward(convis_pass *p)
 {
     const convis_rf_memory f = memory_of(p);
     convis_rf_forward(p, &f);
+    return CONVIS_OK;
 }
 
-static void vjp(convis_pass *p)
+static convis_status vjp(convis_pass *p)
 {
     const int factorised = head(p)->factorised;
     const convis_rf_memory f = memory_of(p);
     const convis_rf_gradients d = { factorised ? NULL : p->d_array[WEIGHTS], p->d_array[BIAS],
                                     factorised ? p->d_array[SPACE] : NULL, factorised ? p->d_array[FEATURES] : NULL };
     convis_rf_backward(p, &f, &d);
+    return CONVIS_OK;
 }
 
 /* ---- The baseline: the mean over channels, as one number stands for all ---- */

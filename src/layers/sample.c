@@ -176,16 +176,17 @@ static sample_args args_of(const convis_pass *p, int seen_pixels)
                           seen_pixels };
 }
 
-static void forward(convis_pass *p)
+static convis_status forward(convis_pass *p)
 {
     const sight s = sight_of(p);
     const sample_args args = args_of(p, 0);
     const int64_t maps = p->in_shape[0].dim[CONVIS_B];
     void *buffers[] = { s.x, s.y, (void *)(uintptr_t)p->in[0], p->out };
     convis_launch_with(p, maps > 1 ? "sample_forward_each" : "sample_forward", maps*args.cells, p->frames, buffers, &args);
+    return CONVIS_OK;
 }
 
-static void vjp(convis_pass *p)
+static convis_status vjp(convis_pass *p)
 {
     const sight s = sight_of(p);
     const sample_args args = args_of(p, *s.rows);
@@ -193,6 +194,7 @@ static void vjp(convis_pass *p)
     void *buffers[] = { s.pixel, s.begin, s.cell, s.weight, (void *)(uintptr_t)p->d_out, p->d_in[0] };
     if (p->d_in[0])
         convis_launch_with(p, maps > 1 ? "sample_back_each" : "sample_back", maps*args.seen, p->frames, buffers, &args);
+    return CONVIS_OK;
 }
 
 CONVIS_LAYER_KERNELS(sample)

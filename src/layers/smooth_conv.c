@@ -74,8 +74,8 @@ static const convis_field params[] = {
     { "stages",   "1", 5, 1, 256, CONVIS_WHOLE | CONVIS_PLAN, "low passes in the cascade" },
     { "height",   "px", 1, 1, 4096, CONVIS_WHOLE | CONVIS_PLAN, "of the spatial filters" },
     { "width",    "px", 1, 1, 4096, CONVIS_WHOLE | CONVIS_PLAN, "of the spatial filters" },
-    { "padding",  "1", 0, 0, 3, CONVIS_WHOLE | CONVIS_PLAN,
-      "beyond the border: 0: border pixels repeated; 1: zeros; 2: reflected; 3: no padding, a smaller output" },
+    { "padding",  "replicate|zeros|reflect|none", 0, 0, 3, CONVIS_WHOLE | CONVIS_WORDS | CONVIS_PLAN,
+      "beyond the border: its pixels, zeros, or the image reflected; none: no padding, a smaller output" },
     { "tau",      "s", 0.01, 1e-6, 1e3, 0, "time constant of each low pass" },
     { "weights",  "1", 0, -1e12, 1e12, CONVIS_ARRAY, "the spatial filters, (channels, in, stages, height, width)" },
     { "bias",     "1", 0, -1e12, 1e12, CONVIS_ARRAY, "added to each channel" },
@@ -167,7 +167,7 @@ static convis_pass block_at(const convis_pass *p, int64_t t, int64_t frames)
     return q;
 }
 
-static void forward(convis_pass *p)
+static convis_status forward(convis_pass *p)
 {
     const smooth_conv_args args = args_of(p);
     const int64_t n = frame_of(p), block = block_of(p), out = convis_elements(p->out_shape), stored = n*(int64_t)p->param[STAGES];
@@ -178,9 +178,10 @@ static void forward(convis_pass *p)
         convis_launch_with(&q, "smooth_conv_chain", n, q.frames, chain, &args);
         convis_conv_forward(&q, conv_of(p), p->scratch, p->out + t*out, (char *)p->scratch + own_scratch(p));
     }
+    return CONVIS_OK;
 }
 
-static void vjp(convis_pass *p)
+static convis_status vjp(convis_pass *p)
 {
     const smooth_conv_args args = args_of(p);
     const int64_t n = frame_of(p), block = block_of(p), out = convis_elements(p->out_shape), stored = n*(int64_t)p->param[STAGES];
@@ -196,6 +197,7 @@ static void vjp(convis_pass *p)
                         (char *)p->scratch + own_scratch(p));
         convis_launch_with(&q, "smooth_conv_back", n, q.frames, back, &args);
     }
+    return CONVIS_OK;
 }
 
 /* Settled, all stages equal their input. One number stands for all outputs: their mean. */

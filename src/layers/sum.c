@@ -61,21 +61,23 @@ static double baseline(const convis_pass *p, const double *x, double *state)
 
 static void *input(const convis_pass *p, int j) { return j < p->inputs ? (void *)(uintptr_t)p->in[j] : NULL; }
 
-static void forward(convis_pass *p)
+static convis_status forward(convis_pass *p)
 {
     const int64_t n = convis_elements(p->out_shape);
     convis_launch(p, "sum_forward", n, p->frames, (void *[]){ NULL, input(p, 0), input(p, 1), input(p, 2), input(p, 3), p->out });
     for (int j = 4; j < p->inputs; j += 4)
         convis_launch(p, "sum_more", n, p->frames,
                       (void *[]){ p->out, input(p, j), input(p, j + 1), input(p, j + 2), input(p, j + 3) });
+    return CONVIS_OK;
 }
 
-static void vjp(convis_pass *p)
+static convis_status vjp(convis_pass *p)
 {
     for (int j = 0; j < p->inputs; j++)
         if (p->d_in[j])
             convis_launch(p, "sum_give", convis_elements(p->out_shape), p->frames,
                           (void *[]){ (void *)(uintptr_t)p->d_out, p->d_in[j] });
+    return CONVIS_OK;
 }
 
 CONVIS_LAYER_KERNELS(sum)

@@ -71,16 +71,18 @@ static convis_status prepare(convis_pass *p)
     return CONVIS_OK;
 }
 
-static void forward(convis_pass *p)
+static convis_status forward(convis_pass *p)
 {
     void *buffers[] = { p->constants, (void *)(uintptr_t)p->in[0], p->out };
     convis_launch(p, "variable_delay_forward", maps(p), p->frames, buffers);
+    return CONVIS_OK;
 }
 
-static void vjp(convis_pass *p)
+static convis_status vjp(convis_pass *p)
 {
     void *buffers[] = { p->constants, (void *)(uintptr_t)p->in[0], (void *)(uintptr_t)p->d_out, p->d_in[0], p->d_array[DELAYS] };
     convis_launch(p, "variable_delay_adjoint", maps(p), p->frames, buffers);
+    return CONVIS_OK;
 }
 
 /* The sums are of delays in frames, for each batch. */

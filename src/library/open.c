@@ -3,6 +3,7 @@
 #include "base/threads.h"
 #include "device/device.h"
 #include "io/format.h"
+#include "layers/own/own.h"
 #include "stimuli/stimuli.h"
 #include <stdlib.h>
 #include <string.h>
@@ -66,6 +67,7 @@ void convis_close(convis_context **context)
     convis_allocator a = (*context)->allocator;
     convis_threads_end(*context);
     convis_device_close(&(*context)->device);
+    convis_own_close(*context);
     a.release(a.user, *context);
     *context = NULL;
 }

@@ -6,6 +6,7 @@
 #include "engine/model.h"
 #include "io/frames.h"
 #include "io/sinks.h"
+#include "layers/own/own.h"
 #include "models/graph/yaml.h"
 #include <stdio.h>
 #include <string.h>
@@ -102,8 +103,10 @@ convis_status convis_recipe_add_layer(convis_recipe *r, const char *type, const 
 {
     struct convis_graph_layer *l;
     const convis_layer_type *known = convis_layer_type_named(type);
+    convis_status status = !known && convis_own_is_name(type) ? convis_layer_type_open(r->context, type, &known) : CONVIS_OK;
+    if (status) return status;
     if (!known) return convis_no_such_name(r->context, "layer", type, layer_name);
-    convis_status status = convis_graph_extend(r->context, &r->graph);
+    status = convis_graph_extend(r->context, &r->graph);
     if (!status) status = convis_graph_add(r->context, &r->graph, name, known, &l);
     if (status) return status;
     if ((status = take_inputs(r, in, count))) convis_graph_drop_last(r->context, &r->graph);

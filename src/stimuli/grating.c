@@ -20,7 +20,7 @@
     { "temporal_frequency", "Hz", 2, -10000, 10000, 0, "cycles per second; negative drifts backwards" },                 \
     { "direction", "degrees", 0, -360, 360, 0, "across the stripes; 0 is rightwards, 90 downwards" },                    \
     { "phase", "degrees", 0, -360, 360, 0, "of the grating at the centre in frame 0; 0 is a bright stripe" },            \
-    { "square", "", 0, 0, 1, CONVIS_WHOLE, "1: stripes with sharp edges; 0: sinusoidal" }
+    { "square", "off|on", 0, 0, 1, CONVIS_WHOLE | CONVIS_WORDS, "on: stripes with sharp edges; off: sinusoidal" }
 
 static const convis_field drifting[] = {
     GRATING_FIELDS,

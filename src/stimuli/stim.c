@@ -23,9 +23,9 @@ static const convis_field common[] = {
 };
 
 /* What people write for the longer names. */
-static const convis_query_word aliases[] = {
-    { "sf", "spatial_frequency", 0 }, { "frequency", "spatial_frequency", 0 },
-    { "tf", "temporal_frequency", 0 }, { "orientation", "direction", 0 }, { NULL, NULL, 0 }
+static const convis_query_alias aliases[] = {
+    { "sf", "spatial_frequency" }, { "frequency", "spatial_frequency" }, { "tf", "temporal_frequency" }, { "orientation", "direction" },
+    { NULL, NULL }
 };
 
 /* ---- For the kinds ---- */
@@ -183,12 +183,12 @@ int convis_stim_param_list(const char *kind, int index, convis_kind_param *param
     for (int k = 0; k < KINDS; k++) {
         if (strcmp(kinds[k]->name, kind)) continue;
         if (kinds[k]->file && index-- == 0) {
-            *param = (convis_kind_param){ "file", "", kinds[k]->file, 0, 0, 0, 0, 1 };
+            *param = (convis_kind_param){ "file", "", kinds[k]->file, 0, 0, 0, 0, 1, NULL };
             return 1;
         }
         const convis_field *f = convis_stim_field(kinds[k], index);
         if (index < 0 || !f) return 0;
-        *param = (convis_kind_param){ f->name, f->unit, f->doc, f->value, f->min, f->max, (f->flags & CONVIS_WHOLE) != 0, 0 };
+        convis_query_describe(f, param);
         return 1;
     }
     return 0;

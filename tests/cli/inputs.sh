@@ -24,7 +24,7 @@ is  'has three channels'            has_shape film.npy '3, 90, 3, 4'
 yes 'colour pictures'               convis convert rgb.npy 'p%03d.png' -q
 yes 'read in colour'                convis convert 'p%03d.png' again.npy --channels rgb -q
 is  'has the frames'                has_shape again.npy '3, 90, 3, 4'
-no  'no such channels' 2 "'pink', expected rgb or gray"     convis convert rgb.npy x.npy --channels pink
+no  'no such channels' 2 "'pink', expected rgb, gray or grey"     convis convert rgb.npy x.npy --channels pink
 no  'one and three'    2 'either --channel red'             convis convert rgb.npy x.npy --channels rgb --channel red
 
 # ---- Colour through a model with three channels, fitted and run ----

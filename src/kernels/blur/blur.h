@@ -35,7 +35,8 @@ typedef struct convis_blur_spec {
 #define CONVIS_BLUR_FIELDS                                                                                              \
     { "sigma",   "deg",   0, 0, 1e3, 0, "standard deviation of the blur; 0: none" },                                   \
     { "ppd",     "1/deg", 20, 1e-3, 1e5, CONVIS_FIXED, "pixels per degree" },                                           \
-    { "method",  "1",     1, 0, 3, CONVIS_WHOLE | CONVIS_PLAN, "0: none; 1: diffusion; 2, 3: VirtualRetina's, uniform and radial" }, \
+    { "method",  "none|diffusion|deriche|radial", 1, 0, 3, CONVIS_WHOLE | CONVIS_WORDS | CONVIS_PLAN,                         \
+      "deriche: VirtualRetina's recursion; radial: its variant whose width grows from the fovea outwards" },               \
     { "fovea",   "deg",   0, 0, 1e3, CONVIS_FIXED, "radius within which sigma is as given" },                           \
     { "scaling", "1/deg", 0, 0, 1e3, CONVIS_FIXED | CONVIS_PLAN, "growth of sigma outside it; 0: uniform" }
 enum { CONVIS_BLUR_FIELD_COUNT = 5 };

@@ -1,5 +1,6 @@
 /* graph.c - graphs: added to, copied, and checked. */
 #include "graph.h"
+#include "base/words.h"
 #include "base/context.h"
 #include "base/text.h"
 #include "engine/model.h"
@@ -395,7 +396,7 @@ convis_status convis_graph_rows(convis_context *c, const struct convis_graph_lay
 static convis_status check_value(convis_context *c, const struct convis_graph_layer *l, const convis_field *f,
                                  const struct convis_value *v)
 {
-    const char *unit = strcmp(f->unit, "1") ? f->unit : "";
+    const char *unit = convis_field_unit(f);
     if (f->flags & CONVIS_TEXT)
         return v->kind == CONVIS_VALUE_TEXT ? CONVIS_OK
                                             : convis_fail(c, CONVIS_EINVAL, "%s.%s: expected a text", l->name, f->name);

@@ -3,10 +3,14 @@
 #include "yaml.h"
 #include "base/lines.h"
 #include "base/text.h"
+#include "base/words.h"
 #include "engine/model.h"
+#include "layers/own/own.h"
+#include "models/warnings.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 typedef struct convis_yaml_node node;
 
@@ -194,7 +198,7 @@ static convis_status read_array(const struct reader *r, const node *n, const cha
 
 /* ---- A layer ---- */
 
-static const char *const RESERVED[] = { "name", "type", "input", "inputs", "delay", NULL };
+static const char *const RESERVED[] = { "name", "type", "fingerprint", "input", "inputs", "delay", NULL };
 
 static int is_reserved(const char *key, const convis_layer_type *type)
 {
@@ -259,8 +263,10 @@ static convis_status read_inputs(const struct reader *r, const node *map, int j)
     return status;
 }
 
-static convis_status read_value(const struct reader *r, const node *n, unsigned flags, const char *what, struct convis_value *v)
+static convis_status read_value(const struct reader *r, const node *n, const convis_field *f, const char *what,
+                                struct convis_value *v)
 {
+    const unsigned flags = f ? f->flags : 0;
     double number;
     if (flags & CONVIS_TEXT || (flags & CONVIS_ARRAY && n->kind == CONVIS_NODE_TEXT && !convis_yaml_number(n, &number))) {
         if (n->kind != CONVIS_NODE_TEXT) return convis_yaml_fail(r->y, n, CONVIS_EFORMAT, "%s: expected a text", what);
@@ -270,7 +276,10 @@ static convis_status read_value(const struct reader *r, const node *n, unsigned 
     }
     if (flags & CONVIS_ARRAY) return read_array(r, n, what, v);
     v->kind = CONVIS_VALUE_NUMBER;
-    return expect_number(r, n, what, &v->number);
+    if (!(flags & CONVIS_WORDS) || convis_yaml_number(n, &number)) return expect_number(r, n, what, &v->number);
+    if (n->kind == CONVIS_NODE_TEXT && convis_field_word(f, n->text, &v->number)) return CONVIS_OK;
+    return convis_yaml_fail(r->y, n, n->kind == CONVIS_NODE_TEXT ? CONVIS_EINVAL : CONVIS_EFORMAT, "%s: '%s', expected %s", what,
+                            n->kind == CONVIS_NODE_TEXT ? CONVIS_QUOTED(n->text) : "...", convis_field_expected(f));
 }
 
 static convis_status no_parameter(const struct reader *r, const node *n, const struct convis_graph_layer *l,
@@ -290,16 +299,15 @@ static convis_status read_values(const struct reader *r, const node *map, struct
     for (const node *n = map->first; n && !status; n = n->next) {
         char what[2*CONVIS_GRAPH_NAME];
         struct convis_value v = { .kind = CONVIS_VALUE_NUMBER };
-        unsigned flags = 0;
-        int known = 0;
+        const convis_field *known = NULL;
         if (is_reserved(n->name, l->type)) continue;
         for (int k = 0; k < rows.count; k++)
-            if (!strcmp(rows.row[k].name, n->name)) { flags = rows.row[k].flags; known = 1; }
-        if (!(flags & CONVIS_TEXT) != !texts) continue;
+            if (!strcmp(rows.row[k].name, n->name)) known = &rows.row[k];
+        if (!(known && known->flags & CONVIS_TEXT) != !texts) continue;
         snprintf(what, sizeof what, "%s.%.60s", l->name, n->name);
         snprintf(v.name, sizeof v.name, "%s", n->name);
         if (!known) return no_parameter(r, n, l, &rows);
-        if ((status = read_value(r, n, flags, what, &v))) convis_value_free(r->c, &v);
+        if ((status = read_value(r, n, known, what, &v))) convis_value_free(r->c, &v);
         else if ((status = convis_graph_put(r->c, l, &v))) status = convis_yaml_blame(r->y, n, status);
     }
     return status;
@@ -349,6 +357,30 @@ static convis_status read_model(const struct reader *r, const node *n)
     return read_inputs(r, n, r->g->layers - 1);
 }
 
+/* A layer's C file: where it is said to be, else, as models are moved with their files, beside the model's. */
+static convis_status read_own(const struct reader *r, const node *n, const node *type, const convis_layer_type **known)
+{
+    const struct convis_own_layer *own = NULL;
+    const char *slash = strrchr(type->text, '/');
+    const node *mark = n->kind == CONVIS_NODE_MAP ? convis_yaml_find(n, "fingerprint") : NULL;
+    char *file = convis_file_beside(r->c, r->path, type->text);
+    if (file && slash && access(file, F_OK)) {
+        char *beside = convis_file_beside(r->c, r->path, slash + 1);
+        if (beside && !access(beside, F_OK)) { char *swap = file; file = beside; beside = swap; }
+        convis_release(r->c, beside);
+    }
+    if (!file) return CONVIS_ENOMEM;
+    convis_status status = mark ? expect_text(r, mark, "fingerprint") : CONVIS_OK;
+    if (!status && (status = convis_own_open(r->c, file, &own))) status = convis_yaml_blame(r->y, type, status);
+    convis_release(r->c, file);
+    if (status) return status;
+    *known = own->type;
+    if (!mark || !strcmp(mark->text, own->fingerprint) || !r->how->warnings) return CONVIS_OK;
+    return convis_warn(r->c, r->how->warnings,
+                       "%s: %s is not the file with which the model was written: fingerprint %s, expected %.40s", r->y->name,
+                       own->path, own->fingerprint, mark->text);
+}
+
 /* "relu", or a map with its type, its name, its inputs and its parameters. */
 static convis_status read_layer(const struct reader *r, const node *n)
 {
@@ -367,8 +399,13 @@ static convis_status read_layer(const struct reader *r, const node *n)
     if (!status) status = expect_text(r, name, "name");
     if (status) return status;
     const convis_layer_type *known = convis_layer_type_named(type->text);
+    const int own = !known && convis_own_is_name(type->text);
+    if (own && (status = read_own(r, n, type, &known))) return status;
     if (!known) return unknown_type(r, type);
-    if ((status = convis_graph_add(r->c, r->g, name->text, known, &l))) return convis_yaml_blame(r->y, name, status);
+    const node *mark = n->kind == CONVIS_NODE_MAP && !own ? convis_yaml_find(n, "fingerprint") : NULL;
+    if (mark) return convis_yaml_fail_name(r->y, mark, CONVIS_ENAME, "fingerprint: expected of a layer whose type is a file");
+    status = convis_graph_add(r->c, r->g, own && name == type ? known->name : name->text, known, &l);
+    if (status) return convis_yaml_blame(r->y, name, status);
     l->line = n->line;
     l->column = n->column;
     status = read_inputs(r, n, r->g->layers - 1);

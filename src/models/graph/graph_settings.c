@@ -3,6 +3,7 @@
 #include "yaml.h"
 #include "base/lines.h"
 #include "base/text.h"
+#include "base/words.h"
 #include "base/context.h"
 #include <math.h>
 #include <stdio.h>
@@ -110,8 +111,9 @@ static convis_status parse_value(convis_context *c, const convis_field *f, const
     snprintf(v->name, sizeof v->name, "%s", f->name);
     if (!(f->flags & (CONVIS_ARRAY | CONVIS_TEXT))) {
         v->kind = CONVIS_VALUE_NUMBER;
-        if (convis_number_parse(text, &v->number)) return CONVIS_OK;
-        return convis_fail(c, CONVIS_EINVAL, "%s: '%s', expected a number", path, convis_quoted(quoted, text));
+        if (convis_number_parse(text, &v->number) || convis_field_word(f, text, &v->number)) return CONVIS_OK;
+        return convis_fail(c, CONVIS_EINVAL, "%s: '%s', expected %s", path, convis_quoted(quoted, text),
+                           convis_field_expected(f));
     }
     convis_status status = f->flags & CONVIS_ARRAY ? parse_list(c, text, v) : CONVIS_OK;
     if (status || v->array) return status;
@@ -457,6 +459,11 @@ static void print_array(const struct convis_value *v, char *text, size_t size)
     }
 }
 
+static void print_number(const convis_field *f, double value, char *text, size_t size)
+{
+    if (!(f->flags & CONVIS_WORDS) || !convis_word_of(f->unit, f->min, value, text, size)) convis_number_print(value, text, size);
+}
+
 static void print_value(const struct convis_graph_layer *l, const convis_field *f, char *text, size_t size)
 {
     const struct convis_value *v = convis_graph_value(l, f->name);
@@ -464,7 +471,7 @@ static void print_value(const struct convis_graph_layer *l, const convis_field *
     else if (v && v->kind == CONVIS_VALUE_ARRAY) print_array(v, text, size);
     else if (f->flags & CONVIS_TEXT) convis_shorten(text, size, "%s", f->unit);
     else if (f->flags & CONVIS_ARRAY) *text = 0;
-    else convis_number_print(v ? v->number : f->value, text, size);
+    else print_number(f, v ? v->number : f->value, text, size);
 }
 
 convis_status convis_graph_get(convis_context *c, const struct convis_graph *g, const char *path, char *value, size_t size)
@@ -492,6 +499,9 @@ static int list_whole(const struct convis_graph *g, int k, convis_setting *s)
 {
     snprintf(s->path, sizeof s->path, "%s", k ? "baseline" : "dt");
     convis_number_print(k ? convis_graph_baseline(g) : g->dt, s->value, sizeof s->value);
+    convis_number_print(k ? 0 : 0.001, s->initial, sizeof s->initial);
+    s->min = k ? -1e30 : 0;
+    s->max = k ? 1e30 : 1e6;
     s->unit = k ? "" : "s";
     s->doc = k ? "input before the first frame" : "time step";
     s->xml = "";
@@ -508,7 +518,15 @@ static int list_layer(convis_context *c, const struct convis_graph_layer *l, int
     const convis_field *f = &rows.row[*index];
     snprintf(s->path, sizeof s->path, "%.95s.%.31s", l->name, f->name);
     print_value(l, f, s->value, sizeof s->value);
-    s->unit = f->flags & CONVIS_TEXT || !strcmp(f->unit, "1") ? "" : f->unit;
+    print_value(&(struct convis_graph_layer){ .values = 0 }, f, s->initial, sizeof s->initial);
+    s->text = (f->flags & CONVIS_TEXT) != 0;
+    s->array = (f->flags & CONVIS_ARRAY) != 0;
+    s->min = s->text ? -INFINITY : f->min;
+    s->max = s->text ? INFINITY : f->max;
+    s->words = convis_field_words(f);
+    s->word = s->words != NULL;
+    s->whole = f->flags & CONVIS_WHOLE && !s->word;
+    s->unit = convis_field_unit(f);
     s->doc = f->doc;
     s->xml = "";
     return 1;

@@ -2,6 +2,9 @@
 #include "graph.h"
 #include "yaml.h"
 #include "base/lines.h"
+#include "base/words.h"
+#include "engine/model.h"
+#include "layers/own/own.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -120,20 +123,34 @@ static void put_inputs(FILE *f, int indent, const struct convis_graph *g, int j)
     }
 }
 
+/* A number; or the word that it stands for. */
+static void put_number(FILE *f, int indent, const convis_layer_type *type, const struct convis_value *v)
+{
+    const int k = type ? convis_find_row(type->params, v->name) : -1;
+    char word[32];
+    if (k >= 0 && type->params[k].flags & CONVIS_WORDS &&
+        convis_word_of(type->params[k].unit, type->params[k].min, v->number, word, sizeof word))
+        text_member(f, indent, v->name, word);
+    else number_member(f, indent, v->name, v->number);
+}
+
 static convis_status put_layer(convis_context *c, FILE *f, int indent, const struct convis_graph *g, int j)
 {
     const struct convis_graph_layer *l = &g->layer[j];
     convis_status status = CONVIS_OK;
-    if (l->type && follows(g, j) && *l->input[0].from && !l->values && !strcmp(l->name, l->type->name)) {
+    const struct convis_own_layer *own = l->type ? convis_own_of(c, l->type) : NULL;
+    if (l->type && !own && follows(g, j) && *l->input[0].from && !l->values && !strcmp(l->name, l->type->name)) {
         fprintf(f, "%*s- %s\n", indent + 2, "", l->name);
         return CONVIS_OK;
     }
     text_member(f, indent, "  - name", l->name);
-    if (l->type) text_member(f, indent + 4, "type", l->type->name);
+    if (own) text_member(f, indent + 4, "type", own->path);
+    if (own) text_member(f, indent + 4, "fingerprint", own->fingerprint);
+    if (l->type && !own) text_member(f, indent + 4, "type", l->type->name);
     put_inputs(f, indent + 4, g, j);
     for (int k = 0; k < l->values && !status; k++) {
         const struct convis_value *v = &l->value[k];
-        if (v->kind == CONVIS_VALUE_NUMBER) number_member(f, indent + 4, v->name, v->number);
+        if (v->kind == CONVIS_VALUE_NUMBER) put_number(f, indent + 4, l->type, v);
         else if (v->kind == CONVIS_VALUE_TEXT) text_member(f, indent + 4, v->name, v->text);
         else status = convis_graph_put_array(c, f, indent + 4, v->name, v);
     }

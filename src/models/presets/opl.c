@@ -201,7 +201,7 @@ static void center_in_time(FILE *f, int as_convis)
     if (as_convis)
         fputs("  - {name: opl.adaptation, type: lowpass, tau: 0.1, gain: 0.8, input: {from: opl.center, delay: 1}}\n"
               "  - {name: opl.undershoot, type: difference, inputs: [opl.center, opl.adaptation]}\n", f);
-    else fputs("  - {name: opl.undershoot, type: highpass, tau: 0.1, weight: 0.8, hold: 0}\n", f);
+    else fputs("  - {name: opl.undershoot, type: highpass, tau: 0.1, weight: 0.8, hold: constant}\n", f);
 }
 
 static void surround_in_time(FILE *f)
@@ -220,7 +220,7 @@ static void aliases(FILE *f, int as_convis, const char *others)
 static convis_status recursive(convis_context *c, FILE *f, const double *option)
 {
     const int as_convis = option[0] > 0;
-    const char *method = as_convis ? ", method: 2" : "";
+    const char *method = as_convis ? ", method: deriche" : "";
     (void)c;
     head(f, "by recursion", as_convis ? 0.001 : 0.01);
     fprintf(f, "  - {name: opl.center.blur, type: blur, sigma: 0.05, ppd: 10%s}\n", method);

@@ -3,6 +3,7 @@
 #include "models/graph/yaml.h"
 #include "base/lines.h"
 #include "base/text.h"
+#include "base/words.h"
 #include <math.h>
 #include <string.h>
 
@@ -15,41 +16,18 @@ static int count(const struct convis_preset *d)
     return n;
 }
 
-/* The word at a place among "none|rf", or the place of a word (-1: nowhere). */
-static const char *word_at(const char *words, int place, size_t *length)
-{
-    for (; place > 0; place--) words += strcspn(words, "|") + 1;
-    *length = strcspn(words, "|");
-    return words;
-}
-
-static int place_of(const struct convis_preset_option *o, const char *text)
-{
-    for (int k = 0; k <= (int)o->max; k++) {
-        size_t length;
-        const char *word = word_at(o->words, k, &length);
-        if (strlen(text) == length && !strncmp(word, text, length)) return k;
-    }
-    return -1;
-}
-
 static convis_status parse(convis_context *c, const struct convis_preset_option *o, const char *text, double *value)
 {
-    char quoted[64], words[160] = "";
+    char quoted[64];
     if (!o->words) {
         if (convis_number_parse(text, value) && *value >= o->min && *value <= o->max && (!o->whole || *value == floor(*value)))
             return CONVIS_OK;
         return convis_fail(c, CONVIS_EINVAL, "%s: '%s', expected a %snumber of %g to %g%s%s", o->name,
                            convis_quoted(quoted, text), o->whole ? "whole " : "", o->min, o->max, *o->unit ? " " : "", o->unit);
     }
-    *value = place_of(o, text);
-    for (int k = 0; *value < 0 && k <= (int)o->max; k++) {
-        size_t length, used = strlen(words);
-        const char *word = word_at(o->words, k, &length);
-        snprintf(words + used, sizeof words - used, "%s%.*s", !k ? "" : k == (int)o->max ? " or " : ", ", (int)length, word);
-    }
-    return *value < 0 ? convis_fail(c, CONVIS_EINVAL, "%s: '%s', expected %s", o->name, convis_quoted(quoted, text), words)
-                      : CONVIS_OK;
+    if (convis_word_value(o->words, o->min, text, strlen(text), value)) return CONVIS_OK;
+    return convis_fail(c, CONVIS_EINVAL, "%s: '%s', expected %s", o->name, convis_quoted(quoted, text),
+                       CONVIS_WORDS_LIST(o->words));
 }
 
 /* ---- The kind of preset whose settings are options ---- */
@@ -78,13 +56,9 @@ static convis_status set(convis_context *c, void *settings, const char *name, co
     return k < 0 ? CONVIS_ENAME : parse(c, &o->preset->option[k], value, &o->value[k]);
 }
 
-static void print(const struct options *s, int k, char *text, size_t size)
+static void print(const struct convis_preset_option *o, double value, char *text, size_t size)
 {
-    const struct convis_preset_option *o = &s->preset->option[k];
-    size_t length;
-    if (!o->words) { convis_number_print(s->value[k], text, size); return; }
-    const char *word = word_at(o->words, (int)s->value[k], &length);
-    snprintf(text, size, "%.*s", (int)length, word);
+    if (!o->words || !convis_word_of(o->words, o->min, value, text, size)) convis_number_print(value, text, size);
 }
 
 static convis_status get(convis_context *c, const void *settings, const char *name, char *value, size_t size)
@@ -92,7 +66,7 @@ static convis_status get(convis_context *c, const void *settings, const char *na
     const struct options *o = settings;
     const int k = place_of_option(o->preset, name);
     (void)c;
-    if (k >= 0) print(o, k, value, size);
+    if (k >= 0) print(&o->preset->option[k], o->value[k], value, size);
     return k < 0 ? CONVIS_ENAME : CONVIS_OK;
 }
 
@@ -101,11 +75,18 @@ static int list(const void *settings, int index, convis_setting *s)
     const struct options *o = settings;
     memset(s, 0, sizeof *s);
     if (index < 0 || index >= count(o->preset)) return 0;
-    snprintf(s->path, sizeof s->path, "%s", o->preset->option[index].name);
-    print(o, index, s->value, sizeof s->value);
-    s->unit = o->preset->option[index].unit;
+    const struct convis_preset_option *p = &o->preset->option[index];
+    snprintf(s->path, sizeof s->path, "%s", p->name);
+    print(p, o->value[index], s->value, sizeof s->value);
+    print(p, p->value, s->initial, sizeof s->initial);
+    s->min = p->min;
+    s->max = p->max;
+    s->whole = p->whole && !p->words;
+    s->word = p->words != NULL;
+    s->words = p->words;
+    s->unit = p->unit;
     s->xml = "";
-    s->doc = o->preset->option[index].doc;
+    s->doc = p->doc;
     return 1;
 }
 

@@ -87,7 +87,7 @@ struct convis_row {
     const char *unit;
     double      initial, min, max;                       /* initial: what a missing attribute means */
     unsigned    flags;
-    const char *words;                                   /* WORD, SWITCH: "off|on|custom", the value is the place; REAL: of NaN */
+    const char *words;                                   /* all but REAL: of its numbers, from min on (base/words.h); REAL: of NaN */
     const char *element, *attribute;                     /* in XML, alternatives by '|'; attribute NULL: the element's presence */
     const char *xml;                                     /* both, to show */
     const char *doc;

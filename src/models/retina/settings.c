@@ -2,6 +2,7 @@
 #include "retina.h"
 #include "base/lines.h"
 #include "base/text.h"
+#include "base/words.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -154,8 +155,8 @@ const struct convis_row convis_retina_rows[] = {
 };
 
 const struct convis_row convis_ganglion_rows[] = {
-    { .path = "sign", .type = CONVIS_ROW_SIGN, .initial = 1, .min = -1, .max = 1, AT(LAYER, "sign"), GANGLION(sign),
-      .doc = "1: ON cells, -1: OFF cells" },
+    { .path = "sign", .type = CONVIS_ROW_SIGN, .words = "off||on", .initial = 1, .min = -1, .max = 1, AT(LAYER, "sign"), GANGLION(sign),
+      .doc = "on: ON cells, off: OFF cells; in XML 1 and -1" },
     { .path = "transient.tau", REAL, .unit = "s", RANGE(.04, 0, 1e4), AT(LAYER, "transient-tau__sec"),
       GANGLION(transient_tau), .doc = "time constant of the transient (amacrine) high-pass" },
     { .path = "transient.weight", REAL, RANGE(.75, -1e3, 1e3), AT(LAYER, "transient-relative-weight"),
@@ -245,44 +246,15 @@ double convis_retina_initial(const struct convis_retina *r) { return isnan(r->in
 
 /* ---- Words and numbers as text ---- */
 
-/* The place of `text` among "a|b|c", or -1. */
-static int word_index(const char *words, const char *text, size_t length)
-{
-    for (int k = 0; ; k++) {
-        size_t n = strcspn(words, "|");
-        if (n == length && !strncmp(words, text, n)) return k;
-        if (!words[n]) return -1;
-        words += n + 1;
-    }
-}
-
-static void word_at(const char *words, int index, char *text, size_t size)
-{
-    while (index-- > 0 && strchr(words, '|')) words = strchr(words, '|') + 1;
-    snprintf(text, size, "%.*s", (int)strcspn(words, "|"), words);
-}
-
 void convis_row_print(const struct convis_row *row, const void *base, char *text, size_t size)
 {
     if (!is_real(row)) {
         int v = whole(row, base);
-        if (row->words) word_at(row->words, v, text, size); else snprintf(text, size, "%d", v);
+        if (!row->words || !convis_word_of(row->words, row->min, v, text, size)) snprintf(text, size, "%d", v);
         return;
     }
     double v = *(const double *)((const char *)base + row->offset);
     if (isnan(v) && row->words) snprintf(text, size, "%s", row->words); else convis_number_print(v, text, size);
-}
-
-/* "a, b or c" of "a|b|c" */
-static void print_words(const char *words, char *text, size_t size)
-{
-    size_t at = 0;
-    for (const char *w = words; at + 1 < size; ) {
-        size_t n = strcspn(w, "|");
-        at += (size_t)snprintf(text + at, size - at, "%.*s%s", (int)n, w, !w[n] ? "" : strchr(w + n + 1, '|') ? ", " : " or ");
-        if (!w[n]) break;
-        w += n + 1;
-    }
 }
 
 static convis_status bad_range(convis_context *c, const struct convis_row *row, const char *where, double v)
@@ -301,18 +273,20 @@ static convis_status bad_range(convis_context *c, const struct convis_row *row, 
 
 convis_status convis_row_parse(convis_context *c, const struct convis_row *row, const char *where, const char *text, void *base)
 {
-    char quoted[64], words[128];
+    char quoted[64];
     const char *begin = text + strspn(text, " \t\r\n");
     size_t length = strlen(begin);
     while (length && strchr(" \t\r\n", begin[length - 1])) length--;
 
     if (row->words) {
-        int k = word_index(row->words, begin, length);
-        if (k >= 0) { store(row, base, is_real(row) ? (double)NAN : (double)k); return CONVIS_OK; }
-        if (row->type == CONVIS_ROW_WORD) {
-            print_words(row->words, words, sizeof words);
-            return convis_fail(c, CONVIS_EINVAL, "%s: '%s', expected %s", where, convis_quoted(quoted, text), words);
+        double k;
+        if (convis_word_value(row->words, row->min, begin, length, &k)) {
+            store(row, base, is_real(row) ? (double)NAN : k);
+            return CONVIS_OK;
         }
+        if (row->type == CONVIS_ROW_WORD)
+            return convis_fail(c, CONVIS_EINVAL, "%s: '%s', expected %s", where, convis_quoted(quoted, text),
+                               CONVIS_WORDS_LIST(row->words));
     }
 
     /* Decimal notation only: no "nan", "inf" or hexadecimal, which strtod would take. */
@@ -411,12 +385,12 @@ static convis_status turn_on(convis_context *c, const struct place *p, const str
     int now = whole(sw, p->base), lowest = 0;
     if (!(row->mask >> now & 1)) {
         char word[32], path[128], other[128], name[32];
-        word_at(sw->words, now, word, sizeof word);
+        convis_word_of(sw->words, sw->min, now, word, sizeof word);
         while (!(row->mask >> lowest & 1)) lowest++;
         if (strcmp(word, "off") && strcmp(word, "none") && strcmp(word, "on")) {
             full_path(p, row, path, sizeof path);
             full_path(p, sw, other, sizeof other);
-            word_at(sw->words, lowest, name, sizeof name);
+            convis_word_of(sw->words, sw->min, lowest, name, sizeof name);
             return convis_fail(c, CONVIS_EINVAL, "%s: %s is %s; set %s to %s first", path, other, word, other, name);
         }
         store(sw, p->base, lowest);
@@ -471,12 +445,28 @@ static int counts(const struct convis_row *rows, const struct convis_row *row, c
     return (row->mask >> whole(sw, base) & 1) && counts(rows, sw, base);
 }
 
+/* What it is where nothing says otherwise. */
+static void print_initial(const struct convis_row *row, char *text, size_t size)
+{
+    double room = 0;                                     /* of the row alone */
+    struct convis_row own = *row;
+    own.offset = 0;
+    store(&own, &room, row->initial);
+    convis_row_print(&own, &room, text, size);
+}
+
 static int list_rows(const struct convis_row *rows, const void *base, int ganglion, int *index, convis_setting *s)
 {
     for (const struct convis_row *row = rows; row->path; row++) {
         if (!counts(rows, row, base) || (*index)-- > 0) continue;
         full_path(&(struct place){ rows, row, NULL, ganglion }, row, s->path, sizeof s->path);
         convis_row_print(row, base, s->value, sizeof s->value);
+        print_initial(row, s->initial, sizeof s->initial);
+        s->min = row->min;
+        s->max = row->max;
+        s->whole = row->type == CONVIS_ROW_WHOLE;
+        s->word = row->words && !is_real(row);
+        s->words = row->words;
         s->unit = row->unit ? row->unit : "";
         s->doc = row->doc;
         s->xml = row->xml ? row->xml : "";

@@ -443,7 +443,8 @@ static void put_attributes(FILE *f, int e, const void *base)
     for (const struct convis_row *row = rows_of(e); row->path; row++) {
         const char *name = attribute_in(row, element[e].name, &n);
         if (!name) continue;
-        if (row->type == CONVIS_ROW_SWITCH) snprintf(value, sizeof value, "%d", *(const int *)((const char *)base + row->offset));
+        if (row->type == CONVIS_ROW_SWITCH || row->type == CONVIS_ROW_SIGN)
+            snprintf(value, sizeof value, "%d", *(const int *)((const char *)base + row->offset));
         else convis_row_print(row, base, value, sizeof value);
         if (row->flags & CONVIS_ROW_OURS) {              /* only where it differs from the default */
             if (row->type == CONVIS_ROW_REAL ? isnan(*(const double *)((const char *)base + row->offset))
