@@ -28,10 +28,15 @@
  *      cell               an element of a spiking layer; files, options and some fields call it unit
  *
  * Lifetimes: what a call is given it copies, or uses only until it returns, unless its comment says otherwise (of a layer type only the
- * address is stored). A context must outlive what was made with it; what X_new, X_open or X_build made is the caller's, until X_free or
- * X_close, which accepts a NULL there and leaves NULL. Texts and arrays that are returned as pointers to const belong to the object
- * asked, and are valid until it is changed or freed; static lists always are. Where a call that makes something fails, *result is NULL
- * (but see convis_open). */
+ * address is stored). What X_new, X_open, X_read or X_build made is the caller's, until X_free or X_close, which accepts a NULL there
+ * and leaves NULL; in any order: a context that was closed lives as long as anything that was made with it. Texts and arrays that are
+ * returned as pointers to const belong to the object asked, and are valid until it is changed or freed; static lists always are. Where a
+ * call that makes something fails, *result is NULL (but see convis_open).
+ *
+ * Misuse is never a crash. A pointer that is NULL is CONVIS_EINVAL, unless its comment gives a NULL a meaning; functions that return no
+ * status then do nothing, or return 0, NULL, "" or a node -1, as for an index out of range. So are sizes below 0, products of sizes that are
+ * too large, and numbers that no enumerator has. Of pointers that are not NULL nothing can be known: they must be valid. Options: NULL
+ * stands for their defaults (CONVIS_X_DEFAULTS), where nothing in them is obligatory. */
 #ifndef CONVIS_H
 #define CONVIS_H
 #include <stddef.h>
@@ -82,11 +87,11 @@ typedef struct convis_shape  { int64_t dim[CONVIS_DIMS]; } convis_shape;
 typedef struct convis_tensor { convis_real *data; convis_shape shape; int64_t stride[CONVIS_DIMS]; } convis_tensor;
 
 convis_shape  convis_movie_shape(int64_t t, int64_t y, int64_t x);        /* (1, 1, t, y, x) */
-int64_t       convis_elements(convis_shape);
+int64_t       convis_elements(convis_shape);             /* -1: a size is below 0, or there are more than can be counted */
 convis_tensor convis_view (convis_real *data, convis_shape);              /* contiguous */
 convis_tensor convis_slice(convis_tensor, int dim, int64_t from,
-                           int64_t to);   /* from .. to - 1 of one dimension; no copy, unchecked */
-void          convis_tensor_copy(convis_tensor to, convis_tensor from);   /* of one shape; strides may differ */
+                           int64_t to);   /* from .. to - 1 of one dimension; no copy. Data NULL, all sizes 0: out of range */
+void          convis_tensor_copy(convis_tensor to, convis_tensor from);   /* of one shape, else nothing; strides may differ */
 
 /* ---- Context: a device, its threads, an allocator, the last error. One per thread of the caller. ------- */
 
@@ -103,8 +108,10 @@ typedef struct convis_allocator {                        /* both get user; relea
  * convis_message. */
 convis_status convis_open     (convis_context **context, const char *device);
 convis_status convis_open_with(convis_context **context, const char *device, const convis_allocator *);
+/* Lets go of it: it is freed, with its device, when nothing that was made with it is left. */
 void          convis_close    (convis_context **context);                 /* accepts NULL; leaves NULL */
-/* The last failure's sentence, until the next: "opl.center.tau: -1 s is below the smallest value 0 s". Never NULL. */
+/* The last failure's sentence, until the next: "opl.center.tau: -1 s is below the smallest value 0 s". Never NULL. Of NULL: the last
+ * failure of this thread that had no context to leave its sentence on, for want of memory or because an object was NULL. */
 const char   *convis_message  (const convis_context *);
 convis_status convis_threads  (convis_context *, int threads);            /* 0: one a core; else 1 to 1024 */
 int           convis_thread_count(const convis_context *);
@@ -350,7 +357,7 @@ const char   *convis_recipe_parameters(const convis_recipe *);
 convis_status convis_recipe_text (const convis_recipe *, char **text);
 convis_status convis_recipe_yaml (const convis_recipe *, char **text);
 convis_status convis_recipe_xml  (const convis_recipe *, char **text);
-void          convis_recipe_text_free(const convis_recipe *, char **text);
+void          convis_recipe_text_free(const convis_recipe *, char **text);    /* the recipe may be freed, and NULL */
 /* Warnings of opening or building (unknown attributes with their line ...). NULL past the last. */
 const char   *convis_recipe_warning(const convis_recipe *, int index);
 
@@ -358,7 +365,7 @@ const char   *convis_recipe_warning(const convis_recipe *, int index);
 
 /* A built model as YAML: every layer, parameter and array, for the one size of movie that it was built for. */
 convis_status convis_model_yaml     (const convis_model *, char **text);
-void          convis_model_yaml_free(const convis_model *, char **text);
+void          convis_model_yaml_free(const convis_model *, char **text);      /* the model may be freed, and NULL */
 /* A .h5 with the recipe, all parameters as they now are, the state and the seed if the model is planned, and what else
  * belongs to it: an optimiser's moments, a table of losses, a report. convis_recipe_open and convis_recipe_build make the
  * model again, convis_model_resume, once it is planned alike, gives it state and seed. */

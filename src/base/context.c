@@ -19,11 +19,14 @@ const char *convis_strerror(convis_status status)
     }
 }
 
+/* The last sentence for which there was no context. */
+static _Thread_local char alone[256];
+
 convis_status convis_fail(convis_context *c, convis_status status, const char *format, ...)
 {
     va_list ap;
     va_start(ap, format);
-    if (c) convis_vshorten(c->message, sizeof c->message, format, ap);
+    convis_vshorten(c ? c->message : alone, c ? sizeof c->message : sizeof alone, format, ap);
     va_end(ap);
     return status;
 }
@@ -48,10 +51,40 @@ convis_status convis_called(convis_context *c, convis_status status, const char 
     return status;
 }
 
-const char *convis_message(const convis_context *c) { return c ? c->message : "out of memory"; }
+const char *convis_message(const convis_context *c) { return c ? c->message : alone; }
+
+/* names: of the pointers, with a comma and a blank in between. */
+int convis_lacks(convis_context *c, const char *function, const char *names, const void *const *pointers, int count)
+{
+    int k = 0;
+    while (k < count && pointers[k]) k++;
+    if (k == count) return 0;
+    for (int j = 0; j < k; j++) names = strchr(names, ',') + 2;
+    const int length = (int)strcspn(names, ",");
+    if (length == 1 && !k) convis_fail(c, CONVIS_EINVAL, "%s: its first argument is NULL", function);
+    else convis_fail(c, CONVIS_EINVAL, "%s: %.*s is NULL", function, length, names);
+    return 1;
+}
+
+int convis_lacks_array(convis_context *c, const char *function, const char *name, const void *array, int64_t elements)
+{
+    if (elements >= 0 && (array || !elements)) return 0;
+    if (elements < 0)
+        convis_fail(c, CONVIS_EINVAL, "%s: %lld elements of %s, expected 0 or more", function, (long long)elements, name);
+    else convis_fail(c, CONVIS_EINVAL, "%s: %s is NULL, expected %lld elements", function, name, (long long)elements);
+    return 1;
+}
+
+void convis_context_hold(convis_context *c) { atomic_fetch_add(&c->holders, 1); }
+
+void convis_context_let_go(convis_context *c)
+{
+    if (atomic_fetch_sub(&c->holders, 1) == 1) c->hooks->destroy(c);
+}
 
 convis_status convis_threads(convis_context *c, int threads)
 {
+    CONVIS_NEEDS(c);
     if (threads < 0 || threads > 1024) return convis_fail(c, CONVIS_EINVAL, "threads: %d, expected 0 to 1024", threads);
 #ifdef _OPENMP
     c->threads = threads ? threads : omp_get_num_procs();
@@ -61,4 +94,4 @@ convis_status convis_threads(convis_context *c, int threads)
     return CONVIS_OK;
 }
 
-int convis_thread_count(const convis_context *c) { return c->threads; }
+int convis_thread_count(const convis_context *c) { return c ? c->threads : 0; }

@@ -27,7 +27,8 @@ static convis_status check_name(const convis_model *m, const char *name)
 
 convis_status convis_add_input(convis_model *m, const char *name, convis_shape frame, convis_node *node)
 {
-    *node = (convis_node){ -1 };
+    if (node) *node = (convis_node){ -1 };
+    CONVIS_NEEDS(m, name, node);
     if (convis_refuse(m)) return m->status;
     convis_status status = check_name(m, name);
     if (!status && (frame.dim[CONVIS_T] != 1 || !convis_is_shape(frame)))
@@ -48,6 +49,7 @@ convis_status convis_add_input(convis_model *m, const char *name, convis_shape f
 
 convis_status convis_name_input(convis_model *m, const char *name)
 {
+    CONVIS_NEEDS(m, name);
     if (convis_refuse(m)) return m->status;
     if (convis_find_input(m, name) == 0) return CONVIS_OK;
     convis_status status = check_name(m, name);
@@ -58,6 +60,7 @@ convis_status convis_name_input(convis_model *m, const char *name)
 
 convis_status convis_input_baseline(convis_model *m, const char *name, double baseline)
 {
+    CONVIS_NEEDS(m, name);
     model_input *i = look_up(m, name);
     if (!i) return CONVIS_ENAME;
     if (!(baseline >= -1e30 && baseline <= 1e30))
@@ -66,7 +69,11 @@ convis_status convis_input_baseline(convis_model *m, const char *name, double ba
     return CONVIS_OK;
 }
 
-convis_status convis_baseline(convis_model *m, double baseline) { return convis_input_baseline(m, "input", baseline); }
+convis_status convis_baseline(convis_model *m, double baseline)
+{
+    CONVIS_NEEDS(m);
+    return convis_input_baseline(m, "input", baseline);
+}
 
 /* ---- Frames ---- */
 
@@ -88,6 +95,7 @@ static convis_status check_frames(const convis_model *m, const model_input *i, c
 
 convis_status convis_give(convis_model *m, const char *name, convis_tensor frames)
 {
+    CONVIS_NEEDS(m, name);
     if (convis_refuse(m)) return m->status;
     model_input *i = look_up(m, name);
     if (!i) return CONVIS_ENAME;
@@ -171,6 +179,7 @@ static convis_status check_gradient(const convis_model *m, const model_input *i,
 
 convis_status convis_vjp_input(convis_model *m, const char *name, const convis_tensor *d)
 {
+    CONVIS_NEEDS(m, name);
     if (convis_refuse(m)) return m->status;
     model_input *i = look_up(m, name);
     if (!i) return CONVIS_ENAME;

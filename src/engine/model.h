@@ -156,6 +156,7 @@ static inline convis_status convis_blame(const convis_model *m, const model_laye
 }
 /* The sentence on the context is the first error of building. Returns the status. */
 convis_status convis_stick(convis_model *, convis_status);
+convis_status convis_stick_null(convis_model *, const char *function, const char *what);      /* an argument that is NULL */
 /* The layer and row of a parameter's path; NULL with the sentence left on the context. */
 model_layer *convis_find_parameter(const convis_model *, const char *path, int *row);
 /* Nodes: 1 .. are layers; 0 is the first input, -2, -3 .. further ones (-1 is none). */

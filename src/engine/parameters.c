@@ -42,6 +42,7 @@ static convis_status check_scalar(const convis_model *m, const model_layer *l, i
 
 convis_status convis_set(convis_model *m, const char *path, double value)
 {
+    CONVIS_NEEDS(m, path);
     int k = 0;
     if (convis_refuse(m)) return m->status;
     model_layer *l = convis_find_parameter(m, path, &k);
@@ -55,6 +56,7 @@ convis_status convis_set(convis_model *m, const char *path, double value)
 
 convis_status convis_get(const convis_model *m, const char *path, double *value)
 {
+    CONVIS_NEEDS(m, path, value);
     int k = 0;
     model_layer *l = convis_find_parameter(m, path, &k);
     if (!l) return CONVIS_ENAME;
@@ -72,6 +74,7 @@ static void drop_text(const convis_model *m, model_layer *l, int k)
 
 convis_status convis_set_array(convis_model *m, const char *path, const double *values, int64_t count)
 {
+    CONVIS_NEEDS(m, path);
     int k = 0;
     if (convis_refuse(m)) return m->status;
     model_layer *l = convis_find_parameter(m, path, &k);
@@ -80,6 +83,7 @@ convis_status convis_set_array(convis_model *m, const char *path, const double *
     if (count < 0 || (m->planned && count != (int64_t)l->param[k]))
         return convis_fail(m->context, CONVIS_ESHAPE, "%s: %lld values, planned for %lld", path, (long long)count,
                            (long long)l->param[k]);
+    CONVIS_NEEDS_ARRAY(m->context, values, count);
     const convis_field *f = &l->fields[k];
     for (int64_t j = 0; j < count; j++)
         if (!(values[j] >= f->min && values[j] <= f->max))
@@ -110,6 +114,7 @@ convis_status convis_set_shaped(convis_model *m, const char *path, const double 
 
 convis_status convis_get_array(const convis_model *m, const char *path, double *values, int64_t count)
 {
+    CONVIS_NEEDS(m, path);
     int k = 0;
     model_layer *l = convis_find_parameter(m, path, &k);
     if (!l) return CONVIS_ENAME;
@@ -117,6 +122,7 @@ convis_status convis_get_array(const convis_model *m, const char *path, double *
     if (count != (int64_t)l->param[k])
         return convis_fail(m->context, CONVIS_ESHAPE, "%s: room for %lld values, it has %lld", path, (long long)count,
                            (long long)l->param[k]);
+    CONVIS_NEEDS_ARRAY(m->context, values, count);
     if (count) memcpy(values, l->array[k], (size_t)count*sizeof *values);
     return CONVIS_OK;
 }
@@ -135,6 +141,7 @@ static convis_status store_text(const convis_model *m, model_layer *l, int k, co
 
 convis_status convis_set_initialiser(convis_model *m, const char *path, const char *initialiser)
 {
+    CONVIS_NEEDS(m, path, initialiser);
     int k = 0;
     if (convis_refuse(m)) return m->status;
     model_layer *l = convis_find_parameter(m, path, &k);
@@ -195,6 +202,7 @@ static convis_status renew_fields(convis_model *m, model_layer *l)
 
 convis_status convis_set_text(convis_model *m, const char *path, const char *text)
 {
+    CONVIS_NEEDS(m, path, text);
     int k = 0;
     if (convis_refuse(m)) return m->status;
     model_layer *l = convis_find_parameter(m, path, &k);
@@ -213,6 +221,7 @@ convis_status convis_set_text(convis_model *m, const char *path, const char *tex
 
 const char *convis_get_text(const convis_model *m, const char *path)
 {
+    CONVIS_NEEDS_ELSE(NULL, m, path);
     int k = 0;
     model_layer *l = convis_find_parameter(m, path, &k);
     if (!l) return NULL;
@@ -252,6 +261,7 @@ static int write_all(const convis_model *m, FILE *f)
 
 convis_status convis_parameters_save(const convis_model *m, const char *file)
 {
+    CONVIS_NEEDS(m, file);
     convis_out out;
     convis_status status = convis_out_open(m->context, file, 0, &out);
     if (status) return status;
@@ -327,4 +337,8 @@ static convis_status load(convis_model *m, const char *name, const char *text)
 
 convis_status convis_parameters_read(convis_model *m, const char *file) { return load(m, file, NULL); }
 
-convis_status convis_parameters_parse(convis_model *m, const char *name, const char *text) { return load(m, name, text); }
+convis_status convis_parameters_parse(convis_model *m, const char *name, const char *text)
+{
+    CONVIS_NEEDS(m, name, text);
+    return load(m, name, text);
+}

@@ -158,7 +158,11 @@ static convis_status run_given(convis_model *m, convis_tensor movie, int keep)
     return status ? status : m->spikes_lost ? CONVIS_ENOMEM : CONVIS_OK;
 }
 
-convis_status convis_run(convis_model *m, convis_tensor in) { return run_given(m, in, 0); }
+convis_status convis_run(convis_model *m, convis_tensor in)
+{
+    CONVIS_NEEDS(m);
+    return run_given(m, in, 0);
+}
 
 convis_status convis_run_memory(convis_model *m, const convis_memory *in)
 {
@@ -171,6 +175,7 @@ convis_status convis_run_memory(convis_model *m, const convis_memory *in)
 
 convis_status convis_settle(convis_model *m, convis_tensor in, int64_t steps)
 {
+    CONVIS_NEEDS(m);
     const int64_t apart = (int64_t)1 << 30;              /* its own noise: that of frames which no run reaches */
     if (convis_refuse(m)) return m->status;
     if (m->frame)
@@ -261,6 +266,7 @@ void convis_threads_run(convis_model *m, int64_t frames, void (*work)(convis_mod
 
 convis_status convis_output_shape(const convis_model *m, const char *path, convis_shape *frame)
 {
+    CONVIS_NEEDS(m, path, frame);
     const buffer *b = convis_find_output(m, path, NULL);
     if (!b) return CONVIS_ENAME;
     if (!m->planned) return convis_fail(m->context, CONVIS_ESTATE, "%s: its shape is known once the model is planned", path);
@@ -270,6 +276,7 @@ convis_status convis_output_shape(const convis_model *m, const char *path, convi
 
 convis_status convis_output(convis_model *m, const char *path, convis_tensor *out)
 {
+    CONVIS_NEEDS(m, path, out);
     convis_real *frames;
     buffer *b = convis_find_output(m, path, NULL);
     if (!b) return CONVIS_ENAME;
@@ -284,8 +291,13 @@ convis_status convis_output(convis_model *m, const char *path, convis_tensor *ou
 
 const char *convis_method(const convis_model *m, int layer)
 {
+    CONVIS_NEEDS_ELSE(NULL, m);
     if (!m->planned || layer < 0 || layer >= m->count || !m->layers[layer].type->method) return NULL;
     return m->layers[layer].type->method(&m->layers[layer].pass);
 }
 
-int64_t convis_frame(const convis_model *m) { return m->frame; }
+int64_t convis_frame(const convis_model *m)
+{
+    CONVIS_NEEDS_ELSE(0, m);
+    return m->frame;
+}

@@ -494,6 +494,7 @@ convis_status convis_named_numbers(convis_context *c, const char *name, int movi
 
 convis_status convis_array_read(convis_context *c, const char *name, convis_array *array)
 {
+    CONVIS_NEEDS(c, name, array);
     convis_numbers *n;
     *array = (convis_array){ .data = NULL };
     convis_status status = convis_named_numbers(c, name, 0, &n);

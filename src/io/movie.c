@@ -216,9 +216,11 @@ static int show_by_stamp(convis_movie *m, int64_t step)
 
 convis_status convis_movie_read(convis_movie *m, convis_real *frames, int64_t steps, int64_t *got)
 {
+    CONVIS_NEEDS(m, frames, got);
     const size_t n = (size_t)(m->batch*m->channels*m->width*m->height);
     *got = 0;
     if (m->failed) return m->failed;
+    if (steps < 0) return convis_fail(m->context, CONVIS_EINVAL, "%s: %lld steps, expected 0 or more", m->name, (long long)steps);
     for (; *got < steps; m->step++, ++*got) {
         int there = m->begun ? 1 : begin(m);
         if (there == 1) there = m->stamped ? show_by_stamp(m, m->step) : show_by_number(m, m->step);
@@ -329,16 +331,17 @@ static convis_status prepare(convis_movie *m, const convis_movie_options *o)
     return m->decoded && m->shown && m->ahead ? CONVIS_OK : CONVIS_ENOMEM;
 }
 
-convis_status convis_movie_open(convis_context *c, const char *name, const convis_movie_options *options, convis_movie **out)
+convis_status convis_movie_open(convis_context *c, const char *name, const convis_movie_options *options, convis_movie **movie)
 {
+    if (movie) *movie = NULL;
+    CONVIS_NEEDS(c, name, movie);
     static const convis_movie_options defaults = CONVIS_MOVIE_DEFAULTS;
     const convis_movie_options *o = options ? options : &defaults;
-    *out = NULL;
     convis_status status = check_options(c, name && *name ? name : "input", o);
     if (status) return status;
     convis_movie *m = convis_obtain(c, sizeof *m);
     if (!m) return CONVIS_ENOMEM;
-    m->context = c;
+    convis_context_hold(m->context = c);
     status = convis_frames_open(c, name, o, 0, &m->source);
     if (!status) {
         m->name = convis_copy_text(c, strcmp(name, "-") ? name : "standard input");
@@ -346,12 +349,13 @@ convis_status convis_movie_open(convis_context *c, const char *name, const convi
     }
     if (!status) status = prepare(m, o);
     if (status) { convis_movie_close(&m); return status; }
-    *out = m;
+    *movie = m;
     return CONVIS_OK;
 }
 
 void convis_movie_info_get(const convis_movie *m, convis_movie_info *info)
 {
+    CONVIS_NEEDS_ELSE(, m, info);
     *info = (convis_movie_info){ m->batch, m->channels, m->width, m->height, m->steps, m->source->fps, { 0 }, -1 };
     if (m->steps >= 0 || m->ended) info->frames = m->ended ? m->fetched : m->limit;
     memcpy(info->format, m->source->format, sizeof info->format);
@@ -360,6 +364,8 @@ void convis_movie_info_get(const convis_movie *m, convis_movie_info *info)
 
 convis_tensor convis_movie_view(const convis_movie *m, convis_real *frames, int64_t steps)
 {
+    CONVIS_NEEDS_ELSE((convis_tensor){ .data = NULL }, m);
+    if (steps < 0) return (convis_tensor){ .data = NULL };
     const int64_t row = m->width, plane = m->height*row, all = m->channels*plane;
     return (convis_tensor){ frames, { { m->batch, m->channels, steps, m->height, row } }, { all, plane, m->batch*all, row, 1 } };
 }
@@ -375,6 +381,8 @@ void convis_movie_close(convis_movie **movie)
     convis_release(m->context, m->shown);
     convis_release(m->context, m->ahead);
     convis_release(m->context, m->name);
-    convis_release(m->context, m);
+    convis_context *c = m->context;
+    convis_release(c, m);
+    convis_context_let_go(c);
     *movie = NULL;
 }

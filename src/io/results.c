@@ -15,31 +15,47 @@ static const char *extension(const char *path)
     return !strncmp(path, "/dev/", 5) || (!stat(path, &s) && !S_ISREG(s.st_mode) && !S_ISDIR(s.st_mode)) ? ".csv" : "";
 }
 
+/* What was opened holds its context. */
+static convis_status held(convis_context *c, convis_status status)
+{
+    if (!status) convis_context_hold(c);
+    return status;
+}
+
 /* ---- Spikes ---- */
 
 convis_status convis_spike_writer_open(convis_context *c, const char *path, const convis_cell *units, int64_t count,
                                        const convis_provenance *provenance, convis_spike_writer **writer)
 {
+    if (writer) *writer = NULL;
+    CONVIS_NEEDS(c, path, writer);
+    CONVIS_NEEDS_ARRAY(c, units, count);
     static const struct { const char *extension; convis_spike_opener *open; } FORMATS[] = {
         { ".spk", convis_spk_spikes }, { ".csv", convis_csv_spikes }, { ".npy", convis_npy_spikes },
         { ".npz", convis_npz_spikes }, { ".h5", convis_hdf5_spikes }, { ".hdf5", convis_hdf5_spikes } };
-    *writer = NULL;
     for (size_t k = 0; k < sizeof FORMATS/sizeof *FORMATS; k++)
-        if (!strcasecmp(extension(path), FORMATS[k].extension)) return FORMATS[k].open(c, path, units, count, provenance, writer);
+        if (!strcasecmp(extension(path), FORMATS[k].extension))
+            return held(c, FORMATS[k].open(c, path, units, count, provenance, writer));
     return convis_fail(c, CONVIS_ENOTSUP, "%s: no format for spikes ends in '%s', expected .spk, .csv, .npy, .npz or .h5", path,
                        extension(path));
 }
 
 convis_status convis_spike_writer_write(convis_spike_writer *w, const convis_spike *spikes, int64_t count)
 {
+    CONVIS_NEEDS(w);
+    CONVIS_NEEDS_ARRAY(w->context, spikes, count);
     return w->write(w, spikes, count);
 }
 
 convis_status convis_spike_writer_close(convis_spike_writer **writer, double seconds, int keep)
 {
-    convis_spike_writer *w = *writer;
+    convis_spike_writer *w = writer ? *writer : NULL;
+    if (!w) return CONVIS_OK;
+    convis_context *c = w->context;
     *writer = NULL;
-    return w ? w->finish(w, seconds, keep) : CONVIS_OK;
+    const convis_status status = w->finish(w, seconds, keep);
+    convis_context_let_go(c);
+    return status;
 }
 
 /* ---- Maps ---- */
@@ -47,6 +63,8 @@ convis_status convis_spike_writer_close(convis_spike_writer **writer, double sec
 convis_status convis_map_writer_open(convis_context *c, const char *path, const char *name, convis_shape frame,
                                      const convis_provenance *provenance, convis_map_writer **writer)
 {
+    if (writer) *writer = NULL;
+    CONVIS_NEEDS(c, path, name, writer);
     static const struct {
         const char *extension;
         convis_status (*open)(convis_context *, const char *, const char *, convis_shape, const convis_provenance *, convis_map_writer **);
@@ -54,7 +72,6 @@ convis_status convis_map_writer_open(convis_context *c, const char *path, const 
         { ".npy", convis_npy_maps }, { ".npz", convis_npz_maps }, { ".h5", convis_hdf5_maps }, { ".hdf5", convis_hdf5_maps },
         { ".inr", convis_inr_maps }, { ".csv", convis_csv_maps }, { ".png", convis_ffmpeg_maps }, { ".mp4", convis_ffmpeg_maps } };
     int64_t all = sizeof(float);
-    *writer = NULL;
     for (int d = 0; d < CONVIS_DIMS; d++)
         if (frame.dim[d] < 1 || __builtin_mul_overflow(all, frame.dim[d], &all) || (d == CONVIS_T && frame.dim[d] != 1))
             return convis_fail(c, CONVIS_ESHAPE, "%s: a frame of shape (%lld, %lld, %lld, %lld, %lld), expected (B, C, 1, Y, X)",
@@ -65,7 +82,8 @@ convis_status convis_map_writer_open(convis_context *c, const char *path, const 
         return convis_fail(c, CONVIS_EINVAL, "%s: the data set '%s', expected a name without slashes and colons", path,
                            CONVIS_QUOTED(name ? name : ""));
     for (size_t k = 0; k < sizeof FORMATS/sizeof *FORMATS; k++)
-        if (!strcasecmp(extension(path), FORMATS[k].extension)) return FORMATS[k].open(c, path, name, frame, provenance, writer);
+        if (!strcasecmp(extension(path), FORMATS[k].extension))
+            return held(c, FORMATS[k].open(c, path, name, frame, provenance, writer));
     return convis_fail(c, CONVIS_ENOTSUP,
                        "%s: no format for maps ends in '%s', expected .npy, .npz, .h5, .inr, .csv, .png or .mp4", path,
                        extension(path));
@@ -73,18 +91,26 @@ convis_status convis_map_writer_open(convis_context *c, const char *path, const 
 
 convis_status convis_map_writer_write(convis_map_writer *w, convis_tensor frames)
 {
+    CONVIS_NEEDS(w);
     for (int d = 0; d < CONVIS_DIMS; d++)
         if (d != CONVIS_T && frames.shape.dim[d] != w->frame.dim[d])
             return convis_fail(w->context, CONVIS_ESHAPE, "dimension %d of the frames to write: %lld, expected %lld", d,
                                (long long)frames.shape.dim[d], (long long)w->frame.dim[d]);
+    if (frames.shape.dim[CONVIS_T] < 0 || (!frames.data && frames.shape.dim[CONVIS_T]))
+        return convis_fail(w->context, CONVIS_EINVAL, "%lld frames to write, without data",
+                           (long long)frames.shape.dim[CONVIS_T]);
     return w->write(w, frames);
 }
 
 convis_status convis_map_writer_close(convis_map_writer **writer, int keep)
 {
-    convis_map_writer *w = *writer;
+    convis_map_writer *w = writer ? *writer : NULL;
+    if (!w) return CONVIS_OK;
+    convis_context *c = w->context;
     *writer = NULL;
-    return w ? w->finish(w, keep) : CONVIS_OK;
+    const convis_status status = w->finish(w, keep);
+    convis_context_let_go(c);
+    return status;
 }
 
 void convis_plane(convis_tensor frames, int64_t b, int64_t c, int64_t t, float *to)

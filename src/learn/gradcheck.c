@@ -381,7 +381,7 @@ static convis_status obtain(check *a)
     convis_status status = count_rows(a, &rows);
     if (!status) status = convis_bptt_room(&a->bptt, a->frames);
     if (status) return status;
-    a->report->rows = convis_obtain(a->context, (size_t)(rows + 1)*sizeof *a->report->rows);
+    a->report->rows = convis_own(a->context, (size_t)(rows + 1)*sizeof *a->report->rows);
     a->movie = convis_obtain(a->context, (size_t)(2*movie + weights)*sizeof *a->movie);
     a->values = convis_obtain(a->context, 2*(size_t)a->longest*sizeof *a->values);
     a->through_spikes = convis_obtain(a->context, 2*(size_t)(a->model->count + 1 + a->model->input_count));
@@ -428,6 +428,9 @@ static convis_status check_options(convis_context *c, const convis_gradcheck_opt
 
 convis_status convis_gradcheck(convis_model *m, const convis_gradcheck_options *options, convis_gradcheck_report *report)
 {
+    CONVIS_NEEDS_IN(convis_model_context(m), CONVIS_EINVAL, m, report);
+    static const convis_gradcheck_options DEFAULTS = CONVIS_GRADCHECK_DEFAULTS;
+    if (!options) options = &DEFAULTS;
     check a = { .context = convis_model_context(m), .model = m, .options = options, .report = report, .frames = options->frames };
     *report = (convis_gradcheck_report){ .rows = NULL };
     a.step = options->step > 0 ? options->step : IN_DOUBLE ? 1e-5 : 1e-2;
@@ -460,6 +463,8 @@ convis_status convis_gradcheck(convis_model *m, const convis_gradcheck_options *
 
 void convis_gradcheck_free(convis_context *c, convis_gradcheck_report *report)
 {
-    convis_release(c, report->rows);
+    (void)c;
+    if (!report) return;
+    convis_disown(report->rows);
     *report = (convis_gradcheck_report){ .rows = NULL };
 }

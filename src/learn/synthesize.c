@@ -2,6 +2,7 @@
  *
  * Pixels are moved in units of half the range around its middle, x in [-1, 1]. Where the contrast is limited, what is shown is
  * x, or x shrunk until its root mean square is the limit; shrinking never leaves the range. */
+#include "base/context.h"
 #include "base/text.h"
 #include "learn/optimizers/optimizers.h"
 #include "bptt.h"
@@ -311,6 +312,9 @@ static convis_status go(synthesis *a, convis_real *movie, convis_synthesize_repo
 convis_status convis_synthesize(convis_model *m, const convis_synthesize_options *options, convis_shape shape, convis_real *movie,
                            convis_synthesize_report *report)
 {
+    CONVIS_NEEDS_IN(convis_model_context(m), CONVIS_EINVAL, m, movie);
+    static const convis_synthesize_options DEFAULTS = CONVIS_SYNTHESIZE_DEFAULTS;
+    if (!options) options = &DEFAULTS;
     synthesis a = { .context = convis_model_context(m), .options = options, .shape = shape, .began = convis_seconds() };
     if (report) *report = (convis_synthesize_report){ NAN, NAN, 0, CONVIS_ENDED_FAILED, 0 };
     a.n = convis_elements(shape);

@@ -267,6 +267,7 @@ static convis_status draw(convis_figure *f, const char *figure)
 
 convis_status convis_plot(convis_context *c, const char *file, const char *figure, const convis_plot_options *options)
 {
+    CONVIS_NEEDS(c, file, figure);
     static const convis_plot_options DEFAULTS = CONVIS_PLOT_DEFAULTS;
     convis_figure *f = convis_obtain(c, sizeof *f);
     if (!f) return CONVIS_ENOMEM;
