@@ -53,6 +53,8 @@
     Z(convis_list, 0, 2, convis_list(P(0, w->built), CONVIS_LAYER, 0, P(1, &some.item)))                                        \
     S(convis_run, 0, 1, convis_run(P(0, w->whole), w->frames))                                                                  \
     S(convis_give, 0, 2, convis_give(P(0, joined(w)), P(1, "more"), convis_view(some.frame, convis_movie_shape(FRAMES, 1, 1)))) \
+    S(convis_allow_nonfinite, 0, 1, convis_allow_nonfinite(P(0, w->whole), 1))                                                  \
+    S(convis_nonfinite, 4, 3, convis_nonfinite(P(0, w->whole), P(1, &some.count), P(2, &some.name)))                            \
     S(convis_output, 0, 3, convis_output(P(0, w->whole), P(1, "low"), P(2, &some.tensor)))                                      \
     S(convis_output_shape, 0, 3, convis_output_shape(P(0, w->whole), P(1, "low"), P(2, &some.shape)))                           \
     Z(convis_output_name, 0, 1, *convis_output_name(P(0, w->whole)) != 0)                                                       \

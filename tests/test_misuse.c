@@ -605,6 +605,78 @@ static void unknown(void **state)
     end_world(&w, 0, THINGS);
 }
 
+/* ---- What is not finite ---- */
+
+/* A model that a movie with one bad pixel leaves as it was; by frames one after the other and by others. */
+static void nonfinite_frames(void **state)
+{
+    enum { BAD = 5*PIXELS + 2*SIDE + 3 };
+    const convis_real values[] = { (convis_real)NAN, (convis_real)INFINITY, (convis_real)-INFINITY };
+    world w;
+    (void)state;
+    begin_world(&w, NULL);
+    must(w.c, convis_run(w.whole, w.frames));
+    const int64_t before = convis_frame(w.whole);
+    const size_t size = convis_state_size(w.whole);
+    char *bytes = malloc(2*size);
+    must(w.c, convis_state_get(w.whole, bytes));
+    for (int k = 0; k < 3; k++) {
+        w.frames.data[BAD] = values[k];
+        char part[96];
+        snprintf(part, sizeof part, "input: frame %lld has the value %s at x = 3, y = 2", (long long)before + 5,
+                 k ? "infinity" : "NaN");
+        refused(w.c, CONVIS_EINVAL, part, convis_run(w.whole, w.frames));
+        convis_tensor turned = w.frames;                 /* x and y change places */
+        turned.stride[CONVIS_X] = SIDE;
+        turned.stride[CONVIS_Y] = 1;
+        refused(w.c, CONVIS_EINVAL, "at x = 2, y = 3", convis_run(w.whole, turned));
+    }
+    must(w.c, convis_state_get(w.whole, bytes + size));
+    assert_memory_equal(bytes, bytes + size, size);
+    assert_int_equal(convis_frame(w.whole), before);
+    must(w.c, convis_output(w.whole, "low", &w.out));
+    assert_int_equal(w.out.shape.dim[CONVIS_T], FRAMES);
+    free(bytes);
+    refused(w.c, CONVIS_EINVAL, "more: frame 0 has the value NaN at x = 0, y = 0",
+            convis_give(joined(&w), "more", convis_view((convis_real[]){ (convis_real)NAN }, convis_movie_shape(1, 1, 1))));
+    must(w.c, convis_reset(w.whole));
+    refused(w.c, CONVIS_EINVAL, "infinity", convis_settle(w.whole, convis_slice(w.frames, CONVIS_T, 5, 6), 3));
+    end_world(&w, 0, THINGS);
+    end_fresh();
+}
+
+/* Let through, they are in the output from then on, at the pixel where they were, and the cell there is stuck. */
+static void nonfinite_results(void **state)
+{
+    world w;
+    int64_t count;
+    const char *path;
+    (void)state;
+    begin_world(&w, NULL);
+    must(w.c, convis_nonfinite(w.whole, &count, &path));
+    assert_int_equal(count, 0);
+    assert_null(path);
+    must(w.c, convis_allow_nonfinite(w.whole, 1));
+    w.frames.data[5*PIXELS + 7] = (convis_real)NAN;
+    must(w.c, convis_run(w.whole, w.frames));
+    must(w.c, convis_nonfinite(w.whole, &count, &path));
+    assert_string_equal(path, "low");
+    assert_true(count > FRAMES - 5);                     /* and states of the cell */
+    must(w.c, convis_nonfinite(w.whole, &count, NULL));
+    convis_model_free(&w.built);
+    w.built = model_of(w.c, 2);                          /* where no output is probed the cells' states show it */
+    must(w.c, convis_plan(w.built, convis_movie_shape(FRAMES, SIDE, SIDE)));
+    refused(w.c, CONVIS_ESTATE, "planned", convis_nonfinite(w.new, &count, &path));
+    must(w.c, convis_allow_nonfinite(w.built, 1));
+    must(w.c, convis_run(w.built, w.frames));
+    must(w.c, convis_nonfinite(w.built, &count, &path));
+    assert_true(count > 0);
+    assert_string_equal(path, "cells.V");
+    must(w.c, convis_allow_nonfinite(w.built, 0));
+    refused(w.c, CONVIS_EINVAL, "NaN", convis_run(w.built, w.frames));
+    end_world(&w, 0, THINGS);
+}
+
 /* ---- */
 
 static int make_files(void **state)
@@ -649,6 +721,8 @@ int main(void)
         cmocka_unit_test(counts),
         cmocka_unit_test(indices),
         cmocka_unit_test(unknown),
+        cmocka_unit_test(nonfinite_frames),
+        cmocka_unit_test(nonfinite_results),
     };
     return cmocka_run_group_tests(tests, make_files, remove_files);
 }

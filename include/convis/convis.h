@@ -218,11 +218,18 @@ int convis_list(const convis_model *, convis_kind, int index, convis_item *);
 
 /* ---- Running. Consecutive chunks of any sizes give, bit for bit, what one call on the whole movie gives. */
 
-/* in: the shape planned, or fewer frames; any strides. Read only until it returns. */
+/* in: the shape planned, or fewer frames; any strides. Read only until it returns. NaN or an infinity in it is EINVAL; the sentence names the
+ * frame (as convis_frame counts) and the pixel, and nothing has run. */
 convis_status convis_run   (convis_model *, convis_tensor in);
 /* Frames of a further input for the next run: as many as that takes of the first, read in place until it returns. ESTATE by
  * convis_run when one is missing. */
 convis_status convis_give  (convis_model *, const char *name, convis_tensor frames);
+/* On: NaN and infinities in frames are let through, to convis_run, convis_give and convis_settle; filters then keep them for ever. */
+convis_status convis_allow_nonfinite(convis_model *, int on);
+/* How many numbers are not finite in what the last run gave: in probed outputs, and in the states of spiking layers as they now are. A model
+ * that overflows shows it here. path (NULL: not asked): that of the first, "bipolar" or "ganglion_0.V", valid until the next call and the
+ * model is freed; NULL where there is none. Costs a pass over the outputs. */
+convis_status convis_nonfinite(convis_model *, int64_t *count, const char **path);
 /* A probed output over the last run: a view of the model's memory, valid until the next run, plan or free. ESTATE when not probed. */
 convis_status convis_output(convis_model *, const char *path, convis_tensor *);
 /* Numbers of any type in memory of the caller's: strides in elements, which may be negative. */

@@ -1,4 +1,5 @@
 /* inputs.c - what a model takes: the movie, which is its first input, and further inputs by name. */
+#include "base/finite.h"
 #include "run.h"
 #include <string.h>
 
@@ -104,6 +105,7 @@ convis_status convis_give(convis_model *m, const char *name, convis_tensor frame
     if (i == m->inputs)
         return convis_fail(m->context, CONVIS_EINVAL, "%s: the first input's frames are given to convis_run", name);
     convis_status status = check_frames(m, i, frames, m->chunk.dim[CONVIS_T], 1);
+    if (!status && !m->allow_nonfinite) status = convis_finite_check(m->context, CONVIS_EINVAL, i->name, frames, m->frame);
     i->is_given = !status;
     if (!status) i->given = frames;
     return status;
@@ -141,6 +143,9 @@ convis_status convis_take_inputs(convis_model *m, convis_tensor movie, int keep)
                                i->name);
         if (!keep || i->given.shape.dim[CONVIS_T] < frames) status = check_frames(m, i, i->given, frames, 0);
     }
+    if (!status && !m->allow_nonfinite)
+        status = convis_finite_check(m->context, CONVIS_EINVAL, m->inputs->name, movie, keep ? 0 : m->frame);
+    if (status) return status;
     m->inputs[0].given = movie;
     for (int k = 0; k < m->input_count && !status; k++) {
         model_input *i = &m->inputs[k];

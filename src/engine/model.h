@@ -123,6 +123,9 @@ struct convis_model {
     int      recording, taped;       /* gradients were asked for; the last run has a tape for a backward pass */
     convis_real *unwanted;           /* where adjoint kernels write gradients that are not required, after their history */
 
+    int      allow_nonfinite;        /* frames may hold NaN and infinities */
+    char     nonfinite[2*NAME_SIZE]; /* where convis_nonfinite found some last */
+
     int      record_spikes;
     convis_cell *given;   int64_t given_count;       /* cells by a recipe; NULL: every element of a spiking layer is a cell */
     convis_cell *units;   int64_t unit_count;        /* all, once planned */

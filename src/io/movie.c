@@ -4,6 +4,7 @@
  * (k, and the frame's number or time stamp), never from sums, so nothing drifts. Frames count as started a
  * thousandth of a step early: where dt is the frame interval, rounding neither skips nor doubles a frame. */
 #include "frames.h"
+#include "base/finite.h"
 #include "base/text.h"
 #include <math.h>
 #include <stdio.h>
@@ -62,20 +63,8 @@ static int64_t steps_of(const convis_movie *m, int64_t frames)
 convis_status convis_frames_finite(convis_context *c, const char *name, const convis_real *frame, const int64_t dim[CONVIS_DIMS],
                                    int64_t number)
 {
-    const int64_t batch = dim[CONVIS_B], channels = dim[CONVIS_C], width = dim[CONVIS_X], pixels = dim[CONVIS_Y]*width;
-    const int64_t n = batch*channels*pixels;
-    char plane[80] = "";
-    int bad = 0;
-    for (int64_t i = 0; i < n; i++) bad |= !(frame[i] - frame[i] == 0);          /* NaN and infinity alike */
-    if (!bad) return CONVIS_OK;
-    int64_t i = 0;
-    while (isfinite((double)frame[i])) i++;
-    if (batch > 1) snprintf(plane, sizeof plane, " in movie %lld", (long long)(i/pixels/channels));
-    if (channels > 1)
-        snprintf(plane + strlen(plane), sizeof plane - strlen(plane), " in channel %lld", (long long)(i/pixels%channels));
-    return convis_fail(c, CONVIS_EFORMAT, "%s: frame %lld has the value %s at x = %lld, y = %lld%s, expected finite numbers",
-                       name, (long long)number, isnan((double)frame[i]) ? "NaN" : "infinity",
-                       (long long)(i%pixels%width), (long long)(i%pixels/width), plane);
+    const convis_shape shape = { { dim[CONVIS_B], dim[CONVIS_C], 1, dim[CONVIS_Y], dim[CONVIS_X] } };
+    return convis_finite_check(c, CONVIS_EFORMAT, name, convis_view((convis_real *)(uintptr_t)frame, shape), number);
 }
 
 /* ---- Channels ---- */

@@ -536,7 +536,8 @@ static convis_status check_options(convis_context *c, const convis_recording_opt
     CONVIS_NEEDS_ARRAY(c, o->inputs, o->input_count);
     for (int k = 0; k < o->input_count && !status; k++) {
         if (!o->inputs[k].name || !o->inputs[k].file)
-            return convis_fail(c, CONVIS_EINVAL, "recording: input %d has no %s", k, o->inputs[k].name ? "file" : "name");
+            return convis_fail(c, CONVIS_EINVAL, "recording: an input without a %s, the %d-th",
+                               o->inputs[k].name ? "file" : "name", k + 1);
         status = check_channels(c, o->inputs[k].file, o->inputs[k].channels);
     }
     if (status) return status;
