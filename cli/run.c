@@ -120,6 +120,7 @@ static convis_status open_movie(struct run *r)
 static int open_model(struct run *r)
 {
     if (!(r->context = cli_open(r->device, r->threads))) return 1;
+    convis_on_progress(r->context, cli_poll, NULL);
     if (cli_model_open(&r->of, r->context)) return 1;
     if (r->units_file && set_cells(r)) return 1;
     if (convis_recipe_get(r->of.recipe, "numerics", r->numerics_used, sizeof r->numerics_used)) r->numerics_used[0] = 0;

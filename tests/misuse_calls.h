@@ -18,6 +18,8 @@
     S(convis_threads, 0, 1, convis_threads(P(0, w->c), 1))                                                                      \
     Z(convis_thread_count, 0, 1, convis_thread_count(P(0, w->c)) != 0)                                                          \
     Z(convis_device_name, 0, 1, *convis_device_name(P(0, w->c)) != 0)                                                           \
+    S(convis_on_progress, 6, 3, convis_on_progress(P(0, w->c), P(1, never), P(2, w)))                                           \
+    S(convis_on_log, 6, 3, convis_on_log(P(0, w->c), P(1, note), P(2, w)))                                                      \
     Z(convis_isa, 1, 1, convis_isa(0, P(0, &some.number)) != NULL)                                                              \
     Z(convis_device_list, 0, 1, convis_device_list(0, P(0, &some.device)))                                                      \
     S(convis_model_new, 0, 2, convis_model_new(P(0, w->c), 0.01, P(1, &fresh(w)->model)))                                       \
@@ -55,6 +57,16 @@
     S(convis_give, 0, 2, convis_give(P(0, joined(w)), P(1, "more"), convis_view(some.frame, convis_movie_shape(FRAMES, 1, 1)))) \
     S(convis_allow_nonfinite, 0, 1, convis_allow_nonfinite(P(0, w->whole), 1))                                                  \
     S(convis_nonfinite, 4, 3, convis_nonfinite(P(0, w->whole), P(1, &some.count), P(2, &some.name)))                            \
+    S(convis_unprobe, 0, 2, convis_unprobe(P(0, w->built), P(1, "low")))                                                        \
+    S(convis_unplan, 0, 1, convis_unplan(P(0, w->whole)))                                                                       \
+    S(convis_run_memory, 0, 2, convis_run_memory(P(0, w->whole), P(1, memory_of(w->frames))))                                   \
+    S(convis_give_memory, 0, 3, convis_give_memory(P(0, joined(w)), P(1, "more"), P(2, memory_of(one_pixel()))))                \
+    S(convis_output_to, 4, 3, convis_output_to(P(0, w->whole), P(1, "low"), P(2, memory_of(w->frames))))                        \
+    S(convis_recording_from, 0, 3, convis_recording_from(P(0, w->c), P(1, &SOURCE), P(2, &fresh(w)->recording)))                \
+    S(convis_bptt_new, 0, 3, convis_bptt_new(P(0, w->whole), P(1, &BPTT), P(2, &fresh(w)->bptt)))                               \
+    V(convis_bptt_free, 1, 1, convis_bptt_free(P(0, &w->bptt)))                                                                 \
+    S(convis_bptt_run, 0, 1, convis_bptt_run(P(0, w->bptt), 0, FRAMES))                                                         \
+    S(convis_bptt_backpropagate, 0, 1, convis_bptt_backpropagate(P(0, ran(w))))                                                 \
     S(convis_output, 0, 3, convis_output(P(0, w->whole), P(1, "low"), P(2, &some.tensor)))                                      \
     S(convis_output_shape, 0, 3, convis_output_shape(P(0, w->whole), P(1, "low"), P(2, &some.shape)))                           \
     Z(convis_output_name, 0, 1, *convis_output_name(P(0, w->whole)) != 0)                                                       \
@@ -153,6 +165,17 @@
     Z(convis_regularizer_list, 1, 1, convis_regularizer_list(0, P(0, &some.name)) != NULL)                                      \
     S(convis_regularizer_add, 16, 5, convis_regularizer_add(P(0, w->c), P(1, &L2), P(2, some.reals), convis_movie_shape(1,      \
       1, 2), P(3, &some.real), P(4, some.reals + 2)))                                                                           \
+    S(convis_parameter_vector_new, 0, 2, convis_parameter_vector_new(P(0, w->whole), P(1, &fresh(w)->vector)))                  \
+    V(convis_parameter_vector_free, 1, 1, convis_parameter_vector_free(P(0, &w->vector)))                                       \
+    Z(convis_parameter_vector_size, 0, 1, convis_parameter_vector_size(P(0, w->vector)) == 1)                                   \
+    Z(convis_parameter_vector_list, 0, 2, convis_parameter_vector_list(P(0, w->vector), 0, P(1, &some.part)))                   \
+    V(convis_parameter_vector_bounds, 0, 3, convis_parameter_vector_bounds(P(0, w->vector), P(1, some.reals), P(2, some.reals)))\
+    S(convis_parameter_vector_read, 0, 2, convis_parameter_vector_read(P(0, w->vector), P(1, some.reals)))                      \
+    S(convis_parameter_vector_write, 0, 2, convis_parameter_vector_write(P(0, w->vector), P(1, ONES)))                          \
+    S(convis_parameter_vector_gradient, 0, 2, convis_parameter_vector_gradient(P(0, w->vector), P(1, some.reals)))              \
+    S(convis_fit_hessian, 4, 5, convis_fit_hessian(P(0, w->fitted), P(1, w->recording), P(2, &FIT), P(3, ONES), 1, 0,           \
+      P(4, some.reals), 1))                                                                                                     \
+    S(convis_jvp, 12, 5, convis_jvp(P(0, w->whole), w->frames, P(1, "low"), P(2, ONES), P(3, &w->frames), 0, P(4, some.frame))) \
     S(convis_fit, 12, 4, convis_fit(P(0, w->fitted), P(1, w->recording), P(2, &FIT), P(3, &some.fit)))                          \
     S(convis_fit_objective, 20, 5, convis_fit_objective(P(0, w->fitted), P(1, w->recording), P(2, &FIT), P(3, &some.real),      \
       P(4, some.reals), 1))                                                                                                     \

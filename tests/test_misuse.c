@@ -32,6 +32,8 @@ static void write_text(const char *name, const char *text)
 
 /* ---- A world: something of everything ---- */
 
+static int nulled;                                       /* the pointer that is NULL in this call, from 0; -1: none is */
+
 typedef struct world {
     convis_context *c;
     convis_model   *new, *built, *fitted, *whole;        /* without layers; not planned; to be fitted; planned, and it has run */
@@ -42,6 +44,8 @@ typedef struct world {
     convis_spike_writer *spike_writer;
     convis_map_writer   *map_writer;
     convis_reconstruction *reconstruction;
+    convis_bptt    *bptt;
+    convis_parameter_vector *vector;
     convis_tensor   frames, out;
     convis_array    array;
     convis_cell    *cells;
@@ -55,13 +59,13 @@ static const char YAML[] = "dt: 0.01\nlayers:\n  - {name: low, type: lowpass, ta
 static const convis_edge EDGES[] = { { { 0 }, 0 }, { { 0 }, 0 } };
 static const convis_from FROM[] = { { "low", 0 } };
 static const convis_attachment ATTACHED[] = { { "note", 't', "a word", 0 } };
-static const double LOW[] = { -9, -9 }, HIGH[] = { 9, 9 };
+static const double LOW[] = { -9, -9 }, HIGH[] = { 9, 9 }, ONES[] = { 1, 1 };
 static const convis_loss MSE = { .kind = "mse", .dt = 0.01 };
 static const convis_score_options SCORE = { .dt = 0.01, .bootstrap = 4, .level = 0.9, .block = 10 };
 static const convis_sta_options STA = { .lags = 2, .level = 0.95 };
 static const convis_optimizer_options ADAM = { .kind = "adam" }, LBFGS = { .kind = "lbfgs" };
 static const convis_minimize_options MINIMIZE = { .iterations = 2 };
-static const convis_regularizer L2 = { "x", "l2", 1 };
+static const convis_regularizer L2 = { .path = "x", .kind = "l2", .weight = 1 };
 static const convis_fit_options FIT = { .output = "low", .epochs = 2, .starts = 1 };
 static const convis_synthesize_options SYNTHESIZE = { .output = "low", .unit = -1, .high = 1, .iterations = 2 };
 static const convis_gradcheck_options GRADCHECK = {
@@ -86,6 +90,25 @@ static convis_status bowl(void *user, const double *x, double *value, double *gr
     return CONVIS_OK;
 }
 
+static int never(void *user, const char *what, int64_t done, int64_t total)
+{
+    (void)user, (void)what, (void)done, (void)total;
+    return 0;
+}
+
+static void note(void *user, const char *sentence) { (void)user, (void)sentence; }
+
+static convis_status black(void *user, int64_t from, int64_t frames, convis_real *to)
+{
+    (void)user, (void)from;
+    memset(to, 0, (size_t)(frames*PIXELS)*sizeof *to);
+    return CONVIS_OK;
+}
+
+static const convis_bptt_options BPTT = { .read = black };
+static const convis_recording_source SOURCE = { .dt = 0.01, .frames = 4, .channels = 1, .height = SIDE, .width = SIDE, .units = PIXELS,
+                                                .trials = 1, .read_stimulus = black, .read_response = black };
+
 /* What calls write to. */
 static struct {
     int number;
@@ -108,6 +131,7 @@ static struct {
     convis_recording_info recording_info;
     convis_recording_input_info input_info;
     convis_movie_info movie_info;
+    convis_vector_part part;
     convis_score scores[4*CONVIS_SCORES];
     convis_fit_report fit;
     convis_synthesize_report synthesis;
@@ -188,6 +212,8 @@ static void begin_world(world *w, const convis_allocator *allocator)
     must(c, convis_spike_writer_open(c, in_folder("world.csv"), w->cells, CELLS, NULL, &w->spike_writer));
     must(c, convis_map_writer_open(c, in_folder("world.npy"), "low", convis_movie_shape(1, SIDE, SIDE), NULL, &w->map_writer));
     must(c, convis_reconstruction_open(c, w->cells, CELLS, &RECONSTRUCTION, sink, NULL, &w->reconstruction));
+    must(c, convis_bptt_new(w->whole, &BPTT, &w->bptt));
+    must(c, convis_parameter_vector_new(w->whole, &w->vector));
     must(c, convis_recipe_text(w->recipe, &w->text));
     must(c, convis_sta_of(c, w->recording, &STA, &w->sta));
     convis_model *m = model_of(c, 1);
@@ -197,7 +223,7 @@ static void begin_world(world *w, const convis_allocator *allocator)
 
 /* One thing after the other, from the first-th on; the context is the close_at-th. After the context is closed only pointers to what
  * lives are used. */
-enum { THINGS = 19 };
+enum { THINGS = 21 };
 
 static void end_thing(world *w, int k)
 {
@@ -221,6 +247,8 @@ static void end_thing(world *w, int k)
     case 16: convis_spikes_free(&w->spikes); break;
     case 17: convis_sta_free(NULL, &w->sta); break;
     case 18: convis_gradcheck_free(NULL, &w->report); break;
+    case 19: convis_bptt_free(&w->bptt); break;
+    case 20: convis_parameter_vector_free(&w->vector); break;
     }
 }
 
@@ -245,6 +273,8 @@ typedef struct fresh_things {
     convis_spike_writer *spike_writer;
     convis_map_writer   *map_writer;
     convis_reconstruction *reconstruction;
+    convis_bptt    *bptt;
+    convis_parameter_vector *vector;
     convis_array    array;
     convis_cell    *cells;
     convis_spike   *spikes;
@@ -272,6 +302,8 @@ static void end_fresh(void)
     convis_recipe_text_free(NULL, &made.text);
     convis_sta_free(NULL, &made.sta);
     convis_gradcheck_free(NULL, &made.report);
+    convis_bptt_free(&made.bptt);
+    convis_parameter_vector_free(&made.vector);
     convis_close(&made.context);
 }
 
@@ -303,6 +335,22 @@ static convis_recording *with_input(world *w)
     return made.recording;
 }
 
+static convis_bptt *ran(world *w)
+{
+    if (nulled < 0) must(w->c, convis_bptt_run(w->bptt, 0, FRAMES));
+    return w->bptt;
+}
+
+static const convis_memory *memory_of(convis_tensor t)
+{
+    static convis_memory m;
+    m = (convis_memory){ .data = t.data, .type = sizeof(convis_real) == 8 ? CONVIS_FLOAT64 : CONVIS_FLOAT32, .shape = t.shape };
+    memcpy(m.stride, t.stride, sizeof m.stride);
+    return &m;
+}
+
+static convis_tensor one_pixel(void) { return convis_view(some.frame, convis_movie_shape(FRAMES, 1, 1)); }
+
 static const void *adams_state(world *w)
 {
     must(w->c, convis_optimizer_state_get(w->adam, some.bytes));
@@ -315,7 +363,6 @@ static const convis_allocator PLAIN = { plain_obtain, plain_release, NULL };
 
 /* ---- Each pointer NULL in turn ---- */
 
-static int nulled;                                       /* the pointer that is NULL in this call, from 0; -1: none is */
 #define P(k, value) (nulled == (k) ? NULL : (value))
 #define MAY_FAIL (1u << 31)                              /* also when nothing lacks: for want of a program, say */
 
@@ -568,7 +615,7 @@ static void unknown(void **state)
             convis_model_attached(c, in_folder("saved.h5"), "note", 'x', some.letters, 9, &some.size));
     const convis_from nobody = { NULL, 0 };
     refused(c, CONVIS_EINVAL, "NULL", convis_recipe_add_layer(w.recipe, "lowpass", "third", &nobody, 1));
-    const convis_regularizer nameless = { NULL, NULL, 1 };
+    const convis_regularizer nameless = { .weight = 1 };
     refused(c, CONVIS_ENAME, "regularizer",
             convis_regularizer_add(c, &nameless, some.reals, convis_movie_shape(1, 1, 1), &some.real, NULL));
     const convis_loss loss = { .kind = NULL };

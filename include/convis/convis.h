@@ -75,7 +75,8 @@ typedef float convis_real;
     X(CONVIS_EDEVICE,  -6, "the device or its driver failed")             \
     X(CONVIS_ENOTSUP,  -7, "not supported")                               \
     X(CONVIS_EIO,      -8, "reading or writing failed")                   \
-    X(CONVIS_EFORMAT,  -9, "the file is not what it claims to be")
+    X(CONVIS_EFORMAT,  -9, "the file is not what it claims to be")        \
+    X(CONVIS_ECANCELED, -10, "the caller wants no more of it")
 #define CONVIS_STATUS_ENUM(name, value, text) name = value,
 typedef enum convis_status { CONVIS_STATUS_LIST(CONVIS_STATUS_ENUM) CONVIS_STATUS_END_ = 1 } convis_status;
 const char *convis_strerror(convis_status);              /* "two shapes do not fit together" */
@@ -116,6 +117,16 @@ const char   *convis_message  (const convis_context *);
 convis_status convis_threads  (convis_context *, int threads);            /* 0: one a core; else 1 to 1024 */
 int           convis_thread_count(const convis_context *);
 const char   *convis_device_name (const convis_context *);                /* "cpu:avx2" */
+/* Asked often, by the thread that called, while something takes long: `done` of `total` (0: not known) of `what` ("run", "fit", "settle",
+ * "synthesize", "gradcheck", "sta", "scores", "read", "plot"); a fit's runs ask, too. Not 0: the call shall end, with CONVIS_ECANCELED, which
+ * leaves: a run, what a run of fewer frames leaves (convis_frame says of how many; maybe of none); settling, a model that settled for fewer
+ * steps; a fit or a synthesis, the best so far, as after any failure; a movie, its next step still to be read (got: those that were); all
+ * else no result. Within it no object of the context is used, but that of its message. NULL: nobody is asked. */
+typedef int (*convis_progress_function)(void *user, const char *what, int64_t done, int64_t total);
+convis_status convis_on_progress(convis_context *, convis_progress_function, void *user);
+/* Gets a sentence for what is no failure but should be known: each warning that convis_recipe_warning lists, when it arises. NULL: nobody. */
+typedef void (*convis_log_function)(void *user, const char *sentence);
+convis_status convis_on_log(convis_context *, convis_log_function, void *user);
 const char   *convis_isa(int index, int *usable);        /* instruction sets of this build, best first; NULL at the end */
 /* What there is to compute on, or why there is none of a kind (why; not usable). 0 past the last. */
 typedef struct convis_device_info {

@@ -104,7 +104,7 @@ typedef struct convis_bptt_options {
     int     given_count, truncate;   /* truncate: gradients do not pass from a chunk to the one before */
     size_t  memory;                  /* bytes of stored states; 0: 128 MiB */
 } convis_bptt_options;
-/* model: planned, with gradients required and outputs probed; it must outlive the result. */
+/* model: planned, with gradients required and outputs probed; the result is of no use without it, but can be freed after it. */
 convis_status convis_bptt_new (convis_model *, const convis_bptt_options *, convis_bptt **);
 void          convis_bptt_free(convis_bptt **);
 /* From the state that the model is in; after the backward pass it has again that after the last frame. */

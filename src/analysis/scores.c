@@ -351,6 +351,7 @@ convis_status convis_scores_of_cells(convis_context *c, const convis_score_optio
                    options->counts ? options->dt : 1, 0, 0, offset, (double (*)[SUMS])memory, blocks };
         if (units > 1) snprintf(u.who, sizeof u.who, "unit %lld: ", (long long)j);
         convis_score *row = scores + j*CONVIS_SCORES;
+        if ((status = convis_progress(c, "scores", j, units))) break;
         status = score_unit(&u, work, row, sample, &samples);
         for (int k = 0; k < CONVIS_SCORES && !status && samples; k++) {
             add_to_mean(&means[k], &row[k], sample + k*n, options->bootstrap);

@@ -50,8 +50,10 @@ static convis_status pass(ensemble *e, const columns *c, const double *v, double
         windows = e->count - t0 < e->chunk ? e->count - t0 : e->chunk;
         /* The last frames of the chunk before are the first of this one. */
         const int64_t reused = t0 ? before : 0, fresh = windows + before - reused;
+        convis_status status = convis_progress(e->context, "sta", t0, e->count);
+        if (status) return status;
         memmove(e->window, e->window + e->chunk*e->pixels, (size_t)(reused*e->pixels)*sizeof *e->window);
-        convis_status status = convis_recording_stimulus(e->recording, t0 + reused, fresh, e->frames);
+        status = convis_recording_stimulus(e->recording, t0 + reused, fresh, e->frames);
         if (status) return status;
         for (int64_t i = 0; i < fresh*e->pixels; i++) e->window[reused*e->pixels + i] = (double)e->frames[i];
 

@@ -75,6 +75,36 @@ int convis_lacks_array(convis_context *c, const char *function, const char *name
     return 1;
 }
 
+/* ---- Callbacks ---- */
+
+convis_status convis_on_progress(convis_context *c, convis_progress_function progress, void *user)
+{
+    CONVIS_NEEDS(c);
+    c->progress = progress;
+    c->progress_user = user;
+    return CONVIS_OK;
+}
+
+convis_status convis_on_log(convis_context *c, convis_log_function log, void *user)
+{
+    CONVIS_NEEDS(c);
+    c->log = log;
+    c->log_user = user;
+    return CONVIS_OK;
+}
+
+convis_status convis_progress(convis_context *c, const char *what, int64_t done, int64_t total)
+{
+    if (!c->progress || c->undisturbed || !c->progress(c->progress_user, what, done, total)) return CONVIS_OK;
+    if (total > 0)
+        return convis_fail(c, CONVIS_ECANCELED, "%s: canceled after %lld of %lld", what, (long long)done, (long long)total);
+    return convis_fail(c, CONVIS_ECANCELED, "%s: canceled after %lld", what, (long long)done);
+}
+
+void convis_log(convis_context *c, const char *sentence) { if (c->log) c->log(c->log_user, sentence); }
+
+/* ---- Holders ---- */
+
 void convis_context_hold(convis_context *c) { atomic_fetch_add(&c->holders, 1); }
 
 void convis_context_let_go(convis_context *c)

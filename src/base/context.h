@@ -22,8 +22,17 @@ struct convis_context {
     int  isa;                     /* index into convis_isa's list */
     unsigned colour;              /* of the next large block (convis_obtain) */
     struct convis_device *device; /* where kernels run */
+    convis_progress_function progress;    /* convis_on_progress, and for whom */
+    void *progress_user;
+    int  undisturbed;             /* convis_progress asks nobody: what puts a canceled call's objects in order must not be canceled, too */
+    convis_log_function log;
+    void *log_user;
     char message[1024];
 };
+
+/* In what takes long: whether the caller wants more of it, or ECANCELED with the sentence. */
+convis_status convis_progress(convis_context *, const char *what, int64_t done, int64_t total);
+void          convis_log(convis_context *, const char *sentence);
 
 /* An object of the caller's (a model, a reader) holds its context from when it is made until it is freed; the last to let go frees it. */
 void convis_context_hold  (convis_context *);

@@ -114,6 +114,7 @@ convis_status convis_give(convis_model *m, const char *name, convis_tensor frame
 convis_status convis_give_memory(convis_model *m, const char *name, const convis_memory *in)
 {
     convis_tensor frames;
+    CONVIS_NEEDS(m, name, in);
     if (convis_refuse(m)) return m->status;
     model_input *i = look_up(m, name);
     if (!i) return CONVIS_ENAME;

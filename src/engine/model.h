@@ -123,6 +123,7 @@ struct convis_model {
     int      recording, taped;       /* gradients were asked for; the last run has a tape for a backward pass */
     convis_real *unwanted;           /* where adjoint kernels write gradients that are not required, after their history */
 
+    convis_status canceled;          /* the present run ends early */
     int      allow_nonfinite;        /* frames may hold NaN and infinities */
     char     nonfinite[2*NAME_SIZE]; /* where convis_nonfinite found some last */
 

@@ -531,7 +531,6 @@ int64_t convis_device_bytes(const convis_model *m)
 
 static convis_status ask(convis_model *m, const char *path, int asked)
 {
-    CONVIS_NEEDS(m, path);
     if (convis_refuse(m)) return m->status;
     buffer *b = convis_find_output(m, path, NULL);
     if (!b) return CONVIS_ENAME;
@@ -540,5 +539,14 @@ static convis_status ask(convis_model *m, const char *path, int asked)
     return m->planned ? plan_on(m) : CONVIS_OK;
 }
 
-convis_status convis_probe  (convis_model *m, const char *path) { return ask(m, path, 1); }
-convis_status convis_unprobe(convis_model *m, const char *path) { return ask(m, path, 0); }
+convis_status convis_probe(convis_model *m, const char *path)
+{
+    CONVIS_NEEDS(m, path);
+    return ask(m, path, 1);
+}
+
+convis_status convis_unprobe(convis_model *m, const char *path)
+{
+    CONVIS_NEEDS(m, path);
+    return ask(m, path, 0);
+}

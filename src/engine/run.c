@@ -110,6 +110,14 @@ static void collect(convis_model *m, const slice *u)
     for (int k = 0; convis_stage_arrived(m, u, k, &arrived); k++) convis_collect_spikes(m, &arrived);
 }
 
+/* A run that is canceled becomes one of fewer frames: the next sub-chunk is its last, and ends as such. */
+static void ask(convis_model *m, int64_t done)
+{
+    if (done >= m->running || m->canceled) return;
+    m->canceled = convis_progress(m->context, "run", done, m->running);
+    if (m->canceled && done + m->sub_chunk < m->running) m->running = done + m->sub_chunk;
+}
+
 static void run_chunk(convis_model *m, slice *u, void *user)
 {
     (void)user;
@@ -121,6 +129,7 @@ static void run_chunk(convis_model *m, slice *u, void *user)
             convis_stage_out(m, u);
             for (int j = 0; j < convis_buffer_count(m); j++) keep_history(m, convis_buffer_at(m, j), u);
             collect(m, u);
+            ask(m, u->t0 + u->frames);
         }
         convis_slice_barrier(u);
     }
@@ -131,10 +140,12 @@ static convis_status run_given(convis_model *m, convis_tensor movie, int keep)
 {
     if (convis_refuse(m)) return m->status;
     if (!m->planned) return convis_fail(m->context, CONVIS_ESTATE, "the model must be planned before it runs");
-    convis_status status = convis_take_inputs(m, movie, keep);
+    convis_status status = convis_progress(m->context, "run", 0, movie.shape.dim[CONVIS_T]);
+    if (!status) status = convis_take_inputs(m, movie, keep);
     if (!status) status = convis_prepare(m);
     if (status) return status;
     if (!keep && (status = convis_lend_outputs(m, movie.shape.dim[CONVIS_T]))) return status;
+    m->canceled = CONVIS_OK;
     m->running = movie.shape.dim[CONVIS_T];
     m->spike_count = m->spikes_lost = 0;
     for (int j = 0; j < m->count; j++) {
@@ -155,7 +166,7 @@ static convis_status run_given(convis_model *m, convis_tensor movie, int keep)
         const convis_status returned = convis_return_outputs(m);
         if (!status) status = returned;
     }
-    return status ? status : m->spikes_lost ? CONVIS_ENOMEM : CONVIS_OK;
+    return status ? status : m->spikes_lost ? CONVIS_ENOMEM : m->canceled;
 }
 
 convis_status convis_run(convis_model *m, convis_tensor in)
@@ -167,6 +178,7 @@ convis_status convis_run(convis_model *m, convis_tensor in)
 convis_status convis_run_memory(convis_model *m, const convis_memory *in)
 {
     convis_tensor frames;
+    CONVIS_NEEDS(m, in);
     if (convis_refuse(m)) return m->status;
     if (!m->planned) return convis_fail(m->context, CONVIS_ESTATE, "the model must be planned before it runs");
     const convis_status status = convis_take_numbers(m, m->inputs, in, &frames);
@@ -186,7 +198,12 @@ convis_status convis_settle(convis_model *m, convis_tensor in, int64_t steps)
                            (long long)steps, (long long)in.shape.dim[CONVIS_T], (long long)apart);
     convis_status status = CONVIS_OK;
     m->frame = apart;
-    while (steps-- > 0 && !status) status = run_given(m, convis_slice(in, CONVIS_T, 0, 1), 1);
+    for (int64_t k = 0; k < steps && !status; k++) {
+        status = convis_progress(m->context, "settle", k, steps);
+        m->context->undisturbed++;
+        if (!status) status = run_given(m, convis_slice(in, CONVIS_T, 0, 1), 1);
+        m->context->undisturbed--;
+    }
     m->epoch++;
     m->frame = m->ran = m->taped = 0;
     m->spike_count = 0;

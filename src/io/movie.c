@@ -211,6 +211,8 @@ convis_status convis_movie_read(convis_movie *m, convis_real *frames, int64_t st
     if (m->failed) return m->failed;
     if (steps < 0) return convis_fail(m->context, CONVIS_EINVAL, "%s: %lld steps, expected 0 or more", m->name, (long long)steps);
     for (; *got < steps; m->step++, ++*got) {
+        const convis_status status = convis_progress(m->context, "read", m->step, m->steps > 0 ? m->steps : 0);
+        if (status) return status;
         int there = m->begun ? 1 : begin(m);
         if (there == 1) there = m->stamped ? show_by_stamp(m, m->step) : show_by_number(m, m->step);
         if (there < 0) return m->failed = CONVIS_EIO;

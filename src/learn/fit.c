@@ -142,6 +142,8 @@ static int end_epoch(fit *a, const double *x, double loss, int better, convis_en
         a->progress.ended = CONVIS_ENDED_PATIENCE;
     a->status = write_checkpoint(a);
     if (a->status) return 1;
+    a->status = convis_progress(a->f.context, "fit", a->progress.epoch, a->options->epochs);
+    if (a->status) return 1;
     if (ask(a, loss, held_out)) a->progress.ended = CONVIS_ENDED_STOPPED;
     return a->progress.ended != CONVIS_ENDED_LIMIT || a->progress.epoch >= a->options->epochs;
 }
@@ -368,9 +370,11 @@ static convis_status finish(fit *a, convis_status status, convis_fit_report *rep
     char sentence[768];
     double loss = NAN, held_out = NAN;
     convis_shorten(sentence, sizeof sentence, "%s", convis_message(a->f.context));
+    a->f.context->undisturbed++;
     convis_status last = convis_parameter_vector_put(&a->f.vector, a->overall);
     if (!last) last = convis_fit_problem_measure(&a->f, &loss, &held_out);
     if (!last || last == CONVIS_EINVAL) last = convis_reset(a->f.model);
+    a->f.context->undisturbed--;
     if (status) convis_fail(a->f.context, status, "%s", sentence);
     if (report)
         *report = (convis_fit_report){

@@ -166,8 +166,11 @@ static convis_status compare(check *a, const convis_item *item, int64_t count, u
     for (int64_t k = 0; k < samples; k++) {
         int64_t i = element_of(a, k, samples, count, stream);
         double h = a->step*fmax(fabs(at[i]), scale), up = fmin(at[i] + h, high), down = fmax(at[i] - h, low), above, below;
-        convis_status status = set(a, item, i, up, &above);
+        convis_status status = convis_progress(a->context, "gradcheck", a->report->count + k, 0);
+        a->context->undisturbed++;                       /* what is changed is put back */
+        if (!status) status = set(a, item, i, up, &above);
         if (!status) status = set(a, item, i, down, &below);
+        a->context->undisturbed--;
         if (status) return status;
         rows[k] = (convis_gradcheck_row){ .element = i, .gradient = gradient[i], .difference = (above - below)/(up - down) };
         rows[k].judged =
