@@ -144,6 +144,7 @@ void cli_table_print(cli_table *, FILE *);               /* and frees */
 
 extern volatile sig_atomic_t cli_interrupted;            /* set by Ctrl-C and SIGTERM once cli_catch_signals was called */
 void cli_catch_signals(void);
+int cli_poll(void *user, const char *what, int64_t done, int64_t total);     /* for convis_on_progress: ends what was interrupted */
 double cli_seconds(void);                                /* a monotonic clock */
 
 /* A bar on standard error, if that is a terminal and quiet is 0. total < 0: unknown. */

@@ -52,7 +52,7 @@ void cli_message(const char *format, ...)
     va_end(ap);
 }
 
-int cli_report(const convis_context *c) { return cli_fail("%s", convis_message(c)); }
+int cli_report(const convis_context *c) { return cli_interrupted ? cli_fail("interrupted") : cli_fail("%s", convis_message(c)); }
 
 int cli_allow_code;
 

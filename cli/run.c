@@ -121,6 +121,7 @@ static convis_status open_movie(struct run *r)
 static int open_model(struct run *r)
 {
     if (!(r->context = cli_open(r->device, r->threads))) return 1;
+    convis_on_progress(r->context, cli_poll, NULL);
     if (cli_model_open(&r->of, r->context)) return 1;
     if (r->units_file && set_cells(r)) return 1;
     if (convis_recipe_get(r->of.recipe, "numerics", r->numerics_used, sizeof r->numerics_used)) r->numerics_used[0] = 0;
@@ -194,6 +195,20 @@ static const char *speed(const struct run *r, char *text, size_t size)
     return text;
 }
 
+/* Of this chunk; where the first was found is told at the end. */
+static convis_status count_nonfinite(struct run *r)
+{
+    const char *path;
+    int64_t count;
+    const convis_status status = convis_nonfinite(r->model, &count, &path);
+    if (!status && count && !r->nonfinite) {
+        snprintf(r->nonfinite_in, sizeof r->nonfinite_in, "%s", path);
+        r->nonfinite_at = r->steps;
+    }
+    if (!status) r->nonfinite += count;
+    return status;
+}
+
 /* The next chunk, through the model and to the outputs. A failure's sentence is on the context. */
 static convis_status step(struct run *r, int64_t *got)
 {
@@ -203,6 +218,7 @@ static convis_status step(struct run *r, int64_t *got)
     if ((status = cli_inputs_give(&r->inputs, r->context, r->model, r->info.batch, *got))) return status;
     if (r->settle && !r->steps && (status = convis_settle(r->model, frames, r->settle))) return status;
     status = convis_run(r->model, frames);
+    if (!status) status = count_nonfinite(r);
     if (status) return status;
     r->steps += *got;
     return run_outputs_write(r);
@@ -241,6 +257,13 @@ static void warn_of_nothing(const struct run *r)
                  r->record_spikes ? "the spikes" : "the model's output");
 }
 
+static void warn_of_nonfinite(const struct run *r)
+{
+    if (r->nonfinite)
+        cli_warn("%lld numbers are not finite, the first in '%s' at step %lld or soon after: a value is too large for the model",
+                 (long long)r->nonfinite, r->nonfinite_in, (long long)r->nonfinite_at);
+}
+
 static void summary(const struct run *r)
 {
     double seconds = (double)r->steps*convis_dt(r->model);
@@ -275,6 +298,7 @@ int cli_run(int argc, char **argv)
         if (!status && r->save_state && convis_state_save(r->model, r->save_state)) status = cli_report(r->context);
         if (!status && !r->quiet) summary(r);
         if (!status) warn_of_nothing(r);
+        if (!status) warn_of_nonfinite(r);
     }
     free(r->frames);
     free(r->command);

@@ -39,7 +39,8 @@ struct run {
     int     spike_files;
 
     /* done */
-    int64_t steps, units, spike_count;
+    int64_t steps, units, spike_count, nonfinite, nonfinite_at;     /* numbers that are not finite; steps before the first */
+    char    nonfinite_in[256];                           /* its output or state */
     double  begun, took;
 };
 

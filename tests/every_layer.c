@@ -374,6 +374,7 @@ static recording with_pixel(const trial *q, int64_t frame, int64_t pixel, double
     convis_model *m = planned(q, &PLAIN, &c);
     convis_tensor movie = movie_of(q);
     recording r = { 0 };
+    must(c, convis_allow_nonfinite(m, 1));
     convis_real *at = movie.data + frame*movie.stride[CONVIS_T] + pixel;
     *at = add != 0 ? (convis_real)((double)*at + add) : (convis_real)value;
     record(m, movie, 0, q->shape.dim[CONVIS_T], WHOLE, q->shape.dim[CONVIS_T], &r);

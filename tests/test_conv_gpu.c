@@ -90,6 +90,7 @@ static convis_model *build(convis_context *c, const setting *s, int64_t chunk, i
         free(values);
     }
     must(c, convis_baseline(m, 0.3));
+    must(c, convis_allow_nonfinite(m, 1));               /* no_numbers, below */
     must(c, convis_reset(m));
     return m;
 }

@@ -28,10 +28,15 @@
  *      cell               an element of a spiking layer; files, options and some fields call it unit
  *
  * Lifetimes: what a call is given it copies, or uses only until it returns, unless its comment says otherwise (of a layer type only the
- * address is stored). A context must outlive what was made with it; what X_new, X_open or X_build made is the caller's, until X_free or
- * X_close, which accepts a NULL there and leaves NULL. Texts and arrays that are returned as pointers to const belong to the object
- * asked, and are valid until it is changed or freed; static lists always are. Where a call that makes something fails, *result is NULL
- * (but see convis_open). */
+ * address is stored). What X_new, X_open, X_read or X_build made is the caller's, until X_free or X_close, which accepts a NULL there
+ * and leaves NULL; in any order: a context that was closed lives as long as anything that was made with it. Texts and arrays that are
+ * returned as pointers to const belong to the object asked, and are valid until it is changed or freed; static lists always are. Where a
+ * call that makes something fails, *result is NULL (but see convis_open).
+ *
+ * Misuse is never a crash. A pointer that is NULL is CONVIS_EINVAL, unless its comment gives a NULL a meaning; functions that return no
+ * status then do nothing, or return 0, NULL, "" or a node -1, as for an index out of range. So are sizes below 0, products of sizes that are
+ * too large, and numbers that no enumerator has. Of pointers that are not NULL nothing can be known: they must be valid. Options: NULL
+ * stands for their defaults (CONVIS_X_DEFAULTS), where nothing in them is obligatory. */
 #ifndef CONVIS_H
 #define CONVIS_H
 #include <stddef.h>
@@ -70,7 +75,8 @@ typedef float convis_real;
     X(CONVIS_EDEVICE,  -6, "the device or its driver failed")             \
     X(CONVIS_ENOTSUP,  -7, "not supported")                               \
     X(CONVIS_EIO,      -8, "reading or writing failed")                   \
-    X(CONVIS_EFORMAT,  -9, "the file is not what it claims to be")
+    X(CONVIS_EFORMAT,  -9, "the file is not what it claims to be")        \
+    X(CONVIS_ECANCELED, -10, "the caller wants no more of it")
 #define CONVIS_STATUS_ENUM(name, value, text) name = value,
 typedef enum convis_status { CONVIS_STATUS_LIST(CONVIS_STATUS_ENUM) CONVIS_STATUS_END_ = 1 } convis_status;
 const char *convis_strerror(convis_status);              /* "two shapes do not fit together" */
@@ -82,11 +88,11 @@ typedef struct convis_shape  { int64_t dim[CONVIS_DIMS]; } convis_shape;
 typedef struct convis_tensor { convis_real *data; convis_shape shape; int64_t stride[CONVIS_DIMS]; } convis_tensor;
 
 convis_shape  convis_movie_shape(int64_t t, int64_t y, int64_t x);        /* (1, 1, t, y, x) */
-int64_t       convis_elements(convis_shape);
+int64_t       convis_elements(convis_shape);             /* -1: a size is below 0, or there are more than can be counted */
 convis_tensor convis_view (convis_real *data, convis_shape);              /* contiguous */
 convis_tensor convis_slice(convis_tensor, int dim, int64_t from,
-                           int64_t to);   /* from .. to - 1 of one dimension; no copy, unchecked */
-void          convis_tensor_copy(convis_tensor to, convis_tensor from);   /* of one shape; strides may differ */
+                           int64_t to);   /* from .. to - 1 of one dimension; no copy. Data NULL, all sizes 0: out of range */
+void          convis_tensor_copy(convis_tensor to, convis_tensor from);   /* of one shape, else nothing; strides may differ */
 
 /* ---- Context: a device, its threads, an allocator, the last error. One per thread of the caller. -------
  *
@@ -107,14 +113,26 @@ typedef struct convis_allocator {                        /* both get user; relea
  * convis_message. */
 convis_status convis_open     (convis_context **context, const char *device);
 convis_status convis_open_with(convis_context **context, const char *device, const convis_allocator *);
+/* Lets go of it: it is freed, with its device, when nothing that was made with it is left. */
 void          convis_close    (convis_context **context);                 /* accepts NULL; leaves NULL */
-/* The last failure's sentence, until the next: "opl.center.tau: -1 s is below the smallest value 0 s". Never NULL. */
+/* The last failure's sentence, until the next: "opl.center.tau: -1 s is below the smallest value 0 s". Never NULL. Of NULL: the last
+ * failure of this thread that had no context to leave its sentence on, for want of memory or because an object was NULL. */
 const char   *convis_message  (const convis_context *);
 /* The most that compute, of models that are planned after it; 0: one for each processor that the process may use; else 1 to 1024. They begin
  * with the first run that needs them and end with the context. A run takes fewer where that is faster; no result depends on it. */
 convis_status convis_threads  (convis_context *, int threads);
 int           convis_thread_count(const convis_context *);
 const char   *convis_device_name (const convis_context *);                /* "cpu:avx2" */
+/* Asked often, by the thread that called, while something takes long: `done` of `total` (0: not known) of `what` ("run", "fit", "settle",
+ * "synthesize", "gradcheck", "sta", "scores", "read", "plot"); a fit's runs ask, too. Not 0: the call shall end, with CONVIS_ECANCELED, which
+ * leaves: a run, what a run of fewer frames leaves (convis_frame says of how many; maybe of none); settling, a model that settled for fewer
+ * steps; a fit or a synthesis, the best so far, as after any failure; a movie, its next step still to be read (got: those that were); all
+ * else no result. Within it no object of the context is used, but that of its message. NULL: nobody is asked. */
+typedef int (*convis_progress_function)(void *user, const char *what, int64_t done, int64_t total);
+convis_status convis_on_progress(convis_context *, convis_progress_function, void *user);
+/* Gets a sentence for what is no failure but should be known: each warning that convis_recipe_warning lists, when it arises. NULL: nobody. */
+typedef void (*convis_log_function)(void *user, const char *sentence);
+convis_status convis_on_log(convis_context *, convis_log_function, void *user);
 const char   *convis_isa(int index, int *usable);        /* instruction sets of this build, best first; NULL at the end */
 /* What there is to compute on, or why there is none of a kind (why; not usable). 0 past the last. */
 typedef struct convis_device_info {
@@ -233,12 +251,19 @@ int convis_list(const convis_model *, convis_kind, int index, convis_item *);
 
 /* ---- Running. Consecutive chunks of any sizes give, bit for bit, what one call on the whole movie gives. */
 
-/* in: the shape planned, or fewer frames; any strides. Read only until it returns. Where a layer fails (one of a user's own may), outputs
+/* in: the shape planned, or fewer frames; any strides. Read only until it returns. NaN or an infinity in it is EINVAL; the sentence names the
+ * frame (as convis_frame counts) and the pixel, and nothing has run. Where a layer fails (one of a user's own may), outputs
  * and state are those of no frame, and convis_frame is what it was: convis_reset, convis_pop or convis_state_put begin anew. */
 convis_status convis_run   (convis_model *, convis_tensor in);
 /* Frames of a further input for the next run: as many as that takes of the first, read in place until it returns. ESTATE by
  * convis_run when one is missing. */
 convis_status convis_give  (convis_model *, const char *name, convis_tensor frames);
+/* On: NaN and infinities in frames are let through, to convis_run, convis_give and convis_settle; filters then keep them for ever. */
+convis_status convis_allow_nonfinite(convis_model *, int on);
+/* How many numbers are not finite in what the last run gave: in probed outputs, and in the states of spiking layers as they now are. A model
+ * that overflows shows it here. path (NULL: not asked): that of the first, "bipolar" or "ganglion_0.V", valid until the next call and the
+ * model is freed; NULL where there is none. Costs a pass over the outputs. */
+convis_status convis_nonfinite(convis_model *, int64_t *count, const char **path);
 /* A probed output over the last run: a view of the model's memory, valid until the next run, plan or free. ESTATE when not probed. */
 convis_status convis_output(convis_model *, const char *path, convis_tensor *);
 /* Numbers of any type in memory of the caller's: strides in elements, which may be negative. */
@@ -380,7 +405,7 @@ const char   *convis_recipe_parameters(const convis_recipe *);
 convis_status convis_recipe_text (const convis_recipe *, char **text);
 convis_status convis_recipe_yaml (const convis_recipe *, char **text);
 convis_status convis_recipe_xml  (const convis_recipe *, char **text);
-void          convis_recipe_text_free(const convis_recipe *, char **text);
+void          convis_recipe_text_free(const convis_recipe *, char **text);    /* the recipe may be freed, and NULL */
 /* Warnings of opening or building (unknown attributes with their line ...). NULL past the last. */
 const char   *convis_recipe_warning(const convis_recipe *, int index);
 
@@ -388,7 +413,7 @@ const char   *convis_recipe_warning(const convis_recipe *, int index);
 
 /* A built model as YAML: every layer, parameter and array, for the one size of movie that it was built for. */
 convis_status convis_model_yaml     (const convis_model *, char **text);
-void          convis_model_yaml_free(const convis_model *, char **text);
+void          convis_model_yaml_free(const convis_model *, char **text);      /* the model may be freed, and NULL */
 /* A .h5 with the recipe, all parameters as they now are, the state and the seed if the model is planned, and what else
  * belongs to it: an optimiser's moments, a table of losses, a report. convis_recipe_open and convis_recipe_build make the
  * model again, convis_model_resume, once it is planned alike, gives it state and seed. */

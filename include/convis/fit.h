@@ -104,7 +104,7 @@ typedef struct convis_bptt_options {
     int     given_count, truncate;   /* truncate: gradients do not pass from a chunk to the one before */
     size_t  memory;                  /* bytes of stored states; 0: 128 MiB */
 } convis_bptt_options;
-/* model: planned, with gradients required and outputs probed; it must outlive the result. */
+/* model: planned, with gradients required and outputs probed; the result is of no use without it, but can be freed after it. */
 convis_status convis_bptt_new (convis_model *, const convis_bptt_options *, convis_bptt **);
 void          convis_bptt_free(convis_bptt **);
 /* From the state that the model is in; after the backward pass it has again that after the last frame. */
@@ -210,7 +210,7 @@ typedef struct convis_sta {
 } convis_sta;
 /* Of the whole recording's response; the arrays are the caller's until convis_sta_free. */
 convis_status convis_sta_of  (convis_context *, convis_recording *, const convis_sta_options *, convis_sta *);
-void          convis_sta_free(convis_context *, convis_sta *);
+void          convis_sta_free(convis_context *, convis_sta *);              /* the context may be closed, and NULL */
 
 /* ---- Optimisers --------------------------------------------------------------------------------------------
  * They move a vector x within its bounds, which hold at every moment. `step` kinds (sgd, adagrad, adadelta, rmsprop, adam, adamw,
@@ -422,7 +422,7 @@ typedef struct convis_gradcheck_report {
     double  worst;                   /* error of those judged */
 } convis_gradcheck_report;
 convis_status convis_gradcheck     (convis_model *, const convis_gradcheck_options *, convis_gradcheck_report *);
-void          convis_gradcheck_free(convis_context *, convis_gradcheck_report *);
+void          convis_gradcheck_free(convis_context *, convis_gradcheck_report *);     /* the context may be closed, and NULL */
 
 #pragma GCC visibility pop
 #ifdef __cplusplus

@@ -212,20 +212,23 @@ static void release(convis_reconstruction *r)
     convis_release(c, r->out);
     convis_release(c, r->glows);
     convis_release(c, r);
+    convis_context_let_go(c);
 }
 
 convis_status convis_reconstruction_open(convis_context *c, const convis_cell *units, int64_t count,
                                          const convis_reconstruction_options *options, convis_frame_sink sink, void *user,
                                          convis_reconstruction **reconstruction)
 {
+    if (reconstruction) *reconstruction = NULL;
+    CONVIS_NEEDS(c, sink, reconstruction);
+    CONVIS_NEEDS_ARRAY(c, units, count);
     static const convis_reconstruction_options DEFAULTS = CONVIS_RECONSTRUCTION_DEFAULTS;
     const convis_reconstruction_options *o = options ? options : &DEFAULTS;
-    *reconstruction = NULL;
     convis_status s = check(c, units, count, o);
     if (s) return s;
     convis_reconstruction *r = convis_obtain(c, sizeof *r);
     if (!r) return CONVIS_ENOMEM;
-    r->context = c;
+    convis_context_hold(r->context = c);
     r->o = *o;
     r->o.weights = NULL;                 /* the caller's; used only while cells are placed */
     r->sink = sink;
@@ -259,6 +262,7 @@ convis_status convis_reconstruction_open(convis_context *c, const convis_cell *u
 
 void convis_reconstruction_size(const convis_reconstruction *r, int64_t *width, int64_t *height)
 {
+    CONVIS_NEEDS_ELSE(, r, width, height);
     *width = r->width;
     *height = r->height;
 }
@@ -339,13 +343,15 @@ static convis_status add(convis_reconstruction *r, const convis_spike *spike)
 
 convis_status convis_reconstruction_write(convis_reconstruction *r, const convis_spike *spikes, int64_t count)
 {
+    CONVIS_NEEDS(r);
+    CONVIS_NEEDS_ARRAY(r->context, spikes, count);
     for (int64_t k = 0; k < count && !r->status; k++) r->status = add(r, spikes + k);
     return r->status;
 }
 
 convis_status convis_reconstruction_close(convis_reconstruction **reconstruction, double seconds)
 {
-    convis_reconstruction *r = *reconstruction;
+    convis_reconstruction *r = reconstruction ? *reconstruction : NULL;
     if (!r) return CONVIS_OK;
     if (r->last < 0) r->last = (int64_t)fmin(fmax(1, ceil((fmax(seconds, r->time) - r->o.from)*r->o.fps - SLACK)), 0x1p53);
     if (!r->glowing && r->frame < 0) r->frame = 0;

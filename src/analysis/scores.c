@@ -23,6 +23,7 @@
  * All five follow from sums over frames. They are stored block by block, so that a bootstrap sample, as many blocks of
  * frames as there are, drawn with replacement (E. Carlstein, Ann. Statist. 14:1171-1179, 1986), costs a few additions. The
  * interval is that of percentiles. Block j of sample i is drawn by counter (i, j): the same for every unit and rerun. */
+#include "base/context.h"
 #include "base/philox.h"
 #include <convis/fit.h>
 #include <convis/layer.h>
@@ -324,16 +325,19 @@ static void finish_mean(mean *m, const convis_score_options *o, convis_score *sc
     interval(o, m->sample, score);
 }
 
-convis_status convis_scores_of_cells(convis_context *c, const convis_score_options *o, const convis_real *prediction,
+convis_status convis_scores_of_cells(convis_context *c, const convis_score_options *options, const convis_real *prediction,
                                      const convis_real *responses, const convis_real *mask, int64_t trials, int64_t frames,
                                      int64_t units, convis_score *scores)
 {
-    convis_status status = check_options(c, o);
+    static const convis_score_options DEFAULTS = CONVIS_SCORE_DEFAULTS;
+    CONVIS_NEEDS(c, prediction, responses, scores);
+    if (!options) options = &DEFAULTS;
+    convis_status status = check_options(c, options);
     if (status) return status;
-    if (trials < 1 || frames < 1 || units < 1)
+    if (trials < 1 || frames < 1 || units < 1 || convis_elements((convis_shape){ { trials, units, frames, 1, 64 } }) < 0)
         return convis_fail(c, CONVIS_ESHAPE, "scores: %lld trials of %lld frames and %lld units, expected at least one of each",
                            (long long)trials, (long long)frames, (long long)units);
-    const int64_t blocks = count_blocks(o, frames), n = o->bootstrap;
+    const int64_t blocks = count_blocks(options, frames), n = options->bootstrap;
     const int64_t numbers = blocks*SUMS + 3*trials + 3*CONVIS_SCORES*n;
     double *memory = convis_obtain(c, (size_t)numbers*sizeof *memory);
     if (!memory) return CONVIS_ENOMEM;
@@ -343,31 +347,33 @@ convis_status convis_scores_of_cells(convis_context *c, const convis_score_optio
         means[k] = (mean){ 0, 0, sample + (CONVIS_SCORES + k)*n, sample + (2*CONVIS_SCORES + k)*n };
     int64_t samples, all = 0;
     for (int64_t j = 0; j < units && !status; j++, all += samples) {
-        unit u = { c, o, prediction + j, responses + j, mask ? mask + j : NULL, trials, frames, units, "", o->counts ? o->dt : 1, 0, 0,
-                   offset, (double (*)[SUMS])memory, blocks };
+        unit u = { c, options, prediction + j, responses + j, mask ? mask + j : NULL, trials, frames, units, "",
+                   options->counts ? options->dt : 1, 0, 0, offset, (double (*)[SUMS])memory, blocks };
         if (units > 1) snprintf(u.who, sizeof u.who, "unit %lld: ", (long long)j);
         convis_score *row = scores + j*CONVIS_SCORES;
+        if ((status = convis_progress(c, "scores", j, units))) break;
         status = score_unit(&u, work, row, sample, &samples);
         for (int k = 0; k < CONVIS_SCORES && !status && samples; k++) {
-            add_to_mean(&means[k], &row[k], sample + k*n, o->bootstrap);
-            interval(o, sample + k*n, &row[k]);
+            add_to_mean(&means[k], &row[k], sample + k*n, options->bootstrap);
+            interval(options, sample + k*n, &row[k]);
         }
     }
     if (!status && !all)
         status =
             convis_fail(c, CONVIS_EINVAL, "scores: none of the %lld frames counts, expected some that do", (long long)frames);
     nothing(scores + units*CONVIS_SCORES);
-    for (int k = 0; k < CONVIS_SCORES && !status; k++) finish_mean(&means[k], o, &scores[units*CONVIS_SCORES + k]);
+    for (int k = 0; k < CONVIS_SCORES && !status; k++) finish_mean(&means[k], options, &scores[units*CONVIS_SCORES + k]);
     convis_release(c, memory);
     return status;
 }
 
-convis_status convis_scores(convis_context *c, const convis_score_options *o, const convis_real *prediction,
+convis_status convis_scores(convis_context *c, const convis_score_options *options, const convis_real *prediction,
                             const convis_real *responses, const convis_real *mask, int64_t trials, int64_t frames,
                             convis_score scores[CONVIS_SCORES])
 {
+    CONVIS_NEEDS(c, prediction, responses, scores);
     convis_score with_mean[2*CONVIS_SCORES];
-    convis_status status = convis_scores_of_cells(c, o, prediction, responses, mask, trials, frames, 1, with_mean);
+    convis_status status = convis_scores_of_cells(c, options, prediction, responses, mask, trials, frames, 1, with_mean);
     if (!status) memcpy(scores, with_mean, CONVIS_SCORES*sizeof *scores);
     return status;
 }

@@ -50,8 +50,10 @@ static convis_status pass(ensemble *e, const columns *c, const double *v, double
         windows = e->count - t0 < e->chunk ? e->count - t0 : e->chunk;
         /* The last frames of the chunk before are the first of this one. */
         const int64_t reused = t0 ? before : 0, fresh = windows + before - reused;
+        convis_status status = convis_progress(e->context, "sta", t0, e->count);
+        if (status) return status;
         memmove(e->window, e->window + e->chunk*e->pixels, (size_t)(reused*e->pixels)*sizeof *e->window);
-        convis_status status = convis_recording_stimulus(e->recording, t0 + reused, fresh, e->frames);
+        status = convis_recording_stimulus(e->recording, t0 + reused, fresh, e->frames);
         if (status) return status;
         for (int64_t i = 0; i < fresh*e->pixels; i++) e->window[reused*e->pixels + i] = (double)e->frames[i];
 
@@ -261,8 +263,8 @@ static convis_status store_eigenvectors(const krylov *k, int64_t asked, convis_s
 {
     const int64_t n = k->e->dims;
     s->count = 2*asked < k->count ? 2*asked : k->count;
-    s->eigenvalue = convis_obtain(k->e->context, (size_t)s->count*sizeof(double));
-    s->eigenvector = convis_obtain(k->e->context, (size_t)(s->count*n)*sizeof(double));
+    s->eigenvalue = convis_own(k->e->context, (size_t)s->count*sizeof(double));
+    s->eigenvector = convis_own(k->e->context, (size_t)(s->count*n)*sizeof(double));
     if (!s->eigenvalue || !s->eigenvector) return CONVIS_ENOMEM;
     const int64_t upper = s->count - s->count/2;
     for (int64_t i = 0; i < s->count; i++) {
@@ -551,9 +553,9 @@ static convis_status average(ensemble *e, const convis_sta_options *o, convis_st
     convis_context *c = e->context;
     const columns column = { 1, LANES, NO_SHIFT };
     double *sum = convis_obtain(c, (size_t)(e->dims*LANES)*sizeof *sum);
-    s->sta = convis_obtain(c, (size_t)e->dims*sizeof *s->sta);
+    s->sta = convis_own(c, (size_t)e->dims*sizeof *s->sta);
     *direction = convis_obtain(c, (size_t)e->dims*sizeof **direction);
-    if (o->shuffles) s->significance = convis_obtain(c, (size_t)e->dims*sizeof *s->significance);
+    if (o->shuffles) s->significance = convis_own(c, (size_t)e->dims*sizeof *s->significance);
     convis_status status =
         sum && s->sta && *direction && (!o->shuffles || s->significance) ? pass(e, &column, NULL, sum) : CONVIS_ENOMEM;
     for (int64_t i = 0; i < e->dims && !status; i++) (*direction)[i] = s->sta[i] = sum[i*LANES];
@@ -565,36 +567,39 @@ static convis_status average(ensemble *e, const convis_sta_options *o, convis_st
     return status;
 }
 
-convis_status convis_sta_of(convis_context *c, convis_recording *r, const convis_sta_options *options, convis_sta *s)
+convis_status convis_sta_of(convis_context *c, convis_recording *recording, const convis_sta_options *options, convis_sta *sta)
 {
+    CONVIS_NEEDS(c, recording, sta);
     static const convis_sta_options defaults = CONVIS_STA_DEFAULTS;
     const convis_sta_options *o = options ? options : &defaults;
-    ensemble e = { .context = c, .recording = r };
+    ensemble e = { .context = c, .recording = recording };
     double *direction = NULL, *measured = NULL;
-    *s = (convis_sta){ .band_low = NAN, .band_high = NAN };
-    convis_recording_info_get(r, &e.info);
+    *sta = (convis_sta){ .band_low = NAN, .band_high = NAN };
+    convis_recording_info_get(recording, &e.info);
     convis_status status = check_options(c, &e.info, o);
     if (status) return status;
-    *s = (convis_sta){ .lags = o->lags, .channels = e.info.channels, .height = e.info.height, .width = e.info.width,
+    *sta = (convis_sta){ .lags = o->lags, .channels = e.info.channels, .height = e.info.height, .width = e.info.width,
                        .band_low = NAN, .band_high = NAN };
     status = ensemble_open(&e, o);
     if (!status && !(measured = convis_obtain(c, (size_t)e.count*sizeof *measured))) status = CONVIS_ENOMEM;
     if (!status) status = read_response(&e, o->unit, e.amount, measured);
     if (!status) status = weigh(&e, o->unit, measured);
     convis_release(c, measured);
-    s->spikes = e.spikes;
-    if (!status) status = average(&e, o, s, &direction);
-    if (!status && o->eigenvectors) status = find_eigenvectors(&e, direction, o->seed, o->eigenvectors, s);
-    if (!status && o->shuffles) status = shuffle(&e, o, s);
+    sta->spikes = e.spikes;
+    if (!status) status = average(&e, o, sta, &direction);
+    if (!status && o->eigenvectors) status = find_eigenvectors(&e, direction, o->seed, o->eigenvectors, sta);
+    if (!status && o->shuffles) status = shuffle(&e, o, sta);
     convis_release(c, direction);
     ensemble_close(&e);
-    if (status) convis_sta_free(c, s);
+    if (status) convis_sta_free(c, sta);
     return status;
 }
 
 void convis_sta_free(convis_context *c, convis_sta *s)
 {
+    (void)c;
+    if (!s) return;
     double *const all[] = { s->sta, s->significance, s->eigenvalue, s->eigenvector };
-    for (size_t k = 0; k < sizeof all/sizeof *all; k++) convis_release(c, all[k]);
+    for (size_t k = 0; k < sizeof all/sizeof *all; k++) convis_disown(all[k]);
     *s = (convis_sta){ .band_low = NAN, .band_high = NAN };
 }

@@ -62,6 +62,17 @@ void *convis_own(convis_context *c, size_t bytes)
     return memory + OWNER;
 }
 
+convis_status convis_own_text(convis_context *c, convis_status status, char **text)
+{
+    char *from = status ? NULL : *text;
+    *text = NULL;
+    if (!from) return status;
+    if ((*text = convis_own(c, strlen(from) + 1))) strcpy(*text, from);
+    else status = CONVIS_ENOMEM;
+    convis_release(c, from);
+    return status;
+}
+
 void convis_disown(void *memory)
 {
     if (!memory) return;

@@ -63,7 +63,11 @@ static int list_all(int index, int again, convis_device_info *info)
     return 0;
 }
 
-int convis_device_list(int index, convis_device_info *info) { return list_all(index, 1, info); }
+int convis_device_list(int index, convis_device_info *info)
+{
+    CONVIS_NEEDS_ALONE(0, info);
+    return list_all(index, 1, info);
+}
 
 int convis_device_list_known(int index, convis_device_info *info) { return list_all(index, 0, info); }
 

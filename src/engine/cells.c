@@ -88,6 +88,7 @@ convis_status convis_place_cells(convis_model *m)
 
 convis_status convis_cells(const convis_model *m, const convis_cell **cells, int64_t *count)
 {
+    CONVIS_NEEDS(m, cells, count);
     if (!m->planned) return convis_fail(m->context, CONVIS_ESTATE, "the cells are known once the model is planned");
     *cells = m->units;
     *count = m->unit_count;

@@ -38,6 +38,7 @@ static int require_layers(convis_model *m, const char *name)
 
 convis_status convis_require_gradient(convis_model *m, const char *path)
 {
+    CONVIS_NEEDS(m, path);
     const char *member;
     int k;
     convis_status status = CONVIS_OK;
@@ -72,6 +73,7 @@ static convis_status not_recorded(const convis_model *m)
 
 convis_status convis_vjp_from(convis_model *m, const char *path, convis_tensor d)
 {
+    CONVIS_NEEDS(m, path);
     model_layer *owner;
     buffer *b = convis_find_output(m, path, &owner);
     if (!b) return CONVIS_ENAME;
@@ -252,13 +254,14 @@ static void exchange_history(const convis_model *m)
 
 convis_status convis_vjp(convis_model *m, const convis_tensor *d_in)
 {
+    CONVIS_NEEDS(m);
     if (convis_refuse(m)) return m->status;
     convis_status status = not_recorded(m);
     if (!status && d_in) status = convis_vjp_input(m, "input", d_in);
     if (status) return status;
     m->taped = m->failed = 0;
     exchange_history(m);
-    convis_run_paced(m, &m->backward, m->ran, sub_chunks_back);
+    convis_run_paced(m, &m->backward, &m->ran, sub_chunks_back, NULL);
     exchange_history(m);
     for (int k = 0; k < m->input_count; k++) m->inputs[k].gradient.data = NULL;
     for (int j = 0; j < m->count; j++) {
@@ -297,6 +300,7 @@ static double sum_of(const convis_model *m, const convis_real *v, int64_t n) { r
 
 convis_status convis_vjp_baseline(convis_model *m)
 {
+    CONVIS_NEEDS(m);
     if (not_recording(m)) return CONVIS_ESTATE;
     double *d_y = convis_obtain(m->context, (size_t)(m->count + 1)*sizeof *d_y);
     if (!d_y) return CONVIS_ENOMEM;
@@ -337,6 +341,7 @@ static convis_status state_gradient(const convis_model *m, const model_layer *l,
 
 convis_status convis_grad(const convis_model *m, const char *path, double *values, int64_t count)
 {
+    CONVIS_NEEDS(m, path, values);
     const char *member;
     model_layer *l = convis_find_layer(m, path, &member);
     int k = l ? convis_find_row(l->fields, member) : -1, s = l ? convis_find_row(l->type->states, member) : -1;
@@ -359,6 +364,7 @@ static void clear(const convis_model *m, convis_real *v, int64_t n) { convis_row
 
 convis_status convis_vjp_truncate(convis_model *m)
 {
+    CONVIS_NEEDS(m);
     if (not_recording(m)) return CONVIS_ESTATE;
     for (int j = 0; j < convis_buffer_count(m); j++) {
         const buffer *b = convis_buffer_at(m, j);
@@ -373,6 +379,7 @@ convis_status convis_vjp_truncate(convis_model *m)
 
 convis_status convis_grad_zero(convis_model *m)
 {
+    CONVIS_NEEDS(m);
     convis_status status = convis_vjp_truncate(m);
     for (int j = 0; !status && j < m->count; j++) {
         model_layer *l = &m->layers[j];

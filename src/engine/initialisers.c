@@ -480,11 +480,13 @@ convis_status convis_initialiser_values(convis_context *c, const char *path, con
 
 int convis_initialiser_list(int index, convis_kind_info *info)
 {
+    CONVIS_NEEDS_ALONE(0, info);
     return (info->name = kind_name(index, &info->doc)) != NULL;
 }
 
 int convis_initialiser_param_list(const char *name, int index, convis_kind_param *param)
 {
+    CONVIS_NEEDS_ALONE(0, name, param);
     for (int k = 0; k < KINDS; k++) {
         if (strcmp(kinds[k].name, name)) continue;
         if (kinds[k].text && index-- == 0) {

@@ -1,4 +1,5 @@
 /* inputs.c - what a model takes: the movie, which is its first input, and further inputs by name. */
+#include "base/finite.h"
 #include "run.h"
 #include <string.h>
 
@@ -27,7 +28,8 @@ static convis_status check_name(const convis_model *m, const char *name)
 
 convis_status convis_add_input(convis_model *m, const char *name, convis_shape frame, convis_node *node)
 {
-    *node = (convis_node){ -1 };
+    if (node) *node = (convis_node){ -1 };
+    CONVIS_NEEDS(m, name, node);
     if (convis_refuse(m)) return m->status;
     convis_status status = check_name(m, name);
     if (!status && (frame.dim[CONVIS_T] != 1 || !convis_is_shape(frame)))
@@ -48,6 +50,7 @@ convis_status convis_add_input(convis_model *m, const char *name, convis_shape f
 
 convis_status convis_name_input(convis_model *m, const char *name)
 {
+    CONVIS_NEEDS(m, name);
     if (convis_refuse(m)) return m->status;
     if (convis_find_input(m, name) == 0) return CONVIS_OK;
     convis_status status = check_name(m, name);
@@ -58,6 +61,7 @@ convis_status convis_name_input(convis_model *m, const char *name)
 
 convis_status convis_input_baseline(convis_model *m, const char *name, double baseline)
 {
+    CONVIS_NEEDS(m, name);
     model_input *i = look_up(m, name);
     if (!i) return CONVIS_ENAME;
     if (!(baseline >= -1e30 && baseline <= 1e30))
@@ -66,7 +70,11 @@ convis_status convis_input_baseline(convis_model *m, const char *name, double ba
     return CONVIS_OK;
 }
 
-convis_status convis_baseline(convis_model *m, double baseline) { return convis_input_baseline(m, "input", baseline); }
+convis_status convis_baseline(convis_model *m, double baseline)
+{
+    CONVIS_NEEDS(m);
+    return convis_input_baseline(m, "input", baseline);
+}
 
 /* ---- Frames ---- */
 
@@ -88,6 +96,7 @@ static convis_status check_frames(const convis_model *m, const model_input *i, c
 
 convis_status convis_give(convis_model *m, const char *name, convis_tensor frames)
 {
+    CONVIS_NEEDS(m, name);
     if (convis_refuse(m)) return m->status;
     model_input *i = look_up(m, name);
     if (!i) return CONVIS_ENAME;
@@ -96,6 +105,7 @@ convis_status convis_give(convis_model *m, const char *name, convis_tensor frame
     if (i == m->inputs)
         return convis_fail(m->context, CONVIS_EINVAL, "%s: the first input's frames are given to convis_run", name);
     convis_status status = check_frames(m, i, frames, m->chunk.dim[CONVIS_T], 1);
+    if (!status && !m->allow_nonfinite) status = convis_finite_check(m->context, CONVIS_EINVAL, i->name, frames, m->frame);
     i->is_given = !status;
     if (!status) i->given = frames;
     return status;
@@ -104,6 +114,7 @@ convis_status convis_give(convis_model *m, const char *name, convis_tensor frame
 convis_status convis_give_memory(convis_model *m, const char *name, const convis_memory *in)
 {
     convis_tensor frames;
+    CONVIS_NEEDS(m, name, in);
     if (convis_refuse(m)) return m->status;
     model_input *i = look_up(m, name);
     if (!i) return CONVIS_ENAME;
@@ -133,6 +144,9 @@ convis_status convis_take_inputs(convis_model *m, convis_tensor movie, int keep)
                                i->name);
         if (!keep || i->given.shape.dim[CONVIS_T] < frames) status = check_frames(m, i, i->given, frames, 0);
     }
+    if (!status && !m->allow_nonfinite)
+        status = convis_finite_check(m->context, CONVIS_EINVAL, m->inputs->name, movie, keep ? 0 : m->frame);
+    if (status) return status;
     m->inputs[0].given = movie;
     for (int k = 0; k < m->input_count && !status; k++) {
         model_input *i = &m->inputs[k];
@@ -171,6 +185,7 @@ static convis_status check_gradient(const convis_model *m, const model_input *i,
 
 convis_status convis_vjp_input(convis_model *m, const char *name, const convis_tensor *d)
 {
+    CONVIS_NEEDS(m, name);
     if (convis_refuse(m)) return m->status;
     model_input *i = look_up(m, name);
     if (!i) return CONVIS_ENAME;

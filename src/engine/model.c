@@ -7,16 +7,17 @@
 
 convis_status convis_model_new(convis_context *c, double dt, convis_model **model)
 {
-    *model = NULL;
+    if (model) *model = NULL;
+    CONVIS_NEEDS(c, model);
     if (!(dt > 0 && dt <= 1e6)) return convis_fail(c, CONVIS_EINVAL, "dt: %g s, expected a positive time step", dt);
     convis_model *m = convis_obtain(c, sizeof *m);
     if (!m) return CONVIS_ENOMEM;
-    m->context = c;
+    convis_context_hold(m->context = c);
     m->device = c->device;
     m->dt = dt;
     m->inputs = convis_obtain(c, sizeof *m->inputs);
-    if (!m->inputs) { convis_release(c, m); return CONVIS_ENOMEM; }
-    m->input_count = 1;
+    m->input_count = m->inputs != NULL;
+    if (!m->inputs) { convis_model_free(&m); return CONVIS_ENOMEM; }
     strcpy(m->inputs[0].name, "input");
     *model = m;
     return CONVIS_OK;
@@ -51,12 +52,21 @@ void convis_model_free(convis_model **model)
     convis_release(c, m->aliases);
     convis_release(c, m->given);
     convis_release(c, m);
+    convis_context_let_go(c);
     *model = NULL;
 }
 
-double convis_dt(const convis_model *m) { return m->dt; }
-convis_context *convis_model_context(const convis_model *m) { return m->context; }
-convis_node convis_input(convis_model *m) { (void)m; return (convis_node){ 0 }; }
+double convis_dt(const convis_model *m)
+{
+    CONVIS_NEEDS_ELSE(0, m);
+    return m->dt;
+}
+convis_context *convis_model_context(const convis_model *m)
+{
+    CONVIS_NEEDS_ELSE(NULL, m);
+    return m->context;
+}
+convis_node convis_input(convis_model *m) { return (convis_node){ m ? 0 : -1 }; }
 
 /* ---- Building: the first error stays ---- */
 
@@ -92,6 +102,11 @@ static convis_status open_layer(convis_model *m, model_layer *l)
 
 convis_node convis_join(convis_model *m, const convis_layer_type *type, const char *name, const convis_edge *in, int count)
 {
+    CONVIS_NEEDS_ELSE((convis_node){ -1 }, m);
+    if (!type || !name || (!in && count > 0)) {
+        convis_stick_null(m, "convis_join", !type ? "type" : !name ? "name" : "in");
+        return (convis_node){ -1 };
+    }
     if (m->status) return (convis_node){ -1 };
     if (m->planned)
         return stick(m, CONVIS_ESTATE, "%s: a layer cannot be added while the model is planned (convis_unplan)", name);
@@ -146,6 +161,7 @@ convis_node convis_join(convis_model *m, const convis_layer_type *type, const ch
 
 void convis_connect(convis_model *m, convis_node layer, int input, convis_edge e)
 {
+    CONVIS_NEEDS_ELSE(, m);
     if (m->status) return;
     model_layer *l = layer.id > 0 && layer.id <= m->count ? &m->layers[layer.id - 1] : NULL;
     if (m->planned) stick(m, CONVIS_ESTATE, "a layer cannot be reconnected while the model is planned (convis_unplan)");
@@ -164,6 +180,8 @@ convis_node convis_add(convis_model *m, const convis_layer_type *type, const cha
 
 void convis_alias(convis_model *m, const char *name, const char *path)
 {
+    CONVIS_NEEDS_ELSE(, m);
+    if (!name || !path) convis_stick_null(m, "convis_alias", name ? "path" : "alias");
     if (m->status) return;
     if (strlen(name) >= NAME_SIZE || strlen(path) >= NAME_SIZE) {
         stick(m, CONVIS_EINVAL, "alias '%s' of '%s': a name has up to %d characters", CONVIS_QUOTED(name), CONVIS_QUOTED(path),
@@ -196,8 +214,9 @@ static int list_input(const convis_model *m, int index, convis_item *item)
 
 int convis_list(const convis_model *m, convis_kind kind, int index, convis_item *item)
 {
+    CONVIS_NEEDS_ELSE(0, m, item);
     *item = (convis_item){ 0 };
-    if (index < 0) return 0;
+    if (index < 0 || (unsigned)kind > CONVIS_INPUT) return 0;
     if (kind == CONVIS_ALIAS) {
         if (index >= m->alias_count) return 0;
         snprintf(item->path, sizeof item->path, "%s", m->aliases[index].name);

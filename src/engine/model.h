@@ -128,6 +128,10 @@ struct convis_model {
     int      recording, taped;       /* gradients were asked for; the last run has a tape for a backward pass */
     convis_real *unwanted;           /* where adjoint kernels write gradients that are not required, after their history */
 
+    convis_status canceled;          /* the present run ends early */
+    int      allow_nonfinite;        /* frames may hold NaN and infinities */
+    char     nonfinite[2*NAME_SIZE]; /* where convis_nonfinite found some last */
+
     int      record_spikes;
     convis_cell *given;   int64_t given_count;       /* cells by a recipe; NULL: every element of a spiking layer is a cell */
     convis_cell *units;   int64_t unit_count;        /* all, once planned */
@@ -162,6 +166,7 @@ static inline convis_status convis_blame(const convis_model *m, const model_laye
 }
 /* The sentence on the context is the first error of building. Returns the status. */
 convis_status convis_stick(convis_model *, convis_status);
+convis_status convis_stick_null(convis_model *, const char *function, const char *what);      /* an argument that is NULL */
 /* The layer and row of a parameter's path; NULL with the sentence left on the context. */
 model_layer *convis_find_parameter(const convis_model *, const char *path, int *row);
 /* Nodes: 1 .. are layers; 0 is the first input, -2, -3 .. further ones (-1 is none). */

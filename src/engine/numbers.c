@@ -81,6 +81,7 @@ static convis_status check_to(const convis_model *m, const char *path, const buf
 
 convis_status convis_output_to(convis_model *m, const char *path, const convis_memory *to)
 {
+    CONVIS_NEEDS(m, path);
     if (convis_refuse(m)) return m->status;
     buffer *b = convis_find_output(m, path, NULL);
     if (!b) return CONVIS_ENAME;

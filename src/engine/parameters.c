@@ -43,6 +43,7 @@ static convis_status check_scalar(const convis_model *m, const model_layer *l, i
 
 convis_status convis_set(convis_model *m, const char *path, double value)
 {
+    CONVIS_NEEDS(m, path);
     int k = 0;
     if (convis_refuse(m)) return m->status;
     model_layer *l = convis_find_parameter(m, path, &k);
@@ -56,6 +57,7 @@ convis_status convis_set(convis_model *m, const char *path, double value)
 
 convis_status convis_get(const convis_model *m, const char *path, double *value)
 {
+    CONVIS_NEEDS(m, path, value);
     int k = 0;
     model_layer *l = convis_find_parameter(m, path, &k);
     if (!l) return CONVIS_ENAME;
@@ -73,6 +75,7 @@ static void drop_text(const convis_model *m, model_layer *l, int k)
 
 convis_status convis_set_array(convis_model *m, const char *path, const double *values, int64_t count)
 {
+    CONVIS_NEEDS(m, path);
     int k = 0;
     if (convis_refuse(m)) return m->status;
     model_layer *l = convis_find_parameter(m, path, &k);
@@ -81,6 +84,7 @@ convis_status convis_set_array(convis_model *m, const char *path, const double *
     if (count < 0 || (m->planned && count != (int64_t)l->param[k]))
         return convis_fail(m->context, CONVIS_ESHAPE, "%s: %lld values, planned for %lld", path, (long long)count,
                            (long long)l->param[k]);
+    CONVIS_NEEDS_ARRAY(m->context, values, count);
     const convis_field *f = &l->fields[k];
     for (int64_t j = 0; j < count; j++)
         if (!(values[j] >= f->min && values[j] <= f->max))
@@ -111,6 +115,7 @@ convis_status convis_set_shaped(convis_model *m, const char *path, const double 
 
 convis_status convis_get_array(const convis_model *m, const char *path, double *values, int64_t count)
 {
+    CONVIS_NEEDS(m, path);
     int k = 0;
     model_layer *l = convis_find_parameter(m, path, &k);
     if (!l) return CONVIS_ENAME;
@@ -118,6 +123,7 @@ convis_status convis_get_array(const convis_model *m, const char *path, double *
     if (count != (int64_t)l->param[k])
         return convis_fail(m->context, CONVIS_ESHAPE, "%s: room for %lld values, it has %lld", path, (long long)count,
                            (long long)l->param[k]);
+    CONVIS_NEEDS_ARRAY(m->context, values, count);
     if (count) memcpy(values, l->array[k], (size_t)count*sizeof *values);
     return CONVIS_OK;
 }
@@ -136,6 +142,7 @@ static convis_status store_text(const convis_model *m, model_layer *l, int k, co
 
 convis_status convis_set_initialiser(convis_model *m, const char *path, const char *initialiser)
 {
+    CONVIS_NEEDS(m, path, initialiser);
     int k = 0;
     if (convis_refuse(m)) return m->status;
     model_layer *l = convis_find_parameter(m, path, &k);
@@ -210,6 +217,7 @@ static convis_status set_word(convis_model *m, model_layer *l, int k, const char
 
 convis_status convis_set_text(convis_model *m, const char *path, const char *text)
 {
+    CONVIS_NEEDS(m, path, text);
     int k = 0;
     if (convis_refuse(m)) return m->status;
     model_layer *l = convis_find_parameter(m, path, &k);
@@ -229,6 +237,7 @@ convis_status convis_set_text(convis_model *m, const char *path, const char *tex
 
 const char *convis_get_text(const convis_model *m, const char *path)
 {
+    CONVIS_NEEDS_ELSE(NULL, m, path);
     int k = 0;
     model_layer *l = convis_find_parameter(m, path, &k);
     if (!l) return NULL;
@@ -271,6 +280,7 @@ static int write_all(const convis_model *m, FILE *f)
 
 convis_status convis_parameters_save(const convis_model *m, const char *file)
 {
+    CONVIS_NEEDS(m, file);
     convis_out out;
     convis_status status = convis_out_open(m->context, file, 0, &out);
     if (status) return status;
@@ -346,4 +356,8 @@ static convis_status load(convis_model *m, const char *name, const char *text)
 
 convis_status convis_parameters_read(convis_model *m, const char *file) { return load(m, file, NULL); }
 
-convis_status convis_parameters_parse(convis_model *m, const char *name, const char *text) { return load(m, name, text); }
+convis_status convis_parameters_parse(convis_model *m, const char *name, const char *text)
+{
+    CONVIS_NEEDS(m, name, text);
+    return load(m, name, text);
+}

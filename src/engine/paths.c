@@ -29,6 +29,7 @@ model_layer *convis_find_layer(const convis_model *m, const char *path, const ch
 
 convis_node convis_node_named(const convis_model *m, const char *name)
 {
+    CONVIS_NEEDS_ELSE((convis_node){ -1 }, m, name);
     const char *member;
     const model_layer *l = convis_find_layer(m, name, &member);
     const int input = l ? -1 : convis_find_input(m, name);
@@ -58,6 +59,7 @@ buffer *convis_find_output(const convis_model *m, const char *path, model_layer 
 
 const char *convis_output_name(const convis_model *m)
 {
+    CONVIS_NEEDS_ELSE("", m);
     const char *member;
     if (*m->output) return m->output;
     const model_layer *l = convis_find_layer(m, "output", &member);         /* an alias, or a layer of that name */
@@ -85,6 +87,11 @@ int convis_is_shape(convis_shape s)
         n *= (double)s.dim[d];
     }
     return n <= 2147483648.0;
+}
+
+convis_status convis_stick_null(convis_model *m, const char *function, const char *what)
+{
+    return m->status ? m->status : convis_stick(m, convis_fail(m->context, CONVIS_EINVAL, "%s: %s is NULL", function, what));
 }
 
 convis_status convis_stick(convis_model *m, convis_status status)

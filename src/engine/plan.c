@@ -486,6 +486,7 @@ static convis_status plan(convis_model *m)
 
 convis_status convis_plan(convis_model *m, convis_shape chunk)
 {
+    CONVIS_NEEDS(m);
     if (convis_refuse(m)) return m->status;
     if (!m->count) return convis_fail(m->context, CONVIS_ESTATE, "the model has no layers");
     if (!convis_is_shape(chunk)) return convis_fail(m->context, CONVIS_ESHAPE, "the chunk is empty or too large");
@@ -518,8 +519,16 @@ static convis_status plan_on(convis_model *m)
     return status;
 }
 
-int64_t convis_chunk(const convis_model *m) { return m->planned ? m->chunk.dim[CONVIS_T] : 0; }
-int64_t convis_device_bytes(const convis_model *m) { return m->planned ? m->device_bytes : 0; }
+int64_t convis_chunk(const convis_model *m)
+{
+    CONVIS_NEEDS_ELSE(0, m);
+    return m->planned ? m->chunk.dim[CONVIS_T] : 0;
+}
+int64_t convis_device_bytes(const convis_model *m)
+{
+    CONVIS_NEEDS_ELSE(0, m);
+    return m->planned ? m->device_bytes : 0;
+}
 
 static convis_status ask(convis_model *m, const char *path, int asked)
 {
@@ -531,5 +540,14 @@ static convis_status ask(convis_model *m, const char *path, int asked)
     return m->planned ? plan_on(m) : CONVIS_OK;
 }
 
-convis_status convis_probe  (convis_model *m, const char *path) { return ask(m, path, 1); }
-convis_status convis_unprobe(convis_model *m, const char *path) { return ask(m, path, 0); }
+convis_status convis_probe(convis_model *m, const char *path)
+{
+    CONVIS_NEEDS(m, path);
+    return ask(m, path, 1);
+}
+
+convis_status convis_unprobe(convis_model *m, const char *path)
+{
+    CONVIS_NEEDS(m, path);
+    return ask(m, path, 0);
+}

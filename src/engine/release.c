@@ -93,6 +93,7 @@ void convis_release_plan(convis_model *m)
 
 convis_status convis_unplan(convis_model *m)
 {
+    CONVIS_NEEDS(m);
     if (convis_refuse(m)) return m->status;
     convis_release_plan(m);
     return CONVIS_OK;

@@ -108,6 +108,14 @@ static void collect(convis_model *m, const slice *u)
     for (int k = 0; convis_stage_arrived(m, u, k, &arrived); k++) convis_collect_spikes(m, &arrived);
 }
 
+/* A run that is canceled becomes one of fewer frames: the next sub-chunk is its last, and ends as such. */
+static void ask(convis_model *m, int64_t done)
+{
+    if (done >= m->running || m->canceled) return;
+    m->canceled = convis_progress(m->context, "run", done, m->running);
+    if (m->canceled && done + m->sub_chunk < m->running) m->running = done + m->sub_chunk;
+}
+
 /* There is something to be done when a sub-chunk has passed. */
 static int ends_together(const convis_model *m)
 {
@@ -140,10 +148,12 @@ static convis_status run_given(convis_model *m, convis_tensor movie, int keep)
 {
     if (convis_refuse(m)) return m->status;
     if (!m->planned) return convis_fail(m->context, CONVIS_ESTATE, "the model must be planned before it runs");
-    convis_status status = convis_take_inputs(m, movie, keep);
+    convis_status status = convis_progress(m->context, "run", 0, movie.shape.dim[CONVIS_T]);
+    if (!status) status = convis_take_inputs(m, movie, keep);
     if (!status) status = convis_prepare(m);
     if (status) return status;
     if (!keep && (status = convis_lend_outputs(m, movie.shape.dim[CONVIS_T]))) return status;
+    m->canceled = CONVIS_OK;
     m->running = movie.shape.dim[CONVIS_T];
     m->spike_count = m->spikes_lost = 0;
     m->failed = 0;
@@ -151,7 +161,7 @@ static convis_status run_given(convis_model *m, convis_tensor movie, int keep)
         m->layers[j].out.fetched = 0;
         for (int k = 0; k < m->layers[j].extras; k++) m->layers[j].extra[k].fetched = 0;
     }
-    convis_run_paced(m, &m->forward, m->running, run_sub_chunks);
+    convis_run_paced(m, &m->forward, &m->running, run_sub_chunks, ask);
     convis_leave_inputs(m, keep);
     const convis_status failed = convis_pass_status(m);
     m->ran = failed ? 0 : m->running;
@@ -167,14 +177,19 @@ static convis_status run_given(convis_model *m, convis_tensor movie, int keep)
         if (!status) status = returned;
     }
     if (failed) return failed;
-    return status ? status : m->spikes_lost ? CONVIS_ENOMEM : CONVIS_OK;
+    return status ? status : m->spikes_lost ? CONVIS_ENOMEM : m->canceled;
 }
 
-convis_status convis_run(convis_model *m, convis_tensor in) { return run_given(m, in, 0); }
+convis_status convis_run(convis_model *m, convis_tensor in)
+{
+    CONVIS_NEEDS(m);
+    return run_given(m, in, 0);
+}
 
 convis_status convis_run_memory(convis_model *m, const convis_memory *in)
 {
     convis_tensor frames;
+    CONVIS_NEEDS(m, in);
     if (convis_refuse(m)) return m->status;
     if (!m->planned) return convis_fail(m->context, CONVIS_ESTATE, "the model must be planned before it runs");
     const convis_status status = convis_take_numbers(m, m->inputs, in, &frames);
@@ -183,6 +198,7 @@ convis_status convis_run_memory(convis_model *m, const convis_memory *in)
 
 convis_status convis_settle(convis_model *m, convis_tensor in, int64_t steps)
 {
+    CONVIS_NEEDS(m);
     const int64_t apart = (int64_t)1 << 30;              /* its own noise: that of frames which no run reaches */
     if (convis_refuse(m)) return m->status;
     if (m->frame)
@@ -193,7 +209,12 @@ convis_status convis_settle(convis_model *m, convis_tensor in, int64_t steps)
                            (long long)steps, (long long)in.shape.dim[CONVIS_T], (long long)apart);
     convis_status status = CONVIS_OK;
     m->frame = apart;
-    while (steps-- > 0 && !status) status = run_given(m, convis_slice(in, CONVIS_T, 0, 1), 1);
+    for (int64_t k = 0; k < steps && !status; k++) {
+        status = convis_progress(m->context, "settle", k, steps);
+        m->context->undisturbed++;
+        if (!status) status = run_given(m, convis_slice(in, CONVIS_T, 0, 1), 1);
+        m->context->undisturbed--;
+    }
     m->epoch++;
     m->frame = m->ran = m->taped = 0;
     m->spike_count = 0;
@@ -254,18 +275,19 @@ static double now(void)
     return (double)t.tv_sec + 1e-9*(double)t.tv_nsec;
 }
 
-void convis_run_paced(convis_model *m, pace *p, int64_t frames, void (*pass)(convis_model *, slice *, int64_t, int64_t))
+void convis_run_paced(convis_model *m, pace *p, const int64_t *frames, void (*pass)(convis_model *, slice *, int64_t, int64_t),
+                      void (*between)(convis_model *, int64_t done))
 {
-    const int most = useful_threads(m);
-    const int64_t all = (frames + m->sub_chunk - 1)/m->sub_chunk;
+    const int most = useful_threads(m), watched = between && m->context->progress;
     stretch w = { .m = m, .pass = pass };
-    for (; w.first < all && !m->failed; w.first = w.last) {
-        w.last = most > 1 ? w.first + convis_pace_stretch(p, m->sub_chunk) : all;
+    for (int64_t all; w.first < (all = (*frames + m->sub_chunk - 1)/m->sub_chunk) && !m->failed; w.first = w.last) {
+        w.last = most > 1 ? w.first + convis_pace_stretch(p, m->sub_chunk) : watched ? w.first + 1 : all;
         if (w.last > all) w.last = all;
         const double start = most > 1 ? now() : 0;
         const double slept = convis_threads_call(m->context, most > 1 ? convis_pace_threads(p, most) : 1, run_stretch, &w);
-        const int64_t end = w.last*m->sub_chunk < frames ? w.last*m->sub_chunk : frames;
+        const int64_t end = w.last*m->sub_chunk < *frames ? w.last*m->sub_chunk : *frames;
         if (most > 1) convis_pace_note(p, most, end - w.first*m->sub_chunk, now() - start, slept);
+        if (watched) between(m, end);
     }
 }
 
@@ -273,6 +295,7 @@ void convis_run_paced(convis_model *m, pace *p, int64_t frames, void (*pass)(con
 
 convis_status convis_output_shape(const convis_model *m, const char *path, convis_shape *frame)
 {
+    CONVIS_NEEDS(m, path, frame);
     const buffer *b = convis_find_output(m, path, NULL);
     if (!b) return CONVIS_ENAME;
     if (!m->planned) return convis_fail(m->context, CONVIS_ESTATE, "%s: its shape is known once the model is planned", path);
@@ -282,6 +305,7 @@ convis_status convis_output_shape(const convis_model *m, const char *path, convi
 
 convis_status convis_output(convis_model *m, const char *path, convis_tensor *out)
 {
+    CONVIS_NEEDS(m, path, out);
     convis_real *frames;
     buffer *b = convis_find_output(m, path, NULL);
     if (!b) return CONVIS_ENAME;
@@ -296,8 +320,13 @@ convis_status convis_output(convis_model *m, const char *path, convis_tensor *ou
 
 const char *convis_method(const convis_model *m, int layer)
 {
+    CONVIS_NEEDS_ELSE(NULL, m);
     if (!m->planned || layer < 0 || layer >= m->count || !m->layers[layer].type->method) return NULL;
     return m->layers[layer].type->method(&m->layers[layer].pass);
 }
 
-int64_t convis_frame(const convis_model *m) { return m->frame; }
+int64_t convis_frame(const convis_model *m)
+{
+    CONVIS_NEEDS_ELSE(0, m);
+    return m->frame;
+}

@@ -49,6 +49,7 @@ void convis_collect_spikes(convis_model *m, const slice *u)
 
 convis_status convis_record_spikes(convis_model *m, int on)
 {
+    CONVIS_NEEDS(m);
     if (convis_refuse(m)) return m->status;
     if (m->planned) return convis_fail(m->context, CONVIS_ESTATE, "spikes must be asked for before the model is planned");
     m->record_spikes = on;
@@ -57,6 +58,7 @@ convis_status convis_record_spikes(convis_model *m, int on)
 
 convis_status convis_spikes(const convis_model *m, const convis_spike **spikes, int64_t *count)
 {
+    CONVIS_NEEDS(m, spikes, count);
     *spikes = m->spikes;
     *count = m->spike_count;
     if (m->record_spikes) return CONVIS_OK;

@@ -67,15 +67,21 @@ static uint64_t noise_key(uint64_t seed, const char *path)
 
 convis_status convis_seed(convis_model *m, uint64_t seed)
 {
+    CONVIS_NEEDS(m);
     m->seed = seed;
     for (int j = 0; j < m->count; j++) m->layers[j].pass.key = noise_key(seed, m->layers[j].name);
     return CONVIS_OK;
 }
 
-uint64_t convis_seed_of(const convis_model *m) { return m->seed; }
+uint64_t convis_seed_of(const convis_model *m)
+{
+    CONVIS_NEEDS_ELSE(0, m);
+    return m->seed;
+}
 
 convis_status convis_reset(convis_model *m)
 {
+    CONVIS_NEEDS(m);
     if (convis_refuse(m)) return m->status;
     if (!m->planned) return convis_fail(m->context, CONVIS_ESTATE, "the model must be planned before it is reset");
     convis_status status = convis_prepare(m);
@@ -136,6 +142,7 @@ static void copy_in(const convis_model *m, void *user, void *data, size_t bytes,
 
 size_t convis_state_size(const convis_model *m)
 {
+    CONVIS_NEEDS_ELSE(0, m);
     size_t bytes = 0;
     if (m->planned) walk(m, measure, &bytes);
     return bytes;
@@ -143,6 +150,7 @@ size_t convis_state_size(const convis_model *m)
 
 convis_status convis_state_get(const convis_model *m, void *bytes)
 {
+    CONVIS_NEEDS(m, bytes);
     if (!m->planned) return convis_fail(m->context, CONVIS_ESTATE, "the model must be planned before it has a state");
     char *to = bytes;
     walk(m, copy_out, &to);
@@ -151,6 +159,7 @@ convis_status convis_state_get(const convis_model *m, void *bytes)
 
 convis_status convis_state_put(convis_model *m, const void *bytes, size_t size)
 {
+    CONVIS_NEEDS(m, bytes);
     if (!m->planned) return convis_fail(m->context, CONVIS_ESTATE, "the model must be planned before it has a state");
     size_t expected = convis_state_size(m);
     if (size != expected) return convis_fail(m->context, CONVIS_ESHAPE, "state: %zu bytes, this model's has %zu", size, expected);
@@ -170,6 +179,7 @@ convis_status convis_state_put(convis_model *m, const void *bytes, size_t size)
 
 convis_status convis_push(convis_model *m)
 {
+    CONVIS_NEEDS(m);
     size_t bytes = convis_state_size(m);
     if (!bytes) return convis_fail(m->context, CONVIS_ESTATE, "the model must be planned before its state is pushed");
     snapshot *s = convis_obtain(m->context, sizeof *s + bytes);
@@ -181,6 +191,7 @@ convis_status convis_push(convis_model *m)
 
 convis_status convis_pop(convis_model *m)
 {
+    CONVIS_NEEDS(m);
     snapshot *s = m->stack;
     if (!s) return convis_fail(m->context, CONVIS_ESTATE, "no state was pushed");
     convis_status status = convis_state_put(m, s + 1, convis_state_size(m));
@@ -210,6 +221,7 @@ uint64_t convis_state_layout(const convis_model *m)
 
 convis_status convis_state_save(const convis_model *m, const char *file)
 {
+    CONVIS_NEEDS(m, file);
     struct { char magic[16]; uint64_t layout, seed, bytes; } head = { .layout = convis_state_layout(m), .seed = m->seed,
                                                                       .bytes = convis_state_size(m) };
     convis_out out;
@@ -230,6 +242,7 @@ convis_status convis_state_save(const convis_model *m, const char *file)
 
 convis_status convis_state_load(convis_model *m, const char *file)
 {
+    CONVIS_NEEDS(m, file);
     struct { char magic[16]; uint64_t layout, seed, bytes; } head = { .bytes = 0 };
     FILE *f;
     int64_t size;

@@ -440,7 +440,8 @@ convis_status convis_numbers_array(convis_numbers *n, convis_array *array)
         if (!raw) status = CONVIS_ENOMEM;
         for (int64_t at = 0, some; at < n->rows && !status; at += some) {
             some = n->rows - at < batch ? n->rows - at : batch;
-            status = n->read(n, raw, some);
+            status = convis_progress(c, "read", at, n->rows);
+            if (!status) status = n->read(n, raw, some);
             if (!status) convis_dtype_doubles(n->dtype, raw, array->data + at*n->row, some*n->row);
         }
         convis_release(c, raw);
@@ -494,6 +495,7 @@ convis_status convis_named_numbers(convis_context *c, const char *name, int movi
 
 convis_status convis_array_read(convis_context *c, const char *name, convis_array *array)
 {
+    CONVIS_NEEDS(c, name, array);
     convis_numbers *n;
     *array = (convis_array){ .data = NULL };
     convis_status status = convis_named_numbers(c, name, 0, &n);

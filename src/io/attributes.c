@@ -44,6 +44,7 @@ double convis_result_number(const char *file, const char *name)
 
 double convis_spikes_seconds(convis_context *c, const char *file)
 {
+    CONVIS_NEEDS_ELSE(0, c, file);
     if (!convis_has_extension(file, ".npz")) return convis_result_number(file, "seconds");
     char name[4096];
     convis_array a = { 0 };

@@ -44,6 +44,7 @@ static const char *prefix_of(const char *file)
 
 convis_status convis_cells_read(convis_context *c, const char *path, convis_cell **cells, int64_t *count)
 {
+    CONVIS_NEEDS(c, path, cells, count);
     if (!prefix_of(path)) return read_lines(c, path, cells, count);
     const convis_status status = convis_cells_recorded(c, path, cells, count);
     if (status != CONVIS_ENAME) return status;
@@ -53,6 +54,8 @@ convis_status convis_cells_read(convis_context *c, const char *path, convis_cell
 
 convis_status convis_cells_write(convis_context *c, const char *path, const convis_cell *cells, int64_t count)
 {
+    CONVIS_NEEDS(c, path);
+    CONVIS_NEEDS_ARRAY(c, cells, count);
     convis_out out;
     char x[CONVIS_LINES_NUMBER], y[CONVIS_LINES_NUMBER];
     convis_status status = convis_out_open(c, path, 0, &out);

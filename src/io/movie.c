@@ -4,6 +4,7 @@
  * (k, and the frame's number or time stamp), never from sums, so nothing drifts. Frames count as started a
  * thousandth of a step early: where dt is the frame interval, rounding neither skips nor doubles a frame. */
 #include "frames.h"
+#include "base/finite.h"
 #include "base/text.h"
 #include <math.h>
 #include <stdio.h>
@@ -62,20 +63,8 @@ static int64_t steps_of(const convis_movie *m, int64_t frames)
 convis_status convis_frames_finite(convis_context *c, const char *name, const convis_real *frame, const int64_t dim[CONVIS_DIMS],
                                    int64_t number)
 {
-    const int64_t batch = dim[CONVIS_B], channels = dim[CONVIS_C], width = dim[CONVIS_X], pixels = dim[CONVIS_Y]*width;
-    const int64_t n = batch*channels*pixels;
-    char plane[80] = "";
-    int bad = 0;
-    for (int64_t i = 0; i < n; i++) bad |= !(frame[i] - frame[i] == 0);          /* NaN and infinity alike */
-    if (!bad) return CONVIS_OK;
-    int64_t i = 0;
-    while (isfinite((double)frame[i])) i++;
-    if (batch > 1) snprintf(plane, sizeof plane, " in movie %lld", (long long)(i/pixels/channels));
-    if (channels > 1)
-        snprintf(plane + strlen(plane), sizeof plane - strlen(plane), " in channel %lld", (long long)(i/pixels%channels));
-    return convis_fail(c, CONVIS_EFORMAT, "%s: frame %lld has the value %s at x = %lld, y = %lld%s, expected finite numbers",
-                       name, (long long)number, isnan((double)frame[i]) ? "NaN" : "infinity",
-                       (long long)(i%pixels%width), (long long)(i%pixels/width), plane);
+    const convis_shape shape = { { dim[CONVIS_B], dim[CONVIS_C], 1, dim[CONVIS_Y], dim[CONVIS_X] } };
+    return convis_finite_check(c, CONVIS_EFORMAT, name, convis_view((convis_real *)(uintptr_t)frame, shape), number);
 }
 
 /* ---- Channels ---- */
@@ -216,10 +205,14 @@ static int show_by_stamp(convis_movie *m, int64_t step)
 
 convis_status convis_movie_read(convis_movie *m, convis_real *frames, int64_t steps, int64_t *got)
 {
+    CONVIS_NEEDS(m, frames, got);
     const size_t n = (size_t)(m->batch*m->channels*m->width*m->height);
     *got = 0;
     if (m->failed) return m->failed;
+    if (steps < 0) return convis_fail(m->context, CONVIS_EINVAL, "%s: %lld steps, expected 0 or more", m->name, (long long)steps);
     for (; *got < steps; m->step++, ++*got) {
+        const convis_status status = convis_progress(m->context, "read", m->step, m->steps > 0 ? m->steps : 0);
+        if (status) return status;
         int there = m->begun ? 1 : begin(m);
         if (there == 1) there = m->stamped ? show_by_stamp(m, m->step) : show_by_number(m, m->step);
         if (there < 0) return m->failed = CONVIS_EIO;
@@ -329,16 +322,17 @@ static convis_status prepare(convis_movie *m, const convis_movie_options *o)
     return m->decoded && m->shown && m->ahead ? CONVIS_OK : CONVIS_ENOMEM;
 }
 
-convis_status convis_movie_open(convis_context *c, const char *name, const convis_movie_options *options, convis_movie **out)
+convis_status convis_movie_open(convis_context *c, const char *name, const convis_movie_options *options, convis_movie **movie)
 {
+    if (movie) *movie = NULL;
+    CONVIS_NEEDS(c, name, movie);
     static const convis_movie_options defaults = CONVIS_MOVIE_DEFAULTS;
     const convis_movie_options *o = options ? options : &defaults;
-    *out = NULL;
     convis_status status = check_options(c, name && *name ? name : "input", o);
     if (status) return status;
     convis_movie *m = convis_obtain(c, sizeof *m);
     if (!m) return CONVIS_ENOMEM;
-    m->context = c;
+    convis_context_hold(m->context = c);
     status = convis_frames_open(c, name, o, 0, &m->source);
     if (!status) {
         m->name = convis_copy_text(c, strcmp(name, "-") ? name : "standard input");
@@ -346,12 +340,13 @@ convis_status convis_movie_open(convis_context *c, const char *name, const convi
     }
     if (!status) status = prepare(m, o);
     if (status) { convis_movie_close(&m); return status; }
-    *out = m;
+    *movie = m;
     return CONVIS_OK;
 }
 
 void convis_movie_info_get(const convis_movie *m, convis_movie_info *info)
 {
+    CONVIS_NEEDS_ELSE(, m, info);
     *info = (convis_movie_info){ m->batch, m->channels, m->width, m->height, m->steps, m->source->fps, { 0 }, -1 };
     if (m->steps >= 0 || m->ended) info->frames = m->ended ? m->fetched : m->limit;
     memcpy(info->format, m->source->format, sizeof info->format);
@@ -360,6 +355,8 @@ void convis_movie_info_get(const convis_movie *m, convis_movie_info *info)
 
 convis_tensor convis_movie_view(const convis_movie *m, convis_real *frames, int64_t steps)
 {
+    CONVIS_NEEDS_ELSE((convis_tensor){ .data = NULL }, m);
+    if (steps < 0) return (convis_tensor){ .data = NULL };
     const int64_t row = m->width, plane = m->height*row, all = m->channels*plane;
     return (convis_tensor){ frames, { { m->batch, m->channels, steps, m->height, row } }, { all, plane, m->batch*all, row, 1 } };
 }
@@ -375,6 +372,8 @@ void convis_movie_close(convis_movie **movie)
     convis_release(m->context, m->shown);
     convis_release(m->context, m->ahead);
     convis_release(m->context, m->name);
-    convis_release(m->context, m);
+    convis_context *c = m->context;
+    convis_release(c, m);
+    convis_context_let_go(c);
     *movie = NULL;
 }

@@ -15,6 +15,13 @@ static const char *extension(const char *path)
     return !strncmp(path, "/dev/", 5) || (!stat(path, &s) && !S_ISREG(s.st_mode) && !S_ISDIR(s.st_mode)) ? ".csv" : "";
 }
 
+/* What was opened holds its context. */
+static convis_status held(convis_context *c, convis_status status)
+{
+    if (!status) convis_context_hold(c);
+    return status;
+}
+
 /* ---- Formats ---- */
 
 typedef convis_status map_opener(convis_context *, const char *, const char *, convis_shape, const convis_provenance *,
@@ -64,23 +71,31 @@ static const struct format *format_of(const char *path)
 convis_status convis_spike_writer_open(convis_context *c, const char *path, const convis_cell *units, int64_t count,
                                        const convis_provenance *provenance, convis_spike_writer **writer)
 {
+    if (writer) *writer = NULL;
+    CONVIS_NEEDS(c, path, writer);
+    CONVIS_NEEDS_ARRAY(c, units, count);
     const struct format *f = format_of(path);
-    *writer = NULL;
-    if (f && f->spikes) return f->spikes(c, path, units, count, provenance, writer);
+    if (f && f->spikes) return held(c, f->spikes(c, path, units, count, provenance, writer));
     return convis_fail(c, CONVIS_ENOTSUP, "%s: no format for spikes ends in '%s', expected .spk, .csv, .npy, .npz or .h5", path,
                        extension(path));
 }
 
 convis_status convis_spike_writer_write(convis_spike_writer *w, const convis_spike *spikes, int64_t count)
 {
+    CONVIS_NEEDS(w);
+    CONVIS_NEEDS_ARRAY(w->context, spikes, count);
     return w->write(w, spikes, count);
 }
 
 convis_status convis_spike_writer_close(convis_spike_writer **writer, double seconds, int keep)
 {
-    convis_spike_writer *w = *writer;
+    convis_spike_writer *w = writer ? *writer : NULL;
+    if (!w) return CONVIS_OK;
+    convis_context *c = w->context;
     *writer = NULL;
-    return w ? w->finish(w, seconds, keep) : CONVIS_OK;
+    const convis_status status = w->finish(w, seconds, keep);
+    convis_context_let_go(c);
+    return status;
 }
 
 /* ---- Maps ---- */
@@ -88,9 +103,10 @@ convis_status convis_spike_writer_close(convis_spike_writer **writer, double sec
 convis_status convis_map_writer_open(convis_context *c, const char *path, const char *name, convis_shape frame,
                                      const convis_provenance *provenance, convis_map_writer **writer)
 {
+    if (writer) *writer = NULL;
+    CONVIS_NEEDS(c, path, name, writer);
     const struct format *f = format_of(path);
     int64_t all = sizeof(float);
-    *writer = NULL;
     for (int d = 0; d < CONVIS_DIMS; d++)
         if (frame.dim[d] < 1 || __builtin_mul_overflow(all, frame.dim[d], &all) || (d == CONVIS_T && frame.dim[d] != 1))
             return convis_fail(c, CONVIS_ESHAPE, "%s: a frame of shape (%lld, %lld, %lld, %lld, %lld), expected (B, C, 1, Y, X)",
@@ -100,7 +116,7 @@ convis_status convis_map_writer_open(convis_context *c, const char *path, const 
     if (!name || !*name || *name == '.' || strlen(name) > 200 || strpbrk(name, "/\\:\n\r\t"))
         return convis_fail(c, CONVIS_EINVAL, "%s: the data set '%s', expected a name without slashes and colons", path,
                            CONVIS_QUOTED(name ? name : ""));
-    if (f && f->maps) return f->maps(c, path, name, frame, provenance, writer);
+    if (f && f->maps) return held(c, f->maps(c, path, name, frame, provenance, writer));
     return convis_fail(c, CONVIS_ENOTSUP,
                        "%s: no format for maps ends in '%s', expected .npy, .npz, .h5, .inr, .csv, .png or .mp4", path,
                        extension(path));
@@ -108,18 +124,26 @@ convis_status convis_map_writer_open(convis_context *c, const char *path, const 
 
 convis_status convis_map_writer_write(convis_map_writer *w, convis_tensor frames)
 {
+    CONVIS_NEEDS(w);
     for (int d = 0; d < CONVIS_DIMS; d++)
         if (d != CONVIS_T && frames.shape.dim[d] != w->frame.dim[d])
             return convis_fail(w->context, CONVIS_ESHAPE, "dimension %d of the frames to write: %lld, expected %lld", d,
                                (long long)frames.shape.dim[d], (long long)w->frame.dim[d]);
+    if (frames.shape.dim[CONVIS_T] < 0 || (!frames.data && frames.shape.dim[CONVIS_T]))
+        return convis_fail(w->context, CONVIS_EINVAL, "%lld frames to write, without data",
+                           (long long)frames.shape.dim[CONVIS_T]);
     return w->write(w, frames);
 }
 
 convis_status convis_map_writer_close(convis_map_writer **writer, int keep)
 {
-    convis_map_writer *w = *writer;
+    convis_map_writer *w = writer ? *writer : NULL;
+    if (!w) return CONVIS_OK;
+    convis_context *c = w->context;
     *writer = NULL;
-    return w ? w->finish(w, keep) : CONVIS_OK;
+    const convis_status status = w->finish(w, keep);
+    convis_context_let_go(c);
+    return status;
 }
 
 void convis_plane(convis_tensor frames, int64_t b, int64_t c, int64_t t, float *to)

@@ -84,6 +84,7 @@ static int by_time(const void *first, const void *second)
 
 convis_status convis_spikes_read(convis_context *c, const char *path, convis_spike **spikes, int64_t *count)
 {
+    CONVIS_NEEDS(c, path, spikes, count);
     static const struct { const char *extension; convis_spike_reader *read; } FORMATS[] = {
         { ".spk", spk_read }, { ".txt", spk_read }, { ".csv", convis_csv_spikes_read }, { ".npy", npy_read },
         { ".npz", convis_npz_spikes_read }, { ".h5", convis_hdf5_spikes_read }, { ".hdf5", convis_hdf5_spikes_read } };

@@ -1,4 +1,5 @@
 /* layers.c - the list of built-in layers. */
+#include "base/context.h"
 #include "layers.h"
 #include <string.h>
 
@@ -11,6 +12,7 @@ const convis_layer_type *const *convis_layer_types(void)
 
 const convis_layer_type *convis_layer_type_named(const char *name)
 {
+    CONVIS_NEEDS_ALONE(NULL, name);
     const convis_layer_type *const *type = convis_layer_types();
     while (*type && strcmp((*type)->name, name)) type++;
     return *type;

@@ -237,15 +237,19 @@ static convis_status check_options(const convis_model *m, const convis_bptt_opti
     if (!m->planned) return convis_fail(c, CONVIS_ESTATE, "bptt: the model must be planned before");
     if (!m->recording)
         return convis_fail(c, CONVIS_ESTATE, "bptt: no gradient was asked for (convis_require_gradient before convis_plan)");
+    CONVIS_NEEDS_ARRAY(c, o->given, o->given_count);
     return CONVIS_OK;
 }
 
-convis_status convis_bptt_new(convis_model *m, const convis_bptt_options *o, convis_bptt **bptt)
+convis_status convis_bptt_new(convis_model *m, const convis_bptt_options *options, convis_bptt **bptt)
 {
-    *bptt = NULL;
+    if (bptt) *bptt = NULL;
+    CONVIS_NEEDS(m, options, bptt);
+    const convis_bptt_options *o = options;
     convis_status status = convis_refuse(m) ? m->status : check_options(m, o);
     convis_bptt *p = status ? NULL : convis_obtain(m->context, sizeof *p);
     if (!p) return status ? status : CONVIS_ENOMEM;
+    convis_context_hold(m->context);
     *p = (convis_bptt){ .model = m, .context = m->context, .read = o->read, .ran = o->forward, .take = o->backward, .gave = o->gradient,
                         .user = o->user, .truncate = o->truncate, .budget = o->memory ? o->memory : STATE_BYTES, .chunk = m->chunk.dim[CONVIS_T],
                         .in_shape = m->inputs[0].frames.shape, .input_n = m->inputs[0].frames.n, .state_size = convis_state_size(m) };
@@ -272,12 +276,14 @@ void convis_bptt_free(convis_bptt **bptt)
     convis_release(c, p->d_movie);
     convis_bptt_close(p);
     convis_release(c, p);
+    convis_context_let_go(c);
     *bptt = NULL;
 }
 
 convis_status convis_bptt_run(convis_bptt *p, int64_t from, int64_t frames)
 {
-    if (from < 0 || frames < 1)
+    CONVIS_NEEDS(p);
+    if (from < 0 || frames < 1 || frames > INT64_MAX - from)
         return convis_fail(p->context, CONVIS_EINVAL, "bptt: frames %lld to %lld, expected at least one, from 0 on",
                            (long long)from, (long long)(from + frames - 1));
     p->ready = 0;
@@ -288,6 +294,7 @@ convis_status convis_bptt_run(convis_bptt *p, int64_t from, int64_t frames)
 
 convis_status convis_bptt_backpropagate(convis_bptt *p)
 {
+    CONVIS_NEEDS(p);
     if (!p->ready)
         return convis_fail(p->context, CONVIS_ESTATE, "bptt: there is no run to go back through: convis_bptt_run before each");
     p->ready = 0;

@@ -66,12 +66,15 @@ static convis_status product(convis_fit_problem *f, const double *x, const doubl
     return status;
 }
 
-convis_status convis_fit_hessian(convis_model *m, convis_recording *r, const convis_fit_options *o, const double *directions,
+convis_status convis_fit_hessian(convis_model *m, convis_recording *recording, const convis_fit_options *options, const double *directions,
                                  int64_t vectors, double step, double *products, int64_t count)
 {
+    static const convis_fit_options DEFAULTS = CONVIS_FIT_DEFAULTS;
+    CONVIS_NEEDS_IN(convis_model_context(m), CONVIS_EINVAL, m, recording, directions, products);
+    if (!options) options = &DEFAULTS;
     convis_context *c = convis_model_context(m);
     convis_fit_problem f;
-    convis_status status = convis_fit_problem_open(m, r, o, 1, 1, &f);
+    convis_status status = convis_fit_problem_open(m, recording, options, 1, 1, &f);
     if (status) return status;
     double *x = convis_obtain(c, 2*(size_t)f.vector.n*sizeof *x), *work = x ? x + f.vector.n : NULL;
     if (!x) status = CONVIS_ENOMEM;
@@ -165,6 +168,8 @@ static double length_of_frames(convis_tensor in, const convis_tensor *d, double 
 convis_status convis_jvp(convis_model *m, convis_tensor in, const char *output, const double *direction,
                          const convis_tensor *d_in, double step, convis_real *d_out)
 {
+    CONVIS_NEEDS_IN(convis_model_context(m), CONVIS_EINVAL, m, output, d_out);
+    if (!in.data || (d_in && !d_in->data)) return convis_fail(convis_model_context(m), CONVIS_EINVAL, "jvp: frames without data");
     convis_context *c = convis_model_context(m);
     along a = { .m = m };
     if (convis_chunk(m) < 1) return convis_fail(c, CONVIS_ESTATE, "jvp: the model must be planned before");

@@ -14,7 +14,7 @@ convis_status convis_feed_open(convis_model *m, convis_recording *r, const convi
 {
     convis_context *c = convis_model_context(m);
     convis_recording_input_info info;
-    *f = (convis_feed){ .model = m, .recording = r, .given = given, .count = count };
+    *f = (convis_feed){ .model = m, .context = c, .recording = r, .given = given, .count = count };
     if (r) for (f->count = 0; convis_recording_input_list(r, f->count, &info); f->count++) { }
     if (!r || !f->count) return CONVIS_OK;
     f->frames = convis_obtain(c, (size_t)f->count*sizeof *f->frames);
@@ -29,7 +29,7 @@ convis_status convis_feed_open(convis_model *m, convis_recording *r, const convi
 void convis_feed_close(convis_feed *f)
 {
     if (!f->frames) return;
-    convis_context *c = convis_model_context(f->model);
+    convis_context *c = f->context;                      /* the model may be gone */
     for (int k = 0; k < f->count; k++) convis_release(c, f->frames[k]);
     convis_release(c, f->frames);
     f->frames = NULL;

@@ -5,6 +5,7 @@
 
 typedef struct convis_feed {
     convis_model *model;
+    convis_context *context;
     convis_recording *recording;     /* its further inputs; or NULL, and ... */
     const convis_given *given;       /* ... arrays over the whole length */
     int          count;

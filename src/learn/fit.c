@@ -1,4 +1,5 @@
 /* fit.c - epochs: steps or searches, schedules, early stopping, several starts, and going on after a kill. */
+#include "base/context.h"
 #include "fit_problem.h"
 #include "base/philox.h"
 #include "base/text.h"
@@ -140,6 +141,8 @@ static int end_epoch(fit *a, const double *x, double loss, int better, convis_en
     if (ended == CONVIS_ENDED_LIMIT && a->options->patience && a->progress.idle >= a->options->patience)
         a->progress.ended = CONVIS_ENDED_PATIENCE;
     a->status = write_checkpoint(a);
+    if (a->status) return 1;
+    a->status = convis_progress(a->f.context, "fit", a->progress.epoch, a->options->epochs);
     if (a->status) return 1;
     if (ask(a, loss, held_out)) a->progress.ended = CONVIS_ENDED_STOPPED;
     return a->progress.ended != CONVIS_ENDED_LIMIT || a->progress.epoch >= a->options->epochs;
@@ -367,9 +370,11 @@ static convis_status finish(fit *a, convis_status status, convis_fit_report *rep
     char sentence[768];
     double loss = NAN, held_out = NAN;
     convis_shorten(sentence, sizeof sentence, "%s", convis_message(a->f.context));
+    a->f.context->undisturbed++;
     convis_status last = convis_parameter_vector_put(&a->f.vector, a->overall);
     if (!last) last = convis_fit_problem_measure(&a->f, &loss, &held_out);
     if (!last || last == CONVIS_EINVAL) last = convis_reset(a->f.model);
+    a->f.context->undisturbed--;
     if (status) convis_fail(a->f.context, status, "%s", sentence);
     if (report)
         *report = (convis_fit_report){
@@ -381,8 +386,12 @@ static convis_status finish(fit *a, convis_status status, convis_fit_report *rep
     return status ? status : last;
 }
 
-convis_status convis_fit(convis_model *m, convis_recording *r, const convis_fit_options *options, convis_fit_report *report)
+convis_status convis_fit(convis_model *m, convis_recording *recording, const convis_fit_options *options,
+                         convis_fit_report *report)
 {
+    CONVIS_NEEDS_IN(convis_model_context(m), CONVIS_EINVAL, m, recording);
+    static const convis_fit_options DEFAULTS = CONVIS_FIT_DEFAULTS;
+    if (!options) options = &DEFAULTS;
     convis_context *c = convis_model_context(m);
     fit a = { .options = options, .began = convis_seconds() };
     if (report) *report = (convis_fit_report){ .ended = CONVIS_ENDED_FAILED };
@@ -392,7 +401,7 @@ convis_status convis_fit(convis_model *m, convis_recording *r, const convis_fit_
                              (long long)options->epochs, options->starts);
     /* Weight decay draws parameters towards 0, which logarithms cannot reach. */
     const int linear = a.how.weight_decay > 0 || (!status && a.type->defaults.weight_decay > 0);
-    if (!status) status = convis_fit_problem_open(m, r, options, linear, a.type->minimize != NULL, &a.f);
+    if (!status) status = convis_fit_problem_open(m, recording, options, linear, a.type->minimize != NULL, &a.f);
     if (status) return status;
     status = obtain(&a);
     if (!status) status = resume(&a);
@@ -405,13 +414,16 @@ convis_status convis_fit(convis_model *m, convis_recording *r, const convis_fit_
 
 /* ---- Objective and prediction alone ---- */
 
-convis_status convis_fit_objective(convis_model *m, convis_recording *r, const convis_fit_options *options, double *value,
+convis_status convis_fit_objective(convis_model *m, convis_recording *recording, const convis_fit_options *options, double *value,
                                    double *gradient, int64_t count)
 {
+    CONVIS_NEEDS_IN(convis_model_context(m), CONVIS_EINVAL, m, recording, value);
+    static const convis_fit_options DEFAULTS = CONVIS_FIT_DEFAULTS;
+    if (!options) options = &DEFAULTS;
     convis_context *c = convis_model_context(m);
     convis_fit_problem f;
     double weight, penalty = 0;
-    convis_status status = convis_fit_problem_open(m, r, options, 1, 1, &f);
+    convis_status status = convis_fit_problem_open(m, recording, options, 1, 1, &f);
     if (status) return status;
     if (gradient && count != f.vector.n)
         status = convis_fail(c, CONVIS_ESHAPE, "gradient: room for %lld numbers, expected %lld", (long long)count,
@@ -430,19 +442,21 @@ static convis_status read_frames(void *recording, int64_t from, int64_t frames, 
     return convis_recording_stimulus(recording, from, frames, to);
 }
 
-convis_status convis_predict(convis_model *m, convis_recording *r, const char *output, int64_t chunk, convis_real *prediction)
+convis_status convis_predict(convis_model *m, convis_recording *recording, const char *output, int64_t chunk,
+                             convis_real *prediction)
 {
+    CONVIS_NEEDS_IN(convis_model_context(m), CONVIS_EINVAL, m, recording, prediction);
     convis_recording_info info;
     convis_bptt p;
     convis_feed feed = { .count = 0 };
-    convis_recording_info_get(r, &info);
+    convis_recording_info_get(recording, &info);
     const convis_shape frame = { { 1, info.channels, 1, info.height, info.width } };
     convis_status status = convis_bptt_open(m, output, frame, chunk, info.frames, "stimulus", &p);
     if (!status) status = convis_check_cells(&p, info.units);
-    if (!status) status = convis_feed_open(m, r, NULL, 0, p.chunk, &feed);
+    if (!status) status = convis_feed_open(m, recording, NULL, 0, p.chunk, &feed);
     p.feed = &feed;
     p.read = read_frames;
-    p.user = r;
+    p.user = recording;
     if (!status) status = convis_reset(m);
     for (int64_t from = 0, frames; !status && from < info.frames; from += frames) {
         frames = info.frames - from < p.chunk ? info.frames - from : p.chunk;

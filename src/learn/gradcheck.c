@@ -166,8 +166,11 @@ static convis_status compare(check *a, const convis_item *item, int64_t count, u
     for (int64_t k = 0; k < samples; k++) {
         int64_t i = element_of(a, k, samples, count, stream);
         double h = a->step*fmax(fabs(at[i]), scale), up = fmin(at[i] + h, high), down = fmax(at[i] - h, low), above, below;
-        convis_status status = set(a, item, i, up, &above);
+        convis_status status = convis_progress(a->context, "gradcheck", a->report->count + k, 0);
+        a->context->undisturbed++;                       /* what is changed is put back */
+        if (!status) status = set(a, item, i, up, &above);
         if (!status) status = set(a, item, i, down, &below);
+        a->context->undisturbed--;
         if (status) return status;
         rows[k] = (convis_gradcheck_row){ .element = i, .gradient = gradient[i], .difference = (above - below)/(up - down) };
         rows[k].judged =
@@ -381,7 +384,7 @@ static convis_status obtain(check *a)
     convis_status status = count_rows(a, &rows);
     if (!status) status = convis_bptt_room(&a->bptt, a->frames);
     if (status) return status;
-    a->report->rows = convis_obtain(a->context, (size_t)(rows + 1)*sizeof *a->report->rows);
+    a->report->rows = convis_own(a->context, (size_t)(rows + 1)*sizeof *a->report->rows);
     a->movie = convis_obtain(a->context, (size_t)(2*movie + weights)*sizeof *a->movie);
     a->values = convis_obtain(a->context, 2*(size_t)a->longest*sizeof *a->values);
     a->through_spikes = convis_obtain(a->context, 2*(size_t)(a->model->count + 1 + a->model->input_count));
@@ -428,6 +431,9 @@ static convis_status check_options(convis_context *c, const convis_gradcheck_opt
 
 convis_status convis_gradcheck(convis_model *m, const convis_gradcheck_options *options, convis_gradcheck_report *report)
 {
+    CONVIS_NEEDS_IN(convis_model_context(m), CONVIS_EINVAL, m, report);
+    static const convis_gradcheck_options DEFAULTS = CONVIS_GRADCHECK_DEFAULTS;
+    if (!options) options = &DEFAULTS;
     check a = { .context = convis_model_context(m), .model = m, .options = options, .report = report, .frames = options->frames };
     *report = (convis_gradcheck_report){ .rows = NULL };
     a.step = options->step > 0 ? options->step : IN_DOUBLE ? 1e-5 : 1e-2;
@@ -460,6 +466,8 @@ convis_status convis_gradcheck(convis_model *m, const convis_gradcheck_options *
 
 void convis_gradcheck_free(convis_context *c, convis_gradcheck_report *report)
 {
-    convis_release(c, report->rows);
+    (void)c;
+    if (!report) return;
+    convis_disown(report->rows);
     *report = (convis_gradcheck_report){ .rows = NULL };
 }

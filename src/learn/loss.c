@@ -1,5 +1,6 @@
 /* loss.c - what convis_loss_evaluate does whatever the loss: find it, check what it is given, loop over elements, check the
  * result. The losses themselves are in src/learn/losses. */
+#include "base/context.h"
 #include "learn/losses/losses.h"
 #include "base/text.h"
 #include <math.h>
@@ -101,10 +102,14 @@ convis_status convis_loss_evaluate(convis_context *c, const convis_loss *loss, c
                                    const convis_real *response, const convis_real *mask, int64_t frames, int64_t units,
                                    double *value, convis_real *gradient)
 {
+    CONVIS_NEEDS(c, loss, prediction, response, value);
     const convis_loss_type *type;
     convis_loss with_counts = *loss;
     convis_loss_task t = { c, &with_counts, prediction, response, mask, frames, units, 0, gradient };
     *value = NAN;
+    if (frames < 1 || units < 1 || convis_elements((convis_shape){ { 1, 1, frames, 1, units } }) < 0)
+        return convis_fail(c, CONVIS_ESHAPE, "loss: %lld frames of %lld units, expected 1 or more of each", (long long)frames,
+                           (long long)units);
     convis_status status = find(c, loss, &type);
     if (!status && type) {
         with_counts.counts |= type->counts;

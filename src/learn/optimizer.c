@@ -1,4 +1,5 @@
 /* optimizer.c - optimisers by name: opening, steps within bounds, searches, and state that goes on where it was left. */
+#include "base/context.h"
 #include "learn/optimizers/optimizers.h"
 #include "base/text.h"
 #include <math.h>
@@ -63,18 +64,23 @@ static convis_status check_options(convis_context *c, const convis_optimizer_opt
     return check_option(c, o->kind, "memory", o->memory, MOST_PAIRS, 0);
 }
 
+static const int64_t MOST_NUMBERS = (int64_t)1 << 48;
+
 convis_status convis_optimizer_open(convis_context *c, const convis_optimizer_options *options, int64_t n,
                                     convis_optimizer **optimizer)
 {
+    if (optimizer) *optimizer = NULL;
+    CONVIS_NEEDS(c, options, optimizer);
     const convis_optimizer_type *type = NULL;
-    *optimizer = NULL;
     convis_status status = convis_optimizer_named(c, options->kind, &type);
     if (!status) status = check_options(c, options);
-    if (!status && n < 1)
-        status = convis_fail(c, CONVIS_EINVAL, "%s: nothing to optimise, expected one number or more", type->name);
+    if (!status && (n < 1 || n > MOST_NUMBERS))
+        status = convis_fail(c, CONVIS_EINVAL, "%s: %s optimise, expected 1 to %lld numbers", type->name,
+                             n < 1 ? "nothing to" : "too much to", (long long)MOST_NUMBERS);
     if (status) return status;
     convis_optimizer *o = convis_obtain(c, sizeof *o);
     if (!o) return CONVIS_ENOMEM;
+    convis_context_hold(c);
     *o = (convis_optimizer){ .context = c, .type = type, .options = *options, .n = n };
     o->options.kind = type->name;
     if (!o->options.rate)         o->options.rate = type->defaults.rate;
@@ -97,13 +103,19 @@ void convis_optimizer_close(convis_optimizer **optimizer)
 {
     convis_optimizer *o = optimizer ? *optimizer : NULL;
     if (!o) return;
-    convis_release(o->context, o->state);
-    convis_release(o->context, o->scratch);
-    convis_release(o->context, o);
+    convis_context *c = o->context;
+    convis_release(c, o->state);
+    convis_release(c, o->scratch);
+    convis_release(c, o);
+    convis_context_let_go(c);
     *optimizer = NULL;
 }
 
-convis_ended convis_optimizer_ended(const convis_optimizer *o) { return o->ended; }
+convis_ended convis_optimizer_ended(const convis_optimizer *o)
+{
+    CONVIS_NEEDS_ELSE(CONVIS_ENDED_FAILED, o);
+    return o->ended;
+}
 
 /* ---- Bounds ---- */
 
@@ -127,6 +139,7 @@ static convis_status check_start(const convis_optimizer *o, const double *x, con
 convis_status convis_optimizer_step(convis_optimizer *o, double *x, const double *gradient, const double *low, const double *high,
                                     double rate_factor)
 {
+    CONVIS_NEEDS(o, x, gradient);
     if (!o->type->step)
         return convis_fail(o->context, CONVIS_ESTATE, "%s: looks for a minimum in one call, and takes no single steps",
                            o->type->name);
@@ -217,6 +230,7 @@ int convis_search_settled(const convis_search *s, double before, double now, con
 convis_status convis_optimizer_minimize(convis_optimizer *o, convis_objective objective, void *user, double *x, const double *low,
                                         const double *high, const convis_minimize_options *options, double *value)
 {
+    CONVIS_NEEDS(o, objective, x, value);
     *value = INFINITY;
     if (!o->type->minimize)
         return convis_fail(o->context, CONVIS_ESTATE, "%s: takes a gradient at a time (convis_optimizer_step)", o->type->name);
@@ -240,10 +254,15 @@ convis_status convis_optimizer_minimize(convis_optimizer *o, convis_objective ob
 
 typedef struct head { char kind[16]; int64_t n, state_n, count; } head;
 
-size_t convis_optimizer_state_size(const convis_optimizer *o) { return sizeof(head) + (size_t)o->state_n*sizeof *o->state; }
+size_t convis_optimizer_state_size(const convis_optimizer *o)
+{
+    CONVIS_NEEDS_ELSE(0, o);
+    return sizeof(head) + (size_t)o->state_n*sizeof *o->state;
+}
 
 convis_status convis_optimizer_state_get(const convis_optimizer *o, void *bytes)
 {
+    CONVIS_NEEDS(o, bytes);
     head h = { .n = o->n, .state_n = o->state_n, .count = o->count };
     strncpy(h.kind, o->type->name, sizeof h.kind - 1);
     memcpy(bytes, &h, sizeof h);
@@ -253,6 +272,7 @@ convis_status convis_optimizer_state_get(const convis_optimizer *o, void *bytes)
 
 convis_status convis_optimizer_state_put(convis_optimizer *o, const void *bytes, size_t size)
 {
+    CONVIS_NEEDS(o, bytes);
     head h;
     if (size != convis_optimizer_state_size(o))
         return convis_fail(o->context, CONVIS_ESHAPE, "%s: a state of %zu bytes, expected %zu", o->type->name, size,

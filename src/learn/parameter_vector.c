@@ -5,6 +5,7 @@
  * one output. Scalars in seconds, degrees or Hz that can only be positive are moved by their logarithm, so that a step never
  * takes them to 0, where the filter and its gradient vanish; but no further than a factor of a million. */
 #include "parameter_vector.h"
+#include "base/context.h"
 #include <convis/convis.h>
 #include <math.h>
 #include <string.h>
@@ -149,7 +150,8 @@ void convis_parameter_vector_chain(const convis_parameter_vector *s, const doubl
 
 convis_status convis_parameter_vector_new(convis_model *m, convis_parameter_vector **vector)
 {
-    *vector = NULL;
+    if (vector) *vector = NULL;
+    CONVIS_NEEDS_IN(convis_model_context(m), CONVIS_EINVAL, m, vector);
     convis_context *c = convis_model_context(m);
     convis_parameter_vector *s = convis_obtain(c, sizeof *s);
     if (!s) return CONVIS_ENOMEM;
@@ -163,6 +165,7 @@ convis_status convis_parameter_vector_new(convis_model *m, convis_parameter_vect
         convis_release(c, s);
         return status;
     }
+    convis_context_hold(c);
     *vector = s;
     return CONVIS_OK;
 }
@@ -175,13 +178,15 @@ void convis_parameter_vector_free(convis_parameter_vector **vector)
     convis_release(c, s->x);
     convis_parameter_vector_close(s);
     convis_release(c, s);
+    convis_context_let_go(c);
     *vector = NULL;
 }
 
-int64_t convis_parameter_vector_size(const convis_parameter_vector *s) { return s->n; }
+int64_t convis_parameter_vector_size(const convis_parameter_vector *s) { return s ? s->n : 0; }
 
 int convis_parameter_vector_list(const convis_parameter_vector *s, int index, convis_vector_part *part)
 {
+    CONVIS_NEEDS_ELSE(0, s, part);
     if (index < 0 || index >= s->count) return 0;
     *part = s->list[index];
     return 1;
@@ -189,12 +194,14 @@ int convis_parameter_vector_list(const convis_parameter_vector *s, int index, co
 
 void convis_parameter_vector_bounds(const convis_parameter_vector *s, double *low, double *high)
 {
+    CONVIS_NEEDS_ELSE(, s, low, high);
     memcpy(low, s->low, (size_t)s->n*sizeof *low);
     memcpy(high, s->high, (size_t)s->n*sizeof *high);
 }
 
 convis_status convis_parameter_vector_read(convis_parameter_vector *s, double *x)
 {
+    CONVIS_NEEDS(s, x);
     const convis_status status = read(s);
     if (status) return status;
     convis_parameter_vector_get(s, s->x);
@@ -204,6 +211,7 @@ convis_status convis_parameter_vector_read(convis_parameter_vector *s, double *x
 
 convis_status convis_parameter_vector_write(convis_parameter_vector *s, const double *x)
 {
+    CONVIS_NEEDS(s, x);
     for (int64_t i = 0; i < s->n; i++)
         if (!isfinite(x[i]))
             return convis_fail(s->context, CONVIS_EINVAL, "parameter vector: number %lld is %g", (long long)i, x[i]);
@@ -214,6 +222,7 @@ convis_status convis_parameter_vector_write(convis_parameter_vector *s, const do
 
 convis_status convis_parameter_vector_gradient(convis_parameter_vector *s, double *gradient)
 {
+    CONVIS_NEEDS(s, gradient);
     const convis_status status = convis_parameter_vector_collect(s);
     if (!status) convis_parameter_vector_chain(s, s->x, gradient);
     return status;

@@ -233,6 +233,7 @@ static convis_status check_range(const convis_recording *r, int64_t frame, int64
 
 convis_status convis_recording_stimulus(convis_recording *r, int64_t frame, int64_t frames, convis_real *stimulus)
 {
+    CONVIS_NEEDS(r, stimulus);
     convis_status status = check_range(r, frame, frames);
     return status ? status : read_film(r, &r->stimulus, r->from + frame, frames, stimulus);
 }
@@ -321,6 +322,7 @@ static convis_status open_inputs(convis_recording *r, const convis_recording_opt
 
 int convis_recording_input_list(const convis_recording *r, int index, convis_recording_input_info *info)
 {
+    CONVIS_NEEDS_ELSE(0, r, info);
     if (index < 0 || index >= r->info.inputs) return 0;
     const input *in = &r->inputs[index];
     *info = (convis_recording_input_info){ in->name, in->film.channels, in->film.height, in->film.width, in->fps,
@@ -330,6 +332,7 @@ int convis_recording_input_list(const convis_recording *r, int index, convis_rec
 
 convis_status convis_recording_input_read(convis_recording *r, int index, int64_t frame, int64_t frames, convis_real *to)
 {
+    CONVIS_NEEDS(r, to);
     convis_status status = check_range(r, frame, frames);
     if (!status && (index < 0 || index >= r->info.inputs))
         status =
@@ -497,6 +500,7 @@ static convis_status read_mask(convis_recording *r, int64_t trial, int64_t at, i
 convis_status convis_recording_response(convis_recording *r, int64_t frame, int64_t frames, convis_real *response,
                                         convis_real *mask)
 {
+    CONVIS_NEEDS(r, response);
     convis_status status = check_range(r, frame, frames);
     const int64_t at = r->from + frame, all = frames*r->info.units;
     for (int64_t trial = 0; trial < r->info.trials && !status; trial++, response += all) {
@@ -512,6 +516,12 @@ convis_status convis_recording_response(convis_recording *r, int64_t frame, int6
 
 /* ---- Opening ---- */
 
+static convis_status check_channels(convis_context *c, const char *name, int channels)
+{
+    if (channels >= CONVIS_ALL_CHANNELS && channels <= CONVIS_RGB && channels != 2) return CONVIS_OK;
+    return convis_fail(c, CONVIS_EINVAL, "%s: channels is %d, expected 0, CONVIS_GRAY or CONVIS_RGB", name, channels);
+}
+
 static convis_status check_options(convis_context *c, const convis_recording_options *o)
 {
     const struct { const char *what; double value; } from_zero[] = {
@@ -522,6 +532,15 @@ static convis_status check_options(convis_context *c, const convis_recording_opt
                            o->stimulus && *o->stimulus ? "response" : "stimulus");
     if (!(o->dt > 0) || !isfinite(o->dt))
         return convis_fail(c, CONVIS_EINVAL, "%s: dt is %g, expected seconds per frame above 0", o->stimulus, o->dt);
+    convis_status status = check_channels(c, o->stimulus, o->channels);
+    CONVIS_NEEDS_ARRAY(c, o->inputs, o->input_count);
+    for (int k = 0; k < o->input_count && !status; k++) {
+        if (!o->inputs[k].name || !o->inputs[k].file)
+            return convis_fail(c, CONVIS_EINVAL, "recording: an input without a %s, the %d-th",
+                               o->inputs[k].name ? "file" : "name", k + 1);
+        status = check_channels(c, o->inputs[k].file, o->inputs[k].channels);
+    }
+    if (status) return status;
     for (size_t k = 0; k < sizeof from_zero/sizeof *from_zero; k++)
         if (!(from_zero[k].value >= 0) || !isfinite(from_zero[k].value))
             return convis_fail(c, CONVIS_EINVAL, "%s: %s is %g, expected 0 or more", o->stimulus, from_zero[k].what,
@@ -561,22 +580,23 @@ static convis_status obtain_raw(convis_recording *r)
     return r->raw ? CONVIS_OK : CONVIS_ENOMEM;
 }
 
-convis_status convis_recording_open(convis_context *c, const convis_recording_options *o, convis_recording **recording)
+convis_status convis_recording_open(convis_context *c, const convis_recording_options *options, convis_recording **recording)
 {
-    *recording = NULL;
-    convis_status status = check_options(c, o);
+    if (recording) *recording = NULL;
+    CONVIS_NEEDS(c, options, recording);
+    convis_status status = check_options(c, options);
     if (status) return status;
     convis_recording *r = convis_obtain(c, sizeof *r);
     if (!r) return CONVIS_ENOMEM;
-    r->context = c;
-    r->info.dt = o->dt;
-    r->stimulus_name = convis_copy_text(c, o->stimulus);
-    r->response_name = r->stimulus_name ? convis_copy_text(c, o->response) : NULL;
+    convis_context_hold(r->context = c);
+    r->info.dt = options->dt;
+    r->stimulus_name = convis_copy_text(c, options->stimulus);
+    r->response_name = r->stimulus_name ? convis_copy_text(c, options->response) : NULL;
     if (!r->response_name) status = CONVIS_ENOMEM;
-    if (!status) status = open_stimulus(r, o);
-    if (!status) status = open_response(r, o);
-    if (!status) status = open_inputs(r, o);
-    if (!status) status = choose_part(r, o);
+    if (!status) status = open_stimulus(r, options);
+    if (!status) status = open_response(r, options);
+    if (!status) status = open_inputs(r, options);
+    if (!status) status = choose_part(r, options);
     if (!status) status = obtain_raw(r);
     if (status) { convis_recording_close(&r); return status; }
     *recording = r;
@@ -602,6 +622,7 @@ static convis_status check_source(convis_context *c, const convis_recording_sour
     if (s->skip < 0 || s->skip >= s->frames)
         return convis_fail(c, CONVIS_EINVAL, "recording: %lld frames are skipped, expected fewer than the %lld that there are",
                            (long long)s->skip, (long long)s->frames);
+    CONVIS_NEEDS_ARRAY(c, s->inputs, s->input_count);
     for (int k = 0; k < s->input_count; k++)
         if (!s->inputs[k].name || !s->inputs[k].frames || s->inputs[k].channels < 1 || s->inputs[k].height < 1 ||
             s->inputs[k].width < 1)
@@ -626,13 +647,15 @@ static convis_status lend_inputs(convis_recording *r, const convis_recording_sou
     return CONVIS_OK;
 }
 
-convis_status convis_recording_from(convis_context *c, const convis_recording_source *s, convis_recording **recording)
+convis_status convis_recording_from(convis_context *c, const convis_recording_source *source, convis_recording **recording)
 {
-    *recording = NULL;
+    const convis_recording_source *s = source;
+    if (recording) *recording = NULL;
+    CONVIS_NEEDS(c, source, recording);
     convis_status status = check_source(c, s);
     convis_recording *r = status ? NULL : convis_obtain(c, sizeof *r);
     if (!r) return status ? status : CONVIS_ENOMEM;
-    r->context = c;
+    convis_context_hold(r->context = c);
     r->source = *s;
     r->info = (convis_recording_info){ s->frames, s->channels, s->height, s->width, s->units, s->trials, s->dt, 0 };
     r->length = s->frames;
@@ -648,7 +671,11 @@ convis_status convis_recording_from(convis_context *c, const convis_recording_so
     return status;
 }
 
-void convis_recording_info_get(const convis_recording *r, convis_recording_info *info) { *info = r->info; }
+void convis_recording_info_get(const convis_recording *r, convis_recording_info *info)
+{
+    CONVIS_NEEDS_ELSE(, r, info);
+    *info = r->info;
+}
 
 void convis_recording_close(convis_recording **recording)
 {
@@ -666,6 +693,8 @@ void convis_recording_close(convis_recording **recording)
     convis_release(r->context, r->raw);
     convis_release(r->context, r->stimulus_name);
     convis_release(r->context, r->response_name);
-    convis_release(r->context, r);
+    convis_context *c = r->context;
+    convis_release(c, r);
+    convis_context_let_go(c);
     *recording = NULL;
 }

@@ -14,6 +14,7 @@
  *                    first, |W - s u v'|^2                             2 (W - s u v')
  *
  * Everything is in double precision, in one fixed order. */
+#include "base/context.h"
 #include "base/philox.h"
 #include "base/text.h"
 #include <convis/fit.h>
@@ -287,21 +288,25 @@ static convis_status add_own(const task *t, const convis_regularizer *r, double 
                        bad < 0 ? "is not finite" : "has a gradient that is not finite");
 }
 
-convis_status convis_regularizer_add(convis_context *c, const convis_regularizer *r, const double *x, convis_shape shape,
-                                     double *value, double *gradient)
+convis_status convis_regularizer_add(convis_context *c, const convis_regularizer *regularizer, const double *x,
+                                     convis_shape shape, double *value, double *gradient)
 {
-    const task t = { c, x, shape, r->weight, gradient };
+    CONVIS_NEEDS(c, regularizer, x, value);
+    const task t = { c, x, shape, regularizer->weight, gradient };
     int k = 0;
     *value = 0;
-    if (!r->kind && r->function) {
-        const convis_status own = add_own(&t, r, value);
-        *value *= r->weight;
+    const int64_t n = convis_elements(shape);
+    if (n < 1) return convis_fail(c, CONVIS_ESHAPE, "regularizer: an array of a shape that is empty or too large");
+    if (!regularizer->kind && regularizer->function) {
+        const convis_status own = add_own(&t, regularizer, value);
+        *value *= regularizer->weight;
         return own;
     }
-    while (k < TYPES && (!r->kind || strcmp(types[k].name, r->kind))) k++;
-    if (k == TYPES) return convis_no_such_name(c, "regularizer", r->kind ? r->kind : "", convis_regularizer_list);
-    convis_status status = check(c, r, x, convis_elements(shape));
+    while (k < TYPES && (!regularizer->kind || strcmp(types[k].name, regularizer->kind))) k++;
+    if (k == TYPES)
+        return convis_no_such_name(c, "regularizer", regularizer->kind ? regularizer->kind : "", convis_regularizer_list);
+    convis_status status = check(c, regularizer, x, n);
     if (!status) status = types[k].penalty(&t, value);
-    *value *= r->weight;
+    *value *= regularizer->weight;
     return status;
 }

@@ -2,6 +2,7 @@
  *
  * Pixels are moved in units of half the range around its middle, x in [-1, 1]. Where the contrast is limited, what is shown is
  * x, or x shrunk until its root mean square is the limit; shrinking never leaves the range. */
+#include "base/context.h"
 #include "base/text.h"
 #include "learn/optimizers/optimizers.h"
 #include "bptt.h"
@@ -25,6 +26,7 @@ typedef struct synthesis {
     double   least, began;
     int64_t  iterations;
     convis_ended ended;
+    convis_status canceled;
 } synthesis;
 
 static double middle(const synthesis *a) { return 0.5*(a->options->low + a->options->high); }
@@ -151,6 +153,8 @@ static int ask(synthesis *a, double value)
 {
     double now = convis_seconds() - a->began;
     a->iterations++;
+    a->canceled = convis_progress(a->context, "synthesize", a->iterations, a->options->iterations);
+    if (a->canceled) return 1;
     const convis_fit_progress p = {
         .epoch = a->iterations, .epochs = a->options->iterations, .loss = value, .held_out = NAN, .best = a->least, .rate_factor = 1,
         .seconds = now, .seconds_left = now/(double)a->iterations*(double)(a->options->iterations - a->iterations),
@@ -172,7 +176,7 @@ static convis_status take_steps(synthesis *a)
         note_best(a, a->x, value);
         status = convis_optimizer_step(a->optimizer, a->x, a->gradient, a->bounds, a->bounds + a->n, 1);
         if (status) return status;
-        if (ask(a, value)) return CONVIS_OK;
+        if (ask(a, value)) return a->canceled;
     }
     convis_status status = evaluate(a, a->x, &value, NULL, &ignored);
     if (!status) note_best(a, a->x, value);
@@ -296,13 +300,16 @@ static convis_status go(synthesis *a, convis_real *movie, convis_synthesize_repo
     if (status) return status;
     if (!isfinite(a->least)) return convis_fail(a->context, CONVIS_EINVAL, "synthesize: the response to the start is not finite");
     status = a->optimizer->type->step ? take_steps(a) : search(a);
+    if (!status) status = a->canceled;
     if (status) a->ended = CONVIS_ENDED_FAILED;
     char sentence[768];
     convis_shorten(sentence, sizeof sentence, "%s", convis_message(a->context));
     double value;
+    a->context->undisturbed++;
     convis_status last = evaluate(a, a->best, &value, NULL, &after);
     if (!last) memcpy(movie, a->movie, (size_t)a->n*sizeof *movie);
     for (int k = 0; !last && k < a->models; k++) last = convis_reset(a->bptt[k].model);
+    a->context->undisturbed--;
     if (status) convis_fail(a->context, status, "%s", sentence);
     if (report) *report = (convis_synthesize_report){ before, after, a->iterations, a->ended, convis_seconds() - a->began };
     return status ? status : last;
@@ -311,6 +318,9 @@ static convis_status go(synthesis *a, convis_real *movie, convis_synthesize_repo
 convis_status convis_synthesize(convis_model *m, const convis_synthesize_options *options, convis_shape shape, convis_real *movie,
                            convis_synthesize_report *report)
 {
+    CONVIS_NEEDS_IN(convis_model_context(m), CONVIS_EINVAL, m, movie);
+    static const convis_synthesize_options DEFAULTS = CONVIS_SYNTHESIZE_DEFAULTS;
+    if (!options) options = &DEFAULTS;
     synthesis a = { .context = convis_model_context(m), .options = options, .shape = shape, .began = convis_seconds() };
     if (report) *report = (convis_synthesize_report){ NAN, NAN, 0, CONVIS_ENDED_FAILED, 0 };
     a.n = convis_elements(shape);

@@ -9,7 +9,8 @@
 #include <string.h>
 
 /* Lower rooms may not include headers of higher ones and call them through these pointers, which are set here. */
-static const struct convis_hooks hooks = { .array = convis_array_read, .stimulus = convis_stim_frames };
+static void destroy(convis_context *);
+static const struct convis_hooks hooks = { .array = convis_array_read, .stimulus = convis_stim_frames, .destroy = destroy };
 
 static convis_status choose_device(convis_context *c, const char *device)
 {
@@ -47,10 +48,16 @@ static convis_status choose(convis_context *c, const char *device)
 
 convis_status convis_open_with(convis_context **context, const char *device, const convis_allocator *allocator)
 {
-    convis_allocator a = allocator ? *allocator : convis_plain_allocator;
+    CONVIS_NEEDS_ALONE(CONVIS_EINVAL, context);
+    *context = NULL;
+    if (allocator && (!allocator->obtain || !allocator->release))
+        return convis_fail(NULL, CONVIS_EINVAL, "convis_open_with: the allocator lacks a function");
+    const convis_allocator a = allocator ? *allocator : convis_plain_allocator;
     convis_context *c = *context = a.obtain(a.user, sizeof *c);
-    if (!c) return CONVIS_ENOMEM;
+    if (!c) return convis_fail(NULL, CONVIS_ENOMEM, "out of memory");
     memset(c, 0, sizeof *c);
+    c->context = c;
+    c->holders = 1;
     c->allocator = a;
     c->hooks = &hooks;
     convis_threads(c, 0);
@@ -64,12 +71,18 @@ convis_status convis_open(convis_context **context, const char *device) { return
 void convis_close(convis_context **context)
 {
     if (!context || !*context) return;
-    convis_allocator a = (*context)->allocator;
-    convis_threads_end(*context);
-    convis_device_close(&(*context)->device);
-    convis_own_close(*context);
-    a.release(a.user, *context);
+    convis_context *c = *context;
     *context = NULL;
+    convis_context_let_go(c);
 }
 
-const char *convis_device_name(const convis_context *c) { return c->device ? c->device->name : ""; }
+static void destroy(convis_context *c)
+{
+    const convis_allocator a = c->allocator;
+    convis_threads_end(c);
+    convis_device_close(&c->device);
+    convis_own_close(c);
+    a.release(a.user, c);
+}
+
+const char *convis_device_name(const convis_context *c) { return c && c->device ? c->device->name : ""; }

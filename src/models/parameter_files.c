@@ -5,6 +5,7 @@
 
 convis_status convis_recipe_load_parameters(convis_recipe *r, const char *file)
 {
+    CONVIS_NEEDS(r, file);
     char *text = NULL;
     size_t size;
     if (convis_has_extension(file, ".npz")) return convis_npz_to_recipe(r, file);
@@ -16,5 +17,6 @@ convis_status convis_recipe_load_parameters(convis_recipe *r, const char *file)
 
 convis_status convis_parameters_load(convis_model *m, const char *file)
 {
+    CONVIS_NEEDS(m, file);
     return convis_has_extension(file, ".npz") ? convis_npz_to_model(m, file) : convis_parameters_read(m, file);
 }

@@ -17,7 +17,7 @@ static convis_status begin(convis_context *c, convis_recipe **recipe)
 {
     *recipe = convis_obtain(c, sizeof **recipe);
     if (!*recipe) return CONVIS_ENOMEM;
-    (*recipe)->context = c;
+    convis_context_hold((*recipe)->context = c);
     (*recipe)->graph.dt = 0.001;
     return CONVIS_OK;
 }
@@ -32,6 +32,8 @@ static convis_status opened(convis_recipe **recipe, convis_status status)
 
 convis_status convis_recipe_open(convis_context *c, const char *name, convis_recipe **recipe)
 {
+    if (recipe) *recipe = NULL;
+    CONVIS_NEEDS(c, name, recipe);
     convis_status status = begin(c, recipe);
     return status ? status
                   : opened(recipe,
@@ -40,6 +42,8 @@ convis_status convis_recipe_open(convis_context *c, const char *name, convis_rec
 
 convis_status convis_recipe_read(convis_context *c, const char *name, const char *text, size_t size, convis_recipe **recipe)
 {
+    if (recipe) *recipe = NULL;
+    CONVIS_NEEDS(c, name, text, recipe);
     convis_status status = begin(c, recipe);
     if (status) return status;
     return opened(recipe, convis_read_graph(c, &(struct convis_opening){ name, NULL }, text, size, &(*recipe)->warnings,
@@ -48,12 +52,16 @@ convis_status convis_recipe_read(convis_context *c, const char *name, const char
 
 convis_status convis_recipe_copy(const convis_recipe *from, convis_recipe **recipe)
 {
+    if (recipe) *recipe = NULL;
+    CONVIS_NEEDS(from, recipe);
     convis_status status = begin(from->context, recipe);
     return status ? status : opened(recipe, convis_graph_copy(from->context, &from->graph, &(*recipe)->graph));
 }
 
 convis_status convis_recipe_of_model(const convis_model *m, convis_recipe **recipe)
 {
+    if (recipe) *recipe = NULL;
+    CONVIS_NEEDS(m, recipe);
     convis_context *c = convis_model_context(m);
     convis_status status = begin(c, recipe);
     return status ? status : opened(recipe, convis_graph_of_model(m, &(*recipe)->graph));
@@ -61,7 +69,8 @@ convis_status convis_recipe_of_model(const convis_model *m, convis_recipe **reci
 
 convis_status convis_recipe_new(convis_context *c, double dt, convis_recipe **recipe)
 {
-    *recipe = NULL;
+    if (recipe) *recipe = NULL;
+    CONVIS_NEEDS(c, recipe);
     if (!(dt > 0 && dt <= 1e6)) return convis_fail(c, CONVIS_EINVAL, "dt: %g s, expected a positive time step", dt);
     convis_status status = begin(c, recipe);
     if (!status) (*recipe)->graph.dt = dt;
@@ -77,6 +86,7 @@ void convis_recipe_free(convis_recipe **recipe)
     convis_warnings_free(c, &r->warnings);
     convis_release(c, r->parameters);
     convis_release(c, r);
+    convis_context_let_go(c);
     *recipe = NULL;
 }
 
@@ -88,7 +98,9 @@ static convis_status take_inputs(convis_recipe *r, const convis_from *in, int co
     struct convis_graph *g = &r->graph;
     convis_status status = in && count > 0 ? CONVIS_OK : convis_graph_follow(r->context, g, g->layers - 1);
     for (int k = 0; in && k < count && !status; k++)
-        status = convis_graph_add_input(r->context, &g->layer[g->layers - 1], in[k].name, in[k].delay);
+        status = !in[k].name ? convis_fail(r->context, CONVIS_EINVAL, "%s: the name of its input %d is NULL",
+                                           g->layer[g->layers - 1].name, k)
+                             : convis_graph_add_input(r->context, &g->layer[g->layers - 1], in[k].name, in[k].delay);
     return status;
 }
 
@@ -101,6 +113,7 @@ static const char *layer_name(int index, const char **doc)
 
 convis_status convis_recipe_add_layer(convis_recipe *r, const char *type, const char *name, const convis_from *in, int count)
 {
+    CONVIS_NEEDS(r, type, name);
     struct convis_graph_layer *l;
     const convis_layer_type *known = convis_layer_type_named(type);
     convis_status status = !known && convis_own_is_name(type) ? convis_layer_type_open(r->context, type, &known) : CONVIS_OK;
@@ -116,6 +129,7 @@ convis_status convis_recipe_add_layer(convis_recipe *r, const char *type, const 
 convis_status convis_recipe_add_model(convis_recipe *r, const convis_recipe *model, const char *name, const convis_from *in,
                                       int count)
 {
+    CONVIS_NEEDS(r, model, name);
     struct convis_graph copy;
     struct convis_graph_layer *l;
     char dt[32];
@@ -132,6 +146,7 @@ convis_status convis_recipe_add_model(convis_recipe *r, const convis_recipe *mod
 
 convis_status convis_recipe_add_input(convis_recipe *r, const char *name, convis_shape frame)
 {
+    CONVIS_NEEDS(r, name);
     const int sized = r->graph.kind && r->graph.kind->sized;                 /* which has one, and declares nothing */
     convis_status status = sized ? convis_graph_extend(r->context, &r->graph) : CONVIS_OK;
     return status ? status : convis_graph_add_source(r->context, &r->graph, name, frame);
@@ -139,6 +154,7 @@ convis_status convis_recipe_add_input(convis_recipe *r, const char *name, convis
 
 int convis_recipe_input(const convis_recipe *r, int index, const char **name, convis_shape *frame)
 {
+    CONVIS_NEEDS_ELSE(0, r, name, frame);
     const struct convis_graph *g = &r->graph;
     if (index < 0 || index >= (g->givens ? g->givens : 1)) return 0;
     *name = g->givens ? g->given[index].name : "input";
@@ -149,6 +165,7 @@ int convis_recipe_input(const convis_recipe *r, int index, const char **name, co
 
 convis_status convis_recipe_output(convis_recipe *r, const char *name)
 {
+    CONVIS_NEEDS(r);
     if (name && strlen(name) >= sizeof r->graph.output)
         return convis_fail(r->context, CONVIS_ENAME, "output: too long to be a layer's name");
     const int sized = r->graph.kind && r->graph.kind->sized;
@@ -160,13 +177,26 @@ convis_status convis_recipe_output(convis_recipe *r, const char *name)
 
 const char *convis_recipe_chosen(const convis_recipe *r)
 {
+    CONVIS_NEEDS_ELSE(NULL, r);
     return *r->graph.file && r->graph.output_line ? r->graph.output : NULL;
+}
+
+enum { LARGEST = 1 << 20 };
+
+static convis_status check_size(convis_context *c, int64_t width, int64_t height)
+{
+    if (width > 0 && height > 0 && width <= LARGEST && height <= LARGEST) return CONVIS_OK;
+    return convis_fail(c, CONVIS_ESHAPE, "input: %lld x %lld pixels, expected 1 to %d each way", (long long)width,
+                       (long long)height, LARGEST);
 }
 
 /* Flat, it is a graph of one model within, which has the names and cells in order. */
 convis_node convis_insert(convis_model *m, const convis_recipe *r, const char *name, convis_node in, int64_t width,
                           int64_t height)
 {
+    const convis_node none = { -1 };
+    CONVIS_NEEDS_ELSE(none, m);
+    if (!r || !name) return convis_stick_null(m, "convis_insert", r ? "name" : "recipe"), none;
     convis_context *c = r->context;
     struct convis_graph outer = { .dt = convis_dt(m) }, copy, flat = { .layers = 0 };
     struct convis_graph_layer *l;
@@ -174,6 +204,10 @@ convis_node convis_insert(convis_model *m, const convis_recipe *r, const char *n
     char dt[32];
     const int before = m->count;
     if (m->status) return output;
+    if (check_size(m->context, width, height)) {
+        convis_stick(m, CONVIS_ESHAPE);
+        return none;
+    }
     convis_number_print(outer.dt, dt, sizeof dt);
     convis_status status = convis_graph_copy(c, &r->graph, &copy);
     if (!status && (status = convis_graph_set(c, &copy, "dt", dt))) convis_graph_clear(c, &copy);
@@ -199,31 +233,38 @@ convis_node convis_insert(convis_model *m, const convis_recipe *r, const char *n
 
 convis_status convis_recipe_set(convis_recipe *r, const char *path, const char *value)
 {
+    CONVIS_NEEDS(r, path, value);
     return convis_graph_set(r->context, &r->graph, path, value);
 }
 
 convis_status convis_recipe_get(const convis_recipe *r, const char *path, char *value, size_t size)
 {
+    CONVIS_NEEDS(r, path, value);
     return convis_graph_get(r->context, &r->graph, path, value, size);
 }
 
-int convis_recipe_list(const convis_recipe *r, int index, convis_setting *s)
+int convis_recipe_list(const convis_recipe *r, int index, convis_setting *setting)
 {
-    return convis_graph_list(r->context, &r->graph, index, s);
+    CONVIS_NEEDS_ELSE(0, r, setting);
+    return convis_graph_list(r->context, &r->graph, index, setting);
 }
 
 convis_status convis_recipe_cells(convis_recipe *r, const convis_cell *cell, int64_t count)
 {
+    CONVIS_NEEDS(r);
+    CONVIS_NEEDS_ARRAY(r->context, cell, count);
     return convis_graph_set_cells(r->context, &r->graph, cell, count);
 }
 
 convis_status convis_recipe_add_parameters(convis_recipe *r, const char *lines)
 {
+    CONVIS_NEEDS(r, lines);
     return convis_graph_set_lines(r->context, &r->graph, "parameters", lines);
 }
 
 const char *convis_recipe_parameters(const convis_recipe *recipe)
 {
+    CONVIS_NEEDS_ELSE(NULL, recipe);
     convis_recipe *r = (convis_recipe *)(uintptr_t)recipe;                   /* of which only the copy changes */
     convis_release(r->context, r->parameters);
     r->parameters = NULL;
@@ -254,13 +295,13 @@ static convis_status make_again(const convis_recipe *r, int64_t width, int64_t h
 
 convis_status convis_recipe_build(convis_recipe *r, int64_t width, int64_t height, convis_model **model)
 {
+    if (model) *model = NULL;
+    CONVIS_NEEDS(r, model);
     struct convis_graph flat;
-    *model = NULL;
     while (r->warnings.count > r->opened) convis_release(r->context, r->warnings.text[--r->warnings.count]);
-    if (width < 1 || height < 1 || width > 1 << 20 || height > 1 << 20)
-        return convis_fail(r->context, CONVIS_ESHAPE, "input: %lld x %lld pixels, expected 1 to %d each way", (long long)width,
-                           (long long)height, 1 << 20);
-    convis_status status = convis_graph_flat(r->context, &r->graph, width, height, &r->warnings, &flat);
+    convis_status status = check_size(r->context, width, height);
+    if (status) return status;
+    status = convis_graph_flat(r->context, &r->graph, width, height, &r->warnings, &flat);
     if (status) return status;
     status = convis_graph_build(r->context, &flat, model);
     convis_graph_clear(r->context, &flat);
@@ -273,33 +314,42 @@ convis_status convis_recipe_build(convis_recipe *r, int64_t width, int64_t heigh
 
 convis_status convis_recipe_text(const convis_recipe *r, char **text)
 {
+    if (text) *text = NULL;
+    CONVIS_NEEDS(r, text);
     const struct convis_retina *retina = convis_retina_of(&r->graph);
-    *text = NULL;
     if (retina && !*r->graph.output) return convis_recipe_xml(r, text);
     convis_status status = retina ? convis_retina_check(r->context, retina) : CONVIS_OK;
-    return status ? status : convis_graph_write(r->context, &r->graph, text);
+    return status ? status : convis_own_text(r->context, convis_graph_write(r->context, &r->graph, text), text);
 }
 
-convis_status convis_recipe_yaml(const convis_recipe *r, char **text) { return convis_graph_write(r->context, &r->graph, text); }
+convis_status convis_recipe_yaml(const convis_recipe *r, char **text)
+{
+    if (text) *text = NULL;
+    CONVIS_NEEDS(r, text);
+    return convis_own_text(r->context, convis_graph_write(r->context, &r->graph, text), text);
+}
 
 convis_status convis_recipe_xml(const convis_recipe *r, char **text)
 {
+    if (text) *text = NULL;
+    CONVIS_NEEDS(r, text);
     const struct convis_retina *retina = convis_retina_of(&r->graph);
-    *text = NULL;
     if (!retina) return convis_fail(r->context, CONVIS_ENOTSUP, "VirtualRetina's format has only retinas; YAML has any model");
     convis_status status = convis_retina_check(r->context, retina);          /* nothing is written that could not be read */
-    return status ? status : convis_xml_write(r->context, retina, text);
+    return status ? status : convis_own_text(r->context, convis_xml_write(r->context, retina, text), text);
 }
 
 void convis_recipe_text_free(const convis_recipe *r, char **text)
 {
-    if (!r || !text) return;
-    convis_release(r->context, *text);
+    (void)r;
+    if (!text) return;
+    convis_disown(*text);
     *text = NULL;
 }
 
 convis_status convis_recipe_save(const convis_recipe *r, const char *file)
 {
+    CONVIS_NEEDS(r, file);
     char *text;
     convis_out out;
     const int is_xml = convis_has_extension(file, ".xml");
@@ -316,11 +366,12 @@ convis_status convis_recipe_save(const convis_recipe *r, const char *file)
         convis_out_write(&out, text, strlen(text));
         status = convis_out_finish(&out, 1);
     }
-    convis_release(r->context, text);
+    convis_recipe_text_free(r, &text);
     return status;
 }
 
 const char *convis_recipe_warning(const convis_recipe *r, int index)
 {
+    CONVIS_NEEDS_ELSE(NULL, r);
     return index >= 0 && index < r->warnings.count ? r->warnings.text[index] : NULL;
 }

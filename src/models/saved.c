@@ -121,7 +121,7 @@ static convis_status store_sized(convis_store *s, const convis_recipe *r, const 
     if (own_lines) convis_store_text(s, "parameters", own_lines);
     convis_release(c, now.parameters);
     convis_release(c, lines);
-    convis_release(c, text);
+    convis_disown(text);
     convis_model_free(&plain);
     convis_graph_clear(c, &now.graph);
     return status;
@@ -147,6 +147,9 @@ static convis_status attach(convis_store *s, convis_context *c, const convis_att
 {
     char name[200];
     const int64_t count = (int64_t)a->count;
+    if (!a->name || (!a->data && (a->type == 't' || a->count)))
+        return convis_fail(c, CONVIS_EINVAL, "attachment '%s': without %s", CONVIS_QUOTED(a->name ? a->name : ""),
+                           a->name ? "data" : "a name");
     if (!*a->name || strlen(a->name) > 100 || strchr(a->name, '/') || !strcmp(a->name, "."))
         return convis_fail(c, CONVIS_ENAME, "attachment '%s': expected a name of 1 to 100 letters without '/'",
                            CONVIS_QUOTED(a->name));
@@ -158,20 +161,22 @@ static convis_status attach(convis_store *s, convis_context *c, const convis_att
     return CONVIS_OK;
 }
 
-convis_status convis_model_save(const convis_recipe *r, const convis_model *m, const char *file,
+convis_status convis_model_save(const convis_recipe *recipe, const convis_model *model, const char *file,
                                 const convis_attachment *attachment, int attachments)
 {
-    convis_context *c = m->context;
+    CONVIS_NEEDS(recipe, model, file);
+    CONVIS_NEEDS_ARRAY(model->context, attachment, attachments);
+    convis_context *c = model->context;
     convis_store *s;
-    if (m->status) return convis_fail(c, m->status, "%s", m->sentence);
+    if (model->status) return convis_fail(c, model->status, "%s", model->sentence);
     convis_status status = convis_store_open(c, file, &s);
     if (status) return status;
-    status = convis_graph_is_sized(&r->graph) ? store_sized(s, r, m) : store_graph(s, &r->graph, m);
+    status = convis_graph_is_sized(&recipe->graph) ? store_sized(s, recipe, model) : store_graph(s, &recipe->graph, model);
     if (!status) {
         convis_store_note(s, "convis", convis_version());
-        convis_store_number(s, "dt", m->dt);
+        convis_store_number(s, "dt", model->dt);
     }
-    if (!status && m->planned) status = store_state(s, m);
+    if (!status && model->planned) status = store_state(s, model);
     for (int k = 0; k < attachments && !status; k++) status = attach(s, c, &attachment[k]);
     convis_status closed = convis_store_close(&s, !status);
     return status ? status : closed;
@@ -220,6 +225,7 @@ convis_status convis_open_saved(convis_context *c, const struct convis_opening *
 
 convis_status convis_model_resume(convis_model *m, const char *file)
 {
+    CONVIS_NEEDS(m, file);
     convis_context *c = m->context;
     uint64_t layout = 0, seed = 0;
     size_t size = convis_state_size(m), has = 0;
@@ -241,6 +247,8 @@ convis_status convis_model_resume(convis_model *m, const char *file)
 convis_status convis_model_attached(convis_context *c, const char *file, const char *name, char type, void *data, size_t room,
                                     size_t *count)
 {
+    CONVIS_NEEDS(c, file, name, count);
+    CONVIS_NEEDS_ARRAY(c, data, room > INT64_MAX ? INT64_MAX : (int64_t)room);
     char full[200], *text = NULL;
     convis_array values = { .data = NULL };
     convis_numbers *numbers;
@@ -271,19 +279,21 @@ convis_status convis_model_attached(convis_context *c, const char *file, const c
 
 convis_status convis_model_yaml(const convis_model *m, char **text)
 {
+    if (text) *text = NULL;
+    CONVIS_NEEDS(m, text);
     struct convis_graph g;
-    *text = NULL;
     if (m->status) return convis_fail(m->context, m->status, "%s", m->sentence);
     convis_status status = convis_graph_of_model(m, &g);
     if (status) return status;
-    status = convis_graph_write(m->context, &g, text);
+    status = convis_own_text(m->context, convis_graph_write(m->context, &g, text), text);
     convis_graph_clear(m->context, &g);
     return status;
 }
 
 void convis_model_yaml_free(const convis_model *m, char **text)
 {
-    if (!m || !text) return;
-    convis_release(m->context, *text);
+    (void)m;
+    if (!text) return;
+    convis_disown(*text);
     *text = NULL;
 }

@@ -1,5 +1,6 @@
 /* warnings.c - warnings collected while a model is made. */
 #include "warnings.h"
+#include "base/context.h"
 #include "base/text.h"
 #include <stdarg.h>
 #include <stdio.h>
@@ -15,6 +16,7 @@ convis_status convis_warn(convis_context *c, struct convis_warnings *w, const ch
     convis_vshorten(text + begun, sizeof text - (size_t)begun, format, ap);
     va_end(ap);
     if (w->count == CONVIS_MOST_WARNINGS - 1) snprintf(text, sizeof text, "further warnings are left out");
+    convis_log(c, text);
     if (!w->text && !(w->text = convis_obtain(c, CONVIS_MOST_WARNINGS*sizeof *w->text))) return CONVIS_ENOMEM;
     size_t size = strlen(text) + 1;
     char *copy = convis_obtain(c, size);

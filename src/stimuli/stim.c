@@ -175,11 +175,13 @@ convis_status convis_stim_frames(convis_context *c, const char *text, const conv
 
 int convis_stim_list(int index, convis_kind_info *info)
 {
+    CONVIS_NEEDS_ALONE(0, info);
     return (info->name = kind_name(index, &info->doc)) != NULL;
 }
 
 int convis_stim_param_list(const char *kind, int index, convis_kind_param *param)
 {
+    CONVIS_NEEDS_ALONE(0, kind, param);
     for (int k = 0; k < KINDS; k++) {
         if (strcmp(kinds[k]->name, kind)) continue;
         if (kinds[k]->file && index-- == 0) {

@@ -1,5 +1,6 @@
 /* figure.c - a picture of a result file: chooses its kind, has it written as a gnuplot script, draws it, moves it into place. */
 #define _GNU_SOURCE                      /* posix_spawn_file_actions_addchdir_np */
+#include "base/context.h"
 #include "base/text.h"
 #include "figure.h"
 #include "io/frames.h"
@@ -267,6 +268,7 @@ static convis_status draw(convis_figure *f, const char *figure)
 
 convis_status convis_plot(convis_context *c, const char *file, const char *figure, const convis_plot_options *options)
 {
+    CONVIS_NEEDS(c, file, figure);
     static const convis_plot_options DEFAULTS = CONVIS_PLOT_DEFAULTS;
     convis_figure *f = convis_obtain(c, sizeof *f);
     if (!f) return CONVIS_ENOMEM;
@@ -275,7 +277,8 @@ convis_status convis_plot(convis_context *c, const char *file, const char *figur
     f->options = options ? options : &DEFAULTS;
     /* gnuplot reads numbers with a point, whatever the language of the program that we are part of. */
     locale_t plain = newlocale(LC_ALL_MASK, "C", (locale_t)0), before = plain ? uselocale(plain) : (locale_t)0;
-    convis_status s = draw(f, figure);
+    convis_status s = convis_progress(c, "plot", 0, 1);
+    if (!s) s = draw(f, figure);
     close_folder(f);
     if (plain) { uselocale(before); freelocale(plain); }
     convis_release(c, f);

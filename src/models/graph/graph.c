@@ -270,6 +270,8 @@ convis_status convis_graph_add_source(convis_context *c, struct convis_graph *g,
     if (!is_name(name) || convis_graph_find(g, name) || is_taken)
         return convis_fail(c, CONVIS_ENAME, "input '%s': expected a name of its own, of letters, digits, '_', '-' and '.'",
                            convis_quoted(quoted, name));
+    if (convis_elements(frame) < 0)
+        return convis_fail(c, CONVIS_ESHAPE, "%s: frames of this input would be too large, or of fewer than 0 pixels", name);
     convis_status status = convis_grow(c, (void **)&g->given, g->givens, &g->given_room, sizeof *g->given);
     if (status) return status;
     struct convis_graph_source *s = &g->given[g->givens++];
