@@ -46,7 +46,8 @@ convis_pass convis_pass_of(const convis_model *, const model_layer *, const slic
 
 /* Take so many frames through `pass`, which gets some sub-chunks after others (first..last - 1), on every thread at once; as many threads as
  * is fastest. between: asked now and then where somebody watches (convis_on_progress); it may make *frames less; or NULL. */
-void convis_run_paced(convis_model *, pace *, const int64_t *frames, void (*pass)(convis_model *, slice *, int64_t first, int64_t last),
+void convis_run_paced(convis_model *, pace *, const int64_t *frames,
+                      void (*pass)(convis_model *, slice *, int64_t first, int64_t last),
                       void (*between)(convis_model *, int64_t done));
 
 /* ---- inputs.c ---- */

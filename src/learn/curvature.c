@@ -66,8 +66,8 @@ static convis_status product(convis_fit_problem *f, const double *x, const doubl
     return status;
 }
 
-convis_status convis_fit_hessian(convis_model *m, convis_recording *recording, const convis_fit_options *options, const double *directions,
-                                 int64_t vectors, double step, double *products, int64_t count)
+convis_status convis_fit_hessian(convis_model *m, convis_recording *recording, const convis_fit_options *options,
+                                 const double *directions, int64_t vectors, double step, double *products, int64_t count)
 {
     static const convis_fit_options DEFAULTS = CONVIS_FIT_DEFAULTS;
     CONVIS_NEEDS_IN(convis_model_context(m), CONVIS_EINVAL, m, recording, directions, products);
