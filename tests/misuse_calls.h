@@ -38,6 +38,11 @@
     Z(convis_model_context, 0, 1, convis_model_context(P(0, w->built)) != NULL)                                                 \
     Z(convis_layer_types, 0, 0, convis_layer_types() != NULL)                                                                   \
     Z(convis_layer_type_named, 0, 1, convis_layer_type_named(P(0, "lowpass")) != NULL)                                          \
+    S(convis_allow_code, 0, 1, convis_allow_code(P(0, w->c), 0))                                                                \
+    S(convis_layer_type_open, MAY_FAIL, 3, convis_layer_type_open(P(0, w->c), P(1, "./none.c"), P(2, &some.type)))              \
+    Z(convis_layer_type_list, 0, 2, convis_layer_type_list(P(0, type_named("lowpass")), CONVIS_PARAMETER, 0, P(1, &some.item))) \
+    V(convis_layer_type_equation, 0, 2, convis_layer_type_equation(P(0, type_named("lowpass")), 0, P(1, some.letters), 9))      \
+    Z(convis_format_list, 0, 1, convis_format_list(0, P(0, &some.format)))                                                      \
     S(convis_probe, 0, 2, convis_probe(P(0, w->built), P(1, "low")))                                                            \
     S(convis_plan, 0, 1, convis_plan(P(0, w->built), convis_movie_shape(FRAMES, SIDE, SIDE)))                                   \
     Z(convis_chunk, 0, 1, convis_chunk(P(0, w->whole)) > 0)                                                                     \

@@ -305,7 +305,7 @@ static void hear(void *user, const char *sentence)
 
 static void warnings(void **state)
 {
-    char text[1 << 15], changed[1 << 15];
+    char text[1 << 15], changed[1 << 16];
     FILE *f = fopen(CONVIS_TEST_DATA "/vr_c02.xml", "rb");
     assert_non_null(f);
     text[fread(text, 1, sizeof text - 1, f)] = 0;

@@ -132,6 +132,8 @@ static struct {
     convis_recording_input_info input_info;
     convis_movie_info movie_info;
     convis_vector_part part;
+    const convis_layer_type *type;
+    convis_format_info format;
     convis_score scores[4*CONVIS_SCORES];
     convis_fit_report fit;
     convis_synthesize_report synthesis;

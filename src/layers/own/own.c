@@ -13,7 +13,7 @@
 
 convis_status convis_allow_code(convis_context *c, int on)
 {
-    if (!c) return CONVIS_EINVAL;
+    CONVIS_NEEDS(c);
     c->allow_code = on != 0;
     return CONVIS_OK;
 }
@@ -177,8 +177,7 @@ convis_status convis_layer_type_open(convis_context *c, const char *file, const 
 {
     const struct convis_own_layer *own = NULL;
     if (type) *type = NULL;
-    if (!c || !type || !file)
-        return convis_fail(c, CONVIS_EINVAL, "convis_layer_type_open: a NULL, expected a context, a file and a place");
+    CONVIS_NEEDS(c, file, type);
     if (!convis_own_is_name(file)) return convis_fail(c, CONVIS_EINVAL, "'%s': expected a layer's C file", CONVIS_QUOTED(file));
     const convis_status status = convis_own_open(c, file, &own);
     if (!status) *type = own->type;
