@@ -305,7 +305,7 @@ static void hear(void *user, const char *sentence)
 
 static void warnings(void **state)
 {
-    char text[1 << 15], changed[1 << 16];
+    char text[1 << 15], changed[1 << 17];
     FILE *f = fopen(CONVIS_TEST_DATA "/vr_c02.xml", "rb");
     assert_non_null(f);
     text[fread(text, 1, sizeof text - 1, f)] = 0;
@@ -313,7 +313,9 @@ static void warnings(void **state)
     char *at = strstr(text, "<retina ");
     assert_non_null(at);
     *at = 0;
-    snprintf(changed, sizeof changed, "%s<retina nonsense=\"1\" rubbish=\"2\" %s", text, at + strlen("<retina "));
+    const int length =
+        snprintf(changed, sizeof changed, "%s<retina nonsense=\"1\" rubbish=\"2\" %s", text, at + strlen("<retina "));
+    assert_true(length > 0 && length < (int)sizeof changed);
     convis_recipe *r = NULL;
     (void)state;
     must(c, convis_on_log(c, hear, heard));

@@ -24,7 +24,8 @@ static double distance(const double *a, const double *b)
 static void against_differences(void **state)
 {
     static const char *const loss[] = { "mse", "poisson", "correlation", "spike_distance" };
-    const convis_regularizer penalties[] = { { "synapse.amplification", "l2", 0.01 }, { "high.weight", "l1", 0.3 } };
+    const convis_regularizer penalties[] = { { .path = "synapse.amplification", .kind = "l2", .weight = 0.01 },
+                                              { .path = "high.weight", .kind = "l1", .weight = 0.3 } };
     (void)state;
     write_response("response.npy", TRUTH, 3, 2);
     for (int j = 0; j < 4; j++) {
@@ -441,7 +442,9 @@ static void diverging(void **state)
 static void sentences(void **state)
 {
     static double data[FRAMES*UNITS];
-    const convis_regularizer unknown = { "low.gain", "l2", 1 }, layer = { "low", "l2", 1 }, kind = { "low.tau", "l3", 1 };
+    const convis_regularizer unknown = { .path = "low.gain", .kind = "l2", .weight = 1 },
+                             layer = { .path = "low", .kind = "l2", .weight = 1 },
+                             kind = { .path = "low.tau", .kind = "l3", .weight = 1 };
     (void)state;
     write_response("response.npy", TRUTH, 0, 1);
     REFUSE(CONVIS_ENAME, "optimiser 'lbfsg'", o.optimizer.kind = "lbfsg");
