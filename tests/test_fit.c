@@ -330,19 +330,21 @@ static void epoch_by_hand(void **state)
 /* ---- What goes wrong ---- */
 
 /* y = a x, and for a > 2 NaN. */
-static void cliff_forward(convis_pass *p)
+static convis_status cliff_forward(convis_pass *p)
 {
     int64_t n = convis_elements(p->out_shape)*p->frames;
     for (int64_t i = 0; i < n && !p->thread; i++)
         p->out[i] = p->param[0] > 2 ? (convis_real)NAN : (convis_real)p->param[0]*p->in[0][i];
     convis_barrier(p);
+    return CONVIS_OK;
 }
 
-static void cliff_vjp(convis_pass *p)
+static convis_status cliff_vjp(convis_pass *p)
 {
     int64_t n = convis_elements(p->out_shape);
     for (int64_t i = 0; i < n*p->frames && !p->thread; i++) p->d_map[i%n] += p->d_out[i]*p->in[0][i];
     convis_barrier(p);
+    return CONVIS_OK;
 }
 
 static const convis_field cliff_params[] = { { "a", "1", 1, -1e3, 1e3, 0, "factor" }, { 0 } }, cliff_states[] = { { 0 } };

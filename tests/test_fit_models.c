@@ -184,7 +184,7 @@ static void regularised(void **state)
         convis_model *m = ln(NULL, "softplus");
         convis_recording *r = seen("answer.npy", SHORT);
         convis_fit_options o = DEFAULTS;
-        const convis_regularizer penalty = { k%2 ? "l" : "l.weights", kind[k], 0.05 };
+        const convis_regularizer penalty = { .path = k%2 ? "l" : "l.weights", .kind = kind[k], .weight = 0.05 };
         o.regularizers = &penalty;
         o.regularizer_count = k > 0;
         o.epochs = 50;

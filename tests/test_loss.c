@@ -409,7 +409,7 @@ static const convis_shape shape = { { OUT, IN, T, Y, X } };
 static double penalty(const char *kind, const double *x, convis_shape s, double *gradient)
 {
     double value = NAN;
-    const convis_regularizer r = { "filter.weights", kind, 1 };
+    const convis_regularizer r = { .path = "filter.weights", .kind = kind, .weight = 1 };
     if (convis_regularizer_add(c, &r, x, s, &value, gradient)) fail_msg("%s", convis_message(c));
     return value;
 }
@@ -436,7 +436,7 @@ static void regularizer_gradients(void **state)
         /* the weight is a factor of both, and neither depends on what was there before */
         double twice = -1, more[SIZE];
         for (int i = 0; i < SIZE; i++) more[i] = 100;
-        const convis_regularizer heavy = { NULL, kind, 2 };
+        const convis_regularizer heavy = { .path = NULL, .kind = kind, .weight = 2 };
         assert_int_equal(convis_regularizer_add(c, &heavy, x, shape, &twice, more), CONVIS_OK);
         assert_true(twice == 2*value);
         for (int i = 0; i < SIZE; i++) close_to(more[i] - 100, 2*(gradient[i] - 100), 1e-12, 100, kind);
@@ -530,7 +530,7 @@ static void regularizer_sentences(void **state)
     (void)state;
     double value, x[] = { 1, NAN };
     const convis_shape s = { { 1, 1, 1, 1, 2 } };
-    convis_regularizer r = { "filter.weights", "smooth", 1 };
+    convis_regularizer r = { .path = "filter.weights", .kind = "smooth", .weight = 1 };
     assert_int_equal(convis_regularizer_add(c, &r, x, s, &value, NULL), CONVIS_ENAME);
     assert_string_equal(convis_message(c),
                         "regularizer 'smooth': expected one of l1, l2, smooth_time, smooth_space, local, group, "
@@ -559,7 +559,7 @@ static void scarce_memory(void **state)
     const convis_real p[] = { 1, 2, 3, 4 }, r[] = { 0, 1, 0, 1 };
     const double x[] = { 1, 2, 3, 4 };
     const convis_loss l = { .kind = "spike_distance", .dt = 1, .tau = 1 };
-    const convis_regularizer separate = { NULL, "separable", 1 };
+    const convis_regularizer separate = { .path = NULL, .kind = "separable", .weight = 1 };
     convis_real gradient[4];
     double value;
     convis_context *d;

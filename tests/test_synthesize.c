@@ -303,13 +303,14 @@ static void right_gradients(void **state)
 
 /* y = a x + b, with `wrong` added to what it says of a, and `late` to the gradient of its input. */
 static double wrong, late;
-static void line_forward(convis_pass *p)
+static convis_status line_forward(convis_pass *p)
 {
     int64_t n = convis_elements(p->out_shape)*p->frames;
     for (int64_t i = 0; i < n && !p->thread; i++) p->out[i] = (convis_real)(p->param[0]*(double)p->in[0][i] + p->param[1]);
     convis_barrier(p);
+    return CONVIS_OK;
 }
-static void line_vjp(convis_pass *p)
+static convis_status line_vjp(convis_pass *p)
 {
     const int64_t n = convis_elements(p->out_shape);
     for (int64_t i = 0; i < n*p->frames && !p->thread; i++) {
@@ -318,6 +319,7 @@ static void line_vjp(convis_pass *p)
         if (p->d_in[0]) p->d_in[0][i] += (convis_real)((p->param[0] + late)*(double)p->d_out[i]);
     }
     convis_barrier(p);
+    return CONVIS_OK;
 }
 static void no_spikes(convis_pass *p, void *sink) { (void)p; (void)sink; }
 static const convis_field line_params[] = { { "a", "1", 2, -9, 9, 0, "slope" }, { "b", "1", 1, -9, 9, 0, "offset" },
