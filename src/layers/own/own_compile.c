@@ -69,7 +69,7 @@ static convis_status write_headers(convis_context *c, const char *folder)
     if (!status) status = write_text(c, folder, "convis/convis.h", convis_header_convis_text);
     if (!status) status = write_text(c, folder, "convis/layer.h", convis_header_layer_text);
     if (!status) status = write_text(c, folder, "convis/kernel.h", convis_header_kernel_text);
-    if (!status) status = write_text(c, folder, "convis/own_calls.h", convis_own_calls_text);
+    if (!status) status = write_text(c, folder, "own_calls.h", convis_own_calls_text);
     return status ? status : write_text(c, folder, "own_stub.c", convis_own_stub_text);
 }
 

@@ -1,5 +1,5 @@
 /* own_stub.c - is compiled with a layer of a user's own: the library's functions by their names (own_calls.h). */
-#include <convis/own_calls.h>
+#include "own_calls.h"
 #include <stdarg.h>
 #include <stdio.h>
 
