@@ -3,9 +3,10 @@
 #define CONVIS_LIBRARY_H
 #include <stddef.h>
 
-/* A function or variable of a library, and the pointer that gets its address. */
-typedef struct convis_symbol { const char *name; void *at; } convis_symbol;
-#define CONVIS_SYMBOL(table, symbol) { #symbol, &(table).symbol }
+/* A function of a library, or a variable, and the pointer that gets its address. */
+typedef struct convis_symbol { const char *name; void *at; int variable; } convis_symbol;
+#define CONVIS_SYMBOL(table, symbol) { #symbol, &(table).symbol, 0 }
+#define CONVIS_VARIABLE(table, symbol) { #symbol, &(table).symbol, 1 }
 
 /* By name, as the linker searches it, or by path. NULL: it cannot be loaded, dlerror() says why. */
 void *convis_library_open(const char *file);

@@ -9,7 +9,7 @@
 
 /* A program, which is started where it is needed. */
 static const char *const NO_LIBRARIES[] = { NULL };
-static const convis_symbol NO_SYMBOLS[] = { { NULL, NULL } };
+static const convis_symbol NO_SYMBOLS[] = { { .name = NULL } };
 const convis_calls convis_gnuplot_calls = { NO_LIBRARIES, NO_SYMBOLS };
 
 /* CONVIS_HAVE_ID is 1 or 0 (src/meson.build); of what is not built there is no table. */

@@ -12,7 +12,7 @@
 #include <libavutil/pixdesc.h>
 #include <libswscale/swscale.h>
 
-#define CONVIS_FFMPEG_CALLS(X) \
+#define CONVIS_FFMPEG_CALLS(X, V) \
     X(av_crc) X(av_crc_get_table) X(av_d2q) X(av_dict_free) X(av_dict_set) X(av_find_best_stream) X(av_frame_alloc)    \
     X(av_frame_free) X(av_frame_get_buffer) X(av_frame_make_writable) X(av_freep) X(av_interleaved_write_frame)        \
     X(av_log_set_level) X(av_malloc) X(av_opt_set) X(av_packet_alloc) X(av_packet_free) X(av_packet_rescale_ts)        \
@@ -24,7 +24,7 @@
     X(avformat_free_context) X(avformat_index_get_entries_count) X(avformat_index_get_entry) X(avformat_new_stream)    \
     X(avformat_open_input) X(avformat_write_header) X(avio_closep) X(avio_open) X(sws_freeContext)                     \
     X(sws_getCoefficients) X(sws_getContext) X(sws_scale) X(sws_setColorspaceDetails)
-struct convis_ffmpeg { CONVIS_FFMPEG_CALLS(CONVIS_CALL_POINTER) };
+struct convis_ffmpeg { CONVIS_FFMPEG_CALLS(CONVIS_CALL_POINTER, CONVIS_CALL_POINTER) };
 extern struct convis_ffmpeg convis_ffmpeg;
 
 #ifndef CONVIS_CALLS_OWN

@@ -7,21 +7,21 @@
 #include <H5FDdevelop.h>
 #endif
 
-#define CONVIS_HDF5_CALLS(X) \
+#define CONVIS_HDF5_CALLS(X, V) \
     X(H5Aclose) X(H5Acreate2) X(H5Aexists) X(H5Aget_space) X(H5Aopen) X(H5Aread) X(H5Awrite) X(H5Dclose) X(H5Dcreate2) \
     X(H5Dget_create_plist) X(H5Dget_space) X(H5Dget_type) X(H5Dopen2) X(H5Dread) X(H5Dset_extent) X(H5Dwrite)          \
     X(H5Eclear2) X(H5Eget_auto2) X(H5Eset_auto2) X(H5Ewalk2) X(H5FDregister) X(H5Fclose) X(H5Fcreate) X(H5Fflush)      \
     X(H5Fget_vfd_handle) X(H5Fopen) X(H5Gclose) X(H5Gget_info) X(H5Gopen2) X(H5Iget_type) X(H5Lexists)                 \
-    X(H5Lget_name_by_idx) X(H5Oclose) X(H5Oopen) X(H5P_CLS_DATASET_ACCESS_ID_g) X(H5P_CLS_DATASET_CREATE_ID_g)         \
-    X(H5P_CLS_FILE_ACCESS_ID_g) X(H5P_CLS_LINK_CREATE_ID_g) X(H5Pclose) X(H5Pcreate) X(H5Pget_chunk) X(H5Pget_layout)  \
+    X(H5Lget_name_by_idx) X(H5Oclose) X(H5Oopen) V(H5P_CLS_DATASET_ACCESS_ID_g) V(H5P_CLS_DATASET_CREATE_ID_g)         \
+    V(H5P_CLS_FILE_ACCESS_ID_g) V(H5P_CLS_LINK_CREATE_ID_g) X(H5Pclose) X(H5Pcreate) X(H5Pget_chunk) X(H5Pget_layout)  \
     X(H5Pset_chunk) X(H5Pset_chunk_cache) X(H5Pset_create_intermediate_group) X(H5Pset_deflate) X(H5Pset_driver)       \
     X(H5Pset_fill_time) X(H5Pset_shuffle) X(H5Sclose) X(H5Screate) X(H5Screate_simple) X(H5Sget_simple_extent_dims)    \
     X(H5Sget_simple_extent_ndims) X(H5Sget_simple_extent_npoints) X(H5Sget_simple_extent_type) X(H5Sselect_hyperslab)  \
-    X(H5T_C_S1_g) X(H5T_NATIVE_DOUBLE_g) X(H5T_NATIVE_FLOAT_g) X(H5T_NATIVE_INT32_g) X(H5T_NATIVE_UCHAR_g)             \
-    X(H5T_NATIVE_UINT64_g) X(H5Tclose) X(H5Tcopy) X(H5Tget_class) X(H5Tget_cset) X(H5Tget_native_type) X(H5Tget_sign)  \
+    V(H5T_C_S1_g) V(H5T_NATIVE_DOUBLE_g) V(H5T_NATIVE_FLOAT_g) V(H5T_NATIVE_INT32_g) V(H5T_NATIVE_UCHAR_g)             \
+    V(H5T_NATIVE_UINT64_g) X(H5Tclose) X(H5Tcopy) X(H5Tget_class) X(H5Tget_cset) X(H5Tget_native_type) X(H5Tget_sign)  \
     X(H5Tget_size) X(H5Tget_super) X(H5Tis_variable_str) X(H5Tset_cset) X(H5Tset_size) X(H5check_version)              \
     X(H5free_memory) X(H5get_libversion) X(H5open)
-struct convis_hdf5 { CONVIS_HDF5_CALLS(CONVIS_CALL_POINTER) };
+struct convis_hdf5 { CONVIS_HDF5_CALLS(CONVIS_CALL_POINTER, CONVIS_CALL_POINTER) };
 extern struct convis_hdf5 convis_hdf5;
 
 #ifndef CONVIS_CALLS_OWN

@@ -5,10 +5,10 @@
 #include <libxml/parser.h>
 #include <libxml/tree.h>
 
-#define CONVIS_LIBXML2_CALLS(X) \
-    X(xmlCtxtGetLastError) X(xmlCtxtReadMemory) X(xmlDocGetRootElement) X(xmlFree) X(xmlFreeDoc) X(xmlFreeParserCtxt)  \
+#define CONVIS_LIBXML2_CALLS(X, V) \
+    X(xmlCtxtGetLastError) X(xmlCtxtReadMemory) X(xmlDocGetRootElement) V(xmlFree) X(xmlFreeDoc) X(xmlFreeParserCtxt)  \
     X(xmlGetLineNo) X(xmlGetProp) X(xmlHasProp) X(xmlInitParser) X(xmlNewParserCtxt) X(xmlNodeListGetString)
-struct convis_libxml2 { CONVIS_LIBXML2_CALLS(CONVIS_CALL_POINTER) };
+struct convis_libxml2 { CONVIS_LIBXML2_CALLS(CONVIS_CALL_POINTER, CONVIS_CALL_POINTER) };
 extern struct convis_libxml2 convis_libxml2;
 
 #ifndef CONVIS_CALLS_OWN

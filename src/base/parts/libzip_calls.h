@@ -4,13 +4,13 @@
 #include "calls.h"
 #include <zip.h>
 
-#define CONVIS_LIBZIP_CALLS(X) \
+#define CONVIS_LIBZIP_CALLS(X, V) \
     X(zip_close) X(zip_discard) X(zip_error_fini) X(zip_error_init) X(zip_error_init_with_code) X(zip_error_strerror)  \
     X(zip_fclose) X(zip_file_add) X(zip_file_get_error) X(zip_file_set_dostime) X(zip_fopen_index) X(zip_fread)        \
     X(zip_fseek) X(zip_ftell) X(zip_get_name) X(zip_get_num_entries) X(zip_name_locate) X(zip_open)                    \
     X(zip_open_from_source) X(zip_set_file_compression) X(zip_source_filep) X(zip_source_filep_create)                 \
     X(zip_source_free) X(zip_stat_index) X(zip_strerror)
-struct convis_libzip { CONVIS_LIBZIP_CALLS(CONVIS_CALL_POINTER) };
+struct convis_libzip { CONVIS_LIBZIP_CALLS(CONVIS_CALL_POINTER, CONVIS_CALL_POINTER) };
 extern struct convis_libzip convis_libzip;
 
 #ifndef CONVIS_CALLS_OWN

@@ -4,11 +4,11 @@
 #include "calls.h"
 #include <nlopt.h>
 
-#define CONVIS_NLOPT_CALLS(X) \
+#define CONVIS_NLOPT_CALLS(X, V) \
     X(nlopt_create) X(nlopt_destroy) X(nlopt_force_stop) X(nlopt_get_errmsg) X(nlopt_optimize) X(nlopt_set_ftol_rel)   \
     X(nlopt_set_initial_step) X(nlopt_set_lower_bounds) X(nlopt_set_min_objective) X(nlopt_set_upper_bounds)           \
     X(nlopt_set_xtol_rel) X(nlopt_srand)
-struct convis_nlopt { CONVIS_NLOPT_CALLS(CONVIS_CALL_POINTER) };
+struct convis_nlopt { CONVIS_NLOPT_CALLS(CONVIS_CALL_POINTER, CONVIS_CALL_POINTER) };
 extern struct convis_nlopt convis_nlopt;
 
 #ifndef CONVIS_CALLS_OWN

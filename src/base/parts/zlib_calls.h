@@ -4,9 +4,9 @@
 #include "calls.h"
 #include <zlib.h>
 
-#define CONVIS_ZLIB_CALLS(X) \
+#define CONVIS_ZLIB_CALLS(X, V) \
     X(compress2) X(compressBound) X(uncompress)
-struct convis_zlib { CONVIS_ZLIB_CALLS(CONVIS_CALL_POINTER) };
+struct convis_zlib { CONVIS_ZLIB_CALLS(CONVIS_CALL_POINTER, CONVIS_CALL_POINTER) };
 extern struct convis_zlib convis_zlib;
 
 #ifndef CONVIS_CALLS_OWN

@@ -95,9 +95,9 @@ static const char *name_of(int error)
 
 #define CU_SYMBOL(name, arguments) CONVIS_SYMBOL(cu, name),
 #define NVRTC_SYMBOL(name, arguments) CONVIS_SYMBOL(nvrtc, name),
-static const convis_symbol CU_SYMBOLS[] = { CU_FUNCTIONS(CU_SYMBOL) { NULL, NULL } },
-                           CU_GRAPH_SYMBOLS[] = { CU_GRAPH_FUNCTIONS(CU_SYMBOL) { NULL, NULL } },
-                           NVRTC_SYMBOLS[] = { NVRTC_FUNCTIONS(NVRTC_SYMBOL) { NULL, NULL } };
+static const convis_symbol CU_SYMBOLS[] = { CU_FUNCTIONS(CU_SYMBOL) { .name = NULL } },
+                           CU_GRAPH_SYMBOLS[] = { CU_GRAPH_FUNCTIONS(CU_SYMBOL) { .name = NULL } },
+                           NVRTC_SYMBOLS[] = { NVRTC_FUNCTIONS(NVRTC_SYMBOL) { .name = NULL } };
 
 static int take_nvrtc(void *library)
 {

@@ -66,7 +66,7 @@ static const uint64_t CL_DEVICE_TYPE_ALL = 0xFFFFFFFF;
 static struct { CL_FUNCTIONS(CL_POINTER) char why[CONVIS_WHY]; } cl;            /* why: there is none */
 
 #define CL_SYMBOL(result, name, arguments) CONVIS_SYMBOL(cl, name),
-static const convis_symbol CL_SYMBOLS[] = { CL_FUNCTIONS(CL_SYMBOL) { NULL, NULL } };
+static const convis_symbol CL_SYMBOLS[] = { CL_FUNCTIONS(CL_SYMBOL) { .name = NULL } };
 
 static void load(void)
 {
