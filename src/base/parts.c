@@ -1,5 +1,6 @@
 /* parts.c - the optional parts of the build: which there are, loading them, and the sentence where one is missing. */
 #include "parts.h"
+#include "context.h"
 #include "locks.h"
 #include "parts/calls.h"
 #include "text.h"
@@ -71,6 +72,7 @@ int convis_part_built(convis_part_id id) { return PARTS[id].calls != NULL; }
 
 int convis_part_list(int index, convis_part *part)
 {
+    CONVIS_NEEDS_ALONE(0, part);
     if (index < 0 || index >= CONVIS_PART_COUNT) return 0;
     const struct part *p = &PARTS[index];
     *part = (convis_part){ .name = p->name, .serves = p->serves, .built = p->calls != NULL };
