@@ -136,21 +136,24 @@ static int run(struct check *k)
 #else
 /* ---- Double precision ---- */
 
-/* The program of that name beside this one, else where programs are looked for. Returns only when there is none. */
+/* The program of that name beside this one (as it is built), where it is installed, else where programs are looked for. Returns only when
+ * there is none. */
 static int hand_over(int argc, char **argv)
 {
-    char path[4096];
+    static const char *const PLACES[] = { "", CONVIS_LIBEXEC "/" };       /* from the folder of this program, or absolute */
+    char path[4096], other[4500];
     char **words = calloc((size_t)argc + 2, sizeof *words);
-    ssize_t length = readlink("/proc/self/exe", path, sizeof path - 16);
+    ssize_t length = readlink("/proc/self/exe", path, sizeof path - 1);
     if (!words) return cli_fail("out of memory");
     for (int k = 0; k < argc; k++) words[k + 1] = argv[k];
     words[0] = (char *)(uintptr_t)"convis-double";
     if (length > 0) {
         path[length] = 0;
         char *slash = strrchr(path, '/');
-        if (slash) {
-            strcpy(slash + 1, words[0]);
-            execv(path, words);
+        if (slash) slash[1] = 0;
+        for (int k = 0; slash && k < 2; k++) {
+            const int n = snprintf(other, sizeof other, "%s%s%s", *PLACES[k] == '/' ? "" : path, PLACES[k], words[0]);
+            if (n < (int)sizeof other) execv(other, words);
         }
     }
     execvp(words[0], words);

@@ -32,11 +32,24 @@ static void overview(FILE *out)
           "Usage: convis COMMAND [ARGUMENT]...\n\n", out);
     for (const cli_command *c = CLI_COMMANDS; c->name; c++) fprintf(out, "  %-12s%s\n", c->name, c->summary);
     fputs("\n  convis COMMAND --help     the options of a command, with examples\n"
-          "  convis --version          the version\n\n"
+          "  convis --version          the version, and which optional parts it was built with\n\n"
           "Examples:\n"
           "  convis run retina movie.mp4 -o spikes.h5      a retina watches a movie\n"
           "  convis plot spikes.h5 -o raster.png           and its spikes are drawn\n"
           "  convis describe retina                        what can be set, what can be read\n", out);
+}
+
+static int version(void)
+{
+    convis_part part;
+    printf("convis %s\n", convis_version());
+    for (int built = 1; built >= 0; built--) {
+        int some = 0;
+        for (int k = 0; convis_part_list(k, &part); k++)
+            if (part.built == built) printf("%s%s", some++ ? ", " : built ? "with " : "without ", part.name);
+        if (some) putchar('\n');
+    }
+    return 0;
 }
 
 static int unknown(const char *name)
@@ -52,7 +65,7 @@ static int command(int argc, char **argv)
     if (argc < 2) { overview(stderr); return 2; }
     const char *word = argv[1];
     if (!strcmp(word, "--help") || !strcmp(word, "-h")) { overview(stdout); return 0; }
-    if (!strcmp(word, "--version") || !strcmp(word, "-V")) { printf("convis %s\n", convis_version()); return 0; }
+    if (!strcmp(word, "--version") || !strcmp(word, "-V")) { return version(); }
     if (!strcmp(word, "help")) {
         if (argc < 3) { overview(stdout); return 0; }
         const cli_command *c = find(argv[2]);

@@ -10,6 +10,6 @@ set -- $header
 same 'CONVIS_VERSION' "$(echo "$5 $6 $7 $8 $9" | tr -d '" ' )" "$2.$3.$4"
 eval "api=\${$#}"
 same 'meson' "$version" "$2.$3.$4"
-same 'convis --version' "$("$convis" --version)" "convis $2.$3.$4"
+same 'convis --version' "$("$convis" --version | head -1)" "convis $2.$3.$4"
 same 'soname' "$(LC_ALL=C readelf -d "$library" | sed -n 's/.*(SONAME).*\[\(.*\)\]/\1/p')" "libconvis.so.$api"
 exit $bad

@@ -22,6 +22,7 @@
     S(convis_on_log, 6, 3, convis_on_log(P(0, w->c), P(1, note), P(2, w)))                                                      \
     Z(convis_isa, 1, 1, convis_isa(0, P(0, &some.number)) != NULL)                                                              \
     Z(convis_device_list, 0, 1, convis_device_list(0, P(0, &some.device)))                                                      \
+    Z(convis_part_list, 0, 1, convis_part_list(0, P(0, &some.optional)))                                                        \
     S(convis_model_new, 0, 2, convis_model_new(P(0, w->c), 0.01, P(1, &fresh(w)->model)))                                       \
     V(convis_model_free, 1, 1, convis_model_free(P(0, &w->whole)))                                                              \
     Z(convis_input, 0, 1, convis_input(P(0, w->new)).id == 0)                                                                   \

@@ -119,6 +119,7 @@ static struct {
     char letters[256], bytes[1 << 16];
     convis_real frame[FRAMES*PIXELS], more[64], ones[64], varied[64];
     convis_device_info device;
+    convis_part optional;
     convis_node node;
     convis_item item;
     convis_shape shape;

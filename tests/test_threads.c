@@ -2,6 +2,7 @@
  * in several threads of the caller at once; when they begin and end; and how many there are (engine/pace.h), on machines made up. */
 #include "harness.h"
 #include "base/locks.h"
+#include "base/parts.h"
 #include "base/threads.h"
 #include "engine/model.h"
 #include <convis/io.h>
@@ -364,6 +365,7 @@ static int use_once(void *user) { return use_libraries(*(int *)user); }
 static void test_libraries(void **state)
 {
     enum { CALLERS = 3, CHILDREN = SANITIZED ? 6 : 20 };
+    if (!convis_part_built(CONVIS_PART_HDF5) || !convis_part_built(CONVIS_PART_LIBXML2)) skip();
     atomic_int stop = 0;
     caller all[CALLERS];
     (void)state;

@@ -3,7 +3,7 @@
 convis=$1 build=$2
 export CONVIS_DEVICE=cpu                                 # devices have `make bench-gpu`
 sed -n 's/^model name[^:]*: /machine: /p' /proc/cpuinfo 2> /dev/null | head -1
-echo "cores: $(getconf _NPROCESSORS_ONLN), $(uname -sm), $("$convis" --version)"
+echo "cores: $(getconf _NPROCESSORS_ONLN), $(uname -sm), $("$convis" --version | head -1)"
 echo
 "$convis" bench || exit 1
 echo

@@ -10,6 +10,7 @@
 #   fuzz         build/asan      arbitrary inputs for CONVIS_FUZZ_SECONDS a parser
 #   threads      build/tsan      what runs in several threads, under the thread sanitizer (with clang)
 #   clang        build/clang     the tests on another compiler
+#   core         build/core      the library without any of its optional parts
 #   ladders                      the promises on processors without AVX-512 and without AVX2 (by qemu)
 #   arm64        build/arm64     the promises on another architecture (by qemu)
 #   coverage     build/coverage  which lines the tests reach
@@ -21,7 +22,7 @@ export JOBS CONVIS_CHECK="$PWD/build/check"
 parts=$*
 case ${1:-short} in
     short) parts='used sanitizers' ;;
-    long)  parts='used sanitizers vectors fuzz threads clang ladders arm64 coverage'
+    long)  parts='used sanitizers vectors fuzz threads clang core ladders arm64 coverage'
            export CONVIS_TEST_LONG=1 CONVIS_FUZZ_SECONDS="${CONVIS_FUZZ_SECONDS:-60}" ;;
 esac
 for part in $parts; do

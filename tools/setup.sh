@@ -17,6 +17,7 @@ need_program ninja ninja-build
 need_program python3 python3
 need_program pkg-config pkg-config
 need_program gnuplot gnuplot-nox
+need_program readelf binutils
 if ! echo '#include <stdio.h>' | cc -E - > /dev/null 2>&1; then missing="$missing libc6-dev"; fi
 need_library libavformat libavformat-dev
 need_library libavcodec libavcodec-dev
@@ -26,7 +27,6 @@ need_library hdf5 libhdf5-dev
 need_library libxml-2.0 libxml2-dev
 need_library libfyaml libfyaml-dev
 need_library libzip libzip-dev
-need_library libpng libpng-dev
 need_library zlib zlib1g-dev
 need_library nlopt libnlopt-dev
 need_library fftw3f libfftw3-dev

@@ -142,6 +142,14 @@ typedef struct convis_device_info {
     char    why[256];                /* when it is not usable: a sentence */
 } convis_device_info;
 int           convis_device_list(int index, convis_device_info *);
+/* Libraries and programs that a build may do without: what each serves, whether it is in this build, and the shared libraries that are
+ * loaded when it is first needed. What needs a part that is not there fails with ENOTSUP and a sentence that names it. 0 past the last. */
+typedef struct convis_part {
+    const char *name, *serves;       /* "HDF5", ".h5: arrays, results, fitted models" */
+    int         built;
+    char        libraries[200];      /* "libhdf5.so.200", apart by blanks; "" where there is none to load */
+} convis_part;
+int           convis_part_list(int index, convis_part *);
 
 /* ---- Model: named layers in the order in which the signal passes them. ------------------------------- */
 

@@ -55,6 +55,13 @@ static void transpose(int n, double *a)
         for (int k = 0; k < i; k++) { const double t = a[i*n + k]; a[i*n + k] = a[k*n + i]; a[k*n + i] = t; }
 }
 
+/* Without overflow, as hypot(3), which glibc has in versions of which older machines lack the newer. */
+static double length(double x, double y)
+{
+    const double a = fmax(fabs(x), fabs(y)), b = fmin(fabs(x), fabs(y)), part = b > 0 ? b/a : 0;
+    return a*sqrt(1 + part*part);
+}
+
 static int diagonalise(int n, double *a, double *d, double *e)
 {
     for (int i = 1; i < n; i++) e[i - 1] = e[i];
@@ -65,12 +72,12 @@ static int diagonalise(int n, double *a, double *d, double *e)
                 if (fabs(e[m]) <= DBL_EPSILON*(fabs(d[m]) + fabs(d[m + 1]))) break;
             if (m == l) break;
             if (iteration == 60) return 0;
-            double g = (d[l + 1] - d[l])/(2*e[l]), r = hypot(g, 1), s = 1, c = 1, p = 0;
+            double g = (d[l + 1] - d[l])/(2*e[l]), r = length(g, 1), s = 1, c = 1, p = 0;
             g = d[m] - d[l] + e[l]/(g + copysign(r, g));
             int i = m - 1;
             for (; i >= l; i--) {
                 const double f = s*e[i], b = c*e[i];
-                e[i + 1] = r = hypot(f, g);
+                e[i + 1] = r = length(f, g);
                 if (!(r > 0)) { d[i + 1] -= p; e[m] = 0; break; }
                 s = f/r;
                 c = g/r;

@@ -164,7 +164,7 @@ static convis_status place_cells(convis_reconstruction *r, const convis_cell *un
     const convis_reconstruction_options *o = &r->o;
     for (int64_t u = 0; u < r->cells; u++) {
         cell *c = r->cell + u;
-        double eccentricity = hypot(units[u].x, units[u].y), apart = spacing[u] > 0 ? spacing[u]*r->ppd : 1;
+        double eccentricity = sqrt(units[u].x*units[u].x + units[u].y*units[u].y), apart = spacing[u] > 0 ? spacing[u]*r->ppd : 1;
         double growth = o->scaling > 0 && eccentricity > o->fovea ? 1 + o->scaling*(eccentricity - o->fovea) : 1;
         double weight = units[u].layer >= 0 && units[u].layer < o->layers ? o->weights[units[u].layer] : 1;
         *c = (cell){ .id = units[u].id, .x = pixel(r, units[u].x, r->extent[0]), .y = pixel(r, units[u].y, r->extent[1]) };

@@ -58,7 +58,9 @@ static int list_all(int index, int again, convis_device_info *info)
     for (; list_processor(length, info); length++) if (length == index) return 1;
     for (int k = 0; k < TYPE_COUNT; k++) {
         index -= length;
-        for (length = 0; list_type(TYPES[k], length, again, info); length++) if (length == index) return 1;
+        length = 0;
+        if (!again && !convis_driver_gpus(TYPES[k])) continue;
+        for (; list_type(TYPES[k], length, again, info); length++) if (length == index) return 1;
     }
     return 0;
 }
@@ -149,10 +151,12 @@ static void use(convis_device *d)
 #endif
 
 /* What it answers does not matter here, only that it does: its devices are asked again when they are listed or opened. */
-void convis_device_try(const convis_device_type *type, int driver)
+int convis_device_try(const convis_device_type *type, int driver)
 {
     convis_device_info info = { .usable = 0 };
+    int cards = 0;
     for (int k = 0; type->list(driver, k, &info); k++, info = (convis_device_info){ .usable = 0 }) {
+        cards += info.is_gpu;
 #ifndef CONVIS_DOUBLE
         convis_context c = { .allocator = convis_plain_allocator };
         convis_device *d = NULL;
@@ -160,6 +164,7 @@ void convis_device_try(const convis_device_type *type, int driver)
         convis_device_close(&d);
 #endif
     }
+    return cards;
 }
 
 /* ---- Faults ---- */

@@ -74,10 +74,13 @@ struct convis_device {
 /* judge.c: whether, and why, this process should not load a type's drivers (driver -1), or ask this one of them. Found out in a child
  * process, which tries them all, and cached. again: what failed before is tried once more. */
 int           convis_driver_refused(const convis_device_type *, int driver, int again, char why[CONVIS_WHY]);
-/* convis_device_list, but drivers that failed before are not tried again. */
+/* How many graphics cards its drivers list, usable or not, by the same trial; -1: not known. */
+int           convis_driver_gpus(const convis_device_type *);
+/* What `auto` chooses from: convis_device_list without the drivers that failed before, which are not tried again, and those that know of
+ * no graphics card, which are not even loaded (PoCL brings a compiler with it). */
 int           convis_device_list_known(int index, convis_device_info *);
-/* What the child process does: use every device of this driver a little. */
-void          convis_device_try(const convis_device_type *, int driver);
+/* What the child process does: use every device of this driver a little. How many of them are graphics cards. */
+int           convis_device_try(const convis_device_type *, int driver);
 
 /* "cuda:0", "opencl:1.0", or either alone for its first usable one. */
 convis_status convis_device_open(convis_context *, const char *name, convis_device **);

@@ -35,7 +35,8 @@
 extern char **environ;
 
 enum { MOST_DRIVERS = 32, SECONDS = 60, LINE = 120 };
-typedef struct verdict { int32_t drivers; char all[CONVIS_WHY], of[MOST_DRIVERS][CONVIS_WHY]; } verdict;     /* "": it may be loaded */
+/* gpus: how many graphics cards they list, usable or not; -1: nobody asked. */
+typedef struct verdict { int32_t drivers, gpus; char all[CONVIS_WHY], of[MOST_DRIVERS][CONVIS_WHY]; } verdict;     /* "": it may be loaded */
 
 /* ---- In the child ---- */
 
@@ -43,8 +44,8 @@ static int in_child;
 
 static void leave(void) { _exit(EXIT_FAILURE); }
 
-/* What the child tells: numbers of drivers that it begins with, and these. */
-enum { COUNTED = 254, DONE = 255 };
+/* What the child tells: numbers of drivers that it begins with, and these; CARD once for each. */
+enum { CARD = 253, COUNTED = 254, DONE = 255 };
 static void tell(int to, int what)
 {
     const unsigned char byte = (unsigned char)what;
@@ -80,7 +81,7 @@ static void try_drivers(const convis_device_type *type, int first, int told, int
     tell(told, drivers < MOST_DRIVERS ? drivers : MOST_DRIVERS);
     for (int k = first; k < drivers && k < MOST_DRIVERS; k++) {
         tell(told, k);
-        convis_device_try(type, k);
+        for (int cards = convis_device_try(type, k); cards > 0; cards--) tell(told, CARD);
     }
     tell(told, DONE);
     _exit(EXIT_SUCCESS);
@@ -91,7 +92,7 @@ static void try_drivers(const convis_device_type *type, int first, int told, int
 typedef struct trial {
     pid_t child;
     int told, said;              /* the ends of pipes that are read */
-    int counted, drivers, at, done, hung, status;
+    int counted, drivers, cards, at, done, hung, status;
     char line[LINE + 4];         /* the last that was printed */
     int  length, complete;
 } trial;
@@ -114,6 +115,7 @@ static void take_byte(trial *t, unsigned char byte)
 {
     if (t->counted == 1) { t->drivers = byte; t->counted = 2; }
     else if (byte == COUNTED) t->counted = 1;
+    else if (byte == CARD) t->cards++;
     else if (byte == DONE) t->done = 1;
     else t->at = byte;
 }
@@ -204,10 +206,11 @@ static void explain(const trial *t, char why[CONVIS_WHY])
 /* Behind a driver that fails the next child begins. Without children there is no verdict: all may be loaded, as if there were no judge. */
 static verdict judge(const convis_device_type *type)
 {
-    verdict v = { 0 };
+    verdict v = { .gpus = -1 };
     trial t;
     for (int first = 0; first < MOST_DRIVERS && try_apart(type, first, &t); first = t.at + 1) {
         if (t.counted == 2) v.drivers = t.drivers;
+        v.gpus = (v.gpus > 0 ? v.gpus : 0) + t.cards;
         if (t.done) break;
         explain(&t, t.at < first ? v.all : v.of[t.at]);
         if (t.at < first) break;
@@ -233,13 +236,19 @@ static void put_text(FILE *key, const char *path)
     fputc('\n', key);
 }
 
-/* Every file of this folder whose name has `part`; text: and what it says. */
-static void put_folder(FILE *key, const char *folder, const char *part, int text)
+static int has_any(const char *name, const char *const *parts)
+{
+    for (; *parts; parts++) if (strstr(name, *parts)) return 1;
+    return 0;
+}
+
+/* Every file of this folder whose name has one of these parts; text: and what it says. */
+static void put_folder(FILE *key, const char *folder, const char *const *parts, int text)
 {
     DIR *all = opendir(folder);
     for (struct dirent *e; all && (e = readdir(all)); ) {
         char *path = NULL;
-        if (!strstr(e->d_name, part) || asprintf(&path, "%s/%s", folder, e->d_name) < 0) continue;
+        if (!has_any(e->d_name, parts) || asprintf(&path, "%s/%s", folder, e->d_name) < 0) continue;
         put_status(key, path);
         if (text) put_text(key, path);
         free(path);
@@ -250,8 +259,8 @@ static void put_folder(FILE *key, const char *folder, const char *part, int text
 static void put_libraries(FILE *key, const char *folder)
 {
     static const char *const PARTS[] = { "libcuda.so", "libnvrtc", "libOpenCL", "libpocl",
-                                         "libnvidia-opencl", "amdocl", "rusticl", "igdrcl" };
-    for (size_t k = 0; k < sizeof PARTS/sizeof *PARTS; k++) put_folder(key, folder, PARTS[k], 0);
+                                         "libnvidia-opencl", "amdocl", "rusticl", "igdrcl", NULL };
+    put_folder(key, folder, PARTS, 0);
 }
 
 static void put_variables(FILE *key)
@@ -286,24 +295,36 @@ static void put_machine(FILE *key)
     put_status(key, "/etc/ld.so.cache");
     put_text(key, "/proc/sys/kernel/random/boot_id");
     put_text(key, "/proc/driver/nvidia/version");
-    put_folder(key, "/dev/dri", "render", 0);
+    put_folder(key, "/dev/dri", (const char *const[]){ "render", NULL }, 0);
+}
+
+/* Every folder once: /lib is often /usr/lib. */
+static void put_folders(FILE *key)
+{
+    static const char *const FOLDERS[] = { "/lib", "/lib64", "/usr/lib", "/usr/lib64", "/lib/x86_64-linux-gnu", "/lib/aarch64-linux-gnu",
+                                           "/usr/local/lib", "/usr/local/cuda/lib64", "/usr/lib/wsl/lib" };
+    enum { COUNT = sizeof FOLDERS/sizeof *FOLDERS };
+    struct stat s[COUNT];
+    for (int k = 0, seen = 0; k < COUNT; k++, seen = 0) {
+        if (stat(FOLDERS[k], &s[k])) s[k] = (struct stat){ .st_ino = 0 };
+        for (int j = 0; j < k; j++) seen |= s[j].st_ino == s[k].st_ino && s[j].st_dev == s[k].st_dev;
+        if (!seen) put_libraries(key, FOLDERS[k]);
+    }
 }
 
 /* To be freed; NULL: no memory. */
 static char *key_of(const convis_device_type *type)
 {
-    static const char *const FOLDERS[] = { "/lib", "/lib64", "/usr/lib", "/usr/lib64", "/lib/x86_64-linux-gnu", "/lib/aarch64-linux-gnu",
-                                           "/usr/local/lib", "/usr/local/cuda/lib64", "/usr/lib/wsl/lib" };
     const char *vendors = getenv("OCL_ICD_VENDORS");
     char *text = NULL;
     size_t size;
     FILE *key = open_memstream(&text, &size);
     if (!key) return NULL;
-    fprintf(key, "judge 1 %s %s %zu\n", CONVIS_VERSION, type->name, sizeof(verdict));
+    fprintf(key, "judge 2 %s %s %zu\n", CONVIS_VERSION, type->name, sizeof(verdict));
     put_machine(key);
     put_variables(key);
-    for (size_t k = 0; k < sizeof FOLDERS/sizeof *FOLDERS; k++) put_libraries(key, FOLDERS[k]);
-    put_folder(key, vendors && *vendors ? vendors : "/etc/OpenCL/vendors", ".icd", 1);
+    put_folders(key);
+    put_folder(key, vendors && *vendors ? vendors : "/etc/OpenCL/vendors", (const char *const[]){ ".icd", NULL }, 1);
     if (!fclose(key)) return text;
     free(text);
     return NULL;
@@ -329,11 +350,11 @@ static int read_verdict(const char *key, verdict *v)
     return good;
 }
 
-/* Whether there is anything to load is found as fast as read from the cache. */
+/* Also that there is nothing to load: reading is faster than another child. Not where there was no child to be had. */
 static void write_verdict(const char *key, const verdict *v)
 {
     convis_context c = { .allocator = convis_plain_allocator };
-    if (v->drivers || v->all[0]) convis_cache_write(&c, key, v, sizeof *v);
+    if (v->gpus >= 0) convis_cache_write(&c, key, v, sizeof *v);
 }
 
 /* Of one type of devices. */
@@ -353,15 +374,32 @@ static void look_into(file *f, int again)
     free(key);
 }
 
-int convis_driver_refused(const convis_device_type *type, int driver, int again, char why[CONVIS_WHY])
+static file files[MOST_TYPES];
+
+/* With the lock held. */
+static const file *file_of(const convis_device_type *type, int again)
 {
-    static file files[MOST_TYPES];
     file *f = files;
-    if (in_child) return 0;
-    convis_lock(CONVIS_LOCK_DRIVERS);
     while (f->type && f->type != type && f < files + MOST_TYPES - 1) f++;
     if (f->type != type) *f = (file){ .type = type };
     look_into(f, again);
+    return f;
+}
+
+int convis_driver_gpus(const convis_device_type *type)
+{
+    if (in_child) return -1;
+    convis_lock(CONVIS_LOCK_DRIVERS);
+    const int gpus = file_of(type, 0)->v.gpus;
+    convis_unlock(CONVIS_LOCK_DRIVERS);
+    return gpus;
+}
+
+int convis_driver_refused(const convis_device_type *type, int driver, int again, char why[CONVIS_WHY])
+{
+    if (in_child) return 0;
+    convis_lock(CONVIS_LOCK_DRIVERS);
+    const file *f = file_of(type, again);
     if (driver >= MOST_DRIVERS)
         snprintf(why, CONVIS_WHY, "it is behind the first %d drivers, which are all that are tried", MOST_DRIVERS);
     else strcpy(why, driver < 0 ? f->v.all : f->v.of[driver]);

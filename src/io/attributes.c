@@ -2,27 +2,10 @@
 #include "frames.h"
 #include "hdf5.h"
 #include <convis/io.h>
-#include <hdf5.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
-
-static double read_attribute(const char *path, const char *name)
-{
-    double value = 0;
-    hid_t file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
-    if (file < 0) return 0;
-    if (H5Aexists(file, name) > 0) {
-        hid_t a = H5Aopen(file, name, H5P_DEFAULT), space = a >= 0 ? H5Aget_space(a) : -1;
-        /* One number, or we would write past it. */
-        if (space < 0 || H5Sget_simple_extent_npoints(space) != 1 || H5Aread(a, H5T_NATIVE_DOUBLE, &value) < 0) value = 0;
-        if (space >= 0) H5Sclose(space);
-        if (a >= 0) H5Aclose(a);
-    }
-    H5Fclose(file);
-    return value;
-}
 
 double convis_result_number(const char *file, const char *name)
 {
@@ -36,9 +19,7 @@ double convis_result_number(const char *file, const char *name)
             if ((size_t)(colon - path) > length && !strncasecmp(colon - length, ENDINGS[k], length)) { *colon = 0; break; }
     }
     if (!convis_has_extension(path, ".h5") && !convis_has_extension(path, ".hdf5")) return 0;
-    convis_hdf5_enter();
-    value = read_attribute(path, name);
-    convis_hdf5_leave();
+    value = convis_store_attribute(path, name);
     return isfinite(value) && value > 0 ? value : 0;
 }
 

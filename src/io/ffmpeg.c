@@ -6,14 +6,9 @@
  * and range that the stream declares (undeclared: Rec. 709 above 576 lines, Rec. 601 below; limited range). Grey
  * formats are taken directly, spread over 0..255 whatever their depth. Alpha, rotation and pixel aspect are ignored. */
 #include "frames.h"
+#include "base/parts.h"
+#include "base/parts/ffmpeg_calls.h"
 #include "base/text.h"
-#include <libavcodec/avcodec.h>
-#include <libavformat/avformat.h>
-#include <libavutil/imgutils.h>
-#include <libavutil/intreadwrite.h>
-#include <libavutil/log.h>
-#include <libavutil/pixdesc.h>
-#include <libswscale/swscale.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -419,8 +414,10 @@ static int open_all(video *v)
 
 convis_status convis_ffmpeg_frames(convis_context *c, const char *path, const convis_movie_options *o, convis_frames **out)
 {
-    av_log_set_level(AV_LOG_QUIET);               /* FFmpeg's own messages: the library never prints */
     *out = NULL;
+    convis_status status = convis_part_need(c, CONVIS_PART_FFMPEG, path, "cannot be read");
+    if (status) return status;
+    av_log_set_level(AV_LOG_QUIET);               /* FFmpeg's own messages: the library never prints */
     video *v = convis_obtain(c, sizeof *v);
     if (!v) return CONVIS_ENOMEM;
     v->frames = (convis_frames){ .context = c, .count = -1, .next = video_next, .skip = video_skip, .close = video_close };

@@ -3,10 +3,7 @@
  * H.264 in 4:2:0, limited range, Rec. 709. Small maps are enlarged by a whole factor so that they can be seen (each
  * value a square); odd sizes, which 4:2:0 does not know, get their last row or column twice. */
 #include "picture.h"
-#include <libavcodec/avcodec.h>
-#include <libavformat/avformat.h>
-#include <libavutil/log.h>
-#include <libavutil/opt.h>
+#include "base/parts/ffmpeg_calls.h"
 #include <string.h>
 
 enum { VISIBLE = 320 };              /* pixels that the longer side has at least */

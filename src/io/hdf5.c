@@ -3,11 +3,12 @@
  * A result: spikes/{unit,time,layer}, units/{id,layer,x,y}, probes/NAME (T, Y, X), (C, T, Y, X) or (B, C, T, Y, X), the model's text
  * as `model`, and attributes of the file: seconds, dt, seed, command, input, numerics, device, convis, hdf5. */
 #include "base/locks.h"
+#include "base/parts.h"
+#include "base/parts/hdf5_calls.h"
 #include "base/text.h"
 #include "hdf5.h"
 #include "npy.h"
 #include "spikes.h"
-#include <hdf5.h>
 #include <string.h>
 
 /* ---- One at a time, silently ---- */
@@ -40,6 +41,13 @@ void convis_hdf5_enter(void)
     H5Eget_auto2(H5E_DEFAULT, &before, &before_data);
     H5Eset_auto2(H5E_DEFAULT, remember, NULL);
     *cause = 0;
+}
+
+convis_status convis_hdf5_begin(convis_context *c, const char *path, const char *cannot)
+{
+    convis_status status = convis_part_need(c, CONVIS_PART_HDF5, path, cannot);
+    if (!status) convis_hdf5_enter();
+    return status;
 }
 
 void convis_hdf5_leave(void)
@@ -275,8 +283,9 @@ convis_status convis_hdf5_numbers(convis_context *c, const char *path, const cha
 {
     hid_t file;
     search s = { .context = c, .path = path, .least = name ? 3 : movie ? 2 : 0 };
-    convis_hdf5_enter();
-    convis_status status = open_file(c, path, &file);
+    convis_status status = convis_hdf5_begin(c, path, "cannot be read");
+    if (status) return status;
+    status = open_file(c, path, &file);
     if (!status && name) {
         convis_status named = dataset_open(c, path, name, numbers);
         if (named == CONVIS_ENAME) {                     /* say what there is instead */
@@ -330,8 +339,9 @@ convis_status convis_hdf5_text(convis_context *c, const char *path, const char *
     hid_t file, set = -1, type = -1, memory = -1, space = -1;
     char *from = NULL;
     *text = NULL;
-    convis_hdf5_enter();
-    convis_status status = open_file(c, path, &file);
+    convis_status status = convis_hdf5_begin(c, path, "cannot be read");
+    if (status) return status;
+    status = open_file(c, path, &file);
     if (!status && (set = H5Dopen2(file, name, H5P_DEFAULT)) < 0)
         status = convis_fail(c, CONVIS_ENAME, "%s: no text '%s'", path, name);
     if (!status) {
@@ -550,8 +560,9 @@ convis_status convis_hdf5_maps(convis_context *c, const char *path, const char *
                                const convis_provenance *provenance, convis_map_writer **writer)
 {
     char full[256];
-    map_sink *m = convis_obtain(c, sizeof *m);
-    if (!m) return CONVIS_ENOMEM;
+    convis_status status = convis_part_need(c, CONVIS_PART_HDF5, path, "cannot be written");
+    map_sink *m = status ? NULL : convis_obtain(c, sizeof *m);
+    if (!m) return status ? status : CONVIS_ENOMEM;
     m->base = (convis_map_writer){ c, frame, map_write, map_finish };
     m->set = -1;
     const int64_t all = convis_elements(frame);
@@ -560,7 +571,7 @@ convis_status convis_hdf5_maps(convis_context *c, const char *path, const char *
     if (!m->frames) { convis_release(c, m); return CONVIS_ENOMEM; }
 
     convis_hdf5_enter();
-    convis_status status = result_join(c, path, provenance, &m->shared);
+    status = result_join(c, path, provenance, &m->shared);
     if (!status) {
         const int first = frame.dim[CONVIS_B] > 1 ? CONVIS_B : frame.dim[CONVIS_C] > 1 ? CONVIS_C : CONVIS_T;
         hsize_t chunk[CONVIS_DIMS];
@@ -664,6 +675,8 @@ convis_status convis_hdf5_spikes(convis_context *c, const char *path, const conv
                                  const convis_provenance *provenance, convis_spike_writer **writer)
 {
     const hsize_t chunk = SPIKES, none = 0;
+    convis_status status = convis_part_need(c, CONVIS_PART_HDF5, path, "cannot be written");
+    if (status) return status;
     spike_sink *s = convis_obtain(c, sizeof *s);
     char *column = s ? convis_obtain(c, (size_t)count*sizeof(double) + 1) : NULL;
     if (!column) { convis_release(c, s); return CONVIS_ENOMEM; }
@@ -671,7 +684,7 @@ convis_status convis_hdf5_spikes(convis_context *c, const char *path, const conv
     s->unit = s->time = s->layer = -1;
 
     convis_hdf5_enter();
-    convis_status status = result_join(c, path, provenance, &s->shared);
+    status = result_join(c, path, provenance, &s->shared);
     hid_t file = status ? -1 : ((result *)s->shared->content)->file;
     if (!status && H5Lexists(file, "spikes", H5P_DEFAULT) > 0)
         status = convis_fail(c, CONVIS_EINVAL, "%s: two outputs of spikes go to this file, expected one", path);

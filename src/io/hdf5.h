@@ -5,6 +5,8 @@
 
 void convis_hdf5_enter(void);                            /* around every group of H5 calls; does not nest */
 void convis_hdf5_leave(void);
+/* The first group for a file: loads HDF5, and enters; or ENOTSUP where there is none (`cannot`: "cannot be read"). */
+convis_status convis_hdf5_begin(convis_context *, const char *path, const char *cannot);
 /* A new file through hdf5_disk.c's driver (its hid_t, or negative), and the errno of its first write that failed, or 0.
  * HDF5 itself never sees that failure: ask before the file is closed, after a flush. Inside enter and leave. */
 int64_t convis_hdf5_create(const char *path);
@@ -33,6 +35,8 @@ convis_status convis_store_list (convis_context *, const char *path, const char 
 convis_status convis_store_read_bytes(convis_context *, const char *path, const char *name, void *bytes, size_t room,
                                       size_t *count);
 convis_status convis_store_read_whole(convis_context *, const char *path, const char *name, uint64_t *value);
+/* A number stored in a file as an attribute; 0 when that, or the file, is missing. */
+double convis_store_attribute(const char *path, const char *name);
 /* A positive number stored in a result .h5 ("dt", "seconds"); 0 when that, or the file, is missing. */
 double convis_result_number(const char *file, const char *name);
 #endif

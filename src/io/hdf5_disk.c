@@ -4,16 +4,13 @@
  * So here a write that fails succeeds: its bytes stay in memory, where later reads find them; the error is remembered
  * for the writer, which asks after every operation, gives up, and closes. Little is written in between. */
 #include "hdf5.h"
+#include "base/parts/hdf5_calls.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <hdf5.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/types.h>
 #include <unistd.h>
-#if H5_VERSION_GE(1, 13, 0)
-#include <H5FDdevelop.h>
-#endif
 
 typedef struct block { struct block *next; haddr_t at; size_t size; char data[]; } block;
 

@@ -1,7 +1,8 @@
 /* hdf5_store.c - texts, numbers and bytes by name in an HDF5 file, the format of saved models. */
 #include "hdf5.h"
+#include "base/parts.h"
+#include "base/parts/hdf5_calls.h"
 #include "format.h"
-#include <hdf5.h>
 #include <string.h>
 
 struct convis_store {
@@ -24,10 +25,13 @@ static void judge(convis_store *s, int good)
 
 convis_status convis_store_open(convis_context *c, const char *path, convis_store **store)
 {
+    *store = NULL;
+    convis_status status = convis_part_need(c, CONVIS_PART_HDF5, path, "cannot be written");
+    if (status) return status;
     convis_store *s = *store = convis_obtain(c, sizeof *s);
     if (!s) return CONVIS_ENOMEM;
     s->context = c;
-    convis_status status = convis_atomic_file_open(c, path, &s->atomic);
+    status = convis_atomic_file_open(c, path, &s->atomic);
     if (!status) {
         convis_hdf5_enter();
         s->file = convis_hdf5_create(s->atomic.temporary);
@@ -149,8 +153,9 @@ convis_status convis_store_list(convis_context *c, const char *path, const char 
 {
     int64_t file = -1;
     *name = 0;
-    convis_hdf5_enter();
-    convis_status status = convis_hdf5_open(c, path, &file);
+    convis_status status = convis_hdf5_begin(c, path, "cannot be read");
+    if (status) return status;
+    status = convis_hdf5_open(c, path, &file);
     H5G_info_t info;
     hid_t g = status || H5Lexists(file, group, H5P_DEFAULT) <= 0 ? -1 : H5Gopen2(file, group, H5P_DEFAULT);
     if (!status && g < 0) status = convis_fail(c, CONVIS_ENAME, "%s: no group '%s'", path, group);
@@ -169,8 +174,9 @@ convis_status convis_store_read_bytes(convis_context *c, const char *path, const
 {
     int64_t file = -1;
     *count = 0;
-    convis_hdf5_enter();
-    convis_status status = convis_hdf5_open(c, path, &file);
+    convis_status status = convis_hdf5_begin(c, path, "cannot be read");
+    if (status) return status;
+    status = convis_hdf5_open(c, path, &file);
     hid_t set = status ? -1 : H5Dopen2(file, name, H5P_DEFAULT), type = set < 0 ? -1 : H5Dget_type(set),
         space = set < 0 ? -1 : H5Dget_space(set);
     hssize_t has = space < 0 ? 0 : H5Sget_simple_extent_npoints(space);
@@ -191,8 +197,9 @@ convis_status convis_store_read_bytes(convis_context *c, const char *path, const
 convis_status convis_store_read_whole(convis_context *c, const char *path, const char *name, uint64_t *value)
 {
     int64_t file = -1;
-    convis_hdf5_enter();
-    convis_status status = convis_hdf5_open(c, path, &file);
+    convis_status status = convis_hdf5_begin(c, path, "cannot be read");
+    if (status) return status;
+    status = convis_hdf5_open(c, path, &file);
     hid_t a = status || H5Aexists(file, name) <= 0 ? -1 : H5Aopen(file, name, H5P_DEFAULT);
     if (!status && (a < 0 || H5Aread(a, H5T_NATIVE_UINT64, value) < 0))
         status = convis_fail(c, CONVIS_ENAME, "%s: it has no number '%s'", path, name);
@@ -200,4 +207,29 @@ convis_status convis_store_read_whole(convis_context *c, const char *path, const
     if (file >= 0) H5Fclose(file);
     convis_hdf5_leave();
     return status;
+}
+
+static double read_attribute(const char *path, const char *name)
+{
+    double value = 0;
+    hid_t file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
+    if (file < 0) return 0;
+    if (H5Aexists(file, name) > 0) {
+        hid_t a = H5Aopen(file, name, H5P_DEFAULT), space = a >= 0 ? H5Aget_space(a) : -1;
+        /* One number, or we would write past it. */
+        if (space < 0 || H5Sget_simple_extent_npoints(space) != 1 || H5Aread(a, H5T_NATIVE_DOUBLE, &value) < 0) value = 0;
+        if (space >= 0) H5Sclose(space);
+        if (a >= 0) H5Aclose(a);
+    }
+    H5Fclose(file);
+    return value;
+}
+
+double convis_store_attribute(const char *path, const char *name)
+{
+    if (!convis_part_ready(CONVIS_PART_HDF5)) return 0;
+    convis_hdf5_enter();
+    double value = read_attribute(path, name);
+    convis_hdf5_leave();
+    return value;
 }

@@ -3,11 +3,12 @@
  * A zip cannot be written a bit of each member at a time, so members grow in nameless files beside it and are put
  * together at the end, stored, as numpy.savez does. Spikes: unit, time, layer; cells: unit_id, unit_layer, unit_x, unit_y;
  * seconds; maps by their probe's name. */
+#include "base/parts.h"
+#include "base/parts/libzip_calls.h"
 #include "npy.h"
 #include "spikes.h"
 #include <errno.h>
 #include <string.h>
-#include <zip.h>
 
 /* ---- In ---- */
 
@@ -76,7 +77,8 @@ static convis_status archive_open(convis_context *c, const char *path, zip_t **a
     int64_t size;
     zip_error_t error;
     *archive = NULL;
-    convis_status status = convis_file_open(c, path, "a .npz archive", 0, &file, &size);
+    convis_status status = convis_part_need(c, CONVIS_PART_LIBZIP, path, "cannot be read");
+    if (!status) status = convis_file_open(c, path, "a .npz archive", 0, &file, &size);
     if (status) return status;
     if (size < 0) status = convis_fail(c, CONVIS_EIO, "%s: a pipe, expected a file", path);
     zip_error_init(&error);
@@ -342,10 +344,11 @@ convis_status convis_npz_maps(convis_context *c, const char *path, const char *n
                               const convis_provenance *provenance, convis_map_writer **writer)
 {
     (void)provenance;
-    map_sink *m = convis_obtain(c, sizeof *m);
-    if (!m) return CONVIS_ENOMEM;
+    convis_status status = convis_part_need(c, CONVIS_PART_LIBZIP, path, "cannot be written");
+    map_sink *m = status ? NULL : convis_obtain(c, sizeof *m);
+    if (!m) return status ? status : CONVIS_ENOMEM;
     m->base = (convis_map_writer){ c, frame, map_write, map_finish };
-    convis_status status = convis_shared_join(c, path, &m->shared);
+    status = convis_shared_join(c, path, &m->shared);
     if (status) { convis_release(c, m); return status; }
     status = member_add(m->shared, path, name, &m->member);
     if (!status && convis_npy_map_planes(frame) > 1) {
@@ -405,10 +408,11 @@ convis_status convis_npz_spikes(convis_context *c, const char *path, const convi
                                 const convis_provenance *provenance, convis_spike_writer **writer)
 {
     (void)provenance;
-    spike_sink *s = convis_obtain(c, sizeof *s);
-    if (!s) return CONVIS_ENOMEM;
+    convis_status status = convis_part_need(c, CONVIS_PART_LIBZIP, path, "cannot be written");
+    spike_sink *s = status ? NULL : convis_obtain(c, sizeof *s);
+    if (!s) return status ? status : CONVIS_ENOMEM;
     s->base = (convis_spike_writer){ c, spike_write, spike_finish };
-    convis_status status = convis_shared_join(c, path, &s->shared);
+    status = convis_shared_join(c, path, &s->shared);
     if (status) { convis_release(c, s); return status; }
     for (int k = 0; k < COLUMNS && !status; k++) {
         status = member_add(s->shared, path, COLUMN[k].name, &s->members[k]);

@@ -9,6 +9,7 @@
  * comment says which. The range is known only at the end, so frames wait as floats in a nameless file beside the output. */
 #include "picture.h"
 #include "frames.h"
+#include "base/parts.h"
 #include "base/text.h"
 #include <math.h>
 #include <stdio.h>
@@ -254,7 +255,8 @@ convis_status convis_ffmpeg_maps(convis_context *c, const char *path, const char
 {
     *out = NULL;
     const int coloured = shape.dim[CONVIS_B] == 1 && shape.dim[CONVIS_C] == 3;
-    convis_status status = coloured ? CONVIS_OK : convis_one_channel(c, path, shape);
+    convis_status status = convis_part_need(c, CONVIS_PART_FFMPEG, path, "cannot be written");
+    if (!status && !coloured) status = convis_one_channel(c, path, shape);
     if (!status) status = convis_frames_planes_check(c, path, 1, shape.dim[CONVIS_C], shape.dim[CONVIS_X], shape.dim[CONVIS_Y]);
     if (status) return status;
     picture *p = convis_obtain(c, sizeof *p);

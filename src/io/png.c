@@ -1,8 +1,6 @@
 /* png.c - an 8-bit picture, in grey or colour, as .png, with a comment that says what black and white stand for. */
 #include "picture.h"
-#include <libavcodec/avcodec.h>
-#include <libavutil/crc.h>
-#include <libavutil/intreadwrite.h>
+#include "base/parts/ffmpeg_calls.h"
 #include <stdio.h>
 #include <string.h>
 

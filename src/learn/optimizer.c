@@ -1,6 +1,7 @@
 /* optimizer.c - optimisers by name: opening, steps within bounds, searches, and state that goes on where it was left. */
 #include "base/context.h"
 #include "learn/optimizers/optimizers.h"
+#include "base/parts.h"
 #include "base/text.h"
 #include <math.h>
 #include <string.h>
@@ -77,6 +78,7 @@ convis_status convis_optimizer_open(convis_context *c, const convis_optimizer_op
     if (!status && (n < 1 || n > MOST_NUMBERS))
         status = convis_fail(c, CONVIS_EINVAL, "%s: %s optimise, expected 1 to %lld numbers", type->name,
                              n < 1 ? "nothing to" : "too much to", (long long)MOST_NUMBERS);
+    if (!status && type->by_nlopt) status = convis_part_need(c, CONVIS_PART_NLOPT, type->name, "cannot search");
     if (status) return status;
     convis_optimizer *o = convis_obtain(c, sizeof *o);
     if (!o) return CONVIS_ENOMEM;

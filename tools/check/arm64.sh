@@ -7,7 +7,7 @@ say 'arm64'
 tools/setup.sh arm64 || exit 1
 root=$PWD/build/arm64-root
 packages='libc6-dev libavformat-dev libavcodec-dev libavutil-dev libswscale-dev libhdf5-dev libxml2-dev libfyaml-dev libzip-dev
-    libpng-dev zlib1g-dev libnlopt-dev libfftw3-dev libcmocka-dev'
+    zlib1g-dev libnlopt-dev libfftw3-dev libcmocka-dev'
 
 # unpack: apt with folders of its own, so that it needs no root and knows no packages of this system.
 unpack() {

@@ -1,6 +1,7 @@
 /* figure.c - a picture of a result file: chooses its kind, has it written as a gnuplot script, draws it, moves it into place. */
 #define _GNU_SOURCE                      /* posix_spawn_file_actions_addchdir_np */
 #include "base/context.h"
+#include "base/parts.h"
 #include "base/text.h"
 #include "figure.h"
 #include "io/frames.h"
@@ -254,6 +255,7 @@ static convis_status draw(convis_figure *f, const char *figure)
 {
     char picture[16], path[FIGURE_PATH + 32];
     convis_status s = check_options(f, figure);
+    if (!s) s = convis_part_need(f->context, CONVIS_PART_GNUPLOT, figure, "cannot be drawn");
     draw_kind kind = s ? NULL : choose_kind(f);
     if (!kind) return s ? s : CONVIS_ENAME;
     if ((s = open_folder(f)) || (s = kind(f))) return s;

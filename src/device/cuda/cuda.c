@@ -3,9 +3,9 @@
  * Queues are streams; addresses are the driver's own. Kernels are compiled for the very device that runs them, or, where the
  * compiler is older than the device, for the newest that both know. What is declared here is taken from NVIDIA's documentation
  * of the driver API and of NVRTC, versions 11.2 to 13.0. */
+#include "base/library.h"
 #include "base/text.h"
 #include "device/device.h"
-#include <dlfcn.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -93,28 +93,15 @@ static const char *name_of(int error)
     return !cu.cuGetErrorName(error, &name) && name ? name : "an error without a name";
 }
 
-#define FIND(table, name)                                                                    \
-    {                                                                                        \
-        void *found = dlsym(library, #name);                                                 \
-        if (!found) return #name;                                                            \
-        memcpy(&table.name, &found, sizeof found);                                           \
-    }
-#define CU_FIND(name, arguments) FIND(cu, name)
-#define CU_TAKE(name, arguments)                                                             \
-    {                                                                                        \
-        void *found = dlsym(library, #name);                                                 \
-        if (found) memcpy(&cu.name, &found, sizeof found);                                   \
-    }
-#define NVRTC_FIND(name, arguments) FIND(nvrtc, name)
-
-/* The first function that the library lacks, or NULL. */
-static const char *find_driver(void *library) { CU_FUNCTIONS(CU_FIND) return NULL; }
-static const char *find_nvrtc(void *library)  { NVRTC_FUNCTIONS(NVRTC_FIND) return NULL; }
-static void find_graphs(void *library) { CU_GRAPH_FUNCTIONS(CU_TAKE) }
+#define CU_SYMBOL(name, arguments) CONVIS_SYMBOL(cu, name),
+#define NVRTC_SYMBOL(name, arguments) CONVIS_SYMBOL(nvrtc, name),
+static const convis_symbol CU_SYMBOLS[] = { CU_FUNCTIONS(CU_SYMBOL) { .name = NULL } },
+                           CU_GRAPH_SYMBOLS[] = { CU_GRAPH_FUNCTIONS(CU_SYMBOL) { .name = NULL } },
+                           NVRTC_SYMBOLS[] = { NVRTC_FUNCTIONS(NVRTC_SYMBOL) { .name = NULL } };
 
 static int take_nvrtc(void *library)
 {
-    const char *lacks = find_nvrtc(library);
+    const char *lacks = convis_library_find(&library, 1, NVRTC_SYMBOLS);
     nvrtc.count = 0;
     if (!lacks && !nvrtc.nvrtcVersion(&nvrtc.major, &nvrtc.minor)) nvrtc.nvrtcGetNumSupportedArchs(&nvrtc.count);
     if (nvrtc.count < 1 || nvrtc.count > MOST_ARCHITECTURES || nvrtc.nvrtcGetSupportedArchs(nvrtc.architecture)) nvrtc.count = 0;
@@ -132,11 +119,11 @@ static int search_nvrtc(void)
     for (size_t f = 0; f < sizeof FOLDERS/sizeof *FOLDERS; f++) {
         for (size_t n = 0; n < sizeof NAMES/sizeof *NAMES; n++) {
             snprintf(path, sizeof path, "%s%s", FOLDERS[f], NAMES[n]);
-            void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+            void *library = convis_library_open(path);
             if (!library) continue;
             const int good = take_nvrtc(library);
             if (good && nvrtc.major <= cu.version/1000) return 1;
-            if (good && !newer) newer = library; else dlclose(library);
+            if (good && !newer) newer = library; else convis_library_close(library);
         }
     }
     return newer && take_nvrtc(newer);
@@ -153,7 +140,7 @@ static void load_nvrtc(void)
         return;
     }
     char shown[128];
-    void *library = dlopen(own, RTLD_NOW | RTLD_LOCAL);
+    void *library = convis_library_open(own);
     convis_shorten(shown, sizeof shown, "%s", own);
     if (!library || !take_nvrtc(library))
         convis_shorten(cu.why, sizeof cu.why, "CONVIS_NVRTC is %s: %s, expected NVRTC (libnvrtc.so) 11.2 or later", shown,
@@ -162,13 +149,13 @@ static void load_nvrtc(void)
 
 static void load(void)
 {
-    void *library = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
+    void *library = convis_library_open("libcuda.so.1");
     if (!library) {
         snprintf(cu.why, sizeof cu.why, "there is no libcuda.so.1 here; it comes with the driver of an NVIDIA GPU");
         return;
     }
-    const char *lacks = find_driver(library);            /* the version is the first that is looked for */
-    find_graphs(library);
+    const char *lacks = convis_library_find(&library, 1, CU_SYMBOLS);
+    convis_library_find(&library, 1, CU_GRAPH_SYMBOLS);
     if (cu.cuDriverGetVersion) cu.cuDriverGetVersion(&cu.version);
     if (cu.version < CU_OLDEST)
         snprintf(cu.why, sizeof cu.why, "its driver is too old: found one for CUDA %d.%d, expected %d.%d or later",

@@ -3,9 +3,9 @@
  * Memory objects have no addresses, so blocks get invented ones, one behind the other; a kernel gets for each buffer the
  * block that its address lies in and the distance from its beginning (CONVIS_HANDLE_ of kernel.h). What is declared here of
  * OpenCL is taken from the Khronos specification, version 1.2. */
+#include "base/library.h"
 #include "base/text.h"
 #include "device/device.h"
-#include <dlfcn.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -65,23 +65,21 @@ static const uint64_t CL_DEVICE_TYPE_ALL = 0xFFFFFFFF;
 #define CL_POINTER(result, name, arguments) result (*name) arguments;
 static struct { CL_FUNCTIONS(CL_POINTER) char why[CONVIS_WHY]; } cl;            /* why: there is none */
 
+#define CL_SYMBOL(result, name, arguments) CONVIS_SYMBOL(cl, name),
+static const convis_symbol CL_SYMBOLS[] = { CL_FUNCTIONS(CL_SYMBOL) { .name = NULL } };
+
 static void load(void)
 {
     char shown[128];
     const char *own = getenv("CONVIS_OPENCL");
-    void *library = dlopen(own && *own ? own : "libOpenCL.so.1", RTLD_NOW | RTLD_LOCAL);
+    void *library = convis_library_open(own && *own ? own : "libOpenCL.so.1");
     convis_shorten(shown, sizeof shown, "%s", own ? own : "");
     if (!library && *shown) convis_shorten(cl.why, sizeof cl.why, "CONVIS_OPENCL is %s: it cannot be loaded", shown);
     else if (!library)
         snprintf(cl.why, sizeof cl.why, "there is no libOpenCL.so.1 here; it comes with a GPU's driver, or with PoCL");
     if (!library) return;
-#define CL_FIND(result, name, arguments)                                                                         \
-    {                                                                                                            \
-        void *found = dlsym(library, #name);                                                                     \
-        if (!found) { snprintf(cl.why, sizeof cl.why, "libOpenCL.so.1 is older than 1.2: it has no %s", #name); return; } \
-        memcpy(&cl.name, &found, sizeof found);                                                                  \
-    }
-    CL_FUNCTIONS(CL_FIND)
+    const char *lacks = convis_library_find(&library, 1, CL_SYMBOLS);
+    if (lacks) snprintf(cl.why, sizeof cl.why, "libOpenCL.so.1 is older than 1.2: it has no %s", lacks);
 }
 
 static int loaded(void)

@@ -1,105 +1,20 @@
-/* nlopt.c - searches by NLopt (S. G. Johnson): truncated Newton, conservative approximations, quadratic programming, and
- * those without gradients.
- *
- * NLopt does not accept values that are not finite. It gets a bowl around the best point instead, higher than any value seen, so that
- * every search turns back. Its state cannot be read, so a search goes on from its best point alone. */
-#include "optimizers.h"
-#include <nlopt.h>
-#include <string.h>
-
-static const double FIRST_STEP = 0.1, LEAST_STEP = 1e-12;
-
-typedef struct bowl { convis_search *search; nlopt_opt opt; double highest; } bowl;
-
-static double fill(const bowl *b, const double *x, double *gradient)
-{
-    const convis_search *s = b->search;
-    double value = b->highest, by = isinf(s->value) ? 1 : 1 + fabs(b->highest - s->value);
-    for (int64_t i = 0; i < s->optimizer->n; i++) {
-        double away = x[i] - s->x[i];
-        value += by*away*away;
-        if (gradient) gradient[i] = 2*by*away;
-    }
-    return value;
-}
-
-static double objective(unsigned n, const double *x, double *gradient, void *user)
-{
-    bowl *b = user;
-    convis_search *s = b->search;
-    double *within = s->optimizer->scratch, value;
-    for (unsigned i = 0; i < n; i++) within[i] = convis_within(x[i], convis_low(s, i), convis_high(s, i));
-    convis_search_evaluate(s, within, &value, gradient);
-    if (s->over || (s->evaluations == 1 && isinf(value))) nlopt_force_stop(b->opt);
-    if (isinf(value)) return fill(b, x, gradient);
-    if (value > b->highest || s->evaluations == 1) b->highest = value;
-    return value;
-}
-
-static convis_status set_up(const bowl *b, double *x)
-{
-    const convis_search *s = b->search;
-    int64_t n = s->optimizer->n;
-    double *bound = s->optimizer->scratch;
-    nlopt_result r = nlopt_set_min_objective(b->opt, objective, (void *)(uintptr_t)b);
-    for (int64_t i = 0; i < n; i++) bound[i] = convis_low(s, i);
-    if (r > 0) r = nlopt_set_lower_bounds(b->opt, bound);
-    for (int64_t i = 0; i < n; i++) bound[i] = convis_high(s, i);
-    if (r > 0) r = nlopt_set_upper_bounds(b->opt, bound);
-    if (r > 0) r = nlopt_set_ftol_rel(b->opt, s->options.value_tolerance);
-    /* Without any, cobyla never ends once its trust region has shrunk to nothing. */
-    if (r > 0) r = nlopt_set_xtol_rel(b->opt, fmax(s->options.x_tolerance, LEAST_STEP));
-    /* Not by the width of the bounds, which may be arbitrary. */
-    for (int64_t i = 0; i < n; i++) bound[i] = FIRST_STEP*fmax(fabs(s->x[i]), 1);
-    if (r > 0) r = nlopt_set_initial_step(b->opt, bound);
-    memcpy(x, s->x, (size_t)n*sizeof *x);
-    return r > 0 ? CONVIS_OK : CONVIS_ENOMEM;
-}
-
-static void search(convis_search *s, nlopt_algorithm algorithm)
-{
-    convis_optimizer *o = s->optimizer;
-    double *x = o->scratch + o->n, least;
-    if (o->n > INT32_MAX) {
-        s->status =
-            convis_fail(o->context, CONVIS_ENOTSUP, "%s: %lld numbers are more than it can hold", o->type->name, (long long)o->n);
-        return;
-    }
-    bowl b = { s, nlopt_create(algorithm, (unsigned)o->n), 0 };
-    if (!b.opt) {
-        s->status = convis_fail(o->context, CONVIS_ENOMEM, "%s: out of memory", o->type->name);
-        return;
-    }
-    nlopt_srand(1);
-    nlopt_result r = NLOPT_OUT_OF_MEMORY;
-    convis_status status = set_up(&b, x);
-    if (!status) r = nlopt_optimize(b.opt, x, &least);
-    if (!s->status && r == NLOPT_OUT_OF_MEMORY)
-        s->status = convis_fail(o->context, CONVIS_ENOMEM, "%s: out of memory", o->type->name);
-    if (!s->status && r == NLOPT_INVALID_ARGS) {
-        const char *why = nlopt_get_errmsg(b.opt);
-        s->status =
-            convis_fail(o->context, CONVIS_EINVAL, "%s: %s", o->type->name, why ? why : "it cannot search within these bounds");
-    }
-    nlopt_destroy(b.opt);
-    o->count++;
-    if (!s->over && r > 0) o->ended = CONVIS_ENDED_CONVERGED;
-    if (!s->over && r < 0) o->ended = CONVIS_ENDED_STUCK;
-}
+/* nlopt.c - the table of searches by NLopt (S. G. Johnson): truncated Newton, conservative approximations, quadratic programming,
+ * and those without gradients. */
+#include "nlopt.h"
 
 static int64_t no_state(int64_t n, int memory) { (void)n; (void)memory; return 1; }
 static int64_t two_vectors(int64_t n, int memory) { (void)memory; return 2*n; }
 
-#define BY_NLOPT(kind, algorithm, text)                                                             \
-    static void search_##kind(convis_search *s) { search(s, algorithm); }                           \
+#define BY_NLOPT(kind, which, text)                                                                 \
+    static void search_##kind(convis_search *s) { convis_nlopt_search(s, which); }                  \
     const convis_optimizer_type convis_##kind = {                                                   \
-        .name = #kind, .doc = text, .state = no_state, .scratch = two_vectors, .minimize = search_##kind,   \
+        .name = #kind, .doc = text, .state = no_state, .scratch = two_vectors, .minimize = search_##kind, .by_nlopt = 1, \
     };
-BY_NLOPT(tnewton,     NLOPT_LD_TNEWTON_PRECOND_RESTART, "truncated Newton, preconditioned, restarted")
-BY_NLOPT(mma,         NLOPT_LD_MMA,     "method of moving asymptotes")
-BY_NLOPT(ccsa,        NLOPT_LD_CCSAQ,   "conservative separable quadratic approximations")
-BY_NLOPT(slsqp,       NLOPT_LD_SLSQP,   "sequential quadratic programming")
-BY_NLOPT(nelder_mead, NLOPT_LN_NELDERMEAD, "the simplex that walks: no gradient")
-BY_NLOPT(bobyqa,      NLOPT_LN_BOBYQA,  "quadratic models of the values: no gradient")
-BY_NLOPT(cobyla,      NLOPT_LN_COBYLA,  "linear models of the values: no gradient")
-BY_NLOPT(crs,         NLOPT_GN_CRS2_LM, "controlled random search, global: no gradient; needs finite bounds")
+BY_NLOPT(tnewton,     CONVIS_TNEWTON, "truncated Newton, preconditioned, restarted")
+BY_NLOPT(mma,         CONVIS_MMA,     "method of moving asymptotes")
+BY_NLOPT(ccsa,        CONVIS_CCSA,   "conservative separable quadratic approximations")
+BY_NLOPT(slsqp,       CONVIS_SLSQP,   "sequential quadratic programming")
+BY_NLOPT(nelder_mead, CONVIS_NELDER_MEAD, "the simplex that walks: no gradient")
+BY_NLOPT(bobyqa,      CONVIS_BOBYQA,  "quadratic models of the values: no gradient")
+BY_NLOPT(cobyla,      CONVIS_COBYLA,  "linear models of the values: no gradient")
+BY_NLOPT(crs,         CONVIS_CRS, "controlled random search, global: no gradient; needs finite bounds")

@@ -37,6 +37,7 @@ struct convis_optimizer_type {
     /* Batch kinds: numbers of state in all, those needed only during a search, and the search itself. */
     int64_t (*state)(int64_t n, int memory), (*scratch)(int64_t n, int memory);
     void (*minimize)(convis_search *);
+    int by_nlopt;                                /* it is one of NLopt's, and needs that part of the build */
     int iterates;                                /* minimize can end after any iteration, and go on from there */
     int (*sound)(int memory, const void *state); /* whether a state that comes from outside can be one; NULL: any can */
 };

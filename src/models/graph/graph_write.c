@@ -2,6 +2,7 @@
 #include "graph.h"
 #include "yaml.h"
 #include "base/lines.h"
+#include "base/parts.h"
 #include "base/words.h"
 #include "engine/model.h"
 #include "layers/own/own.h"
@@ -58,7 +59,8 @@ static convis_status put_packed(convis_context *c, FILE *f, int indent, const st
 convis_status convis_graph_put_array(convis_context *c, FILE *f, int indent, const char *name, const struct convis_value *v)
 {
     member(f, indent, name);
-    if (!v->count || v->count >= PACKED_FROM) return put_packed(c, f, indent + 2, v);
+    const int packs = convis_part_built(CONVIS_PART_ZLIB);
+    if (!v->count || (packs && v->count >= PACKED_FROM)) return put_packed(c, f, indent + 2, v);
     const double *values = v->array;
     put_lists(f, indent + (int)strlen(name) + 3, v->dims, v->dim, &values);
     putc('\n', f);

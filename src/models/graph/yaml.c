@@ -13,7 +13,6 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <zlib.h>
 
 enum { LEVELS = 16, NODES = 2000000, BLOCK = 1 << 16 };
 
@@ -312,99 +311,6 @@ int convis_number_parse(const char *text, double *value)
 int convis_yaml_number(const struct convis_yaml_node *n, double *value)
 {
     return n->kind == CONVIS_NODE_TEXT && !n->quoted && convis_number_parse(n->text, value);
-}
-
-/* ---- Packed numbers ---- */
-
-static const char DIGIT[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-static void little_endian(double v, unsigned char bytes[8])
-{
-    uint64_t u;
-    memcpy(&u, &v, 8);
-    for (int k = 0; k < 8; k++) bytes[k] = (unsigned char)(u >> 8*k);
-}
-
-static double from_little_endian(const unsigned char bytes[8])
-{
-    uint64_t u = 0;
-    double v;
-    for (int k = 0; k < 8; k++) u |= (uint64_t)bytes[k] << 8*k;
-    memcpy(&v, &u, 8);
-    return v;
-}
-
-/* Bytes of one significance together, as HDF5's shuffle does: neighbours differ little, and then they deflate well. */
-static unsigned char *shuffled(convis_context *c, const double *values, int64_t count)
-{
-    unsigned char *raw = convis_obtain(c, (size_t)count*8 + 1), one[8];
-    for (int64_t i = 0; raw && i < count; i++) {
-        little_endian(values[i], one);
-        for (int k = 0; k < 8; k++) raw[k*count + i] = one[k];
-    }
-    return raw;
-}
-
-convis_status convis_pack(convis_context *c, const double *values, int64_t count, char **text)
-{
-    uLongf size = compressBound((uLong)count*8);
-    unsigned char *raw = shuffled(c, values, count), *packed = raw ? convis_obtain(c, size + 3) : NULL;
-    char *to = *text = packed ? convis_obtain(c, (size_t)(size + 2)/3*4 + 1) : NULL;
-    if (to && compress2(packed, &size, raw, (uLong)count*8, 9) != Z_OK) {
-        convis_fail(c, CONVIS_ENOMEM, "out of memory");
-        convis_release(c, *text);
-        to = *text = NULL;
-    }
-    for (uLong k = 0; to && k < size; k += 3) {
-        unsigned three =
-            (unsigned)packed[k] << 16 | (k + 1 < size ? (unsigned)packed[k + 1] << 8 : 0) | (k + 2 < size ? packed[k + 2] : 0);
-        *to++ = DIGIT[three >> 18];
-        *to++ = DIGIT[three >> 12 & 63];
-        *to++ = k + 1 < size ? DIGIT[three >> 6 & 63] : '=';
-        *to++ = k + 2 < size ? DIGIT[three & 63] : '=';
-    }
-    convis_release(c, raw);
-    convis_release(c, packed);
-    return *text ? CONVIS_OK : CONVIS_ENOMEM;
-}
-
-/* Base64, blanks and line ends allowed everywhere. -1: not base64. */
-static int64_t unbase64(const char *text, unsigned char *to)
-{
-    int64_t n = 0;
-    unsigned bits = 0, held = 0, padding = 0;
-    for (; *text; text++) {
-        if (isspace((unsigned char)*text)) continue;
-        if (*text == '=') { padding++; continue; }
-        const char *digit = strchr(DIGIT, *text);
-        if (!digit || padding) return -1;
-        bits = bits << 6 | (unsigned)(digit - DIGIT);
-        if ((held += 6) >= 8) to[n++] = (unsigned char)(bits >> (held -= 8));
-    }
-    return padding > 2 ? -1 : n;
-}
-
-convis_status convis_unpack(convis_context *c, const char *text, double *values, int64_t count)
-{
-    unsigned char *packed = convis_obtain(c, strlen(text) + 1), one[8];
-    int64_t size = packed ? unbase64(text, packed) : -1;
-    uLongf bytes = (uLongf)count*8;
-    convis_status status = packed ? CONVIS_OK : CONVIS_ENOMEM;
-    /* Deflate packs at most 1032 to 1: a shape that claims more would only ask for memory. */
-    if (!status && (size < 0 || (double)size*1032 + 64 < (double)count*8))
-        status = convis_fail(c, CONVIS_EFORMAT, "packed numbers: expected base64 of %lld numbers", (long long)count);
-    unsigned char *raw = status ? NULL : convis_obtain(c, (size_t)bytes + 1);
-    if (!status && !raw) status = CONVIS_ENOMEM;
-    if (!status && (uncompress(raw, &bytes, packed, (uLong)size) != Z_OK || bytes != (uLongf)count*8))
-        status = convis_fail(c, CONVIS_EFORMAT, "packed numbers: damaged, expected %lld of them", (long long)count);
-    for (int64_t i = 0; i < count && !status; i++) {
-        for (int k = 0; k < 8; k++) one[k] = raw[k*count + i];
-        values[i] = from_little_endian(one);
-        if (!isfinite(values[i])) status = convis_fail(c, CONVIS_EFORMAT, "packed numbers: one is not finite");
-    }
-    convis_release(c, packed);
-    convis_release(c, raw);
-    return status;
 }
 
 /* ---- Writing ---- */
