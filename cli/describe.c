@@ -196,7 +196,7 @@ static int print_yaml(convis_context *c, struct describe_subject *s, const cli_s
         if (convis_model_yaml(s->model, &text)) return cli_report(c);
         fputs(text, stdout);
         /* A recipe builds windows and cells anew for every size; what is written of the model has them where they are. */
-        if (strstr(text, "\nunits:") || strstr(text, "type: crop"))
+        if (strstr(text, "\nsize: "))
             cli_warn("this is %s for movies of %dx%d pixels alone: its windows and cells do not follow another size", s->name,
                      (int)size->width, (int)size->height);
         convis_model_yaml_free(s->model, &text);
@@ -229,6 +229,14 @@ static int set_all(convis_context *c, const struct describe_subject *s, const st
     return 0;
 }
 
+convis_status describe_build(struct describe_subject *s)
+{
+    const char *name;
+    convis_shape movie;
+    const int one = convis_recipe_input(s->recipe, 0, &name, &movie) && movie.dim[CONVIS_X] > 0;
+    return convis_recipe_build(s->recipe, one ? movie.dim[CONVIS_X] : 64, one ? movie.dim[CONVIS_Y] : 64, &s->model);
+}
+
 static int model(convis_context *c, const char *name, const struct wish *w)
 {
     struct describe_subject s = { .name = name };
@@ -240,7 +248,7 @@ static int model(convis_context *c, const char *name, const struct wish *w)
     int failed = set_all(c, &s, w);
     if (!failed && w->xml) failed = print_xml(c, &s);
     else if (!failed && w->yaml) failed = print_yaml(c, &s, &w->size);
-    else if (!failed && convis_recipe_build(s.recipe, DESCRIBE_WIDTH, DESCRIBE_HEIGHT, &s.model)) failed = cli_report(c);
+    else if (!failed && describe_build(&s)) failed = cli_report(c);
     else if (!failed) {
         if (convis_recipe_get(s.recipe, "numerics", s.numerics, sizeof s.numerics)) s.numerics[0] = 0;
         if (w->json) describe_model_json(&s);

@@ -3,12 +3,12 @@
 #define CONVIS_CLI_DESCRIBE_H
 #include "cli.h"
 
-/* The layers of a model may depend on the size of the movie; this one serves to list them. */
-enum { DESCRIBE_WIDTH = 64, DESCRIBE_HEIGHT = 64 };
 
 /* A model that is described. */
 struct describe_subject { const char *name; convis_recipe *recipe; convis_model *model; char numerics[64]; };
 
+/* Built for the size of movie that the recipe is for, or, where it is for any, for one that serves to list its layers. */
+convis_status describe_build(struct describe_subject *);
 const char *describe_doc_of(const char *model);          /* of a built-in one; NULL: it is none */
 int  describe_least(const convis_layer_type *);          /* inputs that a layer must have, and can have */
 int  describe_most (const convis_layer_type *);

@@ -192,7 +192,7 @@ static int model(cli_json *j, convis_context *c, const char *name)
 {
     struct describe_subject s = { .name = name };
     int failed = 0;
-    if (convis_recipe_open(c, name, &s.recipe) || convis_recipe_build(s.recipe, DESCRIBE_WIDTH, DESCRIBE_HEIGHT, &s.model))
+    if (convis_recipe_open(c, name, &s.recipe) || describe_build(&s))
         failed = cli_report(c);
     else {
         if (convis_recipe_get(s.recipe, "numerics", s.numerics, sizeof s.numerics)) s.numerics[0] = 0;

@@ -105,6 +105,7 @@
     S(convis_recipe_open, 0, 3, convis_recipe_open(P(0, w->c), P(1, "L"), P(2, &fresh(w)->recipe)))                             \
     S(convis_recipe_read, 0, 4, convis_recipe_read(P(0, w->c), P(1, "text"), P(2, YAML), strlen(YAML), P(3, &fresh(w)->recipe)))\
     S(convis_recipe_copy, 0, 2, convis_recipe_copy(P(0, w->recipe), P(1, &fresh(w)->recipe)))                                   \
+    S(convis_model_copy, 0, 2, convis_model_copy(P(0, w->whole), P(1, &fresh(w)->model)))                                       \
     S(convis_recipe_of_model, 0, 2, convis_recipe_of_model(P(0, w->whole), P(1, &fresh(w)->recipe)))                            \
     S(convis_recipe_new, 0, 2, convis_recipe_new(P(0, w->c), 0.01, P(1, &fresh(w)->recipe)))                                    \
     S(convis_recipe_add_layer, 8, 4, convis_recipe_add_layer(P(0, w->recipe), P(1, "lowpass"), P(2, "after"), P(3, FROM), 1))   \

@@ -171,6 +171,45 @@ static void arrays(void **state)
     free(weights);
 }
 
+/* A copy goes on as the model does, whatever becomes of that; and it, too, is of any size. */
+static void copies(void **state)
+{
+    convis_tensor movie = noise_movie(convis_movie_shape(30, 30, 34), 0, 255, 12),
+                  larger = noise_movie(convis_movie_shape(7, 50, 64), 0, 255, 13);
+    recording rest = { 0 }, expected = { 0 };
+    convis_model *m = seen_by("retina", 34, 30), *copy, *unplanned, *fresh = seen_by("retina", 64, 50);
+    (void)state;
+    must(c, convis_seed(m, 5));
+    must(c, convis_set(m, "bipolar.leak", 17));
+    must(c, convis_baseline(m, 90));
+    must(c, convis_model_copy(m, &unplanned));
+    must(c, convis_plan(m, convis_movie_shape(20, 30, 34)));
+    must(c, convis_run(m, convis_slice(movie, CONVIS_T, 0, 11)));
+    must(c, convis_model_copy(m, &copy));
+    assert_int_equal(convis_frame(copy), 11);
+    record(m, movie, 11, 30, WHOLE, 20, &expected);
+    convis_model_free(&m);
+    record(copy, movie, 11, 30, RANDOMLY, 20, &rest);
+    assert_int_equal(rest.outputs, expected.outputs);
+    assert_true(expected.spike_count > 0);
+    assert_same(&rest, &expected, "copy");
+    must(c, convis_set(fresh, "bipolar.leak", 17));
+    must(c, convis_baseline(fresh, 90));
+    must(c, convis_seed(fresh, 5));
+    must(c, convis_plan(copy, larger.shape));
+    must(c, convis_plan(unplanned, larger.shape));
+    must(c, convis_plan(fresh, larger.shape));
+    alike(copy, fresh, larger, "a copy for another size");
+    alike(unplanned, fresh, larger, "a copy of what was not planned");
+    recording_free(&rest);
+    recording_free(&expected);
+    convis_model_free(&copy);
+    convis_model_free(&unplanned);
+    convis_model_free(&fresh);
+    free(movie.data);
+    free(larger.data);
+}
+
 /* ---- Probes ---- */
 
 static void probes(void **state)
@@ -350,7 +389,7 @@ static void failures(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(sizes), cmocka_unit_test(retinas), cmocka_unit_test(compositions),
-                                        cmocka_unit_test(arrays),  cmocka_unit_test(probes), cmocka_unit_test(gradients),
-                                        cmocka_unit_test(numbers), cmocka_unit_test(failures) };
+                                        cmocka_unit_test(arrays), cmocka_unit_test(copies),  cmocka_unit_test(probes),
+                                        cmocka_unit_test(gradients), cmocka_unit_test(numbers), cmocka_unit_test(failures) };
     return cmocka_run_group_tests_name("planned again", tests, begin, end);
 }

@@ -366,6 +366,8 @@ convis_status convis_recipe_read (convis_context *, const char *name, const char
 convis_status convis_recipe_copy (const convis_recipe *, convis_recipe **);
 /* Of a built model: every layer, parameter and cell as it is now, for the one size of movie that it was built for. */
 convis_status convis_recipe_of_model(const convis_model *, convis_recipe **);
+/* A model of its own, of the same context: layers, parameters as they now are, what was asked for, seed, and, if it is planned, plan and state. */
+convis_status convis_model_copy(const convis_model *, convis_model **);
 /* From calls: one without layers (dt: seconds per frame), and what is added to it or to any other, after the layers it has. in: what a
  * layer takes as inputs, by name, so many frames later ("input" is the movie); NULL or count 0: the layer before, or the movie. Of
  * `model` a copy is added: its layers as NAME.LAYER, its output as NAME. A fault leaves the recipe as it was. */
@@ -376,7 +378,7 @@ convis_status convis_recipe_add_model(convis_recipe *, const convis_recipe *mode
                                       int count);
 convis_status convis_recipe_add_input(convis_recipe *, const char *name,
                                       convis_shape frame);   /* named inputs; the first is the movie */
-/* The index-th: its name, and (1, C, 1, Y, X), where 0 is any: of a movie always Y and X, and C where nothing is declared, by the recipe
+/* The index-th: its name, and (1, C, 1, Y, X), where 0 is any: of a movie Y and X, but of a model that is for one size alone, and C where nothing is declared, by the recipe
  * or by a model within that takes the movie (a retina takes one channel). 0 past the last. */
 int           convis_recipe_input    (const convis_recipe *, int index, const char **name, convis_shape *frame);
 convis_status convis_recipe_output   (convis_recipe *, const char *name);     /* the layer that counts; NULL: the last */

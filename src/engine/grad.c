@@ -134,7 +134,7 @@ static convis_pass pass_back(const convis_model *m, const model_layer *l, const 
 {
     convis_pass p = convis_pass_of(m, l, u);
     p.frame = m->frame - m->ran + u->t0;
-    p.d_out = l->out.d + l->out.history*l->out.n;
+    p.d_out = l->out.d ? l->out.d + l->out.history*l->out.n : NULL;
     for (int k = 0; k < p.inputs; k++) {
         const buffer *b = convis_source(m, l->in[k].from);
         /* A kernel always gets memory, with room for its history. */

@@ -158,6 +158,8 @@ convis_status convis_set_shaped(convis_model *, const char *path, const double *
 void convis_release_plan(convis_model *);
 /* Makes of a model that its maker built for another size one for this size, with all that was set and asked for since. */
 convis_status convis_resize(convis_model *, int64_t width, int64_t height);
+/* To a model with the same layers: probes, required gradients, the seed, and whatever else was asked for or set beside its parameters. */
+void convis_carry_requests(const convis_model *from, convis_model *to);
 int convis_is_shape(convis_shape);                                    /* not empty, not too large */
 /* A failure of this layer: where it stands in its file comes before the sentence on the context. Returns the status. */
 static inline convis_status convis_blame(const convis_model *m, const model_layer *l, convis_status status)

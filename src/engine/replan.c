@@ -33,6 +33,30 @@ static convis_status carry_parameter(convis_model *m, const model_layer *l, cons
     return status;
 }
 
+static void carry_requests(const model_layer *from, model_layer *to)
+{
+    to->requires_gradient = from->requires_gradient;
+    to->out.asked = from->out.asked;
+    for (int k = 0; k < from->extras; k++) to->extra[k].asked = from->extra[k].asked;
+}
+
+static void carry_model(const convis_model *from, convis_model *to)
+{
+    to->recording = from->recording;
+    to->record_spikes = from->record_spikes;
+    to->allow_nonfinite = from->allow_nonfinite;
+    to->seed = from->seed;
+    for (int k = 0; k < from->input_count && k < to->input_count; k++)
+        to->inputs[k].frames.required = from->inputs[k].frames.required;
+}
+
+void convis_carry_requests(const convis_model *from, convis_model *to)
+{
+    for (int j = 0; j < from->count && j < to->count; j++) carry_requests(&from->layers[j], &to->layers[j]);
+    for (int k = 0; k < from->input_count && k < to->input_count; k++) to->inputs[k].baseline = from->inputs[k].baseline;
+    carry_model(from, to);
+}
+
 /* Settings of layer l since it was built as `built`, and what was asked of it. */
 static convis_status carry_layer(convis_model *m, const model_layer *l, const model_layer *built)
 {
@@ -50,16 +74,8 @@ static convis_status carry_layer(convis_model *m, const model_layer *l, const mo
         for (int k = 0; k < l->params && !status; k++)
             if (texts == ((l->fields[k].flags & CONVIS_TEXT) != 0) && !is_alike(l, built, k))
                 status = carry_parameter(m, l, to, k);
-    to->requires_gradient = l->requires_gradient;
-    to->out.asked = l->out.asked;
-    for (int k = 0; k < l->extras; k++) to->extra[k].asked = l->extra[k].asked;
+    carry_requests(l, to);
     return status;
-}
-
-static void carry_input(const model_input *from, const model_input *built, model_input *to)
-{
-    to->frames.required = from->frames.required;
-    if (from->baseline != built->baseline) to->baseline = from->baseline;
 }
 
 static convis_status carry(convis_model *m, const convis_model *from, const convis_model *built)
@@ -67,10 +83,8 @@ static convis_status carry(convis_model *m, const convis_model *from, const conv
     convis_status status = CONVIS_OK;
     for (int j = 0; j < from->count && !status; j++) status = carry_layer(m, &from->layers[j], &built->layers[j]);
     for (int k = 0; k < from->input_count && k < m->input_count; k++)
-        carry_input(&from->inputs[k], &built->inputs[k], &m->inputs[k]);
-    m->recording = from->recording;
-    m->record_spikes = from->record_spikes;
-    m->seed = from->seed;
+        if (from->inputs[k].baseline != built->inputs[k].baseline) m->inputs[k].baseline = from->inputs[k].baseline;
+    carry_model(from, m);
     return status;
 }
 

@@ -284,8 +284,8 @@ convis_status convis_bptt_run(convis_bptt *p, int64_t from, int64_t frames)
 {
     CONVIS_NEEDS(p);
     if (from < 0 || frames < 1 || frames > INT64_MAX - from)
-        return convis_fail(p->context, CONVIS_EINVAL, "bptt: frames %lld to %lld, expected at least one, from 0 on",
-                           (long long)from, (long long)(from + frames - 1));
+        return convis_fail(p->context, CONVIS_EINVAL, "bptt: %lld frames from frame %lld on, expected at least one, from 0 on",
+                           (long long)frames, (long long)from);
     p->ready = 0;
     const convis_status status = convis_bptt_forward(p, from, frames, 1);
     p->ready = !status;

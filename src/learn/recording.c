@@ -226,9 +226,9 @@ static convis_status open_stimulus(convis_recording *r, const convis_recording_o
 static convis_status check_range(const convis_recording *r, int64_t frame, int64_t frames)
 {
     if (frame >= 0 && frames >= 0 && frame <= r->info.frames && frames <= r->info.frames - frame) return CONVIS_OK;
-    return convis_fail(r->context, CONVIS_EINVAL, "%s: frames %lld to %lld were asked for, expected frames from 0 to %lld",
-                       r->stimulus_name,
-                       (long long)frame, (long long)frame + (long long)frames - 1, (long long)r->info.frames - 1);
+    return convis_fail(r->context, CONVIS_EINVAL,
+                       "%s: %lld frames from frame %lld on were asked for, expected frames from 0 to %lld", r->stimulus_name,
+                       (long long)frames, (long long)frame, (long long)r->info.frames - 1);
 }
 
 convis_status convis_recording_stimulus(convis_recording *r, int64_t frame, int64_t frames, convis_real *stimulus)

@@ -159,7 +159,10 @@ int convis_recipe_input(const convis_recipe *r, int index, const char **name, co
     if (index < 0 || index >= (g->givens ? g->givens : 1)) return 0;
     *name = g->givens ? g->given[index].name : "input";
     *frame = g->givens ? g->given[index].frame : (convis_shape){ { 1, convis_graph_channels(g, 0), 1, 0, 0 } };
-    if (!index) frame->dim[CONVIS_Y] = frame->dim[CONVIS_X] = 0;
+    if (!index) {
+        frame->dim[CONVIS_Y] = g->height;
+        frame->dim[CONVIS_X] = g->width;
+    }
     return 1;
 }
 
@@ -300,6 +303,9 @@ convis_status convis_recipe_build(convis_recipe *r, int64_t width, int64_t heigh
     struct convis_graph flat;
     while (r->warnings.count > r->opened) convis_release(r->context, r->warnings.text[--r->warnings.count]);
     convis_status status = check_size(r->context, width, height);
+    if (!status && r->graph.width && (width != r->graph.width || height != r->graph.height))
+        status = convis_fail(r->context, CONVIS_ESHAPE, "input: %lldx%lld pixels; the model is for movies of %lldx%lld alone",
+                             (long long)width, (long long)height, (long long)r->graph.width, (long long)r->graph.height);
     if (status) return status;
     status = convis_graph_flat(r->context, &r->graph, width, height, &r->warnings, &flat);
     if (status) return status;
@@ -307,6 +313,31 @@ convis_status convis_recipe_build(convis_recipe *r, int64_t width, int64_t heigh
     convis_graph_clear(r->context, &flat);
     if (!status && convis_graph_is_sized(&r->graph)) status = make_again(r, width, height, *model);
     if (status) convis_model_free(model);
+    return status;
+}
+
+convis_status convis_model_copy(const convis_model *m, convis_model **copy)
+{
+    if (copy) *copy = NULL;
+    CONVIS_NEEDS(m, copy);
+    convis_recipe *r = NULL;
+    convis_status status = convis_refuse(m) ? m->status : convis_recipe_of_model(m, &r);
+    if (!status) status = convis_recipe_build(r, m->maker.make ? m->maker.width : 1, m->maker.make ? m->maker.height : 1, copy);
+    convis_recipe_free(&r);
+    if (!status) convis_carry_requests(m, *copy);
+    if (!status && m->maker.make == make) {
+        status = make_again(m->maker.user, m->maker.width, m->maker.height, *copy);
+        (*copy)->maker.layers = m->maker.layers;
+    }
+    if (!status && m->planned) {
+        const size_t size = convis_state_size(m);
+        void *state = convis_obtain(m->context, size + 1);
+        status = state ? convis_state_get(m, state) : CONVIS_ENOMEM;
+        if (!status) status = convis_plan(*copy, m->chunk);
+        if (!status) status = convis_state_put(*copy, state, size);
+        convis_release(m->context, state);
+    }
+    if (status) convis_model_free(copy);
     return status;
 }
 

@@ -69,6 +69,12 @@ is  'has the same spikes'           cmp a.csv b.csv
 yes 'by its layers'                 convis run layers.yaml grating.npy -q -o c.csv --probe bipolar=c.npy
 is  'has the same spikes'           cmp a.csv c.csv
 is  'and the same currents'         cmp a.npy c.npy
+convis stim grating --size 41x36 --frames 9 -q -o other.npy
+no  'and no other size'    1 'input: 41x36 pixels; the model is for movies of 40x36 alone' convis run layers.yaml other.npy -o c.csv
+printf 'layers:\n  - {name: eye, model: layers.yaml}\n  - {name: slow, type: lowpass, input: eye}\n' > within.yaml
+yes 'within another'                convis run within.yaml grating.npy -q -o w.npy
+no  'nor there'            1 'it takes 41x36 pixels; it is for movies of 40x36 alone' convis run within.yaml other.npy -o w.npy
+yes 'it can be described'           convis describe layers.yaml
 printf 'extends: primate\nset: {ganglions: 1, numerics: virtualretina}\n' > mine.yaml
 yes 'another by what is different'  convis run mine.yaml grating.npy -o d.csv
 is  'in its numerics'               grep -q 'virtualretina numerics' err

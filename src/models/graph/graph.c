@@ -112,7 +112,7 @@ static convis_status copy_arrays(convis_context *c, const struct convis_graph *f
 
 convis_status convis_graph_copy(convis_context *c, const struct convis_graph *from, struct convis_graph *to)
 {
-    *to = (struct convis_graph){ .dt = from->dt, .baseline = from->baseline, .has_baseline = from->has_baseline, .kind = from->kind,
+    *to = (struct convis_graph){ .dt = from->dt, .width = from->width, .height = from->height, .baseline = from->baseline, .has_baseline = from->has_baseline, .kind = from->kind,
                                  .output_line = from->output_line, .output_column = from->output_column };
     memcpy(to->file, from->file, sizeof to->file);
     memcpy(to->output, from->output, sizeof to->output);

@@ -82,6 +82,7 @@ struct convis_graph {
     int     aliases, alias_room;
     char    output[CONVIS_GRAPH_NAME];                   /* the layer that counts; "": the last */
     int     output_line, output_column;                  /* where the file gives it; 0: it does not */
+    int64_t width, height;                               /* of the movies that it is for; 0: any */
     convis_cell *cell;                                   /* the cells of its spiking layers; NULL: one per element */
     int64_t cells;
 };

@@ -195,10 +195,14 @@ static convis_status add_made(struct flat *f, struct place *within, char output[
 {
     struct convis_graph made = { .layers = 0 };
     int64_t width = 0, height = 0;
-    convis_status status = CONVIS_OK;
-    if (within->g->kind && within->g->kind->sized) {
-        status = size_of(f, within->given[0].from, &width, &height);
-        if (!status) status = make(f, within, width, height, &made);
+    const int sized = within->g->kind && within->g->kind->sized;
+    convis_status status = sized || within->g->width ? size_of(f, within->given[0].from, &width, &height) : CONVIS_OK;
+    if (!status && within->g->width && (width != within->g->width || height != within->g->height))
+        status = convis_fail(f->c, CONVIS_ESHAPE, "%.60s: it takes %lldx%lld pixels; it is for movies of %lldx%lld alone",
+                             *within->prefix ? within->prefix : "the model extended", (long long)width, (long long)height,
+                             (long long)within->g->width, (long long)within->g->height);
+    if (!status && sized) {
+        status = make(f, within, width, height, &made);
         within->g = &made;
         within->made = 1;
     }

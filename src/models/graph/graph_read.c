@@ -535,6 +535,14 @@ static convis_status read_head(const struct reader *r, const node *root)
             status = convis_yaml_fail(r->y, n, CONVIS_EINVAL, "%s: %g, expected -1e30 to 1e30", n->name, g->baseline);
         g->has_baseline = 1;
     }
+    if (!status && (n = convis_yaml_find(root, "size"))) {
+        char end;
+        long long width = 0, height = 0;
+        if (n->kind != CONVIS_NODE_TEXT || sscanf(n->text, "%lldx%lld%c", &width, &height, &end) != 2 || width < 1 || height < 1)
+            status = convis_yaml_fail(r->y, n, CONVIS_EFORMAT, "size: expected WIDTHxHEIGHT in pixels, as 64x48");
+        g->width = width;
+        g->height = height;
+    }
     return status;
 }
 
@@ -617,7 +625,7 @@ static convis_status one_time_step(const struct reader *r, const node *root)
 
 convis_status convis_graph_read(const struct convis_graph_reading *how, const node *root, struct convis_graph *g)
 {
-    static const char *const KEYS[] = { "title", "source", "dt", "baseline", "past", "inputs",
+    static const char *const KEYS[] = { "title", "source", "dt", "baseline", "past", "size", "inputs",
                                         "layers", "output", "aliases", "units", NULL };
     struct reader r = { how->y, how->y->context, how->path, g, how };
     const node *n;

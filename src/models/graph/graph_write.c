@@ -245,6 +245,7 @@ static convis_status put_graph(convis_context *c, FILE *f, int indent, const str
     if (!base) number_member(f, indent, "dt", g->dt);
     if (!base && g->has_baseline && (g->baseline != 0 || convis_graph_is_sized(g)))
         number_member(f, indent, "baseline", g->baseline);
+    if (g->width) fprintf(f, "%*ssize: %lldx%lld\n", indent, "", (long long)g->width, (long long)g->height);
     put_sources(f, indent, g);
     if (base) fprintf(f, "%*sextends:\n", indent, "");
     if (base) status = put_graph(c, f, indent + 2, base);
