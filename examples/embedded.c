@@ -15,10 +15,9 @@
 enum { SMALL = 16, CHUNK = 100 };
 static const char *const PATHS[] = { "retina.opl.center.tau", "retina.bipolar.adaptation.amplification" };
 enum { PATH_COUNT = sizeof PATHS/sizeof *PATHS };
+static const convis_from ON_OFF[] = { { "retina.ganglion_0", 0 }, { "retina.ganglion_1", 0 } };
 
 #define TRY(call) do { const convis_status try_ = (call); if (try_) return try_; } while (0)
-
-/* ---- The model ---- */
 
 static convis_status build(convis_context *c, int size, convis_model **model)
 {
@@ -26,11 +25,10 @@ static convis_status build(convis_context *c, int size, convis_model **model)
     TRY(convis_recipe_new(c, 0.001, &all));
     convis_status status = convis_recipe_open(c, "retina", &retina);
     if (!status) status = convis_recipe_add_model(all, retina, "retina", NULL, 0);
-    if (!status)
-        status = convis_recipe_add_layer(all, "difference", "on_off",
-                                         (convis_from[]){ { "retina.ganglion_0", 0 }, { "retina.ganglion_1", 0 } }, 2);
+    if (!status) status = convis_recipe_add_layer(all, "difference", "on_off", ON_OFF, 2);
     if (!status) status = convis_recipe_add_layer(all, "conv", "gabor", NULL, 0);
     if (!status) status = convis_recipe_add_layer(all, "softplus", "v1", NULL, 0);
+    for (int k = 0; k < 2 && !status; k++) status = convis_recipe_set(all, k ? "gabor.height" : "gabor.width", "11");
     if (!status) status = convis_recipe_set(all, "gabor.weights", "gabor?sigma=2&frequency=0.15");
     if (!status) status = convis_recipe_build(all, size, size, model);
     convis_recipe_free(&retina);
@@ -39,8 +37,6 @@ static convis_status build(convis_context *c, int size, convis_model **model)
     if (!status) status = convis_probe(*model, "v1");
     return status ? status : convis_plan(*model, convis_movie_shape(CHUNK, size, size));
 }
-
-/* ---- Bytes in, doubles out ---- */
 
 static unsigned char pixel(int64_t frame, int64_t i, int size) { return (unsigned char)(128 + 100*sin(0.02*(double)frame + 0.7*(double)(i%size))); }
 
@@ -52,8 +48,10 @@ static convis_status run(convis_model *m, int size, double *mean)
     if (!movie || !rates) return CONVIS_ENOMEM;
     for (int64_t k = 0; k < CHUNK*n; k++) movie[k] = pixel(k/n, k%n, size);
     const convis_shape shape = convis_movie_shape(CHUNK, size, size);
-    convis_status status = convis_output_to(m, "v1", &(convis_memory){ rates, CONVIS_FLOAT64, shape, { 0, 0, n, size, 1 } });
-    if (!status) status = convis_run_memory(m, &(convis_memory){ movie, CONVIS_UINT8, shape, { 0, 0, n, size, 1 } });
+    const convis_memory in = convis_memory_view(movie, CONVIS_UINT8, shape),
+                        out = convis_memory_view(rates, CONVIS_FLOAT64, shape);
+    convis_status status = convis_output_to(m, "v1", &out);
+    if (!status) status = convis_run_memory(m, &in);
     if (!status) status = convis_output_to(m, "v1", NULL);
     *mean = 0;
     for (int64_t k = 0; k < CHUNK*n; k++) *mean += rates[k]/(double)(CHUNK*n);
@@ -61,8 +59,6 @@ static convis_status run(convis_model *m, int size, double *mean)
     free(movie);
     return status;
 }
-
-/* ---- A loss of one's own, and its gradient ---- */
 
 typedef struct loss { convis_model *m; double value, target, share; convis_real *gradient; } loss;       /* share: of one number in the mean */
 

@@ -426,6 +426,24 @@ static void nothing_is_there(void **state)
     end_world(&w, 0, THINGS);
 }
 
+/* A context that could not be opened is there for its message alone. */
+static void not_opened(void **state)
+{
+    convis_context *c = NULL;
+    convis_recipe *r;
+    convis_model *m;
+    (void)state;
+    assert_int_not_equal(convis_open(&c, "cpu:abacus"), CONVIS_OK);
+    assert_non_null(c);
+    refused(c, CONVIS_ESTATE, "no device", convis_model_new(c, 0.01, &m));
+    refused(c, CONVIS_ESTATE, "no device", convis_recipe_open(c, "LN", &r));
+    refused(c, CONVIS_ESTATE, "no device", convis_recipe_new(c, 0.01, &r));
+    refused(c, CONVIS_ESTATE, "no device", convis_recipe_read(c, "text", "x", 1, &r));
+    assert_null(r);
+    assert_string_equal(convis_device_name(c), "");
+    convis_close(&c);
+}
+
 /* ---- Every order of closing ---- */
 
 static void any_order_of_closing(void **state)
@@ -765,6 +783,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nothing_is_there),
+        cmocka_unit_test(not_opened),
         cmocka_unit_test(any_order_of_closing),
         cmocka_unit_test(a_context_lives_as_long_as_its_objects),
         cmocka_unit_test(shapes),

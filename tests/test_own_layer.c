@@ -205,6 +205,96 @@ static void one_thread(void **state)
     convis_close(&c);
 }
 
+/* ---- Tables and kernels that differ ---- */
+
+static int row_count(const convis_field *table) { int k = 0; while (table && table[k].name) k++; return k; }
+
+/* A layer of this type is added with as many inputs as it must have; it is refused because of that kernel, NULL: it is not. */
+static void try_table(convis_context *c, const convis_layer_type *t, const char *kernel, int arguments, int expected)
+{
+    char part[160];
+    convis_model *m;
+    must(c, convis_model_new(c, 0.01, &m));
+    convis_edge in[CONVIS_MAX_INPUTS];
+    for (int k = 0; k < CONVIS_MAX_INPUTS; k++) in[k] = (convis_edge){ convis_input(m), 0 };
+    const convis_node added = convis_join(m, t, "it", in, t->min_inputs ? t->min_inputs : t->inputs);
+    assert_int_equal(added.id, kernel ? -1 : 1);
+    snprintf(part, sizeof part, "it: the kernel %s has %d arguments, expected %d by the table of %s", kernel ? kernel : "",
+             arguments, expected, t->name);
+    if (kernel) refused(c, CONVIS_EINVAL, part, convis_plan(m, convis_movie_shape(1, 4, 4)));
+    convis_model_free(&m);
+}
+
+/* A table with a row more, one less, or another number: no call of its kernel would get what it takes. */
+static void vary(convis_context *c, const convis_layer_type *t)
+{
+    const int in = t->inputs, more = row_count(t->outputs), states = row_count(t->states);
+    const int forward = 2 + in + more + states + t->tape, back = 4 + 2*in + states + t->tape;
+    const convis_field two[] = { { .name = "a" }, { .name = "b" }, { 0 } };
+    convis_layer_type other = *t;
+    try_table(c, t, NULL, 0, 0);
+    if (t->tape < CONVIS_MAX_TAPE) {
+        other.tape++;
+        try_table(c, &other, t->pointwise, forward, forward + 1);
+    }
+    if (t->tape) {
+        other.tape = t->tape - 1;
+        try_table(c, &other, t->pointwise, forward, forward - 1);
+    }
+    other = *t;
+    if (in < CONVIS_MAX_INPUTS) {
+        other.inputs++;
+        try_table(c, &other, t->pointwise, forward, forward + 1);
+    }
+    other.inputs = other.min_inputs = 0;
+    try_table(c, &other, t->pointwise, forward, forward - in);
+    other = *t;
+    other.states = two;
+    if (states != 2) try_table(c, &other, t->pointwise, forward, forward + 2 - states);
+    other = *t;
+    other.outputs = two;
+    if (more != 2) try_table(c, &other, t->pointwise, forward, forward + 2 - more);
+    other = *t;
+    if (t->adjoint && back != forward) {                 /* either in the other's place */
+        other.adjoint = t->pointwise;
+        try_table(c, &other, t->pointwise, forward, back);
+    }
+}
+
+static void tables(void **state)
+{
+    (void)state;
+    int seen_types = 0;
+    convis_context *c = open_with(1);
+    for (const convis_layer_type *const *t = convis_layer_types(); *t; t++)
+        for (const convis_layer_type *one = *t; one; one = one->more)
+            if (one->pointwise) { vary(c, one); seen_types++; }
+    assert_true(seen_types > 20);
+
+    convis_layer_type less = *type_named("relu");
+    less.tape = -1;
+    convis_model *m = model_of(c, &less);
+    refused(c, CONVIS_EINVAL, "1 inputs and a tape of -1, expected 0 or more", convis_plan(m, convis_movie_shape(1, 4, 4)));
+    convis_model_free(&m);
+    convis_close(&c);
+}
+
+static void no_context(void **state)
+{
+    (void)state;
+    convis_context *c = open_with(1);
+    assert_null(convis_obtain(NULL, 8));
+    assert_non_null(strstr(convis_message(NULL), "convis_obtain: its first argument is NULL"));
+    void *memory = convis_obtain(c, 8);
+    assert_non_null(memory);
+    convis_release(NULL, NULL);
+    convis_release(NULL, memory);                        /* nothing: it is still there */
+    memset(memory, 1, 8);
+    convis_release(c, NULL);
+    convis_release(c, memory);
+    convis_close(&c);
+}
+
 /* ---- C files ---- */
 
 static const char TEXT[] =
@@ -324,6 +414,83 @@ static void files(void **state)
     convis_close(&c);
 }
 
+/* A type is of one context's models alone; another context opens its own. */
+static void foreign(void **state)
+{
+    (void)state;
+    const convis_layer_type *t, *own;
+    convis_context *c = open_with(1), *other = open_with(1);
+    write_file(file, TEXT);
+    write_file(header, ARGS);
+    must(c, convis_allow_code(c, 1));
+    must(other, convis_allow_code(other, 1));
+    must(c, convis_layer_type_open(c, file, &t));
+    for (int round = 0; round < 2; round++) {
+        convis_model *m = model_of(other, t);
+        refused(other, CONVIS_EINVAL, "it: its type was opened in another context", convis_plan(m, convis_movie_shape(1, 4, 4)));
+        convis_model_free(&m);
+        must(other, convis_layer_type_open(other, file, &own));
+        assert_ptr_not_equal(own, t);
+        m = model_of(other, own);
+        must(other, convis_plan(m, convis_movie_shape(1, 4, 4)));
+        convis_model_free(&m);
+        m = model_of(c, t);
+        must(c, convis_plan(m, convis_movie_shape(1, 4, 4)));
+        convis_model_free(&m);
+        m = model_of(c, own);
+        refused(c, CONVIS_EINVAL, "it: its type was opened in another context", convis_plan(m, convis_movie_shape(1, 4, 4)));
+        convis_model_free(&m);
+    }
+    convis_close(&other);
+    convis_model *m = model_of(c, t);                    /* as before, when the other is gone */
+    must(c, convis_plan(m, convis_movie_shape(1, 4, 4)));
+    convis_model_free(&m);
+    convis_close(&c);
+}
+
+static const char SOURCE_TEXT[] =
+    "/* gain.c - no inputs: the number of the frame, times a parameter.\n"
+    " *\n"
+    " *      y[t] = gain t */\n"
+    "#include <convis/kernel.h>\n"
+    "#ifndef CONVIS_HOST\n"
+    "CONVIS_KERNEL2(gain_forward, PARAM p, OUT y) { CONVIS_SCAN(i, t) y[t*n + i] = p[0]*(real)(frame + (u32)t); }\n"
+    "CONVIS_EXPORT(gain, CONVIS_ENTRY(gain_forward))\n"
+    "#else\n"
+    "static const convis_field params[] = { { \"gain\", \"1\", 3, -10, 10, 0, \"a gain\" }, { 0 } };\n"
+    "static const convis_field states[] = { { 0 } };\n"
+    "CONVIS_LAYER_KERNELS(gain)\n"
+    "extern const convis_layer_type gain;\n"
+    "const convis_layer_type gain = { .abi = CONVIS_LAYER_ABI, .name = \"gain\", .doc = \"of no input\", .params = params, .states = states,\n"
+    "    .kernels = gain_kernels, .source = convis_gain_source, .pointwise = \"gain_forward\" };\n"
+    "#endif\n";
+
+/* What has no inputs, and a kernel that takes none, runs. */
+static void of_no_input(void **state)
+{
+    (void)state;
+    const convis_layer_type *t;
+    convis_context *c = open_with(2);
+    convis_model *m;
+    convis_tensor out, movie = noise_movie(convis_movie_shape(FRAMES, SIDE, SIDE), 0, 1, 1);
+    write_file(file, SOURCE_TEXT);
+    must(c, convis_allow_code(c, 1));
+    must(c, convis_layer_type_open(c, file, &t));
+    m = model_of(c, t);
+    refused(c, CONVIS_ESHAPE, "it: 1 inputs, gain expects 0", convis_plan(m, movie.shape));
+    convis_model_free(&m);
+    must(c, convis_model_new(c, 0.01, &m));
+    convis_join(m, t, "it", NULL, 0);
+    must(c, convis_probe(m, "it"));
+    must(c, convis_plan(m, movie.shape));
+    must(c, convis_run(m, movie));
+    must(c, convis_output(m, "it", &out));
+    for (int64_t i = 0; i < FRAMES*SIDE*SIDE; i++) assert_true(out.data[i] == 3*(convis_real)(i/(SIDE*SIDE)));
+    convis_model_free(&m);
+    free(movie.data);
+    convis_close(&c);
+}
+
 /* Without memory it is not there, and nothing is lost. What is asked for first is asked for whatever the cache holds. */
 static void no_memory(void **state)
 {
@@ -410,7 +577,8 @@ static void on_a_device(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(users), cmocka_unit_test(failures), cmocka_unit_test(one_thread),
-                                        cmocka_unit_test(files), cmocka_unit_test(no_memory), cmocka_unit_test(recipes),
-                                        cmocka_unit_test(on_a_device) };
+                                        cmocka_unit_test(tables), cmocka_unit_test(no_context), cmocka_unit_test(files),
+                                        cmocka_unit_test(foreign), cmocka_unit_test(of_no_input), cmocka_unit_test(no_memory),
+                                        cmocka_unit_test(recipes), cmocka_unit_test(on_a_device) };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -354,7 +354,7 @@ static void inputs_go_along_with_the_stimulus(void **state)
             assert_true(got[3*t] == (step == 12) && got[3*t + 1] == (step == 5 ? 2 : 0) && got[3*t + 2] == 0);
         }
     }
-    SAYS(CONVIS_EINVAL, "frames 30 to 39", "from 0 to 36", convis_recording_input_read(r, 0, 30, 10, got));
+    SAYS(CONVIS_EINVAL, "10 frames from frame 30 on", "from 0 to 36", convis_recording_input_read(r, 0, 30, 10, got));
     SAYS(CONVIS_EINVAL, "input 6", "0 to 5", convis_recording_input_read(r, 6, 0, 1, got));
     convis_recording_close(&r);
 }
@@ -581,8 +581,8 @@ static void sentences(void **state)
     SAYS(CONVIS_EFORMAT, "s.npy: frame 12 has the value NaN at x = 3, y = 2", "finite", convis_recording_stimulus(r, 10, 5, got));
     OK(convis_recording_stimulus(r, 13, 5, got));
     SAYS(CONVIS_EFORMAT, "r.npy: frame 7 of unit 0", "infinity", convis_recording_response(r, 0, 10, got, NULL));
-    SAYS(CONVIS_EINVAL, "frames 35 to 40", "from 0 to 39", convis_recording_stimulus(r, 35, 6, got));
-    SAYS(CONVIS_EINVAL, "frames -1 to 0", "from 0 to 39", convis_recording_response(r, -1, 2, got, NULL));
+    SAYS(CONVIS_EINVAL, "6 frames from frame 35 on", "from 0 to 39", convis_recording_stimulus(r, 35, 6, got));
+    SAYS(CONVIS_EINVAL, "2 frames from frame -1 on", "from 0 to 39", convis_recording_response(r, -1, 2, got, NULL));
     convis_recording_close(&r);
     convis_recording_close(&r);
 

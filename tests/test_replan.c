@@ -223,8 +223,21 @@ static void probes(void **state)
     must(c, convis_plan(all, convis_movie_shape(20, 30, 34)));
     must(c, convis_run(m, convis_slice(movie, CONVIS_T, 0, 13)));
     must(c, convis_run(all, convis_slice(movie, CONVIS_T, 0, 13)));
+    /* Where an output goes, and the stack, outlive it. */
+    convis_real *bipolar = calloc(20*34*30, sizeof *bipolar);
+    const convis_memory there =
+        convis_memory_view(bipolar, sizeof(convis_real) == 8 ? CONVIS_FLOAT64 : CONVIS_FLOAT32, convis_movie_shape(20, 30, 34));
+    must(c, convis_output_to(m, "bipolar", &there));
+    must(c, convis_push(m));
     must(c, convis_probe(m, "bipolar.adaptation"));
     must(c, convis_unprobe(m, "opl"));
+    must(c, convis_run(m, convis_slice(movie, CONVIS_T, 13, 20)));
+    must(c, convis_output(m, "bipolar", &out));
+    assert_ptr_equal(out.data, bipolar);
+    assert_true(bipolar[7*34*30 - 1] != 0);
+    must(c, convis_output_to(m, "bipolar", NULL));
+    must(c, convis_pop(m));
+    free(bipolar);
     assert_int_equal(convis_frame(m), 13);
     refused(c, CONVIS_ESTATE, "not probed", convis_output(m, "opl", &out));
     record(m, movie, 13, 40, RANDOMLY, 20, &rest);
@@ -345,7 +358,13 @@ static void numbers(void **state)
     bad = own;
     bad.shape.dim[CONVIS_T] = 5;
     must(c, convis_output_to(m, "conv", &bad));
-    refused(c, CONVIS_ESHAPE, "memory for 5 frames, the run has 12", convis_run(m, movie));
+    refused(c, CONVIS_ESHAPE, "conv: its output is to be written to memory for 5 frames, the run has 12", convis_run(m, movie));
+    bad = own;
+    bad.stride[CONVIS_X] = 0;
+    refused(c, CONVIS_EINVAL, "conv: memory whose stride along X is 0, where it has 14", convis_output_to(m, "conv", &bad));
+    bad = as_bytes;
+    memset(bad.stride, 0, sizeof bad.stride);
+    refused(c, CONVIS_EINVAL, "strides are all 0", convis_run_memory(m, &bad));
     refused(c, CONVIS_ENAME, "'cow'", convis_output_to(m, "cow", &own));
     refused(c, CONVIS_ESTATE, "probed", convis_output_to(m, "low", &own));
     recording_free(&expected);

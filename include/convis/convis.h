@@ -124,7 +124,7 @@ convis_status convis_threads  (convis_context *, int threads);
 int           convis_thread_count(const convis_context *);
 const char   *convis_device_name (const convis_context *);                /* "cpu:avx2" */
 /* Asked often, by the thread that called, while something takes long: `done` of `total` (0: not known) of `what` ("run", "fit", "settle",
- * "synthesize", "gradcheck", "sta", "scores", "read", "plot"); a fit's runs ask, too. Not 0: the call shall end, with CONVIS_ECANCELED, which
+ * "synthesize", "gradcheck", "sta", "scores", "read", "plot", "bptt" forward); a fit's or bptt's runs ask, too. Not 0: the call shall end, with CONVIS_ECANCELED, which
  * leaves: a run, what a run of fewer frames leaves (convis_frame says of how many; maybe of none); settling, a model that settled for fewer
  * steps; a fit or a synthesis, the best so far, as after any failure; a movie, its next step still to be read (got: those that were); all
  * else no result. Within it no object of the context is used, but that of its message. NULL: nobody is asked. */
@@ -203,9 +203,11 @@ int convis_layer_type_equation(const convis_layer_type *, int line, char *text, 
  * convis_plan infers shapes from one chunk of input, (B, C, T, Y, X) with at most T frames a run, and allocates everything; convis_run
  * never does. A planned model may be planned again, for movies of another size, chunks of another length; all that
  * was set, learnt and asked for stays; it starts anew at the first frame. What a recipe made for a size (a retina's windows and cells) is
- * made for the new one; arrays that were set keep their values, and must suit it (ESHAPE). Where convis_plan fails the model is as before
- * it was planned.
- * A probe of a model that is planned is there from the next run on: it is planned anew, at its frame, with its state. convis_unprobe takes a
+ * made for the new one; arrays that were set keep their values, and must suit it (ESHAPE). Where convis_plan fails the model is not planned;
+ * nothing else is lost but its state.
+ * A probe of a model that is planned is there from the next run on: it is planned anew, at its frame, with its state and stack, and
+ * with where outputs go (convis_output_to); spikes and outputs of the last run are gone. Where that fails the model is not planned, and its state
+ * is lost. convis_unprobe takes a
  * probe back; convis_unplan the plan, its memory, and the state: then layers can be added and sizes set that planned models refuse. */
 convis_status convis_probe  (convis_model *, const char *path);
 convis_status convis_unprobe(convis_model *, const char *path);
@@ -277,6 +279,7 @@ convis_status convis_output(convis_model *, const char *path, convis_tensor *);
 /* Numbers of any type in memory of the caller's: strides in elements, which may be negative. */
 typedef enum convis_number { CONVIS_FLOAT32, CONVIS_FLOAT64, CONVIS_UINT8, CONVIS_INT16, CONVIS_UINT16, CONVIS_INT32 } convis_number;
 typedef struct convis_memory { void *data; convis_number type; convis_shape shape; int64_t stride[CONVIS_DIMS]; } convis_memory;
+convis_memory convis_memory_view(void *data, convis_number, convis_shape);          /* contiguous */
 /* convis_run and convis_give of numbers of any type; those that are convis_real are read where they lie, others are converted once. */
 convis_status convis_run_memory (convis_model *, const convis_memory *in);
 convis_status convis_give_memory(convis_model *, const char *name, const convis_memory *frames);
@@ -316,7 +319,7 @@ convis_status convis_vjp_from(convis_model *, const char *path, convis_tensor d_
 convis_status convis_vjp(convis_model *, const convis_tensor *d_in);
 /* Before convis_vjp: where it writes the gradient at an input, by name; d is shaped like the run's frames of it. NULL: nowhere. */
 convis_status convis_vjp_input(convis_model *, const char *name, const convis_tensor *d);
-/* After the vjp of a run that began at the first frame. */
+/* After the vjp of a run that began at the first frame, once; else ESTATE. */
 convis_status convis_vjp_baseline(convis_model *);
 /* The sum since convis_grad_zero, count doubles: of a scalar (count 1), an array, or a state (at the start of the last vjp's run). */
 convis_status convis_grad(const convis_model *, const char *path, double *values, int64_t count);

@@ -89,6 +89,7 @@ convis_status convis_recording_from(convis_context *, const convis_recording_sou
  *                                               convis_vjp_from, of spikes (through the surrogate) as of currents; outputs are there again
  *      convis_grad(m, "opl.center.tau", ...);   sums over all frames; of a state: at the first
  *
+ * A pass from the first frame ends with the baseline's part, which convis_vjp_baseline adds for those who go back themselves.
  * States are stored at the start of each chunk, or, above `memory` bytes, of every n-th, and those between are computed again. */
 typedef convis_status (*convis_frame_reader)(void *user, int64_t from, int64_t frames, convis_real *to);     /* (frames, C, Y, X) */
 typedef convis_status (*convis_frame_hook)(void *user, int64_t from, int64_t frames);
@@ -349,9 +350,9 @@ convis_status convis_fit_objective(convis_model *, convis_recording *, const con
  * bounds. The model's parameters are as before afterwards, and it is reset. */
 convis_status convis_fit_hessian(convis_model *, convis_recording *, const convis_fit_options *, const double *directions,
                                  int64_t vectors, double step, double *products, int64_t count);
-/* How an output over these frames, from the state that the model is in, changes along a direction: of the parameters that require gradient
+/* How an output (NULL: convis_output_name's) over these frames, from the state that the model is in, changes along a direction: of the parameters that require gradient
  * (`direction`, in the order of convis_list; NULL: none) and of the frames (d_in, shaped like them; NULL: not). By central differences of step
- * `step` of the direction (0: what suits the precision). d_out: contiguous, shaped like the output. Parameters and state are as before. */
+ * `step` of the direction (0: what suits the precision). d_out: contiguous, shaped like the output, good to some 1e-3 of the largest in single precision. Parameters and state are as before. */
 convis_status convis_jvp(convis_model *, convis_tensor in, const char *output, const double *direction, const convis_tensor *d_in,
                          double step, convis_real *d_out);
 /* An output over the whole recording, from the first frame: (frames, units) numbers, the caller's memory. Model and output as for convis_fit; an output that has not a

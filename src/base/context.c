@@ -47,6 +47,13 @@ convis_status convis_fail_before(convis_context *c, convis_status status, const 
     return convis_fail(c, status, "%s%s", before, after);
 }
 
+convis_status convis_context_check(convis_context *c)
+{
+    return c->device
+               ? CONVIS_OK
+               : convis_fail(c, CONVIS_ESTATE, "the context has no device, as convis_open failed: nothing can be made with it");
+}
+
 convis_status convis_called(convis_context *c, convis_status status, const char *function, int64_t frame)
 {
     if (status && !*c->message)

@@ -73,6 +73,8 @@ convis_status convis_fail_before(convis_context *, convis_status, const char *fo
     __attribute__((format(printf, 3, 4)))
 #endif
     ;
+/* ESTATE of a context that convis_open left open for its message alone: nothing can be made with it. */
+convis_status convis_context_check(convis_context *);
 /* What a function of the caller's returned: where it failed without a sentence (the context's was empty), one that names it. */
 convis_status convis_called(convis_context *, convis_status, const char *function, int64_t frame);
 extern const convis_allocator convis_plain_allocator;   /* malloc and free */

@@ -4,8 +4,9 @@
 #include <stdatomic.h>
 
 static pthread_mutex_t locks[CONVIS_LOCKS] = { PTHREAD_MUTEX_INITIALIZER, PTHREAD_MUTEX_INITIALIZER, PTHREAD_MUTEX_INITIALIZER,
-                                               PTHREAD_MUTEX_INITIALIZER, PTHREAD_MUTEX_INITIALIZER };
-_Static_assert(CONVIS_LOCKS == 5, "each lock is initialised");
+                                               PTHREAD_MUTEX_INITIALIZER, PTHREAD_MUTEX_INITIALIZER,
+                                               PTHREAD_MUTEX_INITIALIZER };
+_Static_assert(CONVIS_LOCKS == 6, "each lock is initialised");
 static atomic_uint forks;
 
 static void before_fork(void) { for (int k = 0; k < CONVIS_LOCK_DRIVERS; k++) pthread_mutex_lock(&locks[k]); }

@@ -9,6 +9,7 @@ enum convis_lock {
     CONVIS_LOCK_PLANS,               /* FFTW's planner */
     CONVIS_LOCK_FILES,               /* the list of files being written */
     CONVIS_LOCK_PARTS,               /* the libraries of optional parts, while they are loaded */
+    CONVIS_LOCK_TYPES,               /* the list of types of layers that are a context's */
     CONVIS_LOCK_DRIVERS,             /* whether drivers may be loaded */
     CONVIS_LOCKS
 };

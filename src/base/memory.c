@@ -18,6 +18,7 @@ enum { LARGE = 1 << 14, COLOURS = 16, COLOUR_BYTES = 5*ALIGNMENT };
 void *convis_obtain(convis_context *c, size_t bytes)
 {
     size_t extra = ALIGNMENT + sizeof(void *), shift = 0;
+    CONVIS_NEEDS_ELSE(NULL, c);
     if (bytes >= LARGE) {
         shift = c->colour*COLOUR_BYTES;
         c->colour = (c->colour + 1)%COLOURS;
@@ -47,7 +48,7 @@ convis_status convis_grow(convis_context *c, void **list, int count, int *room, 
 
 void convis_release(convis_context *c, void *memory)
 {
-    if (memory) c->allocator.release(c->allocator.user, ((void **)memory)[-1]);
+    if (c && memory) c->allocator.release(c->allocator.user, ((void **)memory)[-1]);
 }
 
 /* What is released without a context has a copy of its allocator in front. */

@@ -27,6 +27,13 @@ convis_tensor convis_view(convis_real *data, convis_shape shape)
     return v;
 }
 
+convis_memory convis_memory_view(void *data, convis_number type, convis_shape shape)
+{
+    convis_memory a = { data, type, shape, { 0 } };
+    memcpy(a.stride, convis_view(NULL, shape).stride, sizeof a.stride);
+    return a;
+}
+
 void convis_tensor_copy(convis_tensor to, convis_tensor from)
 {
     const int64_t *n = to.shape.dim, *a = to.stride, *b = from.stride;

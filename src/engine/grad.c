@@ -91,7 +91,7 @@ convis_status convis_vjp_from(convis_model *m, const char *path, convis_tensor d
                                (long long)m->ran, (long long)n[3], (long long)n[4]);
     if (!d.data && m->ran) return convis_fail(m->context, CONVIS_EINVAL, "%s: a gradient without data", path);
     if (!owner->needed || !b->probed)
-        return convis_fail(m->context, CONVIS_ESTATE, "%s: its output was not probed (convis_probe before convis_plan)", path);
+        return convis_fail(m->context, CONVIS_ESTATE, "%s: its output was not probed (convis_probe)", path);
     if (!b->active) return CONVIS_OK;                     /* nothing before it requires a gradient */
     if (!b->from && !(b->from = convis_obtain(m->context, (size_t)(m->chunk.dim[CONVIS_T]*b->n)*sizeof *b->from)))
         return CONVIS_ENOMEM;
@@ -260,6 +260,7 @@ convis_status convis_vjp(convis_model *m, const convis_tensor *d_in)
     if (!status && d_in) status = convis_vjp_input(m, "input", d_in);
     if (status) return status;
     m->taped = m->failed = 0;
+    m->baseline_due = m->frame == m->ran;
     exchange_history(m);
     convis_run_paced(m, &m->backward, &m->ran, sub_chunks_back, NULL);
     exchange_history(m);
@@ -302,6 +303,10 @@ convis_status convis_vjp_baseline(convis_model *m)
 {
     CONVIS_NEEDS(m);
     if (not_recording(m)) return CONVIS_ESTATE;
+    if (!m->baseline_due)
+        return convis_fail(m->context, CONVIS_ESTATE,
+                           "the baseline's part follows, once, after the vjp of a run that began at the first frame");
+    m->baseline_due = 0;
     double *d_y = convis_obtain(m->context, (size_t)(m->count + 1)*sizeof *d_y);
     if (!d_y) return CONVIS_ENOMEM;
     for (int j = m->count - 1; j >= 0; j--) {

@@ -1,4 +1,5 @@
 /* model.c - building a model: adding, connecting, naming, listing. */
+#include "base/owned.h"
 #include "base/text.h"
 #include "run.h"
 #include <stdarg.h>
@@ -10,6 +11,7 @@ convis_status convis_model_new(convis_context *c, double dt, convis_model **mode
     if (model) *model = NULL;
     CONVIS_NEEDS(c, model);
     if (!(dt > 0 && dt <= 1e6)) return convis_fail(c, CONVIS_EINVAL, "dt: %g s, expected a positive time step", dt);
+    if (convis_context_check(c)) return CONVIS_ESTATE;
     convis_model *m = convis_obtain(c, sizeof *m);
     if (!m) return CONVIS_ENOMEM;
     convis_context_hold(m->context = c);
@@ -100,6 +102,56 @@ static convis_status open_layer(convis_model *m, model_layer *l)
     return convis_stick(m, status);
 }
 
+/* ---- What a table says, and what its kernels take ---- */
+
+/* A pointwise type's kernel by its name; NULL: none that is known before anything is compiled. */
+static const convis_kernel *kernel_of(const convis_model *m, const convis_layer_type *type, const char *name)
+{
+    const convis_kernels *best = convis_best_of(m->context, (const void *const *)type->kernels);
+    for (const convis_kernel *k = best && name ? best->list : NULL; k && k->name; k++) if (!strcmp(k->name, name)) return k;
+    return NULL;
+}
+
+/* It gets what the table says, and nothing tells it how many that are: forward_buffers() in run.c, run_adjoint() in grad.c. */
+static convis_status check_kernels(convis_model *m, const convis_layer_type *type, const char *name)
+{
+    const int in = type->inputs, more = rows(type->outputs), states = rows(type->states), tape = type->tape;
+    const convis_kernel *forward = kernel_of(m, type, type->pointwise), *adjoint = kernel_of(m, type, type->adjoint);
+    const convis_kernel *with = forward && forward->block ? forward : adjoint && adjoint->block ? adjoint : NULL;
+    if (with)
+        stick(m, CONVIS_EINVAL,
+              "%s: the kernel %s takes a struct of numbers (CONVIS_KERNEL_OF), which the kernels of a pointwise layer "
+              "do not get; forward() can launch it with one",
+              name, with->name);
+    else if (forward && forward->buffers != 2 + in + more + states + tape)
+        stick(m, CONVIS_EINVAL,
+              "%s: the kernel %s has %d arguments, expected %d by the table of %s: parameters, inputs (%d), output, "
+                                "further outputs (%d), states (%d), tape (%d)",
+              name, forward->name, forward->buffers, 2 + in + more + states + tape, type->name, in, more, states, tape);
+    else if (adjoint && adjoint->buffers != 4 + 2*in + tape + states)
+        stick(m, CONVIS_EINVAL,
+              "%s: the kernel %s has %d arguments, expected %d by the table of %s: parameters, inputs (%d), output, "
+                                "tape (%d), and gradients: d_out, d_states (%d), d_inputs (%d), d_map",
+              name, adjoint->name, adjoint->buffers, 4 + 2*in + tape + states, type->name, in, tape, states, in);
+    return m->status;
+}
+
+static convis_status check_table(convis_model *m, const convis_layer_type *type, const char *name)
+{
+    if (type->inputs < 0 || type->tape < 0)
+        stick(m, CONVIS_EINVAL, "%s: the table of %s has %d inputs and a tape of %d, expected 0 or more", name, type->name,
+              type->inputs, type->tape);
+    else if (rows(type->params) > CONVIS_MAX_PARAMS || rows(type->states) > CONVIS_MAX_STATES ||
+             rows(type->outputs) > CONVIS_MAX_OUTPUTS || type->inputs > CONVIS_MAX_INPUTS || type->tape > CONVIS_MAX_TAPE ||
+             (!type->pointwise && !type->forward) || (type->pointwise && type->one_thread))
+        stick(m, CONVIS_EINVAL, "%s: the table of %s is too long, names no kernel, or wants one thread for a pointwise one", name,
+              type->name);
+    else if (type->pointwise && convis_device_lacks(m->device, type->kernels, type->pointwise))
+        stick(m, CONVIS_ENOTSUP, "%s: %s %s has no kernel '%s' for %s", name, convis_article(type->name), type->name,
+              type->pointwise, m->device->name);
+    return m->status || !type->pointwise ? m->status : check_kernels(m, type, name);
+}
+
 convis_node convis_join(convis_model *m, const convis_layer_type *type, const char *name, const convis_edge *in, int count)
 {
     CONVIS_NEEDS_ELSE((convis_node){ -1 }, m);
@@ -110,6 +162,9 @@ convis_node convis_join(convis_model *m, const convis_layer_type *type, const ch
     if (m->status) return (convis_node){ -1 };
     if (m->planned)
         return stick(m, CONVIS_ESTATE, "%s: a layer cannot be added while the model is planned (convis_unplan)", name);
+    if (convis_is_foreign_type(type, m->context))
+        return stick(m, CONVIS_EINVAL,
+                     "%s: its type was opened in another context (convis_layer_type_open), whose models alone can have it", name);
     if (type->abi != CONVIS_LAYER_ABI)
         return stick(m, CONVIS_EINVAL, "%s: its table has ABI %u, this library expects %d", name, type->abi, CONVIS_LAYER_ABI);
     if (!*name || strlen(name) >= NAME_SIZE)
@@ -127,15 +182,7 @@ convis_node convis_join(convis_model *m, const convis_layer_type *type, const ch
         if (!is_node(m, in[j].from) || in[j].delay < 0 || in[j].delay > LONGEST_DELAY)
             return stick(m, CONVIS_EINVAL, "%s: input %d is no earlier layer, or its delay is not 0 to %d frames", name, j,
                          LONGEST_DELAY);
-    if (rows(type->params) > CONVIS_MAX_PARAMS || rows(type->states) > CONVIS_MAX_STATES ||
-        rows(type->outputs) > CONVIS_MAX_OUTPUTS || type->inputs > CONVIS_MAX_INPUTS || type->tape > CONVIS_MAX_TAPE ||
-        (!type->pointwise && !type->forward) || (type->pointwise && type->one_thread))
-        return stick(m, CONVIS_EINVAL,
-                     "%s: the table of %s is too long, names no kernel, or wants one thread for a pointwise one", name,
-                     type->name);
-    if (type->pointwise && convis_device_lacks(m->device, type->kernels, type->pointwise))
-        return stick(m, CONVIS_ENOTSUP, "%s: %s %s has no kernel '%s' for %s", name, convis_article(type->name), type->name,
-                     type->pointwise, m->device->name);
+    if (check_table(m, type, name)) return (convis_node){ -1 };
     if (convis_grow(m->context, (void **)&m->layers, m->count, &m->room, sizeof *m->layers))
         return stick(m, CONVIS_ENOMEM, "%s: out of memory", name);
 

@@ -87,7 +87,8 @@ typedef struct model_layer {
  * need never goes to memory. */
 typedef struct segment { int first, count; int64_t n, tile; int tiled, slots; convis_real *scratch; } segment;
 typedef struct model_alias { char name[NAME_SIZE], path[NAME_SIZE]; } model_alias;
-/* Who built the model for movies of this size, and builds it for others (models/recipe.c); make NULL: it suits any size. */
+/* Who built the model for movies of this size, and builds it for others (models/recipe.c); make NULL: it suits this
+ * size alone, or, where that is 0, any. */
 typedef struct model_maker {
     convis_status (*make)(void *user, int64_t width, int64_t height, convis_model **);
     void    (*close)(void *user);
@@ -125,6 +126,7 @@ struct convis_model {
 
     int      failed;                 /* the status with which a layer failed in this run */
     const model_layer *culprit;
+    int      baseline_due;           /* the last vjp was of a run from the first frame: convis_vjp_baseline may follow, once */
     int      recording, taped;       /* gradients were asked for; the last run has a tape for a backward pass */
     convis_real *unwanted;           /* where adjoint kernels write gradients that are not required, after their history */
 
@@ -135,7 +137,7 @@ struct convis_model {
     int      record_spikes;
     convis_cell *given;   int64_t given_count;       /* cells by a recipe; NULL: every element of a spiking layer is a cell */
     convis_cell *units;   int64_t unit_count;        /* all, once planned */
-    convis_spike *spikes; int64_t spike_count, spike_room;
+    convis_spike *spikes, *spikes_spare; int64_t spike_count, spike_room;     /* spare: as much room, to sort them */
     int      spikes_lost;            /* of this run: there was no memory for some */
 };
 

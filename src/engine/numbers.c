@@ -43,6 +43,10 @@ static convis_status check_type(const convis_model *m, const char *name, const c
 convis_status convis_take_numbers(convis_model *m, model_input *i, const convis_memory *a, convis_tensor *frames)
 {
     convis_status status = check_type(m, i->name, a);
+    int strides = 0;
+    for (int d = 0; d < CONVIS_DIMS; d++) strides |= a->stride[d] != 0;
+    if (!status && !strides && convis_elements(a->shape) > 1)
+        status = convis_fail(m->context, CONVIS_EINVAL, "%s: memory whose strides are all 0 (convis_memory_view)", i->name);
     *frames = (convis_tensor){ .data = a->data, .shape = a->shape };
     memcpy(frames->stride, a->stride, sizeof a->stride);
     if (status || a->type == OWN || !a->data) return status;
@@ -76,6 +80,10 @@ static convis_status check_to(const convis_model *m, const char *path, const buf
                                (long long)to->shape.dim[0], (long long)to->shape.dim[1], (long long)to->shape.dim[2],
                                (long long)to->shape.dim[3], (long long)to->shape.dim[4], (long long)b->shape.dim[0],
                                (long long)b->shape.dim[1], (long long)b->shape.dim[3], (long long)b->shape.dim[4]);
+    for (int d = 0; d < CONVIS_DIMS; d++)
+        if (to->shape.dim[d] > 1 && !to->stride[d])
+            return convis_fail(m->context, CONVIS_EINVAL, "%s: memory whose stride along %c is 0, where it has %lld numbers",
+                               path, "BCTYX"[d], (long long)to->shape.dim[d]);
     return to->data ? CONVIS_OK : convis_fail(m->context, CONVIS_EINVAL, "%s: memory without an address", path);
 }
 
@@ -86,7 +94,7 @@ convis_status convis_output_to(convis_model *m, const char *path, const convis_m
     buffer *b = convis_find_output(m, path, NULL);
     if (!b) return CONVIS_ENAME;
     if (!m->planned || !b->probed)
-        return convis_fail(m->context, CONVIS_ESTATE, "%s: its output was not probed (convis_probe before convis_plan)", path);
+        return convis_fail(m->context, CONVIS_ESTATE, "%s: its output was not probed (convis_probe)", path);
     const convis_status status = to ? check_to(m, path, b, to) : CONVIS_OK;
     if (!status) {
         b->to = to ? *to : (convis_memory){ .data = NULL };
@@ -114,14 +122,21 @@ static buffer *output_at(const convis_model *m, int k)
     return NULL;
 }
 
+static const model_layer *owner_of(const convis_model *m, const buffer *b)
+{
+    const model_layer *l = m->layers;
+    while (b != &l->out && !(b >= l->extra && b < l->extra + CONVIS_MAX_OUTPUTS)) l++;
+    return l;
+}
+
 convis_status convis_lend_outputs(convis_model *m, int64_t frames)
 {
     buffer *b;
     for (int k = 0; (b = output_at(m, k)); k++)
         if (b->to.data && b->to.shape.dim[CONVIS_T] < frames)
             return convis_fail(m->context, CONVIS_ESHAPE,
-                               "an output is to be written to memory for %lld frames, the run has %lld",
-                               (long long)b->to.shape.dim[CONVIS_T], (long long)frames);
+                               "%s: its output is to be written to memory for %lld frames, the run has %lld",
+                               owner_of(m, b)->name, (long long)b->to.shape.dim[CONVIS_T], (long long)frames);
     for (int k = 0; (b = output_at(m, k)); k++) {
         b->lent = b->to.data && lies_as_own(m, b);
         if (!b->lent) continue;
@@ -129,6 +144,15 @@ convis_status convis_lend_outputs(convis_model *m, int64_t frames)
         b->base = b->to.data;
     }
     return CONVIS_OK;
+}
+
+void convis_unlend_outputs(convis_model *m)
+{
+    buffer *b;
+    for (int k = 0; (b = output_at(m, k)); k++) {
+        b->to.data = NULL;
+        b->lent = 0;
+    }
 }
 
 convis_status convis_return_outputs(convis_model *m)

@@ -61,6 +61,9 @@ convis_status convis_get(const convis_model *m, const char *path, double *value)
     int k = 0;
     model_layer *l = convis_find_parameter(m, path, &k);
     if (!l) return CONVIS_ENAME;
+    if (l->fields[k].flags & (CONVIS_ARRAY | CONVIS_TEXT))
+        return convis_fail(m->context, CONVIS_EINVAL, "%s: %s, not a number", path,
+                           l->fields[k].flags & CONVIS_ARRAY ? "an array" : "a text");
     *value = l->param[k];
     return CONVIS_OK;
 }

@@ -357,7 +357,8 @@ static convis_status reserve_spikes(convis_model *m)
     double expected = 1024 + (double)m->unit_count*(double)m->chunk.dim[CONVIS_T]*m->dt*200;
     m->spike_room = expected < 1e8 ? (int64_t)expected : 100000000;
     m->spikes = convis_obtain(m->context, (size_t)m->spike_room*sizeof *m->spikes);
-    return m->spikes ? CONVIS_OK : CONVIS_ENOMEM;
+    m->spikes_spare = m->spikes ? convis_obtain(m->context, (size_t)m->spike_room*sizeof *m->spikes) : NULL;
+    return m->spikes_spare ? CONVIS_OK : CONVIS_ENOMEM;
 }
 
 /* Layers on which a probed output depends. Because of feedback it is repeated until nothing is added. */
@@ -484,12 +485,8 @@ static convis_status plan(convis_model *m)
     return status;
 }
 
-convis_status convis_plan(convis_model *m, convis_shape chunk)
+static convis_status plan_anew(convis_model *m, convis_shape chunk)
 {
-    CONVIS_NEEDS(m);
-    if (convis_refuse(m)) return m->status;
-    if (!m->count) return convis_fail(m->context, CONVIS_ESTATE, "the model has no layers");
-    if (!convis_is_shape(chunk)) return convis_fail(m->context, CONVIS_ESHAPE, "the chunk is empty or too large");
     convis_release_plan(m);
     convis_status status = convis_resize(m, chunk.dim[CONVIS_X], chunk.dim[CONVIS_Y]);
     if (status) return status;
@@ -506,15 +503,30 @@ convis_status convis_plan(convis_model *m, convis_shape chunk)
     return status;
 }
 
+convis_status convis_plan(convis_model *m, convis_shape chunk)
+{
+    CONVIS_NEEDS(m);
+    if (convis_refuse(m)) return m->status;
+    if (!m->count) return convis_fail(m->context, CONVIS_ESTATE, "the model has no layers");
+    if (!convis_is_shape(chunk)) return convis_fail(m->context, CONVIS_ESHAPE, "the chunk is empty or too large");
+    convis_unlend_outputs(m);
+    return plan_anew(m, chunk);
+}
+
 /* With other probes, at the same frame, in the same state. */
 static convis_status plan_on(convis_model *m)
 {
     const convis_shape chunk = m->chunk;
     const size_t size = convis_state_size(m);
+    snapshot *const stack = m->stack;
     void *state = convis_obtain(m->context, size + 1);
     convis_status status = state ? convis_state_get(m, state) : CONVIS_ENOMEM;
-    if (!status) status = convis_plan(m, chunk);
+    if (status) { convis_release(m->context, state); return status; }
+    m->stack = NULL;
+    status = plan_anew(m, chunk);
+    m->stack = stack;
     if (!status) status = convis_state_put(m, state, size);
+    else convis_release_plan(m);
     convis_release(m->context, state);
     return status;
 }
@@ -537,6 +549,7 @@ static convis_status ask(convis_model *m, const char *path, int asked)
     if (!b) return CONVIS_ENAME;
     if (b->asked == asked) return CONVIS_OK;
     b->asked = asked;
+    if (!asked) b->to.data = NULL;
     return m->planned ? plan_on(m) : CONVIS_OK;
 }
 

@@ -10,7 +10,7 @@ static void release_buffer(convis_model *m, buffer *b)
     convis_model_release(m, b->before);
     convis_release(m->context, b->from);
     convis_release(m->context, b->host);
-    *b = (buffer){ .asked = b->asked, .required = b->required };
+    *b = (buffer){ .asked = b->asked, .required = b->required, .to = b->to };
 }
 
 /* Memory of the device. */
@@ -80,14 +80,15 @@ void convis_release_plan(convis_model *m)
     convis_release(c, m->segments);
     convis_release(c, m->units);
     convis_release(c, m->spikes);
+    convis_release(c, m->spikes_spare);
     m->unwanted = m->spare = NULL;
     m->segments = NULL;
     m->units = NULL;
-    m->spikes = NULL;
+    m->spikes = m->spikes_spare = NULL;
     m->segment_count = 0;
     m->unit_count = m->spike_count = m->spike_room = 0;
     m->device_bytes = m->largest_block = m->frame = m->running = m->ran = 0;
-    m->planned = m->taped = m->counting = 0;
+    m->planned = m->taped = m->counting = m->baseline_due = 0;
     m->forward = m->backward = (pace){ .level = 0 };
 }
 

@@ -92,12 +92,18 @@ convis_status convis_resize(convis_model *m, int64_t width, int64_t height)
 {
     const model_maker *maker = &m->maker;
     convis_model *built = NULL, *made = NULL;
-    if (!maker->make || (width == maker->width && height == maker->height)) return CONVIS_OK;
+    if (!maker->width || (width == maker->width && height == maker->height)) return CONVIS_OK;
+    if (!maker->make)
+        return convis_fail(m->context, CONVIS_ESHAPE, "input: %lldx%lld pixels; the model is for movies of %lldx%lld alone",
+                           (long long)width, (long long)height, (long long)maker->width, (long long)maker->height);
     if (m->count != maker->layers)
         return convis_fail(m->context, CONVIS_ESHAPE,
                            "the model was built for movies of %lldx%lld pixels, and layers were added to it: it has no other size",
                            (long long)maker->width, (long long)maker->height);
+    const convis_log_function log = m->context->log;
+    m->context->log = NULL;                               /* what that size is warned of was said */
     convis_status status = maker->make(maker->user, maker->width, maker->height, &built);
+    m->context->log = log;
     if (!status && built->count != m->count)
         status = convis_fail(m->context, CONVIS_ESHAPE, "the model has other layers than it was built with");
     if (!status) status = maker->make(maker->user, width, height, &made);

@@ -177,6 +177,9 @@ static convis_status run_given(convis_model *m, convis_tensor movie, int keep)
         if (!status) status = returned;
     }
     if (failed) return failed;
+    if (m->canceled && !status && !m->spikes_lost)
+        return convis_fail(m->context, CONVIS_ECANCELED, "run: canceled after %lld of %lld frames", (long long)m->ran,
+                           (long long)movie.shape.dim[CONVIS_T]);
     return status ? status : m->spikes_lost ? CONVIS_ENOMEM : m->canceled;
 }
 
@@ -310,7 +313,7 @@ convis_status convis_output(convis_model *m, const char *path, convis_tensor *ou
     buffer *b = convis_find_output(m, path, NULL);
     if (!b) return CONVIS_ENAME;
     if (!m->planned || !b->probed)
-        return convis_fail(m->context, CONVIS_ESTATE, "%s: its output was not probed (convis_probe before convis_plan)", path);
+        return convis_fail(m->context, CONVIS_ESTATE, "%s: its output was not probed (convis_probe)", path);
     convis_status status = CONVIS_OK;
     if (b->lent) frames = b->to.data;                    /* the run wrote there */
     else status = convis_stage_fetch(m, b, &frames);

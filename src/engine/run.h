@@ -63,6 +63,7 @@ convis_status convis_take_numbers(convis_model *, model_input *, const convis_me
 /* Memory of the caller's takes the place of outputs before a run of so many frames, and gives it back after it, or is written then. */
 convis_status convis_lend_outputs  (convis_model *, int64_t frames);
 convis_status convis_return_outputs(convis_model *);
+void          convis_unlend_outputs(convis_model *);         /* and nowhere any more */
 
 /* ---- launch.c ---- */
 

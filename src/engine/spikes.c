@@ -1,35 +1,64 @@
 /* spikes.c - the spikes of the last run: collected layer by layer after each sub-chunk, and put in order. */
 #include "run.h"
-#include <stdlib.h>
 #include <string.h>
 
 typedef struct sink { convis_model *model; int64_t first_unit, frame; } sink;
+
+/* The list doubles, and what sorting it needs. */
+static int more_room(convis_model *m)
+{
+    const int64_t room = m->spike_room ? 2*m->spike_room : 1024;
+    convis_spike *more = convis_obtain(m->context, (size_t)room*sizeof *more);
+    convis_spike *spare = more ? convis_obtain(m->context, (size_t)room*sizeof *spare) : NULL;
+    if (!spare) {
+        convis_release(m->context, more);
+        return m->spikes_lost = 1;
+    }
+    if (m->spike_count) memcpy(more, m->spikes, (size_t)m->spike_count*sizeof *more);
+    convis_release(m->context, m->spikes);
+    convis_release(m->context, m->spikes_spare);
+    m->spikes = more;
+    m->spikes_spare = spare;
+    m->spike_room = room;
+    return 0;
+}
 
 void convis_emit(void *to, int64_t i, int t, double seconds)
 {
     sink *s = to;
     convis_model *m = s->model;
-    if (m->spike_count == m->spike_room) {
-        /* Room for every expected spike was made by plan; there may still be more. */
-        int64_t room = m->spike_room ? 2*m->spike_room : 1024;
-        convis_spike *more = convis_obtain(m->context, (size_t)room*sizeof *more);
-        if (!more) { m->spikes_lost = 1; return; }
-        if (m->spike_count) memcpy(more, m->spikes, (size_t)m->spike_count*sizeof *more);
-        convis_release(m->context, m->spikes);
-        m->spikes = more;
-        m->spike_room = room;
-    }
+    /* Room for every expected spike was made by plan; there may still be more. */
+    if (m->spike_count == m->spike_room && more_room(m)) return;
     const convis_cell *u = &m->units[s->first_unit + i];
     if (seconds > m->dt) seconds = m->dt;                 /* dt in single precision may be longer */
     m->spikes[m->spike_count++] = (convis_spike){ (double)(s->frame + t)*m->dt + seconds, u->id, u->layer };
 }
 
-static int earlier(const void *a, const void *b)
+static int is_later(const convis_spike *s, const convis_spike *r)
 {
-    const convis_spike *s = a, *r = b;
-    if (s->time != r->time) return s->time < r->time ? -1 : 1;
-    if (s->unit != r->unit) return s->unit < r->unit ? -1 : 1;
-    return 0;
+    return s->time != r->time ? s->time > r->time : s->unit > r->unit;
+}
+
+/* By merging, from runs of RUN on; obtains nothing, as qsort may. */
+static void sort(convis_spike *s, convis_spike *spare, int64_t n)
+{
+    enum { RUN = 16 };
+    for (int64_t from = 0; from < n; from += RUN)
+        for (int64_t k = from + 1; k < n && k < from + RUN; k++) {
+            const convis_spike now = s[k];
+            int64_t j = k;
+            for (; j > from && is_later(&s[j - 1], &now); j--) s[j] = s[j - 1];
+            s[j] = now;
+        }
+    for (int64_t run = RUN; run < n; run *= 2)
+        for (int64_t from = 0; from + run < n; from += 2*run) {
+            const int64_t middle = from + run, end = n - from < 2*run ? n : from + 2*run;
+            int64_t a = 0, b = middle, to = from;
+            if (!is_later(&s[middle - 1], &s[middle])) continue;
+            memcpy(spare, s + from, (size_t)run*sizeof *s);
+            while (a < run && b < end) s[to++] = is_later(&spare[a], &s[b]) ? s[b++] : spare[a++];
+            memcpy(s + to, spare + a, (size_t)(run - a)*sizeof *s);
+        }
 }
 
 void convis_collect_spikes(convis_model *m, const slice *u)
@@ -44,7 +73,7 @@ void convis_collect_spikes(convis_model *m, const slice *u)
         l->type->spikes(&p, &s);
         s.first_unit += l->out.n;
     }
-    if (m->spike_count > before) qsort(m->spikes + before, (size_t)(m->spike_count - before), sizeof *m->spikes, earlier);
+    if (m->spike_count > before) sort(m->spikes + before, m->spikes_spare, m->spike_count - before);
 }
 
 convis_status convis_record_spikes(convis_model *m, int on)

@@ -174,6 +174,8 @@ convis_status convis_bptt_forward(convis_bptt *p, int64_t from, int64_t frames, 
             if (!status) convis_tensor_copy(rows_view(p, p->prediction, k), out);
         }
         if (!status) status = call(p, p->ran, "forward", k);
+        if (!status && !p->output)
+            status = convis_progress(p->context, "bptt", first_frame(p, k) + frames_of(p, k) - from, frames);
     }
     return status;
 }
@@ -286,6 +288,9 @@ convis_status convis_bptt_run(convis_bptt *p, int64_t from, int64_t frames)
     if (from < 0 || frames < 1 || frames > INT64_MAX - from)
         return convis_fail(p->context, CONVIS_EINVAL, "bptt: %lld frames from frame %lld on, expected at least one, from 0 on",
                            (long long)frames, (long long)from);
+    if (!p->model->planned || p->chunk != p->model->chunk.dim[CONVIS_T] || p->input_n != p->model->inputs[0].frames.n ||
+        p->state_size != convis_state_size(p->model))
+        return convis_fail(p->context, CONVIS_ESTATE, "bptt: the model was planned anew since convis_bptt_new: make it anew");
     p->ready = 0;
     const convis_status status = convis_bptt_forward(p, from, frames, 1);
     p->ready = !status;

@@ -176,6 +176,10 @@ convis_status convis_jvp(convis_model *m, convis_tensor in, const char *output, 
     if (d_in && memcmp(&d_in->shape, &in.shape, sizeof in.shape))
         return convis_fail(c, CONVIS_ESHAPE, "jvp: the frames' direction has another shape than the frames");
     if (step < 0 || !isfinite(step)) return convis_fail(c, CONVIS_EINVAL, "jvp: a step of %g, expected a positive number", step);
+    for (int64_t i = 0; d_in && i < convis_elements(in.shape); i++)
+        if (!isfinite((double)d_in->data[place_of(d_in, i)]))
+            return convis_fail(c, CONVIS_EINVAL, "jvp: number %lld of the frames' direction is not finite", (long long)i);
+    if (!output) output = convis_output_name(m);
     convis_status status = prepare(&a, in, direction);
     double e = 0;
     if (!status && direction) e = length_of(&a.vector, direction, STEP);

@@ -169,7 +169,7 @@ static convis_status read_lent(convis_recording *r, const film *f, int64_t step,
     }
     for (int64_t t = 0; t < steps && !status; t++)
         status = convis_frames_finite(r->context, f->name, to + t*all, dim, step + t);
-    return status;
+    return status == CONVIS_EFORMAT ? CONVIS_EINVAL : status;        /* it is no file */
 }
 
 /* Steps of the whole recording. */

@@ -15,6 +15,7 @@
 
 static convis_status begin(convis_context *c, convis_recipe **recipe)
 {
+    if (convis_context_check(c)) return CONVIS_ESTATE;
     *recipe = convis_obtain(c, sizeof **recipe);
     if (!*recipe) return CONVIS_ENOMEM;
     convis_context_hold((*recipe)->context = c);
@@ -312,6 +313,7 @@ convis_status convis_recipe_build(convis_recipe *r, int64_t width, int64_t heigh
     status = convis_graph_build(r->context, &flat, model);
     convis_graph_clear(r->context, &flat);
     if (!status && convis_graph_is_sized(&r->graph)) status = make_again(r, width, height, *model);
+    else if (!status && r->graph.width) (*model)->maker = (model_maker){ .width = width, .height = height };
     if (status) convis_model_free(model);
     return status;
 }
@@ -322,7 +324,7 @@ convis_status convis_model_copy(const convis_model *m, convis_model **copy)
     CONVIS_NEEDS(m, copy);
     convis_recipe *r = NULL;
     convis_status status = convis_refuse(m) ? m->status : convis_recipe_of_model(m, &r);
-    if (!status) status = convis_recipe_build(r, m->maker.make ? m->maker.width : 1, m->maker.make ? m->maker.height : 1, copy);
+    if (!status) status = convis_recipe_build(r, m->maker.width ? m->maker.width : 1, m->maker.width ? m->maker.height : 1, copy);
     convis_recipe_free(&r);
     if (!status) convis_carry_requests(m, *copy);
     if (!status && m->maker.make == make) {

@@ -83,6 +83,46 @@ variant empty 's/.*//'
 refuses 'an empty file'        "fade.c: " empty
 variant kernelless 's/"fade_forward", .adj/"fade_other", .adj/'
 refuses 'no such kernel'       "has no kernel 'fade_other'" kernelless
+variant undeclared 's/= -convis_expm1(/= -expm2(/'
+refuses 'a function of no header' 'fade.c: the compiler refuses it:' undeclared
+has 'the line'                 'fade.c:[0-9]*:[0-9]*: error: implicit declaration of function .*expm2' err
+variant pointer 's/state.0. = x.0.;/int *place = state; place[0] = x[0] > 0;/'
+refuses 'an address of another type' 'fade.c: the compiler refuses it:' pointer
+has 'the line'                 'fade.c:[0-9]*:[0-9]*: error: .*pointer' err
+variant doubled 's/^#ifndef CONVIS_HOST/int of_all_halves(void);\nint of_all_halves(void) { return 1; }\n&/'
+refuses 'what is there twice'  'fade.c: the compiler refuses it:' doubled
+has 'says the linker'          'multiple definition of .of_all_halves|duplicate symbol.*of_all_halves' err
+variant unexported '/^CONVIS_EXPORT/d'
+refuses 'no CONVIS_EXPORT'     "fade.c: it exports no kernels of 'fade', expected CONVIS_EXPORT(fade, ...) at the end of its upper half" unexported
+variant misexported 's/^CONVIS_EXPORT(fade/CONVIS_EXPORT(other/'
+refuses 'another CONVIS_EXPORT' "fade.c: it exports no kernels of 'fade'" misexported
+sed 's/fade.c/foo.c/; s/tau: 0.2/tau: 0.3/' m.yaml > foo.yaml
+cp fade.c foo.c
+no  'the name of another file' 1 "foo.c: its lower half speaks of 'fade', expected 'foo', as the file is called" \
+    convis run foo.yaml $stim --size 8x8 -q -o x.npy --allow-code
+sed -i 's/ .source = convis_fade_source,//' foo.c
+no  'and without its text'     1 "foo.c: it defines no 'foo', expected the layer's table: const convis_layer_type foo, as the file is called" \
+    convis run foo.yaml $stim --size 8x8 -q -o x.npy --allow-code
+
+echo '# kernels and tables that differ'
+forward='adapted: the kernel fade_forward has'
+adjoint='adapted: the kernel fade_adjoint has'
+variant tapeless 's/ .tape = 1,//'
+refuses 'no tape in the table' "$forward 5 arguments, expected 4 by the table of fade: parameters, inputs (1), output, further outputs (0), states (1), tape (0)" tapeless
+variant untaped 's/CONVIS_KERNEL5(fade_forward\(.*\), TAPE before/CONVIS_KERNEL4(fade_forward\1/; /if (before)/d'
+refuses 'no tape in the kernel' "$forward 4 arguments, expected 5 by the table of fade: parameters, inputs (1), output, further outputs (0), states (1), tape (1)" untaped
+variant fewer 's/CONVIS_KERNEL8(fade_adjoint\(.*\), OUT dmap/CONVIS_KERNEL7(fade_adjoint\1/; /dmap.i. +=/d'
+refuses 'an adjoint of 7'      "$adjoint 7 arguments, expected 8 by the table of fade: parameters, inputs (1), output, tape (1), and gradients: d_out, d_states (1), d_inputs (1), d_map" fewer
+variant inputless 's/ .inputs = 1,//'
+refuses 'no inputs in the table' "$forward 5 arguments, expected 4 by the table of fade: parameters, inputs (0)" inputless
+variant stateless 's/{ "m", "1", 0, 0, 0, 0, "the average" }, //'
+refuses 'no state in the table' "$forward 5 arguments, expected 4 by the table of fade: parameters, inputs (1), output, further outputs (0), states (0), tape (1)" stateless
+variant more 's/ .inputs = 1,/ .inputs = 2, .min_inputs = 1,/'
+refuses 'more inputs than taken' "$forward 5 arguments, expected 6 by the table of fade: parameters, inputs (2)" more
+variant minus 's/ .tape = 1,/ .tape = -1,/'
+refuses 'a tape of -1'         'adapted: the table of fade has 1 inputs and a tape of -1, expected 0 or more' minus
+variant block 's/CONVIS_KERNEL5(fade_forward/typedef struct own_numbers { int k; } own_numbers;\nCONVIS_KERNEL_OF(own_numbers, fade_forward/'
+refuses 'numbers of its own'   'adapted: the kernel fade_forward takes a struct of numbers (CONVIS_KERNEL_OF), which' block
 sed 's/fade.c/gone.c/' m.yaml > gone.yaml
 no  'no such file'             1 'gone.c: cannot be opened' convis run gone.yaml $stim --size 8x8 -q -o x.npy --allow-code
 sed 's/fade.c/my-fade.c/' m.yaml > odd.yaml

@@ -26,7 +26,7 @@ static convis_recipe *read(convis_context *c, const void *text, size_t size)
 {
     convis_recipe *r = convis_obtain(c, sizeof *r);
     if (!r) abort();
-    r->context = c;
+    convis_context_hold(r->context = c);                 /* which freeing it lets go */
     if (convis_read_yaml(c, &(struct convis_opening){ "fuzz", NULL }, text, size, &r->warnings, &r->graph)) {
         if (!*convis_message(c)) abort();
         convis_recipe_free(&r);

@@ -107,6 +107,40 @@ static const char *why(const char *error)
     return colon ? colon + 2 : error ? error : "it cannot be loaded";
 }
 
+/* What CONVIS_LAYER_KERNELS(id) declares, convis_<id>_source and convis_<id>_<instruction set>, is made under the file's name: the text
+ * when it is compiled, kernels by CONVIS_EXPORT. Where one of these is missing: the id, its length in *length; NULL otherwise. */
+static const char *missing_kernels(const char *error, int *length)
+{
+#define ISA_END(f, isa) "_" #isa,
+    static const char *const ends[] = { "_source", CONVIS_EACH_ISA(ISA_END, f) };
+    static const char prefix[] = "undefined symbol: convis_";
+    const char *id = strstr(error, prefix);
+    if (!id) return NULL;
+    id += sizeof prefix - 1;
+    const int whole = (int)strcspn(id, " ,\n");
+    for (size_t k = 0; k < sizeof ends/sizeof *ends; k++) {
+        *length = whole - (int)strlen(ends[k]);
+        if (*length > 0 && !strncmp(id + *length, ends[k], strlen(ends[k]))) return id;
+    }
+    return NULL;
+}
+
+static convis_status cannot_load(convis_context *c, const char *name, const struct convis_own_layer *own, const char *error)
+{
+    int length;
+    const char *id = missing_kernels(error, &length);
+    if (id && (length != (int)strlen(name) || strncmp(id, name, (size_t)length)))
+        return convis_fail(c, CONVIS_ENAME,
+                           "%s: its lower half speaks of '%.*s', expected '%s', as the file is called: in CONVIS_EXPORT(%s, ...), "
+                           "CONVIS_LAYER_KERNELS(%s), convis_%s_source and const convis_layer_type %s",
+                           own->path, length, id, name, name, name, name, name);
+    if (id)
+        return convis_fail(c, CONVIS_ENAME,
+                           "%s: it exports no kernels of '%s', expected CONVIS_EXPORT(%s, ...) at the end of its upper half",
+                           own->path, name, name);
+    return convis_fail(c, CONVIS_EIO, "%s: compiled, but it cannot be loaded: %s", own->path, error);
+}
+
 static convis_status take(convis_context *c, const char *name, struct convis_own_layer *own)
 {
     char other[CONVIS_OWN_NAME + 8];
@@ -116,8 +150,10 @@ static convis_status take(convis_context *c, const char *name, struct convis_own
     own->type = dlsym(own->library, name);
     if (!own->type) own->type = dlsym(own->library, other);
     if (!own->type || !bind)
-        return convis_fail(c, CONVIS_ENAME, "%s: it defines no '%s', expected the layer's table: const convis_layer_type %s",
-                           own->path, name, name);
+        return convis_fail(
+            c, CONVIS_ENAME,
+            "%s: it defines no '%s', expected the layer's table: const convis_layer_type %s, as the file is called", own->path,
+            name, name);
     if (own->type->abi != CONVIS_LAYER_ABI)
         return convis_fail(c, CONVIS_EINVAL, "%s: its table has ABI %u, this library expects %d (.abi = CONVIS_LAYER_ABI)",
                            own->path, own->type->abi, CONVIS_LAYER_ABI);
@@ -134,7 +170,7 @@ static convis_status load(convis_context *c, const char *name, struct convis_own
     if (status) return status;
     own->library = dlopen(build.object, RTLD_NOW | RTLD_LOCAL);
     status = own->library ? take(c, name, own)
-                          : convis_fail(c, CONVIS_EIO, "%s: compiled, but it cannot be loaded: %s", own->path, why(dlerror()));
+                          : cannot_load(c, name, own, why(dlerror()));
     convis_own_discard(&build);
     return status;
 }
@@ -163,6 +199,7 @@ convis_status convis_own_open(convis_context *c, const char *file, const struct 
     if (!status) status = fingerprint(c, own->path, own->fingerprint);
     *out = status ? NULL : find(c, own);
     if (!status && !*out && !(status = load(c, name, own))) {
+        convis_own_type(&own->owned, own->type, c);
         own->next = c->own;
         c->own = own;
         *out = own;
@@ -196,6 +233,7 @@ void convis_own_close(convis_context *c)
     while (c->own) {
         struct convis_own_layer *o = c->own;
         c->own = o->next;
+        convis_disown_type(&o->owned);
         dlclose(o->library);
         convis_release(c, o);
     }

@@ -2,13 +2,14 @@
  * context until it is closed. own.c loads and lists; own_compile.c compiles. */
 #ifndef CONVIS_OWN_H
 #define CONVIS_OWN_H
-#include "base/context.h"
+#include "base/owned.h"
 
 enum { CONVIS_OWN_NAME = 64, CONVIS_OWN_PATH = 1024 };
 
 /* The type of a file that was loaded. path: absolute. fingerprint: of the file and of what it includes from beside itself. */
 struct convis_own_layer {
     struct convis_own_layer *next;
+    struct convis_owned owned;                           /* of this context's models alone */
     const convis_layer_type *type;
     void *library;                                       /* of dlopen */
     char  path[CONVIS_OWN_PATH], fingerprint[33];

@@ -32,7 +32,10 @@ extern const char *const convis_header_convis_text[], *const convis_header_layer
 #define PROCESSOR "-DCONVIS_PLAIN"
 #endif
 static const char *const FLAGS[] = { "-std=gnu11", "-O3", "-fPIC", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math",
-                                     "-fno-semantic-interposition", "-D_GNU_SOURCE", PRECISION, PROCESSOR };
+                                     "-fno-semantic-interposition", "-D_GNU_SOURCE", PRECISION, PROCESSOR,
+                                     /* what newer compilers refuse by themselves, and what nobody means */
+                                     "-Werror=implicit-function-declaration", "-Werror=implicit-int", "-Werror=int-conversion",
+                                     "-Werror=incompatible-pointer-types" };
 enum { FLAG_COUNT = sizeof FLAGS/sizeof *FLAGS, MOST_WORDS = 40, MOST_OBJECTS = 4 };
 
 struct isa { const char *define, *flags[6]; };
@@ -114,7 +117,30 @@ void convis_own_discard(struct convis_own_build *b)
 
 /* ---- The compiler ---- */
 
-/* The first line of its log that speaks of an error, and what follows. */
+/* The first line that has such words, or NULL. */
+static char *line_with(char *text, const char *words)
+{
+    char *from = strstr(text, words);
+    while (from && from > text && from[-1] != '\n') from--;
+    return from;
+}
+
+/* The first line of its log that speaks of an error, and what follows. Where that is the compiler's report that the linker failed, the
+ * linker's own words stand before it. */
+static char *complaint(char *text)
+{
+    char *from = line_with(text, "error:"), *linker;
+    if (!from) return text;
+    char *end = strchr(from, '\n');
+    if (end) *end = 0;
+    const int linking = strstr(from, "ld returned") || strstr(from, "linker command failed");
+    if (end && !linking) *end = '\n';
+    if (!linking || from == text) return from;
+    from[-1] = 0;                                        /* it says nothing of its own */
+    linker = line_with(text, "ld: ");
+    return linker ? linker : text;
+}
+
 static convis_status refuse(convis_context *c, const char *path, const char *log)
 {
     char text[4096];
@@ -122,9 +148,7 @@ static convis_status refuse(convis_context *c, const char *path, const char *log
     const size_t n = f ? fread(text, 1, sizeof text - 1, f) : 0;
     if (f) fclose(f);
     text[n] = 0;
-    char *from = strstr(text, "error:");
-    while (from && from > text && from[-1] != '\n') from--;
-    from = from ? from : text;
+    char *from = complaint(text);
     for (size_t end = strlen(from); end && from[end - 1] == '\n'; end--) from[end - 1] = 0;
     return convis_fail(c, CONVIS_EFORMAT, "%s: the compiler refuses it:\n%.800s", path, *from ? from : "it says nothing");
 }

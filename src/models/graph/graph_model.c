@@ -200,7 +200,7 @@ convis_status convis_graph_of_model(const convis_model *m, struct convis_graph *
 {
     convis_context *c = m->context;
     *g = (struct convis_graph){ .dt = m->dt, .baseline = m->inputs[0].baseline, .has_baseline = 1,
-                                .width = m->maker.make ? m->maker.width : 0, .height = m->maker.make ? m->maker.height : 0 };
+                                .width = m->maker.width, .height = m->maker.height };
     convis_status status = sources_of(m, g);
     for (int j = 0; j < m->count && !status; j++) {
         const model_layer *l = &m->layers[j];
