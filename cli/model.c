@@ -114,6 +114,8 @@ int cli_model_no_such(const cli_model *m, const char *option, const char *path, 
     return cli_fail("%s: the model '%s' has no '%s'%s", option, m->name, path, n.text);
 }
 
+static void heard(void *user, const char *sentence) { (void)user; cli_warn("%s", sentence); }
+
 int cli_model_build(cli_model *m, int64_t width, int64_t height)
 {
     char path[128];
@@ -123,12 +125,13 @@ int cli_model_build(cli_model *m, int64_t width, int64_t height)
     m->height = height;
     if (convis_recipe_build(m->recipe, width, height, &m->model)) return cli_report(m->context);
     warnings(m);
+    convis_on_log(m->context, heard, NULL);              /* what planning warns of; the recipe's own have been said */
     if (m->parameters && !has_sizes(m->parameters)
         && (convis_parameters_load(m->model, m->parameters) || convis_recipe_load_parameters(m->recipe, m->parameters)))
         return cli_report(m->context);
     for (int k = 0; k < m->later.count; k++) {
         cli_split(m->later.at[k], path, sizeof path, &text);
-        if (convis_get(m->model, path, &value)) return cli_model_no_such(m, "--set", path, 0);
+        if (convis_get(m->model, path, &value) == CONVIS_ENAME) return cli_model_no_such(m, "--set", path, 0);
         if (cli_number(text, &value) ? convis_set(m->model, path, value) : convis_set_text(m->model, path, text))
             return cli_report(m->context);
         char *line = NULL;

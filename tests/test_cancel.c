@@ -316,6 +316,16 @@ static void warnings(void **state)
     const int length =
         snprintf(changed, sizeof changed, "%s<retina nonsense=\"1\" rubbish=\"2\" %s", text, at + strlen("<retina "));
     assert_true(length > 0 && length < (int)sizeof changed);
+    convis_model *point;
+    must(c, convis_on_log(c, hear, heard));
+    must(c, convis_model_new(c, 0.01, &point));
+    convis_add(point, type_named("conv"), "filter", convis_input(point));
+    must(c, convis_set_initialiser(point, "filter.weights", "gabor?sigma=2"));
+    must(c, convis_plan(point, convis_movie_shape(2, 8, 8)));
+    assert_int_equal(hear_count, 1);
+    hear_count = 0;
+    assert_non_null(strstr(heard[0], "filter.weights: of the gabor there is a single number"));
+    convis_model_free(&point);
     convis_recipe *r = NULL;
     (void)state;
     must(c, convis_on_log(c, hear, heard));

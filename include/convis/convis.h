@@ -130,7 +130,8 @@ const char   *convis_device_name (const convis_context *);                /* "cp
  * else no result. Within it no object of the context is used, but that of its message. NULL: nobody is asked. */
 typedef int (*convis_progress_function)(void *user, const char *what, int64_t done, int64_t total);
 convis_status convis_on_progress(convis_context *, convis_progress_function, void *user);
-/* Gets a sentence for what is no failure but should be known: each warning that convis_recipe_warning lists, when it arises. NULL: nobody. */
+/* Gets a sentence for what is no failure but should be known: each warning that convis_recipe_warning lists, when it arises, and those of
+ * planning. NULL: nobody. */
 typedef void (*convis_log_function)(void *user, const char *sentence);
 convis_status convis_on_log(convis_context *, convis_log_function, void *user);
 const char   *convis_isa(int index, int *usable);        /* instruction sets of this build, best first; NULL at the end */

@@ -38,6 +38,24 @@ static convis_status wrong_length(const convis_model *m, const model_layer *l, i
                        (long long)e[1], (long long)e[2], (long long)e[3], (long long)e[4], why);
 }
 
+/* A pattern in space or time of which there is one number: probably nobody gave the kernel its size. */
+static void warn_of_points(const convis_model *m, const model_layer *l, int k, const char *path)
+{
+    static const char *const PATTERNS[] = {
+        "gaussian", "difference_of_gaussians", "gabor", "moving_gabor", "exponential", "cascade", "biphasic", "text"
+    };
+    const int64_t *s = l->pass.array_shape[k].dim, *in = l->in_shape[0].dim;
+    const size_t length = strcspn(l->text[k], "?");
+    char sentence[400];
+    if (s[2]*s[3]*s[4] != 1 || !l->inputs || in[CONVIS_Y]*in[CONVIS_X] == 1) return;
+    for (size_t j = 0; j < sizeof PATTERNS/sizeof *PATTERNS; j++) {
+        if (strlen(PATTERNS[j]) != length || strncmp(PATTERNS[j], l->text[k], length)) continue;
+        snprintf(sentence, sizeof sentence,
+                 "%s: of the %s there is a single number, as the kernel is 1 x 1 x 1 (frames, height, width)", path, PATTERNS[j]);
+        convis_log(m->context, sentence);
+    }
+}
+
 /* Arrays whose shape the layer knows by now: those that are empty begin as their initialiser, or the layer, says. */
 static convis_status shape_arrays(convis_model *m, model_layer *l)
 {
@@ -62,6 +80,7 @@ static convis_status shape_arrays(convis_model *m, model_layer *l)
         if (l->text[k]) {
             convis_status status = convis_initialiser_values(m->context, path, l->text[k], s, m->dt, l->array[k]);
             if (status) return status;
+            warn_of_points(m, l, k, path);
         } else if (l->type->initial) l->type->initial(&l->pass, k, l->array[k]);
         else for (int64_t i = 0; i < count; i++) l->array[k][i] = l->fields[k].value;
     }
