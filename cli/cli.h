@@ -142,8 +142,9 @@ void cli_table_print(cli_table *, FILE *);               /* and frees */
 
 /* ---- Long work (progress.c) ------------------------------------------------------------------------------ */
 
-extern volatile sig_atomic_t cli_interrupted;            /* set by Ctrl-C and SIGTERM once cli_catch_signals was called */
+extern volatile sig_atomic_t cli_interrupted;            /* Ctrl-C's number, SIGTERM or SIGHUP once cli_catch_signals was called; else 0 */
 void cli_catch_signals(void);
+int cli_end(int status);                                 /* the exit status; what was interrupted dies of its signal, which ends a shell's loop too */
 int cli_poll(void *user, const char *what, int64_t done, int64_t total);     /* for convis_on_progress: ends what was interrupted */
 double cli_seconds(void);                                /* a monotonic clock */
 

@@ -20,7 +20,7 @@ int describe_most(const convis_layer_type *t) { return t->more ? t->more->inputs
 /* ---- A number or text that can be set ---- */
 
 /* words and word: as convis_setting has them. */
-struct value { int whole, word, text, array; const char *words; double min, max; };
+struct value { int whole, word, text, array; const char *words; double min, max; int open; };
 
 static const double ENDLESS = 1e15;                      /* what is larger stands for "no bound" */
 
@@ -30,6 +30,7 @@ static void value_members(cli_json *j, const struct value *v)
     cli_json_text(j, "type", v->text ? "text" : v->array ? "array" : v->word ? "word" : v->whole ? "whole" : "number");
     cli_json_number(j, "min", bounded && v->min > -ENDLESS ? v->min : NAN);
     cli_json_number(j, "max", bounded && v->max < ENDLESS ? v->max : NAN);
+    cli_json_flag(j, "open", bounded && v->open);
     cli_json_words(j, "words", v->words);
     cli_json_number(j, "first", v->word ? v->min : NAN);
 }
@@ -44,7 +45,7 @@ static void number_member(cli_json *j, const char *name, const char *words, doub
 
 static void item_members(cli_json *j, const convis_item *p)
 {
-    value_members(j, &(struct value){ p->whole, p->words != NULL, p->text, p->array, p->words, p->min, p->max });
+    value_members(j, &(struct value){ p->whole, p->words != NULL, p->text, p->array, p->words, p->min, p->max, 0 });
     if (p->text) cli_json_text(j, "default", p->initial_text);
     else number_member(j, "default", p->words, p->min, p->initial, p->array);
     cli_json_text(j, "unit", p->unit);
@@ -113,10 +114,10 @@ static void settings(cli_json *j, const convis_recipe *r)
         cli_json_begin(j, NULL, '{');
         cli_json_text(j, "path", s.path);
         cli_json_text(j, "value", s.value);
-        value_members(j, &(struct value){ s.whole, s.word, s.text, s.array, s.words, s.min, s.max });
+        value_members(j, &(struct value){ s.whole, s.word, s.text, s.array, s.words, s.min, s.max, s.open });
         cli_json_text(j, "default", s.array ? NULL : s.initial);
         cli_json_text(j, "unit", s.unit);
-        cli_json_text(j, "xml", s.xml);
+        cli_json_text(j, "xml", s.xml && *s.xml ? s.xml : NULL);
         cli_json_text(j, "doc", s.doc);
         cli_json_end(j, '}');
     }
@@ -271,6 +272,7 @@ static void option(cli_json *j, const cli_option *o)
     cli_json_text(j, "value", word ? NULL : o->value);
     cli_json_words(j, "words", word ? o->value : NULL);
     cli_json_number(j, "min", whole || o->type == CLI_POSITIVE ? 0 : o->type == CLI_COUNT ? 1 : NAN);
+    cli_json_flag(j, "open", o->type == CLI_POSITIVE);
     cli_json_flag(j, "repeats", o->type == CLI_TEXTS);
     cli_json_text(j, "doc", o->help);
     cli_json_end(j, '}');

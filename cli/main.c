@@ -82,5 +82,5 @@ int main(int argc, char **argv)
     int status = command(argc, argv);
     if ((fflush(stdout) || ferror(stdout)) && status == 0)
         status = cli_fail("standard output: %s", strerror(errno ? errno : EIO));
-    return status;
+    return cli_end(status);
 }

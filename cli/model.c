@@ -1,5 +1,6 @@
 /* model.c - MODEL, its settings, and which of its outputs is meant. */
 #include "model.h"
+#include <convis/io.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,6 +46,29 @@ static int apply_sets(cli_model *m)
     return 0;
 }
 
+/* Whether a name is that of a stimulus, or of a file that can be no model. */
+static int is_no_model(const char *name)
+{
+    convis_format_info f;
+    const char *extension = cli_extension(name);
+    for (int k = 0; convis_format_list(k, &f); k++)
+        if (*extension && !strcasecmp(extension, f.extension + 1)) return !f.reads || !strstr(f.reads, "model");
+    return !strncmp(name, "stim:", 5);
+}
+
+static int is_model(const char *name)
+{
+    const char *known, *extension = cli_extension(name);
+    for (int k = 0; (known = convis_recipe_name(k, NULL)); k++) if (!strcmp(known, name)) return 1;
+    return !strcasecmp(extension, "yaml") || !strcasecmp(extension, "yml") || !strcasecmp(extension, "xml");
+}
+
+static int cannot_open(const cli_model *m)
+{
+    if (cli_interrupted || !m->input || (!is_no_model(m->name) && !is_model(m->input))) return cli_report(m->context);
+    return cli_fail("%s; MODEL comes before INPUT", convis_message(m->context));
+}
+
 /* A file of arrays also says how large they are, so it comes before the model is built. */
 static int has_sizes(const char *parameters)
 {
@@ -56,7 +80,7 @@ int cli_model_open(cli_model *m, convis_context *c)
 {
     char dt[40];
     m->context = c;
-    if (convis_recipe_open(c, m->name, &m->recipe)) return cli_report(c);
+    if (convis_recipe_open(c, m->name, &m->recipe)) return cannot_open(m);
     warnings(m);
     snprintf(dt, sizeof dt, "%.17g", m->dt);
     if (set_recipe(m, "dt", m->dt > 0 ? dt : NULL) || set_recipe(m, "numerics", m->numerics) ||

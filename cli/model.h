@@ -5,7 +5,7 @@
 
 typedef struct cli_model {
     /* asked for */
-    const char *name;
+    const char *name, *input;                            /* MODEL; INPUT, which may have changed places with it, or NULL */
     cli_list    sets;                                    /* --set; what the recipe does not know waits for the model */
     double      dt;                                      /* 0: the model's own */
     const char *numerics, *initial, *parameters;         /* the settings; a file of parameters; or NULL */

@@ -6,18 +6,31 @@
 
 volatile sig_atomic_t cli_interrupted;
 
-static void note(int number) { (void)number; cli_interrupted = 1; }
+static void note(int number) { cli_interrupted = number; }
 
-/* The first Ctrl-C asks the work to stop, and a blocked read returns; the second one ends the program at once. */
+/* The first Ctrl-C asks the work to stop, and a blocked read returns; the second one ends the program at once. A terminal that closes may
+ * say so twice. What is ignored (nohup) stays ignored. */
 void cli_catch_signals(void)
 {
-    struct sigaction action;
-    memset(&action, 0, sizeof action);
-    action.sa_handler = note;
-    action.sa_flags = (int)SA_RESETHAND;
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
+    static const int NUMBERS[] = { SIGINT, SIGTERM, SIGHUP };
+    struct sigaction action, before;
+    for (size_t k = 0; k < sizeof NUMBERS/sizeof *NUMBERS; k++) {
+        memset(&action, 0, sizeof action);
+        action.sa_handler = note;
+        action.sa_flags = NUMBERS[k] == SIGHUP ? 0 : (int)SA_RESETHAND;
+        sigemptyset(&action.sa_mask);
+        if (!sigaction(NUMBERS[k], NULL, &before) && before.sa_handler == SIG_IGN) continue;
+        sigaction(NUMBERS[k], &action, NULL);
+    }
+}
+
+int cli_end(int status)
+{
+    const int number = cli_interrupted;
+    if (!number) return status;
+    signal(number, SIG_DFL);
+    raise(number);
+    return 128 + number;
 }
 
 int cli_poll(void *user, const char *what, int64_t done, int64_t total)

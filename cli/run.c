@@ -71,7 +71,7 @@ static int parse(struct run *r, int argc, char **argv)
     int done = cli_parse(&PAGE, options, argc, argv, &words);
     if (done != CLI_GO) return done;
     r->of.name = words.at[0];
-    r->input = words.at[1];
+    r->of.input = r->input = words.at[1];
     r->movie_options.width = r->size.width;
     r->movie_options.height = r->size.height;
     r->from_stdin = !strcmp(r->input, "-");
@@ -94,6 +94,29 @@ static void warn_of_losses(const struct run *r)
 {
     if (r->save_xml && !strcasecmp(cli_extension(r->save_xml), "xml") && convis_recipe_parameters(r->of.recipe))
         cli_warn("%s does not keep the parameters of layers that were set beside the model's settings", r->save_xml);
+}
+
+/* What is written after the run and cannot be is found out before it. */
+static int check_saved(struct run *r)
+{
+    char *text = NULL;
+    if (r->save_params && cli_writable(r->save_params)) return 1;
+    if (!r->save_xml) return 0;
+    const char *extension = cli_extension(r->save_xml);
+    int bad = strcasecmp(extension, "yaml") && strcasecmp(extension, "yml");
+    if (bad && !strcasecmp(extension, "xml")) {
+        bad = convis_recipe_xml(r->of.recipe, &text) != CONVIS_OK;
+        if (!bad) convis_recipe_text_free(r->of.recipe, &text);
+    }
+    if (bad && convis_recipe_save(r->of.recipe, r->save_xml)) return cli_report(r->context);     /* only says why not */
+    return cli_writable(r->save_xml);
+}
+
+static int save_all(const struct run *r)
+{
+    if (r->save_state && convis_state_save(r->model, r->save_state)) return cli_report(r->context);
+    if (r->save_params && convis_parameters_save(r->model, r->save_params)) return cli_report(r->context);
+    return r->save_xml && convis_recipe_save(r->of.recipe, r->save_xml) ? cli_report(r->context) : 0;
 }
 
 static int set_cells(struct run *r)
@@ -140,10 +163,8 @@ static int open_model(struct run *r)
     if (cli_model_build(&r->of, r->info.width, r->info.height)) return 1;
     r->model = r->of.model;
     warn_of_losses(r);
-    if (r->save_params && convis_parameters_save(r->model, r->save_params)) return cli_report(r->context);
     if (convis_seed(r->model, r->seed)) return cli_report(r->context);
-    if (r->save_xml && convis_recipe_save(r->of.recipe, r->save_xml)) return cli_report(r->context);
-    return 0;
+    return check_saved(r);
 }
 
 /* ---- Memory ---- */
@@ -295,7 +316,7 @@ int cli_run(int argc, char **argv)
         if (!status) status = work(r);
         int closed = run_outputs_close(r, !status);
         if (!status) status = closed;
-        if (!status && r->save_state && convis_state_save(r->model, r->save_state)) status = cli_report(r->context);
+        if (!status) status = save_all(r);
         if (!status && !r->quiet) summary(r);
         if (!status) warn_of_nothing(r);
         if (!status) warn_of_nonfinite(r);

@@ -90,6 +90,7 @@ static void key(cli_json *j, const convis_kind_param *p)
     else cli_json_number(j, "default", p->text ? NAN : p->value);
     cli_json_number(j, "min", p->text || p->words || p->min < -1e15 ? NAN : p->min);
     cli_json_number(j, "max", p->text || p->words || p->max > 1e15 ? NAN : p->max);
+    cli_json_flag(j, "open", 0);
     cli_json_words(j, "words", p->words);
     cli_json_text(j, "doc", p->doc);
     cli_json_end(j, '}');

@@ -75,6 +75,15 @@ if command -v bash > /dev/null; then
     offers --probe    convis run --pr
     offers retina     convis run ret
     offers lowpass    convis describe lowp
+    # Bash takes words apart at "=".
+    offers converged  convis run --numerics = con
+    offers converged  convis run --numerics =
+    offers converged  convis run --numerics con
+    for words in '-p x =' '-p x = ret' '--input x =' '--input x = ret' '--input = x = ret' '-s x = ret'; do
+        complete_bash convis run $words | grep -qx retina && wrong "bash: 'convis run $words' offers a model"
+    done
+    offers "$to/out"  convis run -p x = "$to/ou"
+    offers "$to/out"  convis run --input x = "$to/ou"
 fi
 one site-functions/_convis
 if command -v zsh > /dev/null; then zsh -n "$found" || wrong 'zsh: the completion is no script'; fi

@@ -33,6 +33,7 @@ def numbers(value):
 def value_of(where, v, default):
     """A number, word, text or array, as the page describes them."""
     kind, low, high, words = v["type"], v["min"], v["max"], v["words"]
+    check(not v["open"] or (kind == "number" and low is not None), f"{where}: open, without a bound")
     check(kind in ("number", "whole", "word", "text", "array"), f"{where}: type {kind}")
     check(low is None or high is None or low < high, f"{where}: bounds {low} to {high}")
     if kind == "word":
@@ -96,6 +97,20 @@ for part in "initialisers", "stimuli":
     for kind in all[part]:
         for k in kind["keys"]:
             value_of(f"{kind['name']}?{k['name']}", k, k["default"])
+
+# A word's numbers are taken where `first` counts them, and a bound itself where it is not open; `xml` is an attribute or null.
+tried = set()
+for model in all["models"]:
+    for s in model["settings"]:
+        check(s["xml"] != "", f"{model['name']}: xml of {s['path']}")
+        number = s["first"] if s["first"] is not None else 1 if s["type"] == "word" else s["min"] if s["type"] == "number" else None
+        if number is None or s["path"] in tried:
+            continue
+        tried.add(s["path"])
+        said = subprocess.run([CONVIS, "describe", model["name"], "--set", f"{s['path']}={number:g}"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        taken = said.returncode == 0 or b": '" not in said.stderr and f"expected more than {number:g}".encode() not in said.stderr
+        check(taken == (s["first"] is not None if s["type"] == "word" else not s["open"]), f"{model['name']}: {s['path']}={number}: {said.stderr}")
+check({"dt", "ppd", "ganglion_0.spikes.leak"} <= {s["path"] for m in all["models"] for s in m["settings"] if s["open"]}, "open bounds")
 
 # Every option of every --help, and no other.
 for c in all["commands"]:

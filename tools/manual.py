@@ -77,7 +77,8 @@ def overview(pages):
     out += [".SH SYNOPSIS", *as_is(["convis COMMAND [ARGUMENT]...", "convis COMMAND --help"]), ".SH COMMANDS"]
     for page in pages:
         out += [".TP", f"\\fB{roff(page['name'])}\\fR", roff(page["doc"])]
-    out += [".SH EXIT STATUS", "0; 1 where something failed, with a sentence on standard error; 2 where it was called in a way that is none.",
+    out += [".SH EXIT STATUS", "0; 1 where something failed, with a sentence on standard error; 2 where it was called in a way that is none; 130, 143 or 129, as a shell says it, "
+            "where Ctrl-C, SIGTERM or a closed terminal (SIGHUP) ended it.",
             ".SH SEE ALSO"]
     return out + [f".BR convis\\-{page['name']} (1)" + ("," if page is not pages[-1] else "") for page in pages]
 
@@ -105,9 +106,13 @@ def pattern(options):
 
 def bash(pages):
     out = ["# convis completion for bash. Made by tools/manual.py from what convis says of itself.", "_convis() {",
-           "    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} options= words=", "    COMPREPLY=()",
+           "    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} at=$COMP_CWORD options= words= valued=", "    COMPREPLY=()",
            '    if [ "$COMP_CWORD" -eq 1 ]; then', f"        COMPREPLY=( $(compgen -W '{' '.join(p['name'] for p in pages)} help --help --version' -- \"$word\") )",
            "        return", "    fi", '    case ${COMP_WORDS[1]} in']
+    # Bash takes "--size=64x64" and "-p x=FILE" apart at "=": what stands before it, or before that, is the option.
+    out[-1:-1] = ['    case $word in', '    =) word= valued=1 ;;', '    --*=*) before=${word%%=*} word=${word#*=} valued=1 ;;',
+                  '    *) if [ "$before" = = ]; then at=$((at - 1)) valued=1; before=${COMP_WORDS[at-1]}; fi ;;', '    esac',
+                  '    if [ -n "$valued" ]; then case $before in -*) ;; *) before=${COMP_WORDS[at-2]} ;; esac; fi']
     for page in pages:
         files = pattern(o for o in page["options"] if o["value"] in FILES)
         others = pattern(o for o in page["options"] if o["value"] and o["value"] not in FILES and not o["words"])
@@ -121,7 +126,8 @@ def bash(pages):
         if words_of(page):
             out.append(f"        words='{' '.join(words_of(page))}'")
         out.append("        ;;")
-    out += [f"    help) words='{' '.join(p['name'] for p in pages)}' ;;", "    *) return ;;", "    esac", "    case $word in",
+    out += [f"    help) words='{' '.join(p['name'] for p in pages)}' ;;", "    *) return ;;", "    esac",
+            '    if [ -n "$valued" ]; then compopt -o filenames; COMPREPLY=( $(compgen -f -- "$word") ); return; fi', "    case $word in",
             '    -*) COMPREPLY=( $(compgen -W "$options" -- "$word") ) ;;',
             '    *)  compopt -o filenames; COMPREPLY=( $(compgen -W "$words" -- "$word") $(compgen -f -- "$word") ) ;;', "    esac", "}",
             "complete -F _convis convis"]

@@ -398,9 +398,10 @@ typedef struct convis_setting {
     char   path[128], value[256];
     const char *unit, *doc, *xml;
     char   initial[256];             /* what it is where nothing says otherwise; of a text or word that one, of an array "" */
-    double min, max;                 /* of a number; +-INFINITY: no bound */
+    double min, max;                 /* of a number; +-INFINITY: no bound. Of a word its numbers'; NAN: only words are taken */
     int    whole, word, text, array; /* only whole numbers; one of `words`; a text; numbers, or an initialiser; else a number */
     const char *words;               /* as in convis_item. Of a number that is no word: what it may be besides ("auto"); NULL: nothing */
+    int    open;                     /* a number above min: min itself is refused */
 } convis_setting;
 int           convis_recipe_list (const convis_recipe *, int index, convis_setting *);    /* 0 past the last */
 /* Replace the arrays of cells by these (copied); layer counts the spiking layers from 0. */

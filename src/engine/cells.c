@@ -34,6 +34,7 @@ static convis_status place_one(const convis_model *m, int64_t movies, int32_t id
         const int64_t count = cells_of(&m->layers[j], movies);
         int64_t own = 0;
         if (!count) continue;
+        spiking += m->layers[j].skipped;
         while (given + own < m->given_count && m->given[given + own].layer == spiking) own++;
         if (own && own != count) break;
         if (own) memcpy(cells + placed, m->given + given, (size_t)own*sizeof *cells);

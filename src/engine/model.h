@@ -66,6 +66,7 @@ typedef struct model_layer {
     const convis_field *fields;      /* the parameters: the type's table, or `own`, where a text adds rows */
     char    word[32];                /* the one that convis_get_text returned last */
     int     opened;                  /* its type's close() is owed */
+    int     skipped;                 /* numbers of spiking layers before it that have no cells and are left out of the model */
     convis_field *own;
     char  (*own_names)[32];
     convis_real *p;                  /* the scalars once more, for kernels */

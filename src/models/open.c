@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { LARGEST_FILE = 64 << 20 };
@@ -50,6 +51,45 @@ static convis_status not_found(convis_context *c, const char *name)
 }
 
 /* ---- Opening ---- */
+
+/* What begins a file that holds no text, and what it is. */
+static const struct { int at; const char *bytes, *what; } BEGINNINGS[] = {
+    { 0, "\x93NUMPY", "an array of NumPy" }, { 0, "PK\3\4", "a zip archive, as .npz" }, { 0, "\x89PNG", "a picture" }, { 0, "GIF8", "a picture" },
+    { 0, "\xff\xd8\xff", "a picture" }, { 0, "\x89HDF", "HDF5, which as a model has a name that ends in .h5" }, { 0, "RIFF", "a movie" },
+    { 0, "\x1a\x45\xdf\xa3", "a movie" }, { 4, "ftyp", "a movie" }, { 0, "#INRIMAGE", "an image of INRIA" }
+};
+
+/* What the name of a file says that it is, where that is no model; NULL: it may be one. */
+static const char *named_otherwise(const char *path)
+{
+    convis_format_info f;
+    for (int k = 0; convis_format_list(k, &f); k++)
+        if (convis_has_extension(path, f.extension)) return f.reads && strstr(f.reads, "model") ? NULL : f.doc;
+    return NULL;
+}
+
+/* Movies, arrays and spikes are refused as such, by how they begin or by their names; XML of any name is VirtualRetina's. */
+static convis_status check_kind(convis_context *c, const char *path)
+{
+    struct stat s;
+    char head[64] = "";
+    if (stat(path, &s) || !S_ISREG(s.st_mode)) return CONVIS_OK;                 /* a pipe is read once */
+    FILE *f = fopen(path, "rb");
+    if (!f) return CONVIS_OK;                            /* who opens it says why not */
+    const size_t n = fread(head, 1, sizeof head - 1, f), space = strspn(head, " \t\r\n");
+    fclose(f);
+    const char *what = NULL;
+    for (size_t k = 0; k < sizeof BEGINNINGS/sizeof *BEGINNINGS && !what; k++) {
+        const size_t at = (size_t)BEGINNINGS[k].at, length = strlen(BEGINNINGS[k].bytes);
+        if (n >= at + length && !memcmp(head + at, BEGINNINGS[k].bytes, length)) what = BEGINNINGS[k].what;
+    }
+    if (!what && head[space] != '<' && memcmp(head, "\xff\xfe", 2) && memcmp(head, "\xfe\xff", 2) &&
+        memcmp(head, "\xef\xbb\xbf", 3))
+        what = named_otherwise(path);
+    return what ? convis_fail(c, CONVIS_EFORMAT, "%s: no model but %s; expected a built-in model, a .yaml, .xml or .h5 file",
+                              path, what)
+                : CONVIS_OK;
+}
 
 /* The whole of a file; pipes too, so its size is not known before its end. */
 convis_status convis_slurp(convis_context *c, const char *path, char **text, size_t *size)
@@ -102,7 +142,8 @@ static convis_status open_file(convis_context *c, const struct convis_opening *o
     char *text = NULL;
     size_t size = 0;
     struct convis_retina r;
-    convis_status status = convis_slurp(c, name, &text, &size);
+    convis_status status = check_kind(c, name);
+    if (!status) status = convis_slurp(c, name, &text, &size);
     if (!status && is_yaml(name)) status = convis_read_yaml(c, opening, text, size, warnings, g);
     else if (!status && !(status = convis_xml_read(c, name, text, size, &r, warnings))) status = convis_graph_of_retina(c, &r, g);
     convis_release(c, text);

@@ -244,9 +244,66 @@ is  'and nothing else'              test -z "$(ls -A | grep -E '^x\.|tmp|~$')"
 sleep 1
 kill -TERM $!
 wait $!
-is  'interrupted: status 1'         test $? -eq 1
+is  'interrupted: status 143'       test $? -eq 143
 is  'it says so'                    grep -qx 'convis: interrupted' err
 is  'the good file is still there'  cmp a.csv good.csv
+# signalled NAME COMMAND...: its status, after that signal; ./err has its sentences.
+signalled() {
+    number=$1; shift
+    python3 - "$number" "$@" > out 2> err << 'END'
+import signal, subprocess, sys, time
+for name in "SIGINT", "SIGTERM", "SIGHUP":
+    signal.signal(getattr(signal, name), signal.SIG_DFL)
+p = subprocess.Popen(sys.argv[2:])
+time.sleep(1)
+p.send_signal(getattr(signal, sys.argv[1]))
+sys.exit(128 - p.wait() if p.wait() < 0 else p.wait())
+END
+}
+echo kept > p.txt; cp p.txt p.yaml
+for signal in SIGINT:130 SIGTERM:143 SIGHUP:129; do
+    signalled ${signal%:*} "$convis" run retina 'stim:grating?duration=100000' --size 48x40 -q -o good.csv --save-params p.txt --save-xml p.yaml
+    is  "run, ${signal%:*}"         test $? -eq ${signal#*:}
+    is  'it says so'                grep -qx 'convis: interrupted' err
+    signalled ${signal%:*} "$convis" stim 'grating?duration=100000' --size 200x200 -q -o x.npy
+    is  "stim, ${signal%:*}"        test $? -eq ${signal#*:}
+    signalled ${signal%:*} "$convis" convert 'stim:grating?duration=100000' --size 200x200 -q x.npy
+    is  "convert, ${signal%:*}"     test $? -eq ${signal#*:}
+done
+is  'no file is left'               test -z "$(ls -A | grep -E '^x\.|convis-')"
+is  'the good file is still there'  cmp a.csv good.csv
+is  'parameters are as before'      grep -qx kept p.txt
+is  'and the model'                 grep -qx kept p.yaml
+signalled SIGHUP nohup "$convis" run retina 'stim:grating?duration=1' --size 480x400 -q -o hup.csv
+is  'nohup: it is ignored'          test $? -eq 0
+convis stim checkers --size 8x8 --frames 400 -q -o seen.npy
+convis run LN seen.npy -q -o told.npy --set 'filter.weights=gaussian?sigma=2'
+signalled SIGHUP "$convis" fit LN --stimulus seen.npy --response told.npy --optimizer adam --rate 1e-9 --epochs 1000000000 -q -o best.h5
+is  'fit, SIGHUP'                   test $? -eq 129
+is  'it keeps the best so far'      sh -c 'grep -q "this build has no" err || { grep -q "interrupted; best.h5 has the best so far" err && test -s best.h5; }'
+
+# ---- A run that fails leaves parameters and models as they were ----
+
+no  'a run that fails'   1 'NaN'                        convis run retina nan.npy -q -o x.csv --probe opl=x.npy --save-params p.txt --save-xml p.yaml
+is  'parameters are as before'      grep -qx kept p.txt
+is  'and the model'                 grep -qx kept p.yaml
+no  'no such format'     1 'q.txt: expected a name'     convis run retina grating.npy -q --save-xml q.txt
+no  'no retina as XML'   1 'only retinas'               convis run L grating.npy -q --save-xml q.xml
+no  'no such folder'     1 'none/p.txt'                 convis run retina grating.npy -q --save-params none/p.txt
+yes 'one that does not'                                 convis run retina grating.npy -q --save-params p.txt --save-xml p.yaml
+is  'writes them'                   sh -c 'grep -q "^opl.center.tau " p.txt && grep -q opl.center.tau p.yaml'
+
+# ---- What is no model ----
+
+no  'exchanged'          1 'grating.npy: no model but an array of NumPy; expected a built-in model, a .yaml, .xml or .h5 file; MODEL comes before INPUT' convis run grating.npy retina -o x.csv
+no  'exchanged, a file'  1 'MODEL comes before INPUT'   convis run a.csv retina.xml -o x.csv
+no  'a stimulus'         1 'MODEL comes before INPUT'   convis run stim:grating retina -o x.csv
+cp grating.npy array; printf '\0\0\0\030ftypmp42' > film.xml
+no  'without extension'  1 'array: no model but an array of NumPy' convis describe array
+no  'of another name'    1 'film.xml: no model but a movie'        convis describe film.xml
+no  'a list of spikes'   1 'a.csv: no model but lines of numbers'  convis describe a.csv
+cp retina.xml retina.txt
+yes 'XML of another name'                               convis describe retina.txt
 no  'a file too large'   1 'full.npy'  sh -c 'ulimit -f 8; exec "$0" run retina grating.npy --dt 0.001 -q --probe opl=full.npy' "$convis"
 is  'leaves nothing'                test -z "$(ls -A | grep full)"
 if [ -c /dev/full ]; then

@@ -79,6 +79,34 @@ printf 'extends: primate\nset: {ganglions: 1, numerics: virtualretina}\n' > mine
 yes 'another by what is different'  convis run mine.yaml grating.npy -o d.csv
 is  'in its numerics'               grep -q 'virtualretina numerics' err
 
+# ---- Layers without cells ----
+
+# layers_are TEXT: the numbers of the spiking layers in e.csv
+layers_are() { test "$(tail -n +2 e.csv | cut -d, -f3 | sort -un | tr '\n' ' ')" = "$1 "; }
+convis stim grating --size 128x128 --frames 30 -q -o wide.npy
+yes 'the first layer is empty'      convis run primate wide.npy -q -o e.csv --set ganglion_0.diameter=-1
+is  'numbers stay'                  layers_are '1 2 3'
+is  'without a warning'             test ! -s err
+yes 'two are'                       convis run primate wide.npy -q -o e.csv --set ganglion_0.diameter=-1 --set ganglion_2.diameter=-1
+is  'numbers stay'                  layers_are '1 3'
+cut -d, -f1,2 e.csv > two
+yes 'a square one, beside dense'    convis run retina wide.npy -q -o e.csv --set ganglion_0.cells=square --set ganglion_0.density=0
+is  'its number stays'              layers_are 1
+yes 'the last one'                  convis run retina wide.npy -q -o e.csv --set ganglion_1.cells=square --set ganglion_1.size_x=-1
+is  'its number stays'              layers_are 0
+yes 'all of them'                   convis run retina wide.npy -q --probe opl=e.npy --set ganglion_0.cells=square --set ganglion_0.density=0 --set ganglions=1
+yes 'as layers'                     convis describe primate --set ganglion_0.diameter=-1 --set ganglion_2.diameter=-1 --yaml --size 128x128
+cp out flat.yaml
+yes 'they run'                      convis run flat.yaml wide.npy -q -o e.csv
+is  'a file counts its own layers'  layers_are '0 1'
+cut -d, -f1,2 e.csv > again
+is  'the same spikes'               cmp two again
+printf 'layers:\n  - {name: a, model: primate, set: {ganglion_0.diameter: -1, ganglion_3.diameter: -1}}\n  - {name: b, model: retina, input: input}\n' > pair.yaml
+yes 'within another'                convis run pair.yaml wide.npy -q -o e.csv
+is  'numbers stay'                  layers_are '1 2 4 5'
+yes 'no room is told'               convis run retina wide.npy -q --probe opl=e.npy --size 40x40 --set ganglions=1 --set ganglion_0.cells=square --set ganglion_0.density=0.1
+is  'as such'                       grep -q 'no cell fits into' err
+
 # ---- Models within models ----
 
 for size in 64x64 200x150; do

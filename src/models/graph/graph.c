@@ -347,11 +347,13 @@ double convis_graph_baseline(const struct convis_graph *g)
     return g->baseline;
 }
 
+int convis_graph_numbers(const struct convis_graph_layer *l) { return l->type->spikes ? l->skipped + 1 : 0; }
+
 int convis_graph_spiking(const struct convis_graph *g)
 {
     int spiking = g->kind && g->kind->sized ? g->kind->spiking(g->settings) : 0;
     for (int j = 0; j < g->layers; j++)
-        spiking += g->layer[j].model ? convis_graph_spiking(g->layer[j].model) : g->layer[j].type->spikes != NULL;
+        spiking += g->layer[j].model ? convis_graph_spiking(g->layer[j].model) : convis_graph_numbers(&g->layer[j]);
     return spiking;
 }
 

@@ -35,6 +35,7 @@ struct convis_graph_layer {
     int    inputs, input_room, values;
     struct convis_value value[CONVIS_MAX_PARAMS];        /* what is not set has the default of the type's table */
     int    line, column;                                 /* in its file; 0: it comes from none */
+    int    skipped;                                      /* spiking layers left out before it as they have no cells; numbers count them */
 };
 struct convis_graph_alias { char name[CONVIS_GRAPH_NAME], path[CONVIS_GRAPH_NAME]; };
 /* An input of the model; the first is also called "input". frame: one frame's shape; of the first, its size is the movie's. */
@@ -140,6 +141,7 @@ const char   *convis_graph_output(const struct convis_graph *);
 int           convis_graph_is_sized(const struct convis_graph *);        /* it, or a model within, follows from the movie's size */
 double        convis_graph_baseline(const struct convis_graph *);
 int           convis_graph_spiking(const struct convis_graph *);         /* layers that spike, those of models within too */
+int           convis_graph_numbers(const struct convis_graph_layer *);   /* how many of these a layer, no model, takes: 0 or skipped + 1 */
 
 /* ---- graph_flat.c ---- */
 

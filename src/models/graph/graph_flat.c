@@ -14,16 +14,16 @@ struct flat {
     int64_t width, height;
     struct convis_warnings *warnings;
     struct convis_graph *to;
+    int next, numbered;              /* the number of the next spiking layer, and of the next after the last that was added */
 };
 
 /* A graph at its place: the beginning of its names, what its inputs are, and the line of who named it (-1: in another
- * file). made: by a preset, which counts
- * layers without cells, too. base: the output of the model that it extends. */
+ * file). base: the output of the model that it extends. */
 struct place {
     const struct convis_graph *g;
     char prefix[CONVIS_GRAPH_NAME];
     const struct convis_graph_input *given;
-    int made, line, column;
+    int line, column;
     char base[CONVIS_GRAPH_NAME];
 };
 
@@ -95,11 +95,18 @@ static convis_status add_layer(struct flat *f, const struct place *p, const stru
 
 /* ---- Cells ---- */
 
+/* The layer that was added last spikes. Layers left out before it, in its graph or at the end of another, keep their numbers. */
+static void number_layer(struct flat *f, const struct convis_graph_layer *l)
+{
+    const int number = f->next + l->skipped;
+    f->to->layer[f->to->layers - 1].skipped = number - f->numbered;
+    f->next = f->numbered = number + 1;
+}
+
 /* Those of spiking layer `layer` as p's graph counts them; they become the flat graph's last spiking layer's. */
 static convis_status add_cells(struct flat *f, const struct convis_graph *g, int layer, int32_t first_id)
 {
     struct convis_graph *to = f->to;
-    const int spiking = convis_graph_spiking(to);
     int64_t count = 0;
     for (int64_t k = 0; k < g->cells; k++) count += g->cell[k].layer == layer;
     if (!count) return CONVIS_OK;
@@ -114,7 +121,7 @@ static convis_status add_cells(struct flat *f, const struct convis_graph *g, int
         *u = g->cell[k];
         if (u->id > INT32_MAX - first_id) return convis_fail(f->c, CONVIS_EINVAL, "unit %d: too large beside other cells", u->id);
         u->id += first_id;
-        u->layer = spiking - 1;
+        u->layer = f->next - 1;
     }
     return CONVIS_OK;
 }
@@ -123,15 +130,6 @@ static int32_t next_id(const struct convis_graph *g)
 {
     int32_t next = 0;
     for (int64_t k = 0; k < g->cells; k++) if (g->cell[k].id >= next) next = g->cell[k].id + (g->cell[k].id < INT32_MAX);
-    return next;
-}
-
-/* The layer of cells that comes after `layer` in the list; -1: none does. */
-static int next_layer(const struct convis_graph *g, int layer)
-{
-    int next = -1;
-    for (int64_t k = 0; k < g->cells; k++)
-        if (g->cell[k].layer > layer && (next < 0 || g->cell[k].layer < next)) next = g->cell[k].layer;
     return next;
 }
 
@@ -204,7 +202,6 @@ static convis_status add_made(struct flat *f, struct place *within, char output[
     if (!status && sized) {
         status = make(f, within, width, height, &made);
         within->g = &made;
-        within->made = 1;
     }
     if (!status) status = flatten(f, within);
     const char *own = convis_graph_output(within->g);
@@ -241,20 +238,22 @@ static convis_status flatten(struct flat *f, struct place *p)
 {
     const struct convis_graph *g = p->g;
     const int32_t first_id = next_id(f->to);
-    int spiking = 0, cells = -1;                         /* of a preset, the layers that have cells are all that there are */
+    int spiking = 0;
     convis_status status = CONVIS_OK;
     for (int j = 0; j < g->layers && !status; j++) {
         const struct convis_graph_layer *l = &g->layer[j];
         if (l->model) {
+            const int before = f->next, within = convis_graph_spiking(l->model);
             status = add_model(f, p, l);
-            spiking += convis_graph_spiking(l->model);
+            f->next = before + within;
+            spiking += within;
             continue;
         }
         status = add_layer(f, p, l);
-        if (!l->type->spikes) continue;
-        cells = p->made ? next_layer(g, cells) : spiking;
-        if (!status) status = add_cells(f, g, cells, first_id);
-        spiking++;
+        if (status || !l->type->spikes) continue;
+        spiking += convis_graph_numbers(l);
+        number_layer(f, l);
+        status = add_cells(f, g, spiking - 1, first_id);
     }
     for (int k = 0; k < g->aliases && !status; k++) status = add_alias(f, p, g->alias[k].name, g->alias[k].path);
     return status;
@@ -312,7 +311,7 @@ convis_status convis_graph_flat(convis_context *c, const struct convis_graph *g,
                                 struct convis_warnings *warnings, struct convis_graph *to)
 {
     struct convis_warnings none = { .text = NULL };
-    struct flat f = { c, width, height, warnings ? warnings : &none, to };
+    struct flat f = { c, width, height, warnings ? warnings : &none, to, 0, 0 };
     *to = (struct convis_graph){ .dt = g->dt, .baseline = convis_graph_baseline(g), .has_baseline = 1 };
     const int sized = g->kind && g->kind->sized;
     convis_status status = sized ? make(&f, &(struct place){ .g = g }, width, height, to) : add_sources(&f, g);

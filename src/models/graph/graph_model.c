@@ -48,6 +48,7 @@ static convis_status add_layer(struct building *b, int j)
     b->node[j] = convis_join(m, l->type, l->name, in, l->inputs);
     convis_status status = m->status ? convis_fail(m->context, m->status, "%s", m->sentence) : CONVIS_OK;
     for (int k = 0; k < l->inputs && !status; k++) m->layers[m->count - 1].takes[k] = l->input[k].channels;
+    if (!status) m->layers[m->count - 1].skipped = l->skipped;
     if (!status && *b->g->file && l->line > 0) {
         model_layer *made = &m->layers[b->node[j].id - 1];
         snprintf(made->place, sizeof made->place, "%s:%d:%d", b->g->file, l->line, l->column);
@@ -97,7 +98,7 @@ convis_status convis_graph_insert(convis_model *m, const struct convis_graph *g,
     convis_context *c = m->context;
     struct building b = { .g = g, .model = m };
     int spiking = 0;
-    for (int j = 0; j < m->count; j++) spiking += convis_is_spiking(&m->layers[j]);
+    for (int j = 0; j < m->count; j++) spiking += convis_is_spiking(&m->layers[j]) ? m->layers[j].skipped + 1 : 0;
     convis_status status = convis_graph_check(c, g);
     if (!status && !(b.node = convis_obtain(c, (size_t)(g->layers + g->givens + 1)*sizeof *b.node))) status = CONVIS_ENOMEM;
     if (!status) {
@@ -206,6 +207,7 @@ convis_status convis_graph_of_model(const convis_model *m, struct convis_graph *
         const model_layer *l = &m->layers[j];
         struct convis_graph_layer *to;
         if ((status = convis_graph_add(c, g, l->name, l->type, &to))) break;
+        to->skipped = l->skipped;
         for (int k = 0; k < l->inputs && !status; k++) {
             const convis_node from = l->in[k].from;
             status = convis_graph_add_input(

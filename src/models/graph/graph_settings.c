@@ -502,6 +502,7 @@ static int list_whole(const struct convis_graph *g, int k, convis_setting *s)
     convis_number_print(k ? 0 : 0.001, s->initial, sizeof s->initial);
     s->min = k ? -1e30 : 0;
     s->max = k ? 1e30 : 1e6;
+    s->open = !k;
     s->unit = k ? "" : "s";
     s->doc = k ? "input before the first frame" : "time step";
     s->xml = "";
@@ -591,9 +592,10 @@ static convis_status set_own_cells(convis_context *c, struct convis_graph *g, co
     int s = 0, own = 0;
     for (int j = 0; j < g->layers; j++) {                /* in order of layers, each in the order given */
         const struct convis_graph_layer *l = &g->layer[j];
-        for (int64_t k = 0; k < count && !l->model && l->type->spikes; k++) if (cell[k].layer == s) list[n++] = cell[k];
-        own += !l->model && l->type->spikes;
-        s += l->model ? convis_graph_spiking(l->model) : l->type->spikes != NULL;
+        s += l->model ? convis_graph_spiking(l->model) : convis_graph_numbers(l);
+        if (l->model || !l->type->spikes) continue;
+        for (int64_t k = 0; k < count; k++) if (cell[k].layer == s - 1) list[n++] = cell[k];
+        own++;
     }
     if (!own) { convis_release(c, list); list = NULL; }
     convis_release(c, g->cell);
@@ -627,7 +629,7 @@ convis_status convis_graph_set_cells(convis_context *c, struct convis_graph *g, 
     for (int j = 0, first = 0; j < g->layers && !status; j++) {
         const struct convis_graph_layer *l = &g->layer[j];
         if (l->model) status = set_cells_within(c, l->model, cell, count, first);
-        first += l->model ? convis_graph_spiking(l->model) : l->type->spikes != NULL;
+        first += l->model ? convis_graph_spiking(l->model) : convis_graph_numbers(l);
     }
     return status ? status : set_own_cells(c, g, cell, count);
 }

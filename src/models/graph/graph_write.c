@@ -202,6 +202,18 @@ static void put_sources(FILE *f, int indent, const struct convis_graph *g)
     }
 }
 
+/* A file has the layers that are there, so it counts those alone. */
+static int32_t ordinal(const struct convis_graph *g, int32_t number)
+{
+    int next = 0, left_out = 0;
+    for (int j = 0; j < g->layers && next <= number; j++) {
+        const struct convis_graph_layer *l = &g->layer[j];
+        next += l->model ? convis_graph_spiking(l->model) : convis_graph_numbers(l);
+        if (!l->model) left_out += l->skipped;
+    }
+    return number - left_out;
+}
+
 /* What comes after the layers. */
 static convis_status put_rest(convis_context *c, FILE *f, int indent, const struct convis_graph *g)
 {
@@ -209,8 +221,16 @@ static convis_status put_rest(convis_context *c, FILE *f, int indent, const stru
     if (g->aliases) fprintf(f, "%*saliases:\n", indent, "");
     for (int k = 0; k < g->aliases; k++) text_member(f, indent + 2, g->alias[k].name, g->alias[k].path);
     if (!g->cell) return CONVIS_OK;
+    convis_cell *cell = convis_obtain(c, (size_t)(g->cells + 1)*sizeof *cell);
+    if (!cell) return CONVIS_ENOMEM;
+    for (int64_t k = 0; k < g->cells; k++) {
+        cell[k] = g->cell[k];
+        cell[k].layer = ordinal(g, cell[k].layer);
+    }
     fprintf(f, "%*sunits:\n", indent, "");
-    return convis_graph_put_cells(c, f, indent + 2, g->cell, g->cells, 1);
+    convis_status status = convis_graph_put_cells(c, f, indent + 2, cell, g->cells, 1);
+    convis_release(c, cell);
+    return status;
 }
 
 /* parameters: { bipolar.substep: 0.0005 }: what is stored for layers to come */

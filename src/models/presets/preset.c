@@ -79,8 +79,8 @@ static int list(const void *settings, int index, convis_setting *s)
     snprintf(s->path, sizeof s->path, "%s", p->name);
     print(p, o->value[index], s->value, sizeof s->value);
     print(p, p->value, s->initial, sizeof s->initial);
-    s->min = p->min;
-    s->max = p->max;
+    s->min = p->words ? (double)NAN : p->min;            /* its words have no numbers */
+    s->max = p->words ? (double)NAN : p->max;
     s->whole = p->whole && !p->words;
     s->word = p->words != NULL;
     s->words = p->words;

@@ -21,6 +21,7 @@ typedef struct builder {
     convis_status status;
     int exact;                       /* converged */
     int delay;                       /* frames a hand-over costs */
+    int numbered;                    /* spiking layers so far, also those that have no cells and are left out */
 } builder;
 typedef struct node { char name[CONVIS_GRAPH_NAME]; } node;
 typedef struct edge { node from; int delay; } edge;
@@ -246,6 +247,9 @@ static void spiking(builder *b, const struct convis_ganglion *g, const char *nam
     }
     snprintf(path, sizeof path, "%.60s.spikes", name);
     add(b, &convis_lif, path, current, delay);
+    struct convis_graph_layer *lif = convis_graph_find(b->g, path);
+    if (lif) lif->skipped = cells->layer[k] - b->numbered;
+    b->numbered = cells->layer[k] + 1;
     char probe[CONVIS_GRAPH_NAME];
     snprintf(probe, sizeof probe, "spikes_%d", cells->layer[k]);
     alias(b, probe, path);
@@ -314,6 +318,12 @@ static void layers(builder *b, int64_t width, int64_t height, int64_t seen_x, in
     }
 }
 
+/* An array that is to have no cells (docs/retina.md): none is missing. */
+static int is_empty(const struct convis_ganglion *g)
+{
+    return g->cells == CONVIS_CELLS_CIRCULAR ? g->diameter < 0 : g->density <= 0 || g->size_x < 0 || g->size_y < 0;
+}
+
 /* Warnings about the cells and the map. */
 static convis_status inspect(convis_context *c, const struct convis_retina *d, int64_t seen_x, int64_t seen_y,
                              const struct convis_retina_map *map, const struct convis_mosaic *cells, struct convis_warnings *w)
@@ -341,7 +351,7 @@ static convis_status inspect(convis_context *c, const struct convis_retina *d, i
                              (long long)map->size_x, (long long)map->size_y, (long long)seen_x, (long long)seen_y);
     if (status || !arrays || dense) return status;       /* dense cells are many and need no warning */
     for (int k = 0; k < d->ganglions && !status; k++)
-        if (d->ganglion[k].spikes && !cells->count[k] && !d->ganglion[k].listed)
+        if (d->ganglion[k].spikes && !cells->count[k] && !d->ganglion[k].listed && !is_empty(&d->ganglion[k]))
             status = convis_warn(c, w,
                                  "ganglion_%d.cells: no cell fits into the %lld x %lld pixels that are clear of the edges; "
                                  "a larger input or dense cells have some",

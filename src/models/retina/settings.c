@@ -467,6 +467,8 @@ static int list_rows(const struct convis_row *rows, const void *base, int gangli
         s->whole = row->type == CONVIS_ROW_WHOLE;
         s->word = row->words && !is_real(row);
         s->words = row->words;
+        s->open = (row->flags & CONVIS_ROW_OPEN) != 0;
+        if (row->type == CONVIS_ROW_WORD) s->min = s->max = (double)NAN;
         s->unit = row->unit ? row->unit : "";
         s->doc = row->doc;
         s->xml = row->xml ? row->xml : "";
