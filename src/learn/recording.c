@@ -502,6 +502,7 @@ convis_status convis_recording_response(convis_recording *r, int64_t frame, int6
 {
     CONVIS_NEEDS(r, response);
     convis_status status = check_range(r, frame, frames);
+    if (status) return status;
     const int64_t at = r->from + frame, all = frames*r->info.units;
     for (int64_t trial = 0; trial < r->info.trials && !status; trial++, response += all) {
         if (r->response) status = read_rows(r, r->response, trial, at, frames, response);
