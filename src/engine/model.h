@@ -175,7 +175,7 @@ convis_status convis_stick_null(convis_model *, const char *function, const char
 /* The layer and row of a parameter's path; NULL with the sentence left on the context. */
 model_layer *convis_find_parameter(const convis_model *, const char *path, int *row);
 /* Nodes: 1 .. are layers; 0 is the first input, -2, -3 .. further ones (-1 is none). */
-static inline int convis_input_of(convis_node from) { return from.id > 0 ? -1 : from.id ? -from.id - 1 : 0; }
+static inline int convis_input_of(convis_node from) { return from.id > 0 ? -1 : from.id ? ~from.id : 0; }
 static inline convis_node convis_input_node(int k) { return (convis_node){ k ? -k - 1 : 0 }; }
 /* The source of an edge: an input's buffer or a layer's output. */
 static inline buffer *convis_source(const convis_model *m, convis_node from)

@@ -42,7 +42,7 @@ convis_status convis_feed_give(convis_feed *f, int64_t from, int64_t frames)
         convis_recording_input_info i;
         if (!f->recording) {
             const convis_given *g = &f->given[k];
-            convis_real *at = (convis_real *)(uintptr_t)g->frames + from*g->channels*g->height*g->width;
+            convis_real *at = g->frames ? (convis_real *)(uintptr_t)g->frames + from*g->channels*g->height*g->width : NULL;
             status = convis_give(f->model, g->name, convis_feed_view(at, frames, g->channels, g->height, g->width));
             continue;
         }

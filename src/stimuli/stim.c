@@ -35,7 +35,7 @@ const convis_field *convis_stim_field(const convis_stim_kind *kind, int index)
     const convis_field *f;
     for (int k = 0; (f = convis_query_field(kind->params, common, k)); k++) {
         const int hidden = kind->file && (!strcmp(f->name, "luminance") || !strcmp(f->name, "contrast"));
-        if (!hidden && index-- == 0) return f;
+        if (!hidden && index >= 0 && index-- == 0) return f;
     }
     return NULL;
 }
