@@ -1,5 +1,6 @@
 /* fuzz_yaml.c - any bytes as a model's .yaml: read, and what could be read must write the same text twice, list its settings
  * and build, or say why not. */
+#include "base/context.h"
 #include "models/recipe.h"
 #include "models/graph/yaml.h"
 #include <stdlib.h>
