@@ -129,6 +129,7 @@ static convis_status plan_channels(const cli_inputs *in, int64_t channels)
 {
     const cli_model *m = in->model;
     convis_model *model = NULL;
+    convis_on_log(m->context, NULL, NULL);               /* it was all said */
     convis_status status = convis_recipe_build(m->recipe, m->width, m->height, &model);
     if (!status) status = convis_plan(model, (convis_shape){ { 1, channels, 1, m->height, m->width } });
     convis_model_free(&model);

@@ -147,6 +147,7 @@ int cli_model_build(cli_model *m, int64_t width, int64_t height)
     double value;
     m->width = width;
     m->height = height;
+    convis_on_log(m->context, NULL, NULL);
     if (convis_recipe_build(m->recipe, width, height, &m->model)) return cli_report(m->context);
     warnings(m);
     convis_on_log(m->context, heard, NULL);              /* what planning warns of; the recipe's own have been said */
@@ -159,7 +160,7 @@ int cli_model_build(cli_model *m, int64_t width, int64_t height)
         if (cli_number(text, &value) ? convis_set(m->model, path, value) : convis_set_text(m->model, path, text))
             return cli_report(m->context);
         char *line = NULL;
-        convis_get(m->model, path, &value);
+        if (convis_get(m->model, path, &value)) continue;        /* a text is the model's alone */
         if (asprintf(&line, "%s %.17g", path, value) < 0) return cli_fail("out of memory");
         const convis_status status = convis_recipe_add_parameters(m->recipe, line);
         free(line);

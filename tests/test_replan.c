@@ -359,6 +359,9 @@ static void numbers(void **state)
     bad.shape.dim[CONVIS_T] = 5;
     must(c, convis_output_to(m, "conv", &bad));
     refused(c, CONVIS_ESHAPE, "conv: its output is to be written to memory for 5 frames, the run has 12", convis_run(m, movie));
+    doubles[17] = 1e300;
+    if (sizeof(convis_real) == 4)
+        refused(c, CONVIS_EINVAL, "input: a number is too large for single precision", convis_run_memory(m, &as_doubles));
     bad = own;
     bad.stride[CONVIS_X] = 0;
     refused(c, CONVIS_EINVAL, "conv: memory whose stride along X is 0, where it has 14", convis_output_to(m, "conv", &bad));

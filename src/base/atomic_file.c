@@ -28,6 +28,18 @@ convis_status convis_file_open(convis_context *c, const char *path, const char *
 
 /* ---- Atomic files ---- */
 
+convis_status convis_private_folder(convis_context *c, const char *kind, char *path, size_t size)
+{
+    const char *in = getenv("TMPDIR");
+    char whole[PATH_MAX];
+    if (!in || !*in) in = P_tmpdir;
+    const int length = realpath(in, whole) ? snprintf(path, size, "%s/convis-%s-XXXXXX", whole, kind) : -1;
+    if (length >= 0 && (size_t)length < size && mkdtemp(path)) return CONVIS_OK;
+    const int fault = length >= 0 && (size_t)length >= size ? ENAMETOOLONG : errno;
+    *path = 0;
+    return convis_fail(c, CONVIS_EIO, "%s: no folder for temporary files can be made there (%s)", in, strerror(fault));
+}
+
 /* Every file being written, so that two outputs of one run cannot be the same file and lose one of them. */
 typedef struct writing { const convis_context *context; const char *path; struct writing *next; } writing;
 static writing *being_written;

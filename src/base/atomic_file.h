@@ -10,6 +10,10 @@ convis_status convis_atomic_file_open  (convis_context *, const char *path, conv
 convis_status convis_atomic_file_commit(convis_atomic_file *);      /* fsync is the caller's; renames, frees */
 void          convis_atomic_file_abandon(convis_atomic_file *);     /* removes, frees */
 
+/* A new folder for files of this process alone, in $TMPDIR, or where systems have such: "/tmp/convis-KIND-x7Qa2c". It is the caller's, who
+ * removes it. EIO: path is "". */
+convis_status convis_private_folder(convis_context *, const char *kind, char *path, size_t size);
+
 /* Open a regular file (or a pipe) to read. `expected` is what it should be ("a .npy array"); empty: may it be empty?
  * size: -1 for a pipe. */
 convis_status convis_file_open(convis_context *, const char *path, const char *expected, int empty, FILE **, int64_t *size);

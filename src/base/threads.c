@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #endif
 #include "threads.h"
+#include "clock.h"
 #include "context.h"
 #include "locks.h"
 #include <limits.h>
@@ -30,12 +31,7 @@ static void rest(void)
 #endif
 }
 
-static long long nanoseconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return 1000000000LL*t.tv_sec + t.tv_nsec;
-}
+static long long nanoseconds(void) { return (long long)(1e9*convis_seconds()); }
 
 /* Until the value is not `value`, or woken spuriously; the caller checks again. */
 static void sleep_while(atomic_int *at, int value, atomic_int *asleep, atomic_llong *slept)

@@ -12,6 +12,7 @@
  * stdio and the loader; ours are free in a child (base/locks.h). The child leaves by _exit, also when a driver calls exit: nothing that the parent has registered or buffered is done
  * or written twice. It has the usual signals, a group of processes of its own (what a driver starts ends with it), and no terminal. */
 #include "device.h"
+#include "base/clock.h"
 #include "base/locks.h"
 #include "base/text.h"
 #include <dirent.h>
@@ -97,13 +98,6 @@ typedef struct trial {
     int  length, complete;
 } trial;
 
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9*(double)t.tv_nsec;
-}
-
 static double patience(void)
 {
     const char *own = getenv("CONVIS_DRIVER_SECONDS");
@@ -146,14 +140,14 @@ static int listen_to(trial *t)
 static void wait_for(trial *t)
 {
     const double limit = patience();
-    double since = now();
+    double since = convis_seconds();
     for (;;) {
         struct pollfd ends[] = { { .fd = t->told, .events = POLLIN }, { .fd = t->said, .events = POLLIN } };
         poll(ends, 2, 10);
-        if (listen_to(t)) since = now();
+        if (listen_to(t)) since = convis_seconds();
         const pid_t ended = waitpid(t->child, &t->status, WNOHANG);
         if (ended == t->child || (ended < 0 && errno != EINTR)) break;
-        if (now() - since > limit) {
+        if (convis_seconds() - since > limit) {
             t->hung = 1;
             kill(-t->child, SIGKILL);
             kill(t->child, SIGKILL);

@@ -29,8 +29,8 @@ static convis_status add_output(search *s, buffer *b, const char *layer, const c
 {
     convis_real *frames;
     if (!b->probed) return CONVIS_OK;
-    const convis_status status = b->lent ? CONVIS_OK : convis_stage_fetch(s->m, b, &frames);
-    if (b->lent) frames = b->to.data;                    /* written there alone */
+    const convis_status status = b->bound ? CONVIS_OK : convis_stage_fetch(s->m, b, &frames);
+    if (b->bound) frames = b->to.data;                    /* written there alone */
     if (!status) add(s, frames, s->m->ran*b->n, layer, row);
     return status;
 }

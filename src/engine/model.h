@@ -25,8 +25,8 @@ typedef struct buffer {
     convis_real *from;               /* what convis_vjp_from added, for the whole chunk; NULL until then */
     const convis_real *direct;       /* an input's frames of this run, where they can be read as they lie */
     convis_memory to;                /* where the caller wants the frames of each run, too; data NULL: nowhere */
-    convis_real *own;                /* base, while the caller's memory is in its place; lent: it was in the last run */
-    int     lent;
+    convis_real *own;                /* base, while the caller's memory is in its place; bound: it was in the last run */
+    int     bound;
     convis_real *host;               /* of a device whose memory is not the host's: the last run's frames as downloaded ... */
     int     fetched;                 /* ... if whole, once asked for */
 } buffer;

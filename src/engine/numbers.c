@@ -1,5 +1,6 @@
 /* numbers.c - the caller's memory: frames of any type of number and any order, in and out. */
 #include "run.h"
+#include <math.h>
 #include <string.h>
 
 #define EACH_TYPE(X) X(CONVIS_FLOAT32, float) X(CONVIS_FLOAT64, double) X(CONVIS_UINT8, uint8_t) X(CONVIS_INT16, int16_t) \
@@ -13,6 +14,13 @@ static void read_row(convis_number type, const void *data, int64_t at, int64_t s
     case name: for (int64_t x = 0; x < n; x++) to[x] = (convis_real)((const number *)data)[at + x*stride]; break;
         EACH_TYPE(READ)
     }
+}
+
+/* What is finite as a double, and not as a convis_real. */
+static int overflows(const double *row, int64_t stride, const convis_real *as, int64_t n)
+{
+    for (int64_t x = 0; x < n; x++) if (!isfinite((double)as[x]) && isfinite(row[x*stride])) return 1;
+    return 0;
 }
 
 static void write_row(convis_number type, void *data, int64_t at, int64_t stride, int64_t n, const convis_real *from,
@@ -58,9 +66,14 @@ convis_status convis_take_numbers(convis_model *m, model_input *i, const convis_
     if (!i->converted && !(i->converted = convis_obtain(m->context, (size_t)numbers*sizeof *i->converted))) return CONVIS_ENOMEM;
     *frames = convis_frames_view(&i->frames, i->converted, a->shape.dim[CONVIS_T]);
     const int64_t *n = a->shape.dim;
-    for (int64_t k = 0; k < rows_of(n); k++)
-        read_row(a->type, a->data, row_at(n, a->stride, k), a->stride[CONVIS_X], n[CONVIS_X],
-                 frames->data + row_at(n, frames->stride, k));
+    for (int64_t k = 0; k < rows_of(n); k++) {
+        const int64_t at = row_at(n, a->stride, k);
+        convis_real *to = frames->data + row_at(n, frames->stride, k);
+        read_row(a->type, a->data, at, a->stride[CONVIS_X], n[CONVIS_X], to);
+        if (!m->allow_nonfinite && a->type == CONVIS_FLOAT64 &&
+            overflows((const double *)a->data + at, a->stride[CONVIS_X], to, n[CONVIS_X]))
+            return convis_fail(m->context, CONVIS_EINVAL, "%s: a number is too large for single precision", i->name);
+    }
     return CONVIS_OK;
 }
 
@@ -98,7 +111,7 @@ convis_status convis_output_to(convis_model *m, const char *path, const convis_m
     const convis_status status = to ? check_to(m, path, b, to) : CONVIS_OK;
     if (!status) {
         b->to = to ? *to : (convis_memory){ .data = NULL };
-        b->lent = 0;
+        b->bound = 0;
     }
     return status;
 }
@@ -129,7 +142,7 @@ static const model_layer *owner_of(const convis_model *m, const buffer *b)
     return l;
 }
 
-convis_status convis_lend_outputs(convis_model *m, int64_t frames)
+convis_status convis_bind_outputs(convis_model *m, int64_t frames)
 {
     buffer *b;
     for (int k = 0; (b = output_at(m, k)); k++)
@@ -138,31 +151,31 @@ convis_status convis_lend_outputs(convis_model *m, int64_t frames)
                                "%s: its output is to be written to memory for %lld frames, the run has %lld",
                                owner_of(m, b)->name, (long long)b->to.shape.dim[CONVIS_T], (long long)frames);
     for (int k = 0; (b = output_at(m, k)); k++) {
-        b->lent = b->to.data && lies_as_own(m, b);
-        if (!b->lent) continue;
+        b->bound = b->to.data && lies_as_own(m, b);
+        if (!b->bound) continue;
         b->own = b->base;
         b->base = b->to.data;
     }
     return CONVIS_OK;
 }
 
-void convis_unlend_outputs(convis_model *m)
+void convis_forget_bindings(convis_model *m)
 {
     buffer *b;
     for (int k = 0; (b = output_at(m, k)); k++) {
         b->to.data = NULL;
-        b->lent = 0;
+        b->bound = 0;
     }
 }
 
-convis_status convis_return_outputs(convis_model *m)
+convis_status convis_unbind_outputs(convis_model *m)
 {
     buffer *b;
     convis_status status = CONVIS_OK;
     for (int k = 0; (b = output_at(m, k)); k++) {
         convis_real *frames;
-        if (b->lent) b->base = b->own;
-        if (!b->to.data || b->lent || status || (status = convis_stage_fetch(m, b, &frames))) continue;
+        if (b->bound) b->base = b->own;
+        if (!b->to.data || b->bound || status || (status = convis_stage_fetch(m, b, &frames))) continue;
         const convis_tensor from = convis_frames_view(b, frames, m->ran);
         const int64_t *n = from.shape.dim;
         for (int64_t i = 0; i < rows_of(n); i++)

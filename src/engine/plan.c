@@ -528,7 +528,7 @@ convis_status convis_plan(convis_model *m, convis_shape chunk)
     if (convis_refuse(m)) return m->status;
     if (!m->count) return convis_fail(m->context, CONVIS_ESTATE, "the model has no layers");
     if (!convis_is_shape(chunk)) return convis_fail(m->context, CONVIS_ESHAPE, "the chunk is empty or too large");
-    convis_unlend_outputs(m);
+    convis_forget_bindings(m);
     return plan_anew(m, chunk);
 }
 

@@ -5,8 +5,8 @@
  * all of its layers before it takes the next; all threads run the same loop and divide tiles, rows or columns among them; no result
  * depends on which thread did what. On a wide device there is one thread here, and one tile. */
 #include "run.h"
+#include "base/clock.h"
 #include <string.h>
-#include <time.h>
 #ifdef CONVIS_HAVE_X86
 #include <immintrin.h>
 #endif
@@ -152,7 +152,7 @@ static convis_status run_given(convis_model *m, convis_tensor movie, int keep)
     if (!status) status = convis_take_inputs(m, movie, keep);
     if (!status) status = convis_prepare(m);
     if (status) return status;
-    if (!keep && (status = convis_lend_outputs(m, movie.shape.dim[CONVIS_T]))) return status;
+    if (!keep && (status = convis_bind_outputs(m, movie.shape.dim[CONVIS_T]))) return status;
     m->canceled = CONVIS_OK;
     m->running = movie.shape.dim[CONVIS_T];
     m->spike_count = m->spikes_lost = 0;
@@ -173,7 +173,7 @@ static convis_status run_given(convis_model *m, convis_tensor movie, int keep)
     m->frame += m->ran;
     status = convis_device_sync(m->device);
     if (!keep) {
-        const convis_status returned = convis_return_outputs(m);
+        const convis_status returned = convis_unbind_outputs(m);
         if (!status) status = returned;
     }
     if (failed) return failed;
@@ -271,13 +271,6 @@ static void run_stretch(struct convis_barrier *barrier, int thread, void *user)
     restore_denormals(before);
 }
 
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9*(double)t.tv_nsec;
-}
-
 void convis_run_paced(convis_model *m, pace *p, const int64_t *frames, void (*pass)(convis_model *, slice *, int64_t, int64_t),
                       void (*between)(convis_model *, int64_t done))
 {
@@ -286,10 +279,10 @@ void convis_run_paced(convis_model *m, pace *p, const int64_t *frames, void (*pa
     for (int64_t all; w.first < (all = (*frames + m->sub_chunk - 1)/m->sub_chunk) && !m->failed; w.first = w.last) {
         w.last = most > 1 ? w.first + convis_pace_stretch(p, m->sub_chunk) : watched ? w.first + 1 : all;
         if (w.last > all) w.last = all;
-        const double start = most > 1 ? now() : 0;
+        const double start = most > 1 ? convis_seconds() : 0;
         const double slept = convis_threads_call(m->context, most > 1 ? convis_pace_threads(p, most) : 1, run_stretch, &w);
         const int64_t end = w.last*m->sub_chunk < *frames ? w.last*m->sub_chunk : *frames;
-        if (most > 1) convis_pace_note(p, most, end - w.first*m->sub_chunk, now() - start, slept);
+        if (most > 1) convis_pace_note(p, most, end - w.first*m->sub_chunk, convis_seconds() - start, slept);
         if (watched) between(m, end);
     }
 }
@@ -315,7 +308,7 @@ convis_status convis_output(convis_model *m, const char *path, convis_tensor *ou
     if (!m->planned || !b->probed)
         return convis_fail(m->context, CONVIS_ESTATE, "%s: its output was not probed (convis_probe)", path);
     convis_status status = CONVIS_OK;
-    if (b->lent) frames = b->to.data;                    /* the run wrote there */
+    if (b->bound) frames = b->to.data;                    /* the run wrote there */
     else status = convis_stage_fetch(m, b, &frames);
     if (!status) *out = convis_frames_view(b, frames, m->ran);
     return status;

@@ -61,9 +61,9 @@ void          convis_leave_inputs(convis_model *, int keep);
 /* Frames for an input as a tensor: in place, or converted. */
 convis_status convis_take_numbers(convis_model *, model_input *, const convis_memory *, convis_tensor *frames);
 /* Memory of the caller's takes the place of outputs before a run of so many frames, and gives it back after it, or is written then. */
-convis_status convis_lend_outputs  (convis_model *, int64_t frames);
-convis_status convis_return_outputs(convis_model *);
-void          convis_unlend_outputs(convis_model *);         /* and nowhere any more */
+convis_status convis_bind_outputs  (convis_model *, int64_t frames);
+convis_status convis_unbind_outputs(convis_model *);
+void          convis_forget_bindings(convis_model *);         /* and nowhere any more */
 
 /* ---- launch.c ---- */
 

@@ -27,6 +27,16 @@ static const convis_field *row_of(const convis_field *table, int index)
     return NULL;
 }
 
+static const convis_field *table_of(const convis_layer_type *t, convis_kind kind)
+{
+    switch (kind) {
+    case CONVIS_PARAMETER: return t->params;
+    case CONVIS_STATE:     return t->states;
+    case CONVIS_INPUT:     return t->ins;
+    default:               return t->outputs;
+    }
+}
+
 static void set_row(convis_item *item, const char *name, const char *unit, const char *doc)
 {
     snprintf(item->path, sizeof item->path, "%s", name);
@@ -51,11 +61,7 @@ int convis_layer_type_list(const convis_layer_type *t, convis_kind kind, int ind
     if (index < 0 || kind == CONVIS_ALIAS) return 0;
     if (kind == CONVIS_LAYER || (kind == CONVIS_INPUT && !t->ins) || (kind == CONVIS_OUTPUT && !index))
         return list_whole(t, kind, index, item);
-    const convis_field *f = row_of(kind == CONVIS_PARAMETER ? t->params
-                                   : kind == CONVIS_STATE ? t->states
-                                   : kind == CONVIS_INPUT ? t->ins
-                                                                                                                            : t->outputs,
-                                   kind == CONVIS_OUTPUT ? index - 1 : index);
+    const convis_field *f = row_of(table_of(t, kind), kind == CONVIS_OUTPUT ? index - 1 : index);
     if (!f) return 0;
     set_row(item, f->name, f->unit, f->doc);
     if (kind == CONVIS_PARAMETER) convis_describe_row(f, item);

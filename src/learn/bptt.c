@@ -8,18 +8,10 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 enum { CHUNK_BYTES = 1 << 22, SHORTEST_CHUNK = 16, LONGEST_CHUNK = 512, STATE_BYTES = 1 << 27 };
 
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
-
-double convis_seconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9*(double)t.tv_nsec;
-}
 
 /* ---- Opening ---- */
 

@@ -1,6 +1,7 @@
 /* bptt.h - checkpointed backpropagation through many chunks of a movie, for fits, syntheses and gradient checks. */
 #ifndef CONVIS_BPTT_H
 #define CONVIS_BPTT_H
+#include "base/clock.h"
 #include "feed.h"
 #include <convis/layer.h>
 
@@ -43,6 +44,4 @@ convis_status convis_bptt_forward(convis_bptt *, int64_t from, int64_t frames, i
 /* Backward: from p->gradient to gradients of the parameters (added), of the movie (frames, C, Y, X) where d_movie is not NULL, and, when it
  * began at the first frame, through the baseline. The model's state is then again that after the last frame. */
 convis_status convis_bptt_back(convis_bptt *, convis_real *d_movie);
-
-double        convis_seconds(void);      /* a monotonic clock */
 #endif

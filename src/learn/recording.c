@@ -23,7 +23,7 @@ typedef struct film {
     convis_numbers *numbers;         /* streamed, laid out so; or ... */
     convis_layout layout;
     convis_real *movie;              /* ... (length, C, Y, X); or ... */
-    const convis_real *lent;         /* ... the caller's, laid out so; or ... */
+    const convis_real *borrowed;         /* ... the caller's, laid out so; or ... */
     convis_status (*read)(void *user, int64_t from, int64_t frames, convis_real *to);        /* ... the caller's function */
     void   *user;
     int64_t channels, height, width;
@@ -158,11 +158,11 @@ static convis_status read_frames(convis_recording *r, const film *f, int64_t at,
 }
 
 /* From the caller's memory, or by its function. */
-static convis_status read_lent(convis_recording *r, const film *f, int64_t step, int64_t steps, convis_real *to)
+static convis_status read_borrowed(convis_recording *r, const film *f, int64_t step, int64_t steps, convis_real *to)
 {
     const int64_t all = frame_numbers(f), dim[CONVIS_DIMS] = { 1, f->channels, 1, f->height, f->width };
     convis_status status = CONVIS_OK;
-    if (f->lent) memcpy(to, f->lent + step*all, (size_t)(steps*all)*sizeof *to);
+    if (f->borrowed) memcpy(to, f->borrowed + step*all, (size_t)(steps*all)*sizeof *to);
     else {
         *r->context->message = 0;
         status = convis_called(r->context, f->read(f->user, step, steps, to), "read_stimulus", step);
@@ -178,7 +178,7 @@ static convis_status read_film(convis_recording *r, const film *f, int64_t step,
     const int64_t all = frame_numbers(f), last = f->movie ? f->length - 1 : f->layout.size[CONVIS_T] - 1;
     convis_status status = CONVIS_OK;
     int64_t before = -1;
-    if (f->lent || f->read) return read_lent(r, f, step, steps, to);
+    if (f->borrowed || f->read) return read_borrowed(r, f, step, steps, to);
     for (int64_t t = 0, run; t < steps && !status; t += run) {
         int64_t at = convis_frames_shown(r->info.dt, f->movie ? 0 : f->fps, step + t);
         if (at > last) at = last;                        /* an input whose last frame began before the end */
@@ -486,13 +486,13 @@ static convis_status read_mask(convis_recording *r, int64_t trial, int64_t at, i
     const int64_t units = r->info.units;
     convis_status status = r->mask ? read_rows(r, r->mask, trial, at, count, mask) : CONVIS_OK;
     if (status) return status;
-    const convis_real *lent = r->source.mask;
+    const convis_real *borrowed = r->source.mask;
     for (int64_t k = 0; k < count*units; k++) {
-        if (lent) mask[k] = lent[(trial*r->source.frames + at)*units + k];
-        if ((r->mask || lent) && isnan((double)mask[k]))
+        if (borrowed) mask[k] = borrowed[(trial*r->source.frames + at)*units + k];
+        if ((r->mask || borrowed) && isnan((double)mask[k]))
             return convis_fail(r->context, CONVIS_EFORMAT, "%s: frame %lld of unit %lld has the value NaN, expected 0 or 1",
                                r->mask ? r->mask->name : "mask", (long long)(at + k/units), (long long)(k%units));
-        mask[k] = at + k/units - r->from < r->skip ? 0 : r->mask || lent ? mask[k] != 0 : 1;
+        mask[k] = at + k/units - r->from < r->skip ? 0 : r->mask || borrowed ? mask[k] != 0 : 1;
     }
     return CONVIS_OK;
 }
@@ -632,14 +632,14 @@ static convis_status check_source(convis_context *c, const convis_recording_sour
     return CONVIS_OK;
 }
 
-static convis_status lend_inputs(convis_recording *r, const convis_recording_source *s)
+static convis_status borrow_inputs(convis_recording *r, const convis_recording_source *s)
 {
     if (s->input_count && !(r->inputs = convis_obtain(r->context, (size_t)s->input_count*sizeof *r->inputs)))
         return CONVIS_ENOMEM;
     for (; r->info.inputs < s->input_count; r->info.inputs++) {
         const convis_given *g = &s->inputs[r->info.inputs];
         input *i = &r->inputs[r->info.inputs];
-        i->film = (film){ .name = convis_copy_text(r->context, g->name), .lent = g->frames, .channels = g->channels, .height = g->height,
+        i->film = (film){ .name = convis_copy_text(r->context, g->name), .borrowed = g->frames, .channels = g->channels, .height = g->height,
                           .width = g->width, .length = s->frames };
         i->steps = s->frames;
         i->name = convis_copy_text(r->context, g->name);
@@ -661,12 +661,12 @@ convis_status convis_recording_from(convis_context *c, const convis_recording_so
     r->info = (convis_recording_info){ s->frames, s->channels, s->height, s->width, s->units, s->trials, s->dt, 0 };
     r->length = s->frames;
     r->skip = s->skip;
-    r->stimulus = (film){ .name = convis_copy_text(c, "stimulus"), .lent = s->stimulus, .read = s->read_stimulus, .user = s->user,
+    r->stimulus = (film){ .name = convis_copy_text(c, "stimulus"), .borrowed = s->stimulus, .read = s->read_stimulus, .user = s->user,
                           .channels = s->channels, .height = s->height, .width = s->width, .length = s->frames };
     r->stimulus_name = convis_copy_text(c, "stimulus");
     r->response_name = convis_copy_text(c, "response");
     if (!r->stimulus.name || !r->stimulus_name || !r->response_name) status = CONVIS_ENOMEM;
-    if (!status) status = lend_inputs(r, s);
+    if (!status) status = borrow_inputs(r, s);
     if (status) convis_recording_close(&r);
     *recording = r;
     return status;

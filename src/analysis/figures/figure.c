@@ -30,14 +30,7 @@ static void part_path(const convis_figure *f, const char *part, char path[static
 
 static convis_status open_folder(convis_figure *f)
 {
-    const char *where = getenv("TMPDIR");
-    if (!where || !*where) where = "/tmp";
-    int length = snprintf(f->folder, sizeof f->folder, "%s/convis-figure-XXXXXX", where);
-    if (length < 0 || (size_t)length >= sizeof f->folder || !mkdtemp(f->folder)) {
-        f->folder[0] = 0;
-        return convis_fail(f->context, CONVIS_EIO, "%s: no folder for temporary files can be made there (%s)", where,
-                           strerror(errno));
-    }
+    if (convis_private_folder(f->context, "figure", f->folder, sizeof f->folder)) return CONVIS_EIO;
     char path[FIGURE_PATH + 32];
     part_path(f, SCRIPT, path);
     f->script = fopen(path, "w");

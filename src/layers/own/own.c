@@ -1,6 +1,7 @@
 /* own.c - layers of a user's own: found, loaded once a context and content, listed. */
 #include "own.h"
 #include "own_calls.h"
+#include "base/library.h"
 #include "base/text.h"
 #include "device/device.h"
 #include <ctype.h>
@@ -144,11 +145,13 @@ static convis_status cannot_load(convis_context *c, const char *name, const stru
 static convis_status take(convis_context *c, const char *name, struct convis_own_layer *own)
 {
     char other[CONVIS_OWN_NAME + 8];
-    void (*bind)(const struct convis_own_calls *);
-    *(void **)&bind = dlsym(own->library, "convis_own_bind");
+    void (*bind)(const struct convis_own_calls *) = NULL;
     snprintf(other, sizeof other, "convis_%s", name);
-    own->type = dlsym(own->library, name);
-    if (!own->type) own->type = dlsym(own->library, other);
+    const convis_symbol functions[] = { { "convis_own_bind", &bind, 0 }, { NULL, NULL, 0 } };
+    const convis_symbol table[] = { { name, &own->type, 0 }, { NULL, NULL, 0 } },
+                        alike[] = { { other, &own->type, 0 }, { NULL, NULL, 0 } };
+    convis_library_find(&own->library, 1, functions);
+    if (convis_library_find(&own->library, 1, table)) convis_library_find(&own->library, 1, alike);
     if (!own->type || !bind)
         return convis_fail(
             c, CONVIS_ENAME,
@@ -168,7 +171,7 @@ static convis_status load(convis_context *c, const char *name, struct convis_own
     struct convis_own_build build;
     convis_status status = convis_own_compile(c, own->path, name, own->fingerprint, &build);
     if (status) return status;
-    own->library = dlopen(build.object, RTLD_NOW | RTLD_LOCAL);
+    own->library = convis_library_open(build.object);
     status = own->library ? take(c, name, own)
                           : cannot_load(c, name, own, why(dlerror()));
     convis_own_discard(&build);
@@ -205,7 +208,7 @@ convis_status convis_own_open(convis_context *c, const char *file, const struct 
         *out = own;
         return CONVIS_OK;
     }
-    if (own->library) dlclose(own->library);
+    if (own->library) convis_library_close(own->library);
     convis_release(c, own);
     return status;
 }
@@ -234,7 +237,7 @@ void convis_own_close(convis_context *c)
         struct convis_own_layer *o = c->own;
         c->own = o->next;
         convis_disown_type(&o->owned);
-        dlclose(o->library);
+        convis_library_close(o->library);
         convis_release(c, o);
     }
 }

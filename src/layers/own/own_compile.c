@@ -3,6 +3,7 @@
  * from the library itself. What was made is stored in the cache of kernels, by content and flags. */
 #include "own.h"
 #include "own_calls.h"
+#include "base/atomic_file.h"
 #include "device/device.h"
 #include "device/embed.h"
 #include <dirent.h>
@@ -252,16 +253,9 @@ static void store(convis_context *c, const char *key, const char *path)
 convis_status convis_own_compile(convis_context *c, const char *path, const char *name, const char *content,
                                  struct convis_own_build *b)
 {
-    const char *in = getenv("TMPDIR");
     char key[1024];
     size_t size = 0;
-    *b->folder = 0;
-    const int n = snprintf(b->folder, sizeof b->folder, "%s/convis-layer-XXXXXX", in && *in == '/' ? in : "/tmp");
-    if (n >= (int)sizeof b->folder || !mkdtemp(b->folder)) {
-        convis_status failed = cannot(c, b->folder);
-        *b->folder = 0;
-        return failed;
-    }
+    if (convis_private_folder(c, "layer", b->folder, sizeof b->folder)) return CONVIS_EIO;
     snprintf(b->object, sizeof b->object, "%s/%.64s.so", b->folder, name);
     key_of(name, content, key, sizeof key);
     void *data = convis_cache_read(c, key, &size);
